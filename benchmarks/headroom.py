@@ -83,7 +83,7 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
     return {
         "files a day": load.files_per_day,
         "files/s, busiest hour": load.peak_files_per_hour / 3600,
-        "ingestion, $ a month": round(cost.report.by("subsystem").get("ingestion", 0)),
+        "ingestion, $ a month": round(cost.report.sum_by("subsystem").get("ingestion", 0)),
         "stack, $ a month": round(cost.report.total),
         "concurrentRuns": limits.concurrent_runs,
         "sweepMinutes": limits.sweep_minutes,

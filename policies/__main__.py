@@ -1,4 +1,6 @@
-"""Starts the pack. Prints nothing: the port that the SDK prints is how the engine finds this process."""
+"""Entry point of the policy pack's process. The program prints nothing, because the engine reads the port number that
+the SDK prints to standard output.
+"""
 
 from guardrails.pack.policy_pack import start
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 
-from guardrails.model.subsystem_names import subsystem
+from guardrails.model.subsystem_names import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read
 from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants, table
@@ -108,7 +108,7 @@ def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
 
 def _by_subsystem(out: Console, found: Table) -> None:
     used, kept = (
-        Counter(subsystem(one.role.removeprefix(PREFIX)) for one in grants)
+        Counter(parse_subsystem(one.role.removeprefix(PREFIX)) for one in grants)
         for grants in (found.used, (*found.reviewed, *found.never_used))
     )
     for name in sorted(used | kept):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from guardrails.model.subsystem_names import subsystem
+from guardrails.model.subsystem_names import parse_subsystem
 from local.preview.resource_graph import Graph, Resource
 
 DEAD_LETTERS = "polyphony:blocks:DeadLetterQueue"
@@ -80,7 +80,7 @@ def _shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
     for one in graph.customs():
         block = graph[one.parent]
         if one.type in SHOWN and block.type != DEAD_LETTERS:
-            yield one, Node(subsystem(block.name), block.name, SHOWN[one.type][0])
+            yield one, Node(parse_subsystem(block.name), block.name, SHOWN[one.type][0])
 
 
 def _key_of(one: Resource) -> Key:
@@ -131,4 +131,4 @@ def _outsider(role: Resource, graph: Graph) -> Node | None:
     if "Service" in principal:
         return SERVICES.get(principal["Service"])
     name = graph[role.parent].name if "Federated" in principal else role.name.removesuffix("-role")
-    return Node(subsystem(name), name, Shape.CALLER)
+    return Node(parse_subsystem(name), name, Shape.CALLER)

@@ -162,8 +162,8 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
 PAGES: dict[str, Callable[[], str]] = {
     "docs/architecture.md": architecture_page.text,
     "docs/security.md": security_page.text,
-    "docs/policies.md": catalogue_page.text,
-    "docs/cost.md": cost_page.text,
+    "docs/policies.md": catalogue_page.render_page,
+    "docs/cost.md": cost_page.render_page,
 }
 TYPES: dict[str, Callable[[], str]] = {"docs/frontend.d.ts": frontend_types}
 INTERFACES = {**SCHEMAS, **TYPES, **DOCUMENTS}

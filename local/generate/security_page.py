@@ -9,7 +9,7 @@ from typing import Any
 
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.scope import CHECKED_BY_TAG
-from guardrails.model.subsystem_names import subsystem
+from guardrails.model.subsystem_names import parse_subsystem
 from local.emulation.iam.policy_evaluator import listed
 from local.generate import documented_graph
 from local.generate.diagram_edges import statements
@@ -104,7 +104,7 @@ def roles(graph: Graph) -> Iterator[str]:
     names = {one.inputs["name"]: one for one in graph.customs() if one.kind == "Role"}
     for of in Subsystem:
         yield f"\n### {of.capitalize()}"
-        for name in sorted(name for name in names if subsystem(_short(name)) == of):
+        for name in sorted(name for name in names if parse_subsystem(_short(name)) == of):
             [trust] = json.loads(names[name].inputs["assumeRolePolicy"])["Statement"]
             yield f"\n#### {_short(name)}\n"
             yield f"Taken by {_trusted(trust)}.\n"

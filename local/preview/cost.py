@@ -20,9 +20,9 @@ from rich.table import Table
 
 from components.settings import SettingsError
 from guardrails.model.resource_types import PLATFORM
-from guardrails.model.subsystem_names import subsystem
-from guardrails.pricing.estimate import CostReport, Line, Priced, estimate
-from guardrails.pricing.price_book import prices
+from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.pricing.estimate import CostLine, CostReport, PricedResource, estimate_cost
+from guardrails.pricing.price_book import load_prices
 from local import ROOT, CannotRun
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
@@ -53,7 +53,7 @@ class StackCost:
     @property
     def guardrails(self) -> float:
         """Dollars for watching and protecting, which the requirements' own tables have not."""
-        return sum(line.usd for line in self.report.lines if prices()[line.price].guardrail)
+        return sum(line.usd for line in self.report.lines if load_prices()[line.price].guardrail)
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -65,7 +65,7 @@ class StackCost:
             "budgetUsd": self.budget,
             "guardrailsUsd": round(self.guardrails, 2),
             **{
-                name: {key: round(usd, 4) for key, usd in report.by(name).items()}
+                name: {key: round(usd, 4) for key, usd in report.sum_by(name).items()}
                 for name in ("subsystem", "service", "block", "price")
             },
             "lines": [vars(line) for line in report.lines],
@@ -77,7 +77,7 @@ class StackCost:
     @classmethod
     def from_json(cls, loaded: Mapping[str, Any]) -> "StackCost":
         """From what another process wrote."""
-        lines = tuple(Line(**line) for line in loaded["lines"])
+        lines = tuple(CostLine(**line) for line in loaded["lines"])
         report = CostReport(lines, tuple(loaded["unpriced"]), tuple(loaded["gaps"]), tuple(loaded["problems"]))
         return cls(str(loaded["label"]), report, float(loaded["budgetUsd"]))
 
@@ -110,14 +110,14 @@ def of_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost
     platform = next((one for one in graph if one.type == PLATFORM), None)
     if platform is None:
         raise CannotPrice(f"{label} has no platform, so nothing says how much it is used")
-    report = estimate((priced(one, graph) for one in graph), platform.inputs["usage"], free_tiers=free_tiers)
+    report = estimate_cost((priced(one, graph) for one in graph), platform.inputs["usage"], free_tiers=free_tiers)
     return StackCost(label, report, float(platform.inputs["budget"]))
 
 
-def priced(one: Resource, graph: Graph) -> Priced:
+def priced(one: Resource, graph: Graph) -> PricedResource:
     """A resource as the estimate sees it: known properties only, secrets left out."""
     block = graph[one.parent].name if one.parent else one.name
-    return Priced(one.type, one.name, block, subsystem(block), _known(one.inputs))
+    return PricedResource(one.type, one.name, block, parse_subsystem(block), _known(one.inputs))
 
 
 def _known(value: Any) -> Any:
@@ -131,7 +131,7 @@ def _known(value: Any) -> Any:
 def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, StackCost, list[Difference]]:
     """Two stacks, or one stack at two git revisions; the blocks whose cost differs, largest change first."""
     first, second = _either(before, stack), _either(after, stack)
-    was, now = first.report.by("block"), second.report.by("block")
+    was, now = first.report.sum_by("block"), second.report.sum_by("block")
     differences = [Difference(block, was.get(block, 0), now.get(block, 0)) for block in {*was, *now}]
     changed = [one for one in differences if abs(one.change) >= 0.005]
     return first, second, sorted(changed, key=lambda one: (-abs(one.change), one.block))
@@ -180,7 +180,7 @@ def show(cost: StackCost, console: Console | None = None) -> None:
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
     for what in ("subsystem", "service"):
-        sums = report.by(what).items()
+        sums = report.sum_by(what).items()
         rows = [(escape(name), f"{usd:,.2f}", f"[dim]{usd / report.total:.0%}[/]") for name, usd in sums]
         out.print(_table((what,), ("USD", "share"), rows))
     drivers = [

@@ -84,7 +84,7 @@ class Preview:
             "cost": {
                 "monthlyUsd": round(self.cost.total, 2),
                 "budgetUsd": self.budget,
-                "bySubsystem": {name: round(usd, 2) for name, usd in self.cost.by("subsystem").items()},
+                "bySubsystem": {name: round(usd, 2) for name, usd in self.cost.sum_by("subsystem").items()},
                 "unpriced": list(self.cost.unpriced),
             },
             "changes": None if self.changes is None else [{"action": one, "urn": urn} for one, urn in self.changes],

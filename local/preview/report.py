@@ -132,10 +132,10 @@ def cost(out: Console, found: "Preview") -> None:
     table.add_column("monthly cost")
     table.add_column("USD", justify="right")
     table.add_column("dearest", style="dim")
-    for subsystem, usd in found.cost.by("subsystem").items():
+    for subsystem, usd in found.cost.sum_by("subsystem").items():
         blocks = [
             (block, cost)
-            for block, cost in found.cost.by("block").items()
+            for block, cost in found.cost.sum_by("block").items()
             if any(line.block == block and line.subsystem == subsystem for line in found.cost.lines)
         ]
         table.add_row(subsystem, f"{usd:,.2f}", ", ".join(f"{block} {cost:,.2f}" for block, cost in blocks[:3]))

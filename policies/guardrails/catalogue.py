@@ -1,80 +1,95 @@
-"""Every policy of the pack. Those about exceptions are here, because they know the names of all others.
+"""List of all policies of the pack, and the policies about exceptions.
 
-Exceptions are reported in every run; one that has expired, or excuses nothing that exists, is a violation.
+The policies about exceptions are defined here because they need the names of all other policies. Every run reports
+the exceptions in force. An exception that has expired, or that names an unknown policy or resource, is a violation.
 """
 
 from collections.abc import Iterator
 
 from guardrails import cost, data_protection, least_privilege, reliability
 from guardrails.model.resource_types import PLATFORM
-from guardrails.pack.policy_kinds import ALWAYS, NEVER_BLOCKS, Finding, Group, Policy, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_EVERYWHERE,
+    MANDATORY_EVERYWHERE,
+    CheckedStack,
+    Finding,
+    Policy,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-EXCUSABLE: tuple[Policy, ...] = (
+EXCUSABLE_POLICIES: tuple[Policy, ...] = (
     *least_privilege.POLICIES,
     *cost.POLICIES,
     *data_protection.POLICIES,
     *reliability.POLICIES,
 )
 """The policies that an exception may name."""
-EXCEPTIONS = PolicySet(Group.EXCEPTIONS)
+EXCEPTIONS = PolicySet(PolicyGroup.EXCEPTIONS)
 
 
 @EXCEPTIONS.stack(
     "exceptions-in-force",
-    severity=Severity.LOW,
-    levels=NEVER_BLOCKS,
-    description="Every exception in force is shown in every run.",
-    remedy="Remove it from polyphony:exceptions as soon as it is no longer needed.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_EVERYWHERE,
+    description="Every run reports the exceptions that are in force.",
+    remedy="Remove the exception from polyphony:exceptions as soon as the resource satisfies the policy.",
 )
-def _in_force(stack: Stack) -> Iterator[Finding]:
-    by_name = {one.name: one.urn for one in stack.resources}
-    for one in stack.surroundings.waivers:
-        if one.holds(stack.surroundings.today):
+def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
+    by_name = {resource.name: resource.urn for resource in stack.resources}
+    for entry in stack.context.exceptions:
+        if entry.is_in_force(stack.context.today):
             yield Finding(
-                f"{one.resource} may break {one.policy} until {one.expires}: {one.reason}",
-                by_name.get(one.resource, ""),
+                f"Exception in force: {entry.resource} is not checked by {entry.policy} until "
+                f"{entry.expires}. Reason: {entry.reason}",
+                by_name.get(entry.resource, ""),
             )
 
 
 @EXCEPTIONS.stack(
     "exceptions-in-order",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="An exception names a policy, a resource of this stack, and a day that has not passed.",
-    remedy="Mend what it excused, or renew it with a reason in polyphony:exceptions.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every exception names a policy of the pack and a resource of the stack, and has not expired.",
+    remedy="Fix the resource and remove the exception, or correct or renew its entry in polyphony:exceptions.",
 )
-def _in_order(stack: Stack) -> Iterator[Finding]:
-    known = {policy.name for policy in EXCUSABLE}
-    names = {one.name for one in stack.resources}
-    for one in stack.surroundings.waivers:
-        label = f"The exception of {one.resource} from {one.policy}"
-        if not one.holds(stack.surroundings.today):
-            yield Finding(f"{label} expired on {one.expires}.")
-        if one.policy not in known:
-            yield Finding(f"{label} names no policy of this pack.")
-        if one.resource not in names:
-            yield Finding(f"{label} names no resource of this stack.")
+def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
+    policy_names = {policy.name for policy in EXCUSABLE_POLICIES}
+    resource_names = {resource.name for resource in stack.resources}
+    for entry in stack.context.exceptions:
+        label = f"The exception for {entry.resource} from {entry.policy}"
+        if not entry.is_in_force(stack.context.today):
+            yield Finding(f"{label} expired on {entry.expires}.")
+        if entry.policy not in policy_names:
+            yield Finding(f"{label} names a policy that this pack does not have.")
+        if entry.resource not in resource_names:
+            yield Finding(f"{label} names a resource that this stack does not have.")
 
 
 @EXCEPTIONS.stack(
     "published-settings-agree",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="The program publishes the environment and exceptions that its configuration says.",
-    remedy="Publish the loaded settings unchanged (components/platform.py).",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="The program publishes the same environment and exceptions as the stack's configuration.",
+    remedy="Pass the loaded settings to the Platform component unchanged (components/platform.py).",
 )
-def _agree(stack: Stack) -> Iterator[Finding]:
-    surroundings = stack.surroundings
-    for one in stack.of(PLATFORM):
-        if one.props["environment"] != surroundings.environment:
+def _check_published_settings_agree(stack: CheckedStack) -> Iterator[Finding]:
+    context = stack.context
+    for platform in stack.list_resources(PLATFORM):
+        if platform.props["environment"] != context.environment:
             yield Finding(
-                f"The program says environment {one.props['environment']}, its configuration "
-                f"{surroundings.environment}.",
-                one.urn,
+                f"The Platform resource publishes environment {platform.props['environment']}, but the "
+                f"stack's configuration has {context.environment}.",
+                platform.urn,
             )
-        published = {(w["policy"], w["resource"], w["expires"]) for w in one.props["exceptions"]}
-        if published != {(w.policy, w.resource, w.expires.isoformat()) for w in surroundings.waivers}:
-            yield Finding("The exceptions that the program publishes are not those of its configuration.", one.urn)
+        published = {(entry["policy"], entry["resource"], entry["expires"]) for entry in platform.props["exceptions"]}
+        if published != {(entry.policy, entry.resource, entry.expires.isoformat()) for entry in context.exceptions}:
+            yield Finding(
+                "The exceptions that the Platform resource publishes differ from polyphony:exceptions in "
+                "the stack's configuration.",
+                platform.urn,
+            )
 
 
-POLICIES: tuple[Policy, ...] = (*EXCUSABLE, *EXCEPTIONS)
+POLICIES: tuple[Policy, ...] = (*EXCUSABLE_POLICIES, *EXCEPTIONS)

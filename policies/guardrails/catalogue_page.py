@@ -1,71 +1,84 @@
-"""`docs/policies.md`: every policy as its record says it. Pure text; whoever makes the documents writes it."""
+"""Generator of `docs/policies.md`, which describes every policy of the pack. `python -m local generate` writes the
+file.
+"""
 
 from collections.abc import Iterator
 
 from guardrails.catalogue import POLICIES
-from guardrails.pack.policy_kinds import Group, Level, Policy, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 
 INTRODUCTION = """\
 # Policies
 
-Generated from `policies/guardrails/` by `make docs`; a test keeps it fresh. Change the record, not this page.
+This page is generated from `policies/guardrails/` by `make docs`, and a test checks that it is current. Change the
+policy's record, not this page.
 
-The pack judges every preview and deployment: `pulumi preview --policy-pack policies`, or `make preview` without an
-account. A *mandatory* finding stops the deployment, an *advisory* one is a note, and a policy that *remediates* mends
-the resource by itself and shows it before and after. Local is judged as dev.
+The policy pack checks every preview and every deployment: run `pulumi preview --policy-pack policies`, or
+`make preview` without an AWS account. A *mandatory* finding stops the deployment. An *advisory* finding is only
+reported. A policy that *remediates* corrects the resource and shows it before and after the change. The environment
+`local` has the levels of `dev`.
 
-**Exceptions** are settings of a stack: `polyphony:exceptions` lists policy, resource (the Pulumi name; `platform` for
-the stack as a whole), reason and the last day. Each is reported in every run; one that has expired, or names nothing
-that exists, is a violation itself. From the policies about exceptions there are none.
+**Exceptions** are entries of the setting `polyphony:exceptions` in a stack file. An entry names a policy, a resource,
+a reason and an expiry date. The resource is a Pulumi name, or `platform` for the stack as a whole. Every run reports
+the exceptions in force. An exception that has expired, or that names an unknown policy or resource, is itself a
+violation. The policies of the group "Exceptions" cannot be excused.
 
-**Limits** are the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`, with
-the policy's name, then the limit's, as in `{"function-memory-ceiling": {"megabytes": 3008}}`. `make preview` and the
-workflows judge by the defaults, so a resource that needs more needs an exception.
+**Limits** are set by the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`.
+The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.
+`make preview` and the CI workflows always use the defaults, so a resource that exceeds a default needs an exception.
 
-A policy that needs a value which only a deployment can tell says that it cannot be known; it is judged again after
-`up`. Names and ARNs here are computed from names, so that this is rare.
+**Unknown values**: some properties get their value only during a deployment. A policy that needs such a value reports
+that it cannot be decided, and the next run after the deployment decides it. The program computes names and ARNs in
+advance, so few policies are undecided.
 """
-SHORT = {Level.ADVISORY: "advisory", Level.MANDATORY: "mandatory", Level.REMEDIATE: "remediates", Level.DISABLED: "—"}
+SHORT = {
+    EnforcementLevel.ADVISORY: "advisory",
+    EnforcementLevel.MANDATORY: "mandatory",
+    EnforcementLevel.REMEDIATE: "remediates",
+    EnforcementLevel.DISABLED: "—",
+}
 
 
-def text() -> str:
-    """The whole page."""
-    return "\n".join([INTRODUCTION, *_summary(), *(line for group in Group for line in _chapter(group))])
+def render_page() -> str:
+    """Return the text of the page."""
+    return "\n".join(
+        [INTRODUCTION, *_render_summary(), *(line for group in PolicyGroup for line in _render_group(group))]
+    )
 
 
-def _summary() -> Iterator[str]:
+def _render_summary() -> Iterator[str]:
     yield "| group | policies | mandatory in dev | staging | prod |"
     yield "|---|---:|---:|---:|---:|"
-    for group in Group:
-        members = [one for one in POLICIES if one.group is group]
-        counts = [sum(_blocks(one, env) for one in members) for env in ("dev", "staging", "prod")]
+    for group in PolicyGroup:
+        members = [policy for policy in POLICIES if policy.group is group]
+        counts = [sum(_is_mandatory(policy, env) for policy in members) for env in ("dev", "staging", "prod")]
         yield f"| {group} | {len(members)} | {' | '.join(map(str, counts))} |"
     yield f"| **all** | **{len(POLICIES)}** | | | |"
 
 
-def _blocks(policy: Policy, environment: str) -> bool:
-    return policy.levels.of(environment) in {Level.MANDATORY, Level.REMEDIATE}
+def _is_mandatory(policy: Policy, environment: str) -> bool:
+    return policy.levels.for_environment(environment) in {EnforcementLevel.MANDATORY, EnforcementLevel.REMEDIATE}
 
 
-def _chapter(group: Group) -> Iterator[str]:
+def _render_group(group: PolicyGroup) -> Iterator[str]:
     yield f"\n## {group.capitalize()}"
-    for one in sorted((one for one in POLICIES if one.group is group), key=lambda one: one.name):
-        yield f"\n### {one.name}\n"
-        yield one.description
+    for policy in sorted((policy for policy in POLICIES if policy.group is group), key=lambda policy: policy.name):
+        yield f"\n### {policy.name}\n"
+        yield policy.description
         yield ""
-        levels = (f"{env} {SHORT[one.levels.of(env)]}" for env in ("dev", "staging", "prod"))
-        yield f"- severity {one.severity}; {', '.join(levels)}"
-        yield f"- judges {_judges(one)}"
-        if one.remedy:
-            yield f"- to do: {one.remedy}"
-        for limit in one.limits:
-            yield f"- limit `{limit.name}` = {limit.default:g}: {limit.says}"
-        if one.frameworks:
-            yield f"- {', '.join(one.frameworks)}"
+        levels = (f"{env} {SHORT[policy.levels.for_environment(env)]}" for env in ("dev", "staging", "prod"))
+        yield f"- severity {policy.severity}; {', '.join(levels)}"
+        yield f"- checks {_describe_scope(policy)}"
+        if policy.remedy:
+            yield f"- to do: {policy.remedy}"
+        for limit in policy.limits:
+            yield f"- limit `{limit.name}` = {limit.default:g}: {limit.description}"
+        if policy.frameworks:
+            yield f"- {', '.join(policy.frameworks)}"
 
 
-def _judges(one: Policy) -> str:
-    if isinstance(one, ResourcePolicy | RelationPolicy):
-        kinds = ", ".join(f"`{kind}`" for kind in sorted(one.types))
-        return kinds if isinstance(one, ResourcePolicy) else f"{kinds}, by what stands around it"
+def _describe_scope(policy: Policy) -> str:
+    if isinstance(policy, ResourcePolicy | RelationPolicy):
+        types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
+        return types if isinstance(policy, ResourcePolicy) else f"{types}, together with the resources related to it"
     return "the stack as a whole"

@@ -138,7 +138,9 @@ def test_the_page_shows_the_order_in_which_quotas_bind(
     main()
     once, twelve = (costs[factor].report for factor in (1, 12))
     assert once.problems == twelve.problems == ()
-    assert twelve.by("block")["ingestion-spark"] == pytest.approx(12 * once.by("block")["ingestion-spark"], rel=0.01)
+    assert twelve.sum_by("block")["ingestion-spark"] == pytest.approx(
+        12 * once.sum_by("block")["ingestion-spark"], rel=0.01
+    )
     tables = [line for line in capsys.readouterr().out.splitlines() if line]
     page = (ROOT / "docs" / "headroom.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in page if line.startswith("|")] == tables, "copy the output of `make headroom` to the page"

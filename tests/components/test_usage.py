@@ -13,8 +13,8 @@ from components.meetings import monthly_usage as meetings_usage
 from components.transcription import monthly_usage as transcription_usage
 from components.usage_measures import DAYS, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
-from guardrails.pricing.estimate import CostReport, estimate
-from guardrails.pricing.requirement_costs.transcription import STREAMING
+from guardrails.pricing.estimate import CostReport, estimate_cost
+from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
 from local.preview.cost import priced
 from tests.components.ingestion.recorded_deployment import INGESTION
 from tests.components.livestream.recorded_deployment import LIVESTREAM
@@ -40,7 +40,7 @@ def usage(name: str, **sections: Any) -> Usage:
 
 def cost(name: str, load: dict[str, Any] | None = None, **sections: Any) -> CostReport:
     graph = SUBSYSTEMS[name][0].preview(**sections).graph
-    return estimate([priced(one, graph) for one in graph], usage(name, load=load or {}, **sections))
+    return estimate_cost([priced(one, graph) for one in graph], usage(name, load=load or {}, **sections))
 
 
 @pytest.mark.parametrize(("name", "sections"), [*((name, {}) for name in SUBSYSTEMS), ("meetings", FARGATE)], ids=str)
@@ -143,8 +143,8 @@ def test_a_stream_is_billed_a_quarter_of_a_minute_however_short_its_utterance(se
 
 def test_by_default_as_much_is_streamed_as_at_the_documents_usage_and_costs_the_most() -> None:
     processor = usage("transcription")["transcription-audio-processor"]
-    assert dict(STREAMING) == {"transcribe_streaming_minute": processor["transcribeStreamingMinutes"]}
-    assert next(iter(cost("transcription").by("service"))) == "Amazon Transcribe"
+    assert dict(STREAMING_QUANTITIES) == {"transcribe_streaming_minute": processor["transcribeStreamingMinutes"]}
+    assert next(iter(cost("transcription").sum_by("service"))) == "Amazon Transcribe"
 
 
 # Voice Q&A.

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from guardrails.pricing.requirement_costs.meetings import DOCUMENT
+from guardrails.pricing.requirement_costs.meetings import COST_TABLE
 from operations import meetings_savings
 from operations.command_context import Desk
 from operations.command_errors import Refused
@@ -105,4 +105,6 @@ def test_what_says_nothing_is_refused_before_it_is_paid_for(given: dict[str, Any
 
 
 def test_what_is_expected_is_what_the_requirement_says() -> None:
-    assert [one.expected for one in meetings_savings.STEPS] == [one.document for one in DOCUMENT.steps]
+    assert [one.expected for one in meetings_savings.STEPS] == [
+        saving.stated_usd for saving in COST_TABLE.promised_savings
+    ]

@@ -1,7 +1,8 @@
-"""Asks the pack's policies as the engine does: through the SDK's own analyzer, with messages as they come by wire.
+"""Harness that runs policies like the engine does: through the SDK's analyzer, with protocol messages.
 
-A spec says, for one policy, what it lets pass, what it finds, what it makes of a value that is not known yet, and how
-the real program is broken in one place so that it fires. An exception is tried with each spec's failing stack.
+A spec states the required behaviour of one policy: a stack without a fault, a stack with a fault, a stack with an
+unknown value, and a change of the recorded program that causes a finding. The tests also check that an exception
+excuses the stack with the fault.
 """
 
 import copy
@@ -21,9 +22,9 @@ from pulumi_policy import policy as sdk
 
 from guardrails.catalogue import POLICIES
 from guardrails.pack import policy_pack
-from guardrails.pack.analyzer import ANALYZER, DECODING, ask_less, decode_once
 from guardrails.pack.policy_kinds import Policy
-from guardrails.pack.stack_context import Surroundings, Waiver
+from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from guardrails.pack.stack_context import ExceptionEntry, StackContext
 from local.preview.policy_pack_process import _analyze_request, _analyzer_resource
 from local.preview.property_values import UNKNOWN_STRING
 from local.preview.resource_graph import Graph
@@ -37,23 +38,23 @@ Props = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Thing:
+class SampleResource:
     """One resource of a small stack."""
 
     type: str
     props: Props
     name: str = "thing"
-    refers: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Property → names of the resources whose outputs it is made of."""
-    after: Sequence[str] = ()
+    references: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of the resources from whose outputs a property is computed, by property."""
+    depends_on: Sequence[str] = ()
     parent: str = ""
-    answers: Props = field(default_factory=dict)
-    """Properties that the program does not give and the provider answers."""
+    provider_outputs: Props = field(default_factory=dict)
+    """Properties that the provider returns and the program does not set."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """One answer of one policy."""
+class PolicyAnswer:
+    """One diagnostic of one policy."""
 
     policy: str
     name: str
@@ -62,18 +63,18 @@ class Found:
 
 
 @dataclass
-class Messages:
-    """A stack as it comes by wire: each resource by its inputs, then all by their outputs."""
+class EngineMessages:
+    """A stack as protocol messages: first each resource with its inputs, then all resources with their outputs."""
 
     inputs: dict[str, analyzer_pb2.AnalyzeRequest]
     outputs: dict[str, analyzer_pb2.AnalyzerResource]
 
-    def copy(self) -> "Messages":
-        """A copy whose changes leave this as it is."""
-        return Messages(dict(self.inputs), dict(self.outputs))
+    def copy(self) -> "EngineMessages":
+        """Return a copy. Changes of the copy do not affect the original."""
+        return EngineMessages(dict(self.inputs), dict(self.outputs))
 
     def change(self, name: str, patch: Props) -> None:
-        """Changes properties of one resource; none takes a property away, which a provider may answer all the same."""
+        """Change properties of one resource. None removes a property, but the provider may still return it."""
         self.inputs[name], self.outputs[name] = copy.deepcopy(self.inputs[name]), copy.deepcopy(self.outputs[name])
         for struct in (self.inputs[name].properties, self.outputs[name].properties):
             for key, value in patch.items():
@@ -81,218 +82,229 @@ class Messages:
                     struct.fields.pop(key, None)
                 else:
                     struct.update({key: value})
-        answered(self.outputs[name])
+        add_provider_outputs(self.outputs[name])
 
     def drop(self, name: str) -> None:
-        """Takes a resource away."""
+        """Remove a resource."""
         del self.inputs[name], self.outputs[name]
 
-    def add(self, things: Iterable[Thing]) -> None:
-        """Adds resources."""
-        added = of_things(things)
+    def add(self, samples: Iterable[SampleResource]) -> None:
+        """Add resources."""
+        added = build_messages(samples)
         self.inputs.update(added.inputs)
         self.outputs.update(added.outputs)
 
     def first(self, kind: str) -> str:
-        """The alphabetically first resource of a type: the order of registration differs from run to run."""
-        return min(one.name for one in self.inputs.values() if one.type == kind)
+        """Return the alphabetically first resource of a type. The order of registration differs from run to run."""
+        return min(request.name for request in self.inputs.values() if request.type == kind)
 
     def json(self, name: str, key: str) -> Any:
-        """A property that holds JSON."""
+        """Return the value of a property that contains JSON."""
         return json.loads(self.inputs[name].properties.fields[key].string_value)
 
 
-Break = Callable[[Messages], str]
-"""Breaks the real program in one place and returns the name of the resource that is then at fault."""
+ProgramBreak = Callable[[EngineMessages], str]
+"""Function that changes the recorded program and returns the name of the resource that then has a fault."""
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What one policy must do."""
+class PolicySpec:
+    """The required behaviour of one policy."""
 
     policy: str
-    good: Sequence[Thing]
-    bad: Sequence[Thing]
-    says: str
-    """Part of the message: the offending value, or what is missing."""
-    unknown: Sequence[Thing]
-    """A stack with a value that is not known yet."""
-    breaks: Break
-    at: str = "thing"
-    """Which resource of the failing stack is at fault; empty for the stack as a whole."""
+    good: Sequence[SampleResource]
+    bad: Sequence[SampleResource]
+    message_part: str
+    """Part of the message: the wrong value, or the missing property."""
+    unknown: Sequence[SampleResource]
+    """A stack with an unknown value."""
+    break_program: ProgramBreak
+    faulty_name: str = "thing"
+    """Name of the resource with the fault in `bad`; empty for the stack as a whole."""
     undecided: bool = True
-    """Whether the unknown value keeps it from judging; else it must judge, and find what is wrong elsewhere."""
+    """True if the unknown value makes the policy undecided. Otherwise the policy must still find the fault of another
+    resource.
+    """
     environment: str = "prod"
-    also: Sequence[str] = ()
-    """What else is at fault in the broken program, where the fault is one of two."""
+    also_faulty: Sequence[str] = ()
+    """Other resources that have a fault after `break_program`, if one change causes several faults."""
 
     def __repr__(self) -> str:
         return self.policy
 
 
 @dataclass(frozen=True)
-class Case:
-    """A small stack and what one policy says about it, beyond the policy's spec."""
+class PolicyCase:
+    """A small stack and the expected result of one policy, in addition to the policy's spec."""
 
     policy: str
-    things: Sequence[Thing]
-    says: str = ""
-    """Part of a message. Empty if the policy finds nothing."""
-    at: str = ""
-    """The only resource that is at fault. Empty if the case does not say."""
+    samples: Sequence[SampleResource]
+    message_part: str = ""
+    """Part of the expected message. Empty if the policy finds nothing."""
+    faulty_name: str = ""
+    """Name of the only resource with a fault. Empty if the case does not check it."""
 
     def __repr__(self) -> str:
-        return f"{self.policy}-{self.says or 'nothing'}"
+        return f"{self.policy}-{self.message_part or 'nothing'}"
 
 
-def finds(policy: str, says: str, *things: Thing, at: str = "") -> Case:
-    """Return a case in which the policy finds a fault; `UNDECIDED` as message if it cannot decide."""
-    return Case(policy, things, says, at)
+def expect_finding(policy: str, message_part: str, *samples: SampleResource, faulty_name: str = "") -> PolicyCase:
+    """Return a case in which the policy finds a fault. The message part `UNDECIDED` means that it cannot decide."""
+    return PolicyCase(policy, samples, message_part, faulty_name)
 
 
-def passes(policy: str, *things: Thing) -> Case:
+def expect_no_finding(policy: str, *samples: SampleResource) -> PolicyCase:
     """Return a case in which the policy finds nothing."""
-    return Case(policy, things)
+    return PolicyCase(policy, samples)
 
 
-def spec(
+def resource_spec(
     policy: str,
     kind: str,
     good: Props,
     bad: Props,
-    says: str,
+    message_part: str,
     unknown: str = "",
     *,
-    around: Sequence[Thing] = (),
-    breaks: Break | None = None,
+    around: Sequence[SampleResource] = (),
+    break_program: ProgramBreak | None = None,
     added: bool = False,
-) -> Spec:
-    """Return a spec of one resource: `bad` changes `good` into a fault.
+) -> PolicySpec:
+    """Return a spec of one resource: `bad` is merged into `good` and causes a fault.
 
-    `unknown` is the property that is not known yet, by default the first that `bad` changes.
-    Without `breaks`, the first resource of the type in the real program gets `bad`. If the program has none, or with
-    `added`, the broken resource is added to it.
+    `unknown` is the property with an unknown value, by default the first property of `bad`. Without `break_program`, the
+    recorded program's first resource of the type gets the properties of `bad`. If the program has none, or with
+    `added`, the faulty resource is added to the program.
     """
-    broken = Thing(kind, changed(good, bad))
+    faulty = SampleResource(kind, merge_props(good, bad))
 
-    def break_like_this(stack: Messages) -> str:
-        there = any(one.type == kind for one in stack.inputs.values())
-        return (changes(kind, bad) if there and not added else inserted([*around, broken]))(stack)
+    def apply_default_change(stack: EngineMessages) -> str:
+        has_resource = any(request.type == kind for request in stack.inputs.values())
+        return (change_resource(kind, bad) if has_resource and not added else insert_resources([*around, faulty]))(
+            stack
+        )
 
-    return Spec(
+    return PolicySpec(
         policy=policy,
-        good=[*around, Thing(kind, good)],
-        bad=[*around, broken],
-        says=says,
-        unknown=[*around, Thing(kind, {**changed(good, bad), unknown or next(iter(bad)): UNKNOWN})],
-        breaks=breaks or break_like_this,
+        good=[*around, SampleResource(kind, good)],
+        bad=[*around, faulty],
+        message_part=message_part,
+        unknown=[*around, SampleResource(kind, {**merge_props(good, bad), unknown or next(iter(bad)): UNKNOWN})],
+        break_program=break_program or apply_default_change,
     )
 
 
-def setting(policy: str, kind: str, path: str, good: object, bad: object, says: str, name: str = "n") -> Spec:
-    """Return a spec of one property, by its path: a right and a wrong value, None if it is absent."""
+def property_spec(
+    policy: str, kind: str, path: str, good: object, bad: object, message_part: str, name: str = "n"
+) -> PolicySpec:
+    """Return a spec of one property, given by its path: a right and a wrong value. None means that the property is
+    absent.
+    """
     outer, *inner = path.split(".")
 
-    def given(value: object) -> dict[str, object]:
+    def nest(value: object) -> dict[str, object]:
         for key in reversed(inner):
             value = {key: value}
         return {outer: value}
 
-    return spec(policy, kind, {"name": name, **given(good)}, given(bad), says)
+    return resource_spec(policy, kind, {"name": name, **nest(good)}, nest(bad), message_part)
 
 
-def changed(props: Props, patch: Props) -> dict[str, Any]:
-    """Properties with some replaced; none takes a property away."""
+def merge_props(props: Props, patch: Props) -> dict[str, Any]:
+    """Return the properties with the patch applied. None removes a property."""
     return {key: value for key, value in {**props, **patch}.items() if value is not None}
 
 
-def inserted(things: Sequence[Thing], at: str = "thing") -> Break:
-    """Adds broken resources to the real program."""
+def insert_resources(samples: Sequence[SampleResource], faulty_name: str = "thing") -> ProgramBreak:
+    """Return a change that adds faulty resources to the recorded program."""
 
-    def broken(stack: Messages) -> str:
-        stack.add(things)
-        return at
+    def change_program(stack: EngineMessages) -> str:
+        stack.add(samples)
+        return faulty_name
 
-    return broken
+    return change_program
 
 
-def changes(name: str, patch: Props, found: str = "") -> Break:
-    """Changes one resource of the real program, by name or by type."""
+def change_resource(name: str, patch: Props, faulty_name: str = "") -> ProgramBreak:
+    """Return a change of one resource of the recorded program, given by name or type."""
 
-    def broken(stack: Messages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         target = name if name in stack.inputs else stack.first(name)
         stack.change(target, patch)
-        return found or target
+        return faulty_name or target
 
-    return broken
+    return change_program
 
 
-def drops(name: str, found: str) -> Break:
-    """Takes one resource of the real program away; `found` is then at fault."""
+def drop_resource(name: str, faulty_name: str) -> ProgramBreak:
+    """Return a change that removes one resource of the recorded program. `faulty_name` is the resource that then has a
+    fault.
+    """
 
-    def broken(stack: Messages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         stack.drop(name)
-        return found
+        return faulty_name
 
-    return broken
+    return change_program
 
 
-def edits(name: str, key: str, edit: Callable[[Any], None], found: str = "") -> Break:
-    """Edits a property that holds JSON, in the real program."""
+def edit_json_property(name: str, key: str, edit: Callable[[Any], None], faulty_name: str = "") -> ProgramBreak:
+    """Return a change of a property that contains JSON, in the recorded program."""
 
-    def broken(stack: Messages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         document = stack.json(name, key)
         edit(document)
         stack.change(name, {key: json.dumps(document)})
-        return found or name
+        return faulty_name or name
 
-    return broken
+    return change_program
 
 
-def of_things(things: Iterable[Thing]) -> Messages:
-    """A small stack as messages."""
-    found = Messages({}, {})
-    for one in things:
-        inputs = analyzer_pb2.AnalyzeRequest(type=one.type, urn=_urn(one.type, one.name), name=one.name)
-        inputs.properties.update(copy.deepcopy(dict(one.props)))
-        outputs = analyzer_pb2.AnalyzerResource(type=one.type, urn=inputs.urn, name=one.name)
+def build_messages(samples: Iterable[SampleResource]) -> EngineMessages:
+    """Return a small stack as messages."""
+    messages = EngineMessages({}, {})
+    for sample in samples:
+        inputs = analyzer_pb2.AnalyzeRequest(type=sample.type, urn=_urn(sample.type, sample.name), name=sample.name)
+        inputs.properties.update(copy.deepcopy(dict(sample.props)))
+        outputs = analyzer_pb2.AnalyzerResource(type=sample.type, urn=inputs.urn, name=sample.name)
         outputs.properties.CopyFrom(inputs.properties)
-        outputs.properties.update(copy.deepcopy(dict(one.answers)))
-        known = {name: message.urn for name, message in found.inputs.items()}
-        outputs.parent = known.get(one.parent, "")
-        outputs.dependencies.extend(known[name] for name in one.after)
-        for key, names in one.refers.items():
+        outputs.properties.update(copy.deepcopy(dict(sample.provider_outputs)))
+        known = {name: message.urn for name, message in messages.inputs.items()}
+        outputs.parent = known.get(sample.parent, "")
+        outputs.dependencies.extend(known[name] for name in sample.depends_on)
+        for key, names in sample.references.items():
             outputs.propertyDependencies[key].urns.extend(known[name] for name in names)
-        found.inputs[one.name], found.outputs[one.name] = inputs, outputs
-    return found
+        messages.inputs[sample.name], messages.outputs[sample.name] = inputs, outputs
+    return messages
 
 
-def of_graph(graph: Graph) -> Messages:
-    """The recorded program as messages, by Pulumi name, as a first preview with the real provider has them."""
-    found = Messages(
-        {one.name: _analyze_request(one) for one in graph}, {one.name: _analyzer_resource(one) for one in graph}
+def messages_from_graph(graph: Graph) -> EngineMessages:
+    """Return the recorded program as messages, by Pulumi name, as in a first preview with the real provider."""
+    messages = EngineMessages(
+        {resource.name: _analyze_request(resource) for resource in graph},
+        {resource.name: _analyzer_resource(resource) for resource in graph},
     )
-    for one in found.outputs.values():
-        answered(one)
-    return found
+    for resource in messages.outputs.values():
+        add_provider_outputs(resource)
+    return messages
 
 
-def answered(resource: analyzer_pb2.AnalyzerResource) -> None:
-    """Adds what the provider always answers, given or not, and does not know in a preview."""
-    for key in computed(resource.type):
+def add_provider_outputs(resource: analyzer_pb2.AnalyzerResource) -> None:
+    """Add the properties that the provider always returns. Their values are unknown in a preview."""
+    for key in list_computed_properties(resource.type):
         if key not in resource.properties.fields:
             resource.properties.fields[key].string_value = UNKNOWN
 
 
 @cache
-def computed(kind: str) -> frozenset[str]:
-    """The properties of a type that are there in any case: those whose getters promise more than an option."""
+def list_computed_properties(kind: str) -> frozenset[str]:
+    """Return the properties of a type that always have a value: the return type of their getter is not optional."""
     if not kind.startswith("aws:"):
         return frozenset()
     module, _, name = kind.removeprefix("aws:").partition(":")
     package = importlib.import_module(f"pulumi_aws.{module.partition('/')[0].replace('lambda', 'lambda_')}")
-    found = vars(getattr(package, name)).items()
-    getters = {key: one.fget for key, one in found if isinstance(one, property) and one.fget is not None}
+    members = vars(getattr(package, name)).items()
+    getters = {key: member.fget for key, member in members if isinstance(member, property) and member.fget is not None}
     return frozenset(
         getattr(getter, "_pulumi_name", key)
         for key, getter in getters.items()
@@ -304,66 +316,70 @@ def _urn(kind: str, name: str) -> str:
     return f"urn:pulumi:prod::polyphony::{kind}::{name}"
 
 
-def surroundings(environment: str = "prod", *waivers: Waiver) -> Surroundings:
-    """Where the pack runs in a test."""
-    return Surroundings(environment, waivers, TODAY, {**TAGS, "Environment": environment})
+def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
+    """Return the context of the pack in a test."""
+    return StackContext(environment, exceptions, TODAY, {**TAGS, "Environment": environment})
 
 
-def waiver(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> Waiver:
-    """An exception."""
-    return Waiver(policy, resource, "the old system needs it until it is gone", expires)
+def build_exception(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> ExceptionEntry:
+    """Return an exception."""
+    return ExceptionEntry(policy, resource, "needed until the old system is shut down", expires)
 
 
-BY_NAME = {one.name: one for one in POLICIES}
+BY_NAME = {policy.name: policy for policy in POLICIES}
 
 
-def analyzer(records: Iterable[Policy], where: Surroundings, given: Mapping[str, frozenset[str]] | None = None) -> Any:
-    """The SDK's analyzer over some policies, which know what resources are given, also where none asks for it."""
-    builder = policy_pack.PolicyBuilder(where)
-    builder.given.update(given or {})
-    built = [builder.policy(one) for one in records]
+def build_analyzer(
+    records: Iterable[Policy], context: StackContext, program_properties: Mapping[str, frozenset[str]] | None = None
+) -> Any:
+    """Return the SDK's analyzer with some policies. The builder gets the properties that the program sets, because a
+    single policy does not record them.
+    """
+    builder = policy_pack.PolicyBuilder(context)
+    builder.program_properties.update(program_properties or {})
+    built = [builder.build(record) for record in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
 @contextmanager
-def as_it_was() -> Iterator[Any]:
-    """The SDK's module, which afterwards is as it was before."""
-    before = {name: getattr(sdk, name) for name in (*DECODING, ANALYZER)}
+def restored_sdk() -> Iterator[Any]:
+    """Provide the SDK's module, and restore it afterwards."""
+    originals = {name: getattr(sdk, name) for name in (*DECODING_FUNCTIONS, ANALYZER_CLASS)}
     try:
         yield sdk
     finally:
-        for name, value in before.items():
+        for name, value in originals.items():
             setattr(sdk, name, value)
 
 
 @contextmanager
-def as_the_pack_asks() -> Iterator[None]:
-    """Decodes each resource once and asks only the policies that judge it, as the pack does when it starts.
+def patched_sdk() -> Iterator[None]:
+    """Patch the SDK like the pack does at its start.
 
-    For what is asked about the whole program again and again. That it changes no answer is tested of its own.
+    This makes repeated runs over the whole program faster. A separate test checks that the patches change no answer.
     """
-    with as_it_was():
-        decode_once()
-        ask_less(policy_pack.concerned)
+    with restored_sdk():
+        cache_decoding()
+        skip_unneeded_checks(policy_pack.policy_applies_to_type)
         yield
 
 
-def ask(
-    records: Iterable[Policy], stack: Messages, where: Surroundings, config: Mapping[str, Any] | None = None
-) -> list[Found]:
-    """All answers to a stack."""
-    given = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
-    asked = analyzer(records, where, given)
+def run_policies(
+    records: Iterable[Policy], stack: EngineMessages, context: StackContext, config: Mapping[str, Any] | None = None
+) -> list[PolicyAnswer]:
+    """Return all answers of some policies about a stack."""
+    program_properties = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
+    analyzer = build_analyzer(records, context, program_properties)
     if config:
-        asked.Configure(_configuration(config), None)
-    answers: list[Found] = []
+        analyzer.Configure(_to_configure_request(config), None)
+    answers: list[PolicyAnswer] = []
     for request in stack.inputs.values():
-        answers += _found(asked.Analyze(request, None).diagnostics, request.name)
-    whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    return answers + _found(whole.diagnostics, "")
+        answers += _to_answers(analyzer.Analyze(request, None).diagnostics, request.name)
+    whole = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
+    return answers + _to_answers(whole.diagnostics, "")
 
 
-def _configuration(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
+def _to_configure_request(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
     request = analyzer_pb2.ConfigureAnalyzerRequest()
     for policy, values in config.items():
         request.policyConfig[policy].enforcementLevel = analyzer_pb2.MANDATORY
@@ -371,13 +387,13 @@ def _configuration(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerR
     return request
 
 
-def _found(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], name: str) -> list[Found]:
+def _to_answers(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], name: str) -> list[PolicyAnswer]:
     return [
-        Found(
-            one.policyName,
-            one.urn.rpartition("::")[2] or name,
-            one.message.removeprefix(f"{one.description}\n"),
-            one.message.startswith(UNDECIDED),
+        PolicyAnswer(
+            diagnostic.policyName,
+            diagnostic.urn.rpartition("::")[2] or name,
+            diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
+            diagnostic.message.startswith(UNDECIDED),
         )
-        for one in diagnostics
+        for diagnostic in diagnostics
     ]

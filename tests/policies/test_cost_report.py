@@ -1,4 +1,4 @@
-"""`make cost` and `make cost-diff`: the figures of the real program, for people and for machines."""
+"""Tests of `make cost` and `make cost-diff` with the recorded program: table, JSON and exit status."""
 
 import io
 import json
@@ -28,28 +28,28 @@ def prod_cost() -> StackCost:
 
 
 @pytest.fixture
-def run_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes the runs that all tests share for those that a command would make."""
+def shared_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the program runs of the command by the runs that all tests share."""
 
     runs = {stack: previewed(stack) for stack in ("dev", "prod")}
 
-    def again(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.Run:
+    def return_shared_run(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.Run:
         assert preview
         assert config == stack_files.read(config.stack)
         found = runs[config.stack]
         return program_run.Run(found.graph, found.outputs, found.messages)
 
-    monkeypatch.setattr(program_run, "run", again)
+    monkeypatch.setattr(program_run, "run", return_shared_run)
 
 
-def shown(found: StackCost) -> str:
+def render_cost(stack_cost: StackCost) -> str:
     stream = io.StringIO()
-    cost.show(found, Console(file=stream, width=140, highlight=False))
+    cost.show(stack_cost, Console(file=stream, width=140, highlight=False))
     return stream.getvalue()
 
 
-def test_the_table_has_subsystems_services_drivers_and_what_watching_costs(prod_cost: StackCost) -> None:
-    text = shown(prod_cost)
+def test_the_table_has_subsystems_services_largest_lines_and_monitoring_cost(prod_cost: StackCost) -> None:
+    text = render_cost(prod_cost)
     for part in (
         "prod: $",
         "budget $500.00",
@@ -61,26 +61,32 @@ def test_the_table_has_subsystems_services_drivers_and_what_watching_costs(prod_
         assert part in text
 
 
-def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_cost: StackCost) -> None:
+def test_the_program_has_no_unread_usage_and_no_unpriced_resource(prod_cost: StackCost) -> None:
     assert prod_cost.report.problems == ()
     assert prod_cost.report.unpriced == ()
 
 
-def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost) -> None:
-    where = policy_harness.surroundings("prod")
-    found = policy_harness.ask([policy_harness.BY_NAME["cost-estimate"]], policy_harness.of_graph(graph("prod")), where)
+def test_the_command_and_the_pack_compute_the_same_estimate(prod_cost: StackCost) -> None:
+    context = policy_harness.build_context("prod")
+    found = policy_harness.run_policies(
+        [policy_harness.BY_NAME["cost-estimate"]], policy_harness.messages_from_graph(graph("prod")), context
+    )
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 
-def test_it_survives_being_written_and_read_as_json(prod_cost: StackCost) -> None:
+def test_a_report_is_equal_after_writing_and_reading_json(prod_cost: StackCost) -> None:
     assert StackCost.from_json(json.loads(json.dumps(prod_cost.as_json()))) == prod_cost
 
 
-@pytest.mark.usefixtures("run_before")
+@pytest.mark.usefixtures("shared_runs")
 def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     before, after, differences = cost_diff("dev", "prod")
-    assert [abs(one.change) for one in differences] == sorted((abs(one.change) for one in differences), reverse=True)
-    assert sum(one.change for one in differences) == pytest.approx(after.report.total - before.report.total, abs=0.05)
+    assert [abs(difference.change) for difference in differences] == sorted(
+        (abs(difference.change) for difference in differences), reverse=True
+    )
+    assert sum(difference.change for difference in differences) == pytest.approx(
+        after.report.total - before.report.total, abs=0.05
+    )
     stream = io.StringIO()
     cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
     assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
@@ -89,15 +95,15 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
 
 
-def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost) -> None:
+def test_free_tiers_are_left_out_by_default(prod_cost: StackCost) -> None:
     free = of_graph("prod", graph("prod"), free_tiers=True)
     assert free.report.total < prod_cost.report.total
-    assert free.report.by("price").get("lambda_request") is None
-    assert free.report.by("price")["s3_storage"] == prod_cost.report.by("price")["s3_storage"]
+    assert free.report.sum_by("price").get("lambda_request") is None
+    assert free.report.sum_by("price")["s3_storage"] == prod_cost.report.sum_by("price")["s3_storage"]
 
 
 @pytest.mark.parametrize("free", [False, True])
-def test_the_command_fails_above_the_budget_and_asks_for_free_tiers(
+def test_the_command_fails_above_the_budget_and_passes_on_free_tiers(
     monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost, free: bool
 ) -> None:
     for budget, status in ((prod_cost.budget, 0), (1, 1)):
@@ -116,11 +122,11 @@ def test_the_command_fails_above_the_budget_and_asks_for_free_tiers(
         (["cost-diff", "STACK=dev"], 'local cost-diff "HEAD" "." --stack dev'),
     ],
 )
-def test_make_passes_on_what_it_was_given(typed: list[str], runs: str) -> None:
-    done = subprocess.run(  # noqa: S603 - the words are those above
+def test_make_passes_its_variables_to_the_command(typed: list[str], runs: str) -> None:
+    done = subprocess.run(  # noqa: S603 - the arguments are those above
         ["make", "--dry-run", "--old-file=.venv/.locked", *typed],  # noqa: S607
         cwd=ROOT,
-        # Alone: the tests themselves may have been begun by make, which tells so to what it begins.
+        # A minimal environment, because make passes its state to child processes if the tests run under make.
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
@@ -129,7 +135,7 @@ def test_make_passes_on_what_it_was_given(typed: list[str], runs: str) -> None:
     assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
 
 
-def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a revision"):
         at_revision("nothing", "prod")
     assert main(["cost", "--stack", "nowhere"]) == 2
@@ -137,7 +143,7 @@ def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFi
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_a_revision_is_priced_from_its_own_files_and_leaves_nothing_behind(
+def test_a_revision_is_priced_from_its_own_files_and_its_worktree_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cost, "WORKTREES", tmp_path)

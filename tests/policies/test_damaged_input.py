@@ -1,4 +1,4 @@
-"""What holds for every policy whatever a resource has: it answers, and it finds whatever it changes."""
+"""Tests of every policy with arbitrary properties: a check never raises, and a remediation always has a finding."""
 
 from typing import Any
 
@@ -9,11 +9,19 @@ from hypothesis import strategies as st
 from guardrails.catalogue import POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import Policy, RelationPolicy, ResourcePolicy
-from tests.policies.policy_harness import TAGS, UNKNOWN, Thing, analyzer, ask, of_things, surroundings
+from tests.policies.policy_harness import (
+    TAGS,
+    UNKNOWN,
+    SampleResource,
+    build_analyzer,
+    build_context,
+    build_messages,
+    run_policies,
+)
 
-WHERE = surroundings()
+CONTEXT = build_context()
 KINDS = sorted(value for value in vars(t).values() if isinstance(value, str) and value.startswith("aws:"))
-REMEDYING = [one for one in POLICIES if isinstance(one, ResourcePolicy) and one.remediate]
+REMEDIATING_POLICIES = [policy for policy in POLICIES if isinstance(policy, ResourcePolicy) and policy.remediate]
 
 tag_values = st.sampled_from(["", "given", UNKNOWN])
 properties = st.fixed_dictionaries(
@@ -27,37 +35,43 @@ properties = st.fixed_dictionaries(
 )
 
 
-def kinds(policy: Policy) -> list[str]:
-    """The types that a policy is given in earnest."""
+def list_checked_types(policy: Policy) -> list[str]:
+    """Return the resource types that a policy checks."""
     if isinstance(policy, ResourcePolicy | RelationPolicy):
         return sorted(kind.replace("/", "/thing:Thing") if kind.endswith("/") else kind for kind in policy.types)
     return KINDS
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda one: one.name)
-def test_a_resource_with_nothing_given_or_nothing_known_is_judged(policy: Policy) -> None:
-    """A policy that raised an error would end the pack, and with it the whole preview."""
-    around = [] if isinstance(policy, ResourcePolicy) else [Thing(kind, {}, f"around-{kind}") for kind in KINDS]
-    bare = [Thing(kind, {}, f"bare-{kind}") for kind in kinds(policy)]
-    named = [Thing(kind, {"name": "n", "tags": {}}, f"named-{kind}") for kind in kinds(policy)]
-    ask([policy], of_things([*around, *bare, *named]), WHERE)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_a_resource_with_no_properties_or_only_unknown_ones_is_checked(policy: Policy) -> None:
+    """An exception in a policy would end the pack and the whole preview."""
+    around = (
+        [] if isinstance(policy, ResourcePolicy) else [SampleResource(kind, {}, f"around-{kind}") for kind in KINDS]
+    )
+    bare = [SampleResource(kind, {}, f"bare-{kind}") for kind in list_checked_types(policy)]
+    named = [SampleResource(kind, {"name": "n", "tags": {}}, f"named-{kind}") for kind in list_checked_types(policy)]
+    run_policies([policy], build_messages([*around, *bare, *named]), CONTEXT)
     keys = ("name", "policy", "assumeRolePolicy", "role", "bucket", "functionName", "function", "tags", "rules")
-    late = [Thing(kind, dict.fromkeys(keys, UNKNOWN), f"thing-{kind}") for kind in kinds(policy)]
-    ask([policy], of_things(late), WHERE)
+    late = [SampleResource(kind, dict.fromkeys(keys, UNKNOWN), f"thing-{kind}") for kind in list_checked_types(policy)]
+    run_policies([policy], build_messages(late), CONTEXT)
 
 
-def test_three_policies_change_resources() -> None:
-    assert {one.name for one in REMEDYING} == {"alarm-decides-missing-data", "logs-expire", "required-tags"}
+def test_three_policies_remediate_resources() -> None:
+    assert {policy.name for policy in REMEDIATING_POLICIES} == {
+        "alarm-decides-missing-data",
+        "logs-expire",
+        "required-tags",
+    }
 
 
-@pytest.mark.parametrize("policy", REMEDYING, ids=lambda one: one.name)
+@pytest.mark.parametrize("policy", REMEDIATING_POLICIES, ids=lambda policy: policy.name)
 @given(data=st.data(), given_properties=properties)
-def test_a_policy_finds_whatever_it_changes_or_cannot_decide(
+def test_a_policy_has_a_finding_or_is_undecided_for_all_that_it_changes(
     policy: ResourcePolicy, data: st.DataObject, given_properties: dict[str, Any]
 ) -> None:
-    """The preview asks for changes only where a policy found something (`local/preview/policy_pack_process.py`)."""
+    """The preview asks for remediations only if a policy has findings (`local/preview/policy_pack_process.py`)."""
     kind = data.draw(st.sampled_from(sorted(policy.types)))
-    asked = analyzer([policy], WHERE)
-    request = of_things([Thing(kind, given_properties)]).inputs["thing"]
+    asked = build_analyzer([policy], CONTEXT)
+    request = build_messages([SampleResource(kind, given_properties)]).inputs["thing"]
     if asked.Remediate(request, None).remediations:
         assert asked.Analyze(request, None).diagnostics

@@ -1,5 +1,5 @@
-"""Every policy by its spec: what passes, what is found, what cannot be known, what is excepted, and the real program
-broken in one place.
+"""Tests of every policy by its spec: passing, failing, unknown and excused stacks, and one change of the recorded
+program.
 """
 
 import importlib
@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
-from guardrails.catalogue import EXCUSABLE, POLICIES
+from guardrails.catalogue import EXCUSABLE_POLICIES, POLICIES
 from guardrails.model import resource_types as t
-from guardrails.pack.policy_kinds import Level
+from guardrails.pack.policy_kinds import EnforcementLevel
 from tests.policies.policy_harness import (
     BY_NAME,
     TODAY,
-    Case,
-    Found,
-    Messages,
-    Spec,
-    Thing,
-    analyzer,
-    as_the_pack_asks,
-    ask,
-    of_things,
-    surroundings,
-    waiver,
+    EngineMessages,
+    PolicyAnswer,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    build_analyzer,
+    build_context,
+    build_exception,
+    build_messages,
+    patched_sdk,
+    run_policies,
 )
 from tests.policies.specs.data_protection import tls_only
 
@@ -35,110 +35,122 @@ MODULES = [
     for path in sorted(Path(__file__).with_name("specs").glob("*.py"))
     if path.stem != "sample_documents"
 ]
-SPECS: list[Spec] = [one for module in MODULES for one in module.SPECS]
-CASES: list[Case] = [one for module in MODULES for one in module.CASES]
+SPECS: list[PolicySpec] = [spec for module in MODULES for spec in module.SPECS]
+CASES: list[PolicyCase] = [case for module in MODULES for case in module.CASES]
 
-each = pytest.mark.parametrize("spec", SPECS, ids=repr)
+for_each_spec = pytest.mark.parametrize("spec", SPECS, ids=repr)
 
 
 def test_every_policy_has_exactly_one_spec() -> None:
     counts = Counter(spec.policy for spec in SPECS)
     assert {name for name, count in counts.items() if count > 1} == set()
-    assert set(counts) == {one.name for one in EXCUSABLE}
+    assert set(counts) == {policy.name for policy in EXCUSABLE_POLICIES}
 
 
-@each
-def test_it_lets_what_is_right_pass(spec: Spec) -> None:
-    where = surroundings(spec.environment)
-    found = ask([BY_NAME[spec.policy]], of_things(spec.good), where)
-    assert [one for one in found if one.message] == []
+@for_each_spec
+def test_a_policy_passes_a_stack_without_faults(spec: PolicySpec) -> None:
+    context = build_context(spec.environment)
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.good), context)
+    assert [answer for answer in answers if answer.message] == []
 
 
-@each
-def test_it_finds_what_is_wrong_and_says_the_value_and_what_to_change(spec: Spec) -> None:
-    where = surroundings(spec.environment)
+@for_each_spec
+def test_a_policy_finds_the_fault_and_names_value_and_remedy(spec: PolicySpec) -> None:
+    context = build_context(spec.environment)
     policy = BY_NAME[spec.policy]
-    assert policy.levels.of(spec.environment) is not Level.DISABLED, "a disabled policy finds nothing"
-    found = [one for one in ask([policy], of_things(spec.bad), where) if one.name == spec.at]
-    assert found, "nothing was found"
-    assert any(spec.says in one.message for one in found), [one.message for one in found]
-    assert all(one.message.endswith(policy.remedy) for one in found)
+    assert policy.levels.for_environment(spec.environment) is not EnforcementLevel.DISABLED, (
+        "a disabled policy finds nothing"
+    )
+    answers = [
+        answer
+        for answer in run_policies([policy], build_messages(spec.bad), context)
+        if answer.name == spec.faulty_name
+    ]
+    assert answers, "nothing was found"
+    assert any(spec.message_part in answer.message for answer in answers), [answer.message for answer in answers]
+    assert all(answer.message.endswith(policy.remedy) for answer in answers)
 
 
-@each
-def test_what_is_not_known_yet_is_undecided_or_keeps_nothing_else_from_being_judged(spec: Spec) -> None:
-    where = surroundings(spec.environment)
-    found = ask([BY_NAME[spec.policy]], of_things(spec.unknown), where)
+@for_each_spec
+def test_an_unknown_value_is_undecided_or_does_not_hide_other_faults(spec: PolicySpec) -> None:
+    context = build_context(spec.environment)
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.unknown), context)
     if spec.undecided:
-        assert any(one.undecided for one in found), [one.message for one in found]
+        assert any(answer.undecided for answer in answers), [answer.message for answer in answers]
     else:
-        assert not any(one.undecided for one in found), [one.message for one in found]
-        assert found, "nothing was found beside what is not known"
+        assert not any(answer.undecided for answer in answers), [answer.message for answer in answers]
+        assert answers, "the policy found no fault besides the unknown value"
 
 
-@each
-def test_an_exception_covers_the_resource_it_names_until_its_day(spec: Spec) -> None:
-    name = spec.at or "platform"
-    covered = surroundings(spec.environment, waiver(spec.policy, name))
-    found = ask([BY_NAME[spec.policy]], of_things(spec.bad), covered)
-    assert [one for one in found if one.name == spec.at] == []
+@for_each_spec
+def test_an_exception_excuses_its_resource_until_it_expires(spec: PolicySpec) -> None:
+    name = spec.faulty_name or "platform"
+    excused = build_context(spec.environment, build_exception(spec.policy, name))
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), excused)
+    assert [answer for answer in answers if answer.name == spec.faulty_name] == []
 
-    expired = surroundings(spec.environment, waiver(spec.policy, name, TODAY.replace(day=19)))
-    found = ask([BY_NAME[spec.policy]], of_things(spec.bad), expired)
-    assert [one for one in found if one.name == spec.at], "an expired exception covers nothing"
+    expired = build_context(spec.environment, build_exception(spec.policy, name, TODAY.replace(day=19)))
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), expired)
+    assert [answer for answer in answers if answer.name == spec.faulty_name], "an expired exception excuses nothing"
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_a_case_is_judged_as_it_says(case: Case) -> None:
-    where = surroundings()
-    found = ask([BY_NAME[case.policy]], of_things(case.things), where)
-    messages = [one.message for one in found]
-    assert any(case.says in message for message in messages) if case.says else messages == [], messages
-    assert not case.at or {one.name for one in found} == {case.at}
+def test_a_case_has_the_expected_result(case: PolicyCase) -> None:
+    context = build_context()
+    answers = run_policies([BY_NAME[case.policy]], build_messages(case.samples), context)
+    messages = [answer.message for answer in answers]
+    assert any(case.message_part in message for message in messages) if case.message_part else messages == [], messages
+    assert not case.faulty_name or {answer.name for answer in answers} == {case.faulty_name}
 
 
-def test_the_packs_configuration_sets_limits() -> None:
-    where = surroundings()
-    asked = [BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
-    stack = of_things([Thing(t.FUNCTION, {"name": "f", "memorySize": 3008}), Thing(t.DASHBOARD, {}, "d")])
-    assert [one.policy for one in ask(asked, stack, where)] == ["function-memory-ceiling"]
+def test_the_pack_configuration_sets_limits() -> None:
+    context = build_context()
+    policies = [BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
+    stack = build_messages(
+        [SampleResource(t.FUNCTION, {"name": "f", "memorySize": 3008}), SampleResource(t.DASHBOARD, {}, "d")]
+    )
+    assert [answer.policy for answer in run_policies(policies, stack, context)] == ["function-memory-ceiling"]
     limits = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
-    assert [one.policy for one in ask(asked, stack, where, limits)] == ["dashboard-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack, context, limits)] == ["dashboard-ceiling"]
 
 
-def test_the_pack_notes_by_itself_which_properties_a_resource_is_given() -> None:
-    """A policy that the provider answers for a bucket is not the bucket's own."""
-    where = surroundings()
-    stack = of_things([Thing(t.BUCKET, {"bucket": "b"}, answers={"policy": tls_only()})])
-    asked = analyzer([BY_NAME[one] for one in ("required-tags", "bucket-tls-only")], where)
-    asked.Analyze(stack.inputs["thing"], None)
-    whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    assert [one.policyName for one in whole.diagnostics] == ["bucket-tls-only"]
+def test_the_pack_records_which_properties_the_program_sets() -> None:
+    """If the provider returns a policy for a bucket, the policy does not count as the bucket's own."""
+    context = build_context()
+    stack = build_messages([SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})])
+    analyzer = build_analyzer([BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], context)
+    analyzer.Analyze(stack.inputs["thing"], None)
+    stack_response = analyzer.AnalyzeStack(
+        analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None
+    )
+    assert [diagnostic.policyName for diagnostic in stack_response.diagnostics] == ["bucket-tls-only"]
 
 
 @pytest.fixture(scope="module")
-def _as_the_pack_asks() -> Iterator[None]:
-    """Hundreds of times about the whole program, of which only one place is another each time."""
-    with as_the_pack_asks():
+def _patched_sdk() -> Iterator[None]:
+    """Patch the SDK, because these tests check the whole program hundreds of times with one small change."""
+    with patched_sdk():
         yield
 
 
 @pytest.fixture(scope="module")
-def unbroken(_as_the_pack_asks: None, prod: Messages) -> Mapping[str, Counter[Found]]:
-    """All that is found in the program as it is, by environment."""
-    found = {}
+def unbroken(_patched_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
+    """Return all answers about the unchanged program, by environment."""
+    answers = {}
     for environment in ("staging", "prod"):
-        where = surroundings(environment)
-        found[environment] = Counter(ask(POLICIES, prod, where))
-    return found
+        context = build_context(environment)
+        answers[environment] = Counter(run_policies(POLICIES, prod, context))
+    return answers
 
 
-@each
-def test_the_real_program_broken_in_one_place_makes_it_fire_there(
-    spec: Spec, prod: Messages, unbroken: Mapping[str, Counter[Found]]
+@for_each_spec
+def test_one_faulty_change_of_the_real_program_causes_a_finding_there(
+    spec: PolicySpec, prod: EngineMessages, unbroken: Mapping[str, Counter[PolicyAnswer]]
 ) -> None:
-    where = surroundings(spec.environment)
+    context = build_context(spec.environment)
     stack = prod.copy()
-    expected = spec.breaks(stack)
-    fresh = Counter(ask([BY_NAME[spec.policy]], stack, where)) - unbroken[spec.environment]
-    assert {one.name for one in fresh} == {expected, *spec.also}, [one.message for one in fresh]
+    expected = spec.break_program(stack)
+    new_answers = Counter(run_policies([BY_NAME[spec.policy]], stack, context)) - unbroken[spec.environment]
+    assert {answer.name for answer in new_answers} == {expected, *spec.also_faulty}, [
+        answer.message for answer in new_answers
+    ]

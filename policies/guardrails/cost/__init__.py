@@ -1,4 +1,4 @@
-"""Cost: what the stack is estimated to cost, and settings that would make it grow without anybody deciding it."""
+"""Policies about cost: the monthly estimate and budget, and limits on settings that make the cost grow."""
 
 from guardrails.cost import (
     budget_limits,

@@ -1,110 +1,124 @@
-"""The stack's estimated cost in every run, its budget, and that AWS tells somebody when the bill surprises."""
+"""Policies about the monthly cost: the estimate, its comparison with the stack's budget, and the alerts of AWS
+Budgets and Cost Anomaly Detection.
+"""
 
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import ANOMALY_SUBSCRIPTION, BUDGET, PLATFORM
 from guardrails.pack.policy_kinds import (
-    ALWAYS,
-    NEVER_BLOCKS,
-    NOT_IN_DEV,
-    ONLY_IN_PROD,
+    ADVISORY_EVERYWHERE,
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    MANDATORY_IN_PROD,
+    CheckedStack,
     Finding,
-    Group,
+    PolicyGroup,
     PolicySet,
-    Severity,
-    Stack,
+    PolicySeverity,
 )
-from guardrails.pricing.stack_adapter import report
+from guardrails.pricing.stack_adapter import estimate_stack
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
 
 @POLICIES.stack(
     "cost-estimate",
-    severity=Severity.LOW,
-    levels=NEVER_BLOCKS,
-    description="What the stack is estimated to cost a month.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_EVERYWHERE,
+    description="Every run reports the estimated monthly cost of the stack.",
     remedy="",
 )
-def _estimate(stack: Stack) -> Iterator[Finding]:
-    for platform in stack.of(PLATFORM):
-        found = report(stack, platform)
-        subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in found.by("subsystem").items())
+def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
+    for platform in stack.list_resources(PLATFORM):
+        report = estimate_stack(stack, platform)
+        subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in report.sum_by("subsystem").items())
         yield Finding(
-            f"About ${found.total:,.2f} a month ({subsystems or 'nothing'}); dearest: {found.dearest(3) or 'none'}.",
+            f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}). Largest blocks: "
+            f"{report.describe_largest(3) or 'none'}.",
             platform.urn,
         )
-        for block in found.unpriced:
-            yield Finding(f"{block} is billed, but the pricing model has no rule for it: not in the sum.")
-        for gap in found.gaps:
-            yield Finding(f"{gap}: not in the sum.")
+        for block in report.unpriced:
+            yield Finding(f"{block} is billable, but has no price rule, so its cost is not in the estimate.")
+        for gap in report.gaps:
+            yield Finding(f"{gap}, so its cost is not in the estimate.")
 
 
 @POLICIES.stack(
     "cost-usage-read",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every measure of the published usage is one that a price follows from.",
-    remedy="Correct the name; docs/cost.md lists the measures of each kind of resource.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="A price rule reads every measure of the published usage.",
+    remedy="Correct the name of the block or measure. docs/cost.md lists the measures of each resource type.",
 )
-def _usage_is_read(stack: Stack) -> Iterator[Finding]:
-    for platform in stack.of(PLATFORM):
-        yield from (Finding(f"{problem}.", platform.urn) for problem in report(stack, platform).problems)
+def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:
+    for platform in stack.list_resources(PLATFORM):
+        yield from (Finding(f"{problem}.", platform.urn) for problem in estimate_stack(stack, platform).problems)
 
 
 @POLICIES.stack(
     "spend-within-budget",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="The estimated monthly cost is within the stack's budget.",
-    remedy="Make it cheaper, or raise foundation.spend.monthlyBudget with whoever pays.",
+    remedy="Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget.",
     frameworks=("AWS Well-Architected COST02-BP05",),
 )
-def _within_budget(stack: Stack) -> Iterator[Finding]:
-    for platform in stack.of(PLATFORM):
-        found = report(stack, platform)
+def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
+    for platform in stack.list_resources(PLATFORM):
+        report = estimate_stack(stack, platform)
         budget = float(platform.props["budget"])
-        if found.total > budget:
+        if report.total > budget:
             yield Finding(
-                f"The estimate of ${found.total:,.2f} a month is above the budget of ${budget:,.2f}; "
-                f"dearest are {found.dearest(3)}.",
+                f"The estimate of ${report.total:,.2f} a month exceeds the budget of ${budget:,.2f}. "
+                f"Largest blocks: {report.describe_largest(3)}.",
                 platform.urn,
             )
 
 
 @POLICIES.stack(
     "budget-exists",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A budget of AWS' own watches the bill and tells somebody.",
-    remedy="Use the foundation's spend component.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="An AWS budget watches the bill and notifies subscribers.",
+    remedy="Use the foundation's spend component, which creates the budget.",
     frameworks=("AWS Well-Architected COST02-BP05",),
 )
-def _budget_exists(stack: Stack) -> Iterator[Finding]:
-    budgets = stack.of(BUDGET)
+def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
+    budgets = stack.list_resources(BUDGET)
     if not budgets:
-        yield Finding("No budget watches the bill.")
-    for one in budgets:
-        notifications = one.props.get("notifications") or ()
+        yield Finding("The stack has no AWS budget.")
+    for budget in budgets:
+        notifications = budget.props.get("notifications") or ()
         if not any(
-            each.get("subscriberSnsTopicArns") or each.get("subscriberEmailAddresses") for each in notifications
+            notification.get("subscriberSnsTopicArns") or notification.get("subscriberEmailAddresses")
+            for notification in notifications
         ):
-            yield Finding("It tells nobody when it is used up.", one.urn)
+            yield Finding(
+                "No notification of the budget has a subscriber (subscriberSnsTopicArns or subscriberEmailAddresses).",
+                budget.urn,
+            )
 
 
 @POLICIES.stack(
     "anomaly-detection-exists",
-    severity=Severity.MEDIUM,
-    levels=ONLY_IN_PROD,
-    description="Cost anomalies are told to somebody.",
-    remedy="Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_IN_PROD,
+    description="Cost Anomaly Detection notifies subscribers.",
+    remedy=(
+        "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the "
+        "other stacks, set anomalyMonitorArn to that stack's monitor."
+    ),
     frameworks=("AWS Well-Architected COST03-BP05",),
 )
-def _anomalies_are_told(stack: Stack) -> Iterator[Finding]:
-    subscriptions = stack.of(ANOMALY_SUBSCRIPTION)
+def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
+    subscriptions = stack.list_resources(ANOMALY_SUBSCRIPTION)
     if not subscriptions:
-        yield Finding("No subscription tells of cost anomalies.")
-    for one in subscriptions:
-        to_topic = any(each["type"] == "SNS" for each in one.props.get("subscribers") or ())
-        if to_topic and one.props.get("frequency") != "IMMEDIATE":
-            yield Finding(f"Its frequency is {one.props.get('frequency')}: AWS refuses a topic with it.", one.urn)
+        yield Finding("The stack has no subscription to cost anomalies.")
+    for subscription in subscriptions:
+        to_topic = any(subscriber["type"] == "SNS" for subscriber in subscription.props.get("subscribers") or ())
+        if to_topic and subscription.props.get("frequency") != "IMMEDIATE":
+            yield Finding(
+                f"frequency is {subscription.props.get('frequency')}, but AWS accepts an SNS subscriber "
+                "only with IMMEDIATE.",
+                subscription.urn,
+            )

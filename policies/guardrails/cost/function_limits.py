@@ -1,19 +1,30 @@
-"""Functions: on arm64, no larger and no longer than agreed, warm only where it is paid knowingly."""
+"""Policies about the cost of functions and always-on services: architecture, memory, timeout, provisioned and maximum
+concurrency.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import concerns
+from guardrails.model.related_resources import refers_to_function
 from guardrails.model.resource_types import (
+    EVENT_SOURCE_MAPPING,
     FUNCTION,
-    FUNCTION_ASYNC,
-    FUNCTION_PROVISIONED,
-    FUNCTION_SOURCE,
+    FUNCTION_ASYNC_CONFIG,
+    PROVISIONED_CONCURRENCY,
     REST_STAGE,
     WORKFLOW,
 )
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
 ALWAYS_ON = (
     "docdb",
@@ -34,7 +45,7 @@ ALWAYS_ON = (
     "redshift",
     "sagemaker",
 )
-"""Modules of services that are paid by the hour whether they are used or not."""
+"""Provider modules of services that are billed by the hour, used or not."""
 ALWAYS_ON_TYPES = frozenset(
     {
         "aws:alb/loadBalancer:LoadBalancer",
@@ -54,105 +65,119 @@ ALWAYS_ON_TYPES = frozenset(
 
 @POLICIES.resource(
     "function-on-arm64",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
     description="Functions run on arm64.",
-    remedy='Set architectures to ["arm64"], and build its layers for it.',
+    remedy='Set architectures to ["arm64"], and build the function\'s layers for arm64.',
     frameworks=("AWS Well-Architected SUS05-BP02",),
     types={FUNCTION},
 )
-def _x86(one: Judged) -> Iterator[str]:
-    architectures = list(one.props.get("architectures") or ["x86_64"])
+def _check_function_on_arm64(function: CheckedResource) -> Iterator[str]:
+    architectures = list(function.props.get("architectures") or ["x86_64"])
     if architectures != ["arm64"]:
-        yield f"It runs on {', '.join(architectures)}, which costs more than arm64 for the same memory and time."
+        yield f"architectures is {', '.join(architectures)}, which costs more than arm64 for the same memory and time."
 
 
 @POLICIES.resource(
     "function-memory-ceiling",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="No function has more memory than agreed.",
-    remedy="Lower memoryMb, or ask for an exception with a measurement.",
-    limits=(Limit("megabytes", 2048, "The most memory of a function."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="No function has more memory than the limit.",
+    remedy="Lower memoryMb, or add an exception with a measurement as its reason.",
+    limits=(PolicyLimit("megabytes", 2048, "Maximum memory of a function in MB."),),
     types={FUNCTION},
 )
-def _large(one: Judged) -> Iterator[str]:
-    memory, most = float(one.props.get("memorySize", 128)), one.limits["megabytes"]
-    if memory > most:
-        yield f"It has {memory:g} MB, more than {most:g}."
+def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
+    memory, max_megabytes = float(function.props.get("memorySize", 128)), function.limits["megabytes"]
+    if memory > max_megabytes:
+        yield f"memorySize is {memory:g} MB; at most {max_megabytes:g} MB are allowed."
 
 
 @POLICIES.relation(
     "function-timeout-ceiling",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="No function runs longer than agreed unless it is called asynchronously, or by a workflow.",
-    remedy="Lower timeoutSeconds, or call it asynchronously with a failure destination, or by a workflow.",
-    limits=(Limit("seconds", 300, "The longest run of a function that somebody waits for."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="No function has a timeout above the limit, unless it is called asynchronously or by a workflow.",
+    remedy="Lower timeoutSeconds, or call the function by a workflow, or asynchronously with a failure destination.",
+    limits=(PolicyLimit("seconds", 300, "Maximum timeout in seconds of a function that is called synchronously."),),
     types={FUNCTION},
 )
-def _long(one: Judged, stack: Stack) -> Iterator[str]:
-    timeout, most = float(one.props.get("timeout", 3)), stack.limits["seconds"]
-    if timeout > most and not _nobody_waits(one, stack):
-        yield f"It may run for {timeout:g} seconds, longer than {most:g}, while a caller waits or a queue comes again."
+def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    timeout, max_seconds = float(function.props.get("timeout", 3)), stack.limits["seconds"]
+    if timeout > max_seconds and not _has_no_synchronous_caller(function, stack):
+        yield (
+            f"timeout is {timeout:g} seconds, but at most {max_seconds:g} are allowed, because a caller "
+            "waits or a queue delivers the message again."
+        )
 
 
-def _nobody_waits(function: Judged, stack: Stack) -> bool:
-    """Whether it is called asynchronously, with a failure destination; or by a workflow, which waits and tries again."""
-    named = f":function:{function.props.get('name')}:"
-    return any(concerns(one, function) for one in stack.of(FUNCTION_ASYNC)) or any(
-        named in str(one.props.get("definition")) for one in stack.of(WORKFLOW)
-    )
+def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -> bool:
+    """Return True if the function has an asynchronous configuration, or if a workflow calls it. A workflow waits and
+    retries.
+    """
+    function_name = f":function:{function.props.get('name')}:"
+    return any(
+        refers_to_function(async_config, function) for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
+    ) or any(function_name in str(workflow.props.get("definition")) for workflow in stack.list_resources(WORKFLOW))
 
 
 @POLICIES.resource(
     "function-provisioned-ceiling",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Few environments are kept warm.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Few environments have provisioned concurrency.",
     remedy="Lower provisionedConcurrency, or use SnapStart.",
-    limits=(Limit("environments", 2, "The most environments that a function keeps warm."),),
-    types={FUNCTION_PROVISIONED},
+    limits=(PolicyLimit("environments", 2, "Maximum number of environments that a function keeps initialized."),),
+    types={PROVISIONED_CONCURRENCY},
 )
-def _warm(one: Judged) -> Iterator[str]:
-    count, most = float(one.props.get("provisionedConcurrentExecutions") or 0), one.limits["environments"]
-    if count > most:
-        yield f"It keeps {count:g} environments warm, more than {most:g}, by day and night."
+def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterator[str]:
+    count = float(concurrency.props.get("provisionedConcurrentExecutions") or 0)
+    max_environments = concurrency.limits["environments"]
+    if count > max_environments:
+        yield (
+            f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments "
+            "are allowed, because each is billed all the time."
+        )
 
 
 @POLICIES.resource(
     "queue-source-bounded",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A queue starts no more invocations at once than its settings say.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="A queue limits the concurrent invocations of its function.",
     remedy="Set scalingConfig.maximumConcurrency.",
-    types={FUNCTION_SOURCE},
+    types={EVENT_SOURCE_MAPPING},
 )
-def _unbounded_source(one: Judged) -> Iterator[str]:
-    if ":sqs:" in str(one.props.get("eventSourceArn")) and not one.at("scalingConfig", "maximumConcurrency"):
-        yield "Its queue may start as many invocations as the account has: maximumConcurrency is not set."
+def _check_queue_source_bounded(mapping: CheckedResource) -> Iterator[str]:
+    if ":sqs:" in str(mapping.props.get("eventSourceArn")) and not mapping.get_nested(
+        "scalingConfig", "maximumConcurrency"
+    ):
+        yield "scalingConfig.maximumConcurrency is not set, so the queue can use the concurrency of the whole account."
 
 
 @POLICIES.resource(
     "no-always-on-service",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="No EC2 instances, databases, clusters or other services that are paid while idle.",
-    remedy="Use what is paid by use (Lambda, DynamoDB, SQS, Batch on Fargate), or ask for an exception.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="The stack has no EC2 instances, databases, clusters or other services that are billed while idle.",
+    remedy="Use services that are billed by use (Lambda, DynamoDB, SQS, Batch on Fargate), or add an exception.",
     types=ALWAYS_ON_TYPES,
 )
-def _always_on(one: Judged) -> Iterator[str]:
-    yield f"{one.type} is paid by the hour, used or not."
+def _check_no_always_on_service(resource: CheckedResource) -> Iterator[str]:
+    yield f"{resource.type} is billed by the hour, used or not."
 
 
 @POLICIES.resource(
     "rest-api-no-cache-cluster",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="REST stages have no cache cluster, which is paid by the hour.",
-    remedy="Leave cacheClusterEnabled off; let clients cache.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="REST stages have no cache cluster, which is billed by the hour.",
+    remedy="Set cacheClusterEnabled to false. Clients can cache responses.",
     types={REST_STAGE},
 )
-def _cached(one: Judged) -> Iterator[str]:
-    if one.props.get("cacheClusterEnabled"):
-        yield f"It has a cache cluster of {one.props.get('cacheClusterSize', '?')} GB, paid by the hour."
+def _check_rest_api_no_cache_cluster(stage: CheckedResource) -> Iterator[str]:
+    if stage.props.get("cacheClusterEnabled"):
+        yield (
+            "cacheClusterEnabled is true, so a cache cluster of "
+            f"{stage.props.get('cacheClusterSize', '?')} GB is billed by the hour."
+        )

@@ -1,47 +1,65 @@
-"""What is paid by the hour for being there (NAT, interface endpoints, customer keys) says why, by its tag `Reason`."""
+"""Policies about resources that are billed for existing: NAT gateways, interface endpoints and customer-managed keys.
+Each needs a tag `Reason`.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.model.resource_types import ENDPOINT, KEY, NAT_GATEWAY
-from guardrails.pack.policy_kinds import ALWAYS, REASON, Group, Judged, PolicySet, Severity
+from guardrails.model.resource_types import KMS_KEY, NAT_GATEWAY, VPC_ENDPOINT
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    REASON_TAG,
+    CheckedResource,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
 
 @POLICIES.resource(
     "nat-with-reason",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="There is no NAT gateway without a reason.",
-    remedy=f"Use gateway endpoints and public subnets, or give the tag {REASON} (15 characters or more).",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every NAT gateway has a tag with its reason.",
+    remedy=f"Use gateway endpoints and public subnets, or give the tag {REASON_TAG} (15 characters or more).",
     types={NAT_GATEWAY},
 )
-def _nat(one: Judged) -> Iterator[str]:
-    if not one.explains():
-        yield f"It is paid by the hour and by the gigabyte, and no tag {REASON} says what for."
+def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
+    if not gateway.has_reason():
+        yield (
+            f"The gateway is billed by the hour and by the gigabyte, and has no tag {REASON_TAG} that "
+            "says why it is needed."
+        )
 
 
 @POLICIES.resource(
     "interface-endpoint-with-reason",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="There is no interface endpoint without a reason.",
-    remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the tag {REASON} (15 characters or more).",
-    types={ENDPOINT},
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every interface endpoint has a tag with its reason.",
+    remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the tag {REASON_TAG} (15 characters or more).",
+    types={VPC_ENDPOINT},
 )
-def _endpoint(one: Judged) -> Iterator[str]:
-    if one.props.get("vpcEndpointType") == "Interface" and not one.explains():
-        yield f"It is paid by the hour in each zone, and no tag {REASON} says which function or job calls it."
+def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator[str]:
+    if endpoint.props.get("vpcEndpointType") == "Interface" and not endpoint.has_reason():
+        yield (
+            f"The endpoint is billed by the hour in each zone, and has no tag {REASON_TAG} that says "
+            "which function or job uses it."
+        )
 
 
 @POLICIES.resource(
     "customer-key-with-reason",
-    severity=Severity.LOW,
-    levels=ALWAYS,
-    description="There is no customer-managed key without a reason.",
-    remedy=f"Use the key that the service owns, or give the tag {REASON} (15 characters or more).",
-    types={KEY},
+    severity=PolicySeverity.LOW,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every customer-managed key has a tag with its reason.",
+    remedy=f"Use the AWS-owned key of the service, or give the tag {REASON_TAG} (15 characters or more).",
+    types={KMS_KEY},
 )
-def _customer_key(one: Judged) -> Iterator[str]:
-    if not one.explains():
-        yield f"It is paid by the month and by the use, and no tag {REASON} says why AWS' own key is not enough."
+def _check_customer_key_with_reason(key: CheckedResource) -> Iterator[str]:
+    if not key.has_reason():
+        yield (
+            f"The key is billed by the month and by the request, and has no tag {REASON_TAG} that says "
+            "why the AWS-owned key is not enough."
+        )

@@ -1,158 +1,188 @@
-"""Glue and Batch: worker types, counts, time and concurrency within what was agreed; spare capacity first."""
+"""Policies about the cost of Glue and Batch jobs: workers, timeouts, concurrency, processors and Spot capacity."""
 
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import BATCH_ENVIRONMENT, BATCH_QUEUE, GLUE_JOB
 from guardrails.pack.policy_kinds import (
-    ALWAYS,
-    BEFORE_PROD,
-    NOT_IN_DEV,
-    Group,
-    Judged,
-    Limit,
+    ADVISORY_BEFORE_PROD,
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
     PolicySet,
-    Severity,
-    Stack,
+    PolicySeverity,
 )
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
 STREAMING = "gluestreaming"
-QUARTER = "G.025X"
+QUARTER_WORKER = "G.025X"
 SMALL_WORKERS = ("G.1X", "G.2X")
 SPOT = ("FARGATE_SPOT", "SPOT")
 
 
-def _spark(one: Judged) -> bool:
-    return bool(one.at("command", "name") != "pythonshell")
+def _is_spark_job(job: CheckedResource) -> bool:
+    return bool(job.get_nested("command", "name") != "pythonshell")
 
 
 @POLICIES.resource(
     "glue-worker-ceiling",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Spark jobs run on few, small workers, and say how many.",
-    remedy="Set workerType G.1X or G.2X and numberOfWorkers, or ask for an exception with a measurement.",
-    limits=(Limit("workers", 10, "The most workers of a job."),),
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Spark jobs set a small number of small workers.",
+    remedy="Set workerType to G.1X or G.2X, and numberOfWorkers, or add an exception with a measurement as its reason.",
+    limits=(PolicyLimit("workers", 10, "Maximum number of workers of a job."),),
     types={GLUE_JOB},
 )
-def _large_workers(one: Judged) -> Iterator[str]:
-    if not _spark(one):
+def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
+    if not _is_spark_job(job):
         return
-    kind, count, most = one.props.get("workerType"), one.props.get("numberOfWorkers"), one.limits["workers"]
-    if kind not in (*SMALL_WORKERS, QUARTER):
-        yield f"Its workerType is {kind or 'not set'}."
+    worker_type, count, max_workers = (
+        job.props.get("workerType"),
+        job.props.get("numberOfWorkers"),
+        job.limits["workers"],
+    )
+    if worker_type not in (*SMALL_WORKERS, QUARTER_WORKER):
+        yield f"workerType is {worker_type or 'not set'}; {', '.join(SMALL_WORKERS)} are allowed."
     if count is None:
-        yield f"It does not set numberOfWorkers; at most {most:g} are agreed."
-    elif float(count) > most:
-        yield f"It has {count:g} workers; at most {most:g} are agreed."
+        yield f"numberOfWorkers is not set; at most {max_workers:g} are allowed."
+    elif float(count) > max_workers:
+        yield f"numberOfWorkers is {count:g}; at most {max_workers:g} are allowed."
 
 
 @POLICIES.resource(
     "glue-no-quarter-worker",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="G.025X workers are for streaming jobs only: an ETL job cannot run on them.",
-    remedy="Set workerType G.1X; fewer workers or FLEX save what G.025X promised.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Only streaming jobs use G.025X workers, because Glue refuses them for ETL jobs.",
+    remedy="Set workerType to G.1X. To save cost, use fewer workers or the execution class FLEX.",
     types={GLUE_JOB},
 )
-def _quarter_worker(one: Judged) -> Iterator[str]:
-    if one.props.get("workerType") == QUARTER and one.at("command", "name") != STREAMING:
-        yield f"Its workerType is {QUARTER}, which Glue accepts for streaming jobs only: the first run would fail."
+def _check_glue_no_quarter_worker(job: CheckedResource) -> Iterator[str]:
+    if job.props.get("workerType") == QUARTER_WORKER and job.get_nested("command", "name") != STREAMING:
+        yield (
+            f"workerType is {QUARTER_WORKER}, which Glue accepts only for streaming jobs, so the first run would fail."
+        )
 
 
 @POLICIES.resource(
     "glue-timeout-ceiling",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A Glue job ends by itself when it takes far longer than it should.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="A Glue job has a timeout within the limit.",
     remedy="Set timeout, in minutes.",
-    limits=(Limit("minutes", 60, "The longest run of a job."),),
+    limits=(PolicyLimit("minutes", 60, "Maximum timeout of a job in minutes."),),
     types={GLUE_JOB},
 )
-def _long_runs(one: Judged) -> Iterator[str]:
-    minutes, most = one.props.get("timeout"), one.limits["minutes"]
+def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
+    minutes, max_minutes = job.props.get("timeout"), job.limits["minutes"]
     if minutes is None:
-        yield f"It may run for hours, Glue's default; at most {most:g} minutes are agreed."
-    elif float(minutes) > most:
-        yield f"It may run for {minutes:g} minutes; at most {most:g} are agreed."
+        yield (
+            f"timeout is not set, so a run can take hours, Glue's default; at most {max_minutes:g} minutes are allowed."
+        )
+    elif float(minutes) > max_minutes:
+        yield f"timeout is {minutes:g} minutes; at most {max_minutes:g} minutes are allowed."
 
 
 @POLICIES.resource(
     "glue-concurrency-set",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A Glue job says how often it may run at once, within the account's quota.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="A Glue job sets its maximum number of concurrent runs, within the account's quota.",
     remedy="Set executionProperty.maxConcurrentRuns.",
-    limits=(Limit("runs", 50, "The most runs at once; accounts allow about 50."),),
+    limits=(PolicyLimit("runs", 50, "Maximum number of concurrent runs. The account's default quota is about 50."),),
     types={GLUE_JOB},
 )
-def _concurrency(one: Judged) -> Iterator[str]:
-    runs, most = one.at("executionProperty", "maxConcurrentRuns"), one.limits["runs"]
+def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
+    runs, max_runs = job.get_nested("executionProperty", "maxConcurrentRuns"), job.limits["runs"]
     if runs is None:
-        yield "It does not set maxConcurrentRuns, which then is 1: the second run at once is refused."
-    elif float(runs) > most:
-        yield f"It may run {runs:g} times at once, more than {most:g}."
+        yield (
+            "executionProperty.maxConcurrentRuns is not set and defaults to 1, so Glue refuses a second concurrent run."
+        )
+    elif float(runs) > max_runs:
+        yield f"executionProperty.maxConcurrentRuns is {runs:g}; at most {max_runs:g} are allowed."
 
 
 @POLICIES.resource(
     "glue-flex-before-prod",
-    severity=Severity.LOW,
-    levels=BEFORE_PROD,
-    description="Outside prod, where nobody waits, Spark jobs run on spare capacity.",
-    remedy="Set executionClass FLEX.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_BEFORE_PROD,
+    description="In dev and staging, Spark jobs use the execution class FLEX, because no user waits for their results.",
+    remedy="Set executionClass to FLEX.",
     types={GLUE_JOB},
 )
-def _not_flex(one: Judged) -> Iterator[str]:
-    if _spark(one) and one.at("command", "name") != STREAMING and one.props.get("executionClass") != "FLEX":
-        yield f"Its executionClass is {one.props.get('executionClass', 'STANDARD')}: FLEX is cheaper where nobody waits."
+def _check_glue_flex_before_prod(job: CheckedResource) -> Iterator[str]:
+    if (
+        _is_spark_job(job)
+        and job.get_nested("command", "name") != STREAMING
+        and job.props.get("executionClass") != "FLEX"
+    ):
+        yield (
+            f"executionClass is {job.props.get('executionClass', 'STANDARD')}. FLEX costs less if a run "
+            "may start later."
+        )
 
 
-def _kind(environment: Judged) -> str:
-    return str(environment.at("computeResources", "type") or environment.props.get("type"))
+def _get_capacity_type(environment: CheckedResource) -> str:
+    return str(environment.get_nested("computeResources", "type") or environment.props.get("type"))
 
 
 @POLICIES.relation(
     "batch-spot-first",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Batch jobs have a queue on spare capacity; on-demand is what they fall back to.",
-    remedy="Add a queue on FARGATE_SPOT and submit to it first.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Batch jobs have a queue on Fargate Spot; on-demand capacity is the fallback.",
+    remedy="Add a queue on FARGATE_SPOT, and submit jobs to it first.",
     frameworks=("AWS Well-Architected COST07-BP01",),
     types={BATCH_QUEUE},
 )
-def _on_demand_first(queue: Judged, stack: Stack) -> Iterator[str]:
-    """The first environment of a queue is spare capacity, or another queue of the stack offers it (Fargate's two
-    kinds cannot both stand in one queue's order without the first always winning).
+def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    """Check that the queue's first compute environment, or that of another queue of the stack, has Spot capacity. Two
+    queues are allowed, because in one queue Fargate's first environment would always be used.
     """
-    first = _first_environment(queue, stack)
-    if first is None or _kind(first) in SPOT:
+    first = _find_first_environment(queue, stack)
+    if first is None or _get_capacity_type(first) in SPOT:
         return
-    others = [_first_environment(one, stack) for one in stack.of(BATCH_QUEUE) if one.urn != queue.urn]
-    if not any(other is not None and _kind(other) in SPOT for other in others):
-        yield f"Its jobs run on {_kind(first)} only, never on spare capacity, which is cheaper."
+    others = [
+        _find_first_environment(resource, stack)
+        for resource in stack.list_resources(BATCH_QUEUE)
+        if resource.urn != queue.urn
+    ]
+    if not any(environment is not None and _get_capacity_type(environment) in SPOT for environment in others):
+        yield (
+            f"The queue's jobs run only on {_get_capacity_type(first)}, and no other queue offers Spot "
+            "capacity, which costs less."
+        )
 
 
-def _first_environment(queue: Judged, stack: Stack) -> Judged | None:
-    environments = stack.of(BATCH_ENVIRONMENT)
-    referred = [one for one in environments if one in queue.references.get("computeEnvironmentOrders", ())]
+def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> CheckedResource | None:
+    environments = stack.list_resources(BATCH_ENVIRONMENT)
+    referred = [
+        environment
+        for environment in environments
+        if environment in queue.references.get("computeEnvironmentOrders", ())
+    ]
     orders = sorted(queue.props.get("computeEnvironmentOrders") or (), key=lambda order: float(order["order"]))
     if len(referred) == 1 or not orders:
         return referred[0] if referred else None
     arn = str(orders[0]["computeEnvironment"])
-    return next((one for one in environments if arn.endswith(f"/{one.props.get('name')}")), None)
+    return next(
+        (environment for environment in environments if arn.endswith(f"/{environment.props.get('name')}")), None
+    )
 
 
 @POLICIES.resource(
     "batch-vcpu-ceiling",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A compute environment cannot grow without end.",
-    remedy="Lower maxVcpus.",
-    limits=(Limit("vcpus", 16, "The most processors of an environment."),),
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="A compute environment has a maximum number of vCPUs.",
+    remedy="Lower computeResources.maxVcpus.",
+    limits=(PolicyLimit("vcpus", 16, "Maximum number of vCPUs of a compute environment."),),
     types={BATCH_ENVIRONMENT},
 )
-def _many_cpus(one: Judged) -> Iterator[str]:
-    cpus, most = one.at("computeResources", "maxVcpus"), one.limits["vcpus"]
-    if cpus is not None and float(cpus) > most:
-        yield f"It may use {cpus:g} processors at once, more than {most:g}."
+def _check_batch_vcpu_ceiling(environment: CheckedResource) -> Iterator[str]:
+    cpus, max_vcpus = environment.get_nested("computeResources", "maxVcpus"), environment.limits["vcpus"]
+    if cpus is not None and float(cpus) > max_vcpus:
+        yield f"computeResources.maxVcpus is {cpus:g} vCPUs; at most {max_vcpus:g} are allowed."

@@ -1,4 +1,4 @@
-"""Logs expire, and whoever writes logs writes them into a group of ours."""
+"""Policies about log groups: every group has a retention, and functions, APIs and jobs log into groups of this stack."""
 
 import json
 from collections.abc import Iterator
@@ -6,106 +6,125 @@ from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE, SOCKET_STAGE
-from guardrails.pack.policy_kinds import NOT_IN_DEV, REMEDIED, Group, Judged, Limit, PolicySet, Props, Severity, Stack
+from guardrails.model.resource_types import API_V2_STAGE, BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    REMEDIATED_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+    Props,
+)
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
-REST_LOGS, SOCKET_LOGS = "API-Gateway-Execution-Logs_", "/aws/apigateway/"
+REST_LOGS, WEBSOCKET_LOGS = "API-Gateway-Execution-Logs_", "/aws/apigateway/"
 
 
-def _expiring(one: Judged) -> Props:
-    return {} if one.props.get("retentionInDays") else {"retentionInDays": int(one.limits["days"])}
+def _set_retention(log_group: CheckedResource) -> Props:
+    return {} if log_group.props.get("retentionInDays") else {"retentionInDays": int(log_group.limits["days"])}
 
 
 @POLICIES.resource(
     "logs-expire",
-    severity=Severity.MEDIUM,
-    levels=REMEDIED,
+    severity=PolicySeverity.MEDIUM,
+    levels=REMEDIATED_EVERYWHERE,
     description="Every log group has a retention.",
-    remedy="Set retentionInDays (foundation.logs.retentionDays does).",
+    remedy="Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
     frameworks=("AWS Security Hub CloudWatch.16",),
-    limits=(Limit("days", 90, "The retention that a group without one is given."),),
+    limits=(PolicyLimit("days", 90, "Retention in days that a group without one gets."),),
     types={LOG_GROUP},
-    remediate=_expiring,
+    remediate=_set_retention,
 )
-def _for_ever(one: Judged) -> Iterator[str]:
-    if not one.props.get("retentionInDays"):
-        yield "It keeps its logs for ever."
+def _check_logs_expire(log_group: CheckedResource) -> Iterator[str]:
+    if not log_group.props.get("retentionInDays"):
+        yield "retentionInDays is not set, so the log group keeps its logs for ever."
 
 
 @POLICIES.resource(
     "logs-expire-in-time",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="No log group is kept longer than it is worth.",
-    remedy="Lower foundation.logs.retentionDays; what must stay longer belongs into a bucket.",
-    limits=(Limit("days", 400, "The longest retention."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="No log group has a retention above the limit.",
+    remedy="Lower foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
+    limits=(PolicyLimit("days", 400, "Maximum retention in days."),),
     types={LOG_GROUP},
 )
-def _too_long(one: Judged) -> Iterator[str]:
-    days, most = one.props.get("retentionInDays") or 0, one.limits["days"]
-    if days > most:
-        yield f"It keeps its logs for {days:g} days, more than {most:g}."
+def _check_logs_expire_in_time(log_group: CheckedResource) -> Iterator[str]:
+    days, max_days = log_group.props.get("retentionInDays") or 0, log_group.limits["days"]
+    if days > max_days:
+        yield f"retentionInDays is {days:g} days; at most {max_days:g} are allowed."
 
 
-def _names(stack: Stack) -> set[str]:
-    """The names of the groups that are known; the others are made of some API's id."""
-    found = set()
-    for one in stack.of(LOG_GROUP):
+def _list_known_names(stack: CheckedStack) -> set[str]:
+    """Return the names of the log groups whose names are known. The name of an API's log group contains the API's id
+    and can be unknown.
+    """
+    names = set()
+    for log_group in stack.list_resources(LOG_GROUP):
         with suppress(UnknownValueError):
-            found.add(str(one.props.get("name")))
-    return found
+            names.add(str(log_group.props.get("name")))
+    return names
 
 
 @POLICIES.relation(
     "function-logs-owned",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Every function logs into a group of ours.",
-    remedy="Use the function block, which makes the group and names it.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every function logs into a log group of this stack.",
+    remedy="Use the function block, which creates the log group and passes its name.",
     types={FUNCTION},
 )
-def _function_without_group(one: Judged, stack: Stack) -> Iterator[str]:
-    group = one.at("loggingConfig", "logGroup") or f"/aws/lambda/{one.props.get('name')}"
-    if group not in _names(stack):
-        yield f"It logs into {group}, which AWS makes by itself, without retention."
+def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    group = function.get_nested("loggingConfig", "logGroup") or f"/aws/lambda/{function.props.get('name')}"
+    if group not in _list_known_names(stack):
+        yield f"The function logs into {group}, which AWS would create without a retention."
 
 
 @POLICIES.relation(
     "api-logs-owned",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="The execution logs of every API stage go into a group of ours.",
-    remedy=f"Make a log group {REST_LOGS}<api id>/<stage> (WebSocket: {SOCKET_LOGS}<api id>/<stage>) before it.",
-    types={REST_STAGE, SOCKET_STAGE},
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every API stage writes its execution logs into a log group of this stack.",
+    remedy=(
+        f"Create a log group {REST_LOGS}<api id>/<stage> (WebSocket: {WEBSOCKET_LOGS}<api "
+        "id>/<stage>) before the stage."
+    ),
+    types={REST_STAGE, API_V2_STAGE},
 )
-def _stage_without_group(one: Judged, stack: Stack) -> Iterator[str]:
-    """The group's name has the API's id; while that is unknown, the name is made of the API's outputs."""
-    rest = one.type == REST_STAGE
-    prefix, api, stage = (REST_LOGS, "restApi", "stageName") if rest else (SOCKET_LOGS, "apiId", "name")
-    apis = one.references.get(api, ())
+def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    """Yield a violation if no log group of the stack has the name of the stage's execution logs. The name contains
+    the API's id. While the id is unknown, the group is found because its name is computed from the API.
+    """
+    rest = resource.type == REST_STAGE
+    prefix, api, stage = (REST_LOGS, "restApi", "stageName") if rest else (WEBSOCKET_LOGS, "apiId", "name")
+    apis = resource.references.get(api, ())
     if apis:
-        owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.of(LOG_GROUP))
+        owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.list_resources(LOG_GROUP))
     else:
-        owned = f"{prefix}{one.props.get(api)}/{one.props.get(stage)}" in _names(stack)
+        owned = f"{prefix}{resource.props.get(api)}/{resource.props.get(stage)}" in _list_known_names(stack)
     if not owned:
-        yield f"Its execution logs go into {prefix}…, which AWS makes by itself, without retention."
+        yield f"The stage writes its execution logs into {prefix}…, which AWS would create without a retention."
 
 
 @POLICIES.relation(
     "job-logs-owned",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Every Glue and Batch job logs into a group of ours.",
-    remedy="Name it: --continuous-log-logGroup for Glue, logConfiguration with awslogs-group for Batch.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every Glue and Batch job logs into a log group of this stack.",
+    remedy=(
+        "Name the log group: in --continuous-log-logGroup for Glue, in logConfiguration with awslogs-group for Batch."
+    ),
     types={BATCH_JOB, GLUE_JOB},
 )
-def _job_without_group(one: Judged, stack: Stack) -> Iterator[str]:
-    if one.type == GLUE_JOB:
-        group = one.at("defaultArguments", "--continuous-log-logGroup")
+def _check_job_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if resource.type == GLUE_JOB:
+        group = resource.get_nested("defaultArguments", "--continuous-log-logGroup")
     else:
-        configuration = json.loads(one.props.get("containerProperties") or "{}").get("logConfiguration", {})
+        configuration = json.loads(resource.props.get("containerProperties") or "{}").get("logConfiguration", {})
         group = configuration.get("options", {}).get("awslogs-group")
-    if group not in _names(stack):
-        yield f"It logs into {group or 'a group'} that AWS makes by itself, without retention."
+    if group not in _list_known_names(stack):
+        yield f"The job logs into {group or 'a group'} that AWS would create without a retention."

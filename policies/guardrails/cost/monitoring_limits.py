@@ -1,57 +1,75 @@
-"""Watching costs too: alarms, dashboards and metrics of our own stay within what was agreed."""
+"""Policies about the cost of monitoring: limits on the number of alarms, dashboards and custom metrics."""
 
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import ALARM, COMPOSITE_ALARM, DASHBOARD, METRIC_FILTER, PLATFORM
-from guardrails.pack.policy_kinds import NOT_IN_DEV, Finding, Group, Limit, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    CheckedStack,
+    Finding,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
 
 @POLICIES.stack(
     "alarm-ceiling",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="The number of alarms stays within what was agreed.",
-    remedy="Watch fewer symptoms by more telling metrics, or ask for an exception.",
-    limits=(Limit("alarms", 200, "The most alarms of a stack."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="The number of alarms is within the limit.",
+    remedy="Watch fewer symptoms, or combine metrics with metric math, or add an exception for `platform`.",
+    limits=(PolicyLimit("alarms", 200, "Maximum number of alarms of a stack."),),
 )
-def _alarms(stack: Stack) -> Iterator[Finding]:
-    yield from _counted(stack, len(stack.of(ALARM, COMPOSITE_ALARM)), "alarms")
+def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:
+    yield from _compare_with_limit(stack, len(stack.list_resources(ALARM, COMPOSITE_ALARM)), "alarms")
 
 
 @POLICIES.stack(
     "dashboard-ceiling",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="The number of dashboards stays within what was agreed.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="The number of dashboards is within the limit.",
     remedy="Put more charts on one dashboard.",
-    limits=(Limit("dashboards", 6, "The most dashboards of a stack: the foundation's and one a subsystem."),),
+    limits=(
+        PolicyLimit(
+            "dashboards",
+            6,
+            "Maximum number of dashboards of a stack: one for the foundation and one for each subsystem.",
+        ),
+    ),
 )
-def _dashboards(stack: Stack) -> Iterator[Finding]:
-    yield from _counted(stack, len(stack.of(DASHBOARD)), "dashboards")
+def _check_dashboard_ceiling(stack: CheckedStack) -> Iterator[Finding]:
+    yield from _compare_with_limit(stack, len(stack.list_resources(DASHBOARD)), "dashboards")
 
 
 @POLICIES.stack(
     "custom-metric-ceiling",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="The number of metrics of our own stays within what was agreed.",
-    remedy="Give a metric fewer dimensions: each combination of their values is one metric.",
-    limits=(Limit("metrics", 60, "The most custom metrics of a stack."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="The number of custom metrics is within the limit.",
+    remedy="Give the metrics fewer dimensions. Each combination of dimension values is one metric.",
+    limits=(PolicyLimit("metrics", 60, "Maximum number of custom metrics of a stack."),),
 )
-def _metrics(stack: Stack) -> Iterator[Finding]:
-    """Metrics of log filters, and those that functions put, as the platform publishes them."""
+def _check_custom_metric_ceiling(stack: CheckedStack) -> Iterator[Finding]:
+    """Count the metrics of log metric filters, and the metrics that functions write, as the Platform resource
+    publishes them.
+    """
     published = [
         block["customMetrics"]
-        for platform in stack.of(PLATFORM)
+        for platform in stack.list_resources(PLATFORM)
         for block in platform.props["usage"].values()
         if "customMetrics" in block
     ]
-    yield from _counted(stack, len(stack.of(METRIC_FILTER)) + sum(published), "metrics")
+    yield from _compare_with_limit(stack, len(stack.list_resources(METRIC_FILTER)) + sum(published), "metrics")
 
 
-def _counted(stack: Stack, count: float, what: str) -> Iterator[Finding]:
-    most = stack.limits[what]
-    if count > most:
-        yield Finding(f"There are {count:g} {what}, each paid by the month; at most {most:g} are agreed.")
+def _compare_with_limit(stack: CheckedStack, count: float, limit_name: str) -> Iterator[Finding]:
+    max_count = stack.limits[limit_name]
+    if count > max_count:
+        yield Finding(
+            f"The stack has {count:g} {limit_name}, which are billed by the month; at most {max_count:g} are allowed."
+        )

@@ -1,12 +1,19 @@
-"""The tags by which cost, ownership and access are told apart, on everything that can be tagged."""
+"""Policy about tags: every taggable resource has the tags by which cost, ownership and access are assigned."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from guardrails.model import resource_types
-from guardrails.pack.policy_kinds import REMEDIED, Group, Judged, PolicySet, Props, Severity
+from guardrails.pack.policy_kinds import (
+    REMEDIATED_EVERYWHERE,
+    CheckedResource,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+    Props,
+)
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
 REQUIRED: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
 
@@ -24,32 +31,32 @@ TAGGABLE: Final = frozenset(
         resource_types.COMPOSITE_ALARM,
         resource_types.DEFAULT_SECURITY_GROUP,
         resource_types.ELASTIC_IP,
-        resource_types.ENDPOINT,
+        resource_types.VPC_ENDPOINT,
         resource_types.FUNCTION,
-        resource_types.FUNCTION_SOURCE,
+        resource_types.EVENT_SOURCE_MAPPING,
         resource_types.GLUE_JOB,
         resource_types.IDENTITY_POOL,
-        resource_types.KEY,
+        resource_types.KMS_KEY,
         resource_types.LOG_GROUP,
-        resource_types.MEDIA_QUEUE,
-        resource_types.MEMORY,
+        resource_types.MEDIACONVERT_QUEUE,
+        resource_types.AGENT_MEMORY,
         resource_types.NAT_GATEWAY,
-        resource_types.PARAMETER,
+        resource_types.SSM_PARAMETER,
         resource_types.QUEUE,
-        resource_types.REPOSITORY,
+        resource_types.IMAGE_REPOSITORY,
         resource_types.REST_API,
         resource_types.REST_STAGE,
         resource_types.ROLE,
         resource_types.SECRET,
         resource_types.SECURITY_GROUP,
-        resource_types.SOCKET_API,
-        resource_types.SOCKET_STAGE,
+        resource_types.API_V2,
+        resource_types.API_V2_STAGE,
         resource_types.TABLE,
         resource_types.TASK_DEFINITION,
         resource_types.TOPIC,
         resource_types.WEB_ACL,
         resource_types.WORKFLOW,
-        resource_types.WORKGROUP,
+        resource_types.ATHENA_WORKGROUP,
         "aws:athena/dataCatalog:DataCatalog",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
@@ -65,28 +72,28 @@ TAGGABLE: Final = frozenset(
 )
 
 
-def _tagged(one: Judged) -> Props:
-    """What the stack and the resource's own name say; whatever is given already stays."""
-    tags = one.props.get("tags") or {}
-    if isinstance(tags, str):  # not known yet
+def _add_missing_tags(resource: CheckedResource) -> Props:
+    """Return the missing tags, from the stack's configuration and the resource's name. Existing tags are not changed."""
+    tags = resource.props.get("tags") or {}
+    if isinstance(tags, str):  # unknown value
         return {}
-    known = {**one.surroundings.tags, "Subsystem": one.subsystem, "Name": one.name}
+    known = {**resource.context.tags, "Subsystem": resource.subsystem, "Name": resource.name}
     added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
     return {"tags": added} if added else {}
 
 
 @POLICIES.resource(
     "required-tags",
-    severity=Severity.MEDIUM,
-    levels=REMEDIED,
-    description="Everything carries the tags by which cost and ownership are told apart.",
-    remedy="Give it scope.tags(…).",
+    severity=PolicySeverity.MEDIUM,
+    levels=REMEDIATED_EVERYWHERE,
+    description="Every taggable resource has the tags that assign cost and ownership.",
+    remedy="Pass scope.tags(…) as tags.",
     frameworks=("AWS Well-Architected COST03-BP02",),
     types=TAGGABLE,
-    remediate=_tagged,
+    remediate=_add_missing_tags,
 )
-def _missing(one: Judged) -> Iterator[str]:
-    tags = one.props.get("tags") or {}
+def _check_required_tags(resource: CheckedResource) -> Iterator[str]:
+    tags = resource.props.get("tags") or {}
     missing = [tag for tag in REQUIRED if not tags.get(tag)]
     if missing:
-        yield f"It has no tag {', '.join(missing)}."
+        yield f"The resource has no tag {', '.join(missing)}."

@@ -1,152 +1,188 @@
-"""Storage: objects and their old versions go when they are no longer worth it; tables are paid by use."""
+"""Policies about the cost of storage: lifecycles of buckets, images and agent memory, on-demand tables, and limited
+queries.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import covers_all, lifecycle_rules, of_bucket
+from guardrails.model.related_resources import covers_whole_bucket, list_bucket_settings, list_enabled_rules
 from guardrails.model.resource_types import (
+    AGENT_MEMORY,
+    ATHENA_WORKGROUP,
     BUCKET_LIFECYCLE,
     BUCKET_VERSIONING,
     BUCKETS,
-    MEMORY,
-    REPOSITORY,
-    REPOSITORY_LIFECYCLE,
+    IMAGE_REPOSITORY,
+    IMAGE_REPOSITORY_LIFECYCLE,
     TABLE,
-    WORKGROUP,
 )
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(PolicyGroup.COST)
 
-ENDS = ("expiration", "transitions", "noncurrentVersionExpiration")
+LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
 
 
 @POLICIES.relation(
     "bucket-objects-expire",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
     description="Every bucket has a lifecycle rule that expires or moves objects.",
-    remedy="Give the bucket block a Lifecycle.",
+    remedy="Pass a Lifecycle to the bucket block.",
     frameworks=("AWS FSBP S3.13",),
     types=BUCKETS,
 )
-def _kept_for_ever(bucket: Judged, stack: Stack) -> Iterator[str]:
-    rules = [rule for one in of_bucket(bucket, stack, BUCKET_LIFECYCLE) for rule in lifecycle_rules(one)]
-    if not any(rule.get(end) for rule in rules for end in ENDS):
-        yield "No lifecycle rule ever expires or moves an object of it."
+def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    rules = [
+        rule
+        for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
+        for rule in list_enabled_rules(lifecycle)
+    ]
+    if not any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS):
+        yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
 
 
 @POLICIES.resource(
     "bucket-aborts-multipart",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="Every lifecycle aborts incomplete multipart uploads soon, in the whole bucket.",
-    remedy="Add a rule without prefix: abortIncompleteMultipartUpload after 1 day.",
-    limits=(Limit("days", 1, "Days after which an upload must be aborted."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="Every bucket lifecycle soon aborts incomplete multipart uploads, in the whole bucket.",
+    remedy="Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after 1 day.",
+    limits=(PolicyLimit("days", 1, "Maximum days until an incomplete upload is aborted."),),
     types={BUCKET_LIFECYCLE},
 )
-def _parts_kept(one: Judged) -> Iterator[str]:
-    most = one.limits["days"]
-    found = [
+def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
+    max_days = lifecycle.limits["days"]
+    given_days = [
         (rule.get("abortIncompleteMultipartUpload") or {}).get("daysAfterInitiation")
-        for rule in lifecycle_rules(one)
-        if covers_all(rule)
+        for rule in list_enabled_rules(lifecycle)
+        if covers_whole_bucket(rule)
     ]
-    days = [float(each) for each in found if each]
+    days = [float(days_given) for days_given in given_days if days_given]
     if not days:
-        yield "It never aborts multipart uploads that were not completed: their parts are paid and seen by nobody."
-    elif min(days) > most:
-        yield f"It aborts multipart uploads after {min(days):g} days, later than {most:g}."
+        yield (
+            "No rule for the whole bucket has abortIncompleteMultipartUpload, so the parts of "
+            "incomplete uploads are billed, but not listed as objects."
+        )
+    elif min(days) > max_days:
+        yield (
+            f"abortIncompleteMultipartUpload aborts uploads after {min(days):g} days; at most {max_days:g} are allowed."
+        )
 
 
 @POLICIES.relation(
     "bucket-old-versions-expire",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
     description="A versioned bucket expires old versions.",
-    remedy="Add noncurrentVersionExpiration (old_version_days of the bucket block's Lifecycle).",
+    remedy="Add noncurrentVersionExpiration (old_version_days in the bucket block's Lifecycle).",
     types=BUCKETS,
 )
-def _old_versions_kept(bucket: Judged, stack: Stack) -> Iterator[str]:
+def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     versioned = any(
-        one.at("versioningConfiguration", "status") == "Enabled" for one in of_bucket(bucket, stack, BUCKET_VERSIONING)
+        versioning.get_nested("versioningConfiguration", "status") == "Enabled"
+        for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     )
-    rules = [rule for one in of_bucket(bucket, stack, BUCKET_LIFECYCLE) for rule in lifecycle_rules(one)]
+    rules = [
+        rule
+        for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
+        for rule in list_enabled_rules(lifecycle)
+    ]
     if versioned and not any(rule.get("noncurrentVersionExpiration") for rule in rules):
-        yield "It is versioned, and overwritten versions stay for ever."
+        yield (
+            "The bucket is versioned, but no lifecycle rule has noncurrentVersionExpiration, so old "
+            "versions are kept for ever."
+        )
 
 
 @POLICIES.resource(
     "table-on-demand",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Tables are paid by request.",
-    remedy="Set billingMode PAY_PER_REQUEST.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Tables are billed by request.",
+    remedy="Set billingMode to PAY_PER_REQUEST.",
     frameworks=("AWS FSBP DynamoDB.1",),
     types={TABLE},
 )
-def _provisioned(one: Judged) -> Iterator[str]:
-    if one.props.get("billingMode") != "PAY_PER_REQUEST":
-        yield f"Its billingMode is {one.props.get('billingMode', 'PROVISIONED, the default')}: paid while idle."
+def _check_table_on_demand(table: CheckedResource) -> Iterator[str]:
+    if table.props.get("billingMode") != "PAY_PER_REQUEST":
+        yield (
+            f"billingMode is {table.props.get('billingMode', 'PROVISIONED, the default')}, so the table "
+            "is billed while idle."
+        )
 
 
 @POLICIES.resource(
     "table-few-indexes",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="A table has few global secondary indexes.",
-    remedy="Filter in the client, or overload one index.",
-    limits=(Limit("indexes", 2, "The most indexes of a table."),),
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="The number of global secondary indexes of a table is within the limit.",
+    remedy="Filter in the client, or use one index for several queries.",
+    limits=(PolicyLimit("indexes", 2, "Maximum number of global secondary indexes of a table."),),
     types={TABLE},
 )
-def _many_indexes(one: Judged) -> Iterator[str]:
-    indexes, most = one.props.get("globalSecondaryIndexes") or (), one.limits["indexes"]
-    if len(indexes) > most:
-        yield f"It has {len(indexes)} global secondary indexes, more than {most:g}: each write is paid once more in each."
+def _check_table_few_indexes(table: CheckedResource) -> Iterator[str]:
+    indexes, max_indexes = table.props.get("globalSecondaryIndexes") or (), table.limits["indexes"]
+    if len(indexes) > max_indexes:
+        yield (
+            f"The table has {len(indexes)} global secondary indexes; at most {max_indexes:g} are "
+            "allowed, because each index repeats the cost of every write."
+        )
 
 
 @POLICIES.relation(
     "repository-images-expire",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
     description="Every image repository has a lifecycle policy.",
-    remedy="Add an ecr.LifecyclePolicy that keeps the last images.",
+    remedy="Add an ecr.LifecyclePolicy that keeps the newest images.",
     frameworks=("AWS FSBP ECR.3",),
-    types={REPOSITORY},
+    types={IMAGE_REPOSITORY},
 )
-def _images_kept(repository: Judged, stack: Stack) -> Iterator[str]:
-    for one in stack.of(REPOSITORY_LIFECYCLE):
-        references = one.references.get("repository", ())
-        if repository in references or (not references and one.props.get("repository") == repository.props.get("name")):
+def _check_repository_images_expire(repository: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    for lifecycle in stack.list_resources(IMAGE_REPOSITORY_LIFECYCLE):
+        references = lifecycle.references.get("repository", ())
+        if repository in references or (
+            not references and lifecycle.props.get("repository") == repository.props.get("name")
+        ):
             return
-    yield "It keeps every image that was ever pushed."
+    yield "The repository has no lifecycle policy, so it keeps every pushed image."
 
 
 @POLICIES.resource(
     "query-scans-limited",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="An Athena workgroup limits what one query may scan, and clients cannot lift that.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="An Athena workgroup limits the data that one query may scan, and clients cannot override the limit.",
     remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
-    types={WORKGROUP},
+    types={ATHENA_WORKGROUP},
 )
-def _unlimited_scans(one: Judged) -> Iterator[str]:
-    configuration = one.props.get("configuration") or {}
+def _check_query_scans_limited(workgroup: CheckedResource) -> Iterator[str]:
+    configuration = workgroup.props.get("configuration") or {}
     if not configuration.get("bytesScannedCutoffPerQuery"):
-        yield "A query may scan any amount: bytesScannedCutoffPerQuery is not set."
+        yield "configuration.bytesScannedCutoffPerQuery is not set, so a query may scan any amount of data."
     if configuration.get("enforceWorkgroupConfiguration") is False:
-        yield "A client may override its settings: enforceWorkgroupConfiguration is off."
+        yield "configuration.enforceWorkgroupConfiguration is false, so a client may override the limit."
 
 
 @POLICIES.resource(
     "memory-expires",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="An agent's memory forgets its events in time.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="An agent memory expires its events within the limit.",
     remedy="Lower eventExpiryDuration.",
-    limits=(Limit("days", 90, "Days that events may be kept."),),
-    types={MEMORY},
+    limits=(PolicyLimit("days", 90, "Maximum days until events expire."),),
+    types={AGENT_MEMORY},
 )
-def _long_memory(one: Judged) -> Iterator[str]:
-    days, most = float(one.props.get("eventExpiryDuration") or 0), one.limits["days"]
-    if days > most:
-        yield f"It keeps events for {days:g} days, more than {most:g}."
+def _check_memory_expires(memory: CheckedResource) -> Iterator[str]:
+    days, max_days = float(memory.props.get("eventExpiryDuration") or 0), memory.limits["days"]
+    if days > max_days:
+        yield f"eventExpiryDuration is {days:g} days; at most {max_days:g} are allowed."

@@ -1,4 +1,6 @@
-"""Data protection: encrypted, private, versioned, restorable, and never shown where it need not be."""
+"""Policies about data protection: stored data is encrypted, private and restorable, and is not exposed to logs or
+foreign callers.
+"""
 
 from guardrails.data_protection import (
     bucket_protection,

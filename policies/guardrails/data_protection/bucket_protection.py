@@ -1,11 +1,13 @@
-"""Buckets: encrypted, private, TLS only, owned by us, logged, versioned where people put their originals."""
+"""Policies about S3 buckets: encryption, public access, TLS, object ownership, access logs, and versions of uploaded
+originals.
+"""
 
 from collections.abc import Iterator, Sequence
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.iam_documents import Statement, statements
-from guardrails.model.related_resources import of_bucket
+from guardrails.model.iam_documents import Statement, parse_statements
+from guardrails.model.related_resources import list_bucket_settings
 from guardrails.model.resource_types import (
     BUCKET_ENCRYPTION,
     BUCKET_LOGGING,
@@ -16,182 +18,214 @@ from guardrails.model.resource_types import (
     BUCKET_VERSIONING,
     BUCKETS,
 )
-from guardrails.pack.policy_kinds import ALWAYS, ONLY_IN_PROD, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    MANDATORY_IN_PROD,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
-BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-ONLY_ACTIONS = frozenset({"sns:Publish"})
-"""What covers a service whose policies know no wildcard."""
+PUBLIC_ACCESS_SETTINGS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
+"""Actions that cover a whole service whose resource policies allow no wildcard."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 
 
 @POLICIES.relation(
     "bucket-encrypted",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every bucket says how its objects are encrypted at rest.",
-    remedy="Use the bucket block, which encrypts.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket configures the encryption of its objects.",
+    remedy="Use the bucket block, which configures encryption.",
     frameworks=("AWS Well-Architected SEC08-BP02",),
     types=BUCKETS,
 )
-def _unencrypted(bucket: Judged, stack: Stack) -> Iterator[str]:
-    rules = [rule for one in of_bucket(bucket, stack, BUCKET_ENCRYPTION) for rule in one.props.get("rules") or ()]
+def _check_bucket_encrypted(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    rules = [
+        rule
+        for encryption in list_bucket_settings(bucket, stack, BUCKET_ENCRYPTION)
+        for rule in encryption.props.get("rules") or ()
+    ]
     if not any((rule.get("applyServerSideEncryptionByDefault") or {}).get("sseAlgorithm") for rule in rules):
-        yield "It does not say how its objects are encrypted."
+        yield "The bucket has no encryption configuration with an sseAlgorithm."
 
 
 @POLICIES.relation(
     "bucket-public-access-blocked",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="Every bucket blocks public access, in all four ways.",
-    remedy="Use the bucket block, which blocks it.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket blocks public access with all four settings.",
+    remedy="Use the bucket block, which sets all four.",
     frameworks=("AWS FSBP S3.8", "CIS AWS 3.0 2.1.4"),
     types=BUCKETS,
 )
-def _open(bucket: Judged, stack: Stack) -> Iterator[str]:
-    found = list(of_bucket(bucket, stack, BUCKET_PUBLIC_ACCESS))
-    missing = [key for key in BLOCKS if not any(one.props.get(key) for one in found)]
+def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    blocks = list(list_bucket_settings(bucket, stack, BUCKET_PUBLIC_ACCESS))
+    missing = [key for key in PUBLIC_ACCESS_SETTINGS if not any(access_block.props.get(key) for access_block in blocks)]
     if missing:
-        yield f"Its public access block lacks {', '.join(missing)}."
+        yield f"The bucket's public access block does not enable {', '.join(missing)}."
 
 
 @POLICIES.relation(
     "bucket-tls-only",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Every bucket refuses plain HTTP.",
-    remedy="Deny s3:* on the bucket and its objects where aws:SecureTransport is false, and nothing else.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket refuses requests without TLS.",
+    remedy="Deny s3:* on the bucket and its objects if aws:SecureTransport is false, without further conditions.",
     frameworks=("AWS FSBP S3.5", "CIS AWS 3.0 2.1.1"),
     types=BUCKETS,
 )
-def _plain_http(bucket: Judged, stack: Stack) -> Iterator[str]:
-    if not any(refuses_plain_http(one) for one in (*of_bucket(bucket, stack, BUCKET_POLICY), *inline(bucket, stack))):
-        yield "Its policy does not refuse plain HTTP."
+def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if not any(
+        refuses_plain_http(policy)
+        for policy in (*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_inline_policies(bucket, stack))
+    ):
+        yield "The bucket policy does not refuse requests without TLS (plain HTTP)."
 
 
-def inline(one: Judged, stack: Stack) -> list[Judged]:
-    """A resource that holds its policy itself.
+def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
+    """Return the resource in a list if the program sets its inline policy.
 
-    A provider answers one that was not given with what is not known, and later with the one that stands beside it, as
-    that was before this deployment.
+    If the program sets none, the AWS provider first returns an unknown value, and later the separate policy in its
+    state before the deployment. Both are ignored.
     """
-    if not stack.gives(one, "policy"):
+    if not stack.is_set_by_program(resource, "policy"):
         return []
     try:
-        return [one] if one.props.get("policy") else []
+        return [resource] if resource.props.get("policy") else []
     except UnknownValueError:
-        if one.references.get("policy"):
+        if resource.references.get("policy"):
             raise
         return []
 
 
-def refuses_plain_http(policy: Judged) -> bool:
-    """Whether a resource's policy denies everybody everything that does not come by TLS."""
+def refuses_plain_http(policy: CheckedResource) -> bool:
+    """Return True if a resource's policy denies all requests without TLS, for all principals."""
     return any(
         statement.effect == "Deny"
         and any(value == "*" for _, value in statement.principals)
-        and any(action == "*" or action.endswith(":*") or action in ONLY_ACTIONS for action in statement.actions)
-        and _whole(statement.resources)
-        and _without_tls_alone(statement)
-        for statement in statements(policy.props.get("policy"))
+        and any(
+            action == "*" or action.endswith(":*") or action in SERVICE_WIDE_ACTIONS for action in statement.actions
+        )
+        and _covers_whole_resource(statement.resources)
+        and _is_tls_the_only_condition(statement)
+        for statement in parse_statements(policy.props.get("policy"))
     )
 
 
-def _without_tls_alone(statement: Statement) -> bool:
-    """Whether the one condition is that there is no TLS: a second one would let through what it does not meet."""
-    asked = [(operator.lower(), key.lower()) for operator, keys in statement.conditions.items() for key in keys]
-    values = [value.lower() for value in statement.values("aws:SecureTransport")]
-    return asked == [("bool", "aws:securetransport")] and values == ["false"]
+def _is_tls_the_only_condition(statement: Statement) -> bool:
+    """Return True if the missing TLS is the only condition. A second condition would let plain HTTP through if it is
+    not met.
+    """
+    compared = [(operator.lower(), key.lower()) for operator, keys in statement.conditions.items() for key in keys]
+    values = [value.lower() for value in statement.condition_values("aws:SecureTransport")]
+    return compared == [("bool", "aws:securetransport")] and values == ["false"]
 
 
-def _whole(resources: Sequence[str]) -> bool:
-    """Whether they are all of a resource: of a bucket itself and its objects."""
-    return any(":s3:::" not in one or (not one.endswith("/*") and f"{one}/*" in resources) for one in resources)
+def _covers_whole_resource(resources: Sequence[str]) -> bool:
+    """Return True if the ARNs cover the whole resource. For a bucket they must cover the bucket and its objects."""
+    return any(":s3:::" not in arn or (not arn.endswith("/*") and f"{arn}/*" in resources) for arn in resources)
 
 
 @POLICIES.relation(
     "bucket-owner-enforced",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Whatever is put into a bucket belongs to its owner; access control lists are off.",
-    remedy="Set objectOwnership BucketOwnerEnforced.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="The bucket owner owns all objects, and access control lists are disabled.",
+    remedy="Set objectOwnership to BucketOwnerEnforced.",
     frameworks=("AWS FSBP S3.12",),
     types=BUCKETS,
 )
-def _foreign_objects(bucket: Judged, stack: Stack) -> Iterator[str]:
-    found = [one.at("rule", "objectOwnership") for one in of_bucket(bucket, stack, BUCKET_OWNERSHIP)]
-    if "BucketOwnerEnforced" not in found:
-        yield f"Its object ownership is {found[0] if found else 'not set'}: access control lists still count."
+def _check_bucket_owner_enforced(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    modes = [
+        ownership.get_nested("rule", "objectOwnership")
+        for ownership in list_bucket_settings(bucket, stack, BUCKET_OWNERSHIP)
+    ]
+    if "BucketOwnerEnforced" not in modes:
+        yield f"objectOwnership is {modes[0] if modes else 'not set'}, so access control lists are in effect."
 
 
 @POLICIES.relation(
     "bucket-access-logged",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every bucket but the audit bucket logs who accesses it, in every environment.",
-    remedy="Leave access_logged on in the bucket block.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket except the audit bucket writes access logs, in every environment.",
+    remedy="Keep access_logged enabled in the bucket block.",
     frameworks=("AWS FSBP S3.9",),
     types=BUCKETS,
 )
-def _unlogged(bucket: Judged, stack: Stack) -> Iterator[str]:
-    if any(of_bucket(bucket, stack, BUCKET_LOGGING)) or _is_audit_bucket(bucket, stack):
+def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if any(list_bucket_settings(bucket, stack, BUCKET_LOGGING)) or _is_audit_bucket(bucket, stack):
         return
-    yield "Nobody can tell who read it: it writes no access log."
+    yield "The bucket writes no access log, so its readers are not recorded."
 
 
-def _is_audit_bucket(bucket: Judged, stack: Stack) -> bool:
-    """Whether other buckets log into it, or may, before there are any. It logs to nobody: a bucket that logs itself never ends."""
-    logged = [one.props.get("targetBucket") for one in stack.of(BUCKET_LOGGING)]
+def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
+    """Return True if other buckets write their access logs into this bucket, or if no bucket writes logs yet and this
+    bucket allows it. The audit bucket does not log its own access, because each log object would cause another log object.
+    """
+    logged = [logging.props.get("targetBucket") for logging in stack.list_resources(BUCKET_LOGGING)]
     if logged:
         return bucket.props.get("bucket") in logged
     return any(
         statement.effect == "Allow" and LOG_DELIVERY in statement.principals
-        for policy in of_bucket(bucket, stack, BUCKET_POLICY)
-        for statement in statements(policy.props.get("policy"))
+        for policy in list_bucket_settings(bucket, stack, BUCKET_POLICY)
+        for statement in parse_statements(policy.props.get("policy"))
     )
 
 
 @POLICIES.resource(
     "bucket-logs-elsewhere",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
     description="No bucket writes its access log into itself.",
-    remedy="Log into the audit bucket.",
+    remedy="Set targetBucket to the audit bucket.",
     types={BUCKET_LOGGING},
 )
-def _logs_itself(one: Judged) -> Iterator[str]:
-    if one.props.get("targetBucket") == one.props.get("bucket"):
-        yield f"It logs into {one.props.get('targetBucket')} itself: each line written is logged by one more."
+def _check_bucket_logs_elsewhere(logging: CheckedResource) -> Iterator[str]:
+    if logging.props.get("targetBucket") == logging.props.get("bucket"):
+        yield (
+            f"targetBucket is the bucket {logging.props.get('targetBucket')} itself, so every log "
+            "object would be logged again."
+        )
 
 
 @POLICIES.relation(
     "bucket-originals-versioned",
-    severity=Severity.MEDIUM,
-    levels=ONLY_IN_PROD,
-    description="A bucket in which originals arrive keeps their versions.",
-    remedy="Set versioned in the bucket block, with old_version_days.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_IN_PROD,
+    description="A bucket that receives uploads keeps old versions of its objects.",
+    remedy="Set versioned and old_version_days in the bucket block.",
     frameworks=("AWS Security Hub S3.14",),
     types=BUCKETS,
 )
-def _unversioned_originals(bucket: Judged, stack: Stack) -> Iterator[str]:
-    """Originals are what somebody puts there and something is told of; results can be made again."""
-    if not any(of_bucket(bucket, stack, BUCKET_NOTIFICATION)):
+def _check_bucket_originals_versioned(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    """Yield a violation if a bucket with a notification is not versioned. Such a bucket receives original uploads.
+    Objects that the program writes can be created again.
+    """
+    if not any(list_bucket_settings(bucket, stack, BUCKET_NOTIFICATION)):
         return
-    statuses = [one.at("versioningConfiguration", "status") for one in of_bucket(bucket, stack, BUCKET_VERSIONING)]
+    statuses = [
+        versioning.get_nested("versioningConfiguration", "status")
+        for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
+    ]
     if "Enabled" not in statuses:
-        yield "Originals arrive in it, and one that is overwritten or deleted is gone."
+        yield "The bucket receives uploads, but versioning is not enabled, so an overwritten or deleted upload is lost."
 
 
 @POLICIES.resource(
     "bucket-never-emptied",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
-    description="No deployment deletes objects with their bucket in prod.",
-    remedy="Set foundation.data.deletionProtection.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
+    description="In prod, a deployment that deletes a bucket must not delete its objects.",
+    remedy="Set foundation.data.deletionProtection to true.",
     types=BUCKETS,
 )
-def _emptied(one: Judged) -> Iterator[str]:
-    if one.props.get("forceDestroy"):
-        yield "It has forceDestroy: a deployment that drops it deletes what it holds."
+def _check_bucket_never_emptied(bucket: CheckedResource) -> Iterator[str]:
+    if bucket.props.get("forceDestroy"):
+        yield "forceDestroy is true, so a deployment that deletes the bucket also deletes its objects."

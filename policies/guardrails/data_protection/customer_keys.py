@@ -1,61 +1,72 @@
-"""Customer keys: rotated, never locked out, and not gone by one mistake."""
+"""Policies about customer-managed KMS keys: rotation, access of the key's own account, and delayed deletion."""
 
 from collections.abc import Iterator
 
-from guardrails.model.iam_documents import statements
-from guardrails.model.resource_types import KEY, KEY_POLICY, KEY_REPLICA
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity
+from guardrails.model.iam_documents import parse_statements
+from guardrails.model.resource_types import KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
-ANY_KEY = frozenset({KEY})
+ANY_KEY = frozenset({KMS_KEY})
 
 
 @POLICIES.resource(
     "key-rotates",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Customer keys are rotated.",
-    remedy="Set enableKeyRotation.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Symmetric customer-managed keys are rotated automatically.",
+    remedy="Set enableKeyRotation to true.",
     frameworks=("AWS Security Hub KMS.4", "CIS AWS 3.0 3.6"),
     types=ANY_KEY,
 )
-def _unrotated(one: Judged) -> Iterator[str]:
-    symmetric = one.props.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
-    if symmetric and not one.props.get("enableKeyRotation"):
-        yield "It is never rotated (enableKeyRotation is off)."
+def _check_key_rotates(key: CheckedResource) -> Iterator[str]:
+    symmetric = key.props.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
+    if symmetric and not key.props.get("enableKeyRotation"):
+        yield "enableKeyRotation is not true, so the key is never rotated."
 
 
 @POLICIES.resource(
     "key-keeps-its-account",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="A key's policy lets its own account manage it.",
-    remedy="Add a statement that allows arn:aws:iam::<account>:root kms:*.",
-    types=ANY_KEY | {KEY_POLICY, KEY_REPLICA},
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="A key policy lets the key's own account manage the key.",
+    remedy="Add a statement that allows kms:* to arn:aws:iam::<account>:root.",
+    types=ANY_KEY | {KMS_KEY_POLICY, KMS_REPLICA_KEY},
 )
-def _locked_out(one: Judged) -> Iterator[str]:
-    document = one.props.get("policy")
-    if not document:  # KMS then lets the account in
+def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
+    document = resource.props.get("policy")
+    if not document:  # the default policy of KMS allows the account
         return
     if not any(
-        statement.allows and kind == "AWS" and value.endswith(":root")
-        for statement in statements(document)
+        statement.is_allow and kind == "AWS" and value.endswith(":root")
+        for statement in parse_statements(document)
         for kind, value in statement.principals
     ):
-        yield "Its policy does not name the account's root: nobody could ever change or delete it."
+        yield (
+            "The key policy does not name the account's root user, so no identity could change the "
+            "policy or delete the key."
+        )
 
 
 @POLICIES.resource(
     "key-deletion-waits",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A key's deletion can be taken back for some time.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="The deletion of a key can be cancelled for some time.",
     remedy="Raise deletionWindowInDays.",
-    limits=(Limit("days", 14, "The shortest time between asking for a deletion and the deletion."),),
+    limits=(PolicyLimit("days", 14, "Minimum days between the request for a deletion and the deletion."),),
     types=ANY_KEY,
 )
-def _soon_gone(one: Judged) -> Iterator[str]:
-    days, least = float(one.props.get("deletionWindowInDays") or 30), one.limits["days"]
-    if days < least:
-        yield f"It is gone {days:g} days after its deletion was asked for, sooner than {least:g}."
+def _check_key_deletion_waits(key: CheckedResource) -> Iterator[str]:
+    days, min_days = float(key.props.get("deletionWindowInDays") or 30), key.limits["days"]
+    if days < min_days:
+        yield f"deletionWindowInDays is {days:g}; at least {min_days:g} are required."

@@ -1,4 +1,6 @@
-"""What shows data to others: browsers of any origin, logs that hold bodies, calls that nobody has to sign."""
+"""Policies about exposed data: browser access from any origin, logged request bodies, and API calls without
+authorization.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,163 +9,207 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.resource_types import (
+    API_V2,
+    API_V2_ROUTE,
+    API_V2_STAGE,
     BUCKET_CORS,
     BUCKETS,
     FUNCTION,
     REST_API,
     REST_METHOD,
     REST_METHOD_SETTINGS,
-    SOCKET_API,
-    SOCKET_ROUTE,
-    SOCKET_STAGE,
     WORKFLOW,
 )
-from guardrails.model.subsystem_names import section
-from guardrails.pack.policy_kinds import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, PolicySet, Severity, Stack
+from guardrails.model.subsystem_names import to_settings_section
+from guardrails.pack.policy_kinds import (
+    DISABLED_IN_DEV,
+    MANDATORY_IN_PROD,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
 CHECKED_BY = "CallersCheckedBy"
-"""The tag of an API that asks for nothing itself: of a WebSocket API because a browser can set no header, of a REST API that
-exchanges tokens. It says what checks callers instead."""
-BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
+"""Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
+WebSocket API needs it because a browser cannot set a header, and the REST API of the token exchange because callers
+send their token in the body.
+"""
+BODY_LOGGING_VARIABLES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 
 
 @POLICIES.resource(
     "cors-origin-named",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
-    description="In prod, only pages of named origins may use buckets and APIs from a browser.",
-    remedy="The setting takes one origin, as https://console.example.com.",
-    types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
+    description="In prod, browsers may use buckets and APIs only from named origins.",
+    remedy="Use the origin of the console, for example https://console.example.com.",
+    types=BUCKETS | {BUCKET_CORS, FUNCTION, API_V2},
 )
-def _any_origin(one: Judged) -> Iterator[str]:
-    for origin in _origins(one):
+def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
+    for origin in _list_origins(resource):
         if "*" in str(origin):
-            yield f"It answers pages of the origin {origin}: set polyphony:{section(one.name)}.corsOrigin to the console's."
+            yield (
+                f"The allowed origin is {origin}. Set "
+                f"polyphony:{to_settings_section(resource.name)}.corsOrigin to one origin without a wildcard."
+            )
 
 
-def _origins(one: Judged) -> Iterator[Any]:
-    match one.type:
+def _list_origins(resource: CheckedResource) -> Iterator[Any]:
+    match resource.type:
         case t if t == BUCKET_CORS or t in BUCKETS:
-            for rule in one.props.get("corsRules") or ():
+            for rule in resource.props.get("corsRules") or ():
                 yield from rule.get("allowedOrigins") or ()
-        case t if t == SOCKET_API:
-            yield from one.at("corsConfiguration", "allowOrigins") or ()
+        case t if t == API_V2:
+            yield from resource.get_nested("corsConfiguration", "allowOrigins") or ()
         case _:
-            variables = one.at("environment", "variables") or {}
+            variables = resource.get_nested("environment", "variables") or {}
             yield from (variables[name] for name in ("ORIGIN", "CORS_ORIGIN") if name in list(variables))
 
 
 @POLICIES.resource(
     "api-traces-no-bodies",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
-    description="In prod, no API stage logs bodies.",
-    remedy="Switch data tracing off.",
-    types={REST_METHOD_SETTINGS, SOCKET_STAGE},
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
+    description="In prod, no API stage logs request or response bodies.",
+    remedy="Set dataTraceEnabled to false.",
+    types={REST_METHOD_SETTINGS, API_V2_STAGE},
 )
-def _traced_bodies(one: Judged) -> Iterator[str]:
-    settings = one.props.get("settings") if one.type == REST_METHOD_SETTINGS else one.props.get("defaultRouteSettings")
+def _check_api_traces_no_bodies(resource: CheckedResource) -> Iterator[str]:
+    settings = (
+        resource.props.get("settings")
+        if resource.type == REST_METHOD_SETTINGS
+        else resource.props.get("defaultRouteSettings")
+    )
     if (settings or {}).get("dataTraceEnabled"):
-        yield "It logs the bodies of requests and answers (dataTraceEnabled)."
+        yield "dataTraceEnabled is true, so the stage logs request and response bodies."
 
 
 @POLICIES.resource(
     "function-logs-no-events",
-    severity=Severity.HIGH,
-    levels=OUTSIDE_DEV,
-    description="No function logs or traces the events it is given.",
-    remedy="Take the variable away.",
+    severity=PolicySeverity.HIGH,
+    levels=DISABLED_IN_DEV,
+    description="No function logs its events or traces its responses.",
+    remedy="Remove the environment variable.",
     types={FUNCTION},
 )
-def _logged_events(one: Judged) -> Iterator[str]:
-    variables = one.at("environment", "variables") or {}
-    for name, value in BODIES.items():
+def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:
+    variables = function.get_nested("environment", "variables") or {}
+    for name, value in BODY_LOGGING_VARIABLES.items():
         if name in list(variables) and str(variables[name]).lower() in {value, "1"}:
-            yield f"{name} is {variables[name]}: what it is given or answers ends in its log."
+            yield (
+                f"The environment variable {name} is {variables[name]}, so the function's events or "
+                "responses are written to logs or traces."
+            )
 
 
 @POLICIES.resource(
     "workflow-logs-no-data",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
-    description="In prod, no workflow logs what its states are given.",
-    remedy="Set includeExecutionData to false.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
+    description="In prod, no workflow logs the input and output of its states.",
+    remedy="Set loggingConfiguration.includeExecutionData to false.",
     types={WORKFLOW},
 )
-def _logged_data(one: Judged) -> Iterator[str]:
-    if one.at("loggingConfiguration", "includeExecutionData"):
-        yield "It logs the input and output of every state (includeExecutionData)."
+def _check_workflow_logs_no_data(workflow: CheckedResource) -> Iterator[str]:
+    if workflow.get_nested("loggingConfiguration", "includeExecutionData"):
+        yield (
+            "loggingConfiguration.includeExecutionData is true, so the log contains the input and "
+            "output of every state."
+        )
 
 
 @POLICIES.relation(
     "api-asks-who-calls",
-    severity=Severity.CRITICAL,
-    levels=OUTSIDE_DEV,
-    description="Outside dev and local, every method, route and connection is authorized.",
-    remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
+    severity=PolicySeverity.CRITICAL,
+    levels=DISABLED_IN_DEV,
+    description="In staging and prod, every method, route and connection requires authorization.",
+    remedy=(
+        f"Set an authorizer, or give the API the tag {CHECKED_BY} (15 characters or more) that says "
+        "what checks callers. The setting auth: none is for dev and local only."
+    ),
     frameworks=("AWS FSBP APIGateway.8",),
-    types={REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE},
+    types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},
 )
-def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
-    if one.type == REST_METHOD:
-        if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
-            yield f"{one.props.get('httpMethod')} asks for no authorization."
-    elif one.type == SOCKET_ROUTE:
-        yield from _open_route(one)
-    elif not one.explains(CHECKED_BY):
-        if _is_made_quickly(one):
-            yield "Everybody may call its target: the route that comes with it asks for no authorization."
-        yield from _open_operations(one)
+def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    if resource.type == REST_METHOD:
+        if resource.props.get("httpMethod") != "OPTIONS" and _is_unauthorized(resource):
+            yield (
+                f"{resource.props.get('httpMethod')} requires no authorization: authorization is NONE and "
+                "apiKeyRequired is not true."
+            )
+    elif resource.type == API_V2_ROUTE:
+        yield from _find_unauthorized_route(resource)
+    elif not resource.has_reason(CHECKED_BY):
+        if _has_target(resource):
+            yield (
+                "The API has the property target, whose default route requires no authorization, so "
+                "everybody may call the target."
+            )
+        yield from _find_unauthorized_operations(resource)
 
 
-def _open_route(route: Judged) -> Iterator[str]:
-    """A WebSocket's callers are asked when they connect, an HTTP API's by each route but a browser's own question."""
+def _find_unauthorized_route(route: CheckedResource) -> Iterator[str]:
+    """Yield the fault of a route without authorization. A WebSocket API authorizes callers at $connect. An HTTP API
+    authorizes them at every route except OPTIONS, which browsers call without credentials.
+    """
     key, apis = str(route.props.get("routeKey")), route.references.get("apiId", ())
-    if route.props.get("authorizationType", "NONE") != "NONE" or any(api.explains(CHECKED_BY) for api in apis):
+    if route.props.get("authorizationType", "NONE") != "NONE" or any(api.has_reason(CHECKED_BY) for api in apis):
         return
     of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
-        yield f"Everybody may $connect: its authorizationType is NONE, and no tag {CHECKED_BY} says what checks callers."
+        yield (
+            "Everybody may call $connect: authorizationType is NONE, and the API has no tag "
+            f"{CHECKED_BY} that says what checks callers."
+        )
     elif of_http and not key.startswith("OPTIONS "):
-        yield f"{key} asks for no authorization."
+        yield f"The route {key} requires no authorization (authorizationType is NONE)."
 
 
-def _is_made_quickly(api: Judged) -> bool:
-    """Whether an API brings a route to a target of its own."""
+def _has_target(api: CheckedResource) -> bool:
+    """Return True if an API was created with a target, which adds a default route."""
     try:
         return bool(api.props.get("target"))
     except UnknownValueError:
         return True
 
 
-def _unauthorized(one: Judged) -> bool:
-    return one.props.get("authorization", "NONE") == "NONE" and not one.props.get("apiKeyRequired")
+def _is_unauthorized(resource: CheckedResource) -> bool:
+    return resource.props.get("authorization", "NONE") == "NONE" and not resource.props.get("apiKeyRequired")
 
 
-def _open_operations(one: Judged) -> Iterator[str]:
-    """Operations of an OpenAPI document without security: API Gateway reads none that is for the whole document."""
-    body = one.props.get("body")
+def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
+    """Yield the operations of an OpenAPI document that have no security requirement. API Gateway ignores a
+    requirement for the whole document.
+    """
+    body = resource.props.get("body")
     try:
         document = json.loads(body) if body else {}
     except json.JSONDecodeError:
-        yield "Its document cannot be judged: give it as JSON."
+        yield "body is not JSON, so its operations cannot be checked. Write the OpenAPI document as JSON."
         return
     for path, operations in document.get("paths", {}).items():
         for verb, operation in operations.items():
-            if verb in VERBS and not _is_secured(operation) and not (verb == ANY and _refuses(operation)):
-                yield f"{'ANY' if verb == ANY else verb.upper()} {path} asks for no authorization."
+            if verb in VERBS and not _is_secured(operation) and not (verb == ANY and _is_mock(operation)):
+                yield (
+                    f"{'ANY' if verb == ANY else verb.upper()} {path} requires no authorization: the operation "
+                    "has no security requirement."
+                )
 
 
 def _is_secured(operation: Mapping[str, Any]) -> bool:
-    """Whether each of the ways to call an operation asks for something: `{}` is a way that asks for nothing."""
-    ways = list(operation.get("security") or ())
-    return ways != [] and all(ways)
+    """Return True if every alternative in an operation's security requirement asks for something. The alternative
+    `{}` asks for nothing.
+    """
+    alternatives = list(operation.get("security") or ())
+    return alternatives != [] and all(alternatives)
 
 
-def _refuses(operation: Mapping[str, Any]) -> bool:
-    """Whether nothing stands behind an operation: it answers by itself whatever comes."""
+def _is_mock(operation: Mapping[str, Any]) -> bool:
+    """Return True if an operation has a mock integration, which answers every request without calling a backend."""
     return bool(operation.get("x-amazon-apigateway-integration", {}).get("type") == "mock")

@@ -1,58 +1,63 @@
-"""What runs is what was reviewed: images scanned and never replaced under their tag; jobs that encrypt what they write."""
+"""Policies about container images and Glue jobs: images are scanned, tags are immutable, and jobs encrypt their
+output.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.model.resource_types import GLUE_JOB, REPOSITORY
-from guardrails.pack.policy_kinds import NOT_IN_DEV, Group, Judged, PolicySet, Severity
+from guardrails.model.resource_types import GLUE_JOB, IMAGE_REPOSITORY
+from guardrails.pack.policy_kinds import ADVISORY_IN_DEV, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 
 @POLICIES.resource(
     "repository-scans",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Images are scanned when they are pushed.",
-    remedy="Set imageScanningConfiguration.scanOnPush.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every image repository scans images when they are pushed.",
+    remedy="Set imageScanningConfiguration.scanOnPush to true.",
     frameworks=("AWS FSBP ECR.1",),
-    types={REPOSITORY},
+    types={IMAGE_REPOSITORY},
 )
-def _unscanned(one: Judged) -> Iterator[str]:
-    if not one.at("imageScanningConfiguration", "scanOnPush"):
-        yield "Nobody looks for known weaknesses in what is pushed."
+def _check_repository_scans(repository: CheckedResource) -> Iterator[str]:
+    if not repository.get_nested("imageScanningConfiguration", "scanOnPush"):
+        yield "imageScanningConfiguration.scanOnPush is not true, so images are not searched for known vulnerabilities."
 
 
-MOVES = "latest"
-"""The one tag that may: nothing that was reviewed runs by it."""
+MUTABLE_TAG = "latest"
+"""The only tag that may move to another image. No job runs an image by this tag."""
 
 
 @POLICIES.resource(
     "repository-tags-immutable",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="An image's tag never becomes another image, but for `latest`.",
-    remedy="Set imageTagMutability IMMUTABLE, and deploy by digest.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Image tags are immutable, except `latest`.",
+    remedy="Set imageTagMutability to IMMUTABLE, and deploy images by digest.",
     frameworks=("AWS FSBP ECR.2",),
-    types={REPOSITORY},
+    types={IMAGE_REPOSITORY},
 )
-def _movable_tags(one: Judged) -> Iterator[str]:
-    mutability = one.props.get("imageTagMutability", "MUTABLE")
+def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[str]:
+    mutability = repository.props.get("imageTagMutability", "MUTABLE")
     if not str(mutability).startswith("IMMUTABLE"):
-        yield f"Its imageTagMutability is {mutability}: a tag may become another image."
+        yield f"imageTagMutability is {mutability}, so a tag can move to another image."
         return
-    for each in one.props.get("imageTagMutabilityExclusionFilters") or ():
-        if each["filter"] != MOVES:
-            yield f"Tags like {each['filter']} may become other images."
+    for exclusion in repository.props.get("imageTagMutabilityExclusionFilters") or ():
+        if exclusion["filter"] != MUTABLE_TAG:
+            yield (
+                f"imageTagMutabilityExclusionFilters lets tags like {exclusion['filter']} move to other "
+                f"images; only {MUTABLE_TAG} may."
+            )
 
 
 @POLICIES.resource(
     "glue-encrypts",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
     description="Every Glue job has a security configuration.",
-    remedy="Give it securityConfiguration (S3 by default; logs and bookmarks with a key).",
+    remedy="Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks.",
     types={GLUE_JOB},
 )
-def _no_security_configuration(one: Judged) -> Iterator[str]:
-    if not one.has("securityConfiguration"):
-        yield "It does not say how it encrypts what it writes."
+def _check_glue_encrypts(job: CheckedResource) -> Iterator[str]:
+    if not job.has_property("securityConfiguration"):
+        yield "securityConfiguration is not set, so the encryption of the job's output is not configured."

@@ -1,72 +1,94 @@
-"""Queues, topics and parameters in transit and at rest."""
+"""Policies about SQS queues and SNS topics: encryption in transit and at rest."""
 
 from collections.abc import Iterator
 
-from guardrails.data_protection.bucket_protection import inline, refuses_plain_http
-from guardrails.model.iam_documents import statements
+from guardrails.data_protection.bucket_protection import list_inline_policies, refuses_plain_http
+from guardrails.model.iam_documents import parse_statements
 from guardrails.model.resource_types import QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
 
 
 @POLICIES.relation(
     "queue-tls-only",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every queue refuses plain HTTP.",
-    remedy="Use the queue block, which denies it.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every queue refuses requests without TLS.",
+    remedy="Use the queue block, which denies them.",
     frameworks=("AWS Well-Architected SEC09-BP02",),
     types={QUEUE},
 )
 @POLICIES.relation(
     "topic-tls-only",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every topic refuses plain HTTP.",
-    remedy="Deny sns:Publish where aws:SecureTransport is false.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every topic refuses requests without TLS.",
+    remedy="Deny sns:Publish if aws:SecureTransport is false.",
     frameworks=("AWS Well-Architected SEC09-BP02",),
     types={TOPIC},
 )
-def _plain_http(one: Judged, stack: Stack) -> Iterator[str]:
-    """Its policy is found by the ARN that the document names: the queue's URL and the topic's ARN come later."""
-    mine = [policy for policy in (*stack.of(POLICY_TYPES[one.type]), *inline(one, stack)) if _is_about(policy, one)]
-    if not any(refuses_plain_http(policy) for policy in mine):
-        yield "Its policy does not refuse plain HTTP." if mine else "It has no policy, so plain HTTP is not refused."
+def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    """Yield a violation if no policy of the queue or topic refuses plain HTTP. The policy is found by the name in the
+    ARNs of its document, because the queue's URL and the topic's ARN are unknown in a preview.
+    """
+    policies = [
+        policy
+        for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_inline_policies(resource, stack))
+        if _names_resource(policy, resource)
+    ]
+    if not any(refuses_plain_http(policy) for policy in policies):
+        yield (
+            "The policy does not refuse requests without TLS (plain HTTP)."
+            if policies
+            else "There is no policy, so requests without TLS (plain HTTP) are not refused."
+        )
 
 
-def _is_about(policy: Judged, one: Judged) -> bool:
+def _names_resource(policy: CheckedResource, resource: CheckedResource) -> bool:
     return any(
-        resource.rpartition(":")[2] == one.props.get("name")
-        for statement in statements(policy.props.get("policy"))
-        for resource in statement.resources
+        arn.rpartition(":")[2] == resource.props.get("name")
+        for statement in parse_statements(policy.props.get("policy"))
+        for arn in statement.resources
     )
 
 
 @POLICIES.resource(
     "queue-encrypted",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Queues are encrypted at rest.",
-    remedy="Leave sqsManagedSseEnabled on.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every queue is encrypted at rest.",
+    remedy="Leave sqsManagedSseEnabled at its default, true.",
     frameworks=("AWS FSBP SQS.1",),
     types={QUEUE},
 )
-def _unencrypted(one: Judged) -> Iterator[str]:
-    if one.props.get("sqsManagedSseEnabled") is False and not one.props.get("kmsMasterKeyId"):
-        yield "Its encryption at rest is switched off (sqsManagedSseEnabled)."
+def _check_queue_encrypted(queue: CheckedResource) -> Iterator[str]:
+    if queue.props.get("sqsManagedSseEnabled") is False and not queue.props.get("kmsMasterKeyId"):
+        yield "sqsManagedSseEnabled is false and kmsMasterKeyId is not set, so the queue is not encrypted at rest."
 
 
 @POLICIES.resource(
     "topic-key-lets-alarms-in",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="No topic uses the AWS-managed key, through which alarms cannot publish.",
-    remedy="Leave kmsMasterKeyId out (SNS encrypts by itself), or use a key whose policy lets the services in.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="No topic uses the AWS-managed key, because CloudWatch alarms cannot publish through it.",
+    remedy=(
+        "Remove kmsMasterKeyId, or use a key whose policy allows the publishing services. SNS "
+        "encrypts stored messages without a key, too."
+    ),
     types={TOPIC},
 )
-def _silent(one: Judged) -> Iterator[str]:
-    if str(one.props.get("kmsMasterKeyId", "")).endswith("alias/aws/sns"):
-        yield "It is encrypted with alias/aws/sns, through which no alarm, budget or event can publish."
+def _check_topic_key_lets_alarms_in(topic: CheckedResource) -> Iterator[str]:
+    if str(topic.props.get("kmsMasterKeyId", "")).endswith("alias/aws/sns"):
+        yield (
+            "kmsMasterKeyId is alias/aws/sns. Alarms, budgets and EventBridge cannot publish to a topic with this key."
+        )

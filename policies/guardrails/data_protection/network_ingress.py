@@ -1,47 +1,51 @@
-"""Nothing in the network listens to the world."""
+"""Policy about security groups: no rule lets large parts of the internet in."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any, Final
 
 from guardrails.model.resource_types import DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
-LARGEST: Final = {4: 8, 6: 16}
-"""Length of the shortest prefix that anybody has for himself, by IP's version: what is wider is the internet, or much of it."""
-RANGES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
+MIN_PREFIX_LENGTHS: Final = {4: 8, 6: 16}
+"""Minimum prefix length of an allowed public range, by IP version. No organization owns a larger range."""
+RANGE_PROPERTIES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 
 
 @POLICIES.resource(
     "network-not-open",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="No security group lets the whole internet in, or much of it.",
-    remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No security group allows inbound traffic from the whole internet or a large part of it.",
+    remedy="Allow a security group or a small IP range instead. Functions and jobs need no inbound rule.",
     frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
     types={DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE},
 )
-def _open_inwards(one: Judged) -> Iterator[str]:
-    for rule in _rules(one):
-        for key in RANGES:
+def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
+    for rule in _list_ingress_rules(resource):
+        for key in RANGE_PROPERTIES:
             given = rule.get(key) or ()
             for block in [given] if isinstance(given, str) else given:
-                if _is_much_of_the_internet(block):
-                    yield f"It lets {block} in, from port {float(rule.get('fromPort') or 0):g}."
+                if _is_large_public_range(block):
+                    yield (
+                        f"The rule allows inbound traffic from {block} (fromPort "
+                        f"{float(rule.get('fromPort') or 0):g}). Public ranges must have a prefix of at least "
+                        f"/{MIN_PREFIX_LENGTHS[4]} (IPv4) or /{MIN_PREFIX_LENGTHS[6]} (IPv6)."
+                    )
 
 
-def _is_much_of_the_internet(block: str) -> bool:
+def _is_large_public_range(block: str) -> bool:
     try:
         network = ip_network(block, strict=False)
     except ValueError:
-        return False  # EC2 takes it no more than this
-    return network.prefixlen < LARGEST[network.version] and not network.is_private
+        return False  # EC2 refuses the value as well
+    return network.prefixlen < MIN_PREFIX_LENGTHS[network.version] and not network.is_private
 
 
-def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:
-    if one.type in {DEFAULT_SECURITY_GROUP, SECURITY_GROUP}:
-        yield from one.props.get("ingress") or ()
-    elif one.type == INGRESS_RULE or one.props.get("type") == "ingress":
-        yield one.props
+def _list_ingress_rules(resource: CheckedResource) -> Iterator[Mapping[str, Any]]:
+    if resource.type in {DEFAULT_SECURITY_GROUP, SECURITY_GROUP}:
+        yield from resource.props.get("ingress") or ()
+    elif resource.type == INGRESS_RULE or resource.props.get("type") == "ingress":
+        yield resource.props

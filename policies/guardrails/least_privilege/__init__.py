@@ -1,4 +1,4 @@
-"""Least privilege: everybody may do what he needs, on what he needs it for, and nobody else may."""
+"""Policies about least privilege: every identity may use only the actions and resources that it needs."""
 
 from guardrails.least_privilege import (
     guest_permissions,

@@ -1,17 +1,17 @@
-"""What somebody may do: by a policy of his own, inline in his role, or attached to him."""
+"""Statements that a policy, a role or an attachment contributes, and all statements that take effect for a role."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.iam_documents import Statement, listed, statements
+from guardrails.model.iam_documents import Statement, parse_statements, to_list
 from guardrails.model.resource_types import (
-    DOCUMENTS,
     GROUP_POLICY_ATTACHMENT,
     GROUP_POLICY_ATTACHMENTS,
     MANAGED_POLICY,
     POLICY_ATTACHMENT,
+    POLICY_DOCUMENT_PROPERTIES,
     ROLE,
     ROLE_POLICY,
     ROLE_POLICY_ATTACHMENT,
@@ -19,7 +19,7 @@ from guardrails.model.resource_types import (
     USER_POLICY_ATTACHMENT,
     USER_POLICY_ATTACHMENTS,
 )
-from guardrails.pack.policy_kinds import Judged, Props, Stack
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack, Props
 
 ATTACHMENTS = frozenset(
     {
@@ -32,78 +32,91 @@ ATTACHMENTS = frozenset(
         USER_POLICY_ATTACHMENTS,
     }
 )
-TO_ROLES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
-"""What attaches policies to roles → the property that says to which."""
-ARNS = ("managedPolicyArns", "policyArn", "policyArns")
+ROLE_PROPERTIES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
+"""The property that names the role, by the type of attachment."""
+POLICY_ARN_PROPERTIES = ("managedPolicyArns", "policyArn", "policyArns")
 
 
-def granted(one: Judged) -> Iterator[Statement]:
-    """The statements of a policy, or of a role's inline policies."""
-    for holder in _holders(one):
-        yield from statements(holder.get(DOCUMENTS.get(one.type, "policy")))
+def list_statements(resource: CheckedResource) -> Iterator[Statement]:
+    """Yield the statements of a policy, or of a role's inline policies."""
+    for holder in _list_document_holders(resource):
+        yield from parse_statements(holder.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy")))
 
 
-def allowed(one: Judged) -> Iterator[Statement]:
-    """The statements of them that allow something."""
-    return (statement for statement in granted(one) if statement.allows)
+def list_allow_statements(resource: CheckedResource) -> Iterator[Statement]:
+    """Yield the statements with the effect Allow."""
+    return (statement for statement in list_statements(resource) if statement.is_allow)
 
 
-def said(one: Judged) -> Iterator[Statement]:
-    """All statements of a policy or a role: what it grants, and who may take it on."""
-    yield from granted(one)
-    yield from statements(one.props.get("assumeRolePolicy"))
+def list_all_statements(resource: CheckedResource) -> Iterator[Statement]:
+    """Yield all statements of a policy or a role, including the role's trust policy."""
+    yield from list_statements(resource)
+    yield from parse_statements(resource.props.get("assumeRolePolicy"))
 
 
-def _holders(one: Judged) -> Iterable[Props]:
-    """What has a document as one of its properties."""
-    return (one.props.get("inlinePolicies") or ()) if one.type == ROLE else (one.props,)
+def _list_document_holders(resource: CheckedResource) -> Iterable[Props]:
+    """Return the property mappings that contain a policy document."""
+    return (resource.props.get("inlinePolicies") or ()) if resource.type == ROLE else (resource.props,)
 
 
-def attached(one: Judged) -> list[str]:
-    """The ARNs of the policies that a role or an attachment names."""
-    return [str(arn) for key in ARNS for arn in listed(one.props.get(key) or [])]
+def list_policy_arns(resource: CheckedResource) -> list[str]:
+    """Return the ARNs of the managed policies that a role or an attachment names."""
+    return [str(arn) for key in POLICY_ARN_PROPERTIES for arn in to_list(resource.props.get(key) or [])]
 
 
-def rights(role: Judged, stack: Stack) -> Iterator[Statement]:
-    """All that a role is known to be given. What waits for an id is judged by itself, and again after `up`.
+def list_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
+    """Yield the statements of all policies of a role, as far as they are known. The policies are inline, separate
+    resources, or managed policies of this stack.
 
-    A provider reads the policies that stand beside a role back into it, as they were before this deployment: they are
-    none of its own.
+    A document that contains an unknown id is skipped here; it is checked as a resource, and again after the
+    deployment. The AWS provider returns a role's separate policies as inline policies too, in their state before the
+    deployment. So inline policies count only if the program sets them.
     """
-    own = [role] if stack.gives(role, "inlinePolicies") else []
-    beside = [one for one in stack.of(ROLE_POLICY) if _is_for(one, "role", role)]
-    for one in (*own, *beside, *_managed(role, stack)):
+    inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
+    separate = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]
+    for resource in (*inline, *separate, *_list_managed_policies(role, stack)):
         with suppress(UnknownValueError):
-            for holder in _holders(one):
+            for holder in _list_document_holders(resource):
                 with suppress(UnknownValueError):
-                    yield from statements(holder.get("policy"))
+                    yield from parse_statements(holder.get("policy"))
 
 
-def _managed(role: Judged, stack: Stack) -> Iterator[Judged]:
-    named = [one for kind, key in TO_ROLES.items() for one in stack.of(kind) if _is_for(one, key, role)]
-    if stack.gives(role, "managedPolicyArns"):
-        named.append(role)
-    yield from (policy for policy in stack.of(MANAGED_POLICY) if any(_attaches(one, policy) for one in named))
+def _list_managed_policies(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedResource]:
+    attachments = [
+        attachment
+        for resource_type, key in ROLE_PROPERTIES.items()
+        for attachment in stack.list_resources(resource_type)
+        if _names_role(attachment, key, role)
+    ]
+    if stack.is_set_by_program(role, "managedPolicyArns"):
+        attachments.append(role)
+    yield from (
+        policy
+        for policy in stack.list_resources(MANAGED_POLICY)
+        if any(_attaches_policy(attachment, policy) for attachment in attachments)
+    )
 
 
-def _is_for(one: Judged, key: str, role: Judged) -> bool:
-    """Whether a property names a role, as itself or by its name."""
-    references = one.references.get(key, ())
+def _names_role(resource: CheckedResource, key: str, role: CheckedResource) -> bool:
+    """Return True if a property names a role, by reference or by the role's name."""
+    references = resource.references.get(key, ())
     if role in references:
         return True
     try:
-        return role.props.get("name", role.name) in listed(one.props.get(key))
+        return role.props.get("name", role.name) in to_list(resource.props.get(key))
     except UnknownValueError:
-        if references:  # it is another's
+        if references:  # the reference is to another role
             return False
         raise
 
 
-def _attaches(one: Judged, policy: Judged) -> bool:
-    """Whether a role or an attachment names a policy of this stack."""
-    if any(policy in one.references.get(key, ()) for key in ARNS):
+def _attaches_policy(resource: CheckedResource, policy: CheckedResource) -> bool:
+    """Return True if a role or an attachment names a policy of this stack."""
+    if any(policy in resource.references.get(key, ()) for key in POLICY_ARN_PROPERTIES):
         return True
     try:
-        return any(arn.rpartition("/")[2] == policy.props.get("name", policy.name) for arn in attached(one))
-    except UnknownValueError:  # it names another one, which is judged where it is known
+        return any(
+            arn.rpartition("/")[2] == policy.props.get("name", policy.name) for arn in list_policy_arns(resource)
+        )
+    except UnknownValueError:  # an unknown ARN without a reference is not this policy's
         return False

@@ -1,127 +1,166 @@
-"""Cognito guests: anybody on the internet. Each reaches what is his own, by prefix and by leading key."""
+"""Policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can become a
+guest, so each guest may reach only data whose prefix or partition key is the guest's own identity.
+"""
 
 from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.effective_permissions import rights
-from guardrails.model.iam_documents import DEMANDING, Statement, listed, matches, statements
+from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.model.iam_documents import (
+    KEY_REQUIRING_OPERATORS,
+    Statement,
+    matches_pattern,
+    parse_statements,
+    to_list,
+)
 from guardrails.model.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
 SERVICES = ("dynamodb", "execute-api", "s3")
-"""What a page calls by itself. Cognito's own list for guests is longer, but has no Bedrock, Step Functions or EventBridge:
-https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""
+"""The services that the console page calls directly. Cognito's list for guests is longer, but has no Bedrock, Step
+Functions or EventBridge: https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
+"""
 
 
-def _is_guest(role: Judged, stack: Stack) -> bool:
-    """Whether a role is the one of an identity pool's guests: the pool says so, or its own trust policy."""
-    for attachment in stack.of(IDENTITY_POOL_ROLES):
+def _is_guest(role: CheckedResource, stack: CheckedStack) -> bool:
+    """Return True if a role is the guest role of an identity pool, by the pool's attachment or by the role's trust
+    policy.
+    """
+    for attachment in stack.list_resources(IDENTITY_POOL_ROLES):
         if role in attachment.references.get("roles", ()):
             return True
         try:
-            if str(attachment.at("roles", "unauthenticated")).endswith(f":role/{role.props.get('name')}"):
+            if str(attachment.get_nested("roles", "unauthenticated")).endswith(f":role/{role.props.get('name')}"):
                 return True
         except UnknownValueError:
             continue
     try:
-        trust = statements(role.props.get("assumeRolePolicy"))
-    except UnknownValueError:  # the pool's id; its attachment has spoken already
+        trust = parse_statements(role.props.get("assumeRolePolicy"))
+    except UnknownValueError:  # the pool's id is unknown; the attachments were checked above
         return False
-    kinds = (kind for one in trust for kind in one.values("cognito-identity.amazonaws.com:amr"))
-    return any(matches("unauthenticated", kind) for kind in kinds)
+    references = (
+        reference
+        for statement in trust
+        for reference in statement.condition_values("cognito-identity.amazonaws.com:amr")
+    )
+    return any(matches_pattern("unauthenticated", reference) for reference in references)
 
 
-def _guest_rights(role: Judged, stack: Stack) -> Iterator[Statement]:
+def _list_guest_grants(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
     if _is_guest(role, stack):
-        yield from (one for one in rights(role, stack) if one.allows)
+        yield from (statement for statement in list_role_statements(role, stack) if statement.is_allow)
 
 
-def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:
-    for statement in _guest_rights(role, stack):
+def _list_guest_statements(role: CheckedResource, stack: CheckedStack, service: str) -> Iterator[Statement]:
+    for statement in _list_guest_grants(role, stack):
         if any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions):
             yield statement
 
 
-def _is_own(pattern: str) -> bool:
-    """Whether all that a pattern covers has the guest's identity in one and the same place."""
-    before, own, _ = pattern.partition(OWN_ID)
-    return bool(own) and not any(wildcard in before for wildcard in "*?")
+def _contains_own_id(pattern: str) -> bool:
+    """Return True if a pattern contains the guest's identity, with no wildcard before it."""
+    prefix, own_id, _ = pattern.partition(OWN_ID)
+    return bool(own_id) and not any(wildcard in prefix for wildcard in "*?")
 
 
 @POLICIES.relation(
     "guests-few-services",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="Guests of an identity pool call S3, DynamoDB and execute-api, and no other service.",
-    remedy="Let a function do it for them, with a role of its own.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="Guests of an identity pool may call only S3, DynamoDB and execute-api.",
+    remedy="Let a Lambda function make the call with its own role, and remove the action from the guest role.",
     types={ROLE},
 )
-def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
-    for statement in _guest_rights(role, stack):
+def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    for statement in _list_guest_grants(role, stack):
         for action in statement.actions:
             if action.partition(":")[0].lower() not in SERVICES:
-                yield f"Guests may {action}; they are anybody, and call {', '.join(SERVICES)} only."
+                yield (
+                    f"The guest role allows {action}. Every internet user can become a guest, so only actions of "
+                    f"{', '.join(SERVICES)} are allowed."
+                )
 
 
 @POLICIES.relation(
     "guests-own-objects-only",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="Guests of an identity pool reach objects below their own identity only.",
-    remedy=f"End the prefix of the ARN in {OWN_ID}.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="Guests of an identity pool may reach only S3 objects below their own identity.",
+    remedy=f"Put {OWN_ID} into the ARN, at the end of a fixed prefix.",
     types={ROLE},
 )
-def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
-    for statement in _granted(role, stack, "s3"):
-        for resource in statement.resources:
-            if not _is_own(resource) and not _lists_own(statement):
-                yield f"Guests may {', '.join(statement.actions)} on {resource}, which is other guests' too."
+def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    for statement in _list_guest_statements(role, stack, "s3"):
+        for arn in statement.resources:
+            if not _contains_own_id(arn) and not _lists_own_objects_only(statement):
+                yield (
+                    f"The guest role allows {', '.join(statement.actions)} on {arn}, which includes objects of "
+                    "other guests."
+                )
 
 
-def _lists_own(statement: Statement) -> bool:
-    """Whether it only lists, and only below the guest's identity: no other request has a prefix to be compared."""
+def _lists_own_objects_only(statement: Statement) -> bool:
+    """Return True if the statement allows only ListBucket actions, limited to prefixes with the guest's identity.
+    Other requests carry no prefix that a condition could compare.
+    """
     return all(action.lower().startswith("s3:listbucket") for action in statement.actions) and any(
-        name.lower() == "s3:prefix" and all(_is_own(str(value)) for value in listed(given))
-        for operator in DEMANDING
+        name.lower() == "s3:prefix" and all(_contains_own_id(str(value)) for value in to_list(given))
+        for operator in KEY_REQUIRING_OPERATORS
         for name, given in statement.conditions.get(operator, {}).items()
     )
 
 
 @POLICIES.relation(
     "guests-own-items-only",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="Guests of an identity pool reach items whose partition key is their own identity only.",
-    remedy=f"Compare {LEADING_KEYS} by ForAllValues with {OWN_ID}, and add Null: false beside it.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "Guests of an identity pool may reach only DynamoDB items whose partition key contains their own identity."
+    ),
+    remedy=(
+        f"Add the condition ForAllValues on {LEADING_KEYS} with {OWN_ID}, and the condition Null "
+        f"with {LEADING_KEYS}: false."
+    ),
     types={ROLE},
 )
-def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
-    for statement in _granted(role, stack, "dynamodb"):
+def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    for statement in _list_guest_statements(role, stack, "dynamodb"):
         keys = [
             value
             for operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
-            for value in listed(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
+            for value in to_list(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
         ]
-        what = f"Guests may {', '.join(statement.actions)} on {', '.join(statement.resources)}"
-        if not keys or not all(_is_own(key) for key in keys):
-            yield f"{what} without {LEADING_KEYS} being their own identity."
+
+        grant = f"The guest role allows {', '.join(statement.actions)} on {', '.join(statement.resources)}"
+        if not keys or not all(_contains_own_id(key) for key in keys):
+            yield f"{grant} without a condition that limits {LEADING_KEYS} to the guest's own identity."
         elif str(statement.conditions.get("Null", {}).get(LEADING_KEYS)).lower() != "false":
-            yield f"{what}; ForAllValues also holds for a request without any key."
+            yield f"{grant}. ForAllValues also matches a request without any key, and no Null condition refuses it."
 
 
 @POLICIES.resource(
     "cognito-no-classic-flow",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Identity pools hand out credentials by the enhanced flow only, which caps what guests may do.",
-    remedy="Leave allowClassicFlow off.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "Identity pools use only the enhanced authentication flow, in which AWS limits the "
+        "services that guests may call."
+    ),
+    remedy="Set allowClassicFlow to false or remove it.",
     types={IDENTITY_POOL},
 )
-def _classic_flow(one: Judged) -> Iterator[str]:
-    if one.props.get("allowClassicFlow"):
-        yield "It has allowClassicFlow, which lifts the list of services that guests are capped to."
+def _check_cognito_no_classic_flow(pool: CheckedResource) -> Iterator[str]:
+    if pool.props.get("allowClassicFlow"):
+        yield "allowClassicFlow is true, so AWS does not limit the services that guests may call."

@@ -1,91 +1,107 @@
-"""Who may exist at all: roles with documents of their own; no managed policies, no users, no keys, none shared."""
+"""Policies about IAM identities: every function has its own role, and there are no AWS-managed policies, users or
+access keys.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import ATTACHMENTS, allowed, attached
-from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, IDENTITY_POLICIES, LOGIN_PROFILE, ROLE, USER
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+from guardrails.least_privilege.effective_permissions import ATTACHMENTS, list_allow_statements, list_policy_arns
+from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, IDENTITY_POLICIES, ROLE, USER, USER_LOGIN_PROFILE
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-OF_AWS = ":iam::aws:policy/"
-BROAD = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "ReadOnlyAccess", "SystemAdministrator")
+AWS_MANAGED_POLICY = ":iam::aws:policy/"
+BROAD_POLICY_WORDS = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "ReadOnlyAccess", "SystemAdministrator")
 
 
 @POLICIES.resource(
     "iam-no-full-access-policy",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="Nobody has an AWS-managed administrator, full-access or read-everything policy.",
-    remedy="Give grants for what the code calls.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No identity has an AWS-managed policy with administrator, full or read-everything access.",
+    remedy="Detach the policy and grant the actions that the code calls.",
     frameworks=("AWS FSBP IAM.1", "CIS AWS 3.0 1.16"),
     types=ATTACHMENTS | {ROLE},
 )
-def _broad_policies(one: Judged) -> Iterator[str]:
-    for arn in attached(one):
-        if OF_AWS in arn and any(word in arn for word in BROAD):
-            yield f"It has {arn.rpartition('/')[2]}, which reaches far beyond this program."
+def _check_iam_no_full_access_policy(resource: CheckedResource) -> Iterator[str]:
+    for arn in list_policy_arns(resource):
+        if AWS_MANAGED_POLICY in arn and any(word in arn for word in BROAD_POLICY_WORDS):
+            yield f"The AWS-managed policy {arn.rpartition('/')[2]} allows far more than this program needs."
 
 
 @POLICIES.resource(
     "iam-no-managed-policy",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="No role has a policy that AWS manages, not even a small one.",
-    remedy="Grant the few actions of it that are needed.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="No role has an AWS-managed policy.",
+    remedy="Detach the policy and grant only the actions that are needed.",
     types=ATTACHMENTS | {ROLE},
 )
-def _managed_policies(one: Judged) -> Iterator[str]:
-    for arn in attached(one):
-        if OF_AWS in arn and not any(word in arn for word in BROAD):
-            yield f"It has {arn.rpartition('/')[2]}, which AWS widens without asking."
+def _check_iam_no_managed_policy(resource: CheckedResource) -> Iterator[str]:
+    for arn in list_policy_arns(resource):
+        if AWS_MANAGED_POLICY in arn and not any(word in arn for word in BROAD_POLICY_WORDS):
+            yield f"AWS manages the attached policy {arn.rpartition('/')[2]} and can extend it at any time."
 
 
 @POLICIES.resource(
     "iam-no-long-lived-credentials",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="There are no IAM users, access keys or passwords.",
-    remedy="Let a role be assumed, by a service or by a federated identity.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="The stack has no IAM users, access keys or passwords.",
+    remedy="Use a role that a service or a federated identity assumes.",
     frameworks=("AWS Well-Architected SEC02-BP02",),
-    types={ACCESS_KEY, LOGIN_PROFILE, USER},
+    types={ACCESS_KEY, USER_LOGIN_PROFILE, USER},
 )
-def _long_lived(one: Judged) -> Iterator[str]:
-    what = {ACCESS_KEY: "an access key", LOGIN_PROFILE: "a password", USER: "an IAM user"}[one.type]
-    yield f"It is {what}, which stays valid until somebody remembers it."
+def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[str]:
+    kind = {ACCESS_KEY: "an access key", USER_LOGIN_PROFILE: "a password", USER: "an IAM user"}[resource.type]
+    yield f"This resource is {kind}, which stays valid until it is deleted. Long-lived credentials are not allowed."
 
 
 @POLICIES.relation(
     "iam-one-role-a-function",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Every function has a role of its own.",
-    remedy="Use the function block, which makes one.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every function has its own role.",
+    remedy="Use the function block, which creates a role.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={FUNCTION},
 )
-def _shared_roles(one: Judged, stack: Stack) -> Iterator[str]:
-    mine = _role_of(one)
-    others = [other.name for other in stack.of(FUNCTION) if other.urn != one.urn and mine and _role_of(other) == mine]
+def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    role = _get_role_identity(function)
+    others = [
+        other_function.name
+        for other_function in stack.list_resources(FUNCTION)
+        if other_function.urn != function.urn and role and _get_role_identity(other_function) == role
+    ]
     if others:
-        yield f"It shares its role with {', '.join(others)}: each may do what the other needs."
+        yield (
+            f"The function shares its role with {', '.join(others)}, so each function has the "
+            "permissions of the others."
+        )
 
 
-def _role_of(function: Judged) -> str:
-    """Which role a function has; while its ARN is not known, the resource that it comes from tells."""
+def _get_role_identity(function: CheckedResource) -> str:
+    """Return the identity of a function's role: the URN if the function refers to the role resource, or else the ARN."""
     references = function.references.get("role", ())
     return references[0].urn if references else str(function.props.get("role"))
 
 
 @POLICIES.resource(
     "iam-metrics-in-namespace",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
     description="PutMetricData, which has no resource level, is limited to a namespace.",
     remedy="Add a condition on cloudwatch:namespace.",
     types=IDENTITY_POLICIES,
 )
-def _metrics_anywhere(one: Judged) -> Iterator[str]:
-    for statement in allowed(one):
-        if statement.does("cloudwatch:PutMetricData") and not statement.narrowed_by("cloudwatch:namespace"):
-            yield "It may write cloudwatch metrics into every namespace, AWS' own included."
+def _check_iam_metrics_in_namespace(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
+        if statement.covers_action("cloudwatch:PutMetricData") and not statement.is_narrowed_by("cloudwatch:namespace"):
+            yield "The policy allows cloudwatch:PutMetricData in every namespace, including those of AWS."

@@ -1,16 +1,18 @@
-"""Policy documents by their words: actions that exist, resources that they can have, no patterns, no negations."""
+"""Policies about IAM policy documents: actions exist, resources fit the actions, and there are no wildcards and no
+negated elements.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import allowed, granted, said
+from guardrails.least_privilege.effective_permissions import list_all_statements, list_allow_statements, list_statements
 from guardrails.model import iam_actions
-from guardrails.model.iam_documents import could_meet
+from guardrails.model.iam_documents import patterns_overlap
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-IDS_OF_AWS = frozenset(
+ACTIONS_ON_GENERATED_IDS = frozenset(
     {
         "backup:TagResource",
         "batch:CancelJob",
@@ -22,115 +24,133 @@ IDS_OF_AWS = frozenset(
         "mediaconvert:GetJob",
     }
 )
-"""Actions on what AWS gives an id of its own when it is made: a job, a network interface, a recovery point."""
-WITHOUT_KIND = frozenset({"codecommit", "execute-api", "sns", "sqs"})
-"""Services whose ARNs begin with a name, as those of buckets do, which alone have no region; all others' with a kind."""
-BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
-"""Kinds whose name is not the next word: so many others stand between."""
+"""Actions on resources whose id AWS generates when they are created: a job, a network interface, a recovery point."""
+SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", "sqs"})
+"""Services whose ARNs start with the resource's name instead of a resource type. S3 buckets are a special case: their
+ARNs have no region.
+"""
+SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
+"""Number of path segments between the resource type and the name, for resource types that do not have the name as
+next segment.
+"""
 
 
 @POLICIES.resource(
     "iam-no-wildcard-action",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A role is allowed single actions, never a pattern of them.",
-    remedy="Name each action that the code calls.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Roles are allowed exact actions without wildcards.",
+    remedy="List each action that the code calls.",
     frameworks=("AWS FSBP IAM.1", "AWS FSBP IAM.21", "CIS AWS 3.0 1.16"),
     types=IDENTITY_POLICIES,
 )
-def _wildcard_actions(one: Judged) -> Iterator[str]:
-    for statement in allowed(one):
+def _check_iam_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
         for action in statement.actions:
             if "*" in action:
-                yield f"It allows {action}."
+                yield f"The policy allows the action pattern {action}."
 
 
 @POLICIES.resource(
     "iam-no-star-resource",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="An action that can be limited to resources is limited to them.",
-    remedy="Name the ARN: a block's grant() gives it.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="An action that can be limited to resources is not allowed on `*`.",
+    remedy="Use the resource's ARN. The grant() method of a block returns it.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
 )
-def _star_resources(one: Judged) -> Iterator[str]:
-    for statement in allowed(one):
+def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
         for action in statement.actions if "*" in statement.resources else ():
             if iam_actions.has_resource_level(action):
-                yield f"It allows {action} on *, but it can be limited to {iam_actions.patterns(action)[0]}."
+                yield (
+                    f"The policy allows {action} on *, but the action can be limited to "
+                    f"{iam_actions.get_arn_patterns(action)[0]}."
+                )
 
 
 @POLICIES.resource(
     "iam-resource-is-named",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="An ARN in a role's policy names something, not all tables, all buckets or all roles.",
-    remedy="Name the resource, or a prefix of its name.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every ARN in a role's policy contains at least a part of the resource's name.",
+    remedy="Use the resource's name or a prefix of it in the ARN.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
 )
-def _nameless_resources(one: Judged) -> Iterator[str]:
-    for statement in allowed(one):
-        for resource in statement.resources if not set(statement.actions) <= IDS_OF_AWS else ():
-            if resource != "*" and not _names_something(resource):
-                yield f"It allows {', '.join(statement.actions)} on {resource}, which is everything of that kind."
+def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
+        for arn in statement.resources if not set(statement.actions) <= ACTIONS_ON_GENERATED_IDS else ():
+            if arn != "*" and not _contains_name(arn):
+                yield (
+                    f"The policy allows {', '.join(statement.actions)} on {arn}, which matches every resource "
+                    "of that type."
+                )
 
 
-def _names_something(arn: str) -> bool:
-    """Whether an ARN says which resource: more than kinds and wildcards."""
+def _contains_name(arn: str) -> bool:
+    """Return True if an ARN contains at least a part of the resource's name, and not only resource types and
+    wildcards.
+    """
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return False
     service, region = parts[2:4]
     words = [word for word in parts[5].replace(":", "/").split("/") if word]
-    if len(words) > 1 and service not in WITHOUT_KIND and not (service == "s3" and not region):
-        kind, *words = words
-        words = words[min(BEFORE_NAME.get(kind, 0), len(words) - 1) :]
+    if len(words) > 1 and service not in SERVICES_WITHOUT_RESOURCE_TYPE and not (service == "s3" and not region):
+        resource_type, *words = words
+        words = words[min(SEGMENTS_BEFORE_NAME.get(resource_type, 0), len(words) - 1) :]
     return any(letter.isalnum() for letter in "".join(words[:1]))
 
 
 @POLICIES.resource(
     "iam-action-exists",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every action of a role's policy is one that AWS has.",
-    remedy="Look it up in the service authorization reference (s3:HeadObject is s3:GetObject, for instance).",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every action of a role's policy exists in AWS.",
+    remedy=(
+        "Look up the action in the service authorization reference. For example, the HeadObject "
+        "call needs s3:GetObject."
+    ),
     types=IDENTITY_POLICIES,
 )
-def _misspelt_actions(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
+def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_statements(resource):
         for action in statement.actions:
-            if "*" not in action and not iam_actions.exists(action):
-                yield f"{action} is no action of AWS, so it allows nothing."
+            if "*" not in action and not iam_actions.is_known_action(action):
+                yield f"AWS has no action {action}, so the statement allows nothing."
 
 
 @POLICIES.resource(
     "iam-resource-fits-action",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every action is allowed on resources that it can have.",
-    remedy="Name the kind of resource that the action has (an object instead of its bucket, an alias with its name).",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="The resources of a statement are resources that its actions can have.",
+    remedy=(
+        "Use the resource type that the action needs, for example an object's ARN instead of its "
+        "bucket's, or an alias ARN with the alias name."
+    ),
     types=IDENTITY_POLICIES,
 )
-def _unfit_resources(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
+def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_statements(resource):
         for action in statement.actions:
-            known = iam_actions.patterns(action) if "*" not in action else ()
-            for resource in statement.resources if known else ():
-                if resource != "*" and not any(could_meet(resource, pattern) for pattern in known):
-                    yield f"{action} can never be allowed on {resource}: its resources look like {known[0]}."
+            known = iam_actions.get_arn_patterns(action) if "*" not in action else ()
+            for arn in statement.resources if known else ():
+                if arn != "*" and not any(patterns_overlap(arn, pattern) for pattern in known):
+                    yield f"{action} can never be allowed on {arn}. Its resources have the form {known[0]}."
 
 
 @POLICIES.resource(
     "iam-no-negation",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="No policy document uses NotAction, NotResource or NotPrincipal.",
-    remedy="Say what is allowed; refuse by a Deny with a condition.",
+    remedy="List the allowed elements. To refuse requests, use a Deny statement with a condition.",
     types=IDENTITY_POLICIES | RESOURCE_POLICIES,
 )
-def _negations(one: Judged) -> Iterator[str]:
-    for statement in said(one):
+def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_all_statements(resource):
         for element in statement.not_elements:
-            yield f"It uses {element}, which covers whatever AWS adds tomorrow."
+            yield f"The document uses {element}, which also covers everything that AWS adds later."

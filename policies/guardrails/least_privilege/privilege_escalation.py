@@ -1,17 +1,25 @@
-"""Ways by which a role could give itself more than it has, by one action or by a combination of its documents.
+"""Policy against privilege escalation: actions and combinations of actions by which a role can gain further
+permissions.
 
-The combinations are the well-known ones (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
-Vulnerable"), as far as they end in another role's rights.
+The combinations are taken from two published lists (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
+Vulnerable"), as far as they end with the permissions of another role.
 """
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import rights
-from guardrails.model.iam_documents import matches
+from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.model.iam_documents import matches_pattern
 from guardrails.model.resource_types import ROLE
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("iam:AddUserToGroup",),
@@ -50,15 +58,19 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
 
 @POLICIES.relation(
     "iam-no-escalation",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="No role can give itself further rights, by one action or by several together.",
-    remedy="Take the action away; deployments do this, functions do not.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No role can gain further permissions by one action or by a combination of actions.",
+    remedy="Remove one of the actions. Deployments need such actions, but functions do not.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={ROLE},
 )
-def _escalation(role: Judged, stack: Stack) -> Iterator[str]:
-    allowed = [action for statement in rights(role, stack) if statement.allows for action in statement.actions]
+def _check_iam_no_escalation(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    allowed_actions = [
+        action for statement in list_role_statements(role, stack) if statement.is_allow for action in statement.actions
+    ]
     for combination in COMBINATIONS:
-        if all(any(matches(needed, action) for action in allowed) for needed in combination):
-            yield f"It may {' and '.join(combination)}: by that it can take on rights that it was not given."
+        if all(any(matches_pattern(needed, action) for action in allowed_actions) for needed in combination):
+            yield (
+                f"The role may call {' and '.join(combination)}, and so it can use permissions that it was not granted."
+            )

@@ -1,26 +1,35 @@
-"""Policies of buckets, queues, topics, keys and functions: who may come in from outside."""
+"""Policies about resource policies and permissions: which principals may use a bucket, queue, topic, key, API or
+function.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.iam_documents import Statement, statements
+from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.model.resource_types import (
-    DOCUMENTS,
+    API_V2,
     EVENT_BUS_PERMISSION,
     FUNCTION_PERMISSION,
     FUNCTION_URL,
     LAYER_PERMISSION,
+    POLICY_DOCUMENT_PROPERTIES,
     RESOURCE_POLICIES,
     REST_API,
-    SOCKET_API,
 )
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-CALLERS = (
+CALLER_KEYS = (
     "aws:PrincipalAccount",
     "aws:PrincipalOrgID",
     "aws:SourceAccount",
@@ -29,31 +38,35 @@ CALLERS = (
     "aws:SourceVpce",
     "kms:CallerAccount",
 )
-"""Condition keys that say who calls, each enough to keep strangers out."""
-CALLERS_BY_ARN = ("aws:PrincipalArn", "aws:SourceArn")
-"""The same, where the ARN says whose it is."""
-OWNERS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
-OURS_BY_ARN = frozenset({REST_API, SOCKET_API})
-"""Types whose ids only AWS knows, and whose ARNs have their account: made of one of this stack, they are this account's."""
+"""Condition keys that identify the caller. A condition on one of them is enough to refuse foreign callers."""
+CALLER_ARN_KEYS = ("aws:PrincipalArn", "aws:SourceArn")
+"""Condition keys that identify the caller if the ARN contains an account or names one bucket."""
+SERVICE_ACCOUNT_KEYS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
+API_TYPES = frozenset({REST_API, API_V2})
+"""API types whose ids AWS generates and whose ARNs contain the account. An unknown ARN that is computed from an API
+of this stack belongs to this account.
+"""
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
 
 
-def _given(one: Judged) -> list[Statement]:
-    return [statement for statement in statements(_document(one)) if statement.allows]
+def _list_grants(resource: CheckedResource) -> list[Statement]:
+    return [statement for statement in parse_statements(_get_document(resource)) if statement.is_allow]
 
 
-def _document(one: Judged) -> str | Mapping[str, Any] | None:
-    """The document of a resource; a permission says the same in properties of its own."""
-    if one.type not in {EVENT_BUS_PERMISSION, LAYER_PERMISSION}:
-        return one.props.get(DOCUMENTS.get(one.type, "policy"))
-    principal, condition = one.props.get("principal"), one.props.get("condition")
+def _get_document(resource: CheckedResource) -> str | Mapping[str, Any] | None:
+    """Return the policy document of a resource. For a permission, return an equivalent document built from its
+    properties.
+    """
+    if resource.type not in {EVENT_BUS_PERMISSION, LAYER_PERMISSION}:
+        return resource.props.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy"))
+    principal, condition = resource.props.get("principal"), resource.props.get("condition")
     conditions = {condition.get("type"): {condition.get("key"): condition.get("value")}} if condition else {}
-    if one.has("organizationId"):
-        conditions = {"StringEquals": {"aws:PrincipalOrgID": one.props.get("organizationId")}}
+    if resource.has_property("organizationId"):
+        conditions = {"StringEquals": {"aws:PrincipalOrgID": resource.props.get("organizationId")}}
     statement = {
         "Effect": "Allow",
         "Principal": principal if principal == "*" else {"AWS": principal},
-        "Action": one.props.get("action", "events:PutEvents"),
+        "Action": resource.props.get("action", "events:PutEvents"),
         "Condition": conditions,
     }
     return {"Statement": [statement]}
@@ -61,122 +74,138 @@ def _document(one: Judged) -> str | Mapping[str, Any] | None:
 
 @POLICIES.resource(
     "resource-policy-not-public",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="No bucket, queue, topic, key, secret, repository, log group or API allows everybody anything.",
-    remedy="Name the principal, or compare who calls (aws:SourceAccount, aws:PrincipalArn).",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No bucket, queue, topic, key, secret, repository, log group or API allows actions to every principal.",
+    remedy="Name the principal, or add a condition on the caller (aws:SourceAccount or aws:PrincipalArn).",
     frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
     types=RESOURCE_POLICIES,
 )
-def _public(one: Judged) -> Iterator[str]:
-    for statement in _given(one):
+def _check_resource_policy_not_public(resource: CheckedResource) -> Iterator[str]:
+    for statement in _list_grants(resource):
         for kind, value in statement.principals:
-            if kind in {"*", "AWS"} and value == "*" and not _says_who(statement):
-                yield f"It lets everybody {', '.join(statement.actions)}."
+            if kind in {"*", "AWS"} and value == "*" and not _limits_caller(statement):
+                yield f"The policy allows {', '.join(statement.actions)} to every principal."
 
 
-def _says_who(statement: Statement) -> bool:
-    return any(statement.pinned_by(key) for key in CALLERS) or any(
-        statement.narrowed_by(key) and all(_account(arn) or _bucket(arn) for arn in statement.values(key))
-        for key in CALLERS_BY_ARN
+def _limits_caller(statement: Statement) -> bool:
+    return any(statement.is_pinned_by(key) for key in CALLER_KEYS) or any(
+        statement.is_narrowed_by(key)
+        and all(_contains_account(arn) or _names_bucket(arn) for arn in statement.condition_values(key))
+        for key in CALLER_ARN_KEYS
     )
 
 
 @POLICIES.resource(
     "resource-policy-source-account",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A service that is let in says for which account it acts.",
-    remedy="Add StringEquals aws:SourceAccount.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every service that a resource policy allows must act for a named account.",
+    remedy="Add a StringEquals condition on aws:SourceAccount.",
     frameworks=("AWS Well-Architected SEC03-BP07",),
     types=RESOURCE_POLICIES,
 )
-def _ownerless(one: Judged) -> Iterator[str]:
-    for statement in _given(one):
+def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator[str]:
+    for statement in _list_grants(resource):
         services = [value for kind, value in statement.principals if kind == "Service"]
-        if services and not _says_whose(statement):
-            yield f"It lets {', '.join(services)} in, whichever account they act for."
+        if services and not _limits_service_account(statement):
+            yield (
+                f"The policy allows {', '.join(services)} without a condition on the account for which the "
+                "service acts."
+            )
 
 
-def _says_whose(statement: Statement) -> bool:
-    if any(statement.pinned_by(key) for key in OWNERS):
+def _limits_service_account(statement: Statement) -> bool:
+    if any(statement.is_pinned_by(key) for key in SERVICE_ACCOUNT_KEYS):
         return True
-    if statement.narrowed_by("aws:SourceArn") and all(map(_account, statement.values("aws:SourceArn"))):
+    if statement.is_narrowed_by("aws:SourceArn") and all(
+        map(_contains_account, statement.condition_values("aws:SourceArn"))
+    ):
         return True
     return any(
-        key.startswith(ENCRYPTION_CONTEXT) and statement.narrowed_by(key)
+        key.startswith(ENCRYPTION_CONTEXT) and statement.is_narrowed_by(key)
         for keys in statement.conditions.values()
         for key in keys
     )
 
 
-def _account(arn: str) -> bool:
-    """Whether an ARN names an account; a bucket's does not."""
+def _contains_account(arn: str) -> bool:
+    """Return True if an ARN contains an account id. The ARN of a bucket does not."""
     parts = arn.split(":")
     return len(parts) > 4 and parts[4].isdigit()
 
 
-def _bucket(arn: str) -> bool:
-    """Whether an ARN names one bucket, which is one account's."""
+def _names_bucket(arn: str) -> bool:
+    """Return True if an ARN names one bucket without wildcards. Bucket names are unique, so the bucket belongs to one
+    account.
+    """
     name = arn.partition(":s3:::")[2]
     return bool(name) and not {"*", "?"} & set(name)
 
 
 @POLICIES.resource(
     "resource-policy-no-wildcard-action",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A resource's policy allows single actions; only a key lets its own account do everything.",
-    remedy="Name each action.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Resource policies allow exact actions. Only a KMS key's own account may have kms:*.",
+    remedy="List each action.",
     types=RESOURCE_POLICIES,
 )
-def _any_action(one: Judged) -> Iterator[str]:
-    for statement in _given(one):
+def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
+    for statement in _list_grants(resource):
         owner = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
         for action in statement.actions:
             if "*" in action and not (owner and action == "kms:*"):
-                yield f"It allows {action}."
+                yield f"The policy allows the action pattern {action}."
 
 
 @POLICIES.relation(
     "function-permission-source",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="A service may call a function only for resources of one account, which the permission names.",
-    remedy="Give sourceArn, and sourceAccount where the ARN has no account (a bucket's has none).",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="A service may call a function only for resources of one named account.",
+    remedy="Set sourceArn. Also set sourceAccount if the ARN contains no account, as for a bucket.",
     frameworks=("AWS FSBP Lambda.1",),
     types={FUNCTION_PERMISSION},
 )
-def _permission_for_anybody(one: Judged, _stack: Stack) -> Iterator[str]:
-    principal = str(one.props.get("principal"))
-    if principal == "*" and not one.has("principalOrgId"):
-        yield "It lets everybody call the function."
+def _check_function_permission_source(permission: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    principal = str(permission.props.get("principal"))
+    if principal == "*" and not permission.has_property("principalOrgId"):
+        yield "principal is *, so every AWS account may call the function."
     if not principal.endswith(".amazonaws.com"):
         return
-    if not one.has("sourceArn"):
-        yield f"It lets {principal} call the function for whatever resource asks: sourceArn is missing."
-    elif not one.has("sourceAccount") and not _source_has_account(one):
-        yield f"It lets {principal} call the function from any account: {one.props.get('sourceArn')} names none."
+    if not permission.has_property("sourceArn"):
+        yield f"{principal} may call the function for any resource of any account, because sourceArn is missing."
+    elif not permission.has_property("sourceAccount") and not _source_has_account(permission):
+        yield (
+            f"{principal} may call the function for any account, because sourceArn "
+            f"{permission.props.get('sourceArn')} contains no account and sourceAccount is missing."
+        )
 
 
-def _source_has_account(permission: Judged) -> bool:
-    """Whether the ARN of whoever calls names an account; API Gateway is not documented to send one besides."""
+def _source_has_account(permission: CheckedResource) -> bool:
+    """Return True if the source ARN contains an account. API Gateway is not documented to send the account
+    separately.
+    """
     try:
-        return _account(str(permission.props.get("sourceArn")))
+        return _contains_account(str(permission.props.get("sourceArn")))
     except UnknownValueError:
-        if {one.type for one in permission.references.get("sourceArn", ())} & OURS_BY_ARN:
+        if {source.type for source in permission.references.get("sourceArn", ())} & API_TYPES:
             return True
         raise
 
 
 @POLICIES.resource(
     "function-url-not-public",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="A function's URL asks for signed requests.",
-    remedy="Set authorizationType AWS_IAM, or put an API with an authorizer before it.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="A function URL requires signed requests.",
+    remedy="Set authorizationType to AWS_IAM, or use an API with an authorizer.",
     types={FUNCTION_URL},
 )
-def _open_url(one: Judged) -> Iterator[str]:
-    if one.props.get("authorizationType") != "AWS_IAM":
-        yield f"Its authorizationType is {one.props.get('authorizationType')}: everybody may call it."
+def _check_function_url_not_public(url: CheckedResource) -> Iterator[str]:
+    if url.props.get("authorizationType") != "AWS_IAM":
+        yield (
+            f"authorizationType is {url.props.get('authorizationType')}, so everybody on the internet "
+            "may call the function."
+        )

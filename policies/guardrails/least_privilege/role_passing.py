@@ -1,79 +1,88 @@
-"""Roles that are handed on: PassRole and AssumeRole name one role, and say for whom."""
+"""Policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the service."""
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import allowed
+from guardrails.least_privilege.effective_permissions import list_allow_statements
 from guardrails.model.iam_documents import Statement
 from guardrails.model.resource_types import IDENTITY_POLICIES
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 MEDIA_CONVERT = "mediaconvert.amazonaws.com"
 
 
-def _passing(one: Judged) -> list[Statement]:
-    return [statement for statement in allowed(one) if statement.does("iam:PassRole")]
+def _list_pass_role_statements(resource: CheckedResource) -> list[Statement]:
+    return [statement for statement in list_allow_statements(resource) if statement.covers_action("iam:PassRole")]
 
 
 @POLICIES.resource(
     "iam-pass-role-exact",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="PassRole names one role, without wildcard.",
-    remedy="Name the ARN of the role that is passed.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="iam:PassRole names exact role ARNs without wildcards.",
+    remedy="Use the ARN of the role that is passed.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
 )
-def _loose_passing(one: Judged) -> Iterator[str]:
-    for statement in _passing(one):
-        for resource in statement.resources:
-            if "*" in resource or "?" in resource:
-                yield f"It may pass {resource}."
+def _check_iam_pass_role_exact(resource: CheckedResource) -> Iterator[str]:
+    for statement in _list_pass_role_statements(resource):
+        for arn in statement.resources:
+            if "*" in arn or "?" in arn:
+                yield f"The policy allows iam:PassRole on {arn}, which contains a wildcard."
 
 
 @POLICIES.resource(
     "iam-pass-role-to-service",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="PassRole says which service the role is for.",
-    remedy="Add a condition StringEquals on iam:PassedToService.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="iam:PassRole names the service that the role is passed to.",
+    remedy="Add a StringEquals condition on iam:PassedToService.",
     types=IDENTITY_POLICIES,
 )
-def _passing_to_anybody(one: Judged) -> Iterator[str]:
-    for statement in _passing(one):
-        services = statement.values("iam:PassedToService")
-        if not services or not statement.narrowed_by("iam:PassedToService"):
-            yield f"It may pass {', '.join(statement.resources)} to every service."
+def _check_iam_pass_role_to_service(resource: CheckedResource) -> Iterator[str]:
+    for statement in _list_pass_role_statements(resource):
+        services = statement.condition_values("iam:PassedToService")
+        if not services or not statement.is_narrowed_by("iam:PassedToService"):
+            yield f"The policy allows iam:PassRole on {', '.join(statement.resources)} to every service."
         for service in services:
             if "*" in service or not service.endswith(".amazonaws.com"):
-                yield f"It may pass {', '.join(statement.resources)} to {service}, which is no single service."
+                yield (
+                    f"The policy allows iam:PassRole on {', '.join(statement.resources)} to {service}, which is "
+                    "not one exact service."
+                )
 
 
 @POLICIES.resource(
     "iam-assume-role-exact",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="AssumeRole names one role, without wildcard.",
-    remedy="Name the ARN of the role that is assumed.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="sts:AssumeRole names exact role ARNs without wildcards.",
+    remedy="Use the ARN of the role that is assumed.",
     types=IDENTITY_POLICIES,
 )
-def _loose_assuming(one: Judged) -> Iterator[str]:
-    for statement in allowed(one):
-        for resource in statement.resources if statement.does("sts:AssumeRole") else ():
-            if "*" in resource or ":role/" not in resource:
-                yield f"It may assume {resource}."
+def _check_iam_assume_role_exact(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
+        for arn in statement.resources if statement.covers_action("sts:AssumeRole") else ():
+            if "*" in arn or ":role/" not in arn:
+                yield f"The policy allows sts:AssumeRole on {arn}, which is not the ARN of one role."
 
 
 @POLICIES.resource(
     "mediaconvert-job-has-role",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Who creates MediaConvert jobs may pass them their role, to MediaConvert only.",
-    remedy="Grant iam:PassRole on the media role with iam:PassedToService mediaconvert.amazonaws.com beside it.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="A policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.",
+    remedy="Grant iam:PassRole on the media role, with the condition iam:PassedToService mediaconvert.amazonaws.com.",
     types=IDENTITY_POLICIES,
 )
-def _media_convert_without_role(one: Judged) -> Iterator[str]:
-    creates = any(statement.does("mediaconvert:CreateJob") for statement in allowed(one))
-    if creates and not any(MEDIA_CONVERT in statement.values("iam:PassedToService") for statement in _passing(one)):
-        yield f"It creates MediaConvert jobs, but may not pass a role to {MEDIA_CONVERT}: every job would be refused."
+def _check_mediaconvert_job_has_role(resource: CheckedResource) -> Iterator[str]:
+    creates = any(statement.covers_action("mediaconvert:CreateJob") for statement in list_allow_statements(resource))
+    if creates and not any(
+        MEDIA_CONVERT in statement.condition_values("iam:PassedToService")
+        for statement in _list_pass_role_statements(resource)
+    ):
+        yield (
+            f"The policy allows mediaconvert:CreateJob, but no iam:PassRole to {MEDIA_CONVERT}, so "
+            "MediaConvert would refuse every job."
+        )

@@ -1,4 +1,6 @@
-"""No secret stands where people can read it: environments and job arguments hold references only."""
+"""Policies about secrets: environment variables, job arguments and plain parameters contain references to secrets,
+never the secrets.
+"""
 
 import json
 import re
@@ -7,18 +9,18 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, SSM_PARAMETER, TASK_DEFINITION
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-NAMES = re.compile(
+SECRET_NAME = re.compile(
     r"(SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING|SECRET)_?KEY)$", re.IGNORECASE
 )
-"""How names of secrets end; `TOKEN_ISSUER` or `MAX_TOKENS` is none."""
-REFERENCES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
-HARMLESS = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
-SHAPES = {
+"""Endings of names that usually belong to secrets. `TOKEN_ISSUER` or `MAX_TOKENS` does not match."""
+REFERENCE_PREFIXES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
+HARMLESS_VALUE = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
+SECRET_PATTERNS = {
     "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."),
@@ -28,56 +30,69 @@ SHAPES = {
 }
 
 
-def _values(one: Judged) -> Iterator[tuple[str, str]]:
-    """The environment's names and known values. A value that is not known yet is a reference to some resource."""
-    held: Mapping[str, Any] = {}
-    match one.type:
+def _list_variables(resource: CheckedResource) -> Iterator[tuple[str, str]]:
+    """Yield the names and known values of the environment variables or arguments. An unknown value is a reference to
+    another resource, so it is skipped.
+    """
+    variables: Mapping[str, Any] = {}
+    match resource.type:
         case t if t == FUNCTION:
-            held = one.at("environment", "variables") or {}
+            variables = resource.get_nested("environment", "variables") or {}
         case t if t == GLUE_JOB:
-            held = one.props.get("defaultArguments") or {}
+            variables = resource.props.get("defaultArguments") or {}
         case t if t == BATCH_JOB:
-            properties = one.props.get("containerProperties") or "{}"
-            held = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
+            properties = resource.props.get("containerProperties") or "{}"
+            variables = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
         case _:
-            containers = json.loads(one.props.get("containerDefinitions") or "[]")
-            held = {item["name"]: item.get("value", "") for each in containers for item in each.get("environment", [])}
-    for name in held:
+            containers = json.loads(resource.props.get("containerDefinitions") or "[]")
+            variables = {
+                item["name"]: item.get("value", "")
+                for container in containers
+                for item in container.get("environment", [])
+            }
+    for name in variables:
         try:
-            yield name, str(held[name])
+            yield name, str(variables[name])
         except UnknownValueError:
             continue
 
 
 @POLICIES.resource(
     "no-secret-in-environment",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="Environments of functions, jobs and tasks hold references to secrets, never secrets.",
-    remedy="Put the secret into an SSM SecureString and its name into the variable.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="Environment variables of functions and tasks, and arguments of jobs, contain no secrets.",
+    remedy="Store the secret in an SSM SecureString parameter, and put the parameter's name into the variable.",
     frameworks=("AWS Well-Architected SEC02-BP03",),
     types={BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION},
 )
-def _secrets(one: Judged) -> Iterator[str]:
-    for name, value in _values(one):
-        for what, shape in SHAPES.items():
-            if shape.search(value):
-                yield f"{name} holds {what}."
+def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
+    for name, value in _list_variables(resource):
+        for kind, pattern in SECRET_PATTERNS.items():
+            if pattern.search(value):
+                yield f"The variable {name} contains {kind}."
                 break
         else:
-            if NAMES.search(name) and not value.startswith(REFERENCES) and not HARMLESS.fullmatch(value):
-                yield f"{name} looks like a secret and holds a value instead of a reference."
+            if (
+                SECRET_NAME.search(name)
+                and not value.startswith(REFERENCE_PREFIXES)
+                and not HARMLESS_VALUE.fullmatch(value)
+            ):
+                yield f"The variable {name} is named like a secret, but contains a value instead of a reference."
 
 
 @POLICIES.resource(
     "secret-parameter-encrypted",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A parameter that is named like a secret is a SecureString.",
-    remedy="Set type SecureString.",
-    types={PARAMETER},
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="An SSM parameter that is named like a secret is a SecureString.",
+    remedy="Set type to SecureString.",
+    types={SSM_PARAMETER},
 )
-def _plain_parameter(one: Judged) -> Iterator[str]:
-    name = str(one.props.get("name", one.name))
-    if NAMES.search(name.replace("-", "_")) and one.props.get("type") != "SecureString":
-        yield f"{name} has type {one.props.get('type')}: whoever lists parameters can read it."
+def _check_secret_parameter_encrypted(parameter: CheckedResource) -> Iterator[str]:
+    name = str(parameter.props.get("name", parameter.name))
+    if SECRET_NAME.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
+        yield (
+            f"The parameter {name} has type {parameter.props.get('type')}, so every identity that may "
+            "read parameters can read the secret."
+        )

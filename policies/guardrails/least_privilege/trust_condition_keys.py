@@ -1,60 +1,75 @@
-"""Which services say whom they act for when they take on a role.
+"""Table of the condition keys that AWS services send when they assume a role.
 
-A condition on a key that a service does not send makes the role unusable, which no mock shows; one that is missing
-lets the service be used by a stranger. Each entry cites the page that says it. `components/blocks/iam/trust_policy.py` has the
-same table for what it makes; this one judges whoever made it.
+A condition on a key that the service does not send makes the role unusable, and no mock shows that. A missing
+condition lets other accounts use the service with the role. Each entry cites the AWS page that documents it.
+`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table checks all
+roles, whatever code created them.
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sends:
-    """What one service sends with sts:AssumeRole."""
+class SentConditionKeys:
+    """The condition keys that a service sends with sts:AssumeRole."""
 
     guide: str
-    """The page that says it, below https://docs.aws.amazon.com/."""
-    account: bool
-    arn: bool
-    required: bool = True
-    """Whether the conditions must be there; not where the service's guide shows trust policies without them too."""
+    """Path of the page that documents the keys, below https://docs.aws.amazon.com/."""
+    sends_account: bool
+    sends_arn: bool
+    is_required: bool = True
+    """True if the policy requires the conditions. False if the service's guide also shows trust policies without
+    them.
+    """
     arn_part: str = ""
-    """What the ARN that it sends contains, where people often name another."""
+    """A part of the ARN that the service sends, if trust policies often name another kind of ARN."""
 
     @property
     def page(self) -> str:
-        """The address of the page."""
+        """URL of the documenting page."""
         return f"https://docs.aws.amazon.com/{self.guide}"
 
 
-SENDS: dict[str, Sends] = {
-    "apigateway.amazonaws.com": Sends("apigateway/latest/developerguide/set-up-logging.html", account=False, arn=False),
-    "backup.amazonaws.com": Sends(
-        "aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html", account=False, arn=False
+SENT_KEYS_BY_SERVICE: dict[str, SentConditionKeys] = {
+    "apigateway.amazonaws.com": SentConditionKeys(
+        "apigateway/latest/developerguide/set-up-logging.html", sends_account=False, sends_arn=False
     ),
-    "bedrock-agentcore.amazonaws.com": Sends(
-        "bedrock-agentcore/latest/devguide/cross-service-confused-deputy-prevention.html", account=True, arn=True
+    "backup.amazonaws.com": SentConditionKeys(
+        "aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html", sends_account=False, sends_arn=False
     ),
-    "ecs-tasks.amazonaws.com": Sends(
-        "AmazonECS/latest/developerguide/task-iam-roles.html", account=True, arn=True, required=False
+    "bedrock-agentcore.amazonaws.com": SentConditionKeys(
+        "bedrock-agentcore/latest/devguide/cross-service-confused-deputy-prevention.html",
+        sends_account=True,
+        sends_arn=True,
     ),
-    "events.amazonaws.com": Sends(
-        "eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html", account=True, arn=True
+    "ecs-tasks.amazonaws.com": SentConditionKeys(
+        "AmazonECS/latest/developerguide/task-iam-roles.html", sends_account=True, sends_arn=True, is_required=False
     ),
-    "glue.amazonaws.com": Sends("glue/latest/dg/create-an-iam-role.html", account=False, arn=False),
-    "lambda.amazonaws.com": Sends("lambda/latest/dg/lambda-intro-execution-role.html", account=False, arn=False),
-    "mediaconvert.amazonaws.com": Sends(
+    "events.amazonaws.com": SentConditionKeys(
+        "eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html", sends_account=True, sends_arn=True
+    ),
+    "glue.amazonaws.com": SentConditionKeys(
+        "glue/latest/dg/create-an-iam-role.html", sends_account=False, sends_arn=False
+    ),
+    "lambda.amazonaws.com": SentConditionKeys(
+        "lambda/latest/dg/lambda-intro-execution-role.html", sends_account=False, sends_arn=False
+    ),
+    "mediaconvert.amazonaws.com": SentConditionKeys(
         "mediaconvert/latest/ug/cross-service-confused-deputy-prevention.html",
-        account=True,
-        arn=True,
+        sends_account=True,
+        sends_arn=True,
         arn_part=":mediaconvert:",
     ),
-    "scheduler.amazonaws.com": Sends(
+    "scheduler.amazonaws.com": SentConditionKeys(
         "scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html",
-        account=True,
-        arn=True,
+        sends_account=True,
+        sends_arn=True,
         arn_part=":schedule-group/",
     ),
-    "states.amazonaws.com": Sends("step-functions/latest/dg/procedure-create-iam-role.html", account=True, arn=True),
-    "transcribe.amazonaws.com": Sends("transcribe/latest/dg/confused-deputy.html", account=True, arn=True),
+    "states.amazonaws.com": SentConditionKeys(
+        "step-functions/latest/dg/procedure-create-iam-role.html", sends_account=True, sends_arn=True
+    ),
+    "transcribe.amazonaws.com": SentConditionKeys(
+        "transcribe/latest/dg/confused-deputy.html", sends_account=True, sends_arn=True
+    ),
 }

@@ -1,26 +1,26 @@
-"""Trust policies: who may take on a role, by kind: a service, a federated identity, another role."""
+"""Policies about trust policies of roles: which services, federated identities and roles may assume a role."""
 
 import re
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import said
-from guardrails.least_privilege.trust_condition_keys import SENDS
-from guardrails.model.iam_documents import Statement, statements
+from guardrails.least_privilege.effective_permissions import list_all_statements
+from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
+from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.model.resource_types import IDENTITY_POLICIES, ROLE
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
 COGNITO = "cognito-identity.amazonaws.com"
 
 
-def _trusting(one: Judged) -> list[Statement]:
-    return [statement for statement in statements(one.props.get("assumeRolePolicy")) if statement.allows]
+def _list_trust_statements(resource: CheckedResource) -> list[Statement]:
+    return [statement for statement in parse_statements(resource.props.get("assumeRolePolicy")) if statement.is_allow]
 
 
-def _services(one: Judged) -> Iterator[tuple[Statement, str]]:
-    for statement in _trusting(one):
+def _list_trusted_services(resource: CheckedResource) -> Iterator[tuple[Statement, str]]:
+    for statement in _list_trust_statements(resource):
         for kind, value in statement.principals:
             if kind == "Service":
                 yield statement, value
@@ -28,100 +28,116 @@ def _services(one: Judged) -> Iterator[tuple[Statement, str]]:
 
 @POLICIES.resource(
     "iam-trust-names-source",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A role that a service takes on says for which account and resource, where the service sends it.",
-    remedy="Use trust_policy() of components/blocks/iam/trust_policy.py; a new service goes into both tables, with its page.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="A role that a service assumes compares the account and the resource, if the service sends them.",
+    remedy=(
+        "Use trust_policy() of components/blocks/iam/trust_policy.py. Add a new service to its "
+        "table and to trust_condition_keys.py, with the AWS page."
+    ),
     frameworks=("AWS Well-Architected SEC03-BP07",),
     types={ROLE},
 )
-def _source_unnamed(one: Judged) -> Iterator[str]:
-    for statement, service in _services(one):
-        sends = SENDS.get(service)
+def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
+    for statement, service in _list_trusted_services(role):
+        sends = SENT_KEYS_BY_SERVICE.get(service)
         if sends is None:
-            yield f"It trusts {service}, of which nobody has looked up what it sends."
-        elif sends.required:
-            if sends.account and not statement.pinned_by(ACCOUNT):
-                yield f"It trusts {service} for whatever account asks: {ACCOUNT} is not compared."
-            if sends.arn and not statement.narrowed_by(ARN):
-                yield f"It trusts {service} for whatever resource asks: {ARN} is not compared."
+            yield f"The role trusts {service}, but trust_condition_keys.py has no entry for this service."
+        elif sends.is_required:
+            if sends.sends_account and not statement.is_pinned_by(ACCOUNT):
+                yield f"The role trusts {service} for every account, because {ACCOUNT} is not compared."
+            if sends.sends_arn and not statement.is_narrowed_by(ARN):
+                yield f"The role trusts {service} for every resource, because {ARN} is not compared."
 
 
 @POLICIES.resource(
     "iam-trust-usable",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A trust policy compares no key that its service does not send.",
-    remedy="Compare what the service's guide says that it sends, or nothing.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="A trust policy has no conditions on keys that the service does not send.",
+    remedy="Compare only the keys that the service's guide documents.",
     types={ROLE},
 )
-def _unusable(one: Judged) -> Iterator[str]:
-    for statement, service in _services(one):
-        sends = SENDS.get(service)
+def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
+    for statement, service in _list_trusted_services(role):
+        sends = SENT_KEYS_BY_SERVICE.get(service)
         if sends is None:
             continue
-        if (statement.values(ACCOUNT) and not sends.account) or (statement.values(ARN) and not sends.arn):
-            yield f"{service} sends neither {ACCOUNT} nor {ARN}: it could never take on this role ({sends.page})."
-        for arn in statement.values(ARN) if sends.arn_part else ():
+        if (statement.condition_values(ACCOUNT) and not sends.sends_account) or (
+            statement.condition_values(ARN) and not sends.sends_arn
+        ):
+            yield (
+                f"The trust policy compares {ACCOUNT} or {ARN}, but {service} does not send these keys, so "
+                f"it could never assume the role ({sends.page})."
+            )
+        for arn in statement.condition_values(ARN) if sends.arn_part else ():
             if "*" not in arn and sends.arn_part not in arn:
-                yield f"{service} sends an ARN with {sends.arn_part}, never {arn} ({sends.page})."
+                yield (
+                    f"The trust policy compares {ARN} with {arn}, but {service} sends an ARN that contains "
+                    f"{sends.arn_part} ({sends.page})."
+                )
 
 
 @POLICIES.resource(
     "iam-trust-federated-conditioned",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="A role for federated identities compares audience and subject (Cognito: audience and kind).",
-    remedy="Add StringEquals conditions on both claims, with the owner before a subject's first wildcard.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "A role for federated identities compares audience and subject. For Cognito it compares "
+        "audience and authentication type."
+    ),
+    remedy="Add StringEquals conditions on both claims. A subject with a wildcard must name the owner before it.",
     types={ROLE},
 )
-def _federated_unconditioned(one: Judged) -> Iterator[str]:
-    for statement in _trusting(one):
+def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:
+    for statement in _list_trust_statements(role):
         for kind, provider in statement.principals:
             if kind != "Federated":
                 continue
             host = provider.partition(":oidc-provider/")[2] or provider
             for claim in ("aud", "amr") if host == COGNITO else ("aud", "sub"):
-                if not statement.narrowed_by(f"{host}:{claim}"):
-                    yield f"It trusts {host} without comparing {host}:{claim}."
-            for subject in statement.values(f"{host}:sub"):
-                if not _owned(subject):
-                    yield f"It trusts {host} for {subject}, whoever's that is."
+                if not statement.is_narrowed_by(f"{host}:{claim}"):
+                    yield f"The role trusts {host}, but does not compare {host}:{claim}."
+            for subject in statement.condition_values(f"{host}:sub"):
+                if not _names_owner(subject):
+                    yield f"The role trusts {host} for the subject {subject}, which matches identities of other owners."
 
 
-def _owned(subject: str) -> bool:
-    """Whether a subject is one, or says whose all of them are: `repo:owner/*`."""
+def _names_owner(subject: str) -> bool:
+    """Return True if a subject has no wildcard, or names the owner before the first wildcard, for example
+    `repo:owner/*`.
+    """
     head = re.split(r"[*?]", subject, maxsplit=1)[0]
     return head == subject or "/" in head
 
 
 @POLICIES.resource(
     "iam-trust-exact-principal",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
-    description="A role that other roles take on names each of them by its exact ARN.",
-    remedy="Name the role's ARN, with depends_on, because IAM refuses one that does not exist yet.",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="A role that other roles assume names each of them by its exact ARN.",
+    remedy="Use the role's ARN. Add the role to depends_on, because IAM refuses an ARN that does not exist yet.",
     types={ROLE},
 )
-def _whoever(one: Judged) -> Iterator[str]:
-    for statement in _trusting(one):
+def _check_iam_trust_exact_principal(role: CheckedResource) -> Iterator[str]:
+    for statement in _list_trust_statements(role):
         for kind, value in statement.principals:
             if kind == "*" or (kind == "AWS" and (":role/" not in value or "*" in value)):
-                yield f"It trusts {value}, which is no single role."
+                yield f"The role trusts the principal {value}, which is not the ARN of one role."
 
 
 @POLICIES.resource(
     "iam-session-tags-conditioned",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="sts:TagSession is limited to the tags that it is meant for, on both sides.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="sts:TagSession is limited to named session tags, in identity policies and in trust policies.",
     remedy="Add a condition on aws:TagKeys (ForAllValues) or on aws:RequestTag/<tag>.",
     types=IDENTITY_POLICIES,
 )
-def _session_tags(one: Judged) -> Iterator[str]:
-    for statement in said(one):
-        if not statement.allows or not statement.does("sts:TagSession"):
+def _check_iam_session_tags_conditioned(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_all_statements(resource):
+        if not statement.is_allow or not statement.covers_action("sts:TagSession"):
             continue
         compared = {key.lower() for keys in statement.conditions.values() for key in keys}
         if not any(key.startswith("aws:requesttag/") or key == "aws:tagkeys" for key in compared):
-            yield "It lets a session be tagged with any tag: whoever is let in could claim to be another user."
+            yield "sts:TagSession is allowed with any tag, so a caller could tag the session as another user."

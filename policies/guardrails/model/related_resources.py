@@ -1,56 +1,66 @@
-"""Which resources belong to a bucket or to a function: AWS keeps their settings apart, and policies need them together."""
+"""Lookup of the resources that configure a bucket or a function. Such settings are separate resources in AWS,
+and policies need them together.
+"""
 
 from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.resource_types import FUNCTION_ALIAS, FUNCTION_PERMISSION, SCHEDULE
-from guardrails.pack.policy_kinds import Judged, Props, Stack
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack, Props
 
 SCHEDULER = "scheduler.amazonaws.com"
 
 
-def of_bucket(bucket: Judged, stack: Stack, kind: str) -> Iterator[Judged]:
-    """The resources of one type that set something on a bucket."""
-    for one in stack.of(kind):
-        references = one.references.get("bucket", ())
-        if bucket in references or (not references and one.props.get("bucket") == bucket.props.get("bucket")):
-            yield one
+def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_type: str) -> Iterator[CheckedResource]:
+    """Yield the resources of one type that configure a bucket."""
+    for attachment in stack.list_resources(resource_type):
+        references = attachment.references.get("bucket", ())
+        if bucket in references or (not references and attachment.props.get("bucket") == bucket.props.get("bucket")):
+            yield attachment
 
 
-def lifecycle_rules(configuration: Judged) -> list[Props]:
-    """The rules that are in force."""
+def list_enabled_rules(configuration: CheckedResource) -> list[Props]:
+    """Return the lifecycle rules whose status is Enabled."""
     return [rule for rule in configuration.props.get("rules") or () if rule.get("status") == "Enabled"]
 
 
-def covers_all(rule: Props) -> bool:
-    """Whether a lifecycle rule is for the whole bucket."""
-    chosen = rule.get("filter") or {}
-    return not any(chosen.get(key) for key in chosen) and not rule.get("prefix")
+def covers_whole_bucket(rule: Props) -> bool:
+    """Return True if a lifecycle rule covers the whole bucket."""
+    criteria = rule.get("filter") or {}
+    return not any(criteria.get(key) for key in criteria) and not rule.get("prefix")
 
 
-def concerns(one: Judged, function: Judged) -> bool:
-    """Whether a setting names a function: by reference, by name, by ARN or by an alias."""
-    key = "functionName" if one.has("functionName") else "function"
-    if one.references.get(key):
-        return function in one.references[key]
-    return function.props.get("name") in str(one.props.get(key)).split(":")
+def refers_to_function(resource: CheckedResource, function: CheckedResource) -> bool:
+    """Return True if a resource refers to a function: by reference, name, ARN or alias."""
+    key = "functionName" if resource.has_property("functionName") else "function"
+    if resource.references.get(key):
+        return function in resource.references[key]
+    return function.props.get("name") in str(resource.props.get(key)).split(":")
 
 
-def callers(function: Judged, stack: Stack) -> set[str]:
-    """The services that may call a function: the Scheduler does so by a role of its own."""
-    found = {str(one.props.get("principal")) for one in stack.of(FUNCTION_PERMISSION) if concerns(one, function)}
-    if any(_calls(one, function) for one in stack.of(SCHEDULE)):
-        found.add(SCHEDULER)
-    return found
+def find_calling_services(function: CheckedResource, stack: CheckedStack) -> set[str]:
+    """Return the service principals that may call a function. EventBridge Scheduler needs no permission on the
+    function, because it calls with its own role, so its schedules are searched for the function.
+    """
+    services = {
+        str(permission.props.get("principal"))
+        for permission in stack.list_resources(FUNCTION_PERMISSION)
+        if refers_to_function(permission, function)
+    }
+    if any(_schedule_targets_function(schedule, function) for schedule in stack.list_resources(SCHEDULE)):
+        services.add(SCHEDULER)
+    return services
 
 
-def _calls(schedule: Judged, function: Judged) -> bool:
-    """By reference, the alias' too, or by ARN; one that is not known yet is of something that is referred to."""
-    for one in schedule.references.get("target", ()):
-        if one == function or (one.type == FUNCTION_ALIAS and concerns(one, function)):
+def _schedule_targets_function(schedule: CheckedResource, function: CheckedResource) -> bool:
+    """Return True if a schedule targets the function or its alias, by reference or by ARN. An ARN that is unknown
+    belongs to a referenced resource, so it needs no further check.
+    """
+    for target in schedule.references.get("target", ()):
+        if target == function or (target.type == FUNCTION_ALIAS and refers_to_function(target, function)):
             return True
     try:
-        return function.props.get("name") in str(schedule.at("target", "arn")).split(":")
+        return function.props.get("name") in str(schedule.get_nested("target", "arn")).split(":")
     except UnknownValueError:
         return False

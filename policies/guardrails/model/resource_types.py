@@ -1,4 +1,4 @@
-"""Names of the resource types that policies speak of, each as the AWS provider writes it."""
+"""Pulumi type tokens of the resources that policies and price rules use, as the AWS provider writes them."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ REST_METHOD: Final = "aws:apigateway/method:Method"
 REST_METHOD_SETTINGS: Final = "aws:apigateway/methodSettings:MethodSettings"
 REST_POLICY: Final = "aws:apigateway/restApiPolicy:RestApiPolicy"
 REST_STAGE: Final = "aws:apigateway/stage:Stage"
-SOCKET_API: Final = "aws:apigatewayv2/api:Api"
-SOCKET_ROUTE: Final = "aws:apigatewayv2/route:Route"
-SOCKET_STAGE: Final = "aws:apigatewayv2/stage:Stage"
+API_V2: Final = "aws:apigatewayv2/api:Api"
+API_V2_ROUTE: Final = "aws:apigatewayv2/route:Route"
+API_V2_STAGE: Final = "aws:apigatewayv2/stage:Stage"
 
-WORKGROUP: Final = "aws:athena/workgroup:Workgroup"
+ATHENA_WORKGROUP: Final = "aws:athena/workgroup:Workgroup"
 BACKUP_PLAN: Final = "aws:backup/plan:Plan"
 BACKUP_SELECTION: Final = "aws:backup/selection:Selection"
 BACKUP_VAULT: Final = "aws:backup/vault:Vault"
@@ -23,7 +23,7 @@ BATCH_ENVIRONMENT: Final = "aws:batch/computeEnvironment:ComputeEnvironment"
 BATCH_JOB: Final = "aws:batch/jobDefinition:JobDefinition"
 BATCH_QUEUE: Final = "aws:batch/jobQueue:JobQueue"
 AGENTCORE_POLICY: Final = "aws:bedrock/agentcoreResourcePolicy:AgentcoreResourcePolicy"
-MEMORY: Final = "aws:bedrock/agentcoreMemory:AgentcoreMemory"
+AGENT_MEMORY: Final = "aws:bedrock/agentcoreMemory:AgentcoreMemory"
 BUDGET: Final = "aws:budgets/budget:Budget"
 ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
 COMPOSITE_ALARM: Final = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
@@ -34,17 +34,17 @@ EVENT_BUS_PERMISSION: Final = "aws:cloudwatch/eventPermission:EventPermission"
 EVENT_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
 LOG_DESTINATION_POLICY: Final = "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy"
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
-LOG_POLICY: Final = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
+LOG_RESOURCE_POLICY: Final = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
 METRIC_FILTER: Final = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 IDENTITY_POOL: Final = "aws:cognito/identityPool:IdentityPool"
 IDENTITY_POOL_ROLES: Final = "aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment"
 ANOMALY_SUBSCRIPTION: Final = "aws:costexplorer/anomalySubscription:AnomalySubscription"
 TABLE: Final = "aws:dynamodb/table:Table"
 TABLE_POLICY: Final = "aws:dynamodb/resourcePolicy:ResourcePolicy"
-REPOSITORY: Final = "aws:ecr/repository:Repository"
-REPOSITORY_LIFECYCLE: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
-REPOSITORY_POLICY: Final = "aws:ecr/repositoryPolicy:RepositoryPolicy"
-ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
+IMAGE_REPOSITORY: Final = "aws:ecr/repository:Repository"
+IMAGE_REPOSITORY_LIFECYCLE: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+IMAGE_REPOSITORY_POLICY: Final = "aws:ecr/repositoryPolicy:RepositoryPolicy"
+VPC_ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
 DEFAULT_SECURITY_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 ELASTIC_IP: Final = "aws:ec2/eip:Eip"
 NAT_GATEWAY: Final = "aws:ec2/natGateway:NatGateway"
@@ -52,14 +52,14 @@ SECURITY_GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 SECURITY_GROUP_RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
-CATALOG_POLICY: Final = "aws:glue/resourcePolicy:ResourcePolicy"
+GLUE_CATALOG_POLICY: Final = "aws:glue/resourcePolicy:ResourcePolicy"
 GLUE_JOB: Final = "aws:glue/job:Job"
 
 ACCESS_KEY: Final = "aws:iam/accessKey:AccessKey"
 GROUP_POLICY: Final = "aws:iam/groupPolicy:GroupPolicy"
 GROUP_POLICY_ATTACHMENT: Final = "aws:iam/groupPolicyAttachment:GroupPolicyAttachment"
 GROUP_POLICY_ATTACHMENTS: Final = "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive"
-LOGIN_PROFILE: Final = "aws:iam/userLoginProfile:UserLoginProfile"
+USER_LOGIN_PROFILE: Final = "aws:iam/userLoginProfile:UserLoginProfile"
 MANAGED_POLICY: Final = "aws:iam/policy:Policy"
 POLICY_ATTACHMENT: Final = "aws:iam/policyAttachment:PolicyAttachment"
 ROLE: Final = "aws:iam/role:Role"
@@ -71,19 +71,19 @@ USER_POLICY: Final = "aws:iam/userPolicy:UserPolicy"
 USER_POLICY_ATTACHMENT: Final = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
 USER_POLICY_ATTACHMENTS: Final = "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive"
 
-KEY: Final = "aws:kms/key:Key"
-KEY_EXTERNAL: Final = "aws:kms/externalKey:ExternalKey"
-KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
-KEY_REPLICA: Final = "aws:kms/replicaKey:ReplicaKey"
+KMS_KEY: Final = "aws:kms/key:Key"
+KMS_EXTERNAL_KEY: Final = "aws:kms/externalKey:ExternalKey"
+KMS_KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
+KMS_REPLICA_KEY: Final = "aws:kms/replicaKey:ReplicaKey"
 FUNCTION: Final = "aws:lambda/function:Function"
 FUNCTION_ALIAS: Final = "aws:lambda/alias:Alias"
-FUNCTION_ASYNC: Final = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+FUNCTION_ASYNC_CONFIG: Final = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 FUNCTION_PERMISSION: Final = "aws:lambda/permission:Permission"
-FUNCTION_PROVISIONED: Final = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
-FUNCTION_SOURCE: Final = "aws:lambda/eventSourceMapping:EventSourceMapping"
+PROVISIONED_CONCURRENCY: Final = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+EVENT_SOURCE_MAPPING: Final = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
 LAYER_PERMISSION: Final = "aws:lambda/layerVersionPermission:LayerVersionPermission"
-MEDIA_QUEUE: Final = "aws:mediaconvert/queue:Queue"
+MEDIACONVERT_QUEUE: Final = "aws:mediaconvert/queue:Queue"
 ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 BUCKET_CORS: Final = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
@@ -98,21 +98,21 @@ BUCKET_PUBLIC_ACCESS: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccess
 BUCKET_VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
 BUCKET_V2: Final = "aws:s3/bucketV2:BucketV2"
 SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
-SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type, no secret
-SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type, no secret
+SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type token, not a secret
+SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type token, not a secret
 WORKFLOW: Final = "aws:sfn/stateMachine:StateMachine"
 TOPIC: Final = "aws:sns/topic:Topic"
 TOPIC_POLICY: Final = "aws:sns/topicPolicy:TopicPolicy"
 QUEUE: Final = "aws:sqs/queue:Queue"
 QUEUE_POLICY: Final = "aws:sqs/queuePolicy:QueuePolicy"
-PARAMETER: Final = "aws:ssm/parameter:Parameter"
+SSM_PARAMETER: Final = "aws:ssm/parameter:Parameter"
 WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
 WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 
 BUCKETS: Final = frozenset({BUCKET, BUCKET_V2})
-"""Buckets, those of the deprecated name too."""
+"""The type of S3 buckets, and its deprecated alias."""
 IDENTITY_POLICIES: Final = frozenset({GROUP_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, USER_POLICY})
-"""What says what somebody may do; a role by its inline policies."""
+"""Types with documents that grant permissions to an IAM identity. A role has them as inline policies."""
 RESOURCE_POLICIES: Final = frozenset(
     {
         ACCESS_POINT,
@@ -120,19 +120,19 @@ RESOURCE_POLICIES: Final = frozenset(
         BACKUP_VAULT_POLICY,
         *BUCKETS,
         BUCKET_POLICY,
-        CATALOG_POLICY,
+        GLUE_CATALOG_POLICY,
         EVENT_BUS_PERMISSION,
         EVENT_BUS_POLICY,
-        KEY,
-        KEY_EXTERNAL,
-        KEY_POLICY,
-        KEY_REPLICA,
+        KMS_KEY,
+        KMS_EXTERNAL_KEY,
+        KMS_KEY_POLICY,
+        KMS_REPLICA_KEY,
         LAYER_PERMISSION,
         LOG_DESTINATION_POLICY,
-        LOG_POLICY,
+        LOG_RESOURCE_POLICY,
         QUEUE,
         QUEUE_POLICY,
-        REPOSITORY_POLICY,
+        IMAGE_REPOSITORY_POLICY,
         REST_API,
         REST_POLICY,
         SECRET,
@@ -142,7 +142,8 @@ RESOURCE_POLICIES: Final = frozenset(
         TOPIC_POLICY,
     }
 )
-"""What says who may do something with one resource: a document, which some hold only if it is inline, or a permission for
-one principal."""
-DOCUMENTS: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_POLICY: "policyDocument"}
-"""The property that a document is, where it is not `policy`."""
+"""Types that grant access to one resource: by a policy document, which some types have only inline, or by a
+permission for one principal.
+"""
+POLICY_DOCUMENT_PROPERTIES: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_RESOURCE_POLICY: "policyDocument"}
+"""The property with the policy document, for types whose property is not `policy`."""

@@ -1,14 +1,16 @@
-"""Which part of the platform a Pulumi name belongs to: `<subsystem>-<what>`."""
+"""Conversion of Pulumi names, which have the form `<subsystem>-<rest>`, to subsystem names."""
 
-OF_TWO_WORDS = ("voice-qa",)
-
-
-def subsystem(name: str) -> str:
-    """The subsystem that a name begins with."""
-    return next((one for one in OF_TWO_WORDS if f"{name}-".startswith(f"{one}-")), name.partition("-")[0])
+TWO_WORD_SUBSYSTEMS = ("voice-qa",)
 
 
-def section(name: str) -> str:
-    """The subsystem's key in a stack file: `voiceQa`."""
-    first, *rest = subsystem(name).split("-")
+def parse_subsystem(name: str) -> str:
+    """Return the subsystem that a Pulumi name starts with."""
+    return next(
+        (prefix for prefix in TWO_WORD_SUBSYSTEMS if f"{name}-".startswith(f"{prefix}-")), name.partition("-")[0]
+    )
+
+
+def to_settings_section(name: str) -> str:
+    """Return the key of the subsystem's settings in a stack file, for example `voiceQa`."""
+    first, *rest = parse_subsystem(name).split("-")
     return first + "".join(word.capitalize() for word in rest)

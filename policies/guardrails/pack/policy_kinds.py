@@ -1,4 +1,7 @@
-"""One record a policy: what it is called, whom it judges, how hard, and what to do about a finding."""
+"""Policy records of three kinds, and the resources and stacks that are passed to their checks.
+
+A policy is one record with name, severity, enforcement levels, description, remedy and check.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,39 +11,43 @@ from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import subsystem
-from guardrails.pack.stack_context import Surroundings
+from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.pack.stack_context import StackContext
 
 Props = Mapping[str, Any]
-"""A resource's properties. Reading one that is not known yet raises the SDK's UnknownValueError."""
+"""Properties of a resource. Reading an unknown value raises the SDK's UnknownValueError."""
 
-Limits = Mapping[str, float]
-"""A policy's thresholds by name, as the pack's configuration or else the record says."""
+LimitValues = Mapping[str, float]
+"""Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
-REASON: Final = "Reason"
-SHORTEST_REASON: Final = 15
-"""Characters of the shortest tag that counts as a reason."""
-MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What a document raises that is not as its service wants it."""
-
-
-def unreadable(error: Exception) -> str:
-    """The finding about what no check can read: it would end the pack, and with it the whole preview."""
-    return f"It holds what cannot be read ({type(error).__name__}: {error})."
+REASON_TAG: Final = "Reason"
+MIN_REASON_LENGTH: Final = 15
+"""Minimum number of characters of a tag that counts as a reason."""
+MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""Exceptions that a check raises if a property or a document has an unexpected structure."""
 
 
-class Level(StrEnum):
-    """What a finding does to a deployment."""
+def describe_malformed(error: Exception) -> str:
+    """Return the message for a resource whose data no check can read. An exception that leaves a check would end the
+    pack and the whole preview.
+    """
+    return (
+        f"A property or document has an unexpected structure and cannot be checked ({type(error).__name__}: {error})."
+    )
+
+
+class EnforcementLevel(StrEnum):
+    """Effect of a finding on the deployment."""
 
     DISABLED = "disabled"
     ADVISORY = "advisory"
     MANDATORY = "mandatory"
     REMEDIATE = "remediate"
-    """The pack mends the resource itself; what is still wrong then is mandatory."""
+    """The pack corrects the resource. A fault that remains is mandatory."""
 
 
-class Severity(StrEnum):
-    """How bad a finding is."""
+class PolicySeverity(StrEnum):
+    """Severity of a finding."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -48,8 +55,8 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-class Group(StrEnum):
-    """What a policy guards; also its chapter in the generated list."""
+class PolicyGroup(StrEnum):
+    """Subject of a policy, which is also its chapter in `docs/policies.md`."""
 
     LEAST_PRIVILEGE = "least privilege"
     COST = "cost"
@@ -59,45 +66,55 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True)
-class Levels:
-    """How hard a policy is in each environment. Local is judged as dev."""
+class EnforcementLevels:
+    """Enforcement level by environment. The local environment has the level of dev."""
 
-    dev: Level
-    staging: Level = Level.MANDATORY
-    prod: Level = Level.MANDATORY
+    dev: EnforcementLevel
+    staging: EnforcementLevel = EnforcementLevel.MANDATORY
+    prod: EnforcementLevel = EnforcementLevel.MANDATORY
 
-    def of(self, environment: str) -> Level:
-        """The level in one environment."""
+    def for_environment(self, environment: str) -> EnforcementLevel:
+        """Return the level for an environment."""
         return {"prod": self.prod, "staging": self.staging}.get(environment, self.dev)
 
 
-ALWAYS = Levels(dev=Level.MANDATORY)
-NOT_IN_DEV = Levels(dev=Level.ADVISORY)
-OUTSIDE_DEV = Levels(dev=Level.DISABLED)
-ONLY_IN_PROD = Levels(dev=Level.DISABLED, staging=Level.ADVISORY)
-NEVER_BLOCKS = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.ADVISORY)
-BEFORE_PROD = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.DISABLED)
-REMEDIED = Levels(dev=Level.REMEDIATE, staging=Level.REMEDIATE, prod=Level.REMEDIATE)
+MANDATORY_EVERYWHERE = EnforcementLevels(dev=EnforcementLevel.MANDATORY)
+ADVISORY_IN_DEV = EnforcementLevels(dev=EnforcementLevel.ADVISORY)
+DISABLED_IN_DEV = EnforcementLevels(dev=EnforcementLevel.DISABLED)
+MANDATORY_IN_PROD = EnforcementLevels(dev=EnforcementLevel.DISABLED, staging=EnforcementLevel.ADVISORY)
+ADVISORY_EVERYWHERE = EnforcementLevels(
+    dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.ADVISORY
+)
+ADVISORY_BEFORE_PROD = EnforcementLevels(
+    dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.DISABLED
+)
+REMEDIATED_EVERYWHERE = EnforcementLevels(
+    dev=EnforcementLevel.REMEDIATE, staging=EnforcementLevel.REMEDIATE, prod=EnforcementLevel.REMEDIATE
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """One resource as policies see it, without the SDK; the same one wherever the stack speaks of it."""
+class CheckedResource:
+    """One resource as checks see it, without types of the SDK. A stack has exactly one object for each resource."""
 
     urn: str
     type: str
     name: str
     props: Props
-    surroundings: Surroundings
-    parent: "Judged | None" = None
-    dependencies: tuple["Judged", ...] = ()
-    references: Mapping[str, tuple["Judged", ...]] = field(default_factory=dict)
-    """Property → resources whose outputs it is made of: what a property names while its value is not known."""
-    limits: Limits = field(default_factory=dict)
-    """The thresholds of the policy that judges it by itself; what judges it in its stack finds them there."""
+    context: StackContext
+    parent: "CheckedResource | None" = None
+    dependencies: tuple["CheckedResource", ...] = ()
+    references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
+    """The resources from whose outputs a property is computed, by property. They are known even if the property's
+    value is unknown.
+    """
+    limits: LimitValues = field(default_factory=dict)
+    """The limits of the policy that checks this single resource. Policies that check a stack find theirs in the
+    stack.
+    """
 
-    def at(self, *path: str) -> Any:
-        """A property below the first level, or none where one of the levels is absent."""
+    def get_nested(self, *path: str) -> Any:
+        """Return a property by its path; None if a level of the path is absent."""
         value: Any = self.props
         for key in path:
             if not isinstance(value, Mapping):
@@ -105,147 +122,157 @@ class Judged:
             value = value.get(key)
         return value
 
-    def has(self, key: str) -> bool:
-        """Whether a property is given, known or not."""
+    def has_property(self, key: str) -> bool:
+        """Return True if a property is present, whether its value is known or not."""
         return key in list(self.props)
 
-    def explains(self, tag: str = REASON) -> bool:
-        """Whether a tag says in some words why the resource is as it is, where a policy would have it otherwise."""
-        return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= SHORTEST_REASON
+    def has_reason(self, tag: str = REASON_TAG) -> bool:
+        """Return True if a tag gives a reason, of at least `MIN_REASON_LENGTH` characters, why the resource deviates
+        from a policy.
+        """
+        return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= MIN_REASON_LENGTH
 
     @property
     def subsystem(self) -> str:
-        """The part of the platform it belongs to."""
-        return subsystem(self.name)
+        """Subsystem that the resource belongs to."""
+        return parse_subsystem(self.name)
 
 
-Given = Mapping[str, frozenset[str]]
-"""The URN of a resource → the properties that the program gives it, as far as that was seen."""
+ProgramProperties = Mapping[str, frozenset[str]]
+"""The properties that the program itself sets, by the resource's URN. A resource that the pack has not seen before is
+absent, and all its properties count as set by the program.
+"""
 
 
 @dataclass(frozen=True)
-class Stack:
-    """Everything that is judged together."""
+class CheckedStack:
+    """All resources of a stack, which policies check together."""
 
-    resources: tuple[Judged, ...]
-    surroundings: Surroundings
-    limits: Limits = field(default_factory=dict)
-    given: Given = field(default_factory=dict)
+    resources: tuple[CheckedResource, ...]
+    context: StackContext
+    limits: LimitValues = field(default_factory=dict)
+    program_properties: ProgramProperties = field(default_factory=dict)
 
-    def gives(self, one: Judged, key: str) -> bool:
-        """Whether the program itself gives a property: a provider also answers with what stands beside a resource."""
-        return key in self.given.get(one.urn, {key})
+    def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
+        """Return True if the program itself sets a property. The AWS provider also returns properties that other
+        resources set, for example the policy of a bucket.
+        """
+        return key in self.program_properties.get(resource.urn, {key})
 
-    def of(self, *types: str) -> list[Judged]:
-        """The resources of some types."""
-        return [one for one in self.resources if one.type in types]
+    def list_resources(self, *types: str) -> list[CheckedResource]:
+        """Return the resources of the given types."""
+        return [resource for resource in self.resources if resource.type in types]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with one resource, and what to change."""
+    """One violation: the message, and the resource."""
 
     message: str
     urn: str = ""
-    """Empty where it is the resource being judged, or the stack as a whole."""
+    """URN of the resource; empty for the stack as a whole."""
 
 
 @dataclass(frozen=True)
-class Limit:
-    """A threshold of a policy, which the pack's configuration may set."""
+class PolicyLimit:
+    """A threshold of a policy that the pack's configuration can change."""
 
     name: str
     default: float
-    says: str
+    description: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What all kinds of policy have in common."""
+    """Fields that all kinds of policies share."""
 
     name: str
-    group: Group
-    severity: Severity
-    levels: Levels
+    group: PolicyGroup
+    severity: PolicySeverity
+    levels: EnforcementLevels
     description: str
-    """One sentence that says what must hold."""
+    """One sentence that states the requirement."""
     remedy: str
-    """What to change, in a sentence."""
+    """Instruction how to fix a violation. The pack appends it to every message."""
     frameworks: tuple[str, ...] = ()
-    """Controls of public frameworks that it truly covers, as `AWS FSBP SQS.1`."""
-    limits: tuple[Limit, ...] = ()
+    """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
+    limits: tuple[PolicyLimit, ...] = ()
 
-    def limits_with(self, configured: Mapping[str, Any]) -> Limits:
-        """Its thresholds: the configured ones, else the defaults."""
-        return {one.name: float(configured.get(one.name, one.default)) for one in self.limits}
+    def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
+        """Return the limits: the configured values, or else the defaults."""
+        return {limit.name: float(configured.get(limit.name, limit.default)) for limit in self.limits}
 
 
-ResourceCheck = Callable[[Judged], Iterable[str]]
-RelationCheck = Callable[[Judged, Stack], Iterable[str]]
-StackCheck = Callable[[Stack], Iterable[Finding]]
+ResourceCheck = Callable[[CheckedResource], Iterable[str]]
+RelationCheck = Callable[[CheckedResource, CheckedStack], Iterable[str]]
+StackCheck = Callable[[CheckedStack], Iterable[Finding]]
 Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourcePolicy(Policy):
-    """Judges one resource at a time, by its inputs."""
+    """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """Types it judges; one that ends in `/` stands for all types of that module."""
+    """The types that the policy checks. An entry that ends in `/` means all types of that module."""
     check: ResourceCheck
-    remediate: Callable[[Judged], Props] | None = None
-    """What to change in the resource; merged into its properties."""
+    remediate: Callable[[CheckedResource], Props] | None = None
+    """Function that returns corrections, which are merged into the resource's properties."""
 
-    def judges(self, kind: str) -> bool:
-        """Whether it judges resources of a type."""
-        return kind in self.types or f"{kind.rpartition('/')[0]}/" in self.types
+    def applies_to(self, resource_type: str) -> bool:
+        """Return True if the policy checks resources of a type."""
+        return resource_type in self.types or f"{resource_type.rpartition('/')[0]}/" in self.types
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelationPolicy(Policy):
-    """Judges one resource by what stands around it in the stack."""
+    """Policy that checks one resource together with related resources of the stack."""
 
     types: frozenset[str]
     check: RelationCheck
 
-    def findings(self, stack: Stack) -> Iterator[Finding]:
-        """All findings. What one resource does not know yet keeps no other from being judged."""
+    def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
+        """Yield the findings of all resources. An unknown value of one resource does not keep the others from being
+        checked. Its error is raised after them.
+        """
         unknown: UnknownValueError | None = None
-        for one in stack.of(*self.types):
+        for resource in stack.list_resources(*self.types):
             try:
-                messages = list(self.check(one, stack))
+                messages = list(self.check(resource, stack))
             except UnknownValueError as error:
                 unknown = unknown or error
                 continue
-            except MALFORMED as error:
-                messages = [unreadable(error)]
-            yield from (Finding(message, one.urn) for message in messages)
+            except MALFORMED_ERRORS as error:
+                messages = [describe_malformed(error)]
+            yield from (Finding(message, resource.urn) for message in messages)
         if unknown is not None:
             raise unknown
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackPolicy(Policy):
-    """Judges the whole stack, by what its resources are known to become."""
+    """Policy that checks the stack as a whole, after the engine knows the resources' planned outputs."""
 
     check: StackCheck
 
 
-class _Shared(TypedDict):
-    """The fields of every record but name and group."""
+class _PolicyFields(TypedDict):
+    """Parameters that all decorators of `PolicySet` share, except the name."""
 
-    severity: Severity
-    levels: Levels
+    severity: PolicySeverity
+    levels: EnforcementLevels
     description: str
     remedy: str
     frameworks: NotRequired[tuple[str, ...]]
-    limits: NotRequired[tuple[Limit, ...]]
+    limits: NotRequired[tuple[PolicyLimit, ...]]
 
 
 class PolicySet:
-    """The policies of one module. A decorator adds a check with its record, in the order of their definition."""
+    """The policies of one module. Its decorators register a check together with the policy's fields, in the order of
+    definition.
+    """
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: PolicyGroup) -> None:
         self._group = group
         self._policies: list[Policy] = []
 
@@ -257,26 +284,25 @@ class PolicySet:
         name: str,
         *,
         types: Collection[str],
-        remediate: Callable[[Judged], Props] | None = None,
-        **shared: Unpack[_Shared],
+        remediate: Callable[[CheckedResource], Props] | None = None,
+        **shared: Unpack[_PolicyFields],
     ) -> Callable[[ResourceCheck], ResourceCheck]:
-        """Add a `ResourcePolicy`."""
-        kinds = frozenset(types)
-        return self._add(partial(ResourcePolicy, name=name, types=kinds, remediate=remediate, **shared))
+        """Register a `ResourcePolicy`."""
+        return self._register(partial(ResourcePolicy, name=name, types=frozenset(types), remediate=remediate, **shared))
 
     def relation(
-        self, name: str, *, types: Collection[str], **shared: Unpack[_Shared]
+        self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]
     ) -> Callable[[RelationCheck], RelationCheck]:
-        """Add a `RelationPolicy`."""
-        return self._add(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
+        """Register a `RelationPolicy`."""
+        return self._register(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
 
-    def stack(self, name: str, **shared: Unpack[_Shared]) -> Callable[[StackCheck], StackCheck]:
-        """Add a `StackPolicy`."""
-        return self._add(partial(StackPolicy, name=name, **shared))
+    def stack(self, name: str, **shared: Unpack[_PolicyFields]) -> Callable[[StackCheck], StackCheck]:
+        """Register a `StackPolicy`."""
+        return self._register(partial(StackPolicy, name=name, **shared))
 
-    def _add(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
-        def add(check: Check) -> Check:
+    def _register(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
+        def register(check: Check) -> Check:
             self._policies.append(record(group=self._group, check=check))
             return check
 
-        return add
+        return register

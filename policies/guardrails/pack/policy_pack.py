@@ -1,7 +1,7 @@
-"""From records to the SDK's policies, and the pack itself.
+"""Start of the policy pack, and conversion of the policy records to the SDK's policies.
 
-A resource that an exception covers is skipped here, once for all policies. The exceptions in force are reported in
-every run by policies of their own, because a policy has one level for all resources. From those nothing is excepted.
+This module skips every resource that an exception covers. A policy has one level for all resources, so separate
+policies report the exceptions in force. No exception can excuse those policies.
 """
 
 import gc
@@ -20,189 +20,204 @@ import pulumi_policy as sdk
 from guardrails.catalogue import POLICIES
 from guardrails.model import iam_actions
 from guardrails.model.resource_types import PLATFORM
-from guardrails.pack.analyzer import ask_less, decode_once
 from guardrails.pack.policy_kinds import (
-    MALFORMED,
+    MALFORMED_ERRORS,
+    CheckedResource,
+    CheckedStack,
     Finding,
-    Group,
-    Judged,
     Policy,
+    PolicyGroup,
     RelationPolicy,
     ResourcePolicy,
-    Stack,
     StackPolicy,
-    unreadable,
+    describe_malformed,
 )
-from guardrails.pack.stack_context import Surroundings, Unusable, read
+from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
+from guardrails.pack.stack_context import InvalidStackConfiguration, StackContext, read_stack_context
 
 NAME = "polyphony-guardrails"
-OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
-"""More than a stack makes: its resources all stay until the end, so looking through them for garbage finds nothing."""
+GC_THRESHOLD = 2_000_000
+"""Number of allocated objects before a garbage collection, which is more than a stack creates. All resources stay in
+memory until the process ends, so a garbage collection would find nothing.
+"""
 
 
 def start() -> None:
-    """Runs the pack until its engine ends it."""
+    """Run the pack until the engine ends the process."""
     try:
-        surroundings = read(
+        context = read_stack_context(
             pulumi.runtime.get_config_env(), os.environ.get("PULUMI_PROJECT", ""), datetime.now(UTC).date()
         )
-    except Unusable as error:
-        sys.exit(f"{NAME} cannot judge this stack: {error}")
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    decode_once()
-    ask_less(concerned)
-    threading.Thread(target=iam_actions.read, daemon=True).start()  # while the program still runs
-    builder = PolicyBuilder(surroundings)
-    sdk.PolicyPack(name=NAME, policies=[builder.policy(record) for record in POLICIES])
+    except InvalidStackConfiguration as error:
+        sys.exit(f"{NAME} cannot check this stack: {error}")
+    gc.set_threshold(GC_THRESHOLD)
+    cache_decoding()
+    skip_unneeded_checks(policy_applies_to_type)
+    # The program is still running, so nothing waits for this thread.
+    threading.Thread(target=iam_actions.load_action_table, daemon=True).start()
+    builder = PolicyBuilder(context)
+    sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 
 
-def concerned(policy: str, kind: str) -> bool:
-    """Whether a policy, by name, judges single resources of a type."""
-    return policy in _SINGLE and _SINGLE[policy].judges(kind)
+def policy_applies_to_type(policy_name: str, resource_type: str) -> bool:
+    """Return True if the named policy checks single resources of a type."""
+    return policy_name in _RESOURCE_POLICIES and _RESOURCE_POLICIES[policy_name].applies_to(resource_type)
 
 
-_SINGLE = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
+_RESOURCE_POLICIES = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
 
 
 class PolicyBuilder:
-    """Makes the SDK's policies for one stack.
+    """Builder of the SDK's policies for one stack.
 
-    An engine asks about each resource first, by what the program gives, and then about all, by what a provider
-    answered. So policies of single resources note what each resource is given, for those of the whole stack.
+    The engine first sends each resource with the inputs that the program sets. Then it sends all resources with the
+    outputs of the provider. The first step records which properties the program set, because policies of the second
+    step need to know.
     """
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
-        self._whole: tuple[Judged, ...] = ()
-        self.given: dict[str, frozenset[str]] = {}
-        """The URN of a resource → the properties that the program gives it."""
+    def __init__(self, context: StackContext) -> None:
+        self._context = context
+        self._resources: tuple[CheckedResource, ...] = ()
+        self.program_properties: dict[str, frozenset[str]] = {}
+        """The properties that the program sets, by URN."""
 
-    def policy(self, record: Policy) -> sdk.Policy:
-        """One policy as the SDK has it."""
+    def build(self, record: Policy) -> sdk.Policy:
+        """Return the SDK's policy for a record."""
         common: dict[str, Any] = {
             "name": record.name,
             "description": record.description,
-            "enforcement_level": sdk.EnforcementLevel(record.levels.of(self._surroundings.environment).value),
+            "enforcement_level": sdk.EnforcementLevel(record.levels.for_environment(self._context.environment).value),
             "severity": sdk.Severity(record.severity.value),
             "tags": [record.group.value, *record.frameworks],
             "remediation_steps": record.remedy,
-            "config_schema": _schema(record),
+            "config_schema": _build_config_schema(record),
         }
         match record:
             case ResourcePolicy():
-                remediate = self._remedy(record, record.remediate) if record.remediate else None
+                remediate = self._build_remediation(record, record.remediate) if record.remediate else None
                 return sdk.ResourceValidationPolicy(
-                    **common, validate=self._resource_check(record), remediate=remediate
+                    **common, validate=self._build_resource_check(record), remediate=remediate
                 )
             case RelationPolicy():
-                return sdk.StackValidationPolicy(**common, validate=self._stack_check(record, record.findings))
+                return sdk.StackValidationPolicy(
+                    **common, validate=self._build_stack_check(record, record.list_findings)
+                )
             case StackPolicy():
-                return sdk.StackValidationPolicy(**common, validate=self._stack_check(record, record.check))
-        raise TypeError(f"{record.name} is no kind of policy that the pack knows")
+                return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record, record.check))
+        raise TypeError(f"{record.name} has the unknown policy kind {type(record).__name__}")
 
-    def _resource_check(self, record: ResourcePolicy) -> Callable[..., None]:
+    def _build_resource_check(self, record: ResourcePolicy) -> Callable[..., None]:
         def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
-            if args.urn not in self.given:
-                self.given[args.urn] = frozenset(list(args.props))
-            if not self._asks(record, args):
+            if args.urn not in self.program_properties:
+                self.program_properties[args.urn] = frozenset(list(args.props))
+            if not self._must_check(record, args):
                 return
             try:
-                for message in record.check(self._judged(args, record)):
+                for message in record.check(self._to_checked_resource(args, record)):
                     report(f"{message} {record.remedy}", None)
-            except MALFORMED as error:
-                report(f"{unreadable(error)} {record.remedy}", None)
+            except MALFORMED_ERRORS as error:
+                report(f"{describe_malformed(error)} {record.remedy}", None)
 
         return validate
 
-    def _remedy(
-        self, record: ResourcePolicy, change: Callable[[Judged], Mapping[str, Any]]
+    def _build_remediation(
+        self, record: ResourcePolicy, change: Callable[[CheckedResource], Mapping[str, Any]]
     ) -> Callable[[sdk.ResourceValidationArgs], Awaitable[Mapping[str, Any]] | None]:
         def remediate(args: sdk.ResourceValidationArgs) -> Awaitable[Mapping[str, Any]] | None:
-            changes = change(self._judged(args, record)) if self._asks(record, args) else {}
+            changes = change(self._to_checked_resource(args, record)) if self._must_check(record, args) else {}
             if not changes:
                 return None
-            _merge(args.props, changes)
-            return _ready(args.props)
+            _merge_changes(args.props, changes)
+            return _to_awaitable(args.props)
 
         return remediate
 
-    def _asks(self, record: ResourcePolicy, args: sdk.ResourceValidationArgs) -> bool:
-        """Whether a policy judges a resource and no exception covers it."""
-        return record.judges(args.resource_type) and not self._surroundings.waived(record.name, args.name)
+    def _must_check(self, record: ResourcePolicy, args: sdk.ResourceValidationArgs) -> bool:
+        """Return True if the policy checks the resource and no exception covers it."""
+        return record.applies_to(args.resource_type) and not self._context.is_excepted(record.name, args.name)
 
-    def _judged(self, args: sdk.ResourceValidationArgs, record: Policy) -> Judged:
-        limits = record.limits_with(args.get_config())
-        return Judged(args.urn, args.resource_type, args.name, args.props, self._surroundings, limits=limits)
+    def _to_checked_resource(self, args: sdk.ResourceValidationArgs, record: Policy) -> CheckedResource:
+        limits = record.resolve_limits(args.get_config())
+        return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
 
-    def _stack_check(self, record: Policy, check: Callable[[Stack], Iterable[Finding]]) -> Callable[..., None]:
+    def _build_stack_check(
+        self, record: Policy, check: Callable[[CheckedStack], Iterable[Finding]]
+    ) -> Callable[..., None]:
         def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-            if args.resources:  # of each request, only the first policy is given them (`ask_less`)
-                self._whole = self._judged_stack(args.resources)
-            stack = Stack(self._whole, self._surroundings, record.limits_with(args.get_config()), self.given)
-            names = {one.urn: one.name for one in stack.resources}
-            whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the whole stack
-            excusable = record.group is not Group.EXCEPTIONS
-            for finding in _readable(check(stack)):
-                if not (excusable and self._surroundings.waived(record.name, names.get(finding.urn, whole))):
+            if args.resources:  # only the first policy of a request gets them (`skip_unneeded_checks`)
+                self._resources = self._to_checked_resources(args.resources)
+            stack = CheckedStack(
+                self._resources, self._context, record.resolve_limits(args.get_config()), self.program_properties
+            )
+            names = {resource.urn: resource.name for resource in stack.resources}
+            # An exception for the stack as a whole names the platform.
+            platform_name = next((platform.name for platform in stack.list_resources(PLATFORM)), "")
+            excusable = record.group is not PolicyGroup.EXCEPTIONS
+            for finding in _stop_at_malformed_data(check(stack)):
+                if not (excusable and self._context.is_excepted(record.name, names.get(finding.urn, platform_name))):
                     report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)
 
         return validate
 
-    def _judged_stack(self, resources: Sequence[sdk.PolicyResource]) -> tuple[Judged, ...]:
-        """A stack's resources without the SDK, each after its parent and what it depends on: an engine lists in any order."""
-        listed = {one.urn: one for one in resources}
-        found: dict[str, Judged] = {}
-        for urn in TopologicalSorter({one.urn: _before(one) for one in resources}).static_order():
-            one = listed[urn]
-            found[urn] = Judged(
-                urn=one.urn,
-                type=one.resource_type,
-                name=one.name,
-                props=one.props,
-                surroundings=self._surroundings,
-                parent=found[one.parent.urn] if one.parent else None,
-                dependencies=tuple(found[other.urn] for other in one.dependencies),
+    def _to_checked_resources(self, resources: Sequence[sdk.PolicyResource]) -> tuple[CheckedResource, ...]:
+        """Return the stack's resources without types of the SDK. Parents and dependencies come first, because the
+        engine lists resources in any order.
+        """
+        by_urn = {resource.urn: resource for resource in resources}
+        checked: dict[str, CheckedResource] = {}
+        for urn in TopologicalSorter(
+            {resource.urn: _urns_of_dependencies(resource) for resource in resources}
+        ).static_order():
+            resource = by_urn[urn]
+            checked[urn] = CheckedResource(
+                urn=resource.urn,
+                type=resource.resource_type,
+                name=resource.name,
+                props=resource.props,
+                context=self._context,
+                parent=checked[resource.parent.urn] if resource.parent else None,
+                dependencies=tuple(checked[dependency.urn] for dependency in resource.dependencies),
                 references={
-                    key: tuple(found[other.urn] for other in others)
-                    for key, others in one.property_dependencies.items()
-                    if others
+                    key: tuple(checked[dependency.urn] for dependency in dependencies)
+                    for key, dependencies in resource.property_dependencies.items()
+                    if dependencies
                 },
             )
-        return tuple(found.values())
+        return tuple(checked.values())
 
 
-def _schema(record: Policy) -> sdk.PolicyConfigSchema | None:
+def _build_config_schema(record: Policy) -> sdk.PolicyConfigSchema | None:
     if not record.limits:
         return None
     return sdk.PolicyConfigSchema(
         {
-            one.name: {"type": "number", "minimum": 0, "default": one.default, "description": one.says}
-            for one in record.limits
+            limit.name: {"type": "number", "minimum": 0, "default": limit.default, "description": limit.description}
+            for limit in record.limits
         }
     )
 
 
-async def _ready(props: Mapping[str, Any]) -> Mapping[str, Any]:
+async def _to_awaitable(props: Mapping[str, Any]) -> Mapping[str, Any]:
     return props
 
 
-def _merge(into: Any, changes: Mapping[str, Any]) -> None:
-    """Writes changes through the SDK's own view of the properties, which keeps secret what was secret."""
+def _merge_changes(into: Any, changes: Mapping[str, Any]) -> None:
+    """Write the changes through the SDK's view of the properties, which keeps secret values secret."""
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), Mapping):
-            _merge(into[key], value)
+            _merge_changes(into[key], value)
         else:
             into[key] = value
 
 
-def _readable(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, the last of them that no more can be read."""
+def _stop_at_malformed_data(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings. If a check fails on malformed data, the last finding reports it."""
     try:
         yield from findings
-    except MALFORMED as error:
-        yield Finding(unreadable(error))
+    except MALFORMED_ERRORS as error:
+        yield Finding(describe_malformed(error))
 
 
-def _before(resource: sdk.PolicyResource) -> set[str]:
-    others = [*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())]
-    return {one.urn for one in ([*others, resource.parent] if resource.parent else others)}
+def _urns_of_dependencies(resource: sdk.PolicyResource) -> set[str]:
+    dependencies = [*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())]
+    return {dependency.urn for dependency in ([*dependencies, resource.parent] if resource.parent else dependencies)}

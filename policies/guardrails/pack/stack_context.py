@@ -1,7 +1,8 @@
-"""What the pack must know before the first resource: the environment, the exceptions in force, the stack's tags.
+"""Facts about the stack that the pack needs before the first resource: environment, exceptions in force, and tags.
 
-A policy's level is fixed when the pack starts, so all come from the stack's configuration. The pack has no defaults
-of its own: without them it does not start. The configuration may hold decrypted secrets and is never printed.
+The enforcement levels are fixed when the pack starts, so these facts are read from the stack's configuration. There are
+no defaults: the pack does not start without them. The configuration may hold decrypted secrets, so it is never
+printed.
 """
 
 import json
@@ -13,68 +14,79 @@ from datetime import date
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
 
-class Unusable(Exception):
-    """The pack cannot judge this stack; the message says what the stack file must have."""
+class InvalidStackConfiguration(Exception):
+    """The stack's configuration lacks a value that the pack needs. The message names the setting and the allowed
+    values.
+    """
 
 
 @dataclass(frozen=True)
-class Waiver:
-    """One policy that one resource may break until a day."""
+class ExceptionEntry:
+    """One entry of `polyphony:exceptions`: a policy that does not apply to one resource until a date."""
 
     policy: str
     resource: str
     reason: str
     expires: date
 
-    def holds(self, today: date) -> bool:
-        """Whether it is still in force; its last day counts."""
+    def is_in_force(self, today: date) -> bool:
+        """Return True if the exception has not expired. The expiry date itself is included."""
         return today <= self.expires
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """Where the pack runs."""
+class StackContext:
+    """Environment, exceptions, date and tags of the checked stack."""
 
     environment: str
-    waivers: tuple[Waiver, ...]
+    exceptions: tuple[ExceptionEntry, ...]
     today: date
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags that are the same on everything of this stack, as far as its configuration says."""
+    """Tags that all resources of the stack have in common, as far as the configuration gives them."""
 
-    def waived(self, policy: str, resource: str) -> bool:
-        """Whether a resource may break a policy today."""
-        return any(one.policy == policy and one.resource == resource and one.holds(self.today) for one in self.waivers)
+    def is_excepted(self, policy: str, resource: str) -> bool:
+        """Return True if an exception excuses the resource from the policy today."""
+        return any(
+            entry.policy == policy and entry.resource == resource and entry.is_in_force(self.today)
+            for entry in self.exceptions
+        )
 
 
-def read(config: Mapping[str, str], project: str, today: date) -> Surroundings:
-    """The surroundings that a stack's configuration (`PULUMI_CONFIG`) says."""
+def read_stack_context(config: Mapping[str, str], project: str, today: date) -> StackContext:
+    """Return the context from a stack's configuration (the variable `PULUMI_CONFIG`)."""
     environment = config.get(f"{project}:environment")
     if environment not in ENVIRONMENTS:
-        raise Unusable(f"{project}:environment must be one of {', '.join(ENVIRONMENTS)} in the stack file")
+        raise InvalidStackConfiguration(
+            f"{project}:environment must be one of {', '.join(ENVIRONMENTS)}. Set it in the stack file."
+        )
     raw = config.get(f"{project}:exceptions")
     if raw is None:
-        raise Unusable(f"{project}:exceptions must be in the stack file; an empty list says that there are none")
+        raise InvalidStackConfiguration(
+            f"{project}:exceptions is missing in the stack file. Use an empty list if there are no exceptions."
+        )
     try:
-        waivers = tuple(
-            Waiver(one["policy"], one["resource"], one["reason"], _day(one["expires"])) for one in json.loads(raw)
+        exceptions = tuple(
+            ExceptionEntry(item["policy"], item["resource"], item["reason"], _parse_date(item["expires"]))
+            for item in json.loads(raw)
         )
     except (ValueError, TypeError, KeyError) as error:
-        raise Unusable(
-            f"each of {project}:exceptions must have policy, resource, reason and expires (YYYY-MM-DD)"
+        raise InvalidStackConfiguration(
+            f"Each entry of {project}:exceptions must have policy, resource, reason and expires "
+            "(YYYY-MM-DD). Correct the stack file."
         ) from error
-    return Surroundings(environment, waivers, today, _tags(config, project, environment))
+    return StackContext(environment, exceptions, today, _read_tags(config, project, environment))
 
 
-def _day(given: str) -> date:
-    """A day that stands in the stack file without quotes comes as its first moment: so the CLI's YAML has it."""
+def _parse_date(given: str) -> date:
+    """Return a date. The CLI writes an unquoted YAML date as its first moment (`2026-12-31T00:00:00Z`)."""
     return date.fromisoformat(given.removesuffix("T00:00:00Z"))
 
 
-def _tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
-    """The stack's tags; who owns and who pays for it stands in its foundation's settings."""
+def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
+    """Return the stack's tags. The foundation's settings give owner and cost center."""
     tags = {"Project": project, "Environment": environment}
-    with suppress(ValueError, AttributeError):  # the program refuses such a file with a better message
+    with suppress(ValueError, AttributeError):  # the program refuses such a file with a more precise message
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
-        named = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
-        tags |= {tag: value for tag, value in named.items() if isinstance(value, str)}
+        candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
+        tags |= {tag: value for tag, value in candidates.items() if isinstance(value, str)}
     return tags

@@ -1,1 +1,1 @@
-"""What a stack costs a month: one price book, one rule a billable type, one pure function."""
+"""Cost model: the monthly cost of a stack, from a price book and one price rule for each billable resource type."""

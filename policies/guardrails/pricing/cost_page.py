@@ -1,141 +1,159 @@
-"""`docs/cost.md`: the cost model against the requirements, line by line. Pure text, made of the documents' records."""
+"""Generator of `docs/cost.md`, which compares the requirements' cost tables with the price book and lists measures,
+assumptions and prices. `python -m local generate` writes the file.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.pricing.price_book import prices
-from guardrails.pricing.requirement_costs import DOCUMENTS, Document
-from guardrails.pricing.requirement_costs.cost_table import assumptions, priced
-from guardrails.pricing.requirement_costs.transcription import STREAMING
-from guardrails.pricing.rules import RULES
-from guardrails.pricing.rules.called_service_prices import MEASURES as CALLED
+from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.requirement_costs import COST_TABLES, CostTable
+from guardrails.pricing.requirement_costs.cost_table import load_assumptions, price_quantities
+from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
+from guardrails.pricing.rules import PRICE_RULES
+from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES
 
 INTRODUCTION = """\
 # Cost
 
-Generated from `policies/guardrails/pricing/` by `make docs`; a test keeps it fresh. Change the records, not this page.
+This page is generated from `policies/guardrails/pricing/` by `make docs`, and a test checks that it is current. Change
+the records, not this page.
 
-What a stack costs is priced from the resources of its own program and the usage that its settings publish:
-`make cost STACK=prod`, a line of every preview, and a mandatory policy against the stack's budget.
-`make cost-diff A=dev B=prod` compares two stacks, `make cost-diff A=HEAD~1 B=HEAD` two revisions. Prices are in
-`price_book.toml`, us-east-1, each with unit, source and date; free tiers are left out,
-unless `make cost FREE=1` asks for them; a billable resource without a rule is
-listed as unpriced and one without published usage as a gap, never as zero.
+The cost model prices the resources of a stack at the usage that the stack's settings publish. `make cost STACK=prod`
+prints the estimate, every preview reports it, and a mandatory policy compares it with the stack's budget.
+`make cost-diff A=dev B=prod` compares two stacks, and `make cost-diff A=HEAD~1 B=HEAD` compares two git revisions.
 
-This page holds the requirements' own tables against the price book, at the documents' own usage. What a document does
-not give is assumed, in one file (`requirement_costs/assumptions.toml`, listed below), and never chosen to meet its figure.
+The prices are in `price_book.toml`, for us-east-1, each with unit, source and date. Free tiers are left out unless you
+run `make cost FREE=1`. A billable resource without a price rule is listed as *unpriced*, and a resource without
+published usage as a *gap*. Neither is counted as zero.
+
+This page compares the cost tables of the requirements with the price book, at the usage that the requirements state.
+Figures that the requirements do not give are assumptions. They are in one file (`requirement_costs/assumptions.toml`)
+and are listed below. None of them is chosen to reproduce a figure of the requirements.
 """
 
 
-def text() -> str:
-    """The whole page."""
+def render_page() -> str:
+    """Return the text of the page."""
     parts = [
         INTRODUCTION,
-        *_overview(),
-        *(line for document in DOCUMENTS for line in _chapter(document)),
-        *_guardrails(),
-        *_measures(),
-        *_assumptions(),
-        *_book(),
+        *_render_overview(),
+        *(line for table in COST_TABLES for line in _render_table(table)),
+        *_render_added_prices(),
+        *_render_measures(),
+        *_render_assumptions(),
+        *_render_price_book(),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _usd(value: float) -> str:
+def _format_usd(value: float) -> str:
     return f"{value:,.2f}"
 
 
-def _exactly(value: float, digits: int) -> str:
+def _format_price(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
-def _signed(value: float) -> str:
-    return f"{round(value, 2) + 0.0:+,.2f}"  # no minus before a zero
+def _format_difference(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+,.2f}"  # adding zero removes the minus of -0.0
 
 
-def _overview() -> Iterator[str]:
-    yield "| subsystem | document | computed | difference |"
+def _render_overview() -> Iterator[str]:
+    yield "| subsystem | requirements | computed | difference |"
     yield "|---|---:|---:|---:|"
-    for one in DOCUMENTS:
-        yield f"| {one.subsystem} | {_usd(one.total)} | {_usd(one.computed)} | {_signed(one.computed - one.total)} |"
-
-
-def _chapter(document: Document) -> Iterator[str]:
-    yield f"\n## {document.title}\n"
-    yield "| line | document | computed | difference | cause |"
-    yield "|---|---:|---:|---:|---|"
-    for one in document.positions:
-        difference = _signed(one.computed - one.document)
-        yield f"| {one.label} | {_usd(one.document)} | {_usd(one.computed)} | {difference} | {one.cause} |"
-    difference = _signed(document.computed - document.total)
-    yield f"| **total** | {_usd(document.total)} | {_usd(document.computed)} | {difference} | |"
-    if document.steps:
-        yield from _steps(document)
-    if document.remarks:
-        yield "\nWhat does not hold in the document, or is left out:\n"
-        yield from (f"- {remark}" for remark in document.remarks)
-    if document.subsystem == "transcription":
-        yield f"- Streaming to Transcribe at the document's usage: ${_usd(priced(STREAMING))} a month."
-    if document.savings:
-        yield "\nSavings, each one setting switched on its own at the same usage:\n"
-        yield "| setting | change | before | after | saved | remark |"
-        yield "|---|---|---:|---:|---:|---|"
-        for each in document.savings:
-            yield (
-                f"| {each.setting} | {each.change} | {_usd(priced(each.before))} | {_usd(priced(each.after))} | "
-                f"{_usd(each.usd)} | {each.remark} |"
-            )
-
-
-def _steps(document: Document) -> Iterator[str]:
-    yield "\n| step | document saves | computed saves | left by document | left computed | cause |"
-    yield "|---|---:|---:|---:|---:|---|"
-    by_document, computed = document.total, document.computed
-    for one in document.steps:
-        by_document, computed = by_document - one.document, computed - one.computed
+    for table in COST_TABLES:
         yield (
-            f"| {one.label} | {_usd(one.document)} | {_usd(one.computed)} | {_usd(by_document)} | {_usd(computed)} | "
-            f"{one.cause} |"
+            f"| {table.subsystem} | {_format_usd(table.stated_total)} | {_format_usd(table.computed_usd)} | "
+            f"{_format_difference(table.computed_usd - table.stated_total)} |"
         )
 
 
-def _guardrails() -> Iterator[str]:
-    yield "\n## Added guardrails, apart\n"
-    yield "The documents have none of these; `make cost` sums them on a line of their own, so that the rest compares"
-    yield "like for like.\n"
-    yield "| what | price | unit |"
+def _render_table(table: CostTable) -> Iterator[str]:
+    yield f"\n## {table.title}\n"
+    yield "| line | requirements | computed | difference | reason |"
+    yield "|---|---:|---:|---:|---|"
+    for line in table.lines:
+        difference = _format_difference(line.computed_usd - line.stated_usd)
+        yield (
+            f"| {line.label} | {_format_usd(line.stated_usd)} | {_format_usd(line.computed_usd)} | "
+            f"{difference} | {line.cause} |"
+        )
+    difference = _format_difference(table.computed_usd - table.stated_total)
+    yield f"| **total** | {_format_usd(table.stated_total)} | {_format_usd(table.computed_usd)} | {difference} | |"
+    if table.promised_savings:
+        yield from _render_promised_savings(table)
+    if table.remarks:
+        yield "\nWrong or missing in the requirements:\n"
+        yield from (f"- {remark}" for remark in table.remarks)
+    if table.subsystem == "transcription":
+        yield (
+            "- Streaming to Transcribe at the stated usage costs "
+            f"${_format_usd(price_quantities(STREAMING_QUANTITIES))} a month."
+        )
+    if table.setting_savings:
+        yield "\nSavings by settings of this program. Each setting is changed separately, at the same usage:\n"
+        yield "| setting | change | before | after | saved | remark |"
+        yield "|---|---|---:|---:|---:|---|"
+        for saving in table.setting_savings:
+            before, after = price_quantities(saving.before), price_quantities(saving.after)
+            yield (
+                f"| {saving.setting} | {saving.change} | {_format_usd(before)} | {_format_usd(after)} | "
+                f"{_format_usd(saving.usd)} | {saving.remark} |"
+            )
+
+
+def _render_promised_savings(table: CostTable) -> Iterator[str]:
+    yield "\n| change | stated saving | computed saving | stated rest | computed rest | reason |"
+    yield "|---|---:|---:|---:|---:|---|"
+    stated_rest, computed_rest = table.stated_total, table.computed_usd
+    for saving in table.promised_savings:
+        stated_rest, computed_rest = stated_rest - saving.stated_usd, computed_rest - saving.computed_usd
+        yield (
+            f"| {saving.label} | {_format_usd(saving.stated_usd)} | {_format_usd(saving.computed_usd)} | "
+            f"{_format_usd(stated_rest)} | {_format_usd(computed_rest)} | {saving.cause} |"
+        )
+
+
+def _render_added_prices() -> Iterator[str]:
+    yield "\n## Added monitoring and protection\n"
+    yield "The requirements' cost tables do not contain these prices. `make cost` sums them on a separate line, so"
+    yield "that the rest of the estimate can be compared with the tables.\n"
+    yield "| price | USD | unit |"
     yield "|---|---:|---|"
-    for name, one in sorted(prices().items()):
-        if one.guardrail:
-            yield f"| {name} | {_exactly(one.usd, 8)} | {one.unit} |"
+    for name, price in sorted(load_prices().items()):
+        if price.guardrail:
+            yield f"| {name} | {_format_price(price.usd, 8)} | {price.unit} |"
 
 
-def _measures() -> Iterator[str]:
-    yield "\n## Usage: the measures of each kind of resource\n"
-    yield "A subsystem publishes amounts a month under the Pulumi names of its blocks. A measure that no resource of the"
-    yield "block reads is an error (`cost-usage-read`); one that is needed and missing is listed as a gap.\n"
+def _render_measures() -> Iterator[str]:
+    yield "\n## Usage: the measures of each resource type\n"
+    yield "A subsystem publishes monthly amounts by the Pulumi names of its blocks. A measure that no price rule of"
+    yield "the block reads is an error (`cost-usage-read`). A required measure that is missing is listed as a gap.\n"
     yield "| resource | measure | counts |"
     yield "|---|---|---|"
-    for kind, rule in sorted(RULES.items()):
-        for measure, says in rule.measures.items():
-            if measure not in CALLED:
-                needed = " (needed)" if measure in rule.needs else ""
-                yield f"| `{kind}` | `{measure}`{needed} | {says} |"
-    for measure, says in CALLED.items():
-        yield f"| whoever calls it | `{measure}` | {says} |"
+    for resource_type, rule in sorted(PRICE_RULES.items()):
+        for measure, description in rule.measures.items():
+            if measure not in CALLED_SERVICE_MEASURES:
+                suffix = " (required)" if measure in rule.required_measures else ""
+                yield f"| `{resource_type}` | `{measure}`{suffix} | {description} |"
+    for measure, description in CALLED_SERVICE_MEASURES.items():
+        yield f"| calling function, workflow or job | `{measure}` | {description} |"
 
 
-def _assumptions() -> Iterator[str]:
-    yield "\n## Assumed\n"
-    yield "| what | value | unit | why |"
+def _render_assumptions() -> Iterator[str]:
+    yield "\n## Assumptions\n"
+    yield "| assumption | value | unit | reason |"
     yield "|---|---:|---|---|"
-    for name, one in assumptions().items():
-        yield f"| {name} | {one.value:g} | {one.unit} | {one.why} |"
+    for name, assumption in load_assumptions().items():
+        yield f"| {name} | {assumption.value:g} | {assumption.unit} | {assumption.why} |"
 
 
-def _book() -> Iterator[str]:
+def _render_price_book() -> Iterator[str]:
     yield "\n## Price book\n"
     yield "| price | USD | unit | free a month | basis | read | source |"
     yield "|---|---:|---|---:|---|---|---|"
-    for name, one in prices().items():
-        free = f"{one.free:,.0f}" if one.free else ""
-        yield f"| {name} | {_exactly(one.usd, 10)} | {one.unit} | {free} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"
+    for name, price in load_prices().items():
+        free = f"{price.free:,.0f}" if price.free else ""
+        yield (
+            f"| {name} | {_format_price(price.usd, 10)} | {price.unit} | {free} | {price.basis} | "
+            f"{price.date} | [{price.service}]({price.source}) |"
+        )

@@ -1,29 +1,29 @@
-"""The monthly cost of a stack: pure, from its resources and the usage that the platform publishes.
+"""Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
 
-A line is quantity times price. Free tiers are left out unless asked for. A billable type without a rule is listed as
-unpriced, a resource whose usage is not published or that has what the book has no price of as a gap, usage that
-nothing reads as a problem: none of them is ever zero.
+Each line is a quantity times a price. Free tiers are left out by default. The report does not count missing
+data as zero, but lists it. Resource types without a price rule are *unpriced*. Resources without published usage, or
+with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a *problem*.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from guardrails.pricing.price_book import prices
-from guardrails.pricing.price_rule import Bill, Priced
-from guardrails.pricing.rules import FREE, RULES
+from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.price_rule import PricedResource, PricingInput
+from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 
-__all__ = ["CostReport", "Line", "Priced", "estimate"]
+__all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
-COMPONENTS = ("polyphony:", "pulumi:")
-"""What no provider makes: whatever any other package makes may cost."""
+COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
+"""Prefixes of component types, which no provider creates. Resources of any other package can be billable."""
 Usage = Mapping[str, Mapping[str, float]]
-"""Pulumi name of a block → measure → amount a month."""
+"""Amount a month, by the block's Pulumi name and the measure."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """One position of the bill."""
+class CostLine:
+    """One line of the estimate."""
 
     subsystem: str
     block: str
@@ -35,90 +35,102 @@ class Line:
 
 @dataclass(frozen=True)
 class CostReport:
-    """A month's cost."""
+    """The monthly cost of a stack."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
     unpriced: tuple[str, ...] = ()
-    """Resources of billable types that no rule knows."""
+    """Resources whose type has no price rule and is not listed as free."""
     gaps: tuple[str, ...] = ()
-    """Resources whose usage is not published, or that have what the book has no price of."""
+    """Resources without published usage, or with a feature that has no price in the book."""
     problems: tuple[str, ...] = ()
-    """Usage that no rule reads."""
+    """Published usage that no rule reads."""
 
     @property
     def total(self) -> float:
-        """Dollars a month."""
+        """Total in dollars a month."""
         return sum(line.usd for line in self.lines)
 
-    def by(self, attribute: str) -> dict[str, float]:
-        """Dollars by `subsystem`, `block`, `service` or `price`, dearest first."""
+    def sum_by(self, attribute: str) -> dict[str, float]:
+        """Return the dollars by `subsystem`, `block`, `service` or `price`, highest first."""
         sums: dict[str, float] = defaultdict(float)
         for line in self.lines:
             sums[getattr(line, attribute)] += line.usd
         return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
-    def dearest(self, count: int) -> str:
-        """The dearest blocks, in words."""
-        return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.by("block").items())[:count])
+    def describe_largest(self, count: int) -> str:
+        """Return the blocks with the highest cost, as text for a message."""
+        return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.sum_by("block").items())[:count])
 
 
-def estimate(resources: Iterable[Priced], usage: Usage, *, free_tiers: bool = False) -> CostReport:
-    """What the resources cost a month at this usage; with free tiers, as if the account ran nothing else."""
-    blocks: dict[str, list[Priced]] = defaultdict(list)
-    for one in resources:
-        if not one.type.startswith(COMPONENTS):
-            blocks[one.block].append(one)
-    lines: list[Line] = []
+def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tiers: bool = False) -> CostReport:
+    """Estimate the monthly cost of the resources at the given usage. With free tiers, the estimate assumes that
+    nothing else runs in the account.
+    """
+    blocks: dict[str, list[PricedResource]] = defaultdict(list)
+    for resource in resources:
+        if not resource.type.startswith(COMPONENT_PREFIXES):
+            blocks[resource.block].append(resource)
+    lines: list[CostLine] = []
     unpriced: list[str] = []
     gaps: list[str] = []
     for block, members in blocks.items():
-        for one in members:
-            if one.type in FREE:
+        for resource in members:
+            if resource.type in FREE_TYPES:
                 continue
-            if one.type not in RULES:
-                unpriced.append(f"{one.name} ({one.type})")
+            if resource.type not in PRICE_RULES:
+                unpriced.append(f"{resource.name} ({resource.type})")
                 continue
-            lines += _lines(Bill(one, usage.get(block, {}), tuple(members)))
-            gaps += _gap(one, usage.get(block, {}))
+            lines += _price_lines(PricingInput(resource, usage.get(block, {}), tuple(members)))
+            gaps += _find_gaps(resource, usage.get(block, {}))
     if free_tiers:
-        lines = list(_beyond_free(lines))
-    return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_problems(blocks, usage)))
+        lines = list(_subtract_free_amounts(lines))
+    return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_find_unread_usage(blocks, usage)))
 
 
-def _lines(bill: Bill) -> Iterator[Line]:
-    book, one = prices(), bill.one
-    for name, quantity in RULES[one.type].quantities(bill):
+def _price_lines(pricing: PricingInput) -> Iterator[CostLine]:
+    book, resource = load_prices(), pricing.resource
+    for name, quantity in PRICE_RULES[resource.type].quantities(pricing):
         if quantity:
             price = book[name]
-            yield Line(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
+            yield CostLine(resource.subsystem, resource.block, price.service, name, quantity, quantity * price.usd)
 
 
-def _beyond_free(lines: Iterable[Line]) -> Iterator[Line]:
-    """The lines without what is free; who uses more of a price gets more of its free amount."""
+def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
+    """Subtract the free amounts. The free amount of a price is shared among its lines in proportion to their
+    quantities.
+    """
     used: dict[str, float] = defaultdict(float)
     for line in lines:
         used[line.price] += line.quantity
     for line in lines:
-        paid = 1 - min(1, prices()[line.price].free / used[line.price])
-        if paid:
-            yield replace(line, quantity=line.quantity * paid, usd=line.usd * paid)
+        billed_share = 1 - min(1, load_prices()[line.price].free / used[line.price])
+        if billed_share:
+            yield replace(line, quantity=line.quantity * billed_share, usd=line.usd * billed_share)
 
 
-def _gap(one: Priced, usage: Mapping[str, float]) -> Iterator[str]:
-    rule = RULES[one.type]
-    missing = [measure for measure in rule.needs if measure not in list(usage)]
-    if missing and not rule.needless(one):
-        yield f"{one.name} has no usage published ({', '.join(missing)} of {one.block})"
-    if unpriced := rule.unpriced(one):
-        yield f"{one.name} has {unpriced}, which has no price here"
+def _find_gaps(resource: PricedResource, usage: Mapping[str, float]) -> Iterator[str]:
+    rule = PRICE_RULES[resource.type]
+    missing = [measure for measure in rule.required_measures if measure not in list(usage)]
+    if missing and not rule.is_usage_optional(resource):
+        yield f"{resource.name} has no published usage ({', '.join(missing)} of block {resource.block})"
+    if unpriced := rule.describe_unpriced(resource):
+        yield f"{resource.name} has {unpriced}, which has no price in the price book"
 
 
-def _problems(blocks: Mapping[str, list[Priced]], usage: Usage) -> Iterator[str]:
+def _find_unread_usage(blocks: Mapping[str, list[PricedResource]], usage: Usage) -> Iterator[str]:
     for block, measures in usage.items():
         if block not in blocks:
-            yield f"usage is published for {block}, which is no block of this stack"
+            yield f"usage is published for {block}, but the stack has no block of this name"
             continue
-        read = {measure for one in blocks[block] if one.type in RULES for measure in RULES[one.type].measures}
+        read = {
+            measure
+            for resource in blocks[block]
+            if resource.type in PRICE_RULES
+            for measure in PRICE_RULES[resource.type].measures
+        }
         for measure in measures:
             if measure not in read:
-                yield f"{block}.{measure} is read by no price; {block} has {', '.join(sorted(read)) or 'none'}"
+                yield (
+                    f"no price rule reads {block}.{measure}; the measures of {block} are "
+                    f"{', '.join(sorted(read)) or 'none'}"
+                )

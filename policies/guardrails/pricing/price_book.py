@@ -1,4 +1,4 @@
-"""The price book: every price with its unit, its source, its date and how sure it is."""
+"""Price book: every price with unit, source, date and reliability, from `price_book.toml`."""
 
 import functools
 import tomllib
@@ -10,7 +10,7 @@ FILE = Path(__file__).with_name("price_book.toml")
 
 @dataclass(frozen=True)
 class Price:
-    """One price."""
+    """One price of an AWS service."""
 
     usd: float
     unit: str
@@ -19,13 +19,13 @@ class Price:
     date: str
     basis: str
     free: float = 0
-    """What an account has each month for nothing, for ever."""
+    """Quantity that an account gets free of charge every month, without a time limit."""
     guardrail: bool = False
-    """Whether it is for monitoring and protection, which the requirements' own tables do not have."""
+    """True if the price is for monitoring or protection, which the requirements' cost tables do not contain."""
 
 
 @functools.cache
-def prices() -> dict[str, Price]:
-    """All prices by name."""
+def load_prices() -> dict[str, Price]:
+    """Return all prices by name."""
     with FILE.open("rb") as file:
         return {name: Price(**entry) for name, entry in tomllib.load(file).items()}

@@ -1,8 +1,8 @@
-"""What a rule of the cost model is: from one resource and its usage to quantities of prices.
+"""Price rules: conversion of one resource and its usage to quantities of prices.
 
-Usage belongs to a block: a component's Pulumi name → measure → amount a month. A rule names the measures that it
-reads, so that one that nothing reads (misspelt, or of another kind of resource) is found, and one that is missing is
-said: neither is ever a silent zero.
+Usage is published by block: the component's Pulumi name, the measure, and the amount a month. A rule names all
+measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt one, and a
+required measure that is missing. Neither is silently counted as zero.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,99 +10,105 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 HOURS: Final = 730
-"""Hours of an average month, as AWS' own calculators count."""
+"""Hours of an average month, as in AWS's own calculators."""
 SECONDS: Final = HOURS * 3600
 
 Quantities = Iterator[tuple[str, float]]
 Measures = Mapping[str, str]
-"""Name of a measure → what it counts in a month."""
+"""Description of what a measure counts in a month, by the measure's name."""
 PricedMeasures = Mapping[str, tuple[str, str]]
-"""Name of a measure → the price of each, and what it counts in a month."""
+"""Price of a measure and description of what it counts in a month, by the measure's name."""
 
 
 @dataclass(frozen=True)
-class Priced:
-    """One resource as the estimate sees it: known properties only."""
+class PricedResource:
+    """One resource in the estimate, with its known properties only."""
 
     type: str
     name: str
     block: str
-    """Pulumi name of the component it is part of; usage is found under it."""
+    """Pulumi name of the component that contains the resource. Its usage is published under this name."""
     subsystem: str
     props: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Bill:
-    """One resource with what its rule may read."""
+class PricingInput:
+    """One resource with the data that its price rule may read."""
 
-    one: Priced
+    resource: PricedResource
     usage: Mapping[str, float]
-    siblings: tuple[Priced, ...] = ()
-    """The resources of the same block."""
+    siblings: tuple[PricedResource, ...] = ()
+    """All resources of the same block."""
 
     @property
     def props(self) -> Mapping[str, Any]:
-        """The resource's own properties."""
-        return self.one.props
+        """Properties of the resource."""
+        return self.resource.props
 
-    def of(self, measure: str) -> float:
-        """How much of a measure a month has; none where it is not published."""
+    def amount(self, measure: str) -> float:
+        """Return the amount of a measure in a month; zero if it is not published."""
         return float(self.usage.get(measure, 0))
 
-    def sibling(self, kind: str) -> Priced | None:
-        """Another resource of the same block."""
-        return next((one for one in self.siblings if one.type == kind), None)
+    def find_sibling(self, resource_type: str) -> PricedResource | None:
+        """Return the first resource of a type in the same block, or None."""
+        return next((sibling for sibling in self.siblings if sibling.type == resource_type), None)
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How one type of resource is priced."""
+class PriceRule:
+    """Conversion of resources of one type to quantities of prices."""
 
-    quantities: Callable[[Bill], Quantities]
-    needs: Measures = field(default_factory=dict)
-    """Measures without which the price is not known."""
-    also: Measures = field(default_factory=dict)
-    """Measures that count where they are published."""
-    needless: Callable[[Priced], bool] = field(default=lambda _: False)
-    """Whether a resource is used by accident only, so that no usage of it is asked for."""
-    unpriced: Callable[[Priced], str] = field(default=lambda _: "")
-    """What of a resource costs without a price in the book, in words; mostly nothing."""
+    quantities: Callable[[PricingInput], Quantities]
+    required_measures: Measures = field(default_factory=dict)
+    """Measures that the rule needs. A resource without them is a gap."""
+    optional_measures: Measures = field(default_factory=dict)
+    """Measures that the rule adds if they are published."""
+    is_usage_optional: Callable[[PricedResource], bool] = field(default=lambda _: False)
+    """Function that returns True for a resource that needs no published usage, because only failures or logs use it.
+    """
+    describe_unpriced: Callable[[PricedResource], str] = field(default=lambda _: "")
+    """Function that describes a feature of the resource that is billed, but has no price in the book; an empty string
+    if there is none.
+    """
 
     @property
     def measures(self) -> Measures:
-        """All that it reads."""
-        return {**self.needs, **self.also}
+        """All measures that the rule reads."""
+        return {**self.required_measures, **self.optional_measures}
 
 
-def free_but(unpriced: Callable[[Priced], str]) -> Rule:
-    """A type that costs nothing, but for what has no price in the book."""
-    return Rule(lambda _: iter(()), unpriced=unpriced)
+def make_free_rule(describe_unpriced: Callable[[PricedResource], str]) -> PriceRule:
+    """Return a rule for a type that is free except for features without a price in the book."""
+    return PriceRule(lambda _: iter(()), describe_unpriced=describe_unpriced)
 
 
-def of_hours(price: str) -> Rule:
-    """A type that is paid by the hour for being there."""
-    return Rule(lambda _: iter([(price, HOURS)]))
+def make_hourly_rule(price: str) -> PriceRule:
+    """Return a rule for a type that is billed by the hour, used or not."""
+    return PriceRule(lambda _: iter([(price, HOURS)]))
 
 
-def of_measures(
-    needs: PricedMeasures, also: PricedMeasures | None = None, *, needless: Callable[[Priced], bool] = lambda _: False
-) -> Rule:
-    """A type that is paid by its measures alone."""
-    measures = {**needs, **(also or {})}
-    return Rule(
-        lambda bill: ((price, bill.of(measure)) for measure, (price, _) in measures.items()),
-        needs=counted(needs),
-        also=counted(also or {}),
-        needless=needless,
+def make_usage_rule(
+    required_measures: PricedMeasures,
+    optional_measures: PricedMeasures | None = None,
+    *,
+    is_usage_optional: Callable[[PricedResource], bool] = lambda _: False,
+) -> PriceRule:
+    """Return a rule for a type that is billed only by its measures."""
+    measures = {**required_measures, **(optional_measures or {})}
+    return PriceRule(
+        lambda pricing: ((price, pricing.amount(measure)) for measure, (price, _) in measures.items()),
+        required_measures=describe_measures(required_measures),
+        optional_measures=describe_measures(optional_measures or {}),
+        is_usage_optional=is_usage_optional,
     )
 
 
-def counted(measures: PricedMeasures) -> Measures:
-    """What each measure counts."""
-    return {measure: says for measure, (_, says) in measures.items()}
+def describe_measures(measures: PricedMeasures) -> Measures:
+    """Return the descriptions of the measures, without their prices."""
+    return {measure: description for measure, (_, description) in measures.items()}
 
 
-def of_months(price: str, number: float = 1) -> Rule:
-    """A type that is paid by the month for being there, as so many of what has the price."""
-    return Rule(lambda _: iter([(price, number)]))
+def make_monthly_rule(price: str, number: float = 1) -> PriceRule:
+    """Return a rule for a type that is billed by the month, used or not: `number` times the price."""
+    return PriceRule(lambda _: iter([(price, number)]))

@@ -1,7 +1,7 @@
-"""From what a stack policy is given to what the estimate wants: plain, known properties.
+"""Adapter from the stack that a policy checks to the estimate's input, with known properties only.
 
-A value that is not known yet raises when it is read. Here it is left out, property by property, so that one unknown
-id keeps neither the estimate nor the policy on the budget from being made.
+Reading an unknown value raises an exception. Here each unknown property is left out, so that a single unknown id prevents
+neither the estimate nor the check of the budget.
 """
 
 from collections.abc import Mapping
@@ -9,48 +9,48 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import subsystem
-from guardrails.pack.policy_kinds import Judged, Stack
-from guardrails.pricing.estimate import CostReport, Priced, estimate
-from guardrails.pricing.rules import RULES
+from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+from guardrails.pricing.estimate import CostReport, PricedResource, estimate_cost
+from guardrails.pricing.rules import PRICE_RULES
 
-UNKNOWN = None
-"""Stands for an unknown value inside a list, where leaving it out would change how many there are."""
-
-
-def report(stack: Stack, platform: Judged) -> CostReport:
-    """The estimate of a stack at the usage that its platform publishes."""
-    return estimate((priced(one) for one in stack.resources), platform.props["usage"])
+UNKNOWN_ITEM = None
+"""Replacement of an unknown item in a list, so that the list keeps its length."""
 
 
-def priced(one: Judged) -> Priced:
-    """A resource with its known properties, if any rule reads them."""
-    block = one.parent.name if one.parent else one.name
-    props = known(one.props) if one.type in RULES else {}
-    return Priced(one.type, one.name, block, subsystem(block), props)
+def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
+    """Return the estimate of a stack at the usage that its Platform resource publishes."""
+    return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
 
 
-def known(props: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that are known, at every depth."""
-    found: dict[str, Any] = {}
+def to_priced_resource(resource: CheckedResource) -> PricedResource:
+    """Return the resource for the estimate. Properties are converted only if a price rule reads them."""
+    block = resource.parent.name if resource.parent else resource.name
+    props = known_properties(resource.props) if resource.type in PRICE_RULES else {}
+    return PricedResource(resource.type, resource.name, block, parse_subsystem(block), props)
+
+
+def known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known properties, at every depth."""
+    known: dict[str, Any] = {}
     for key in props:
         try:
-            found[key] = _known(props[key])
+            known[key] = _convert_known(props[key])
         except UnknownValueError:
             continue
-    return found
+    return known
 
 
-def _known(value: Any) -> Any:
+def _convert_known(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return known(value)
+        return known_properties(value)
     if isinstance(value, str) or not hasattr(value, "__getitem__"):
         return value
-    return [_item(value, index) for index in range(len(value))]
+    return [_convert_known_item(value, index) for index in range(len(value))]
 
 
-def _item(values: Any, index: int) -> Any:
+def _convert_known_item(values: Any, index: int) -> Any:
     try:
-        return _known(values[index])
+        return _convert_known(values[index])
     except UnknownValueError:
-        return UNKNOWN
+        return UNKNOWN_ITEM

@@ -1,4 +1,4 @@
-"""Reliability: nothing that fails is lost, somebody hears of it, and can see why."""
+"""Policies about reliability: failed work is kept, alarms notify operators, and logs and traces show the cause."""
 
 from guardrails.pack.policy_kinds import Policy
 from guardrails.reliability import (

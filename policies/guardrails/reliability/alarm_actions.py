@@ -1,11 +1,20 @@
-"""An alarm says something to somebody: an action, what missing data means, and the page to open."""
+"""Policies about alarms: each has an action, a decision about missing data, and a runbook."""
 
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import ALARM, COMPOSITE_ALARM
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, REMEDIED, Group, Judged, PolicySet, Props, Severity
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    REMEDIATED_EVERYWHERE,
+    CheckedResource,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+    Props,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 ANY_ALARM = frozenset({ALARM, COMPOSITE_ALARM})
 NOT_BREACHING = "notBreaching"
@@ -13,47 +22,47 @@ NOT_BREACHING = "notBreaching"
 
 @POLICIES.resource(
     "alarm-has-action",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Every alarm tells somebody.",
-    remedy="Give it the alerts topic as alarmActions.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every alarm has an action.",
+    remedy="Set alarmActions to the ARN of the alerts topic.",
     frameworks=("AWS Security Hub CloudWatch.15", "AWS Security Hub CloudWatch.17"),
     types=ANY_ALARM,
 )
-def _silent(one: Judged) -> Iterator[str]:
-    if not one.props.get("alarmActions"):
-        yield "It tells nobody when it rings."
-    elif one.props.get("actionsEnabled") is False:
-        yield "Its actions are switched off (actionsEnabled)."
+def _check_alarm_has_action(alarm: CheckedResource) -> Iterator[str]:
+    if not alarm.props.get("alarmActions"):
+        yield "alarmActions is empty, so the alarm notifies no operator."
+    elif alarm.props.get("actionsEnabled") is False:
+        yield "actionsEnabled is false, so the alarm notifies no operator."
 
 
-def _decided(one: Judged) -> Props:
-    return {} if one.props.get("treatMissingData") else {"treatMissingData": NOT_BREACHING}
+def _set_missing_data(alarm: CheckedResource) -> Props:
+    return {} if alarm.props.get("treatMissingData") else {"treatMissingData": NOT_BREACHING}
 
 
 @POLICIES.resource(
     "alarm-decides-missing-data",
-    severity=Severity.MEDIUM,
-    levels=REMEDIED,
-    description="Every alarm says what missing data means.",
-    remedy="Set treatMissingData: breaching where silence is the fault, else notBreaching.",
+    severity=PolicySeverity.MEDIUM,
+    levels=REMEDIATED_EVERYWHERE,
+    description="Every alarm decides how it treats missing data.",
+    remedy="Set treatMissingData to breaching if missing data is a fault, otherwise to notBreaching.",
     types={ALARM},
-    remediate=_decided,
+    remediate=_set_missing_data,
 )
-def _undecided(one: Judged) -> Iterator[str]:
-    if not one.props.get("treatMissingData"):
-        yield "It does not say what missing data means, and then keeps the state it had."
+def _check_alarm_decides_missing_data(alarm: CheckedResource) -> Iterator[str]:
+    if not alarm.props.get("treatMissingData"):
+        yield "treatMissingData is not set, so the alarm keeps its previous state while data is missing."
 
 
 @POLICIES.resource(
     "alarm-names-runbook",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="Every alarm's description names the page that says what to do.",
-    remedy="End it in `Runbook: docs/runbooks/<page>.md` (the alarm block does).",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="Every alarm's description names its runbook.",
+    remedy="End alarmDescription with `Runbook: docs/runbooks/<page>.md`. The alarm block does so.",
     frameworks=("AWS Well-Architected OPS08-BP04",),
     types=ANY_ALARM,
 )
-def _no_runbook(one: Judged) -> Iterator[str]:
-    if "Runbook: " not in str(one.props.get("alarmDescription", "")):
-        yield f"Its description names no runbook: {one.props.get('alarmDescription', 'it has none')!r}."
+def _check_alarm_names_runbook(alarm: CheckedResource) -> Iterator[str]:
+    if "Runbook: " not in str(alarm.props.get("alarmDescription", "")):
+        yield f"alarmDescription names no runbook: {alarm.props.get('alarmDescription', 'not set')!r}."

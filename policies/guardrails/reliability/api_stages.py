@@ -1,147 +1,158 @@
-"""API stages hold back floods, log and measure; firewalls measure and stand where they can."""
+"""Policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
 
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import (
+    API_V2_STAGE,
     REST_DEPLOYMENT,
     REST_METHOD_SETTINGS,
     REST_STAGE,
-    SOCKET_STAGE,
     WEB_ACL,
     WEB_ACL_ASSOCIATION,
 )
 from guardrails.pack.policy_kinds import (
-    ALWAYS,
-    NOT_IN_DEV,
-    OUTSIDE_DEV,
-    Group,
-    Judged,
+    ADVISORY_IN_DEV,
+    DISABLED_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
     PolicySet,
+    PolicySeverity,
     Props,
-    Severity,
-    Stack,
 )
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
-ANY_STAGE = frozenset({REST_STAGE, SOCKET_STAGE})
+ANY_STAGE = frozenset({REST_STAGE, API_V2_STAGE})
 
 
-def _settings(stage: Judged, stack: Stack) -> list[Props]:
-    """The settings of all methods of a stage; those of single methods do not count."""
-    if stage.type == SOCKET_STAGE:
+def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Props]:
+    """Return the settings that apply to all methods of a stage. Settings of single methods are ignored."""
+    if stage.type == API_V2_STAGE:
         return [stage.props.get("defaultRouteSettings") or {}]
     return [
-        one.props.get("settings") or {}
-        for one in stack.of(REST_METHOD_SETTINGS)
-        if one.props.get("methodPath") == "*/*" and _same_stage(one, stage)
+        settings.props.get("settings") or {}
+        for settings in stack.list_resources(REST_METHOD_SETTINGS)
+        if settings.props.get("methodPath") == "*/*" and _belongs_to_stage(settings, stage)
     ]
 
 
-def _same_stage(settings: Judged, stage: Judged) -> bool:
-    apis, mine = settings.references.get("restApi", ()), stage.references.get("restApi", ())
-    same_api = apis == mine if apis or mine else settings.props.get("restApi") == stage.props.get("restApi")
+def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool:
+    settings_apis, stage_apis = settings.references.get("restApi", ()), stage.references.get("restApi", ())
+    if settings_apis or stage_apis:
+        same_api = settings_apis == stage_apis
+    else:
+        same_api = settings.props.get("restApi") == stage.props.get("restApi")
     refers = stage in settings.references.get("stageName", ())
     return same_api and (refers or settings.props.get("stageName") == stage.props.get("stageName"))
 
 
 @POLICIES.relation(
     "api-throttled",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Every API stage limits rate and burst.",
-    remedy="Set both on all methods (REST: methodPath */*) or in defaultRouteSettings.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every API stage limits request rate and burst.",
+    remedy=(
+        "Set both limits for all methods: in method settings with methodPath */* for REST, in "
+        "defaultRouteSettings for WebSocket and HTTP APIs."
+    ),
     frameworks=("AWS Well-Architected REL05-BP02",),
     types=ANY_STAGE,
 )
-def _unthrottled(stage: Judged, stack: Stack) -> Iterator[str]:
+def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for key in ("throttlingRateLimit", "throttlingBurstLimit"):
-        if not any(float(one.get(key) or -1) > 0 for one in _settings(stage, stack)):
-            yield f"It sets no {key}: one client can use up what the account has."
+        if not any(float(settings.get(key) or -1) > 0 for settings in _list_stage_settings(stage, stack)):
+            yield f"{key} is not a positive number, so one client can use the account's whole request quota."
 
 
 @POLICIES.relation(
     "api-logged",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="Every API stage writes access and execution logs.",
-    remedy="Set accessLogSettings and loggingLevel ERROR, after the account's log role.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every API stage writes access logs and execution logs.",
+    remedy="Set accessLogSettings, and loggingLevel to ERROR. The account's API Gateway log role must exist first.",
     frameworks=("AWS FSBP APIGateway.1", "AWS FSBP APIGateway.9"),
     types=ANY_STAGE,
 )
-def _unlogged(stage: Judged, stack: Stack) -> Iterator[str]:
-    if not stage.references.get("accessLogSettings") and not stage.at("accessLogSettings", "destinationArn"):
-        yield "It writes no access log."
-    if not any(one.get("loggingLevel") in {"ERROR", "INFO"} for one in _settings(stage, stack)):
-        yield "It writes no execution log (loggingLevel is not ERROR or INFO)."
+def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if not stage.references.get("accessLogSettings") and not stage.get_nested("accessLogSettings", "destinationArn"):
+        yield "accessLogSettings is not set, so the stage writes no access log."
+    if not any(settings.get("loggingLevel") in {"ERROR", "INFO"} for settings in _list_stage_settings(stage, stack)):
+        yield "loggingLevel is not ERROR or INFO, so the stage writes no execution log."
 
 
 @POLICIES.relation(
     "api-measured",
-    severity=Severity.LOW,
-    levels=OUTSIDE_DEV,  # by method they cost more than all else of a quiet API
-    # A WebSocket API's own metrics come by themselves; those by route are paid for each, and say little more.
+    severity=PolicySeverity.LOW,
+    levels=DISABLED_IN_DEV,  # metrics by method cost more than the rest of an API with little traffic
+    # A WebSocket API has free metrics for the whole API. Metrics by route are billed and add little information.
     description="Every REST stage has metrics by method.",
-    remedy="Leave foundation.logs.methodMetrics on.",
+    remedy="Leave foundation.logs.methodMetrics at its default, true.",
     types={REST_STAGE},
 )
-def _unmeasured(stage: Judged, stack: Stack) -> Iterator[str]:
-    if not any(one.get("metricsEnabled") for one in _settings(stage, stack)):
-        yield "Its detailed metrics are off: nobody sees which method is slow or fails."
+def _check_api_measured(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if not any(settings.get("metricsEnabled") for settings in _list_stage_settings(stage, stack)):
+        yield "metricsEnabled is not true, so there are no metrics by method."
 
 
 @POLICIES.resource(
     "rest-api-traced",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="Every REST stage is traced by X-Ray.",
-    remedy="Set xrayTracingEnabled.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="Every REST stage has X-Ray tracing.",
+    remedy="Set xrayTracingEnabled to true.",
     frameworks=("AWS FSBP APIGateway.3",),
     types={REST_STAGE},
 )
-def _untraced(one: Judged) -> Iterator[str]:
-    if not one.props.get("xrayTracingEnabled"):
-        yield "It is not traced (xrayTracingEnabled is off)."
+def _check_rest_api_traced(stage: CheckedResource) -> Iterator[str]:
+    if not stage.props.get("xrayTracingEnabled"):
+        yield "xrayTracingEnabled is not true, so requests are not traced."
 
 
 @POLICIES.resource(
     "rest-api-deploys-changes",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A changed REST API is deployed anew.",
-    remedy="Give the deployment triggers: a hash of the API's document.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="A changed REST API is deployed again.",
+    remedy="Set triggers of the deployment to a hash of the API's document.",
     types={REST_DEPLOYMENT},
 )
-def _stale(one: Judged) -> Iterator[str]:
-    if not one.has("triggers"):
-        yield "It has no triggers: a changed API would never be deployed again."
+def _check_rest_api_deploys_changes(deployment: CheckedResource) -> Iterator[str]:
+    if not deployment.has_property("triggers"):
+        yield "triggers is not set, so changes of the API are not deployed."
 
 
 @POLICIES.resource(
     "firewall-measures",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="A web firewall limits the rate of each client and measures what it refuses.",
-    remedy="Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled.",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every web firewall limits the request rate of each client and has metrics.",
+    remedy="Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled to true.",
     frameworks=("AWS FSBP WAF.10",),
     types={WEB_ACL},
 )
-def _unmeasured_firewall(one: Judged) -> Iterator[str]:
-    if not one.at("visibilityConfig", "cloudwatchMetricsEnabled"):
-        yield "Its metrics are off: nobody sees whom it refuses."
-    rules = one.props.get("rules") or ()
+def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
+    if not web_acl.get_nested("visibilityConfig", "cloudwatchMetricsEnabled"):
+        yield "visibilityConfig.cloudwatchMetricsEnabled is not true, so refused requests are not counted."
+    rules = web_acl.props.get("rules") or ()
     if not any((rule.get("statement") or {}).get("rateBasedStatement") for rule in rules):
-        yield "It has no rate-based rule: a flood passes through it."
+        yield "rules has no rateBasedStatement, so one client can send any number of requests."
 
 
 @POLICIES.resource(
     "firewall-where-possible",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Web firewalls stand before REST stages: WebSocket APIs cannot have one.",
-    remedy="Throttle the routes of the WebSocket stage instead.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "Web firewalls are associated with REST stages only, because WebSocket and HTTP APIs do not support them."
+    ),
+    remedy="Remove the association, and throttle the routes of the stage instead.",
     types={WEB_ACL_ASSOCIATION},
 )
-def _impossible_firewall(one: Judged) -> Iterator[str]:
-    if "/apis/" in str(one.props.get("resourceArn")):
-        yield f"It is for {one.props.get('resourceArn')}, but a firewall cannot stand before a WebSocket or HTTP API."
+def _check_firewall_where_possible(association: CheckedResource) -> Iterator[str]:
+    if "/apis/" in str(association.props.get("resourceArn")):
+        yield (
+            f"resourceArn is {association.props.get('resourceArn')}, but a WebSocket or HTTP API cannot "
+            "have a web firewall."
+        )

@@ -1,110 +1,143 @@
-"""Where failed work lands: everywhere that work can fail, for 14 days, and an alarm rings as soon as there is some."""
+"""Policies about dead-letter queues: every place where work can fail has one, with 14 days of retention and an alarm."""
 
 import json
 from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.related_resources import SCHEDULER, callers, concerns
-from guardrails.model.resource_types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, QUEUE, SCHEDULE
-from guardrails.pack.policy_kinds import ALWAYS, REASON, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.model.related_resources import SCHEDULER, find_calling_services, refers_to_function
+from guardrails.model.resource_types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC_CONFIG, QUEUE, SCHEDULE
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    REASON_TAG,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FOURTEEN_DAYS = 1_209_600
 ASYNCHRONOUS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", SCHEDULER, "sns.amazonaws.com"})
-"""Services that do not wait for a function's answer."""
-SUFFIX = "-dlq"
+"""Services that call a function asynchronously."""
+DEAD_LETTER_SUFFIX = "-dlq"
 
 
-def _last(arn: object) -> str:
+def _last_arn_part(arn: object) -> str:
     return str(arn).rpartition(":")[2]
 
 
-def parked_in(stack: Stack) -> set[str]:
-    """Names of the queues in which failed work ends, wherever it failed."""
-    found = {name for one in stack.of(QUEUE) for name in _parks_in(one)}
-    found |= {_last(one.at("deadLetterConfig", "arn")) for one in stack.of(EVENT_TARGET)}
-    found |= {_last(one.at("target", "deadLetterConfig", "arn")) for one in stack.of(SCHEDULE)}
-    found |= {_last(one.at("destinationConfig", "onFailure", "destination")) for one in stack.of(FUNCTION_ASYNC)}
-    return found | {
-        str(one.props.get("name")) for one in stack.of(QUEUE) if str(one.props.get("name")).endswith(SUFFIX)
+def find_dead_letter_queues(stack: CheckedStack) -> set[str]:
+    """Return the names of all queues that receive failed work: redrive targets, dead-letter targets of rules and
+    schedules, failure destinations, and queues named `…-dlq`.
+    """
+    names = {name for queue in stack.list_resources(QUEUE) for name in _find_redrive_targets(queue)}
+    names |= {
+        _last_arn_part(target.get_nested("deadLetterConfig", "arn")) for target in stack.list_resources(EVENT_TARGET)
+    }
+    names |= {
+        _last_arn_part(schedule.get_nested("target", "deadLetterConfig", "arn"))
+        for schedule in stack.list_resources(SCHEDULE)
+    }
+    names |= {
+        _last_arn_part(async_config.get_nested("destinationConfig", "onFailure", "destination"))
+        for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
+    }
+    return names | {
+        str(queue.props.get("name"))
+        for queue in stack.list_resources(QUEUE)
+        if str(queue.props.get("name")).endswith(DEAD_LETTER_SUFFIX)
     }
 
 
-def redrive(queue: Judged) -> dict[str, object]:
-    """A queue's redrive policy."""
+def get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
+    """Return a queue's redrive policy."""
     loaded: dict[str, object] = json.loads(queue.props.get("redrivePolicy") or "{}")
     return loaded
 
 
-def _parks_in(queue: Judged) -> set[str]:
-    """Names of the queue in which a queue's messages end.
+def _find_redrive_targets(queue: CheckedResource) -> set[str]:
+    """Return the names of the queues to which a queue's redrive policy moves messages.
 
-    A provider answers a queue without a redrive policy with an unknown one, later with an empty one; a policy that was
-    given and is not known yet has another queue's ARN in it.
+    If a queue has no redrive policy, the AWS provider returns an unknown value, and later an empty one. If the
+    program sets an unknown policy, the reference names the other queue.
     """
     try:
-        arn = redrive(queue).get("deadLetterTargetArn")
+        arn = get_redrive_policy(queue).get("deadLetterTargetArn")
     except UnknownValueError:
-        return {str(one.props.get("name")) for one in queue.references.get("redrivePolicy", ()) if one.type == QUEUE}
-    return {_last(arn)} if arn else set()
+        return {
+            str(target.props.get("name"))
+            for target in queue.references.get("redrivePolicy", ())
+            if target.type == QUEUE
+        }
+    return {_last_arn_part(arn)} if arn else set()
 
 
 @POLICIES.relation(
     "queue-has-dead-letters",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="Every queue has a dead-letter queue.",
-    remedy="Use the queue block, which brings one.",
+    remedy="Use the queue block, which creates one.",
     types={QUEUE},
 )
-def _dropped(queue: Judged, stack: Stack) -> Iterator[str]:
-    name, parks_in = queue.props.get("name"), _parks_in(queue)
-    if name in parks_in:
-        yield "Its dead-letter queue is itself: a message that fails again and again never leaves it."
-    elif not parks_in and name not in parked_in(stack):
-        yield "It has no dead-letter queue: a message that fails again and again is dropped in the end."
+def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    name, redrive_targets = queue.props.get("name"), _find_redrive_targets(queue)
+    if name in redrive_targets:
+        yield "redrivePolicy names the queue itself, so a message that always fails is never removed."
+    elif not redrive_targets and name not in find_dead_letter_queues(stack):
+        yield (
+            "The queue has no dead-letter queue (redrivePolicy is not set), so a message that always "
+            "fails is deleted when it expires."
+        )
 
 
 @POLICIES.relation(
     "dead-letters-kept",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Failed work is kept for 14 days, the longest that SQS can.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Dead-letter queues keep messages for 14 days, the maximum of SQS.",
     remedy="Set messageRetentionSeconds to 1209600.",
     types={QUEUE},
 )
-def _short(queue: Judged, stack: Stack) -> Iterator[str]:
+def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     seconds = queue.props.get("messageRetentionSeconds", 345_600)
-    if queue.props.get("name") in parked_in(stack) and seconds != FOURTEEN_DAYS:
-        yield f"It holds failed work for {seconds / 86_400:g} days, not 14."
+    if queue.props.get("name") in find_dead_letter_queues(stack) and seconds != FOURTEEN_DAYS:
+        yield f"messageRetentionSeconds keeps failed work for {seconds / 86_400:g} days instead of 14."
 
 
 @POLICIES.relation(
     "dead-letters-watched",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="An alarm rings as soon as failed work lies in a dead-letter queue.",
-    remedy="Use the dead-letter queue block, which brings the alarm.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every dead-letter queue has an alarm that goes off at the first message.",
+    remedy="Use the dead-letter queue block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={QUEUE},
 )
-def _unwatched(queue: Judged, stack: Stack) -> Iterator[str]:
+def _check_dead_letters_watched(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     name = queue.props.get("name")
-    if name in parked_in(stack) and not any(_watches(alarm, name) for alarm in stack.of(ALARM)):
-        yield "No alarm watches its visible messages: failed work would lie there unseen."
+    if name in find_dead_letter_queues(stack) and not any(
+        _alarm_watches_queue(alarm, name) for alarm in stack.list_resources(ALARM)
+    ):
+        yield (
+            "No alarm watches ApproximateNumberOfMessagesVisible of this queue with a threshold of one "
+            "message, so failed work would stay unnoticed."
+        )
 
 
-def _watches(alarm: Judged, queue: str) -> bool:
+def _alarm_watches_queue(alarm: CheckedResource, queue: str) -> bool:
     return (
         alarm.props.get("metricName") == "ApproximateNumberOfMessagesVisible"
-        and alarm.at("dimensions", "QueueName") == queue
-        and _rings_at_one(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
+        and alarm.get_nested("dimensions", "QueueName") == queue
+        and _goes_off_at_one_message(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
     )
 
 
-def _rings_at_one(comparison: str, threshold: float) -> bool:
+def _goes_off_at_one_message(comparison: str, threshold: float) -> bool:
     match comparison:
         case "GreaterThanThreshold":
             return 0 <= threshold < 1
@@ -115,57 +148,77 @@ def _rings_at_one(comparison: str, threshold: float) -> bool:
 
 @POLICIES.resource(
     "queue-retries-first",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="A message is tried several times before it is parked.",
-    remedy="Raise maxReceiveCount.",
-    limits=(Limit("receives", 3, "The fewest attempts at a message."),),
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="A message is received several times before it moves to the dead-letter queue.",
+    remedy="Raise maxReceiveCount in redrivePolicy.",
+    limits=(PolicyLimit("receives", 3, "Minimum number of receives of a message."),),
     types={QUEUE},
 )
-def _impatient(one: Judged) -> Iterator[str]:
-    if one.has("redrivePolicy") and int(str(redrive(one).get("maxReceiveCount", 0))) < one.limits["receives"]:
-        yield f"Its maxReceiveCount is {redrive(one).get('maxReceiveCount')}: one hiccup would park a good message."
+def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
+    if (
+        queue.has_property("redrivePolicy")
+        and int(str(get_redrive_policy(queue).get("maxReceiveCount", 0))) < queue.limits["receives"]
+    ):
+        yield (
+            f"maxReceiveCount is {get_redrive_policy(queue).get('maxReceiveCount')}; at least "
+            f"{queue.limits['receives']:g} is required, because a transient error would move a valid "
+            "message to the dead-letter queue."
+        )
 
 
 @POLICIES.resource(
     "event-target-has-dead-letters",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="Every target of an event rule has a dead-letter queue.",
-    remedy="Use the event rule block, which brings one.",
+    remedy="Use the event rule block, which creates one.",
     types={EVENT_TARGET},
 )
-def _lost_event(one: Judged) -> Iterator[str]:
-    if not one.at("deadLetterConfig", "arn"):
-        yield "An event that its target never takes is lost: it has no deadLetterConfig."
+def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[str]:
+    if not target.get_nested("deadLetterConfig", "arn"):
+        yield "deadLetterConfig is not set, so an event that cannot be delivered to the target is lost."
 
 
 @POLICIES.resource(
     "schedule-has-dead-letters",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="Every schedule has a dead-letter queue.",
-    remedy="Use the schedule block, which brings one.",
+    remedy="Use the schedule block, which creates one.",
     types={SCHEDULE},
 )
-def _lost_call(one: Judged) -> Iterator[str]:
-    if not one.at("target", "deadLetterConfig", "arn"):
-        yield "A call that its target never takes is lost: its target has no deadLetterConfig."
+def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]:
+    if not schedule.get_nested("target", "deadLetterConfig", "arn"):
+        yield "target.deadLetterConfig is not set, so a call that cannot be delivered is lost."
 
 
 @POLICIES.relation(
     "async-failure-lands",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A function that is called without waiting has a destination for calls that fail, or a reason for none.",
-    remedy=f"Give the function block asynchronous=…, which sets it on the alias, or the tag {REASON} where nothing may stay.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every asynchronously called function has a failure destination, or a tag with the reason for none.",
+    remedy=(
+        "Pass asynchronous=… to the function block, which sets the destination on the alias. If "
+        f"failed events must not be stored, give the tag {REASON_TAG} (15 characters or more)."
+    ),
     types={FUNCTION},
 )
-def _lost_invocation(function: Judged, stack: Stack) -> Iterator[str]:
-    settled = [one for one in stack.of(FUNCTION_ASYNC) if concerns(one, function)]
-    if any(one.at("destinationConfig", "onFailure", "destination") for one in settled):
+def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    configs = [
+        async_config
+        for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
+        if refers_to_function(async_config, function)
+    ]
+    if any(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
-    for caller in sorted(callers(function, stack) & ASYNCHRONOUS):
-        yield f"{caller} calls it without waiting, and what fails three times is dropped."
-    if settled and not function.explains():
-        yield f"Its asynchronous calls are dropped when they fail, and no tag {REASON} says why they may be."
+    for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS):
+        yield (
+            f"{caller} calls the function asynchronously, but there is no failure destination, so an "
+            "event that fails three times is lost."
+        )
+    if configs and not function.has_reason():
+        yield (
+            f"The asynchronous configuration has no failure destination, and no tag {REASON_TAG} says "
+            "why failed events may be lost."
+        )

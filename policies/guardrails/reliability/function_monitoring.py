@@ -1,108 +1,127 @@
-"""Functions are watched and traced, and answer before whoever called them has given up."""
+"""Policies about functions: alarms, traces, structured logs, versions, and timeouts below API Gateway's limit."""
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import callers, concerns
+from guardrails.model.related_resources import find_calling_services, refers_to_function
 from guardrails.model.resource_types import ALARM, FUNCTION, FUNCTION_ALIAS
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 GATEWAY = "apigateway.amazonaws.com"
 
 
-def _watched(function: Judged, stack: Stack, metric: str) -> Iterator[str]:
+def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: str) -> Iterator[str]:
     name = function.props.get("name")
-    aliases = {f"{name}:{one.props.get('name')}" for one in stack.of(FUNCTION_ALIAS) if concerns(one, function)}
+    aliases = {
+        f"{name}:{alias.props.get('name')}"
+        for alias in stack.list_resources(FUNCTION_ALIAS)
+        if refers_to_function(alias, function)
+    }
     alarms = [
-        one
-        for one in stack.of(ALARM)
-        if one.props.get("namespace") == "AWS/Lambda"
-        and one.props.get("metricName") == metric
-        and one.at("dimensions", "FunctionName") == name
+        alarm
+        for alarm in stack.list_resources(ALARM)
+        if alarm.props.get("namespace") == "AWS/Lambda"
+        and alarm.props.get("metricName") == metric
+        and alarm.get_nested("dimensions", "FunctionName") == name
     ]
     if not alarms:
-        yield f"No alarm watches its {metric.lower()}."
-    elif aliases and not any(one.at("dimensions", "Resource") in aliases for one in alarms):
-        yield f"Its alarm on {metric.lower()} lacks the dimension Resource of {', '.join(sorted(aliases))}: it sees no data."
+        yield f"No alarm watches the metric {metric} of the function."
+    elif aliases and not any(alarm.get_nested("dimensions", "Resource") in aliases for alarm in alarms):
+        yield (
+            f"The alarm on {metric} has no dimension Resource with {', '.join(sorted(aliases))}, so it "
+            "gets no data of the alias."
+        )
 
 
 @POLICIES.relation(
     "function-errors-watched",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="An alarm watches the errors of every function, at its alias.",
-    remedy="Use the function block, which brings it.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every function has an alarm on errors of its alias.",
+    remedy="Use the function block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={FUNCTION},
 )
-def _errors_unwatched(function: Judged, stack: Stack) -> Iterator[str]:
-    yield from _watched(function, stack, "Errors")
+def _check_function_errors_find_missing_alarm(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    yield from _find_missing_alarm(function, stack, "Errors")
 
 
 @POLICIES.relation(
     "function-throttles-watched",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="An alarm watches the throttles of every function, at its alias.",
-    remedy="Use the function block, which brings it.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every function has an alarm on throttles of its alias.",
+    remedy="Use the function block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={FUNCTION},
 )
-def _throttles_unwatched(function: Judged, stack: Stack) -> Iterator[str]:
-    yield from _watched(function, stack, "Throttles")
+def _check_function_throttles_find_missing_alarm(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    yield from _find_missing_alarm(function, stack, "Throttles")
 
 
 @POLICIES.resource(
     "function-traced",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="Every function is traced by X-Ray.",
-    remedy="Set tracingConfig.mode Active.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="Every function has X-Ray tracing.",
+    remedy="Set tracingConfig.mode to Active.",
     frameworks=("AWS Security Hub Lambda.7",),
     types={FUNCTION},
 )
-def _untraced(one: Judged) -> Iterator[str]:
-    if one.at("tracingConfig", "mode") != "Active":
-        yield f"Its tracing is {one.at('tracingConfig', 'mode') or 'off'}."
+def _check_function_traced(function: CheckedResource) -> Iterator[str]:
+    if function.get_nested("tracingConfig", "mode") != "Active":
+        yield f"tracingConfig.mode is {function.get_nested('tracingConfig', 'mode') or 'not set'} instead of Active."
 
 
 @POLICIES.resource(
     "function-logs-json",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
     description="Every function writes JSON logs.",
-    remedy="Set loggingConfig.logFormat JSON.",
+    remedy="Set loggingConfig.logFormat to JSON.",
     types={FUNCTION},
 )
-def _plain_logs(one: Judged) -> Iterator[str]:
-    if one.at("loggingConfig", "logFormat") != "JSON":
-        yield f"Its log format is {one.at('loggingConfig', 'logFormat') or 'Text'}: nobody can search it by field."
+def _check_function_logs_json(function: CheckedResource) -> Iterator[str]:
+    if function.get_nested("loggingConfig", "logFormat") != "JSON":
+        yield (
+            f"loggingConfig.logFormat is {function.get_nested('loggingConfig', 'logFormat') or 'Text'} "
+            "instead of JSON, so logs cannot be searched by field."
+        )
 
 
 @POLICIES.relation(
     "api-function-answers-in-time",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A function behind API Gateway answers before the gateway gives up.",
-    remedy="Lower timeoutSeconds, and do what takes longer in an asynchronous worker.",
-    limits=(Limit("seconds", 29, "API Gateway's integration timeout."),),
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="The timeout of a function behind API Gateway does not exceed the integration timeout.",
+    remedy="Lower timeoutSeconds, and move longer work to an asynchronous worker.",
+    limits=(PolicyLimit("seconds", 29, "API Gateway's integration timeout in seconds."),),
     types={FUNCTION},
 )
-def _late(function: Judged, stack: Stack) -> Iterator[str]:
-    timeout, most = float(function.props.get("timeout", 3)), stack.limits["seconds"]
-    if timeout > most and GATEWAY in callers(function, stack):
-        yield f"It may take {timeout:g} seconds, but API Gateway gives up after {most:g}."
+def _check_api_function_answers_in_time(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    timeout, max_seconds = float(function.props.get("timeout", 3)), stack.limits["seconds"]
+    if timeout > max_seconds and GATEWAY in find_calling_services(function, stack):
+        yield f"timeout is {timeout:g} seconds, but API Gateway stops waiting after {max_seconds:g}."
 
 
 @POLICIES.resource(
     "function-publishes-versions",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every deployment of a function is a version that an alias can go back to.",
-    remedy="Set publish.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every deployment of a function publishes a version, to which an alias can be rolled back.",
+    remedy="Set publish to true.",
     types={FUNCTION},
 )
-def _nameless_version(one: Judged) -> Iterator[str]:
-    if not one.props.get("publish"):
-        yield "It publishes no version: there is nothing to go back to."
+def _check_function_publishes_versions(function: CheckedResource) -> Iterator[str]:
+    if not function.props.get("publish"):
+        yield "publish is not true, so there is no version for a rollback."

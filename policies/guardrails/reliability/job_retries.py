@@ -1,55 +1,64 @@
-"""Batch and Glue jobs: tried again for the right reasons, ended in time, on engines that AWS still mends."""
+"""Policies about Batch and Glue jobs: retries, timeouts and supported engine versions."""
 
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import BATCH_JOB, GLUE_JOB
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, Limit, PolicySet, Severity
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 
 @POLICIES.resource(
     "batch-retries-reclaims",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="A Batch job is tried again when its capacity is reclaimed, and for nothing else by default.",
-    remedy="Set attempts to 2 or more, and end evaluateOnExits with onReason * → EXIT.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="A Batch job is retried if AWS reclaims its Spot capacity, and for no other reason by default.",
+    remedy="Set retryStrategy.attempts to 2 or more, and end evaluateOnExits with onReason * → EXIT.",
     types={BATCH_JOB},
 )
-def _retried_wrongly(one: Judged) -> Iterator[str]:
-    strategy = one.props.get("retryStrategy") or {}
+def _check_batch_retries_reclaims(job: CheckedResource) -> Iterator[str]:
+    strategy = job.props.get("retryStrategy") or {}
     attempts, rules = float(strategy.get("attempts") or 1), list(strategy.get("evaluateOnExits") or ())
     if attempts < 2:
-        yield "It is tried once: reclaimed spare capacity ends it."
+        yield "retryStrategy.attempts is 1, so the job fails if AWS reclaims its Spot capacity."
     last = rules[-1] if rules else {}
     if attempts > 1 and (last.get("onReason") != "*" or str(last.get("action")).upper() != "EXIT"):
-        yield "Its retry rules do not end in onReason * → EXIT: what they do not match is tried again."
+        yield (
+            "retryStrategy.evaluateOnExits does not end with onReason * → EXIT, so every other failure is retried too."
+        )
 
 
 @POLICIES.resource(
     "batch-job-bounded",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="A Batch job ends in time.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every Batch job has a timeout.",
     remedy="Set timeout.attemptDurationSeconds.",
     types={BATCH_JOB},
 )
-def _unbounded(one: Judged) -> Iterator[str]:
-    if not one.at("timeout", "attemptDurationSeconds"):
-        yield "It may run for ever: timeout.attemptDurationSeconds is not set."
+def _check_batch_job_bounded(job: CheckedResource) -> Iterator[str]:
+    if not job.get_nested("timeout", "attemptDurationSeconds"):
+        yield "timeout.attemptDurationSeconds is not set, so the job can run without end."
 
 
 @POLICIES.resource(
     "glue-engine-supported",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Glue jobs run on an engine that AWS supports.",
-    remedy="Set glueVersion.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Glue jobs use a supported Glue version.",
+    remedy="Set glueVersion to a supported version.",
     frameworks=("AWS FSBP Glue.4",),
-    limits=(Limit("version", 4.0, "The oldest Glue version."),),
+    limits=(PolicyLimit("version", 4.0, "Minimum Glue version."),),
     types={GLUE_JOB},
 )
-def _old_engine(one: Judged) -> Iterator[str]:
-    version, least = one.props.get("glueVersion"), one.limits["version"]
-    if version is None or float(version) < least:
-        yield f"Its glueVersion is {version or 'not set'}, older than {least:g}."
+def _check_glue_engine_supported(job: CheckedResource) -> Iterator[str]:
+    version, min_version = job.props.get("glueVersion"), job.limits["version"]
+    if version is None or float(version) < min_version:
+        yield f"glueVersion is {version or 'not set'}; at least {min_version:g} is required."

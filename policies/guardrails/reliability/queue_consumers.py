@@ -1,115 +1,135 @@
-"""Queues and the functions that they feed: hidden long enough, failing one by one, called by the alias."""
+"""Policies about functions that queues, buckets and services call: visibility timeouts, partial batch failures,
+aliases and permissions.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import concerns
+from guardrails.model.related_resources import refers_to_function
 from guardrails.model.resource_types import (
     BUCKET_NOTIFICATION,
+    EVENT_SOURCE_MAPPING,
     FUNCTION,
-    FUNCTION_ASYNC,
+    FUNCTION_ASYNC_CONFIG,
     FUNCTION_PERMISSION,
-    FUNCTION_SOURCE,
     QUEUE,
     QUEUE_POLICY,
     TOPIC_POLICY,
 )
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 LATEST = "$LATEST"
 
 
-def _from_queue(one: Judged) -> bool:
-    return ":sqs:" in str(one.props.get("eventSourceArn"))
+def _reads_queue(mapping: CheckedResource) -> bool:
+    return ":sqs:" in str(mapping.props.get("eventSourceArn"))
 
 
 @POLICIES.relation(
     "queue-hides-long-enough",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="A message stays hidden for six timeouts of its function, as Lambda's guide asks.",
-    remedy="Raise visibilityTimeoutSeconds (the queue block takes the consumer's timeout).",
-    limits=(Limit("timeouts", 6, "Visibility timeout in timeouts of the function."),),
-    types={FUNCTION_SOURCE},
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "A queue's visibility timeout is at least six times its function's timeout, as the Lambda guide requires."
+    ),
+    remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout.",
+    limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
+    types={EVENT_SOURCE_MAPPING},
 )
-def _seen_twice(source: Judged, stack: Stack) -> Iterator[str]:
-    if not _from_queue(source):
+def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if not _reads_queue(source):
         return
     factor = stack.limits["timeouts"]
     queue_name = str(source.props.get("eventSourceArn")).rpartition(":")[2]
-    for queue in stack.of(QUEUE):
+    for queue in stack.list_resources(QUEUE):
         if queue.props.get("name") != queue_name:
             continue
         hidden = float(queue.props.get("visibilityTimeoutSeconds", 30))
-        for function in stack.of(FUNCTION):
+        for function in stack.list_resources(FUNCTION):
             timeout = float(function.props.get("timeout", 3))
-            if concerns(source, function) and hidden < factor * timeout:
+            if refers_to_function(source, function) and hidden < factor * timeout:
                 yield (
-                    f"Messages of {queue_name} are hidden for {hidden:g} seconds, less than {factor:g} times the "
-                    f"{timeout:g} seconds that {function.props.get('name')} may take."
+                    f"visibilityTimeoutSeconds of {queue_name} is {hidden:g} seconds, less than {factor:g} "
+                    f"times the timeout of {function.props.get('name')} ({timeout:g} seconds)."
                 )
 
 
 @POLICIES.resource(
     "queue-fails-one-by-one",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Of a batch, only messages that failed come again.",
-    remedy="Set functionResponseTypes to [ReportBatchItemFailures], and answer with the failed ids.",
-    types={FUNCTION_SOURCE},
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Only the failed messages of a batch are delivered again.",
+    remedy="Set functionResponseTypes to [ReportBatchItemFailures], and return the ids of the failed messages.",
+    types={EVENT_SOURCE_MAPPING},
 )
-def _whole_batch(one: Judged) -> Iterator[str]:
-    if _from_queue(one) and "ReportBatchItemFailures" not in (one.props.get("functionResponseTypes") or ()):
-        yield "One bad message fails its whole batch, and the good ones are worked on again."
+def _check_queue_fails_one_by_one(mapping: CheckedResource) -> Iterator[str]:
+    if _reads_queue(mapping) and "ReportBatchItemFailures" not in (mapping.props.get("functionResponseTypes") or ()):
+        yield "functionResponseTypes lacks ReportBatchItemFailures, so one failed message repeats the whole batch."
 
 
 @POLICIES.relation(
     "queue-fed-function-no-dlq",
-    severity=Severity.LOW,
-    levels=ALWAYS,
-    description="A function that a queue feeds has no dead-letter queue of its own, which would stay empty.",
-    remedy="Take deadLetterConfig away: the queue's redrive policy parks what fails.",
+    severity=PolicySeverity.LOW,
+    levels=MANDATORY_EVERYWHERE,
+    description="A function that consumes a queue has no deadLetterConfig, because it would never be used.",
+    remedy="Remove deadLetterConfig. The queue's redrive policy moves failed messages to the dead-letter queue.",
     types={FUNCTION},
 )
-def _useless_dead_letters(function: Judged, stack: Stack) -> Iterator[str]:
-    fed = any(_from_queue(one) and concerns(one, function) for one in stack.of(FUNCTION_SOURCE))
-    if fed and function.at("deadLetterConfig", "targetArn"):
-        yield "Its deadLetterConfig never gets a message: a queue feeds it, and the queue parks what fails."
+def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    fed = any(
+        _reads_queue(mapping) and refers_to_function(mapping, function)
+        for mapping in stack.list_resources(EVENT_SOURCE_MAPPING)
+    )
+    if fed and function.get_nested("deadLetterConfig", "targetArn"):
+        yield (
+            "deadLetterConfig never receives a message, because a queue calls the function "
+            "synchronously and keeps failed messages itself."
+        )
 
 
 @POLICIES.resource(
     "function-called-by-alias",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Sources, permissions and asynchronous settings are those of an alias.",
-    remedy="Name the alias (qualifier, or the alias' ARN).",
-    types={FUNCTION_ASYNC, FUNCTION_PERMISSION, FUNCTION_SOURCE},
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Event source mappings, permissions and asynchronous configurations name an alias.",
+    remedy="Set qualifier to the alias, or use the ARN of the alias.",
+    types={FUNCTION_ASYNC_CONFIG, FUNCTION_PERMISSION, EVENT_SOURCE_MAPPING},
 )
-def _beside_the_alias(one: Judged) -> Iterator[str]:
-    if one.type == FUNCTION_SOURCE:
-        words = str(one.props.get("functionName")).split(":")
+def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
+    if resource.type == EVENT_SOURCE_MAPPING:
+        words = str(resource.props.get("functionName")).split(":")
         qualifier = words[7] if len(words) == 8 else words[1] if len(words) == 2 else ""
     else:
-        qualifier = str(one.props.get("qualifier") or "")
+        qualifier = str(resource.props.get("qualifier") or "")
     if qualifier in {"", LATEST}:
-        yield "It is about the bare function, not about an alias: callers of the alias do not have it."
+        yield "The resource names the function without an alias, so it has no effect for callers of the alias."
 
 
 @POLICIES.relation(
     "notification-after-permission",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="A bucket's notification is made after whoever is told lets S3 in.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="A bucket notification depends on the policy or permission that allows S3 to send it.",
     remedy="Add the policy or permission to depends_on.",
     types={BUCKET_NOTIFICATION},
 )
-def _too_early(one: Judged, _stack: Stack) -> Iterator[str]:
-    """S3 tests a notification when it is set, so whoever is told must let S3 in before."""
-    before = {other.type for other in one.dependencies}
-    if one.props.get("queues") and QUEUE_POLICY not in before:
-        yield "It is made before the queue's policy, so S3 refuses it."
-    if one.props.get("topics") and TOPIC_POLICY not in before:
-        yield "It is made before the topic's policy, so S3 refuses it."
-    if one.props.get("lambdaFunctions") and FUNCTION_PERMISSION not in before:
-        yield "It is made before the function's permission, so S3 refuses it."
+def _check_notification_after_permission(notification: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
+    permission must exist before.
+    """
+    before = {dependency.type for dependency in notification.dependencies}
+    if notification.props.get("queues") and QUEUE_POLICY not in before:
+        yield "The notification does not depend on a queue policy, so S3 can refuse to create it."
+    if notification.props.get("topics") and TOPIC_POLICY not in before:
+        yield "The notification does not depend on a topic policy, so S3 can refuse to create it."
+    if notification.props.get("lambdaFunctions") and FUNCTION_PERMISSION not in before:
+        yield "The notification does not depend on a function permission, so S3 can refuse to create it."

@@ -1,4 +1,4 @@
-"""No function runs on a runtime that AWS stops supporting soon."""
+"""Policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months."""
 
 import functools
 import tomllib
@@ -7,37 +7,47 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from guardrails.model.resource_types import FUNCTION
-from guardrails.pack.policy_kinds import NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    CheckedResource,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtime_support.toml")
 DAYS_A_MONTH = 30.4
 
 
 @functools.cache
-def ends() -> dict[str, date]:
-    """Runtime → the day on which its support ends."""
+def load_support_ends() -> dict[str, date]:
+    """Return the end of support by runtime."""
     with FILE.open("rb") as file:
         return tomllib.load(file)
 
 
 @POLICIES.resource(
     "runtime-supported",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
-    description="The support of every function's runtime lasts for some time yet.",
-    remedy="Move to a newer runtime (policies/guardrails/reliability/runtime_support.toml has the days).",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="AWS supports every function's runtime for some more months.",
+    remedy=(
+        "Use a newer runtime. policies/guardrails/reliability/runtime_support.toml lists the "
+        "dates; add a missing runtime there."
+    ),
     frameworks=("AWS FSBP Lambda.2",),
-    limits=(Limit("months", 6, "Months that a runtime must still be supported."),),
+    limits=(PolicyLimit("months", 6, "Minimum months until the end of support."),),
     types={FUNCTION},
 )
-def _outdated(one: Judged) -> Iterator[str]:
-    runtime = one.props.get("runtime")
-    if runtime is None:  # an image brings its own
+def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
+    runtime = function.props.get("runtime")
+    if runtime is None:  # a container image contains its own runtime
         return
-    end = ends().get(runtime)
+    end = load_support_ends().get(runtime)
     if end is None:
-        yield f"Of its runtime {runtime} nobody has looked up when its support ends."
-    elif end - one.surroundings.today < timedelta(days=one.limits["months"] * DAYS_A_MONTH):
-        yield f"The support of its runtime {runtime} ends on {end}."
+        yield f"The runtime {runtime} is not in runtime_support.toml, so its end of support is not known."
+    elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_A_MONTH):
+        yield f"Support for the runtime {runtime} ends on {end}, in less than {function.limits['months']:g} months."

@@ -1,103 +1,116 @@
-"""Workflows log, are traced and watched; each of their tasks ends in time and is tried again or caught."""
+"""Policies about Step Functions workflows: retries, timeouts, logs, traces and alarms."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from guardrails.model.resource_types import ALARM, WORKFLOW
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 ANY_WORKFLOW = frozenset({WORKFLOW})
 
 
-def _tasks(one: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield from _tasks_of(json.loads(one.props.get("definition") or "{}"))
+def _list_tasks(workflow: CheckedResource) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from _list_tasks_of_definition(json.loads(workflow.props.get("definition") or "{}"))
 
 
-def _tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every task by name, those inside maps and branches too."""
+def _list_tasks_of_definition(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every task with its name, including tasks in maps and parallel branches."""
     for name, state in definition.get("States", {}).items():
         if state.get("Type") == "Task":
             yield name, state
         for inner in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ())):
             if inner:
-                yield from _tasks_of(inner)
+                yield from _list_tasks_of_definition(inner)
 
 
 @POLICIES.resource(
     "workflow-tasks-retried",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Every task of a workflow is tried again or caught.",
-    remedy="Give it Retry for what passes, Catch for what does not.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every task of a workflow has a retry or catches errors.",
+    remedy="Add Retry for transient errors and Catch for other errors.",
     frameworks=("AWS Well-Architected REL05-BP03",),
     types=ANY_WORKFLOW,
 )
-def _unretried(one: Judged) -> Iterator[str]:
-    for name, state in _tasks(one):
+def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
+    for name, state in _list_tasks(workflow):
         if not state.get("Retry") and not state.get("Catch"):
-            yield f"Its task {name} has neither Retry nor Catch: one throttled call ends the execution."
+            yield f"The task {name} has neither Retry nor Catch, so one throttled call ends the execution."
 
 
 @POLICIES.resource(
     "workflow-tasks-bounded",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="Every task of a workflow ends in time.",
-    remedy="Set TimeoutSeconds.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every task of a workflow has a timeout.",
+    remedy="Set TimeoutSeconds of the task.",
     frameworks=("AWS Well-Architected REL05-BP05",),
     types=ANY_WORKFLOW,
 )
-def _unbounded(one: Judged) -> Iterator[str]:
-    for name, state in _tasks(one):
+def _check_workflow_tasks_bounded(workflow: CheckedResource) -> Iterator[str]:
+    for name, state in _list_tasks(workflow):
         if not any(key in state for key in ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds")):
-            yield f"Its task {name} has no timeout: an execution can hang for a year."
+            yield (
+                f"The task {name} has no timeout (TimeoutSeconds, TimeoutSecondsPath or HeartbeatSeconds), "
+                "so an execution can wait for a year."
+            )
 
 
 @POLICIES.resource(
     "workflow-logged",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
-    description="Every workflow logs what failed.",
-    remedy="Set loggingConfiguration.level ERROR and a destination.",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every workflow writes logs.",
+    remedy="Set loggingConfiguration.level to ERROR, and a log destination.",
     frameworks=("AWS FSBP StepFunctions.1",),
     types=ANY_WORKFLOW,
 )
-def _unlogged(one: Judged) -> Iterator[str]:
-    level = one.at("loggingConfiguration", "level") or "OFF"
+def _check_workflow_logged(workflow: CheckedResource) -> Iterator[str]:
+    level = workflow.get_nested("loggingConfiguration", "level") or "OFF"
     if level == "OFF":
-        yield "It writes no log (loggingConfiguration.level is OFF)."
+        yield "loggingConfiguration.level is OFF or not set, so failures are not logged."
 
 
 @POLICIES.resource(
     "workflow-traced",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
-    description="Every workflow is traced by X-Ray.",
-    remedy="Set tracingConfiguration.enabled.",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description="Every workflow has X-Ray tracing.",
+    remedy="Set tracingConfiguration.enabled to true.",
     types=ANY_WORKFLOW,
 )
-def _untraced(one: Judged) -> Iterator[str]:
-    if not one.at("tracingConfiguration", "enabled"):
-        yield "It is not traced."
+def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
+    if not workflow.get_nested("tracingConfiguration", "enabled"):
+        yield "tracingConfiguration.enabled is not true, so executions are not traced."
 
 
 @POLICIES.relation(
     "workflow-failures-watched",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
-    description="An alarm watches the failed executions of every workflow.",
-    remedy="Use the workflow block, which brings it.",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every workflow has an alarm on failed executions.",
+    remedy="Use the workflow block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types=ANY_WORKFLOW,
 )
-def _unwatched(one: Judged, stack: Stack) -> Iterator[str]:
-    for alarm in stack.of(ALARM):
-        named = str(alarm.at("dimensions", "StateMachineArn") or "").endswith(f":{one.props.get('name')}")
+def _check_workflow_failures_watched(workflow: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    for alarm in stack.list_resources(ALARM):
+        is_named = str(alarm.get_nested("dimensions", "StateMachineArn") or "").endswith(
+            f":{workflow.props.get('name')}"
+        )
         if alarm.props.get("metricName") == "ExecutionsFailed" and (
-            named or one in alarm.references.get("dimensions", ())
+            is_named or workflow in alarm.references.get("dimensions", ())
         ):
             return
-    yield "No alarm watches its ExecutionsFailed."
+    yield "No alarm watches the metric ExecutionsFailed of the workflow."

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.voice_qa import monthly_usage
-from guardrails.pricing.estimate import estimate
+from guardrails.pricing.estimate import estimate_cost
 from local.preview.cost import priced
 from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, complete, plain, voice_qa
 from tests.fake_engine import Recorded
@@ -79,7 +79,7 @@ def test_audio_and_conversations_do_not_pass_the_gateway() -> None:
 def test_the_way_out_is_paid_for_by_the_hour_and_by_what_passes() -> None:
     def cost(recorded: Recorded, **changes: Any) -> float:
         usage = monthly_usage(VOICE_QA.settings(agentcore=agent(**changes)))
-        return estimate([priced(one, recorded.graph) for one in recorded.graph], usage).total
+        return estimate_cost([priced(one, recorded.graph) for one in recorded.graph], usage).total
 
     theirs = monthly_usage(VOICE_QA.settings(agentcore=agent(subnetIds=SUBNETS)))
     assert "voice-qa-agent-network" not in theirs, "a way out that was there is its owner's to pay for"

@@ -10,7 +10,7 @@ import pulumi_aws
 import pytest
 import yaml
 
-from guardrails.pricing.rules import FREE, RULES
+from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.platform.drivers.fit import input_shape, service_model
@@ -121,4 +121,4 @@ def test_every_type_that_some_setting_makes_has_a_driver_and_a_price() -> None:
     made = can_be_made()
     assert made >= {one.type for stack in STACKS for one in graph(stack).customs() if one.type.startswith("aws:")}
     assert made <= DRIVERS.keys() | RECORDED_ONLY.keys()
-    assert made <= RULES.keys() | FREE
+    assert made <= PRICE_RULES.keys() | FREE_TYPES

@@ -1,4 +1,4 @@
-"""Reading IAM documents, and what IAM's own table says of actions."""
+"""Tests of the parser of IAM documents, and of the facts about IAM actions."""
 
 import fnmatch
 import json
@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.model import iam_actions
-from guardrails.model.iam_documents import could_meet, matches, statements
+from guardrails.model.iam_documents import matches_pattern, parse_statements, patterns_overlap
 
 WORDS = st.text(alphabet="ab", max_size=6)
 PATTERNS = st.text(alphabet="ab*", max_size=6)
 
 
-def test_single_values_are_read_as_lists_from_text_or_from_a_structure() -> None:
+def test_single_values_of_a_document_become_tuples() -> None:
     given = {"Statement": {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "x", "Principal": "*"}}
     for document in (given, json.dumps(given)):
-        [one] = statements(document)
+        [one] = parse_statements(document)
         assert (one.actions, one.resources, one.principals) == (("s3:GetObject",), ("x",), (("*", "*"),))
-        assert not one.allows
-    [one] = statements({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["a", "b"]}}]})
-    assert one.allows
+        assert not one.is_allow
+    [one] = parse_statements({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["a", "b"]}}]})
+    assert one.is_allow
     assert one.principals == (("AWS", "a"), ("AWS", "b"))
 
 
@@ -52,34 +52,34 @@ def test_single_values_are_read_as_lists_from_text_or_from_a_structure() -> None
         ({}, False, False),
     ],
 )
-def test_a_comparison_with_more_than_a_wildcard_narrows_and_one_with_whole_values_pins(
+def test_a_condition_narrows_a_key_or_pins_it_to_exact_values(
     condition: dict[str, object], narrowed: bool, pinned: bool
 ) -> None:
-    [one] = statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
-    assert one.narrowed_by("aws:SourceAccount") is narrowed
-    assert one.pinned_by("aws:SourceAccount") is pinned
+    [one] = parse_statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
+    assert one.is_narrowed_by("aws:SourceAccount") is narrowed
+    assert one.is_pinned_by("aws:SourceAccount") is pinned
 
 
-def test_actions_match_as_iam_matches_them() -> None:
-    assert matches("s3:GetObject", "S3:get*")
-    assert matches("s3:GetObject", "s3:GetObjec?")
-    assert not matches("s3:GetObject", "s3.GetObject")
+def test_actions_match_patterns_without_regard_to_case() -> None:
+    assert matches_pattern("s3:GetObject", "S3:get*")
+    assert matches_pattern("s3:GetObject", "s3:GetObjec?")
+    assert not matches_pattern("s3:GetObject", "s3.GetObject")
 
 
 @given(PATTERNS, WORDS)
-def test_a_pattern_meets_every_text_that_it_covers_and_no_other(pattern: str, text: str) -> None:
-    assert could_meet(pattern, text) == fnmatch.fnmatchcase(text, pattern)
+def test_a_pattern_overlaps_with_exactly_the_texts_that_it_matches(pattern: str, text: str) -> None:
+    assert patterns_overlap(pattern, text) == fnmatch.fnmatchcase(text, pattern)
 
 
 @given(PATTERNS, PATTERNS)
-def test_meeting_is_mutual(one: str, other: str) -> None:
-    assert could_meet(one, other) == could_meet(other, one)
+def test_overlap_is_symmetric(first: str, second: str) -> None:
+    assert patterns_overlap(first, second) == patterns_overlap(second, first)
 
 
 @given(PATTERNS, PATTERNS, WORDS)
-def test_two_patterns_of_one_text_meet(one: str, other: str, text: str) -> None:
-    if fnmatch.fnmatchcase(text, one) and fnmatch.fnmatchcase(text, other):
-        assert could_meet(one, other)
+def test_two_patterns_that_match_the_same_text_overlap(first: str, second: str, text: str) -> None:
+    if fnmatch.fnmatchcase(text, first) and fnmatch.fnmatchcase(text, second):
+        assert patterns_overlap(first, second)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_two_patterns_of_one_text_meet(one: str, other: str, text: str) -> None:
         ("mediaconvert:CreateJob", True),
     ],
 )
-def test_the_table_says_which_actions_can_be_limited_to_resources(action: str, limited: bool) -> None:
-    assert iam_actions.exists(action)
+def test_the_action_table_has_the_resource_level_of_actions(action: str, limited: bool) -> None:
+    assert iam_actions.is_known_action(action)
     assert iam_actions.has_resource_level(action) is limited
 
 
-def test_the_table_knows_objects_connections_and_what_is_no_action() -> None:
-    assert iam_actions.patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
+def test_the_action_table_has_arn_patterns_and_no_unknown_actions() -> None:
+    assert iam_actions.get_arn_patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
     connect = "arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect"
-    assert any(could_meet(connect, pattern) for pattern in iam_actions.patterns("execute-api:Invoke"))
-    assert not iam_actions.exists("s3:HeadObject")
-    assert not iam_actions.exists("nosuch:Thing")
+    assert any(patterns_overlap(connect, pattern) for pattern in iam_actions.get_arn_patterns("execute-api:Invoke"))
+    assert not iam_actions.is_known_action("s3:HeadObject")
+    assert not iam_actions.is_known_action("nosuch:Thing")

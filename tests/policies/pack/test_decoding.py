@@ -1,4 +1,4 @@
-"""Decoding each resource once, and asking less, change nothing that a policy sees, and cost no remediation its copy."""
+"""Tests of the SDK patches: they change no finding, avoid repeated decoding, and leave remediations their own copy."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,83 +8,97 @@ import pytest
 
 from guardrails.catalogue import POLICIES
 from guardrails.model import resource_types as t
-from guardrails.pack import analyzer as replaced
-from guardrails.pack import policy_pack
-from guardrails.pack.analyzer import ANALYZER, DECODING, ask_less, decode_once
-from guardrails.pack.policy_kinds import Level, ResourcePolicy
-from tests.policies.policy_harness import BY_NAME, Messages, Thing, analyzer, as_it_was, ask, of_things, surroundings
+from guardrails.pack import policy_pack, sdk_patches
+from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
+from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from tests.policies.policy_harness import (
+    BY_NAME,
+    EngineMessages,
+    SampleResource,
+    build_analyzer,
+    build_context,
+    build_messages,
+    restored_sdk,
+    run_policies,
+)
 
-WHERE = surroundings()
-ENFORCED = [one for one in POLICIES if one.levels.of("prod") is not Level.DISABLED]
-TWO = [Thing(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
+CONTEXT = build_context()
+ENFORCED = [policy for policy in POLICIES if policy.levels.for_environment("prod") is not EnforcementLevel.DISABLED]
+TWO_BUCKETS = [SampleResource(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
 
 
 @pytest.fixture
 def sdk() -> Iterator[Any]:
-    with as_it_was() as module:
+    with restored_sdk() as module:
         yield module
 
 
-def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:
-    assert all(hasattr(sdk, name) for name in DECODING), "the pack still works, but a preview takes twice as long"
-    assert replaced.POLICIES in getattr(sdk, ANALYZER).__annotations__, "the same"
+def test_the_sdk_still_has_the_patched_names(sdk: Any) -> None:
+    assert all(hasattr(sdk, name) for name in DECODING_FUNCTIONS), (
+        "without these names the pack works, but a preview takes twice as long"
+    )
+    assert sdk_patches.POLICIES_ATTRIBUTE in getattr(sdk, ANALYZER_CLASS).__annotations__, (
+        "without this attribute, every policy is called for every type"
+    )
 
 
-def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
-    small = of_things(TWO)
-    plain = [ask(ENFORCED, stack, WHERE) for stack in (prod, small)]
-    assert all(plain)
+def test_the_patches_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
+    small = build_messages(TWO_BUCKETS)
+    unpatched = [run_policies(ENFORCED, stack, CONTEXT) for stack in (prod, small)]
+    assert all(unpatched)
     for _ in range(2):  # a second call changes nothing
-        decode_once()
-        ask_less(policy_pack.concerned)
-    assert [ask(ENFORCED, stack, WHERE) for stack in (prod, small, prod)] == [*plain, plain[0]]
+        cache_decoding()
+        skip_unneeded_checks(policy_pack.policy_applies_to_type)
+    assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (prod, small, prod)] == [*unpatched, unpatched[0]]
 
 
-def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_stack(
+def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(
     sdk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
+    built_names: list[str] = []
 
     class Counted(sdk.PolicyResource):  # type: ignore[misc]
         def __init__(self, kind: str, props: Any, urn: str, name: str, *rest: Any) -> None:
-            made.append(name)
+            built_names.append(name)
             super().__init__(kind, props, urn, name, *rest)
 
     monkeypatch.setattr(sdk, "PolicyResource", Counted)
-    asked = [one for one in ENFORCED if not isinstance(one, ResourcePolicy)]
-    ask_less(policy_pack.concerned)
-    for one in TWO:
-        ask(asked, of_things([one]), WHERE)
-    assert made == ["b", "c"]
+    stack_policies = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
+    skip_unneeded_checks(policy_pack.policy_applies_to_type)
+    for sample in TWO_BUCKETS:
+        run_policies(stack_policies, build_messages([sample]), CONTEXT)
+    assert built_names == ["b", "c"]
 
 
-def test_a_policy_is_asked_only_about_the_types_that_it_judges(sdk: Any) -> None:
-    ask_less(policy_pack.concerned)
-    asked: list[str] = []
-    one = analyzer(ENFORCED, WHERE)
-    for policy in getattr(one, replaced.POLICIES):
+def test_a_policy_is_called_only_for_the_types_that_it_checks(sdk: Any) -> None:
+    skip_unneeded_checks(policy_pack.policy_applies_to_type)
+    called_policies: list[str] = []
+    analyzer = build_analyzer(ENFORCED, CONTEXT)
+    for policy in getattr(analyzer, sdk_patches.POLICIES_ATTRIBUTE):
         if isinstance(policy, sdk.ResourceValidationPolicy):
-            policy.validate = lambda *_, name=policy.name: asked.append(name)
-    one.Analyze(of_things(TWO).inputs["b"], None)
-    assert asked == [one.name for one in ENFORCED if isinstance(one, ResourcePolicy) and one.judges(t.BUCKET)]
-    assert 0 < len(asked) < len(ENFORCED) / 4
+            policy.validate = lambda *_, name=policy.name: called_policies.append(name)
+    analyzer.Analyze(build_messages(TWO_BUCKETS).inputs["b"], None)
+    assert called_policies == [
+        policy.name for policy in ENFORCED if isinstance(policy, ResourcePolicy) and policy.applies_to(t.BUCKET)
+    ]
+    assert 0 < len(called_policies) < len(ENFORCED) / 4
 
 
 def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     decode = Mock(side_effect=sdk.json_format.MessageToDict)
     monkeypatch.setattr(sdk.json_format, "MessageToDict", decode)
-    decode_once()
-    ask(ENFORCED, of_things(TWO), WHERE)
+    cache_decoding()
+    run_policies(ENFORCED, build_messages(TWO_BUCKETS), CONTEXT)
     assert decode.call_count == 2
 
 
 def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
-    decode_once()
-    asked = analyzer([BY_NAME["logs-expire"]], WHERE)
-    request = of_things([Thing(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
-    assert len(asked.Analyze(request, None).diagnostics) == 1
-    changed = asked.Remediate(request, None).remediations[0].properties
+    cache_decoding()
+    analyzer = build_analyzer([BY_NAME["logs-expire"]], CONTEXT)
+    request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
+    assert len(analyzer.Analyze(request, None).diagnostics) == 1
+    changed = analyzer.Remediate(request, None).remediations[0].properties
     assert changed["retentionInDays"] == 90
-    assert len(asked.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
+    assert len(analyzer.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
     request.properties.CopyFrom(changed)
-    assert len(asked.Analyze(request, None).diagnostics) == 0
+    assert len(analyzer.Analyze(request, None).diagnostics) == 0

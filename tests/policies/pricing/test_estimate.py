@@ -1,4 +1,4 @@
-"""The estimate says what it does not know: types without a rule, usage that is missing, usage that nothing reads."""
+"""Tests of the estimate, in particular of types without a rule, missing usage and unread usage."""
 
 import pytest
 from hypothesis import given
@@ -6,71 +6,73 @@ from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from guardrails.model import resource_types as t
-from guardrails.pack.policy_kinds import Judged, Stack
-from guardrails.pricing.estimate import Priced, estimate
-from guardrails.pricing.stack_adapter import known, priced, report
-from tests.policies.policy_harness import surroundings
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+from guardrails.pricing.estimate import PricedResource, estimate_cost
+from guardrails.pricing.stack_adapter import estimate_stack, known_properties, to_priced_resource
+from tests.policies.policy_harness import build_context
 
-TABLE = Priced(t.TABLE, "a-files-table", "a-files", "a", {})
+TABLE = PricedResource(t.TABLE, "a-files-table", "a-files", "a", {})
 FULL = {"writes": 1e6, "reads": 0, "storageGb": 0}
 
 
-def test_a_billable_type_without_a_rule_is_unpriced_and_never_zero() -> None:
-    found = estimate([Priced("aws:lex/bot:Bot", "bot", "a-bot", "a", {})], {})
+def test_a_billable_type_without_a_rule_is_listed_as_unpriced() -> None:
+    found = estimate_cost([PricedResource("aws:lex/bot:Bot", "bot", "a-bot", "a", {})], {})
     assert found.unpriced == ("bot (aws:lex/bot:Bot)",)
     assert found.total == 0
 
 
 @pytest.mark.parametrize("kind", ["aws-native:ec2:Instance", "confluentcloud:index/kafkaCluster:KafkaCluster"])
-def test_what_another_provider_makes_is_unpriced(kind: str) -> None:
-    assert estimate([Priced(kind, "other", "a-other", "a", {})], {}).unpriced == (f"other ({kind})",)
+def test_resources_of_other_providers_are_unpriced(kind: str) -> None:
+    assert estimate_cost([PricedResource(kind, "other", "a-other", "a", {})], {}).unpriced == (f"other ({kind})",)
 
 
-def test_a_component_is_no_position_of_the_bill() -> None:
+def test_a_component_is_not_priced() -> None:
     parts = ("polyphony:blocks:Table", "pulumi:pulumi:Stack", "pulumi:providers:aws")
-    assert estimate([Priced(kind, "a-files", "a", "a", {}) for kind in parts], {}).unpriced == ()
+    assert estimate_cost([PricedResource(kind, "a-files", "a", "a", {}) for kind in parts], {}).unpriced == ()
 
 
 def test_missing_usage_is_a_gap_that_names_block_and_measures() -> None:
-    found = estimate([TABLE], {"a-files": {"writes": 1}})
-    assert found.gaps == ("a-files-table has no usage published (reads, storageGb of a-files)",)
+    found = estimate_cost([TABLE], {"a-files": {"writes": 1}})
+    assert found.gaps == ("a-files-table has no published usage (reads, storageGb of block a-files)",)
 
 
 def test_a_dead_letter_queue_needs_no_usage() -> None:
-    assert estimate([Priced(t.QUEUE, "a-dlq-queue", "a-dlq", "a", {})], {}).gaps == ()
+    assert estimate_cost([PricedResource(t.QUEUE, "a-dlq-queue", "a-dlq", "a", {})], {}).gaps == ()
 
 
 def test_a_misspelt_measure_is_a_problem_that_lists_the_right_ones() -> None:
-    found = estimate([TABLE], {"a-files": {**FULL, "writess": 5}})
-    assert found.problems == ("a-files.writess is read by no price; a-files has indexWrites, reads, storageGb, writes",)
-    assert found.total == estimate([TABLE], {"a-files": FULL}).total
+    found = estimate_cost([TABLE], {"a-files": {**FULL, "writess": 5}})
+    assert found.problems == (
+        "no price rule reads a-files.writess; the measures of a-files are indexWrites, reads, storageGb, writes",
+    )
+    assert found.total == estimate_cost([TABLE], {"a-files": FULL}).total
 
 
-def test_usage_of_a_block_that_is_not_there_is_a_problem() -> None:
-    assert estimate([TABLE], {"a-files": FULL, "b": {"writes": 1}}).problems == (
-        "usage is published for b, which is no block of this stack",
+def test_usage_of_a_missing_block_is_a_problem() -> None:
+    assert estimate_cost([TABLE], {"a-files": FULL, "b": {"writes": 1}}).problems == (
+        "usage is published for b, but the stack has no block of this name",
     )
 
 
-def test_sums_are_by_subsystem_service_block_and_price_dearest_first() -> None:
-    other = Priced(t.DASHBOARD, "b-overview-dashboard", "b-overview", "b", {})
-    found = estimate([TABLE, other], {"a-files": FULL})
-    assert found.by("subsystem") == {"b": 3.0, "a": 0.625}
-    assert found.by("service") == {"Amazon CloudWatch": 3.0, "Amazon DynamoDB": 0.625}
-    assert found.dearest(1) == "b-overview $3.00"
+def test_sums_by_attribute_are_sorted_by_cost() -> None:
+    other = PricedResource(t.DASHBOARD, "b-overview-dashboard", "b-overview", "b", {})
+    found = estimate_cost([TABLE, other], {"a-files": FULL})
+    assert found.sum_by("subsystem") == {"b": 3.0, "a": 0.625}
+    assert found.sum_by("service") == {"Amazon CloudWatch": 3.0, "Amazon DynamoDB": 0.625}
+    assert found.describe_largest(1) == "b-overview $3.00"
 
 
-def test_a_free_amount_is_taken_off_once_and_shared_by_use() -> None:
-    queues = [Priced(t.QUEUE, f"{name}-queue", name, "a", {}) for name in ("a-one", "a-two")]
+def test_a_free_amount_is_subtracted_once_and_shared_by_quantity() -> None:
+    queues = [PricedResource(t.QUEUE, f"{name}-queue", name, "a", {}) for name in ("a-one", "a-two")]
     usage = {"a-one": {"messages": 1_000_000}, "a-two": {"messages": 500_000}}
-    paid = estimate(queues, usage)
-    free = estimate(queues, usage, free_tiers=True)
+    paid = estimate_cost(queues, usage)
+    free = estimate_cost(queues, usage, free_tiers=True)
     assert paid.total == pytest.approx(3_000_000 * 0.0000004)
     assert free.total == pytest.approx(2_000_000 * 0.0000004)
-    assert free.by("block")["a-one"] == pytest.approx(2 * free.by("block")["a-two"])
+    assert free.sum_by("block")["a-one"] == pytest.approx(2 * free.sum_by("block")["a-two"])
 
 
-def test_an_unknown_value_takes_nothing_but_itself_away() -> None:
+def test_only_unknown_values_are_left_out() -> None:
     props = unknown_checking_proxy(
         {
             "memorySize": 1024,
@@ -79,22 +81,26 @@ def test_an_unknown_value_takes_nothing_but_itself_away() -> None:
             "environment": {"variables": {"A": UNKNOWN_STRING_VALUE, "B": "b"}},
         }
     )
-    assert known(props) == {"memorySize": 1024, "layers": [None, "b"], "environment": {"variables": {"B": "b"}}}
+    assert known_properties(props) == {
+        "memorySize": 1024,
+        "layers": [None, "b"],
+        "environment": {"variables": {"B": "b"}},
+    }
 
 
-def test_an_unknown_size_is_priced_as_the_services_default_and_the_rest_of_the_stack_as_it_is() -> None:
-    where = surroundings()
-    block = Judged("u0", "polyphony:blocks:Function", "a-f", {}, where)
+def test_an_unknown_size_is_priced_with_the_default_of_the_service() -> None:
+    context = build_context()
+    block = CheckedResource("u0", "polyphony:blocks:Function", "a-f", {}, context)
     late = unknown_checking_proxy({"memorySize": UNKNOWN_NUMBER_VALUE})
-    function = Judged("u1", t.FUNCTION, "a-f-function", late, where, parent=block)
+    function = CheckedResource("u1", t.FUNCTION, "a-f-function", late, context, parent=block)
     usage = {"usage": {"a-f": {"invocations": 1e6, "milliseconds": 0}}}
-    platform = Judged("u2", t.PLATFORM, "platform", usage, where)
-    dashboard = Judged("u3", t.DASHBOARD, "b-dashboard", {}, where)
-    assert priced(function).block == "a-f"
-    assert report(Stack((block, function, platform, dashboard), where), platform).total == 0.20 + 3.00
+    platform = CheckedResource("u2", t.PLATFORM, "platform", usage, context)
+    dashboard = CheckedResource("u3", t.DASHBOARD, "b-dashboard", {}, context)
+    assert to_priced_resource(function).block == "a-f"
+    assert estimate_stack(CheckedStack((block, function, platform, dashboard), context), platform).total == 0.20 + 3.00
 
 
 @given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=0, max_value=1e9))
-def test_more_use_never_costs_less(one: float, more: float) -> None:
-    less = estimate([TABLE], {"a-files": {**FULL, "writes": one}}).total
-    assert estimate([TABLE], {"a-files": {**FULL, "writes": one + more}}).total >= less
+def test_more_use_never_costs_less(writes: float, more: float) -> None:
+    less = estimate_cost([TABLE], {"a-files": {**FULL, "writes": writes}}).total
+    assert estimate_cost([TABLE], {"a-files": {**FULL, "writes": writes + more}}).total >= less

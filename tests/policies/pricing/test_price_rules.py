@@ -1,4 +1,4 @@
-"""What each kind of resource costs, by hand-made figures."""
+"""Tests of every price rule with amounts computed by hand."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from guardrails.model import resource_types as t
-from guardrails.pricing.estimate import CostReport, Priced, estimate
-from guardrails.pricing.price_book import prices
-from guardrails.pricing.requirement_costs import DOCUMENTS
-from guardrails.pricing.requirement_costs.transcription import STREAMING
-from guardrails.pricing.rules import RULES
-from guardrails.pricing.rules.called_service_prices import CALLED
-from guardrails.pricing.rules.messaging_prices import runs_a_month
+from guardrails.pricing.estimate import CostReport, PricedResource, estimate_cost
+from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.requirement_costs import COST_TABLES
+from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
+from guardrails.pricing.rules import PRICE_RULES
+from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_PRICES
+from guardrails.pricing.rules.messaging_prices import count_runs_per_month
 
 ARM = {"memorySize": 1024, "architectures": ["arm64"]}
 CALLS = {"invocations": 1_000_000, "milliseconds": 100}
@@ -24,9 +24,9 @@ CONTAINER = {
 }
 
 
-def report(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], *others: Priced) -> CostReport:
-    one = Priced(kind, "thing", "block", "sub", props)
-    return estimate([one, *others], {"block": usage} if usage else {})
+def price(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], *others: PricedResource) -> CostReport:
+    one = PricedResource(kind, "thing", "block", "sub", props)
+    return estimate_cost([one, *others], {"block": usage} if usage else {})
 
 
 CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
@@ -41,25 +41,25 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     ),
     (t.FUNCTION, ARM, {"sonnetInputTokens": 1e6, "haikuOutputTokens": 1e6}, 3.30 + 5.50),
     (t.REST_API, {}, {"requests": 2e6}, 7.00),
-    (t.SOCKET_API, {"protocolType": "WEBSOCKET"}, {"messages": 1e6, "connectionMinutes": 4e6}, 2.00),
+    (t.API_V2, {"protocolType": "WEBSOCKET"}, {"messages": 1e6, "connectionMinutes": 4e6}, 2.00),
     (t.REST_METHOD_SETTINGS, {"settings": {"metricsEnabled": False}}, {}, 0),
-    (t.SOCKET_STAGE, {"defaultRouteSettings": {}}, {}, 0),
-    (t.SOCKET_API, {"protocolType": "HTTP"}, {"requests": 1e6}, 1.00),
+    (t.API_V2_STAGE, {"defaultRouteSettings": {}}, {}, 0),
+    (t.API_V2, {"protocolType": "HTTP"}, {"requests": 1e6}, 1.00),
     (t.BUCKET, {}, {"storageGb": 100, "puts": 1e6, "gets": 1e6}, 2.30 + 5.00 + 0.40),
     (t.BUCKET, {}, {"infrequentGb": 100, "monitoredObjects": 1000, "tieredObjects": 1000}, 1.25 + 0.0025 + 0.01),
     (t.BUCKET, {}, {"acceleratedGb": 100}, 4.00),
     (t.TABLE, {}, {"writes": 1e6, "indexWrites": 1e6, "reads": 1e6, "storageGb": 10}, 1.25 + 0.125 + 2.5),
     (t.TABLE, {"pointInTimeRecovery": {"enabled": True}}, {"storageGb": 10}, 2.5 + 2.0),
     (t.BACKUP_VAULT, {}, {"backupGb": 100, "restoredGb": 10}, 10.0 + 1.5),
-    (t.REPOSITORY, {}, {"imageGb": 5}, 0.50),
-    (t.WORKGROUP, {}, {"scannedTb": 0.1}, 0.50),
+    (t.IMAGE_REPOSITORY, {}, {"imageGb": 5}, 0.50),
+    (t.ATHENA_WORKGROUP, {}, {"scannedTb": 0.1}, 0.50),
     (t.QUEUE, {}, {"messages": 1e6, "batches": 5e5}, 1.00),
-    (t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:sqs:r:1:q"}, {}, 5 * 131_400 * 0.0000004),
-    (t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"}, {}, 0),
+    (t.EVENT_SOURCE_MAPPING, {"eventSourceArn": "arn:aws:sqs:r:1:q"}, {}, 5 * 131_400 * 0.0000004),
+    (t.EVENT_SOURCE_MAPPING, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"}, {}, 0),
     (t.TOPIC, {}, {"published": 1e6, "emails": 1e5}, 0.50 + 2.00),
     (t.EVENT_ARCHIVE, {}, {"archivedGb": 1, "archiveGb": 10}, 0.10 + 0.23),
     (t.SCHEDULE, {"scheduleExpression": "rate(1 minute)"}, {}, 43_800 * 0.000001),
-    (t.MEMORY, {}, {"memoryEvents": 1000, "memoryRecords": 1000, "memoryRetrievals": 1000}, 0.25 + 0.75 + 0.50),
+    (t.AGENT_MEMORY, {}, {"memoryEvents": 1000, "memoryRecords": 1000, "memoryRetrievals": 1000}, 0.25 + 0.75 + 0.50),
     (t.WORKFLOW, {}, {"transitions": 1000}, 0.025),
     (t.WORKFLOW, {"type": "EXPRESS"}, {"executions": 1e6, "expressGbSeconds": 1e6}, 1.00 + 16.67),
     (t.GLUE_JOB, {"workerType": "G.1X", "numberOfWorkers": 5}, {"runs": 60, "minutes": 10}, 50 * 0.44),
@@ -91,7 +91,7 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     (t.FUNCTION, {**ARM, "ephemeralStorage": {"size": 1536}}, CALLS, 0.20 + 100_000 * (0.0000133334 + 0.0000000309)),
     (t.REST_STAGE, {}, {}, 0),
     (t.BATCH_ENVIRONMENT, {"computeResources": {"type": "FARGATE", "maxVcpus": 8}}, {}, 0),
-    (t.MEDIA_QUEUE, {"pricingPlan": "ON_DEMAND"}, {}, 0),
+    (t.MEDIACONVERT_QUEUE, {"pricingPlan": "ON_DEMAND"}, {}, 0),
     (t.LOG_GROUP, {"retentionInDays": 90}, {"logGb": 10}, 5.0 + 0.9),
     (t.LOG_GROUP, {}, {"logGb": 1}, 0.50 + 0.03 * 3650 / 30),
     (t.ALARM, {"period": 300}, {}, 0.10),
@@ -106,114 +106,122 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     (t.DASHBOARD, {}, {}, 3.00),
     (t.METRIC_FILTER, {}, {}, 0.30),
     (t.BUCKET_METRIC, {}, {}, 16 * 0.30),
-    (t.KEY, {}, {}, 1.00),
+    (t.KMS_KEY, {}, {}, 1.00),
     (t.SECRET, {}, {}, 0.40),
-    (t.PARAMETER, {}, {}, 0),
-    (t.PARAMETER, {"tier": "Advanced"}, {}, 0.05),
-    (t.ENDPOINT, {}, {}, 0),
-    (t.ENDPOINT, {"vpcEndpointType": "Interface", "subnetIds": [None, None]}, {"endpointGb": 10}, 14.60 + 0.10),
+    (t.SSM_PARAMETER, {}, {}, 0),
+    (t.SSM_PARAMETER, {"tier": "Advanced"}, {}, 0.05),
+    (t.VPC_ENDPOINT, {}, {}, 0),
+    (t.VPC_ENDPOINT, {"vpcEndpointType": "Interface", "subnetIds": [None, None]}, {"endpointGb": 10}, 14.60 + 0.10),
     (t.NAT_GATEWAY, {}, {"natGb": 100}, 32.85 + 4.50),
     (t.ELASTIC_IP, {}, {}, 3.65),
     (t.WEB_ACL, {"rules": [{}, {}]}, {"inspectedRequests": 1e6}, 7.60),
 ]
 
 
-def test_detailed_metrics_are_paid_for_each_route() -> None:
-    routes = [Priced(t.SOCKET_ROUTE, key, "block", "sub", {"routeKey": key}) for key in ("$connect", "$default")]
-    elsewhere = Priced(t.SOCKET_ROUTE, "say", "another", "sub", {"routeKey": "say"})
+def test_detailed_metrics_are_billed_for_each_route() -> None:
+    routes = [
+        PricedResource(t.API_V2_ROUTE, key, "block", "sub", {"routeKey": key}) for key in ("$connect", "$default")
+    ]
+    elsewhere = PricedResource(t.API_V2_ROUTE, "say", "another", "sub", {"routeKey": "say"})
     stage = {"defaultRouteSettings": {"detailedMetricsEnabled": True}}
-    assert report(t.SOCKET_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
+    assert price(t.API_V2_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
 
 
-def test_a_metric_is_paid_once_however_many_filters_of_a_block_add_to_it() -> None:
-    def adds_to(name: str) -> dict[str, Any]:
+def test_a_metric_with_several_filters_of_a_block_is_billed_once() -> None:
+    def writes_metric(name: str) -> dict[str, Any]:
         return {"metricTransformation": {"namespace": "ours", "name": name}}
 
-    def beside(*others: Mapping[str, Any]) -> float:
-        siblings = [Priced(t.METRIC_FILTER, f"other {n}", "block", "sub", one) for n, one in enumerate(others)]
-        return report(t.METRIC_FILTER, adds_to("late"), {}, *siblings).by("price")["metric"]
+    def cost_of_filters(*others: Mapping[str, Any]) -> float:
+        siblings = [
+            PricedResource(t.METRIC_FILTER, f"other {n}", "block", "sub", sibling) for n, sibling in enumerate(others)
+        ]
+        return price(t.METRIC_FILTER, writes_metric("late"), {}, *siblings).sum_by("price")["metric"]
 
-    assert beside(adds_to("late")) == pytest.approx(0.30)
-    assert beside(adds_to("late"), adds_to("early")) == pytest.approx(2 * 0.30)
-    assert beside({}, {"metricTransformation": None}) == pytest.approx(3 * 0.30), "nobody knows that they are one"
+    assert cost_of_filters(writes_metric("late")) == pytest.approx(0.30)
+    assert cost_of_filters(writes_metric("late"), writes_metric("early")) == pytest.approx(2 * 0.30)
+    assert cost_of_filters({}, {"metricTransformation": None}) == pytest.approx(3 * 0.30), (
+        "without a metric name, the filters are counted separately"
+    )
 
 
-def test_metrics_by_method_are_paid_for_each_that_good_requests_come_to() -> None:
+def test_metrics_by_method_are_billed_for_each_method_except_any() -> None:
     document: dict[str, Any] = {
         "paths": {"/": {"x-amazon-apigateway-any-method": {}}, "/notes": {"get": {}, "options": {}}}
     }
-    api = Priced(t.REST_API, "api", "block", "sub", {"body": json.dumps(document)})
-    method = Priced(t.REST_METHOD, "other", "block", "sub", {"httpMethod": "PUT"})
-    elsewhere = Priced(t.REST_METHOD, "another", "another", "sub", {"httpMethod": "PUT"})
+    api = PricedResource(t.REST_API, "api", "block", "sub", {"body": json.dumps(document)})
+    method = PricedResource(t.REST_METHOD, "other", "block", "sub", {"httpMethod": "PUT"})
+    elsewhere = PricedResource(t.REST_METHOD, "another", "another", "sub", {"httpMethod": "PUT"})
     settings = {"settings": {"metricsEnabled": True}}
-    assert report(t.REST_METHOD_SETTINGS, settings, {}, api, method, elsewhere).total == pytest.approx(3 * 5 * 0.30)
-    assert report(t.REST_METHOD_SETTINGS, settings, {}).total == 0
-    assert report(t.REST_METHOD_SETTINGS, {"settings": {}}, {}, api).total == 0
+    assert price(t.REST_METHOD_SETTINGS, settings, {}, api, method, elsewhere).total == pytest.approx(3 * 5 * 0.30)
+    assert price(t.REST_METHOD_SETTINGS, settings, {}).total == 0
+    assert price(t.REST_METHOD_SETTINGS, {"settings": {}}, {}, api).total == 0
 
 
 @pytest.mark.parametrize(("kind", "props", "usage", "usd"), CASES)
-def test_it_costs(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], usd: float) -> None:
-    found = report(kind, props, usage)
-    assert found.total == pytest.approx(usd, abs=1e-9)
-    assert found.problems == ()
-    assert not any("no price" in gap for gap in found.gaps)
+def test_a_resource_has_the_expected_cost(
+    kind: str, props: Mapping[str, Any], usage: Mapping[str, float], usd: float
+) -> None:
+    report = price(kind, props, usage)
+    assert report.total == pytest.approx(usd, abs=1e-9)
+    assert report.problems == ()
+    assert not any("no price" in gap for gap in report.gaps)
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_a_warm_function_is_paid_by_the_hour_and_runs_for_less(architecture: str) -> None:
-    function = Priced(t.FUNCTION, "f", "block", "sub", {"memorySize": 1024, "architectures": [architecture]})
-    warm = report(t.FUNCTION_PROVISIONED, {"provisionedConcurrentExecutions": 1}, CALLS, function)
-    by_price = warm.by("price")
+def test_provisioned_concurrency_is_billed_by_the_hour_with_cheaper_runs(architecture: str) -> None:
+    function = PricedResource(t.FUNCTION, "f", "block", "sub", {"memorySize": 1024, "architectures": [architecture]})
+    report = price(t.PROVISIONED_CONCURRENCY, {"provisionedConcurrentExecutions": 1}, CALLS, function)
+    by_price = report.sum_by("price")
     kind = "arm64" if architecture == "arm64" else "x86"
     assert by_price[f"lambda_provisioned_gb_second_{kind}"] == pytest.approx(
-        2_628_000 * prices()[f"lambda_provisioned_gb_second_{kind}"].usd
+        2_628_000 * load_prices()[f"lambda_provisioned_gb_second_{kind}"].usd
     )
     assert f"lambda_provisioned_running_gb_second_{kind}" in by_price
     assert f"lambda_gb_second_{kind}" not in by_price
 
 
 @pytest.mark.parametrize(
-    ("kind", "props", "has"),
+    ("kind", "props", "feature"),
     [
         (t.REST_STAGE, {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"}, "a cache cluster of 0.5 GB"),
         (t.BATCH_ENVIRONMENT, {"computeResources": {"type": "EC2", "minVcpus": 16}}, "machines of 16 vCPUs"),
-        (t.MEDIA_QUEUE, {"pricingPlan": "RESERVED"}, "slots that are reserved"),
+        (t.MEDIACONVERT_QUEUE, {"pricingPlan": "RESERVED"}, "reserved slots, which are billed for a year"),
     ],
 )
-def test_what_costs_and_has_no_price_is_a_gap_by_its_name(kind: str, props: Mapping[str, Any], has: str) -> None:
-    [gap] = report(kind, props, {}).gaps
-    assert gap.startswith(f"thing has {has}")
+def test_a_billable_feature_without_a_price_is_a_gap(kind: str, props: Mapping[str, Any], feature: str) -> None:
+    [gap] = price(kind, props, {}).gaps
+    assert gap.startswith(f"thing has {feature}")
 
 
-def test_every_rule_is_tried() -> None:
-    assert set(RULES) - {case[0] for case in CASES} == {t.FUNCTION_PROVISIONED}
+def test_every_price_rule_has_a_case() -> None:
+    assert set(PRICE_RULES) - {case[0] for case in CASES} == {t.PROVISIONED_CONCURRENCY}
 
 
-def test_every_price_is_used_and_every_price_that_is_used_is_in_the_book() -> None:
-    used = {line.price for kind, props, usage, _ in CASES for line in report(kind, props, usage).lines}
-    used |= {price for price, _ in CALLED.values()} | {name for name, _ in STREAMING}
-    for document in DOCUMENTS:
-        for one in document.positions:
-            used |= {name for name, _ in one.quantities}
-        for step in document.steps:
-            used |= {name for name, _ in (*step.before, *step.after)}
-        for saving in document.savings:
+def test_every_used_price_is_in_the_book_and_every_price_is_used() -> None:
+    used = {line.price for kind, props, usage, _ in CASES for line in price(kind, props, usage).lines}
+    used |= {price for price, _ in CALLED_SERVICE_PRICES.values()} | {name for name, _ in STREAMING_QUANTITIES}
+    for table in COST_TABLES:
+        for line in table.lines:
+            used |= {name for name, _ in line.quantities}
+        for promised in table.promised_savings:
+            used |= {name for name, _ in (*promised.before, *promised.after)}
+        for saving in table.setting_savings:
             used |= {name for name, _ in (*saving.before, *saving.after)}
     used |= {f"lambda_provisioned_{part}gb_second_{kind}" for part in ("", "running_") for kind in ("arm64", "x86")}
     other_processor = {f"fargate_spot_{part}_hour_x86" for part in ("vcpu", "gb")}
     only_to_compare = {"ec2_spot_c7g_medium_hour"}
-    assert used <= prices().keys()
-    assert prices().keys() - used == other_processor | only_to_compare
+    assert used <= load_prices().keys()
+    assert load_prices().keys() - used == other_processor | only_to_compare
 
 
-def test_a_price_says_its_unit_its_source_at_aws_its_month_and_how_sure_it_is() -> None:
-    for name, one in prices().items():
-        assert one.usd > 0, name
-        assert one.unit, name
-        assert one.service, name
-        assert one.source.startswith("https://aws.amazon.com/"), name
-        assert one.date == "2026-11", name
-        assert one.basis in {"primary", "secondary", "estimate"}, name
+def test_every_price_has_unit_source_month_and_reliability() -> None:
+    for name, price in load_prices().items():
+        assert price.usd > 0, name
+        assert price.unit, name
+        assert price.service, name
+        assert price.source.startswith("https://aws.amazon.com/"), name
+        assert price.date == "2026-11", name
+        assert price.basis in {"primary", "secondary", "estimate"}, name
 
 
 @pytest.mark.parametrize(
@@ -230,5 +238,5 @@ def test_a_price_says_its_unit_its_source_at_aws_its_month_and_how_sure_it_is() 
         ("at(2026-11-20T12:00:00)", 0),
     ],
 )
-def test_a_schedules_runs_follow_from_its_expression(expression: str, runs: float) -> None:
-    assert runs_a_month(expression) == pytest.approx(runs)
+def test_the_runs_of_a_schedule_are_computed_from_its_expression(expression: str, runs: float) -> None:
+    assert count_runs_per_month(expression) == pytest.approx(runs)

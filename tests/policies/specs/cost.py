@@ -1,4 +1,4 @@
-"""Cost: the estimate and the budget, logs, storage, compute, jobs, network, watching, tags."""
+"""Specs of the policies about cost."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
     UNDECIDED,
     UNKNOWN,
-    Break,
-    Messages,
-    Spec,
-    Thing,
-    changes,
-    drops,
-    finds,
-    inserted,
-    passes,
-    setting,
-    spec,
+    EngineMessages,
+    PolicySpec,
+    ProgramBreak,
+    SampleResource,
+    change_resource,
+    drop_resource,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+    property_spec,
+    resource_spec,
 )
 
 TAGS = dict.fromkeys(("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"), "x")
@@ -36,173 +36,185 @@ ETL = {
     "defaultArguments": {"--continuous-log-logGroup": "/polyphony/glue"},
 }
 CONTAINER = {"logConfiguration": {"options": {"awslogs-group": "/polyphony/batch"}}}
-REASON = {"tags": {"Reason": "the compliance office asks for it"}}
+REASON_TAG = {"tags": {"Reason": "the compliance office asks for it"}}
 PLATFORM = {"usage": {}, "budget": 500, "environment": "prod", "exceptions": []}
 
 
-def platform(**props: object) -> Thing:
-    """The platform with what it publishes."""
-    return Thing(t.PLATFORM, {**PLATFORM, **props}, "platform")
+def platform(**props: object) -> SampleResource:
+    """Return the Platform resource with its published properties."""
+    return SampleResource(t.PLATFORM, {**PLATFORM, **props}, "platform")
 
 
-def usage(stack: Messages) -> str:
-    """Misspells a measure of the real program."""
+def publish_misspelt_usage(stack: EngineMessages) -> str:
+    """Publish a misspelt measure in the recorded program."""
     stack.change("platform", {"usage": {"ingestion-files": {"writess": 1}}})
     return "platform"
 
 
-def many(kind: str, count: int) -> list[Thing]:
-    """Many resources of a type."""
-    return [platform(), *(Thing(kind, {}, f"n{number}") for number in range(count))]
+def many(kind: str, count: int) -> list[SampleResource]:
+    """Return several resources of a type."""
+    return [platform(), *(SampleResource(kind, {}, f"n{number}") for number in range(count))]
 
 
-def orders(kind: str) -> list[Thing]:
-    """A queue on one kind of environment."""
+def orders(kind: str) -> list[SampleResource]:
+    """Return a job queue and its compute environment of one capacity type."""
     return [
-        Thing(t.BATCH_ENVIRONMENT, {"name": "e", "computeResources": {"type": kind, "maxVcpus": 4}}, "e"),
-        Thing(
+        SampleResource(t.BATCH_ENVIRONMENT, {"name": "e", "computeResources": {"type": kind, "maxVcpus": 4}}, "e"),
+        SampleResource(
             t.BATCH_QUEUE,
             {"computeEnvironmentOrders": [{"order": 1, "computeEnvironment": UNKNOWN}]},
-            refers={"computeEnvironmentOrders": ["e"]},
+            references={"computeEnvironmentOrders": ["e"]},
         ),
     ]
 
 
-def ceiling(policy: str, kind: str, count: int, says: str) -> Spec:
-    """A spec of how many there may be; what a resource holds does not matter, so nothing can be unknown."""
-    return Spec(
+def ceiling(policy: str, kind: str, count: int, message_part: str) -> PolicySpec:
+    """Return a spec of a limit on a number of resources. Properties do not matter, so no value can be unknown."""
+    return PolicySpec(
         policy,
         good=many(kind, 1),
         bad=many(kind, count),
-        says=says,
-        unknown=[*many(kind, count), Thing(kind, {"name": UNKNOWN}, "late")],
-        breaks=inserted([Thing(kind, {}, f"n{number}") for number in range(count)], ""),
-        at="",
+        message_part=message_part,
+        unknown=[*many(kind, count), SampleResource(kind, {"name": UNKNOWN}, "late")],
+        break_program=insert_resources([SampleResource(kind, {}, f"n{number}") for number in range(count)], ""),
+        faulty_name="",
         undecided=False,
     )
 
 
-def bucket(policy: str, good: list[Thing], bad: list[Thing], says: str, breaks: Break) -> Spec:
-    """A spec of a bucket and what is set on it."""
-    home = Thing(t.BUCKET, {"bucket": "b"})
-    return Spec(
+def bucket(
+    policy: str, good: list[SampleResource], bad: list[SampleResource], message_part: str, break_program: ProgramBreak
+) -> PolicySpec:
+    """Return a spec of a bucket and the resources that configure it."""
+    home = SampleResource(t.BUCKET, {"bucket": "b"})
+    return PolicySpec(
         policy,
         good=[home, *good],
         bad=[home, *bad],
-        says=says,
-        unknown=[Thing(t.BUCKET, {"bucket": UNKNOWN}), *good],
-        breaks=breaks,
+        message_part=message_part,
+        unknown=[SampleResource(t.BUCKET, {"bucket": UNKNOWN}), *good],
+        break_program=break_program,
     )
 
 
-def lifecycle(*rules: Mapping[str, object]) -> Thing:
-    """A bucket's lifecycle."""
-    return Thing(
+def lifecycle(*rules: Mapping[str, object]) -> SampleResource:
+    """Return the lifecycle configuration of a bucket."""
+    return SampleResource(
         t.BUCKET_LIFECYCLE,
-        {"bucket": "b", "rules": [{"status": "Enabled", "filter": {"prefix": ""}, **one} for one in rules]},
+        {"bucket": "b", "rules": [{"status": "Enabled", "filter": {"prefix": ""}, **rule} for rule in rules]},
         "lifecycle",
     )
 
 
-VERSIONED = Thing(t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning")
+VERSIONED = SampleResource(
+    t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning"
+)
 ABORT = {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}}
 SPENT = {"spent": {"storageGb": 100_000, "puts": 0}}
-DEAR = [
-    Thing("polyphony:blocks:Bucket", {}, "spent", parent="platform"),
-    Thing(t.BUCKET, {"bucket": "b"}, "store", parent="spent"),
+EXPENSIVE_BLOCK = [
+    SampleResource("polyphony:blocks:Bucket", {}, "spent", parent="platform"),
+    SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="spent"),
 ]
 
 SPECS = (
-    Spec(
+    PolicySpec(
         "cost-estimate",
         good=[],
         bad=[platform()],
-        says="About $0.00 a month",
-        unknown=[platform(), Thing(t.FUNCTION, {"name": UNKNOWN, "role": UNKNOWN}, "f"), Thing(t.ALARM, {}, "a")],
-        breaks=inserted([Thing("aws:lex/bot:Bot", {}, "bot")], ""),
-        at="platform",
+        message_part="About $0.00 a month",
+        unknown=[
+            platform(),
+            SampleResource(t.FUNCTION, {"name": UNKNOWN, "role": UNKNOWN}, "f"),
+            SampleResource(t.ALARM, {}, "a"),
+        ],
+        break_program=insert_resources([SampleResource("aws:lex/bot:Bot", {}, "bot")], ""),
+        faulty_name="platform",
         undecided=False,
-        also=[],
+        also_faulty=[],
     ),
-    Spec(
+    PolicySpec(
         "cost-usage-read",
         good=[platform()],
         bad=[platform(usage={"nobody": {"writes": 1}})],
-        says="nobody, which is no block",
-        unknown=[platform(usage={"nobody": {"writes": 1}}), Thing(t.TABLE, {"name": UNKNOWN}, "late")],
-        breaks=usage,
-        at="platform",
+        message_part="for nobody, but the stack has no block",
+        unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "late")],
+        break_program=publish_misspelt_usage,
+        faulty_name="platform",
         undecided=False,
     ),
-    Spec(
+    PolicySpec(
         "spend-within-budget",
-        good=[platform(usage=SPENT, budget=5000), *DEAR],
-        bad=[platform(usage=SPENT, budget=1), *DEAR],
-        says="spent $2,300.00",
-        unknown=[platform(usage=SPENT, budget=1), *DEAR, Thing(t.FUNCTION, {"memorySize": UNKNOWN}, "late")],
-        breaks=changes("platform", {"budget": 1}),
-        at="platform",
+        good=[platform(usage=SPENT, budget=5000), *EXPENSIVE_BLOCK],
+        bad=[platform(usage=SPENT, budget=1), *EXPENSIVE_BLOCK],
+        message_part="spent $2,300.00",
+        unknown=[
+            platform(usage=SPENT, budget=1),
+            *EXPENSIVE_BLOCK,
+            SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "late"),
+        ],
+        break_program=change_resource("platform", {"budget": 1}),
+        faulty_name="platform",
         undecided=False,
     ),
-    Spec(
+    PolicySpec(
         "budget-exists",
-        good=[Thing(t.BUDGET, {"notifications": [{"subscriberSnsTopicArns": ["arn"]}]})],
-        bad=[Thing(t.BUDGET, {"notifications": [{"notificationType": "ACTUAL"}]})],
-        says="tells nobody",
-        unknown=[Thing(t.BUDGET, {"notifications": UNKNOWN})],
-        breaks=drops("foundation-spend-budget", ""),
+        good=[SampleResource(t.BUDGET, {"notifications": [{"subscriberSnsTopicArns": ["arn"]}]})],
+        bad=[SampleResource(t.BUDGET, {"notifications": [{"notificationType": "ACTUAL"}]})],
+        message_part="has a subscriber",
+        unknown=[SampleResource(t.BUDGET, {"notifications": UNKNOWN})],
+        break_program=drop_resource("foundation-spend-budget", ""),
     ),
-    Spec(
+    PolicySpec(
         "anomaly-detection-exists",
-        good=[Thing(t.ANOMALY_SUBSCRIPTION, {"frequency": "IMMEDIATE", "subscribers": [{"type": "SNS"}]})],
-        bad=[Thing(t.ANOMALY_SUBSCRIPTION, {"frequency": "DAILY", "subscribers": [{"type": "SNS"}]})],
-        says="DAILY",
-        unknown=[Thing(t.ANOMALY_SUBSCRIPTION, {"frequency": UNKNOWN, "subscribers": [{"type": "SNS"}]})],
-        breaks=drops("foundation-spend-anomaly-subscription", ""),
+        good=[SampleResource(t.ANOMALY_SUBSCRIPTION, {"frequency": "IMMEDIATE", "subscribers": [{"type": "SNS"}]})],
+        bad=[SampleResource(t.ANOMALY_SUBSCRIPTION, {"frequency": "DAILY", "subscribers": [{"type": "SNS"}]})],
+        message_part="DAILY",
+        unknown=[SampleResource(t.ANOMALY_SUBSCRIPTION, {"frequency": UNKNOWN, "subscribers": [{"type": "SNS"}]})],
+        break_program=drop_resource("foundation-spend-anomaly-subscription", ""),
     ),
-    setting("logs-expire", t.LOG_GROUP, "retentionInDays", 30, None, "for ever"),
-    setting("logs-expire-in-time", t.LOG_GROUP, "retentionInDays", 400, 731, "731 days"),
-    spec(
+    property_spec("logs-expire", t.LOG_GROUP, "retentionInDays", 30, None, "for ever"),
+    property_spec("logs-expire-in-time", t.LOG_GROUP, "retentionInDays", 400, 731, "731 days"),
+    resource_spec(
         "function-logs-owned",
         t.FUNCTION,
         {"name": "f", "loggingConfig": {"logGroup": "l"}},
         {"loggingConfig": None},
         "/aws/lambda/f",
         "name",
-        around=[Thing(t.LOG_GROUP, {"name": "l"}, "l")],
-        breaks=drops("ingestion-manifest-builder-logs", BUILDER),
+        around=[SampleResource(t.LOG_GROUP, {"name": "l"}, "l")],
+        break_program=drop_resource("ingestion-manifest-builder-logs", BUILDER),
     ),
-    Spec(
+    PolicySpec(
         "api-logs-owned",
         good=[
-            Thing(t.REST_API, {"name": "a"}, "api"),
-            Thing(t.LOG_GROUP, {"name": UNKNOWN}, "l", refers={"name": ["api"]}),
-            Thing(t.REST_STAGE, {"restApi": UNKNOWN, "stageName": "api"}, refers={"restApi": ["api"]}),
+            SampleResource(t.REST_API, {"name": "a"}, "api"),
+            SampleResource(t.LOG_GROUP, {"name": UNKNOWN}, "l", references={"name": ["api"]}),
+            SampleResource(t.REST_STAGE, {"restApi": UNKNOWN, "stageName": "api"}, references={"restApi": ["api"]}),
         ],
         bad=[
-            Thing(t.REST_API, {"name": "a"}, "api"),
-            Thing(t.REST_STAGE, {"restApi": UNKNOWN, "stageName": "api"}, refers={"restApi": ["api"]}),
+            SampleResource(t.REST_API, {"name": "a"}, "api"),
+            SampleResource(t.REST_STAGE, {"restApi": UNKNOWN, "stageName": "api"}, references={"restApi": ["api"]}),
         ],
-        says="API-Gateway-Execution-Logs_",
-        unknown=[Thing(t.REST_STAGE, {"restApi": UNKNOWN, "stageName": "api"})],
-        breaks=inserted([Thing(t.REST_STAGE, {"restApi": "a1", "stageName": "api"})]),
+        message_part="API-Gateway-Execution-Logs_",
+        unknown=[SampleResource(t.REST_STAGE, {"restApi": UNKNOWN, "stageName": "api"})],
+        break_program=insert_resources([SampleResource(t.REST_STAGE, {"restApi": "a1", "stageName": "api"})]),
     ),
-    spec(
+    resource_spec(
         "job-logs-owned",
         t.BATCH_JOB,
         {"containerProperties": json.dumps(CONTAINER)},
         {"containerProperties": "{}"},
-        "a group that AWS makes",
-        around=[Thing(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
+        "a group that AWS would create",
+        around=[SampleResource(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
     ),
     bucket(
         "bucket-objects-expire",
         [lifecycle({"expiration": {"days": 7}})],
         [lifecycle(ABORT)],
-        "No lifecycle rule",
-        drops("ingestion-landing-lifecycle", LANDING),
+        "No enabled lifecycle rule",
+        drop_resource("ingestion-landing-lifecycle", LANDING),
     ),
-    spec(
+    resource_spec(
         "bucket-aborts-multipart",
         t.BUCKET_LIFECYCLE,
         lifecycle(ABORT).props,
@@ -213,109 +225,111 @@ SPECS = (
         "bucket-old-versions-expire",
         [VERSIONED, lifecycle({"noncurrentVersionExpiration": {"noncurrentDays": 30}})],
         [VERSIONED, lifecycle({"expiration": {"days": 7}})],
-        "overwritten versions stay",
-        changes("ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "expiration": {"days": 9}}]}, LANDING),
+        "old versions are kept for ever",
+        change_resource(
+            "ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "expiration": {"days": 9}}]}, LANDING
+        ),
     ),
-    setting("table-on-demand", t.TABLE, "billingMode", "PAY_PER_REQUEST", "PROVISIONED", "PROVISIONED"),
-    setting(
+    property_spec("table-on-demand", t.TABLE, "billingMode", "PAY_PER_REQUEST", "PROVISIONED", "PROVISIONED"),
+    property_spec(
         "table-few-indexes", t.TABLE, "globalSecondaryIndexes", [{}, {}], [{}, {}, {}], "3 global secondary indexes"
     ),
-    spec(
+    resource_spec(
         "repository-images-expire",
-        t.REPOSITORY,
+        t.IMAGE_REPOSITORY,
         {"name": "r"},
         {"name": "s"},
-        "every image",
-        around=[Thing(t.REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
+        "every pushed image",
+        around=[SampleResource(t.IMAGE_REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
         added=True,
     ),
-    setting(
+    property_spec(
         "query-scans-limited",
-        t.WORKGROUP,
+        t.ATHENA_WORKGROUP,
         "configuration",
         {"bytesScannedCutoffPerQuery": 10},
         {},
         "bytesScannedCutoffPerQuery",
     ),
-    setting("memory-expires", t.MEMORY, "eventExpiryDuration", 90, 365, "365 days"),
-    setting("function-on-arm64", t.FUNCTION, "architectures", ["arm64"], None, "x86_64"),
-    setting("function-memory-ceiling", t.FUNCTION, "memorySize", 2048, 4096, "4096 MB"),
-    spec(
+    property_spec("memory-expires", t.AGENT_MEMORY, "eventExpiryDuration", 90, 365, "365 days"),
+    property_spec("function-on-arm64", t.FUNCTION, "architectures", ["arm64"], None, "x86_64"),
+    property_spec("function-memory-ceiling", t.FUNCTION, "memorySize", 2048, 4096, "4096 MB"),
+    resource_spec(
         "function-timeout-ceiling",
         t.FUNCTION,
         {"name": "f", "timeout": 300},
         {"timeout": 900},
         "900 seconds",
-        around=[Thing(t.FUNCTION_ASYNC, {"functionName": "other", "qualifier": "live"}, "async")],
+        around=[SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "other", "qualifier": "live"}, "async")],
     ),
-    setting(
+    property_spec(
         "function-provisioned-ceiling",
-        t.FUNCTION_PROVISIONED,
+        t.PROVISIONED_CONCURRENCY,
         "provisionedConcurrentExecutions",
         2,
         5,
-        "5 environments",
+        "is 5; at most 2 environments",
     ),
-    spec(
+    resource_spec(
         "queue-source-bounded",
-        t.FUNCTION_SOURCE,
+        t.EVENT_SOURCE_MAPPING,
         {"eventSourceArn": "arn:aws:sqs:r:1:q", "scalingConfig": {"maximumConcurrency": 5}},
         {"scalingConfig": None},
         "maximumConcurrency",
         "eventSourceArn",
     ),
-    Spec(
+    PolicySpec(
         "no-always-on-service",
-        good=[Thing(t.TABLE, {"name": "t"})],
-        bad=[Thing("aws:rds/instance:Instance", {})],
-        says="aws:rds/instance:Instance",
-        unknown=[Thing("aws:ec2/instance:Instance", {"ami": UNKNOWN})],
-        breaks=inserted([Thing("aws:eks/cluster:Cluster", {})]),
+        good=[SampleResource(t.TABLE, {"name": "t"})],
+        bad=[SampleResource("aws:rds/instance:Instance", {})],
+        message_part="aws:rds/instance:Instance",
+        unknown=[SampleResource("aws:ec2/instance:Instance", {"ami": UNKNOWN})],
+        break_program=insert_resources([SampleResource("aws:eks/cluster:Cluster", {})]),
         undecided=False,
     ),
-    spec(
+    resource_spec(
         "rest-api-no-cache-cluster",
         t.REST_STAGE,
         {"cacheClusterEnabled": False},
         {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"},
         "0.5 GB",
     ),
-    spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "50 workers"),
-    spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X"),
-    spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
-    spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "which then is 1"),
+    resource_spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "numberOfWorkers is 50"),
+    resource_spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X"),
+    resource_spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
+    resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "defaults to 1"),
     replace(
-        spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
+        resource_spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
         environment="staging",
     ),
-    Spec(
+    PolicySpec(
         "batch-spot-first",
         good=orders("FARGATE_SPOT"),
         bad=orders("FARGATE"),
-        says="FARGATE only",
-        unknown=[Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN})],
-        breaks=drops("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
+        message_part="only on FARGATE,",
+        unknown=[SampleResource(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN})],
+        break_program=drop_resource("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
-    setting("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 processors"),
-    spec("nat-with-reason", t.NAT_GATEWAY, REASON, {"tags": {}}, "no tag Reason"),
-    spec(
+    property_spec("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 vCPUs"),
+    resource_spec("nat-with-reason", t.NAT_GATEWAY, REASON_TAG, {"tags": {}}, "no tag Reason"),
+    resource_spec(
         "interface-endpoint-with-reason",
-        t.ENDPOINT,
-        {"vpcEndpointType": "Interface", **REASON},
+        t.VPC_ENDPOINT,
+        {"vpcEndpointType": "Interface", **REASON_TAG},
         {"tags": {"Reason": "why not"}},
         "no tag Reason",
         added=True,
     ),
-    spec("customer-key-with-reason", t.KEY, REASON, {"tags": None}, "no tag Reason"),
+    resource_spec("customer-key-with-reason", t.KMS_KEY, REASON_TAG, {"tags": None}, "no tag Reason"),
     ceiling("alarm-ceiling", t.ALARM, 201, "201 alarms"),
     ceiling("dashboard-ceiling", t.DASHBOARD, 7, "7 dashboards"),
     ceiling("custom-metric-ceiling", t.METRIC_FILTER, 61, "61 metrics"),
-    setting("required-tags", t.QUEUE, "tags", TAGS, {**TAGS, "Owner": ""}, "no tag Owner"),
+    property_spec("required-tags", t.QUEUE, "tags", TAGS, {**TAGS, "Owner": ""}, "no tag Owner"),
 )
 
 
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:{}:live"
-LONG = Thing(t.FUNCTION, {"name": "summarise", "timeout": 900})
+LONG = SampleResource(t.FUNCTION, {"name": "summarise", "timeout": 900})
 ALWAYS_ON = (
     "aws:alb/loadBalancer:LoadBalancer",
     "aws:elb/loadBalancer:LoadBalancer",
@@ -323,29 +337,39 @@ ALWAYS_ON = (
 )
 
 
-def workflow(calls: str) -> Thing:
-    """A workflow that calls a function."""
+def workflow(calls: str) -> SampleResource:
+    """Return a workflow that calls a function."""
     states = {"One": {"Type": "Task", "Arguments": {"FunctionName": LIVE.format(calls)}}}
-    return Thing(t.WORKFLOW, {"definition": json.dumps({"States": states})}, "workflow")
+    return SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": states})}, "workflow")
 
 
 CASES = (
-    passes("function-timeout-ceiling", Thing(t.FUNCTION, {"name": "f"})),
-    passes("function-timeout-ceiling", LONG, workflow("summarise")),
-    finds("function-timeout-ceiling", "900 seconds", LONG, workflow("summarise-more")),
-    finds("function-timeout-ceiling", "900 seconds", LONG, workflow("do-summarise")),
-    finds("function-timeout-ceiling", UNDECIDED, LONG, Thing(t.WORKFLOW, {"definition": UNKNOWN}, "workflow")),
-    *(finds("no-always-on-service", "used or not", Thing(kind, {})) for kind in ALWAYS_ON),
-    finds("api-logs-owned", "/aws/apigateway/", Thing(t.SOCKET_STAGE, {"apiId": "a", "name": "live"})),
-    finds("glue-worker-ceiling", "G.8X", Thing(t.GLUE_JOB, {**ETL, "workerType": "G.8X"})),
-    passes("glue-no-quarter-worker", Thing(t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"})),
-    passes(
-        "queue-source-bounded", Thing(t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"})
+    expect_no_finding("function-timeout-ceiling", SampleResource(t.FUNCTION, {"name": "f"})),
+    expect_no_finding("function-timeout-ceiling", LONG, workflow("summarise")),
+    expect_finding("function-timeout-ceiling", "900 seconds", LONG, workflow("summarise-more")),
+    expect_finding("function-timeout-ceiling", "900 seconds", LONG, workflow("do-summarise")),
+    expect_finding(
+        "function-timeout-ceiling", UNDECIDED, LONG, SampleResource(t.WORKFLOW, {"definition": UNKNOWN}, "workflow")
     ),
-    finds(
+    *(expect_finding("no-always-on-service", "used or not", SampleResource(kind, {})) for kind in ALWAYS_ON),
+    expect_finding(
+        "api-logs-owned", "/aws/apigateway/", SampleResource(t.API_V2_STAGE, {"apiId": "a", "name": "live"})
+    ),
+    expect_finding("glue-worker-ceiling", "G.8X", SampleResource(t.GLUE_JOB, {**ETL, "workerType": "G.8X"})),
+    expect_no_finding(
+        "glue-no-quarter-worker",
+        SampleResource(t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"}),
+    ),
+    expect_no_finding(
+        "queue-source-bounded",
+        SampleResource(t.EVENT_SOURCE_MAPPING, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"}),
+    ),
+    expect_finding(
         "bucket-aborts-multipart",
-        "never aborts",
-        Thing(t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}),
+        "No rule for the whole bucket has abortIncompleteMultipartUpload",
+        SampleResource(t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}),
     ),
-    finds("cost-estimate", "cannot be read", platform(), Thing(t.BATCH_JOB, {"containerProperties": "{"})),
+    expect_finding(
+        "cost-estimate", "cannot be checked", platform(), SampleResource(t.BATCH_JOB, {"containerProperties": "{"})
+    ),
 )

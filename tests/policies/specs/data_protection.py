@@ -1,4 +1,4 @@
-"""Data protection: objects, tables, messages, keys, what shows, images, network."""
+"""Specs of the policies about data protection."""
 
 import json
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
     UNDECIDED,
     UNKNOWN,
-    Break,
-    Case,
-    Spec,
-    Thing,
-    changes,
-    drops,
-    edits,
-    finds,
-    inserted,
-    passes,
-    setting,
-    spec,
+    PolicyCase,
+    PolicySpec,
+    ProgramBreak,
+    SampleResource,
+    change_resource,
+    drop_resource,
+    edit_json_property,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+    property_spec,
+    resource_spec,
 )
 from tests.policies.specs.sample_documents import ACCOUNT, REGION, ROLE_ARN, allow, document
 
@@ -44,25 +44,32 @@ DENY: dict[str, Any] = {
 
 
 def tls_only(**change: Any) -> str:
-    """A policy that refuses plain HTTP, or leaves something out."""
+    """Return a policy that refuses requests without TLS, with changes of its statement."""
     return document({**DENY, **change})
 
 
 def rest(paths: Mapping[str, Any]) -> str:
-    """A document that asks for a token as a whole, which API Gateway does not read."""
+    """Return an OpenAPI document with a security requirement for the whole document, which API Gateway ignores."""
     return json.dumps({"security": [{"jwt": []}], "paths": paths})
 
 
-def bucket(policy: str, kind: str, good: dict[str, object], bad: dict[str, object], says: str, breaks: Break) -> Spec:
-    """A spec of one resource that sets something on a bucket."""
-    home = Thing(t.BUCKET, {"bucket": "b"})
-    return Spec(
+def bucket(
+    policy: str,
+    kind: str,
+    good: dict[str, object],
+    bad: dict[str, object],
+    message_part: str,
+    break_program: ProgramBreak,
+) -> PolicySpec:
+    """Return a spec of one resource that configures a bucket."""
+    home = SampleResource(t.BUCKET, {"bucket": "b"})
+    return PolicySpec(
         policy,
-        good=[home, Thing(kind, {"bucket": "b", **good}, "setting")],
-        bad=[home, Thing(kind, {"bucket": "b", **bad}, "setting")] if bad else [home],
-        says=says,
-        unknown=[home, Thing(kind, {"bucket": UNKNOWN, **good}, "setting")],
-        breaks=breaks,
+        good=[home, SampleResource(kind, {"bucket": "b", **good}, "setting")],
+        bad=[home, SampleResource(kind, {"bucket": "b", **bad}, "setting")] if bad else [home],
+        message_part=message_part,
+        unknown=[home, SampleResource(kind, {"bucket": UNKNOWN, **good}, "setting")],
+        break_program=break_program,
     )
 
 
@@ -72,16 +79,16 @@ SPECS = (
         t.BUCKET_ENCRYPTION,
         {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
         {"rules": []},
-        "how its objects are encrypted",
-        drops("ingestion-landing-encryption", LANDING),
+        "no encryption configuration",
+        drop_resource("ingestion-landing-encryption", LANDING),
     ),
     bucket(
         "bucket-public-access-blocked",
         t.BUCKET_PUBLIC_ACCESS,
         dict(BLOCKED),
         {**BLOCKED, "blockPublicPolicy": False},
-        "lacks blockPublicPolicy",
-        changes("ingestion-landing-public-access-block", {"restrictPublicBuckets": False}, LANDING),
+        "does not enable blockPublicPolicy",
+        change_resource("ingestion-landing-public-access-block", {"restrictPublicBuckets": False}, LANDING),
     ),
     bucket(
         "bucket-tls-only",
@@ -89,7 +96,7 @@ SPECS = (
         {"policy": tls_only()},
         {"policy": tls_only(Condition={"Bool": {"aws:SecureTransport": "true"}})},
         "plain HTTP",
-        edits("ingestion-landing-policy", "policy", lambda found: found.update(Statement=[]), LANDING),
+        edit_json_property("ingestion-landing-policy", "policy", lambda found: found.update(Statement=[]), LANDING),
     ),
     bucket(
         "bucket-owner-enforced",
@@ -97,7 +104,7 @@ SPECS = (
         {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
         {"rule": {"objectOwnership": "ObjectWriter"}},
         "ObjectWriter",
-        drops("ingestion-landing-ownership", LANDING),
+        drop_resource("ingestion-landing-ownership", LANDING),
     ),
     bucket(
         "bucket-access-logged",
@@ -105,69 +112,81 @@ SPECS = (
         {"targetBucket": "audit"},
         {},
         "writes no access log",
-        inserted([Thing(t.BUCKET, {"bucket": "b"})]),
+        insert_resources([SampleResource(t.BUCKET, {"bucket": "b"})]),
     ),
-    spec(
+    resource_spec(
         "bucket-logs-elsewhere",
         t.BUCKET_LOGGING,
         {"bucket": "b", "targetBucket": "audit"},
         {"targetBucket": "b"},
-        "logs into b itself",
+        "is the bucket b itself",
         added=True,
     ),
-    Spec(
+    PolicySpec(
         "bucket-originals-versioned",
         good=[
-            Thing(t.BUCKET, {"bucket": "b"}),
-            Thing(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification"),
-            Thing(t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning"),
+            SampleResource(t.BUCKET, {"bucket": "b"}),
+            SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification"),
+            SampleResource(
+                t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning"
+            ),
         ],
-        bad=[Thing(t.BUCKET, {"bucket": "b"}), Thing(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification")],
-        says="Originals arrive",
-        unknown=[Thing(t.BUCKET, {"bucket": "b"}), Thing(t.BUCKET_NOTIFICATION, {"bucket": UNKNOWN}, "notification")],
-        breaks=changes("ingestion-landing-versioning", {"versioningConfiguration": {"status": "Suspended"}}, LANDING),
+        bad=[
+            SampleResource(t.BUCKET, {"bucket": "b"}),
+            SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification"),
+        ],
+        message_part="receives uploads",
+        unknown=[
+            SampleResource(t.BUCKET, {"bucket": "b"}),
+            SampleResource(t.BUCKET_NOTIFICATION, {"bucket": UNKNOWN}, "notification"),
+        ],
+        break_program=change_resource(
+            "ingestion-landing-versioning", {"versioningConfiguration": {"status": "Suspended"}}, LANDING
+        ),
     ),
-    spec(
+    resource_spec(
         "bucket-never-emptied", t.BUCKET, {"bucket": "b", "forceDestroy": False}, {"forceDestroy": True}, "forceDestroy"
     ),
-    setting("table-point-in-time-recovery", t.TABLE, "pointInTimeRecovery.enabled", True, False, "point in time"),
-    setting("table-deletion-protected", t.TABLE, "deletionProtectionEnabled", True, False, "one call"),
-    spec(
+    property_spec("table-point-in-time-recovery", t.TABLE, "pointInTimeRecovery.enabled", True, False, "point in time"),
+    property_spec("table-deletion-protected", t.TABLE, "deletionProtectionEnabled", True, False, "one call"),
+    resource_spec(
         "table-backed-up",
         t.TABLE,
         {"name": "t", "tags": {"Backup": "daily"}},
         {"tags": {"Backup": "none"}},
         "'Backup': 'none'",
         around=[
-            Thing(
+            SampleResource(
                 t.BACKUP_SELECTION,
                 {"selectionTags": [{"type": "STRINGEQUALS", "key": "Backup", "value": "daily"}]},
                 "selection",
             )
         ],
     ),
-    spec(
+    resource_spec(
         "queue-tls-only",
         t.QUEUE,
         {"name": "q"},
         {"name": "r"},
-        "It has no policy",
-        around=[Thing(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
+        "There is no policy",
+        around=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
     ),
-    spec(
+    resource_spec(
         "topic-tls-only",
         t.TOPIC,
         {"name": "q"},
         {"name": "r"},
-        "It has no policy",
-        around=[Thing(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
+        "There is no policy",
+        around=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
     ),
-    setting("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
-    spec("topic-key-lets-alarms-in", t.TOPIC, {"name": "q"}, {"kmsMasterKeyId": "alias/aws/sns"}, "alias/aws/sns"),
-    setting("key-rotates", t.KEY, "enableKeyRotation", True, None, "never rotated"),
-    setting("key-keeps-its-account", t.KEY, "policy", ROOT, ROLE_ONLY, "account's root"),
-    setting("key-deletion-waits", t.KEY, "deletionWindowInDays", 30, 7, "gone 7 days"),
-    setting(
+    property_spec("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
+    resource_spec(
+        "topic-key-lets-alarms-in", t.TOPIC, {"name": "q"}, {"kmsMasterKeyId": "alias/aws/sns"}, "alias/aws/sns"
+    ),
+    property_spec("key-rotates", t.KMS_KEY, "enableKeyRotation", True, None, "never rotated"),
+    property_spec("key-keeps-its-account", t.KMS_KEY, "policy", ROOT, ROLE_ONLY, "account's root"),
+    property_spec("key-deletion-waits", t.KMS_KEY, "deletionWindowInDays", 30, 7, "deletionWindowInDays is 7"),
+    property_spec(
         "cors-origin-named",
         t.BUCKET_CORS,
         "corsRules",
@@ -175,10 +194,10 @@ SPECS = (
         [{"allowedOrigins": ["*"]}],
         "polyphony:thing.corsOrigin",
     ),
-    setting(
+    property_spec(
         "api-traces-no-bodies", t.REST_METHOD_SETTINGS, "settings.dataTraceEnabled", False, True, "dataTraceEnabled"
     ),
-    setting(
+    property_spec(
         "function-logs-no-events",
         t.FUNCTION,
         "environment.variables",
@@ -186,7 +205,7 @@ SPECS = (
         {"POWERTOOLS_LOGGER_LOG_EVENT": "true"},
         "POWERTOOLS_LOGGER_LOG_EVENT is true",
     ),
-    setting(
+    property_spec(
         "workflow-logs-no-data",
         t.WORKFLOW,
         "loggingConfiguration.includeExecutionData",
@@ -194,75 +213,87 @@ SPECS = (
         True,
         "includeExecutionData",
     ),
-    setting("api-asks-who-calls", t.REST_API, "body", rest(API), rest({"/episodes": {"get": {}}}), "GET /episodes"),
-    setting("repository-scans", t.REPOSITORY, "imageScanningConfiguration.scanOnPush", True, False, "known weaknesses"),
-    setting("repository-tags-immutable", t.REPOSITORY, "imageTagMutability", "IMMUTABLE", "MUTABLE", "MUTABLE"),
-    Spec(
+    property_spec(
+        "api-asks-who-calls", t.REST_API, "body", rest(API), rest({"/episodes": {"get": {}}}), "GET /episodes"
+    ),
+    property_spec(
+        "repository-scans",
+        t.IMAGE_REPOSITORY,
+        "imageScanningConfiguration.scanOnPush",
+        True,
+        False,
+        "known vulnerabilities",
+    ),
+    property_spec(
+        "repository-tags-immutable", t.IMAGE_REPOSITORY, "imageTagMutability", "IMMUTABLE", "MUTABLE", "MUTABLE"
+    ),
+    PolicySpec(
         "glue-encrypts",
-        good=[Thing(t.GLUE_JOB, {"securityConfiguration": UNKNOWN})],
-        bad=[Thing(t.GLUE_JOB, {"name": "j"})],
-        says="how it encrypts",
-        unknown=[Thing(t.GLUE_JOB, {"name": UNKNOWN})],
-        breaks=inserted([Thing(t.GLUE_JOB, {"name": "j"})]),
+        good=[SampleResource(t.GLUE_JOB, {"securityConfiguration": UNKNOWN})],
+        bad=[SampleResource(t.GLUE_JOB, {"name": "j"})],
+        message_part="securityConfiguration is not set",
+        unknown=[SampleResource(t.GLUE_JOB, {"name": UNKNOWN})],
+        break_program=insert_resources([SampleResource(t.GLUE_JOB, {"name": "j"})]),
         undecided=False,
     ),
-    setting(
+    property_spec(
         "network-not-open",
         t.SECURITY_GROUP,
         "ingress",
         [{"cidrBlocks": ["10.0.0.0/16"]}],
         [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}],
-        "0.0.0.0/0 in, from port 22",
+        "from 0.0.0.0/0 (fromPort 22)",
     ),
 )
 
 LETS_IN = document(allow("x:Get", QUEUE_ARN, Principal={"AWS": ROLE_ARN}))
 
 
-def of_bucket(**change: Any) -> list[Thing]:
-    """A bucket and its policy."""
+def bucket_with_policy(**change: Any) -> list[SampleResource]:
+    """Return a bucket and its policy."""
     return [
-        Thing(t.BUCKET, {"bucket": "b"}),
-        Thing(t.BUCKET_POLICY, {"bucket": "b", "policy": tls_only(**change)}, "p"),
+        SampleResource(t.BUCKET, {"bucket": "b"}),
+        SampleResource(t.BUCKET_POLICY, {"bucket": "b", "policy": tls_only(**change)}, "p"),
     ]
 
 
-def enough(**change: Any) -> Case:
-    """A bucket policy that refuses plain HTTP."""
-    return passes("bucket-tls-only", *of_bucket(**change))
+def refuses_plain_http(**change: Any) -> PolicyCase:
+    """Return a case of a bucket policy that refuses all requests without TLS."""
+    return expect_no_finding("bucket-tls-only", *bucket_with_policy(**change))
 
 
-def leaky(**change: Any) -> Case:
-    """A bucket policy that lets somebody or something come by plain HTTP."""
-    return finds("bucket-tls-only", "plain HTTP", *of_bucket(**change))
+def allows_plain_http(**change: Any) -> PolicyCase:
+    """Return a case of a bucket policy that lets some requests without TLS through."""
+    return expect_finding("bucket-tls-only", "plain HTTP", *bucket_with_policy(**change))
 
 
-def buckets(*names: str) -> list[Thing]:
-    """Buckets."""
-    return [Thing(t.BUCKET, {"bucket": name}, name) for name in names]
+def buckets(*names: str) -> list[SampleResource]:
+    """Return buckets."""
+    return [SampleResource(t.BUCKET, {"bucket": name}, name) for name in names]
 
 
-def takes_logs(name: str, effect: str = "Allow") -> Thing:
-    """A policy about the service that delivers access logs."""
+def log_delivery_policy(name: str, effect: str = "Allow") -> SampleResource:
+    """Return a bucket policy about the service that delivers access logs."""
     statement = {"Effect": effect, "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
-    return Thing(t.BUCKET_POLICY, {"bucket": name, "policy": document(statement)}, f"{name}-policy")
+    return SampleResource(t.BUCKET_POLICY, {"bucket": name, "policy": document(statement)}, f"{name}-policy")
 
 
-def open_rule(kind: str, says: str, **rule: Any) -> Case:
-    """A rule that lets much of the internet in."""
-    return finds("network-not-open", says, Thing(kind, rule))
+def open_rule(kind: str, message_part: str, **rule: Any) -> PolicyCase:
+    """Return a case of a rule that allows a large part of the internet."""
+    return expect_finding("network-not-open", message_part, SampleResource(kind, rule))
 
 
-def table(**tags: str) -> Thing:
-    """A table that no backup takes."""
-    return Thing(t.TABLE, {"name": "t", "tags": {"Backup": "none", **tags}})
+def table(**tags: str) -> SampleResource:
+    """Return a table that no backup selection includes."""
+    return SampleResource(t.TABLE, {"name": "t", "tags": {"Backup": "none", **tags}})
 
 
-def images(*moving: str) -> Thing:
-    """A repository in which some tags may move."""
-    filters = [{"filter": one, "filterType": "WILDCARD"} for one in moving]
-    return Thing(
-        t.REPOSITORY, {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filters}
+def images(*moving: str) -> SampleResource:
+    """Return a repository in which some tags may move."""
+    filters = [{"filter": tag, "filterType": "WILDCARD"} for tag in moving]
+    return SampleResource(
+        t.IMAGE_REPOSITORY,
+        {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filters},
     )
 
 
@@ -273,111 +304,140 @@ ASKS = "api-asks-who-calls"
 TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
 
 
-def api(operations: Mapping[str, Any], tags: Mapping[str, str] | None = None, kind: str = t.REST_API) -> Thing:
-    """An API with one path."""
-    return Thing(kind, {"body": rest({"/x": operations}), "tags": dict(tags or {})})
+def api(operations: Mapping[str, Any], tags: Mapping[str, str] | None = None, kind: str = t.REST_API) -> SampleResource:
+    """Return an API with one path."""
+    return SampleResource(kind, {"body": rest({"/x": operations}), "tags": dict(tags or {})})
 
 
-def routed(key: str, protocol: str = "HTTP", tags: Mapping[str, str] | None = None, **route: str) -> list[Thing]:
-    """A WebSocket or HTTP API with one route."""
+def routed(
+    key: str, protocol: str = "HTTP", tags: Mapping[str, str] | None = None, **route: str
+) -> list[SampleResource]:
+    """Return a WebSocket or HTTP API with one route."""
     return [
-        Thing(t.SOCKET_API, {"name": "h", "protocolType": protocol, "tags": dict(tags or {})}, "api"),
-        Thing(t.SOCKET_ROUTE, {"apiId": UNKNOWN, "routeKey": key, **route}, refers={"apiId": ["api"]}),
+        SampleResource(t.API_V2, {"name": "h", "protocolType": protocol, "tags": dict(tags or {})}, "api"),
+        SampleResource(t.API_V2_ROUTE, {"apiId": UNKNOWN, "routeKey": key, **route}, references={"apiId": ["api"]}),
     ]
 
 
 CASES = (
-    enough(),
-    enough(Action="s3:*"),
-    enough(Principal={"AWS": "*"}),
-    enough(Resource="*"),
-    enough(Condition={"Bool": {"aws:SecureTransport": False}}),
-    enough(Condition={"Bool": {"AWS:securetransport": ["false"]}}),
-    passes(
+    refuses_plain_http(),
+    refuses_plain_http(Action="s3:*"),
+    refuses_plain_http(Principal={"AWS": "*"}),
+    refuses_plain_http(Resource="*"),
+    refuses_plain_http(Condition={"Bool": {"aws:SecureTransport": False}}),
+    refuses_plain_http(Condition={"Bool": {"AWS:securetransport": ["false"]}}),
+    expect_no_finding(
         "topic-tls-only",
-        Thing(t.TOPIC, {"name": "q"}),
-        Thing(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN, Action="sns:Publish")}, "p"),
+        SampleResource(t.TOPIC, {"name": "q"}),
+        SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN, Action="sns:Publish")}, "p"),
     ),
-    leaky(Effect="Allow"),
-    leaky(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
-    leaky(Action="s3:PutObject"),
-    leaky(Resource="arn:aws:s3:::b"),
-    leaky(Resource="arn:aws:s3:::b/*"),
-    leaky(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/some/*"]),
-    leaky(Condition={**DENY["Condition"], "StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
-    leaky(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}),
-    leaky(Condition={}),
-    # A policy of the resource's own counts if the program gives it, not if the provider answers what stood beside it.
-    passes("bucket-tls-only", Thing(t.BUCKET, {"bucket": "b", "policy": tls_only()})),
-    finds("bucket-tls-only", "plain HTTP", Thing(t.BUCKET, {"bucket": "b"}, answers={"policy": tls_only()})),
-    passes("queue-tls-only", Thing(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)})),
-    passes(
+    allows_plain_http(Effect="Allow"),
+    allows_plain_http(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+    allows_plain_http(Action="s3:PutObject"),
+    allows_plain_http(Resource="arn:aws:s3:::b"),
+    allows_plain_http(Resource="arn:aws:s3:::b/*"),
+    allows_plain_http(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/some/*"]),
+    allows_plain_http(Condition={**DENY["Condition"], "StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+    allows_plain_http(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}),
+    allows_plain_http(Condition={}),
+    # An inline policy counts if the program sets it. It does not count if only the provider returns it.
+    expect_no_finding("bucket-tls-only", SampleResource(t.BUCKET, {"bucket": "b", "policy": tls_only()})),
+    expect_finding(
+        "bucket-tls-only",
+        "plain HTTP",
+        SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()}),
+    ),
+    expect_no_finding("queue-tls-only", SampleResource(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)})),
+    expect_no_finding(
         "queue-tls-only",
-        Thing(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)}),
-        Thing(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
+        SampleResource(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)}),
+        SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
     ),
-    finds(
+    expect_finding(
         "queue-tls-only",
         "does not refuse",
-        Thing(t.QUEUE, {"name": "q"}, answers={"policy": tls_only(Resource=QUEUE_ARN)}),
-        Thing(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
+        SampleResource(t.QUEUE, {"name": "q"}, provider_outputs={"policy": tls_only(Resource=QUEUE_ARN)}),
+        SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
     ),
-    finds("queue-tls-only", "does not refuse", Thing(t.QUEUE, {"name": "q", "policy": LETS_IN})),
-    finds("queue-tls-only", "cannot be read", Thing(t.QUEUE, {"name": "q", "policy": "[]"})),
-    finds("queue-tls-only", "It has no policy", Thing(t.QUEUE, {"name": "q", "policy": UNKNOWN})),
-    finds(
+    expect_finding("queue-tls-only", "does not refuse", SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN})),
+    expect_finding("queue-tls-only", "cannot be checked", SampleResource(t.QUEUE, {"name": "q", "policy": "[]"})),
+    expect_finding("queue-tls-only", "There is no policy", SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN})),
+    expect_finding(
         "queue-tls-only",
         UNDECIDED,
-        Thing(t.ROLE, {}, "role"),
-        Thing(t.QUEUE, {"name": "q", "policy": UNKNOWN}, refers={"policy": ["role"]}),
+        SampleResource(t.ROLE, {}, "role"),
+        SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN}, references={"policy": ["role"]}),
     ),
-    passes("bucket-access-logged", *buckets("audit"), takes_logs("audit")),
-    finds("bucket-access-logged", "no access log", *buckets("audit"), takes_logs("audit", "Deny"), at="audit"),
-    finds(
+    expect_no_finding("bucket-access-logged", *buckets("audit"), log_delivery_policy("audit")),
+    expect_finding(
+        "bucket-access-logged",
+        "no access log",
+        *buckets("audit"),
+        log_delivery_policy("audit", "Deny"),
+        faulty_name="audit",
+    ),
+    expect_finding(
         "bucket-access-logged",
         "no access log",
         *buckets("landing", "audit", "other"),
-        Thing(t.BUCKET_LOGGING, {"bucket": "landing", "targetBucket": "audit"}, "logging"),
-        takes_logs("other"),
-        at="other",
+        SampleResource(t.BUCKET_LOGGING, {"bucket": "landing", "targetBucket": "audit"}, "logging"),
+        log_delivery_policy("other"),
+        faulty_name="other",
     ),
-    finds("bucket-public-access-blocked", "blockPublicAcls", Thing(t.BUCKET_V2, {"bucket": "b"})),
-    finds("bucket-never-emptied", "forceDestroy", Thing(t.BUCKET_V2, {"bucket": "b", "forceDestroy": True})),
-    passes("table-backed-up", table(Reason="a record would hold what must not be stored")),
-    *(finds("table-backed-up", "No backup selection", table(Reason=reason)) for reason in ("", "because", " " * 20)),
-    finds(
+    expect_finding("bucket-public-access-blocked", "blockPublicAcls", SampleResource(t.BUCKET_V2, {"bucket": "b"})),
+    expect_finding(
+        "bucket-never-emptied", "forceDestroy", SampleResource(t.BUCKET_V2, {"bucket": "b", "forceDestroy": True})
+    ),
+    expect_no_finding("table-backed-up", table(Reason="a record would hold what must not be stored")),
+    *(
+        expect_finding("table-backed-up", "No backup selection", table(Reason=reason))
+        for reason in ("", "because", " " * 20)
+    ),
+    expect_finding(
         "key-keeps-its-account",
         "account's root",
-        Thing(t.KEY_REPLICA, {"policy": document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))}),
+        SampleResource(t.KMS_REPLICA_KEY, {"policy": document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))}),
     ),
-    passes("key-keeps-its-account", Thing(t.KEY, {"description": "KMS lets the account in by itself"})),
-    finds("cors-origin-named", "origin *", Thing(t.FUNCTION, {"environment": {"variables": {"ORIGIN": "*"}}})),
+    expect_no_finding(
+        "key-keeps-its-account", SampleResource(t.KMS_KEY, {"description": "KMS lets the account in by itself"})
+    ),
+    expect_finding(
+        "cors-origin-named", "origin is *", SampleResource(t.FUNCTION, {"environment": {"variables": {"ORIGIN": "*"}}})
+    ),
     *(
-        finds("cors-origin-named", "origin *", Thing(kind, {"corsRules": [{"allowedOrigins": ["*"]}]}))
+        expect_finding(
+            "cors-origin-named", "origin is *", SampleResource(kind, {"corsRules": [{"allowedOrigins": ["*"]}]})
+        )
         for kind in (t.BUCKET, t.BUCKET_V2)
     ),
-    finds(
-        "cors-origin-named", "https://*", Thing(t.SOCKET_API, {"corsConfiguration": {"allowOrigins": ["https://*"]}})
+    expect_finding(
+        "cors-origin-named",
+        "https://*",
+        SampleResource(t.API_V2, {"corsConfiguration": {"allowOrigins": ["https://*"]}}),
     ),
-    finds(
+    expect_finding(
         "api-traces-no-bodies",
         "dataTraceEnabled",
-        Thing(t.SOCKET_STAGE, {"defaultRouteSettings": {"dataTraceEnabled": True}}),
+        SampleResource(t.API_V2_STAGE, {"defaultRouteSettings": {"dataTraceEnabled": True}}),
     ),
-    passes("repository-tags-immutable", images("latest")),
+    expect_no_finding("repository-tags-immutable", images("latest")),
     *(
-        finds("repository-tags-immutable", "may become other images", images(*moving))
+        expect_finding("repository-tags-immutable", "move to other images", images(*moving))
         for moving in (("v*",), ("latest", "*"), ("lat*",))
     ),
-    open_rule(t.DEFAULT_SECURITY_GROUP, "port 22", ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]),
-    open_rule(t.SECURITY_GROUP_RULE, "port 443", type="ingress", cidrBlocks=["0.0.0.0/0"], fromPort=443),
+    open_rule(t.DEFAULT_SECURITY_GROUP, "fromPort 22", ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]),
+    open_rule(t.SECURITY_GROUP_RULE, "fromPort 443", type="ingress", cidrBlocks=["0.0.0.0/0"], fromPort=443),
     *(open_rule(t.INGRESS_RULE, block, cidrIpv6=block) for block in ("::/0", "2000::/3")),
     *(open_rule(t.INGRESS_RULE, half, cidrIpv4=half) for half in ("0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/7")),
-    passes("network-not-open", Thing(t.SECURITY_GROUP_RULE, {"type": "egress", "cidrBlocks": ["0.0.0.0/0"]})),
-    passes("network-not-open", Thing(t.INGRESS_RULE, {"cidrIpv4": "no range", "prefixListId": "pl-1"})),
-    passes(
+    expect_no_finding(
+        "network-not-open", SampleResource(t.SECURITY_GROUP_RULE, {"type": "egress", "cidrBlocks": ["0.0.0.0/0"]})
+    ),
+    expect_no_finding(
+        "network-not-open", SampleResource(t.INGRESS_RULE, {"cidrIpv4": "no range", "prefixListId": "pl-1"})
+    ),
+    expect_no_finding(
         "network-not-open",
-        Thing(
+        SampleResource(
             t.SECURITY_GROUP,
             {
                 "ingress": [
@@ -386,33 +446,48 @@ CASES = (
             },
         ),
     ),
-    finds(ASKS, "POST asks for no", Thing(t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"})),
-    passes(ASKS, Thing(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
-    passes(ASKS, Thing(t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True})),
-    passes(ASKS, api({"post": {}}, SAYS_WHO)),
+    expect_finding(
+        ASKS,
+        "POST requires no authorization",
+        SampleResource(t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"}),
+    ),
+    expect_no_finding(ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
+    expect_no_finding(
+        ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True})
+    ),
+    expect_no_finding(ASKS, api({"post": {}}, SAYS_WHO)),
     *(
-        finds(ASKS, "POST /x asks", api({"post": {}}, tags))
+        expect_finding(ASKS, "POST /x requires no authorization", api({"post": {}}, tags))
         for tags in ({"CallersCheckedBy": "somebody"}, {"CallersCheckedBy": f"nobody{' ' * 20}"}, {"Reason": "x" * 20})
     ),
     *(
-        finds(ASKS, "POST /x asks", api({"post": operation}, kind=kind))
-        for kind in (t.REST_API, t.SOCKET_API)
+        expect_finding(ASKS, "POST /x requires no authorization", api({"post": operation}, kind=kind))
+        for kind in (t.REST_API, t.API_V2)
         for operation in OPEN_OPERATIONS
     ),
-    finds(ASKS, "ANY /x asks", api({ANY: PROXY})),
-    passes(ASKS, api({ANY: {**PROXY, "security": [{"jwt": []}]}})),
-    *(finds(ASKS, f"{key} asks for no", *routed(key)) for key in ("POST /admin", "ANY /{proxy+}", "$default")),
-    finds(ASKS, "GET /admin asks for no", Thing(t.SOCKET_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"})),
-    passes(ASKS, *routed("POST /admin", authorizationType="JWT")),
-    passes(ASKS, *routed("POST /admin", tags=SAYS_WHO)),
-    passes(ASKS, *routed("OPTIONS /admin")),
-    passes(ASKS, *routed("$default", "WEBSOCKET")),
-    passes(ASKS, *routed("$connect", "WEBSOCKET", SAYS_WHO)),
+    expect_finding(ASKS, "ANY /x requires no authorization", api({ANY: PROXY})),
+    expect_no_finding(ASKS, api({ANY: {**PROXY, "security": [{"jwt": []}]}})),
     *(
-        finds(ASKS, "Everybody may $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE"))
+        expect_finding(ASKS, f"{key} requires no authorization", *routed(key))
+        for key in ("POST /admin", "ANY /{proxy+}", "$default")
+    ),
+    expect_finding(
+        ASKS,
+        "GET /admin requires no authorization",
+        SampleResource(t.API_V2_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"}),
+    ),
+    expect_no_finding(ASKS, *routed("POST /admin", authorizationType="JWT")),
+    expect_no_finding(ASKS, *routed("POST /admin", tags=SAYS_WHO)),
+    expect_no_finding(ASKS, *routed("OPTIONS /admin")),
+    expect_no_finding(ASKS, *routed("$default", "WEBSOCKET")),
+    expect_no_finding(ASKS, *routed("$connect", "WEBSOCKET", SAYS_WHO)),
+    *(
+        expect_finding(
+            ASKS, "Everybody may call $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE")
+        )
         for tags in ({}, {"CallersCheckedBy": "somebody"}, {"Reason": "its function verifies the token"})
     ),
-    finds(ASKS, "Everybody may call its target", Thing(t.SOCKET_API, TARGET)),
-    finds(ASKS, "Everybody may call its target", Thing(t.SOCKET_API, {**TARGET, "target": "arn"})),
-    passes(ASKS, Thing(t.SOCKET_API, {**TARGET, "tags": SAYS_WHO})),
+    expect_finding(ASKS, "everybody may call the target", SampleResource(t.API_V2, TARGET)),
+    expect_finding(ASKS, "everybody may call the target", SampleResource(t.API_V2, {**TARGET, "target": "arn"})),
+    expect_no_finding(ASKS, SampleResource(t.API_V2, {**TARGET, "tags": SAYS_WHO})),
 )

@@ -1,7 +1,16 @@
-"""What Cognito guests may do: their own objects and items, by few services."""
+"""Specs of the policies about Cognito guests."""
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import UNKNOWN, Case, Spec, Thing, finds, inserted, passes, setting
+from tests.policies.policy_harness import (
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+    property_spec,
+)
 from tests.policies.specs.sample_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
 
 COGNITO = "cognito-identity.amazonaws.com"
@@ -13,40 +22,48 @@ BUCKET = "arn:aws:s3:::b"
 OWN_PREFIX = {"s3:prefix": f"{OWN}/*"}
 POOL = {"StringEquals": {f"{COGNITO}:aud": "pool"}}
 UNAUTHENTICATED = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
-GUEST = Thing(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
+GUEST = SampleResource(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
 
 
 def guest_trust(**condition: object) -> str:
-    """The trust policy of an identity pool's role."""
+    """Return the trust policy of an identity pool's role."""
     return trust({"Federated": COGNITO}, condition, "sts:AssumeRoleWithWebIdentity")
 
 
 GUEST_TRUST = guest_trust(**POOL, **UNAUTHENTICATED)
 
 
-def pool_roles(role: str = "guest") -> Thing:
-    """The attachment by which a pool says which role its guests have."""
+def pool_roles(role: str = "guest") -> SampleResource:
+    """Return the attachment that names the guest role of a pool."""
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-    return Thing(t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles")
+    return SampleResource(
+        t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles"
+    )
 
 
-def guests(*statements: Statement) -> list[Thing]:
-    """The role of a pool's guests, whose trust policy waits for the pool's id, with a policy."""
-    return [GUEST, pool_roles(), Thing(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants")]
+def guests(*statements: Statement) -> list[SampleResource]:
+    """Return a guest role, its attachment, and a policy. The trust policy is unknown, because it contains the pool's
+    id.
+    """
+    return [
+        GUEST,
+        pool_roles(),
+        SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants"),
+    ]
 
 
-def guest(policy: str, good: Statement, bad: Statement, says: str) -> Spec:
-    """A spec of what guests may do."""
-    return Spec(
+def guest(policy: str, good: Statement, bad: Statement, message_part: str) -> PolicySpec:
+    """Return a spec of a guest's permissions."""
+    return PolicySpec(
         policy,
         good=guests(good),
         bad=guests(bad),
-        says=says,
-        unknown=[*guests(bad), Thing(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")],
-        breaks=inserted(
+        message_part=message_part,
+        unknown=[*guests(bad), SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")],
+        break_program=insert_resources(
             [
-                Thing(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
-                Thing(t.ROLE_POLICY, {"role": "visitor", "policy": document(bad)}, "grants"),
+                SampleResource(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
+                SampleResource(t.ROLE_POLICY, {"role": "visitor", "policy": document(bad)}, "grants"),
             ]
         ),
         undecided=False,
@@ -64,82 +81,104 @@ SPECS = (
         "guests-own-items-only",
         allow(["dynamodb:GetItem", "dynamodb:PutItem"], TABLE_ARN, OWN_KEYS),
         allow("dynamodb:GetItem", TABLE_ARN, {"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}}),
-        "also holds for a request without any key",
+        "also matches a request without any key",
     ),
     guest(
         "guests-few-services",
         allow("execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/$connect"),
         allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"),
-        "Guests may states:StartExecution",
+        "The guest role allows states:StartExecution",
     ),
-    setting("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
+    property_spec("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
 )
 
 
-def others_objects(actions: str | list[str], *resources: str, **condition: object) -> Case:
-    """Guests who reach objects of others."""
+def reaches_other_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
+    """Return a case of guests who can reach objects of other guests."""
     statement = allow(actions, list(resources), condition)
-    return finds("guests-own-objects-only", "which is other guests' too", *guests(statement), at="thing")
+    return expect_finding(
+        "guests-own-objects-only", "includes objects of other guests", *guests(statement), faulty_name="thing"
+    )
 
 
-def others_items(says: str, **condition: object) -> Case:
-    """Guests who reach items of others."""
-    return finds("guests-own-items-only", says, *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)), at="thing")
+def reaches_other_items(message_part: str, **condition: object) -> PolicyCase:
+    """Return a case of guests who can reach items of other guests."""
+    return expect_finding(
+        "guests-own-items-only",
+        message_part,
+        *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)),
+        faulty_name="thing",
+    )
 
 
-def known_by_trust(kind: str) -> Case:
-    """A role without an attachment, whose trust policy lets guests in."""
+def guest_by_trust_policy(kind: str) -> PolicyCase:
+    """Return a case of a guest role without an attachment, identified by its trust policy."""
     claims = guest_trust(**POOL, **{"ForAnyValue:StringLike": {f"{COGNITO}:amr": kind}})
-    grants = Thing(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
-    return finds("guests-few-services", "events", Thing(t.ROLE, {"name": "r", "assumeRolePolicy": claims}), grants)
+    grants = SampleResource(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
+    return expect_finding(
+        "guests-few-services", "events", SampleResource(t.ROLE, {"name": "r", "assumeRolePolicy": claims}), grants
+    )
 
 
 PUTS_EVENTS = guests(allow("events:PutEvents", "*"))
-REFERRING_POOL = Thing(
-    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", refers={"roles": ["thing"]}
+REFERRING_POOL = SampleResource(
+    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["thing"]}
 )
 EVERYTHING = guests(allow("*", "*"))
-NOT_OWN, NO_KEY = "being their own identity", "also holds for a request without any key"
+NOT_OWN, NO_KEY = "to the guest's own identity", "also matches a request without any key"
 
 CASES = (
     *(
-        finds("guests-few-services", f"Guests may {action}", *guests(allow(action, "*")), at="thing")
+        expect_finding(
+            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), faulty_name="thing"
+        )
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
-    passes("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
-    *map(known_by_trust, ("unauthenticated", "unauth*", "*")),
-    # A pool whose role's ARN is not known yet names the role by reference.
-    finds("guests-few-services", "Guests may events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], at="thing"),
-    passes("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
-    finds("guests-own-objects-only", "which is other guests' too", *EVERYTHING, at="thing"),
-    finds("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
-    others_objects("S3:GetObject", f"{BUCKET}/*"),
-    others_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
-    others_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
-    others_objects("s3:GetObject", f"{BUCKET}/*", StringLike=OWN_PREFIX),
-    others_objects(["s3:ListBucket", "s3:GetObject"], f"{BUCKET}*", StringLike=OWN_PREFIX),
-    others_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
-    others_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
-    others_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
-    passes(
+    expect_no_finding("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
+    *map(guest_by_trust_policy, ("unauthenticated", "unauth*", "*")),
+    # If the ARN of the guest role is unknown, the attachment names the role by reference.
+    expect_finding(
+        "guests-few-services",
+        "The guest role allows events:PutEvents",
+        GUEST,
+        REFERRING_POOL,
+        *PUTS_EVENTS[2:],
+        faulty_name="thing",
+    ),
+    expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
+    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, faulty_name="thing"),
+    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, faulty_name="thing"),
+    reaches_other_objects("S3:GetObject", f"{BUCKET}/*"),
+    reaches_other_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
+    reaches_other_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
+    reaches_other_objects("s3:GetObject", f"{BUCKET}/*", StringLike=OWN_PREFIX),
+    reaches_other_objects(["s3:ListBucket", "s3:GetObject"], f"{BUCKET}*", StringLike=OWN_PREFIX),
+    reaches_other_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
+    reaches_other_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
+    reaches_other_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
+    expect_no_finding(
         "guests-own-objects-only",
         *guests(
             allow("s3:ListBucket", BUCKET, {"StringLike": {"S3:Prefix": [f"{OWN}/*"]}}),
             allow("s3:ListBucketVersions", BUCKET, {"StringEquals": {"s3:prefix": f"{OWN}/"}}),
         ),
     ),
-    others_items(NO_KEY, **{"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, "Null": {KEYS: "true"}}),
-    others_items(NOT_OWN),
+    reaches_other_items(NO_KEY, **{"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, "Null": {KEYS: "true"}}),
+    reaches_other_items(NOT_OWN),
     *(
-        others_items(NOT_OWN, **{"ForAllValues:StringLike": {KEYS: key}}, **NOT_NULL)
+        reaches_other_items(NOT_OWN, **{"ForAllValues:StringLike": {KEYS: key}}, **NOT_NULL)
         for key in ("*", f"*{OWN}#*", [f"{OWN}#*", "lecture#*"])
     ),
-    others_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
+    reaches_other_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
     *(
-        finds("iam-trust-federated-conditioned", says, Thing(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}))
-        for condition, says in (
-            (UNAUTHENTICATED, f"without comparing {COGNITO}:aud"),
-            ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"without comparing {COGNITO}:aud"),
+        expect_finding(
+            "iam-trust-federated-conditioned",
+            message_part,
+            SampleResource(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}),
+        )
+        for condition, message_part in (
+            (UNAUTHENTICATED, f"but does not compare {COGNITO}:aud"),
+            ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"but does not compare {COGNITO}:aud"),
         )
     ),
 )

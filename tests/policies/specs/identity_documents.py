@@ -1,7 +1,18 @@
-"""What roles may do: documents, passing, escalation, identities."""
+"""Specs of the policies about IAM identities: documents, passing of roles, privilege escalation."""
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import UNKNOWN, Case, Spec, Thing, edits, finds, inserted, passes, setting, spec
+from tests.policies.policy_harness import (
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    edit_json_property,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+    property_spec,
+    resource_spec,
+)
 from tests.policies.specs.sample_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
 
 READS = document(allow("dynamodb:GetItem"))
@@ -14,30 +25,30 @@ BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 OURS = f"arn:aws:iam::{ACCOUNT}:policy/teams/ours"
 ESCALATION = document(allow("iam:PutRolePolicy", ROLE_ARN))
 SHARED = [
-    Thing(t.ROLE, {"name": "a"}, "a"),
-    Thing(t.FUNCTION, {"name": "f", "role": UNKNOWN}, "thing", refers={"role": ["a"]}),
-    Thing(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", refers={"role": ["a"]}),
+    SampleResource(t.ROLE, {"name": "a"}, "a"),
+    SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}, "thing", references={"role": ["a"]}),
+    SampleResource(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", references={"role": ["a"]}),
 ]
 
 
-def grants(text: str, name: str = "grants") -> Thing:
-    """A policy of the role `r`."""
-    return Thing(t.ROLE_POLICY, {"role": "r", "policy": text}, name)
+def grants(text: str, name: str = "grants") -> SampleResource:
+    """Return a policy of the role `r`."""
+    return SampleResource(t.ROLE_POLICY, {"role": "r", "policy": text}, name)
 
 
-def role(**more: object) -> Thing:
-    """The role `r`."""
-    return Thing(t.ROLE, {"name": "r", **more})
+def role(**more: object) -> SampleResource:
+    """Return the role `r`."""
+    return SampleResource(t.ROLE, {"name": "r", **more})
 
 
-def inline(*texts: str) -> Thing:
-    """The role `r` with inline policies."""
+def inline(*texts: str) -> SampleResource:
+    """Return the role `r` with inline policies."""
     return role(inlinePolicies=[{"name": str(number), "policy": text} for number, text in enumerate(texts)])
 
 
-def role_policy(policy: str, good: str, bad: Statement, says: str) -> Spec:
-    """A spec of one document."""
-    return spec(policy, t.ROLE_POLICY, {"role": "r", "policy": good}, {"policy": document(bad)}, says)
+def role_policy(policy: str, good: str, bad: Statement, message_part: str) -> PolicySpec:
+    """Return a spec of one policy document."""
+    return resource_spec(policy, t.ROLE_POLICY, {"role": "r", "policy": good}, {"policy": document(bad)}, message_part)
 
 
 DOCUMENTS = (
@@ -86,53 +97,53 @@ DOCUMENTS = (
         allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"),
         "role/*",
     ),
-    role_policy("mediaconvert-job-has-role", document(CREATE, PASS), CREATE, "every job would be refused"),
+    role_policy("mediaconvert-job-has-role", document(CREATE, PASS), CREATE, "would refuse every job"),
 )
 SPECS = (
     *DOCUMENTS,
-    spec(
+    resource_spec(
         "iam-no-full-access-policy",
         t.ROLE_POLICY_ATTACHMENT,
         {"role": "r", "policyArn": OURS},
         {"policyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"},
         "AmazonS3FullAccess",
     ),
-    setting("iam-no-managed-policy", t.ROLE, "managedPolicyArns", [], [BASIC], "AWSLambdaBasicExecutionRole"),
-    Spec(
+    property_spec("iam-no-managed-policy", t.ROLE, "managedPolicyArns", [], [BASIC], "AWSLambdaBasicExecutionRole"),
+    PolicySpec(
         "iam-no-long-lived-credentials",
         good=[role()],
-        bad=[Thing(t.ACCESS_KEY, {"user": "u"})],
-        says="an access key",
-        unknown=[Thing(t.ACCESS_KEY, {"user": UNKNOWN}, "thing")],
-        breaks=inserted([Thing(t.USER, {"name": "u"})]),
+        bad=[SampleResource(t.ACCESS_KEY, {"user": "u"})],
+        message_part="an access key",
+        unknown=[SampleResource(t.ACCESS_KEY, {"user": UNKNOWN}, "thing")],
+        break_program=insert_resources([SampleResource(t.USER, {"name": "u"})]),
         undecided=False,
     ),
-    Spec(
+    PolicySpec(
         "iam-one-role-a-function",
         good=[
             *SHARED[:2],
-            Thing(t.ROLE, {"name": "b"}, "b"),
-            Thing(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", refers={"role": ["b"]}),
+            SampleResource(t.ROLE, {"name": "b"}, "b"),
+            SampleResource(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", references={"role": ["b"]}),
         ],
         bad=[
-            Thing(t.FUNCTION, {"name": "f", "role": ROLE_ARN}),
-            Thing(t.FUNCTION, {"name": "g", "role": ROLE_ARN}, "other"),
+            SampleResource(t.FUNCTION, {"name": "f", "role": ROLE_ARN}),
+            SampleResource(t.FUNCTION, {"name": "g", "role": ROLE_ARN}, "other"),
         ],
-        says="shares its role with other",
+        message_part="shares its role with other",
         unknown=[
-            Thing(t.FUNCTION, {"name": "f", "role": UNKNOWN}),
-            Thing(t.FUNCTION, {"name": "g", "role": ROLE_ARN}, "other"),
+            SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}),
+            SampleResource(t.FUNCTION, {"name": "g", "role": ROLE_ARN}, "other"),
         ],
-        breaks=inserted(SHARED),
-        also=["other"],
+        break_program=insert_resources(SHARED),
+        also_faulty=["other"],
     ),
-    Spec(
+    PolicySpec(
         "iam-no-escalation",
         good=[role(), grants(READS)],
         bad=[role(), grants(document(PASS)), grants(document(allow("glue:CreateJob", "*")), "more")],
-        says="iam:PassRole and glue:CreateJob",
+        message_part="iam:PassRole and glue:CreateJob",
         unknown=[role(), grants(UNKNOWN, "late"), grants(ESCALATION)],
-        breaks=edits(
+        break_program=edit_json_property(
             "ingestion-manifest-builder-grants",
             "policy",
             lambda found: found["Statement"].append(allow("lambda:UpdateFunctionCode", "arn:aws:lambda:::function:x")),
@@ -143,35 +154,44 @@ SPECS = (
 )
 
 
-def judged_inline(one: Spec) -> Case:
-    """A document's fault, found in a role's inline policy too."""
-    return finds(one.policy, one.says, inline(READS, one.bad[0].props["policy"]), at="thing")
+def inline_policy_case(document_spec: PolicySpec) -> PolicyCase:
+    """Return a case in which the fault of a spec is in a role's inline policy."""
+    return expect_finding(
+        document_spec.policy,
+        document_spec.message_part,
+        inline(READS, document_spec.bad[0].props["policy"]),
+        faulty_name="thing",
+    )
 
 
-def ways(text: str) -> list[list[Thing]]:
-    """Every way to give the role `r` what a document says."""
-    ours = Thing(t.MANAGED_POLICY, {"name": "ours", "policy": text}, "ours")
-    late = Thing(t.MANAGED_POLICY, {"name": "ours", "policy": text, "arn": UNKNOWN}, "ours")
+def variants_with_document(text: str) -> list[list[SampleResource]]:
+    """Return all variants of a stack in which the role `r` gets a document's permissions."""
+    ours = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text}, "ours")
+    late = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text, "arn": UNKNOWN}, "ours")
     unknown = {"role": UNKNOWN, "policyArn": UNKNOWN}
-    refers = {"role": ["thing"], "policyArn": ["ours"]}
+    references = {"role": ["thing"], "policyArn": ["ours"]}
     return [
         [role(), grants(text)],
         [inline(text)],
         [inline(UNKNOWN, text)],
-        [role(), ours, Thing(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OURS}, "attachment")],
-        [role(), late, Thing(t.ROLE_POLICY_ATTACHMENT, unknown, "attachment", refers=refers)],
-        [role(), ours, Thing(t.POLICY_ATTACHMENT, {"roles": ["other", "r"], "policyArn": OURS}, "attachment")],
-        [role(), ours, Thing(t.ROLE_POLICY_ATTACHMENTS, {"roleName": "r", "policyArns": [BASIC, OURS]}, "attachment")],
+        [role(), ours, SampleResource(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OURS}, "attachment")],
+        [role(), late, SampleResource(t.ROLE_POLICY_ATTACHMENT, unknown, "attachment", references=references)],
+        [role(), ours, SampleResource(t.POLICY_ATTACHMENT, {"roles": ["other", "r"], "policyArn": OURS}, "attachment")],
+        [
+            role(),
+            ours,
+            SampleResource(t.ROLE_POLICY_ATTACHMENTS, {"roleName": "r", "policyArns": [BASIC, OURS]}, "attachment"),
+        ],
         [ours, role(managedPolicyArns=[OURS])],
     ]
 
 
-READ_BACK = Thing(
+READ_BACK = SampleResource(
     t.ROLE,
     {"name": "r"},
-    answers={"inlinePolicies": [{"name": "grants", "policy": ESCALATION}], "managedPolicyArns": [OURS]},
+    provider_outputs={"inlinePolicies": [{"name": "grants", "policy": ESCALATION}], "managedPolicyArns": [OURS]},
 )
-"""A role whose rights are only what the provider answered: as they were before this deployment."""
+"""A role whose policies are only returned by the provider, in their state before the deployment."""
 NAMELESS = [
     "arn:aws:s3:::*/*",
     "arn:aws:s3:::*/queries/*",
@@ -208,49 +228,65 @@ EXCLUSIVE = (t.GROUP_POLICY_ATTACHMENTS, t.ROLE_POLICY_ATTACHMENTS, t.USER_POLIC
 ANY_SERVICE = {"StringLike": {"iam:PassedToService": "*.amazonaws.com"}}
 
 CASES = (
-    finds("iam-no-wildcard-action", "It allows *.", grants(document(allow("*", "*")))),
-    finds("iam-no-negation", "NotPrincipal", role(assumeRolePolicy=document({"NotPrincipal": {"AWS": "x"}}))),
-    finds("iam-pass-role-exact", "It may pass *", grants(document(allow("iam:*", "*")))),
-    finds(
-        "iam-pass-role-to-service", "no single service", grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE)))
+    expect_finding("iam-no-wildcard-action", "action pattern *.", grants(document(allow("*", "*")))),
+    expect_finding("iam-no-negation", "NotPrincipal", role(assumeRolePolicy=document({"NotPrincipal": {"AWS": "x"}}))),
+    expect_finding("iam-pass-role-exact", "iam:PassRole on *", grants(document(allow("iam:*", "*")))),
+    expect_finding(
+        "iam-pass-role-to-service",
+        "not one exact service",
+        grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE))),
     ),
-    finds(
+    expect_finding(
         "iam-resource-fits-action",
         "sqs:SendMessage",
         grants(document(allow("s3:ListBucket", "arn:aws:s3:::b/key"), allow("sqs:SendMessage", TABLE_ARN))),
     ),
     *(
-        finds("iam-resource-is-named", "everything of that kind", grants(document(allow("s3:GetObject", arn))))
+        expect_finding(
+            "iam-resource-is-named", "every resource of that type", grants(document(allow("s3:GetObject", arn)))
+        )
         for arn in NAMELESS
     ),
-    *(passes("iam-resource-is-named", grants(document(allow("s3:GetObject", arn)))) for arn in NAMED),
-    *map(judged_inline, DOCUMENTS),
+    *(expect_no_finding("iam-resource-is-named", grants(document(allow("s3:GetObject", arn)))) for arn in NAMED),
+    *map(inline_policy_case, DOCUMENTS),
     *(
-        finds("iam-no-full-access-policy", "It has Ad", Thing(k, {"policyArns": [OURS, ADMINISTRATOR]}))
+        expect_finding(
+            "iam-no-full-access-policy",
+            "AdministratorAccess allows",
+            SampleResource(k, {"policyArns": [OURS, ADMINISTRATOR]}),
+        )
         for k in EXCLUSIVE
     ),
-    *(finds("iam-no-managed-policy", "It has AWSL", Thing(k, {"policyArns": [OURS, BASIC]})) for k in EXCLUSIVE),
-    *(passes("iam-no-managed-policy", Thing(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
-    *(finds("iam-no-escalation", "It may iam:PutRolePolicy", *way, at="thing") for way in ways(ESCALATION)),
-    *(passes("iam-no-escalation", *way) for way in ways(READS)),
-    finds(
+    *(
+        expect_finding(
+            "iam-no-managed-policy", "attached policy AWSL", SampleResource(k, {"policyArns": [OURS, BASIC]})
+        )
+        for k in EXCLUSIVE
+    ),
+    *(expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
+    *(
+        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, faulty_name="thing")
+        for way in variants_with_document(ESCALATION)
+    ),
+    *(expect_no_finding("iam-no-escalation", *way) for way in variants_with_document(READS)),
+    expect_finding(
         "iam-no-escalation",
-        "It may iam:PutRolePolicy",
+        "may call iam:PutRolePolicy",
         role(),
-        Thing(t.ROLE, {"name": "other"}, "other"),
-        Thing(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
-        Thing(
+        SampleResource(t.ROLE, {"name": "other"}, "other"),
+        SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
+        SampleResource(
             t.ROLE_POLICY_ATTACHMENT,
             {"role": UNKNOWN, "policyArn": UNKNOWN},
             "attachment",
-            refers={"role": ["other"], "policyArn": ["ours"]},
+            references={"role": ["other"], "policyArn": ["ours"]},
         ),
-        at="other",
+        faulty_name="other",
     ),
-    passes(
+    expect_no_finding(
         "iam-no-escalation",
         READ_BACK,
         grants(READS),
-        Thing(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
+        SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
     ),
 )

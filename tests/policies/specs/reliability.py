@@ -1,4 +1,4 @@
-"""Reliability: dead letters, queues, functions, alarms, workflows, APIs, jobs, runtimes."""
+"""Specs of the policies about reliability."""
 
 import json
 
@@ -6,23 +6,23 @@ from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
     UNDECIDED,
     UNKNOWN,
-    Case,
-    Spec,
-    Thing,
-    changes,
-    drops,
-    finds,
-    inserted,
-    passes,
-    setting,
-    spec,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    change_resource,
+    drop_resource,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+    property_spec,
+    resource_spec,
 )
 from tests.policies.specs.sample_documents import ACCOUNT, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
-REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 5})
-HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 1})
+REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 5})
+HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 1})
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
 FEEDS = {
     "eventSourceArn": QUEUE_ARN,
@@ -31,7 +31,7 @@ FEEDS = {
 }
 STAGE_SETTINGS = {"throttlingRateLimit": 50, "throttlingBurstLimit": 100, "loggingLevel": "ERROR"}
 STAGE = {"name": "live", "accessLogSettings": {"destinationArn": "arn"}, "defaultRouteSettings": STAGE_SETTINGS}
-REST = Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
+REST = SampleResource(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
 ALARM = {
     "alarmActions": ["arn"],
     "treatMissingData": "notBreaching",
@@ -43,66 +43,72 @@ SPOT_RETRIES = {
 }
 
 
-def watched(policy: str, metric: str) -> Spec:
-    """A spec of one alarm that every function has."""
+def alarm_spec(policy: str, metric: str) -> PolicySpec:
+    """Return a spec of an alarm that every function needs."""
 
-    def alarm(**dimensions: str) -> Thing:
-        return Thing(t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm")
+    def alarm(**dimensions: str) -> SampleResource:
+        return SampleResource(
+            t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm"
+        )
 
-    return Spec(
+    return PolicySpec(
         policy,
         good=[FUNCTION, alias("f"), alarm(FunctionName="f", Resource="f:live")],
         bad=[FUNCTION, alias("f"), alarm(FunctionName="f")],
-        says="Resource of f:live",
-        unknown=[Thing(t.FUNCTION, {"name": UNKNOWN}), alias("f")],
-        breaks=drops(f"ingestion-manifest-builder-{metric.lower()}-alarm", BUILDER),
+        message_part="Resource with f:live",
+        unknown=[SampleResource(t.FUNCTION, {"name": UNKNOWN}), alias("f")],
+        break_program=drop_resource(f"ingestion-manifest-builder-{metric.lower()}-alarm", BUILDER),
     )
 
 
-def fed(seconds: object) -> list[Thing]:
-    """A queue that hides its messages for a time, and the function that it feeds."""
+def queue_and_consumer(seconds: object) -> list[SampleResource]:
+    """Return a queue with a visibility timeout, and the function that consumes it."""
     return [
-        Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
-        Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-        Thing(t.FUNCTION_SOURCE, FEEDS),
+        SampleResource(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
+        SampleResource(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
+        SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS),
     ]
 
 
 def workflow(**task: object) -> str:
-    """A state machine's definition with one task inside a map."""
+    """Return the definition of a state machine with one task inside a map."""
     inner = {"States": {"T": {"Type": "Task", **task}}}
     return json.dumps({"States": {"M": {"Type": "Map", "ItemProcessor": inner}}})
 
 
-def every_method(settings: object) -> list[Thing]:
-    """A REST stage and the settings of all its methods."""
+def every_method(settings: object) -> list[SampleResource]:
+    """Return a REST stage and the settings of all its methods."""
     props = {"restApi": "a", "stageName": "s", "methodPath": "*/*", "settings": settings}
-    return [REST, Thing(t.REST_METHOD_SETTINGS, props, "settings")]
+    return [REST, SampleResource(t.REST_METHOD_SETTINGS, props, "settings")]
 
 
-def stage(policy: str, bad: dict[str, object], says: str) -> Spec:
-    """A spec of a stage's settings, for a WebSocket stage; a REST stage without any is added to the real program."""
-    return spec(policy, t.SOCKET_STAGE, STAGE, bad, says, "defaultRouteSettings", breaks=inserted([REST]))
+def stage(policy: str, bad: dict[str, object], message_part: str) -> PolicySpec:
+    """Return a spec of a WebSocket stage's settings. A REST stage without settings is added to the recorded program."""
+    return resource_spec(
+        policy, t.API_V2_STAGE, STAGE, bad, message_part, "defaultRouteSettings", break_program=insert_resources([REST])
+    )
 
 
-QUEUE_OF_FAILURES = Thing(t.QUEUE, {"name": "q-dlq"})
-LANDING = Thing(
-    t.FUNCTION_ASYNC, {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}}, "async"
+QUEUE_OF_FAILURES = SampleResource(t.QUEUE, {"name": "q-dlq"})
+LANDING = SampleResource(
+    t.FUNCTION_ASYNC_CONFIG,
+    {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}},
+    "async",
 )
-DROPPING = Thing(t.FUNCTION_ASYNC, {"functionName": "f", "maximumRetryAttempts": 0}, "async")
-FUNCTION = Thing(t.FUNCTION, {"name": "f"})
-EXCUSED = Thing(t.FUNCTION, {"name": "f", "tags": {"Reason": "a record would hold what must not be stored"}})
+DROPPING = SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "maximumRetryAttempts": 0}, "async")
+FUNCTION = SampleResource(t.FUNCTION, {"name": "f"})
+EXCUSED = SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "a record would hold what must not be stored"}})
 
 
-def calls(service: str, function: str = "f") -> Thing:
-    """A permission by which a service calls a function."""
+def calls(service: str, function: str = "f") -> SampleResource:
+    """Return a permission by which a service calls a function."""
     props = {"function": function, "principal": f"{service}.amazonaws.com"}
-    return Thing(t.FUNCTION_PERMISSION, props, f"{service}-{function}")
+    return SampleResource(t.FUNCTION_PERMISSION, props, f"{service}-{function}")
 
 
-def rings(comparison: str, threshold: int) -> Thing:
-    """An alarm on a queue's visible messages."""
-    return Thing(
+def queue_alarm(comparison: str, threshold: int) -> SampleResource:
+    """Return an alarm on the visible messages of a queue."""
+    return SampleResource(
         t.ALARM,
         {
             "metricName": "ApproximateNumberOfMessagesVisible",
@@ -114,118 +120,129 @@ def rings(comparison: str, threshold: int) -> Thing:
     )
 
 
-def schedule(arn: str, **refers: list[str]) -> Thing:
-    """A schedule of a function."""
-    return Thing(t.SCHEDULE, {"target": {"arn": arn}}, "nightly", refers=refers)
+def schedule(arn: str, **references: list[str]) -> SampleResource:
+    """Return a schedule of a function."""
+    return SampleResource(t.SCHEDULE, {"target": {"arn": arn}}, "nightly", references=references)
 
 
-def alias(of: str) -> Thing:
-    """A function's alias."""
-    return Thing(t.FUNCTION_ALIAS, {"functionName": of, "name": "live"}, "live")
+def alias(of: str) -> SampleResource:
+    """Return the alias of a function."""
+    return SampleResource(t.FUNCTION_ALIAS, {"functionName": of, "name": "live"}, "live")
 
 
-def unwatched(comparison: str, threshold: int) -> Case:
-    """A queue of failed work whose alarm does not ring at the first message."""
-    return finds("dead-letters-watched", "No alarm watches", QUEUE_OF_FAILURES, rings(comparison, threshold))
+def missing_alarm_case(comparison: str, threshold: int) -> PolicyCase:
+    """Return a case of a dead-letter queue whose alarm does not go off at the first message."""
+    return expect_finding(
+        "dead-letters-watched", "No alarm watches", QUEUE_OF_FAILURES, queue_alarm(comparison, threshold)
+    )
 
 
 SPECS = (
-    spec(
+    resource_spec(
         "queue-has-dead-letters",
         t.QUEUE,
         {"name": "q", "redrivePolicy": REDRIVE},
         {"redrivePolicy": None},
         "no dead-letter queue",
         "name",
-        breaks=changes("ingestion-intake-queue", {"redrivePolicy": None}),
+        break_program=change_resource("ingestion-intake-queue", {"redrivePolicy": None}),
     ),
-    setting("dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days, not 14", "q-dlq"),
-    spec(
+    property_spec(
+        "dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days instead of 14", "q-dlq"
+    ),
+    resource_spec(
         "dead-letters-watched",
         t.QUEUE,
         {"name": "q-dlq"},
         {"name": "r-dlq"},
         "No alarm watches",
-        around=[rings("GreaterThanThreshold", 0)],
+        around=[queue_alarm("GreaterThanThreshold", 0)],
     ),
-    setting("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
-    setting(
+    property_spec("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
+    property_spec(
         "event-target-has-dead-letters",
         t.EVENT_TARGET,
         "deadLetterConfig",
         {"arn": QUEUE_ARN},
         None,
-        "no deadLetterConfig",
+        "deadLetterConfig is not set",
     ),
-    setting(
+    property_spec(
         "schedule-has-dead-letters",
         t.SCHEDULE,
         "target",
         {"deadLetterConfig": {"arn": QUEUE_ARN}},
         {"arn": FUNCTION_ARN},
-        "no deadLetterConfig",
+        "deadLetterConfig is not set",
     ),
-    spec(
+    resource_spec(
         "async-failure-lands",
         t.FUNCTION,
         {"name": "f"},
         {"name": "g"},
         "s3.amazonaws.com",
         around=[calls("s3"), calls("s3", "g"), LANDING],
-        breaks=inserted([calls("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
+        break_program=insert_resources([calls("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
-    Spec(
+    PolicySpec(
         "queue-hides-long-enough",
-        good=fed(360),
-        bad=fed(60),
-        says="hidden for 60 seconds, less than 6 times the 60 seconds",
-        unknown=fed(UNKNOWN),
-        breaks=changes(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
+        good=queue_and_consumer(360),
+        bad=queue_and_consumer(60),
+        message_part="is 60 seconds, less than 6 times the timeout",
+        unknown=queue_and_consumer(UNKNOWN),
+        break_program=change_resource(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
     ),
-    spec(
+    resource_spec(
         "queue-fails-one-by-one",
-        t.FUNCTION_SOURCE,
+        t.EVENT_SOURCE_MAPPING,
         FEEDS,
         {"functionResponseTypes": []},
         "whole batch",
         "eventSourceArn",
     ),
-    spec(
+    resource_spec(
         "queue-fed-function-no-dlq",
         t.FUNCTION,
         {"name": "f"},
         {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
-        "never gets a message",
+        "never receives a message",
         "name",
-        around=[Thing(t.FUNCTION_SOURCE, FEEDS, "source")],
+        around=[SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS, "source")],
     ),
-    spec("function-called-by-alias", t.FUNCTION_SOURCE, FEEDS, {"functionName": FUNCTION_ARN}, "bare function"),
-    Spec(
+    resource_spec(
+        "function-called-by-alias", t.EVENT_SOURCE_MAPPING, FEEDS, {"functionName": FUNCTION_ARN}, "without an alias"
+    ),
+    PolicySpec(
         "notification-after-permission",
-        good=[Thing(t.QUEUE_POLICY, {}, "policy"), Thing(t.BUCKET_NOTIFICATION, {"queues": [{}]}, after=["policy"])],
-        bad=[Thing(t.QUEUE_POLICY, {}, "policy"), Thing(t.BUCKET_NOTIFICATION, {"queues": [{}]})],
-        says="before the queue's policy",
-        unknown=[Thing(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
-        breaks=drops("ingestion-intake-policy", "ingestion-landing-notification"),
+        good=[
+            SampleResource(t.QUEUE_POLICY, {}, "policy"),
+            SampleResource(t.BUCKET_NOTIFICATION, {"queues": [{}]}, depends_on=["policy"]),
+        ],
+        bad=[SampleResource(t.QUEUE_POLICY, {}, "policy"), SampleResource(t.BUCKET_NOTIFICATION, {"queues": [{}]})],
+        message_part="does not depend on a queue policy",
+        unknown=[SampleResource(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
+        break_program=drop_resource("ingestion-intake-policy", "ingestion-landing-notification"),
     ),
-    watched("function-errors-watched", "Errors"),
-    watched("function-throttles-watched", "Throttles"),
-    setting("function-traced", t.FUNCTION, "tracingConfig.mode", "Active", "PassThrough", "PassThrough"),
-    setting("function-logs-json", t.FUNCTION, "loggingConfig", {"logFormat": "JSON"}, None, "Text"),
-    spec(
+    alarm_spec("function-errors-watched", "Errors"),
+    alarm_spec("function-throttles-watched", "Throttles"),
+    property_spec("function-traced", t.FUNCTION, "tracingConfig.mode", "Active", "PassThrough", "PassThrough"),
+    property_spec("function-logs-json", t.FUNCTION, "loggingConfig", {"logFormat": "JSON"}, None, "Text"),
+    resource_spec(
         "api-function-answers-in-time",
         t.FUNCTION,
         {"name": "f", "timeout": 29},
         {"timeout": 30},
-        "30 seconds, but API Gateway gives up after 29",
+        "30 seconds, but API Gateway stops waiting after 29",
         around=[calls("apigateway")],
-        breaks=inserted([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
+        break_program=insert_resources([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
-    setting("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version"),
-    spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "tells nobody"),
-    spec("alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "missing data"),
-    spec("alarm-names-runbook", t.ALARM, ALARM, {"alarmDescription": "It fails."}, "'It fails.'"),
-    setting(
+    property_spec("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version for a rollback"),
+    resource_spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "notifies no operator"),
+    resource_spec(
+        "alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "treatMissingData is not set"
+    ),
+    resource_spec("alarm-names-runbook", t.ALARM, ALARM, {"alarmDescription": "It fails."}, "'It fails.'"),
+    property_spec(
         "workflow-tasks-retried",
         t.WORKFLOW,
         "definition",
@@ -233,7 +250,7 @@ SPECS = (
         workflow(Retry=[]),
         "task T has neither",
     ),
-    setting(
+    property_spec(
         "workflow-tasks-bounded",
         t.WORKFLOW,
         "definition",
@@ -241,39 +258,45 @@ SPECS = (
         workflow(),
         "task T has no timeout",
     ),
-    setting("workflow-logged", t.WORKFLOW, "loggingConfiguration.level", "ERROR", "OFF", "OFF"),
-    setting("workflow-traced", t.WORKFLOW, "tracingConfiguration.enabled", True, False, "not traced"),
-    spec(
+    property_spec("workflow-logged", t.WORKFLOW, "loggingConfiguration.level", "ERROR", "OFF", "OFF"),
+    property_spec(
+        "workflow-traced", t.WORKFLOW, "tracingConfiguration.enabled", True, False, "executions are not traced"
+    ),
+    resource_spec(
         "workflow-failures-watched",
         t.WORKFLOW,
         {"name": "w"},
         {"name": "x"},
         "ExecutionsFailed",
-        around=[Thing(t.ALARM, {"metricName": "ExecutionsFailed", "dimensions": {"StateMachineArn": "a:w"}}, "alarm")],
+        around=[
+            SampleResource(
+                t.ALARM, {"metricName": "ExecutionsFailed", "dimensions": {"StateMachineArn": "a:w"}}, "alarm"
+            )
+        ],
     ),
     stage(
         "api-throttled", {"defaultRouteSettings": {**STAGE_SETTINGS, "throttlingRateLimit": 0}}, "throttlingRateLimit"
     ),
     stage("api-logged", {"accessLogSettings": None}, "no access log"),
-    Spec(
+    PolicySpec(
         "api-measured",
         good=every_method({"metricsEnabled": True}),
         bad=every_method({"metricsEnabled": False}),
-        says="metrics are off",
+        message_part="metricsEnabled is not true",
         unknown=every_method(UNKNOWN),
-        breaks=inserted([REST]),
+        break_program=insert_resources([REST]),
     ),
-    setting("rest-api-traced", t.REST_STAGE, "xrayTracingEnabled", True, False, "xrayTracingEnabled"),
-    Spec(
+    property_spec("rest-api-traced", t.REST_STAGE, "xrayTracingEnabled", True, False, "xrayTracingEnabled"),
+    PolicySpec(
         "rest-api-deploys-changes",
-        good=[Thing(t.REST_DEPLOYMENT, {"triggers": {"hash": UNKNOWN}})],
-        bad=[Thing(t.REST_DEPLOYMENT, {"restApi": "a"})],
-        says="no triggers",
-        unknown=[Thing(t.REST_DEPLOYMENT, {"restApi": UNKNOWN})],
-        breaks=inserted([Thing(t.REST_DEPLOYMENT, {"restApi": "a"})]),
+        good=[SampleResource(t.REST_DEPLOYMENT, {"triggers": {"hash": UNKNOWN}})],
+        bad=[SampleResource(t.REST_DEPLOYMENT, {"restApi": "a"})],
+        message_part="triggers is not set",
+        unknown=[SampleResource(t.REST_DEPLOYMENT, {"restApi": UNKNOWN})],
+        break_program=insert_resources([SampleResource(t.REST_DEPLOYMENT, {"restApi": "a"})]),
         undecided=False,
     ),
-    spec(
+    resource_spec(
         "firewall-measures",
         t.WEB_ACL,
         {
@@ -281,9 +304,9 @@ SPECS = (
             "rules": [{"statement": {"rateBasedStatement": {"limit": 100}}}],
         },
         {"rules": [{"statement": {"geoMatchStatement": {}}}]},
-        "no rate-based rule",
+        "no rateBasedStatement",
     ),
-    setting(
+    property_spec(
         "firewall-where-possible",
         t.WEB_ACL_ASSOCIATION,
         "resourceArn",
@@ -291,51 +314,74 @@ SPECS = (
         "arn:aws:apigateway:r::/apis/a/stages/s",
         "/apis/a/stages/s",
     ),
-    setting("batch-retries-reclaims", t.BATCH_JOB, "retryStrategy", SPOT_RETRIES, {"attempts": 3}, "onReason * → EXIT"),
-    setting(
+    property_spec(
+        "batch-retries-reclaims", t.BATCH_JOB, "retryStrategy", SPOT_RETRIES, {"attempts": 3}, "onReason * → EXIT"
+    ),
+    property_spec(
         "batch-job-bounded", t.BATCH_JOB, "timeout", {"attemptDurationSeconds": 3600}, None, "attemptDurationSeconds"
     ),
-    setting("glue-engine-supported", t.GLUE_JOB, "glueVersion", "5.0", "2.0", "glueVersion is 2.0"),
-    setting("runtime-supported", t.FUNCTION, "runtime", "python3.13", "nodejs22.x", "nodejs22.x ends on 2027-04-30"),
+    property_spec("glue-engine-supported", t.GLUE_JOB, "glueVersion", "5.0", "2.0", "glueVersion is 2.0"),
+    property_spec(
+        "runtime-supported", t.FUNCTION, "runtime", "python3.13", "nodejs22.x", "nodejs22.x ends on 2027-04-30"
+    ),
 )
 
 TASKS = {"States": {"In": {"Type": "Task"}}}
 CASES = (
-    finds(
+    expect_finding(
         "queue-has-dead-letters",
-        "is itself",
-        Thing(t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE_ARN})}),
+        "names the queue itself",
+        SampleResource(t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE_ARN})}),
     ),
-    # The names of all dead-letter queues are needed to judge one queue.
-    finds(
-        "queue-has-dead-letters", UNDECIDED, Thing(t.QUEUE, {"name": UNKNOWN}, "late"), Thing(t.QUEUE, {"name": "q"})
+    # The policy needs the names of all dead-letter queues to check one queue.
+    expect_finding(
+        "queue-has-dead-letters",
+        UNDECIDED,
+        SampleResource(t.QUEUE, {"name": UNKNOWN}, "late"),
+        SampleResource(t.QUEUE, {"name": "q"}),
     ),
-    finds(
-        "function-errors-watched", "No alarm watches its errors", Thing(t.FUNCTION, {"name": UNKNOWN}, "late"), FUNCTION
+    expect_finding(
+        "function-errors-watched",
+        "No alarm watches the metric Errors",
+        SampleResource(t.FUNCTION, {"name": UNKNOWN}, "late"),
+        FUNCTION,
     ),
-    passes("dead-letters-watched", QUEUE_OF_FAILURES, rings("GreaterThanOrEqualToThreshold", 1)),
-    unwatched("GreaterThanThreshold", 1),
-    unwatched("GreaterThanOrEqualToThreshold", 2),
-    unwatched("LessThanThreshold", 0),
-    finds("async-failure-lands", "scheduler.amazonaws.com calls it", FUNCTION, schedule(f"{FUNCTION_ARN}:live")),
-    passes("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
-    finds("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
-    # A schedule of something that is not known yet hides no other fault.
-    finds(
+    expect_no_finding("dead-letters-watched", QUEUE_OF_FAILURES, queue_alarm("GreaterThanOrEqualToThreshold", 1)),
+    missing_alarm_case("GreaterThanThreshold", 1),
+    missing_alarm_case("GreaterThanOrEqualToThreshold", 2),
+    missing_alarm_case("LessThanThreshold", 0),
+    expect_finding(
+        "async-failure-lands", "scheduler.amazonaws.com calls the function", FUNCTION, schedule(f"{FUNCTION_ARN}:live")
+    ),
+    expect_no_finding("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
+    expect_finding("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
+    # A schedule with an unknown target does not hide another fault.
+    expect_finding(
         "async-failure-lands", "s3.amazonaws.com", FUNCTION, calls("s3"), alias("g"), schedule(UNKNOWN, target=["live"])
     ),
-    passes("async-failure-lands", EXCUSED, DROPPING),
-    finds("async-failure-lands", "no tag Reason", FUNCTION, DROPPING),
-    finds("async-failure-lands", "no tag Reason", Thing(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}), DROPPING),
-    # The reason is for our own calls, which the caller can repeat.
-    finds("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
-    finds("batch-retries-reclaims", "tried once", Thing(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})),
-    finds("runtime-supported", "ruby3.2 nobody has looked up", Thing(t.FUNCTION, {"runtime": "ruby3.2"})),
-    passes("runtime-supported", Thing(t.FUNCTION, {"packageType": "Image"})),
-    finds("alarm-has-action", "actionsEnabled", Thing(t.ALARM, {**ALARM, "actionsEnabled": False})),
-    finds(
+    expect_no_finding("async-failure-lands", EXCUSED, DROPPING),
+    expect_finding("async-failure-lands", "no tag Reason", FUNCTION, DROPPING),
+    expect_finding(
+        "async-failure-lands",
+        "no tag Reason",
+        SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}),
+        DROPPING,
+    ),
+    # The tag Reason excuses only our own calls, because their caller can repeat them.
+    expect_finding("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
+    expect_finding(
+        "batch-retries-reclaims", "attempts is 1", SampleResource(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})
+    ),
+    expect_finding(
+        "runtime-supported",
+        "ruby3.2 is not in runtime_support.toml",
+        SampleResource(t.FUNCTION, {"runtime": "ruby3.2"}),
+    ),
+    expect_no_finding("runtime-supported", SampleResource(t.FUNCTION, {"packageType": "Image"})),
+    expect_finding("alarm-has-action", "actionsEnabled", SampleResource(t.ALARM, {**ALARM, "actionsEnabled": False})),
+    expect_finding(
         "workflow-tasks-retried",
         "task In",
-        Thing(t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Branches": [TASKS]}}})}),
+        SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Branches": [TASKS]}}})}),
     ),
 )

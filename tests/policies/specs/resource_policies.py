@@ -1,4 +1,4 @@
-"""Who is let in: trust, resource policies, permissions; and secrets that show."""
+"""Specs of the policies about trust policies, resource policies, permissions and secrets."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, setting, spec
+from tests.policies.policy_harness import (
+    UNDECIDED,
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    edit_json_property,
+    expect_finding,
+    expect_no_finding,
+    property_spec,
+    resource_spec,
+)
 from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST, POOL, guest_trust
 from tests.policies.specs.sample_documents import (
     ACCOUNT,
@@ -28,20 +39,22 @@ OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
 
 
-def role(policy: str, good: str, bad: str, says: str) -> Spec:
-    """A spec of one trust policy."""
-    return setting(policy, t.ROLE, "assumeRolePolicy", good, bad, says)
+def role(policy: str, good: str, bad: str, message_part: str) -> PolicySpec:
+    """Return a spec of one trust policy."""
+    return property_spec(policy, t.ROLE, "assumeRolePolicy", good, bad, message_part)
 
 
-def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
-    """A spec of one resource policy; the statement of the bad one is added to the real audit bucket's."""
-    return spec(
+def bucket_policy(policy: str, good: str, bad: str, message_part: str) -> PolicySpec:
+    """Return a spec of one bucket policy. The faulty statement is added to the audit bucket's policy in the recorded
+    program.
+    """
+    return resource_spec(
         policy,
         t.BUCKET_POLICY,
         {"bucket": "b", "policy": good},
         {"policy": bad},
-        says,
-        breaks=edits(
+        message_part,
+        break_program=edit_json_property(
             "foundation-audit-logs-policy",
             "policy",
             lambda found: found["Statement"].extend(json.loads(bad)["Statement"]),
@@ -49,8 +62,8 @@ def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
     )
 
 
-def outside(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
-    """A bucket's policy."""
+def bucket_document(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
+    """Return a bucket policy."""
     return document(allow(action, "arn:aws:s3:::b/*", condition, Principal=principal))
 
 
@@ -65,7 +78,7 @@ SPECS = (
         "iam-trust-usable",
         service("lambda.amazonaws.com"),
         service("lambda.amazonaws.com", source(TABLE_ARN)),
-        "could never take on this role",
+        "could never assume the role",
     ),
     role("iam-trust-federated-conditioned", GUEST_TRUST, guest_trust(**POOL), f"{COGNITO}:amr"),
     role(
@@ -79,33 +92,35 @@ SPECS = (
     ),
     bucket_policy(
         "resource-policy-not-public",
-        outside("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
-        outside("*"),
-        "lets everybody s3:GetObject",
+        bucket_document("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
+        bucket_document("*"),
+        "allows s3:GetObject to every principal",
     ),
     bucket_policy(
         "resource-policy-source-account",
-        outside({"Service": "logging.s3.amazonaws.com"}, condition=OWN_ACCOUNT),
-        outside({"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}),
+        bucket_document({"Service": "logging.s3.amazonaws.com"}, condition=OWN_ACCOUNT),
+        bucket_document(
+            {"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
+        ),
         "logging.s3.amazonaws.com",
     ),
     bucket_policy(
         "resource-policy-no-wildcard-action",
-        outside({"AWS": ROLE_ARN}),
-        outside({"AWS": ROLE_ARN}, "s3:*"),
-        "It allows s3:*",
+        bucket_document({"AWS": ROLE_ARN}),
+        bucket_document({"AWS": ROLE_ARN}, "s3:*"),
+        "action pattern s3:*",
     ),
-    spec(
+    resource_spec(
         "function-permission-source",
         t.FUNCTION_PERMISSION,
         {"principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::b", "sourceAccount": ACCOUNT, "qualifier": "live"},
         {"sourceAccount": None},
-        "arn:aws:s3:::b names none",
+        "arn:aws:s3:::b contains no account",
         "sourceArn",
         added=True,
     ),
-    setting("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
-    setting(
+    property_spec("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
+    property_spec(
         "no-secret-in-environment",
         t.FUNCTION,
         "environment.variables",
@@ -113,9 +128,9 @@ SPECS = (
         {"API_KEY": "s3cr3t-value"},
         "API_KEY",
     ),
-    spec(
+    resource_spec(
         "secret-parameter-encrypted",
-        t.PARAMETER,
+        t.SSM_PARAMETER,
         {"name": "/p/encryption-key", "type": "SecureString"},
         {"type": "String"},
         "type String",
@@ -128,105 +143,125 @@ PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
 FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
 
 
-def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> Case:
-    """A resource policy that lets everybody in."""
-    return finds(PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal)))
+def public_policy_case(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> PolicyCase:
+    """Return a case of a resource policy that allows every principal."""
+    return expect_finding(
+        PUBLIC,
+        "allows x:Get to every principal",
+        resource_with_policy(kind, allow("x:Get", "*", condition, Principal=principal)),
+    )
 
 
-def holder(kind: str, *statements: Statement) -> Thing:
-    """A resource with a policy."""
-    return Thing(kind, {"name": "q", t.DOCUMENTS.get(kind, "policy"): document(*statements)})
+def resource_with_policy(kind: str, *statements: Statement) -> SampleResource:
+    """Return a resource with a policy."""
+    return SampleResource(kind, {"name": "q", t.POLICY_DOCUMENT_PROPERTIES.get(kind, "policy"): document(*statements)})
 
 
-def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> Thing:
-    """A policy that lets a service in."""
-    return holder(kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"}))
+def policy_for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> SampleResource:
+    """Return a resource with a policy that allows a service."""
+    return resource_with_policy(
+        kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"})
+    )
 
 
-def trusting(says: str, text: str, policy: str = "iam-trust-names-source") -> Case:
-    """A fault of a trust policy."""
-    return finds(policy, says, Thing(t.ROLE, {"assumeRolePolicy": text}))
+def trust_case(message_part: str, text: str, policy: str = "iam-trust-names-source") -> PolicyCase:
+    """Return a case of a trust policy with a fault."""
+    return expect_finding(policy, message_part, SampleResource(t.ROLE, {"assumeRolePolicy": text}))
 
 
-def federated(**condition: object) -> Thing:
-    """A role for tokens of an OpenID Connect provider."""
+def federated(**condition: object) -> SampleResource:
+    """Return a role for tokens of an OpenID Connect provider."""
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"
-    return Thing(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
+    return SampleResource(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
 
 
-def permission(**props: Any) -> Thing:
-    """A function's permission."""
-    return Thing(t.FUNCTION_PERMISSION, props)
+def permission(**props: Any) -> SampleResource:
+    """Return a function permission."""
+    return SampleResource(t.FUNCTION_PERMISSION, props)
 
 
-def api_of(kind: str) -> list[Thing]:
-    """A permission for a resource of this stack whose ARN is not known yet."""
+def permission_for_source(kind: str) -> list[SampleResource]:
+    """Return a permission whose unknown source ARN belongs to an API or another resource of this stack."""
     props = {"principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
-    return [Thing(kind, {}, "source"), Thing(t.FUNCTION_PERMISSION, props, refers={"sourceArn": ["source"]})]
+    return [
+        SampleResource(kind, {}, "source"),
+        SampleResource(t.FUNCTION_PERMISSION, props, references={"sourceArn": ["source"]}),
+    ]
 
 
 def container(name: str, value: str) -> dict[str, object]:
-    """A container with one environment variable."""
+    """Return a container definition with one environment variable."""
     return {"environment": [{"name": name, "value": value}]}
 
 
-UNREADABLE = holder(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
+UNREADABLE = resource_with_policy(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
 EVERYBODY = allow("x:Get", "*", Principal="*")
 ONE_BUCKET = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
 LAYER = {"principal": "*", "action": "lambda:GetLayerVersion"}
 IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
 
 CASES = (
-    trusting("nobody has looked up", service("quicksight.amazonaws.com")),
-    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
-    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
-    trusting(
+    trust_case("has no entry for this service", service("quicksight.amazonaws.com")),
+    trust_case("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
+    trust_case("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
+    trust_case(
         "aws:SourceAccount is not compared",
         service("states.amazonaws.com", {**source("arn:aws:states:*"), "StringEquals": {"aws:SourceAccount": "*2"}}),
     ),
-    trusting(
+    trust_case(
         "schedule-group",
         service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
         USABLE,
     ),
-    trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
-    trusting("It trusts *", trust("*"), EXACT),
-    trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
-    passes(
+    trust_case("could never assume", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
+    trust_case("trusts the principal *", trust("*"), EXACT),
+    trust_case("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
+    expect_no_finding(
         "iam-trust-names-source",
-        Thing(t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}),
+        SampleResource(
+            t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}
+        ),
     ),
-    finds(FEDERATED, "token.example.com:sub", federated()),
-    finds(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
-    passes(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
-    finds(
-        "iam-session-tags-conditioned", "any tag", Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))})
+    expect_finding(FEDERATED, "token.example.com:sub", federated()),
+    expect_finding(FEDERATED, "identities of other owners", federated(StringLike={"token.example.com:sub": "repo:*"})),
+    expect_no_finding(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
+    expect_finding(
+        "iam-session-tags-conditioned",
+        "any tag",
+        SampleResource(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))}),
     ),
-    *map(public, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
-    public(principal={"AWS": "*"}),
-    public(t.KEY, StringLike={"aws:PrincipalArn": "*"}),
-    public(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
-    public(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
-    public(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
-    public(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
-    public(StringLike={"aws:PrincipalOrgID": "o-*"}),
-    public(StringLike={"aws:SourceVpc": "vpc-*"}),
-    public(StringLike={"aws:SourceAccount": "1*"}),
-    public(NumericGreaterThan={"aws:SourceAccount": "1"}),
-    finds(PUBLIC, "everybody lambda:GetLayerVersion", Thing(t.LAYER_PERMISSION, LAYER)),
-    finds(PUBLIC, "everybody events:PutEvents", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
-    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
-    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
-    passes(PUBLIC, Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
-    passes(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
-    finds(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
-    finds(PUBLIC, "cannot be read", Thing(t.QUEUE_POLICY, {"policy": "{"})),
-    finds(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
-    finds("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
-    finds("iam-no-negation", "NotAction", holder(t.LOG_POLICY, {"NotAction": "x"})),
+    *map(public_policy_case, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
+    public_policy_case(principal={"AWS": "*"}),
+    public_policy_case(t.KMS_KEY, StringLike={"aws:PrincipalArn": "*"}),
+    public_policy_case(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
+    public_policy_case(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
+    public_policy_case(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
+    public_policy_case(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+    public_policy_case(StringLike={"aws:PrincipalOrgID": "o-*"}),
+    public_policy_case(StringLike={"aws:SourceVpc": "vpc-*"}),
+    public_policy_case(StringLike={"aws:SourceAccount": "1*"}),
+    public_policy_case(NumericGreaterThan={"aws:SourceAccount": "1"}),
+    expect_finding(PUBLIC, "lambda:GetLayerVersion to every principal", SampleResource(t.LAYER_PERMISSION, LAYER)),
+    expect_finding(
+        PUBLIC, "events:PutEvents to every principal", SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*"})
+    ),
+    expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
+    expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
+    expect_no_finding(PUBLIC, SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
+    expect_no_finding(PUBLIC, resource_with_policy(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
+    expect_finding(PUBLIC, "cannot be checked", UNREADABLE, faulty_name="thing"),
+    expect_finding(PUBLIC, "cannot be checked", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
+    expect_finding(
+        PUBLIC,
+        "to every principal",
+        UNREADABLE,
+        replace(resource_with_policy(t.TOPIC_POLICY, EVERYBODY), name="public"),
+    ),
+    expect_finding("iam-no-negation", "NotResource", resource_with_policy(t.QUEUE_POLICY, {"NotResource": "x"})),
+    expect_finding("iam-no-negation", "NotAction", resource_with_policy(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
     *(
-        finds(OWNERLESS, "whichever account", for_service(kind, **condition))
-        for kind in (t.TOPIC_POLICY, t.LOG_POLICY)
+        expect_finding(OWNERLESS, "without a condition on the account", policy_for_service(kind, **condition))
+        for kind in (t.TOPIC_POLICY, t.LOG_RESOURCE_POLICY)
         for condition in (
             {},
             {"StringLike": {"aws:SourceAccount": "1*"}},
@@ -234,35 +269,49 @@ CASES = (
             {"ArnNotLike": {"aws:SourceArn": RULE_ARN}},
         )
     ),
-    passes(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
-    passes(OWNERLESS, for_service(t.LOG_POLICY, **OWN_ACCOUNT)),
-    passes(OWNERLESS, for_service(t.KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})),
-    finds("resource-policy-no-wildcard-action", "x:*", holder(t.LOG_POLICY, allow("x:*", Principal={"AWS": ACCOUNT}))),
-    finds(PERMISSION, "everybody call", permission(principal="*")),
-    finds(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
-    finds(PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)),
-    finds(
+    expect_no_finding(OWNERLESS, policy_for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
+    expect_no_finding(OWNERLESS, policy_for_service(t.LOG_RESOURCE_POLICY, **OWN_ACCOUNT)),
+    expect_no_finding(
+        OWNERLESS, policy_for_service(t.KMS_KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})
+    ),
+    expect_finding(
+        "resource-policy-no-wildcard-action",
+        "x:*",
+        resource_with_policy(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT})),
+    ),
+    expect_finding(PERMISSION, "every AWS account may call", permission(principal="*")),
+    expect_finding(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
+    expect_finding(
+        PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)
+    ),
+    expect_finding(
         PERMISSION,
-        "from any account",
+        "for any account",
         permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
     ),
-    passes(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
-    passes(PERMISSION, *api_of(t.SOCKET_API)),
-    passes(PERMISSION, *api_of(t.REST_API)),
-    finds(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
-    finds(
-        SECRETS, "DB_PASSWORD", Thing(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))})
+    expect_no_finding(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
+    expect_no_finding(PERMISSION, *permission_for_source(t.API_V2)),
+    expect_no_finding(PERMISSION, *permission_for_source(t.REST_API)),
+    expect_finding(PERMISSION, UNDECIDED, *permission_for_source(t.BUCKET)),
+    expect_finding(
+        SECRETS,
+        "DB_PASSWORD",
+        SampleResource(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))}),
     ),
-    finds(SECRETS, "--api-token", Thing(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
-    finds(
+    expect_finding(SECRETS, "--api-token", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
+    expect_finding(
         SECRETS,
         "a URL with a password",
-        Thing(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
+        SampleResource(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
     ),
-    finds(SECRETS, "an AWS access key", Thing(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})),
-    passes(
+    expect_finding(
         SECRETS,
-        Thing(
+        "an AWS access key",
+        SampleResource(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}}),
+    ),
+    expect_no_finding(
+        SECRETS,
+        SampleResource(
             t.FUNCTION, {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "9", "API_KEY": "arn:x"}}}
         ),
     ),

@@ -1,4 +1,4 @@
-"""IAM documents made for specs."""
+"""IAM documents for the specs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-media"
 
 
 def document(*statements: Statement) -> str:
-    """A policy document."""
+    """Return a policy document."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
@@ -22,22 +22,22 @@ def allow(
     condition: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Statement:
-    """A statement that allows something."""
+    """Return a statement that allows actions."""
     statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
     return {**statement, "Condition": condition} if condition else statement
 
 
 def trust(principal: Any, condition: Mapping[str, Any] | None = None, action: Any = "sts:AssumeRole") -> str:
-    """A trust policy."""
+    """Return a trust policy."""
     statement: dict[str, Any] = {"Effect": "Allow", "Action": action, "Principal": principal}
     return document({**statement, "Condition": condition} if condition else statement)
 
 
 def service(name: str, condition: Mapping[str, Any] | None = None) -> str:
-    """A trust policy for a service."""
+    """Return a trust policy for a service."""
     return trust({"Service": name}, condition)
 
 
 def source(arn: str) -> dict[str, Any]:
-    """The conditions that keep other accounts out."""
+    """Return conditions on the account and the ARN of the calling resource."""
     return {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": arn}}

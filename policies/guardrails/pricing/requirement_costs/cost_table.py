@@ -1,7 +1,7 @@
-"""A document's cost table, and the same lines priced with the price book.
+"""Model of a cost table of the requirements, with each line also priced from the price book.
 
-Usage that a document gives stands beside its lines. What it does not give comes from `assumptions.toml`, by name, and is
-never chosen to meet the document's figure.
+Usage that the requirements give is next to the lines. Figures that they do not give are in `assumptions.toml`. No
+assumption is chosen to reproduce a figure of the requirements.
 """
 
 import functools
@@ -9,19 +9,19 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from guardrails.pricing.price_book import prices
+from guardrails.pricing.price_book import load_prices
 
 FILE = Path(__file__).with_name("assumptions.toml")
 DAYS = 30
-"""Days of a month, as the documents count."""
+"""Days of a month in the requirements."""
 
 Quantities = tuple[tuple[str, float], ...]
-"""Price → quantity a month."""
+"""Pairs of price name and quantity a month."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """One figure that no document gives."""
+    """One figure that the requirements do not give."""
 
     value: float
     unit: str
@@ -29,58 +29,58 @@ class Assumption:
 
 
 @functools.cache
-def assumptions() -> dict[str, Assumption]:
-    """All figures that no document gives."""
+def load_assumptions() -> dict[str, Assumption]:
+    """Return all assumptions by name."""
     with FILE.open("rb") as file:
         return {name: Assumption(**entry) for name, entry in tomllib.load(file).items()}
 
 
-def assumed(name: str) -> float:
-    """One figure that no document gives."""
-    return float(assumptions()[name].value)
+def get_assumption(name: str) -> float:
+    """Return the value of one assumption."""
+    return float(load_assumptions()[name].value)
 
 
-def priced(quantities: Quantities) -> float:
-    """What quantities cost."""
-    return sum(quantity * prices()[name].usd for name, quantity in quantities)
+def price_quantities(quantities: Quantities) -> float:
+    """Return the cost of the quantities in dollars."""
+    return sum(quantity * load_prices()[name].usd for name, quantity in quantities)
 
 
 @dataclass(frozen=True)
-class Position:
-    """One line of a document's table."""
+class CostTableLine:
+    """One line of a cost table."""
 
     label: str
-    document: float
-    """Dollars a month, as the document says."""
+    stated_usd: float
+    """Dollars a month, as the requirements state them."""
     quantities: Quantities
     cause: str
-    """Where the difference comes from."""
+    """Reason for the difference."""
 
     @property
-    def computed(self) -> float:
+    def computed_usd(self) -> float:
         """Dollars a month at today's prices."""
-        return priced(self.quantities)
+        return price_quantities(self.quantities)
 
 
 @dataclass(frozen=True)
-class Step:
-    """A change that a document promises to save by, as it says and as it is priced."""
+class PromisedSaving:
+    """A saving that the requirements promise for one change, as stated and as computed."""
 
     label: str
-    document: float
+    stated_usd: float
     before: Quantities
     after: Quantities
     cause: str
 
     @property
-    def computed(self) -> float:
-        """Dollars a month that it saves."""
-        return priced(self.before) - priced(self.after)
+    def computed_usd(self) -> float:
+        """Saved dollars a month at today's prices."""
+        return price_quantities(self.before) - price_quantities(self.after)
 
 
 @dataclass(frozen=True)
-class Saving:
-    """One setting, switched on its own at the same usage."""
+class SettingSaving:
+    """The saving of one setting of this program, at the same usage."""
 
     setting: str
     change: str
@@ -90,25 +90,25 @@ class Saving:
 
     @property
     def usd(self) -> float:
-        """Dollars a month that it saves."""
-        return priced(self.before) - priced(self.after)
+        """Saved dollars a month at today's prices."""
+        return price_quantities(self.before) - price_quantities(self.after)
 
 
 @dataclass(frozen=True)
-class Document:
-    """One document's table."""
+class CostTable:
+    """The cost table of one subsystem."""
 
     subsystem: str
     title: str
-    total: float
-    """Dollars a month, as the document says."""
-    positions: tuple[Position, ...]
-    steps: tuple[Step, ...] = ()
-    savings: tuple[Saving, ...] = ()
+    stated_total: float
+    """Dollars a month, as the requirements state them."""
+    lines: tuple[CostTableLine, ...]
+    promised_savings: tuple[PromisedSaving, ...] = ()
+    setting_savings: tuple[SettingSaving, ...] = ()
     remarks: tuple[str, ...] = ()
-    """Arithmetic and facts of the document that do not hold."""
+    """Calculations and statements of the requirements that are wrong, and costs that they omit."""
 
     @property
-    def computed(self) -> float:
-        """Dollars a month at today's prices."""
-        return sum(one.computed for one in self.positions)
+    def computed_usd(self) -> float:
+        """Total in dollars a month at today's prices."""
+        return sum(line.computed_usd for line in self.lines)

@@ -1,120 +1,155 @@
-"""shared/requirements/ingestion.md: "Current Monthly Cost: ~$270/month"."""
+"""The ingestion requirements' cost table ("Current Monthly Cost: ~$270/month")."""
 
-from guardrails.pricing.requirement_costs.cost_table import DAYS, Document, Position, Quantities, Saving, assumed
+from guardrails.pricing.requirement_costs.cost_table import (
+    DAYS,
+    CostTable,
+    CostTableLine,
+    Quantities,
+    SettingSaving,
+    get_assumption,
+)
 
 FILES = 8_000 * DAYS
 RUNS = 40 * DAYS
 STORED_GB = 840
-BATCHES = FILES / assumed("ingestion_messages_a_batch")
-GB_SECONDS = BATCHES * assumed("ingestion_seconds_a_batch") * assumed("ingestion_builder_mb") / 1024
-RUN_HOURS = RUNS * assumed("ingestion_glue_minutes") / 60
-DPU_HOURS = RUN_HOURS * assumed("ingestion_glue_workers")
-FEWER_DPU_HOURS = RUN_HOURS * assumed("ingestion_glue_fewer_workers")
+BATCHES = FILES / get_assumption("ingestion_messages_a_batch")
+GB_SECONDS = BATCHES * get_assumption("ingestion_seconds_a_batch") * get_assumption("ingestion_builder_mb") / 1024
+RUN_HOURS = RUNS * get_assumption("ingestion_glue_minutes") / 60
+DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
+FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
 TIERED = STORED_GB * 2 / 3
-"""A lake of three months at this intake has two thirds older than Intelligent-Tiering's 30 days."""
+"""Two thirds of the data in a lake of three months are older than the 30 days of Intelligent-Tiering."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", BATCHES))
 GLUE: Quantities = (("glue_dpu_hour", DPU_HOURS),)
 LAKE: Quantities = (("s3_storage", 3 * STORED_GB),)
 
-DOCUMENT = Document(
+COST_TABLE = CostTable(
     subsystem="ingestion",
     title="Ingestion: 8,000 files a day of 3.5 MB, 40 Glue jobs a day of 3 to 5 minutes",
-    total=270,
-    positions=(
-        Position("Lambda", 5, FUNCTION, "Size, batch and time of a call are assumed; the document gives none."),
-        Position(
+    stated_total=270,
+    lines=(
+        CostTableLine(
+            "Lambda",
+            5,
+            FUNCTION,
+            "Memory, batch size and duration of a call are assumed, because the requirements give none.",
+        ),
+        CostTableLine(
             "Glue (40 jobs/day)",
             220,
             GLUE,
-            "The number of workers is assumed. 220 is 100 hours of 5 DPU: 5 workers at the upper end of its 3 to 5 "
-            "minutes; Glue proposes 10.",
+            (
+                "The number of workers is assumed. $220 is 100 hours of 5 DPU: 5 workers for the longest "
+                "run of 5 minutes. Glue proposes 10 workers."
+            ),
         ),
-        Position(
+        CostTableLine(
             "DynamoDB",
             10,
             (
-                ("dynamodb_write", FILES * assumed("ingestion_writes_a_file")),
-                ("dynamodb_read", FILES * assumed("ingestion_reads_a_file")),
-                ("dynamodb_storage", FILES * assumed("ingestion_record_kb") / 1024**2),
+                ("dynamodb_write", FILES * get_assumption("ingestion_writes_a_file")),
+                ("dynamodb_read", FILES * get_assumption("ingestion_reads_a_file")),
+                ("dynamodb_storage", FILES * get_assumption("ingestion_record_kb") / 1024**2),
             ),
-            "On-demand prices were halved in November 2024; even before, four writes a file were below $2.",
+            "On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2.",
         ),
-        Position(
+        CostTableLine(
             "S3 storage (840 GB)",
             20,
-            (("s3_storage", STORED_GB * assumed("ingestion_landing_months")),),
-            "One month's intake. It says '~10 TB/year': without expiry the twelfth month costs twelve times as much.",
+            (("s3_storage", STORED_GB * get_assumption("ingestion_landing_months")),),
+            (
+                "The data of one month. The requirements mention '~10 TB/year': without expiry the twelfth "
+                "month costs twelve times as much."
+            ),
         ),
-        Position(
+        CostTableLine(
             "S3 requests",
             5,
-            (("s3_put", FILES + RUNS * assumed("ingestion_parquet_files_a_run")), ("s3_get", FILES)),
-            "A million PUTs cost $5: four for each file. One PUT and one GET a file, and the Parquet files, are less.",
+            (("s3_put", FILES + RUNS * get_assumption("ingestion_parquet_files_a_run")), ("s3_get", FILES)),
+            (
+                "A million PUTs cost $5, which is four for each file. One PUT and one GET a file, and the "
+                "Parquet files, cost less."
+            ),
         ),
-        Position(
+        CostTableLine(
             "Step Functions",
             1,
-            (("states_transition", RUNS * assumed("ingestion_transitions_a_run")),),
-            "Transitions are assumed; $1 is 33 a run.",
+            (("states_transition", RUNS * get_assumption("ingestion_transitions_a_run")),),
+            "The number of transitions is assumed. $1 is 33 a run.",
         ),
-        Position(
+        CostTableLine(
             "CloudWatch Logs",
             5,
-            (("logs_ingested", assumed("ingestion_log_gb")), ("logs_stored", assumed("ingestion_log_gb") * 3)),
-            "Volume is assumed, kept 90 days; $5 is 9 GB, as with whole events logged (which it asks to stop).",
+            (
+                ("logs_ingested", get_assumption("ingestion_log_gb")),
+                ("logs_stored", get_assumption("ingestion_log_gb") * 3),
+            ),
+            (
+                "The volume is assumed, with 90 days of retention. $5 is 9 GB, which corresponds to "
+                "logging whole events. The requirements ask to stop that."
+            ),
         ),
     ),
-    savings=(
-        Saving(
+    setting_savings=(
+        SettingSaving(
             "the function block's arm64",
             "x86 → arm64",
             FUNCTION,
             (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", BATCHES)),
         ),
-        Saving(
+        SettingSaving(
             "ingestion.spark.workers",
             "10 → 2 G.1X workers",
             GLUE,
             (("glue_dpu_hour", FEWER_DPU_HOURS),),
-            "The default. Two are enough for a manifest (docs/benchmarks.md); the time is taken as unchanged.",
+            (
+                "This is the default. Two workers are enough for a manifest (docs/benchmarks.md). The "
+                "duration is assumed to stay the same."
+            ),
         ),
-        Saving(
+        SettingSaving(
             "ingestion.spark.executionClass",
             "STANDARD → FLEX",
             GLUE,
             (("glue_flex_dpu_hour", DPU_HOURS),),
-            "Where a batch may start minutes later. After the workers, it saves on what is left.",
+            (
+                "For batches that may start some minutes later. After the change of workers, it saves a "
+                "share of the rest."
+            ),
         ),
-        Saving(
+        SettingSaving(
             "the lake's Intelligent-Tiering",
-            "three months' lake, two of them seldom read",
+            "lake of three months, two of them seldom read",
             LAKE,
             (
                 ("s3_storage", 3 * STORED_GB - 3 * TIERED),
                 ("s3_infrequent_storage", 3 * TIERED),
-                ("s3_tiering_monitoring", 3 * RUNS * assumed("ingestion_parquet_files_a_run")),
+                ("s3_tiering_monitoring", 3 * RUNS * get_assumption("ingestion_parquet_files_a_run")),
             ),
-            "Saves nothing in the first month: objects move after 30 days without access.",
+            "Saves nothing in the first month, because objects move after 30 days without access.",
         ),
-        Saving(
+        SettingSaving(
             "ingestion.intake.landingDays",
             "90 → 30 days",
             (("s3_storage", 3 * STORED_GB),),
             (("s3_storage", STORED_GB),),
-            "The landing bucket; the lake keeps the content.",
+            "Applies to the landing bucket. The lake keeps the content.",
         ),
     ),
     remarks=(
-        "Its lines add to 266, which it rounds to ~270.",
+        "The lines add up to $266, rounded to ~$270.",
         (
-            "Its savings (75 + 165 + 8) add to 248, not to 220; and 75 (Flex) and 165 (G.025X) are both shares of the same "
-            "220, so they could not be had together."
+            "The savings (75 + 165 + 8) add up to $248, not $220. $75 (Flex) and $165 (G.025X) are "
+            "both parts of the same $220, so they exclude each other."
         ),
-        "G.025X workers run streaming jobs only: an ETL job on them does not start, so that saving does not exist.",
         (
-            "40 % of storage is not Intelligent-Tiering's saving: the infrequent tier is 46 % cheaper, and only for what "
-            "nobody has read for 30 days."
+            "The saving by G.025X workers does not exist. They run streaming jobs only, so an ETL job "
+            "on them does not start."
+        ),
+        (
+            "Intelligent-Tiering does not save 40 % of the storage cost. The infrequent tier is 46 % "
+            "cheaper, but only for objects that were not read for 30 days."
         ),
     ),
 )

@@ -1,21 +1,30 @@
-"""shared/requirements/meetings.md: $55.69 → 39.19 → 27.19 → 26.69. It gives totals and savings, and no volume."""
+"""The meetings requirements' cost table: $55.69 → 39.19 → 27.19 → 26.69. The requirements give totals and savings,
+but no volume.
+"""
 
-from guardrails.pricing.requirement_costs.cost_table import Document, Position, Quantities, Saving, Step, assumed
+from guardrails.pricing.requirement_costs.cost_table import (
+    CostTable,
+    CostTableLine,
+    PromisedSaving,
+    Quantities,
+    SettingSaving,
+    get_assumption,
+)
 
-HOURS = assumed("meetings_count") * assumed("meetings_hours_each")
-KEPT = HOURS * assumed("meetings_months_kept")
-RAW_GB = KEPT * assumed("meetings_raw_gb_an_hour")
-AUDIO_GB = KEPT * assumed("meetings_audio_gb_an_hour")
-VIDEO_GB = KEPT * assumed("meetings_video_gb_an_hour")
-ONE_MONTH = 1 / assumed("meetings_months_kept")
+HOURS = get_assumption("meetings_count") * get_assumption("meetings_hours_each")
+KEPT = HOURS * get_assumption("meetings_months_kept")
+RAW_GB = KEPT * get_assumption("meetings_raw_gb_an_hour")
+AUDIO_GB = KEPT * get_assumption("meetings_audio_gb_an_hour")
+VIDEO_GB = KEPT * get_assumption("meetings_video_gb_an_hour")
+ONE_MONTH = 1 / get_assumption("meetings_months_kept")
 WEEK = 7 / 30
-JOB_HOURS = HOURS * assumed("meetings_job_hours_an_hour")
-INPUT = assumed("meetings_count") * assumed("meetings_input_tokens")
-OUTPUT = assumed("meetings_count") * assumed("meetings_output_tokens")
-SHARE = assumed("meetings_extraction_share")
-FIXED = INPUT * assumed("meetings_fixed_prompt_share")
-WRITES = assumed("meetings_count") * assumed("meetings_table_writes")
-CALLS = assumed("meetings_count") * assumed("meetings_calls")
+JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
+INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
+OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
+SHARE = get_assumption("meetings_extraction_share")
+FIXED = INPUT * get_assumption("meetings_fixed_prompt_share")
+WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")
+CALLS = get_assumption("meetings_count") * get_assumption("meetings_calls")
 
 STORAGE: Quantities = (("s3_storage", RAW_GB + AUDIO_GB + VIDEO_GB),)
 EXPIRING: Quantities = (
@@ -24,9 +33,11 @@ EXPIRING: Quantities = (
 )
 FARGATE: Quantities = (("fargate_vcpu_hour_x86", 2 * JOB_HOURS), ("fargate_gb_hour_x86", 4 * JOB_HOURS))
 ON_DEMAND: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_gb_hour_arm64", 4 * JOB_HOURS))
-"""What the setting goes back to: the document's machine, for the image that there is."""
+"""The machine of the setting `fargate`: the size in the requirements, but arm64, because the job's image is built for
+arm64.
+"""
 SPOT: Quantities = (("fargate_spot_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_spot_gb_hour_arm64", 4 * JOB_HOURS))
-"""1 vCPU and 2 GB for twice as long: an encode uses what processors it is given."""
+"""1 vCPU and 2 GB for twice as long, because an encoding job uses all processors that it has."""
 SONNET: Quantities = (("bedrock_sonnet_input", INPUT), ("bedrock_sonnet_output", OUTPUT))
 WITH_HAIKU: Quantities = (
     ("bedrock_sonnet_input", INPUT * (1 - SHARE)),
@@ -39,14 +50,14 @@ CACHED: Quantities = (
     ("bedrock_sonnet_cache_read", FIXED),
     ("bedrock_sonnet_output", OUTPUT),
 )
-KEY: Quantities = (("kms_key", 1), ("kms_request", assumed("meetings_key_requests")))
+KEY: Quantities = (("kms_key", 1), ("kms_request", get_assumption("meetings_key_requests")))
 
-DOCUMENT = Document(
+COST_TABLE = CostTable(
     subsystem="meetings",
     title="Meetings: $55.69 before, $26.69 after all four phases",
-    total=55.69,
-    positions=(
-        Position(
+    stated_total=55.69,
+    lines=(
+        CostTableLine(
             "everything, before phase 1",
             55.69,
             (
@@ -56,72 +67,95 @@ DOCUMENT = Document(
                 *SONNET,
                 *KEY,
                 ("dynamodb_write", 4 * WRITES),
-                ("lambda_gb_second_x86", CALLS * assumed("meetings_call_gb_seconds")),
+                ("lambda_gb_second_x86", CALLS * get_assumption("meetings_call_gb_seconds")),
                 ("lambda_request", CALLS),
             ),
-            "The document gives no volume: meetings, sizes and times are assumed, so that only its steps can be "
-            "compared.",
+            (
+                "The requirements give no volume. Number, sizes and durations of meetings are assumed, so "
+                "only the savings can be compared."
+            ),
         ),
     ),
-    steps=(
-        Step(
+    promised_savings=(
+        PromisedSaving(
             "S3 lifecycle (phase 2)",
             6.50,
             STORAGE,
             EXPIRING,
-            "Raw 7 days, audio 30 days, video to Intelligent-Tiering; grows with every month that is kept.",
+            (
+                "Raw chunks 7 days, audio 30 days, video to Intelligent-Tiering. The saving grows with "
+                "every month of stored meetings."
+            ),
         ),
-        Step("AWS-managed KMS key (phase 2)", 2.00, KEY, (), "A key costs $1, its requests cents: $2 needs two keys."),
-        Step(
+        PromisedSaving(
+            "AWS-managed KMS key (phase 2)",
+            2.00,
+            KEY,
+            (),
+            "A key costs $1 and its requests cost cents, so $2 needs two keys.",
+        ),
+        PromisedSaving(
             "two indexes fewer (phase 2)",
             2.00,
             (("dynamodb_write", 3 * WRITES),),
             (("dynamodb_write", WRITES),),
-            "A single user's writes cost cents at today's prices; $2 are 3.2 million index writes a month.",
+            "The writes of a single user cost cents at today's prices. $2 is 3.2 million index writes a month.",
         ),
-        Step(
+        PromisedSaving(
             "Claude Haiku for action items (phase 2)",
             6.00,
             SONNET,
             WITH_HAIKU,
-            "Haiku 4.5 costs a third of Sonnet 4.5: 67 % less, not 80 %. Of the $7.50 that 80 % implies, $5.00 remain.",
+            (
+                "Haiku 4.5 costs a third of Sonnet 4.5, which saves 67 %, not 80 %. Of the $7.50 that 80 % "
+                "implies, $5.00 is saved."
+            ),
         ),
-        Step(
+        PromisedSaving(
             "Batch with Spot (phase 3)",
             12.00,
             FARGATE,
             SPOT,
-            "Half the processors take twice as long. Its $0.12 an hour for 2 vCPU, 4 GB is $0.099 today; its $0.025 "
-            "for 1 vCPU, 2 GB on Spot is $0.013.",
+            (
+                "Half the processors take twice as long. The stated $0.12 an hour for 2 vCPU and 4 GB is "
+                "$0.099 today, and the stated $0.025 for 1 vCPU and 2 GB on Spot is $0.013."
+            ),
         ),
-        Step(
+        PromisedSaving(
             "VPC endpoints (phase 4)",
             0.50,
-            (("nat_gb", assumed("meetings_nat_gb")),),
+            (("nat_gb", get_assumption("meetings_nat_gb")),),
             (),
-            "Gateway endpoints are free, but so was S3 in the same region without a NAT gateway: nothing to save.",
+            (
+                "Gateway endpoints are free. Access to S3 in the same region was free before, too, because "
+                "there is no NAT gateway. So nothing is saved."
+            ),
         ),
     ),
-    savings=(
-        Saving("meetings.processing.engine", "fargate → batch-spot", ON_DEMAND, SPOT),
-        Saving("the recordings bucket's lifecycle", "nothing expires → 7 and 30 days, tiering", STORAGE, EXPIRING),
-        Saving(
+    setting_savings=(
+        SettingSaving("meetings.processing.engine", "fargate → batch-spot", ON_DEMAND, SPOT),
+        SettingSaving("the recordings bucket's lifecycle", "no expiry → 7 and 30 days, tiering", STORAGE, EXPIRING),
+        SettingSaving(
             "meetings.models.actionItems",
             "Sonnet → Haiku",
             SONNET,
             WITH_HAIKU,
             "Only after the comparison of ten transcripts has passed.",
         ),
-        Saving(
-            "the summary's prompt caching", "off → on", SONNET, CACHED, "Reads only; a write each five minutes adds."
+        SettingSaving(
+            "the summary's prompt caching",
+            "off → on",
+            SONNET,
+            CACHED,
+            "Counts reads of the cache only. A cache write every five minutes is added to it.",
         ),
-        Saving("meetings.tableKmsKey", "customer key → AWS' own", KEY, ()),
+        SettingSaving("meetings.tableKmsKey", "customer key → AWS-owned key", KEY, ()),
     ),
     remarks=(
-        "Its totals are right: 55.69 less 16.50 is 39.19, less 12.00 is 27.19, less 0.50 is 26.69, 52 % in all.",
+        "The totals are correct: 55.69 less 16.50 is 39.19, less 12.00 is 27.19, less 0.50 is 26.69, in all 52 %.",
         (
-            "Its phase 3 takes 80 % off an hour's price; with half the processors an encode takes twice as many hours, so "
-            "at its own prices the job costs 58 % less."
+            "Phase 3 takes 80 % off the price of an hour. But with half the processors, an encoding "
+            "job takes twice as many hours. So at the stated prices, the job costs 58 % less."
         ),
     ),
 )

@@ -1,54 +1,73 @@
-"""shared/requirements/voice-qa.md: "Total: ~$35/month (infrastructure only, excludes EC2)"."""
+"""The voice Q&A requirements' cost table ("Total: ~$35/month (infrastructure only, excludes EC2)")."""
 
-from guardrails.pricing.requirement_costs.cost_table import Document, Position, Quantities, Saving, assumed
+from guardrails.pricing.requirement_costs.cost_table import (
+    CostTable,
+    CostTableLine,
+    Quantities,
+    SettingSaving,
+    get_assumption,
+)
 
 MESSAGES = 1_000_000
-QUERIES = assumed("voice_queries")
-GB_SECONDS = QUERIES * assumed("voice_seconds_a_query") * 512 / 1024
+QUERIES = get_assumption("voice_queries")
+GB_SECONDS = QUERIES * get_assumption("voice_seconds_a_query") * 512 / 1024
 DAYS_KEPT = 7
-AUDIO_GB = QUERIES * (assumed("voice_query_mb") + assumed("voice_response_mb")) / 1024 * DAYS_KEPT / 30
-RESPONSE_GB = QUERIES * assumed("voice_response_mb") / 1024
+AUDIO_GB = QUERIES * (get_assumption("voice_query_mb") + get_assumption("voice_response_mb")) / 1024 * DAYS_KEPT / 30
+RESPONSE_GB = QUERIES * get_assumption("voice_response_mb") / 1024
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", QUERIES * 4))
 
-DOCUMENT = Document(
+COST_TABLE = CostTable(
     subsystem="voice-qa",
     title="Voice Q&A: one million messages",
-    total=35,
-    positions=(
-        Position(
+    stated_total=35,
+    lines=(
+        CostTableLine(
             "API Gateway",
             5,
-            (("websocket_message", MESSAGES), ("websocket_connection_minute", assumed("voice_connection_minutes"))),
-            "A million WebSocket messages cost $1; even as REST requests they would cost $3.50.",
+            (
+                ("websocket_message", MESSAGES),
+                ("websocket_connection_minute", get_assumption("voice_connection_minutes")),
+            ),
+            "A million WebSocket messages cost $1. As REST requests they would cost $3.50.",
         ),
-        Position(
-            "Lambda", 5, FUNCTION, "Queries and their time are assumed; 10 seconds each, while the handler waits."
+        CostTableLine(
+            "Lambda",
+            5,
+            FUNCTION,
+            "The number of queries and their duration are assumed: 10 seconds each, while the handler waits.",
         ),
-        Position(
+        CostTableLine(
             "S3",
             10,
-            (("s3_storage", AUDIO_GB + assumed("voice_lecture_gb")), ("s3_put", QUERIES * 2), ("s3_get", QUERIES * 3)),
-            "Sizes are assumed; with 7 days' lifecycle $10 would be 430 GB of lectures.",
+            (
+                ("s3_storage", AUDIO_GB + get_assumption("voice_lecture_gb")),
+                ("s3_put", QUERIES * 2),
+                ("s3_get", QUERIES * 3),
+            ),
+            "The sizes are assumed. With a lifecycle of 7 days, $10 would be 430 GB of lectures.",
         ),
-        Position(
+        CostTableLine(
             "DynamoDB",
             5,
             (
-                ("dynamodb_write", QUERIES * assumed("voice_table_units")),
-                ("dynamodb_read", QUERIES * assumed("voice_table_reads")),
+                ("dynamodb_write", QUERIES * get_assumption("voice_table_units")),
+                ("dynamodb_read", QUERIES * get_assumption("voice_table_reads")),
             ),
             "Today's on-demand prices are half of those of 2024.",
         ),
-        Position(
+        CostTableLine(
             "Data transfer",
             10,
             (("data_transfer_out", RESPONSE_GB),),
-            "Sizes are assumed; $10 is 111 GB. AWS' free 100 GB are left out here, as all free tiers are.",
+            (
+                "The sizes are assumed. $10 is 111 GB. The 100 GB that AWS gives free of charge are left "
+                "out, like all free tiers."
+            ),
         ),
     ),
-    savings=(
-        Saving(
+    setting_savings=(
+        SettingSaving(
             "the function block's arm64",
             "x86 → arm64",
             FUNCTION,
@@ -56,7 +75,10 @@ DOCUMENT = Document(
         ),
     ),
     remarks=(
-        "It leaves out the EC2 machine that AgentCore runs on, and every model.",
-        "SnapStart exists for Python 3.12 and newer, so provisioned concurrency is not the only way to a quick start.",
+        "The table omits the EC2 machine of AgentCore, and all models.",
+        (
+            "SnapStart supports Python 3.12 and newer, so provisioned concurrency is not the only way "
+            "to short cold starts."
+        ),
     ),
 )

@@ -1,6 +1,8 @@
-"""One rule a billable type; the types that cost nothing themselves are listed too. Whatever is neither is unpriced."""
+"""Price rules of all billable resource types, and the list of free types. The estimate reports every other type as
+unpriced.
+"""
 
-from guardrails.pricing.price_rule import Rule
+from guardrails.pricing.price_rule import PriceRule
 from guardrails.pricing.rules import (
     function_and_api_prices,
     job_prices,
@@ -9,15 +11,15 @@ from guardrails.pricing.rules import (
     network_prices,
     storage_prices,
 )
-from guardrails.pricing.rules.free_types import FREE
+from guardrails.pricing.rules.free_types import FREE_TYPES
 
-RULES: dict[str, Rule] = {
-    **function_and_api_prices.RULES,
-    **storage_prices.RULES,
-    **messaging_prices.RULES,
-    **job_prices.RULES,
-    **monitoring_prices.RULES,
-    **network_prices.RULES,
+PRICE_RULES: dict[str, PriceRule] = {
+    **function_and_api_prices.PRICE_RULES,
+    **storage_prices.PRICE_RULES,
+    **messaging_prices.PRICE_RULES,
+    **job_prices.PRICE_RULES,
+    **monitoring_prices.PRICE_RULES,
+    **network_prices.PRICE_RULES,
 }
 
-__all__ = ["FREE", "RULES"]
+__all__ = ["FREE_TYPES", "PRICE_RULES"]

@@ -1,48 +1,58 @@
-"""Services that have no resource of their own in the stack: who calls them publishes how often.
+"""Prices of services without a resource in the stack, such as Transcribe and Bedrock. The block that calls them
+publishes the usage.
 
-A function, a workflow or a job may call any of them; its block's usage has the measures.
+Functions, workflows and jobs can call any of these services, so their rules include these measures.
 """
 
-from guardrails.pricing.price_rule import Bill, PricedMeasures, Quantities, counted
+from guardrails.pricing.price_rule import PricedMeasures, PricingInput, Quantities, describe_measures
 
-CALLED: PricedMeasures = {
-    "transcribeMinutes": ("transcribe_batch_minute", "minutes that Amazon Transcribe works on as batch jobs"),
+CALLED_SERVICE_PRICES: PricedMeasures = {
+    "transcribeMinutes": ("transcribe_batch_minute", "minutes of audio that Amazon Transcribe processes in batch jobs"),
     "transcribeStreamingMinutes": (
         "transcribe_streaming_minute",
-        "minutes that are streamed to Amazon Transcribe; a stream is billed for 15 seconds at least",
+        "minutes of audio that are streamed to Amazon Transcribe; at least 15 seconds are billed for a stream",
     ),
-    "mediaConvertMinutes": ("mediaconvert_minute", "normalised minutes that MediaConvert puts out"),
+    "mediaConvertMinutes": ("mediaconvert_minute", "normalised minutes of MediaConvert output"),
     "sonnetInputTokens": (
         "bedrock_sonnet_input",
-        "tokens given to Claude Sonnet by a us. profile, cached ones left out",
+        "input tokens of Claude Sonnet with a us. profile, without cached tokens",
     ),
-    "sonnetOutputTokens": ("bedrock_sonnet_output", "tokens that Claude Sonnet answers by a us. profile"),
-    "sonnetCacheReadTokens": ("bedrock_sonnet_cache_read", "tokens given to Claude Sonnet from the prompt cache"),
-    "sonnetCacheWriteTokens": ("bedrock_sonnet_cache_write", "tokens that Claude Sonnet's prompt cache takes in"),
-    "sonnetGlobalInputTokens": ("bedrock_sonnet_global_input", "tokens given to Claude Sonnet by a global. profile"),
+    "sonnetOutputTokens": ("bedrock_sonnet_output", "output tokens of Claude Sonnet with a us. profile"),
+    "sonnetCacheReadTokens": (
+        "bedrock_sonnet_cache_read",
+        "input tokens that Claude Sonnet reads from the prompt cache",
+    ),
+    "sonnetCacheWriteTokens": (
+        "bedrock_sonnet_cache_write",
+        "input tokens that Claude Sonnet writes to the prompt cache",
+    ),
+    "sonnetGlobalInputTokens": ("bedrock_sonnet_global_input", "input tokens of Claude Sonnet with a global. profile"),
     "sonnetGlobalOutputTokens": (
         "bedrock_sonnet_global_output",
-        "tokens that Claude Sonnet answers by a global. profile",
+        "output tokens of Claude Sonnet with a global. profile",
     ),
-    "haikuInputTokens": ("bedrock_haiku_input", "tokens given to Claude Haiku by a us. profile, cached ones left out"),
-    "haikuOutputTokens": ("bedrock_haiku_output", "tokens that Claude Haiku answers by a us. profile"),
-    "haikuCacheReadTokens": ("bedrock_haiku_cache_read", "tokens given to Claude Haiku from the prompt cache"),
-    "haikuCacheWriteTokens": ("bedrock_haiku_cache_write", "tokens that Claude Haiku's prompt cache takes in"),
-    "haikuGlobalInputTokens": ("bedrock_haiku_global_input", "tokens given to Claude Haiku by a global. profile"),
-    "haikuGlobalOutputTokens": ("bedrock_haiku_global_output", "tokens that Claude Haiku answers by a global. profile"),
-    "customEvents": ("events_custom", "events put on a bus, in pieces of 64 KB"),
-    "customMetrics": ("metric", "metrics of its own: names times the values of their dimensions"),
-    "metricRequests": ("metric_request", "calls by which it tells CloudWatch metrics"),
+    "haikuInputTokens": (
+        "bedrock_haiku_input",
+        "input tokens of Claude Haiku with a us. profile, without cached tokens",
+    ),
+    "haikuOutputTokens": ("bedrock_haiku_output", "output tokens of Claude Haiku with a us. profile"),
+    "haikuCacheReadTokens": ("bedrock_haiku_cache_read", "input tokens that Claude Haiku reads from the prompt cache"),
+    "haikuCacheWriteTokens": ("bedrock_haiku_cache_write", "input tokens that Claude Haiku writes to the prompt cache"),
+    "haikuGlobalInputTokens": ("bedrock_haiku_global_input", "input tokens of Claude Haiku with a global. profile"),
+    "haikuGlobalOutputTokens": ("bedrock_haiku_global_output", "output tokens of Claude Haiku with a global. profile"),
+    "customEvents": ("events_custom", "events sent to an event bus, in units of 64 KB"),
+    "customMetrics": ("metric", "custom metrics: names times combinations of dimension values"),
+    "metricRequests": ("metric_request", "calls that send metrics to CloudWatch"),
     "traces": ("trace", "traces that X-Ray stores, after sampling"),
-    "notifications": ("sns_publish", "messages that it publishes to topics"),
-    "secretCalls": ("secret_call", "reads of Secrets Manager"),
-    "keyRequests": ("kms_request", "uses of a KMS key"),
+    "notifications": ("sns_publish", "messages published to topics"),
+    "secretCalls": ("secret_call", "reads of secrets from Secrets Manager"),
+    "keyRequests": ("kms_request", "requests that use a KMS key"),
     "egressGb": ("data_transfer_out", "GB sent to the internet"),
 }
-MEASURES = counted(CALLED)
+CALLED_SERVICE_MEASURES = describe_measures(CALLED_SERVICE_PRICES)
 
 
-def called(bill: Bill) -> Quantities:
-    """What it calls."""
-    for measure, (price, _) in CALLED.items():
-        yield price, bill.of(measure)
+def called_service_quantities(pricing: PricingInput) -> Quantities:
+    """Yield the quantities of all called services."""
+    for measure, (price, _) in CALLED_SERVICE_PRICES.items():
+        yield price, pricing.amount(measure)

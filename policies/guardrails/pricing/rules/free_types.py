@@ -1,8 +1,8 @@
-"""Types that cost nothing themselves; what they cause is counted where it happens."""
+"""Resource types that are free themselves. Work that they cause is priced where it is done."""
 
 from typing import Final
 
-FREE: Final = frozenset(
+FREE_TYPES: Final = frozenset(
     f"aws:{name}"
     for name in (
         "apigateway/account:Account",

@@ -1,110 +1,127 @@
-"""Functions and APIs."""
+"""Price rules of Lambda functions and API Gateway APIs."""
 
 import json
 
 from guardrails.model.resource_types import (
+    API_V2,
+    API_V2_ROUTE,
+    API_V2_STAGE,
     FUNCTION,
-    FUNCTION_PROVISIONED,
+    PROVISIONED_CONCURRENCY,
     REST_API,
     REST_METHOD,
     REST_METHOD_SETTINGS,
     REST_STAGE,
-    SOCKET_API,
-    SOCKET_ROUTE,
-    SOCKET_STAGE,
 )
-from guardrails.pricing.price_rule import SECONDS, Bill, Priced, Quantities, Rule, free_but, of_measures
-from guardrails.pricing.rules.called_service_prices import MEASURES, called
+from guardrails.pricing.price_rule import (
+    SECONDS,
+    PricedResource,
+    PriceRule,
+    PricingInput,
+    Quantities,
+    make_free_rule,
+    make_usage_rule,
+)
+from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
 DEFAULT_MB = 128
 FREE_DISK_MB = 512
-"""What every call has of `/tmp`; more is paid while it runs."""
-METRICS_OF_A_ROUTE = 5
-"""Messages (or connections), client errors, execution errors, integration errors, latency; paid for once one has data."""
-METRICS_OF_A_METHOD = 5
-"""Requests, client errors, server errors, latency, the integration's latency; the same."""
-METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
-"""Those of a document that good requests come to: one for any method answers what is asked for in vain."""
+"""Size of `/tmp` that is free. More is billed while the function runs."""
+METRICS_PER_ROUTE = 5
+"""Metrics of one route: messages (or connections), client errors, execution errors, integration errors and latency. A
+metric is billed once it has data.
+"""
+METRICS_PER_METHOD = 5
+"""Metrics of one method: requests, client errors, server errors, latency and integration latency. A metric is billed
+once it has data.
+"""
+PRICED_METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
+"""Methods of an OpenAPI document that valid requests use. The any-method is left out, because it only answers invalid
+requests.
+"""
 
 
-def _gigabytes(bill: Bill) -> float:
-    function = bill.one if bill.one.type == FUNCTION else bill.sibling(FUNCTION)
+def _get_memory_gb(pricing: PricingInput) -> float:
+    function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     return float((function.props.get("memorySize") if function else None) or DEFAULT_MB) / 1024
 
 
-def _processor(bill: Bill) -> str:
-    function = bill.one if bill.one.type == FUNCTION else bill.sibling(FUNCTION)
+def _get_processor(pricing: PricingInput) -> str:
+    function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     architectures = list((function.props.get("architectures") if function else None) or ["x86_64"])
     return "arm64" if architectures == ["arm64"] else "x86"
 
 
-def _function(bill: Bill) -> Quantities:
-    invocations, gigabytes = bill.of("invocations"), _gigabytes(bill)
-    running = "provisioned_running_" if bill.sibling(FUNCTION_PROVISIONED) else ""
+def _price_function(pricing: PricingInput) -> Quantities:
+    invocations, gigabytes = pricing.amount("invocations"), _get_memory_gb(pricing)
+    running = "provisioned_running_" if pricing.find_sibling(PROVISIONED_CONCURRENCY) else ""
     yield "lambda_request", invocations
-    yield f"lambda_{running}gb_second_{_processor(bill)}", invocations * bill.of("milliseconds") / 1000 * gigabytes
-    disk = float((bill.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
-    yield "lambda_disk_gb_second", invocations * bill.of("milliseconds") / 1000 * (disk - FREE_DISK_MB) / 1024
-    if (bill.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
-        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (bill.of("cachedVersions") or 1)
-        yield "lambda_snapstart_restore_gb", gigabytes * bill.of("coldStarts")
-    yield from called(bill)
+    yield (
+        f"lambda_{running}gb_second_{_get_processor(pricing)}",
+        invocations * pricing.amount("milliseconds") / 1000 * gigabytes,
+    )
+    disk = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
+    yield "lambda_disk_gb_second", invocations * pricing.amount("milliseconds") / 1000 * (disk - FREE_DISK_MB) / 1024
+    if (pricing.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
+        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (pricing.amount("cachedVersions") or 1)
+        yield "lambda_snapstart_restore_gb", gigabytes * pricing.amount("coldStarts")
+    yield from called_service_quantities(pricing)
 
 
-def _provisioned(bill: Bill) -> Quantities:
-    environments = float(bill.props["provisionedConcurrentExecutions"])
-    yield f"lambda_provisioned_gb_second_{_processor(bill)}", environments * _gigabytes(bill) * SECONDS
+def _price_provisioned_concurrency(pricing: PricingInput) -> Quantities:
+    environments = float(pricing.props["provisionedConcurrentExecutions"])
+    yield f"lambda_provisioned_gb_second_{_get_processor(pricing)}", environments * _get_memory_gb(pricing) * SECONDS
 
 
-def _cache(stage: Priced) -> str:
+def _describe_cache(stage: PricedResource) -> str:
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 
 
-def _method_settings(bill: Bill) -> Quantities:
-    if (bill.props.get("settings") or {}).get("metricsEnabled"):
-        api = bill.sibling(REST_API)
+def _price_method_settings(pricing: PricingInput) -> Quantities:
+    if (pricing.props.get("settings") or {}).get("metricsEnabled"):
+        api = pricing.find_sibling(REST_API)
         paths = json.loads((api.props.get("body") if api else None) or "{}").get("paths", {})
-        methods = sum(1 for path in paths.values() for method in path if method in METHODS)
-        methods += sum(1 for one in bill.siblings if one.type == REST_METHOD)
-        yield "metric", methods * METRICS_OF_A_METHOD
+        methods = sum(1 for path in paths.values() for method in path if method in PRICED_METHODS)
+        methods += sum(1 for sibling in pricing.siblings if sibling.type == REST_METHOD)
+        yield "metric", methods * METRICS_PER_METHOD
 
 
-def _socket_api(bill: Bill) -> Quantities:
-    if bill.props.get("protocolType") == "WEBSOCKET":
-        yield "websocket_message", bill.of("messages")
-        yield "websocket_connection_minute", bill.of("connectionMinutes")
+def _price_api_v2(pricing: PricingInput) -> Quantities:
+    if pricing.props.get("protocolType") == "WEBSOCKET":
+        yield "websocket_message", pricing.amount("messages")
+        yield "websocket_connection_minute", pricing.amount("connectionMinutes")
     else:
-        yield "http_request", bill.of("requests")
+        yield "http_request", pricing.amount("requests")
 
 
-def _socket_stage(bill: Bill) -> Quantities:
-    if (bill.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
-        routes = sum(1 for one in bill.siblings if one.type == SOCKET_ROUTE)
-        yield "metric", routes * METRICS_OF_A_ROUTE
+def _price_api_v2_stage(pricing: PricingInput) -> Quantities:
+    if (pricing.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
+        routes = sum(1 for sibling in pricing.siblings if sibling.type == API_V2_ROUTE)
+        yield "metric", routes * METRICS_PER_ROUTE
 
 
-RULES = {
-    FUNCTION: Rule(
-        _function,
-        needs={"invocations": "calls", "milliseconds": "milliseconds that one call takes on average"},
-        also={
-            **MEASURES,
+PRICE_RULES = {
+    FUNCTION: PriceRule(
+        _price_function,
+        required_measures={"invocations": "calls", "milliseconds": "average milliseconds of one call"},
+        optional_measures={
+            **CALLED_SERVICE_MEASURES,
             "coldStarts": "environments restored from a snapshot (SnapStart)",
-            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 where it is not given",
+            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if it is not published",
         },
     ),
-    FUNCTION_PROVISIONED: Rule(_provisioned),
-    REST_API: of_measures({"requests": ("rest_request", "requests")}),
-    REST_METHOD_SETTINGS: Rule(_method_settings),
-    REST_STAGE: free_but(_cache),
-    SOCKET_API: Rule(
-        _socket_api,
-        needs={
-            "messages": "messages in both directions, in pieces of 32 KB",
-            "connectionMinutes": "minutes that connections are open, all together",
+    PROVISIONED_CONCURRENCY: PriceRule(_price_provisioned_concurrency),
+    REST_API: make_usage_rule({"requests": ("rest_request", "requests")}),
+    REST_METHOD_SETTINGS: PriceRule(_price_method_settings),
+    REST_STAGE: make_free_rule(_describe_cache),
+    API_V2: PriceRule(
+        _price_api_v2,
+        required_measures={
+            "messages": "messages in both directions, in units of 32 KB",
+            "connectionMinutes": "minutes of open connections, all connections together",
         },
-        also={"requests": "requests (HTTP APIs)"},
+        optional_measures={"requests": "requests (HTTP APIs)"},
     ),
-    SOCKET_STAGE: Rule(_socket_stage),
+    API_V2_STAGE: PriceRule(_price_api_v2_stage),
 }

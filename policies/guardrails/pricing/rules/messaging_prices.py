@@ -1,94 +1,110 @@
-"""Queues, topics, events and schedules."""
+"""Price rules of queues, topics, event archives, schedules and agent memory."""
 
 import re
 
-from guardrails.model.resource_types import EVENT_ARCHIVE, FUNCTION_SOURCE, MEMORY, QUEUE, SCHEDULE, TOPIC
-from guardrails.pricing.price_rule import HOURS, SECONDS, Bill, Priced, Quantities, Rule, of_measures
+from guardrails.model.resource_types import AGENT_MEMORY, EVENT_ARCHIVE, EVENT_SOURCE_MAPPING, QUEUE, SCHEDULE, TOPIC
+from guardrails.pricing.price_rule import (
+    HOURS,
+    SECONDS,
+    PricedResource,
+    PriceRule,
+    PricingInput,
+    Quantities,
+    make_usage_rule,
+)
 
-REQUESTS_A_MESSAGE = 2
-"""Sent and deleted, one by one; received in batches."""
+REQUESTS_PER_MESSAGE = 2
+"""Requests for each message: a send and a delete. Receives are counted in batches."""
 POLLERS = 5
-"""Long polls that Lambda keeps open at every queue that feeds a function (developer guide, SQS scaling)."""
+"""Number of long polls that Lambda keeps open for each queue that it reads (Lambda developer guide, SQS scaling)."""
 POLL_SECONDS = 20
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
 DAYS = HOURS / 24
 
 
-def _queue(bill: Bill) -> Quantities:
-    yield "sqs_request", bill.of("messages") * REQUESTS_A_MESSAGE + bill.of("batches")
+def _price_queue(pricing: PricingInput) -> Quantities:
+    yield "sqs_request", pricing.amount("messages") * REQUESTS_PER_MESSAGE + pricing.amount("batches")
 
 
-def _source(bill: Bill) -> Quantities:
-    """What Lambda's own polling costs while nothing comes: it is billed as any other request."""
-    if ":sqs:" in str(bill.props.get("eventSourceArn")):
+def _price_event_source(pricing: PricingInput) -> Quantities:
+    """Yield the cost of Lambda's polling of an empty queue, which is billed like other requests."""
+    if ":sqs:" in str(pricing.props.get("eventSourceArn")):
         yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
 
 
-def _schedule(bill: Bill) -> Quantities:
-    yield "scheduler_invocation", bill.of("runs") or runs_a_month(str(bill.props.get("scheduleExpression", "")))
+def _price_schedule(pricing: PricingInput) -> Quantities:
+    yield (
+        "scheduler_invocation",
+        pricing.amount("runs") or count_runs_per_month(str(pricing.props.get("scheduleExpression", ""))),
+    )
 
 
-def runs_a_month(expression: str) -> float:
-    """How often a schedule's expression fires: exact for rates, by its minutes, hours and days for cron."""
+def count_runs_per_month(expression: str) -> float:
+    """Return the number of runs a month of a schedule expression. Rates are exact. For cron, minutes, hours and days
+    count.
+    """
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
         return SECONDS / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
     if cron := re.fullmatch(r"cron\((\S+) (\S+) (\S+) \S+ (\S+) \S+\)", expression):
         minutes, hours, days, weekdays = cron.groups()
-        share = _values(weekdays, 7) / 7 if weekdays not in "*?" else _values(days, 30) / 30
-        return _values(minutes, 60) * _values(hours, 24) * share * DAYS
+        share = _count_values(weekdays, 7) / 7 if weekdays not in "*?" else _count_values(days, 30) / 30
+        return _count_values(minutes, 60) * _count_values(hours, 24) * share * DAYS
     return 0
 
 
-def _values(field: str, all_of: int) -> float:
-    """How many values one field of a cron expression takes."""
+def _count_values(field: str, max_values: int) -> float:
+    """Return the number of values that a field of a cron expression matches."""
     if field in "*?":
-        return all_of
+        return max_values
     if step := re.fullmatch(r"[^/]+/(\d+)", field):
-        return all_of / int(step[1])
-    return sum(_span(part, all_of) for part in field.split(","))
+        return max_values / int(step[1])
+    return sum(_count_range(part, max_values) for part in field.split(","))
 
 
-def _span(part: str, all_of: int) -> int:
-    """How many values a part of a field takes: one, or a range, which may run past the end."""
+def _count_range(part: str, max_values: int) -> int:
+    """Return the number of values of one part of a field: a single value or a range, which may wrap around the end."""
     for number, name in enumerate(WEEKDAYS, 1):
         part = part.upper().replace(name, str(number))
     if not (ends := re.fullmatch(r"(\d+)-(\d+)", part)):
         return 1
     first, last = int(ends[1]), int(ends[2])
-    return last - first + 1 + (all_of if last < first else 0)
+    return last - first + 1 + (max_values if last < first else 0)
 
 
-def _dead_letters(one: Priced) -> bool:
-    return one.block.endswith("-dlq")
+def _is_dead_letter_queue(resource: PricedResource) -> bool:
+    return resource.block.endswith("-dlq")
 
 
-RULES = {
-    QUEUE: Rule(
-        _queue,
-        needs={"messages": "messages, in pieces of 64 KB"},
-        also={"batches": "times that messages are received"},
-        needless=_dead_letters,
+PRICE_RULES = {
+    QUEUE: PriceRule(
+        _price_queue,
+        required_measures={"messages": "messages, in units of 64 KB"},
+        optional_measures={"batches": "receive requests"},
+        is_usage_optional=_is_dead_letter_queue,
     ),
-    FUNCTION_SOURCE: Rule(_source),
-    TOPIC: of_measures(
+    EVENT_SOURCE_MAPPING: PriceRule(_price_event_source),
+    TOPIC: make_usage_rule(
         {},
         {
             "published": ("sns_publish", "messages that alarms, budgets and events publish"),
             "emails": ("sns_email", "e-mails sent"),
         },
     ),
-    EVENT_ARCHIVE: of_measures(
+    EVENT_ARCHIVE: make_usage_rule(
         {
             "archivedGb": ("events_archived", "GB of events that are archived"),
-            "archiveGb": ("events_archive_storage", "GB of events kept on average"),
+            "archiveGb": ("events_archive_storage", "average GB of stored events"),
         }
     ),
-    SCHEDULE: Rule(_schedule, also={"runs": "calls; counted from its expression where they are not given"}),
-    MEMORY: of_measures(
+    SCHEDULE: PriceRule(
+        _price_schedule,
+        optional_measures={"runs": "runs; computed from the schedule expression if it is not published"},
+    ),
+    AGENT_MEMORY: make_usage_rule(
         {
-            "memoryEvents": ("memory_event", "events written to the agent's memory"),
-            "memoryRecords": ("memory_record", "long-term records kept on average"),
+            "memoryEvents": ("memory_event", "events written to the agent memory"),
+            "memoryRecords": ("memory_record", "average number of stored long-term records"),
         },
         {"memoryRetrievals": ("memory_retrieval", "retrievals of long-term records")},
     ),

@@ -1,47 +1,51 @@
-"""Logs, alarms, dashboards, metrics."""
+"""Price rules of log groups, alarms, dashboards and metrics."""
 
 from guardrails.model.resource_types import ALARM, BUCKET_METRIC, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
-from guardrails.pricing.price_rule import Bill, Priced, Quantities, Rule, of_months
+from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, make_monthly_rule
 
-FOR_EVER_DAYS = 3650
+UNLIMITED_RETENTION_DAYS = 3650
 HIGH_RESOLUTION_SECONDS = 60
-METRICS_OF_A_BUCKET = 16
-"""Of its requests, by each filter."""
+REQUEST_METRICS_PER_FILTER = 16
+"""Number of request metrics that S3 creates for each filter."""
 
 
-def _log_group(bill: Bill) -> Quantities:
-    gigabytes = bill.of("logGb")
+def _price_log_group(pricing: PricingInput) -> Quantities:
+    gigabytes = pricing.amount("logGb")
     yield "logs_ingested", gigabytes
-    yield "logs_stored", gigabytes * float(bill.props.get("retentionInDays") or FOR_EVER_DAYS) / 30
+    yield "logs_stored", gigabytes * float(pricing.props.get("retentionInDays") or UNLIMITED_RETENTION_DAYS) / 30
 
 
-def _alarm(bill: Bill) -> Quantities:
-    """Paid by the metric that it reads: one of metric math reads several."""
-    metrics = sum(1 for query in bill.props.get("metricQueries") or () if query.get("metric")) or 1
-    period = float(bill.props.get("period") or HIGH_RESOLUTION_SECONDS)
+def _price_alarm(pricing: PricingInput) -> Quantities:
+    """Yield the number of metrics that the alarm reads. An alarm with metric math can read several."""
+    metrics = sum(1 for query in pricing.props.get("metricQueries") or () if query.get("metric")) or 1
+    period = float(pricing.props.get("period") or HIGH_RESOLUTION_SECONDS)
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
-def _metric_filter(bill: Bill) -> Quantities:
-    """Paid by the metric, and that once where several filters of a block add to one."""
-    metric = _metric(bill.one)
-    same = [one.name for one in bill.siblings if one.type == METRIC_FILTER and metric and _metric(one) == metric]
-    if bill.one.name == min(same, default=bill.one.name):
+def _price_metric_filter(pricing: PricingInput) -> Quantities:
+    """Yield one metric. If several filters of a block write the same metric, only the first filter by name counts it."""
+    metric = _get_metric(pricing.resource)
+    same = [
+        sibling.name
+        for sibling in pricing.siblings
+        if sibling.type == METRIC_FILTER and metric and _get_metric(sibling) == metric
+    ]
+    if pricing.resource.name == min(same, default=pricing.resource.name):
         yield "metric", 1
 
 
-def _metric(one: Priced) -> tuple[object, object] | None:
-    """The metric that a filter adds to; none where that is not known."""
-    written = one.props.get("metricTransformation") or {}
+def _get_metric(resource: PricedResource) -> tuple[object, object] | None:
+    """Return namespace and name of the metric that a filter writes; None if they are unknown."""
+    written = resource.props.get("metricTransformation") or {}
     name, namespace = written.get("name"), written.get("namespace")
     return (namespace, name) if name and namespace else None
 
 
-RULES = {
-    LOG_GROUP: Rule(_log_group, needs={"logGb": "GB of log lines written"}),
-    ALARM: Rule(_alarm),
-    COMPOSITE_ALARM: of_months("alarm_composite"),
-    DASHBOARD: of_months("dashboard"),
-    METRIC_FILTER: Rule(_metric_filter),
-    BUCKET_METRIC: of_months("metric", METRICS_OF_A_BUCKET),
+PRICE_RULES = {
+    LOG_GROUP: PriceRule(_price_log_group, required_measures={"logGb": "GB of log lines written"}),
+    ALARM: PriceRule(_price_alarm),
+    COMPOSITE_ALARM: make_monthly_rule("alarm_composite"),
+    DASHBOARD: make_monthly_rule("dashboard"),
+    METRIC_FILTER: PriceRule(_price_metric_filter),
+    BUCKET_METRIC: make_monthly_rule("metric", REQUEST_METRICS_PER_FILTER),
 }

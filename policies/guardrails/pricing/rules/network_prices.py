@@ -1,31 +1,33 @@
-"""What is paid for in a network, and the firewall before it."""
+"""Price rules of VPC endpoints, NAT gateways, public addresses and web firewalls."""
 
-from guardrails.model.resource_types import ELASTIC_IP, ENDPOINT, NAT_GATEWAY, WEB_ACL
-from guardrails.pricing.price_rule import HOURS, Bill, Quantities, Rule, of_hours
+from guardrails.model.resource_types import ELASTIC_IP, NAT_GATEWAY, VPC_ENDPOINT, WEB_ACL
+from guardrails.pricing.price_rule import HOURS, PriceRule, PricingInput, Quantities, make_hourly_rule
 
 
-def _endpoint(bill: Bill) -> Quantities:
-    if bill.props.get("vpcEndpointType", "Gateway") == "Gateway":
+def _price_endpoint(pricing: PricingInput) -> Quantities:
+    if pricing.props.get("vpcEndpointType", "Gateway") == "Gateway":
         return
-    zones = len(bill.props.get("subnetIds") or ()) or 1
+    zones = len(pricing.props.get("subnetIds") or ()) or 1
     yield "endpoint_hour", HOURS * zones
-    yield "endpoint_gb", bill.of("endpointGb")
+    yield "endpoint_gb", pricing.amount("endpointGb")
 
 
-def _nat(bill: Bill) -> Quantities:
+def _price_nat_gateway(pricing: PricingInput) -> Quantities:
     yield "nat_hour", HOURS
-    yield "nat_gb", bill.of("natGb")
+    yield "nat_gb", pricing.amount("natGb")
 
 
-def _web_acl(bill: Bill) -> Quantities:
+def _price_web_acl(pricing: PricingInput) -> Quantities:
     yield "waf_acl", 1
-    yield "waf_rule", len(bill.props.get("rules") or ())
-    yield "waf_request", bill.of("inspectedRequests")
+    yield "waf_rule", len(pricing.props.get("rules") or ())
+    yield "waf_request", pricing.amount("inspectedRequests")
 
 
-RULES = {
-    ENDPOINT: Rule(_endpoint, also={"endpointGb": "GB through its interface endpoints"}),
-    NAT_GATEWAY: Rule(_nat, needs={"natGb": "GB through it"}),
-    ELASTIC_IP: of_hours("public_address_hour"),
-    WEB_ACL: Rule(_web_acl, needs={"inspectedRequests": "requests that it looks at"}),
+PRICE_RULES = {
+    VPC_ENDPOINT: PriceRule(
+        _price_endpoint, optional_measures={"endpointGb": "GB transferred through interface endpoints"}
+    ),
+    NAT_GATEWAY: PriceRule(_price_nat_gateway, required_measures={"natGb": "GB transferred through the gateway"}),
+    ELASTIC_IP: make_hourly_rule("public_address_hour"),
+    WEB_ACL: PriceRule(_price_web_acl, required_measures={"inspectedRequests": "requests that the firewall inspects"}),
 }

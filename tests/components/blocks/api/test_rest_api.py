@@ -22,7 +22,7 @@ from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
-from tests.policies.policy_harness import BY_NAME, ask, of_graph, surroundings
+from tests.policies.policy_harness import BY_NAME, build_context, messages_from_graph, run_policies
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
@@ -231,11 +231,15 @@ def found_by_policies(body: Callable[[], object], *, undecided: bool = False) ->
     def exported() -> None:
         pulumi.export("made", str(body()))
 
-    where = surroundings("prod")
+    where = build_context("prod")
     config = StackConfig(project="polyphony", stack="test", values={})
     graph = program_run.record(exported, config, PreviewProvider(), preview=True).graph
     asked = [one for name, one in BY_NAME.items() if name not in STACK_WIDE]
-    return {(one.policy, one.name) for one in ask(asked, of_graph(graph), where) if one.undecided is undecided}
+    return {
+        (one.policy, one.name)
+        for one in run_policies(asked, messages_from_graph(graph), where)
+        if one.undecided is undecided
+    }
 
 
 def test_the_policies_find_nothing_at_fault_but_an_open_api() -> None:
