@@ -77,7 +77,7 @@ def test_the_page_is_served_with_its_modules(port: int) -> None:
 )
 def test_what_is_not_the_page_is_not_served(port: int, path: str) -> None:
     status, _, body = asked(port, path)
-    assert (status, body) == (404, b"there is no such file")
+    assert (status, body) == (404, b"There is no such file.")
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1:1", ""])
@@ -144,4 +144,4 @@ def test_the_command_ends_with_an_interrupt(
 
     monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
     assert console.command(tmp_path) == 0
-    assert "the console is at http://127.0.0.1:" in capsys.readouterr().out
+    assert "The console is at http://127.0.0.1:" in capsys.readouterr().out

@@ -56,7 +56,7 @@ def test_the_table_has_subsystems_services_drivers_and_what_watching_costs(prod_
         "ingestion",
         "Amazon S3",
         "s3_storage",
-        "of which watching and protecting: $",
+        "monitoring and protection (included): $",
     ):
         assert part in text
 
@@ -130,7 +130,7 @@ def test_make_passes_on_what_it_was_given(typed: list[str], runs: str) -> None:
 
 
 def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a revision"):
+    with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a git revision"):
         at_revision("nothing", "prod")
     assert main(["cost", "--stack", "nowhere"]) == 2
     assert main(["cost-diff", "--", "--output=x", "prod"]) == 2

@@ -37,6 +37,6 @@ def test_a_preview_registers_in_one_thread_and_so_always_in_the_same_order() -> 
 
 
 def test_what_goes_wrong_is_told_to_whoever_waits() -> None:
-    done = program_run._NoThreads().submit(int, "no number")
+    done = program_run._SynchronousExecutor().submit(int, "no number")
     with pytest.raises(ValueError, match="no number"):
         done.result()

@@ -85,7 +85,7 @@ def test_what_is_encrypted_becomes_a_placeholder_with_a_warning(root: Path) -> N
     config = stack(root, "config:\n  polyphony:part: {encryptionKey: {secure: v1:canary}, plain: 1}\n")
     assert json.loads(config.values["polyphony:part"])["encryptionKey"] == PLACEHOLDER
     assert config.secret_keys == {"polyphony:part"}
-    assert config.warnings == ("part.encryptionKey is encrypted: this preview uses a placeholder",)
+    assert config.warnings == ("part.encryptionKey is encrypted. This preview uses a placeholder.",)
     assert "canary" not in repr(config)
 
 
@@ -95,7 +95,7 @@ def test_a_secret_that_is_not_set_becomes_a_placeholder_with_a_warning(
     monkeypatch.setattr(stack_files, "StackSettings", Sample)
     config = stack(root, "config:\n  polyphony:part: {plain: 1}\n")
     assert json.loads(config.values["polyphony:part"]) == {"plain": 1, "encryptionKey": PLACEHOLDER}
-    assert config.warnings == ("part.encryptionKey is not set: this preview uses a placeholder",)
+    assert config.warnings == ("part.encryptionKey is not set. This preview uses a placeholder.",)
 
 
 def test_a_key_given_twice_is_refused_with_its_line(root: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_key_given_twice_is_refused_with_its_line(root: Path) -> None:
 
 def test_an_unknown_stack_is_refused_with_the_known_ones(root: Path) -> None:
     (root / "Pulumi.dev.yaml").write_text("config: {}\n")
-    with pytest.raises(StackFileError, match=r"there is no stack 'nope': .* known are dev"):
+    with pytest.raises(StackFileError, match=r"There is no stack 'nope', .* Known stacks: dev"):
         stack_files.read("nope", root)
 
 
@@ -113,9 +113,9 @@ def test_an_unknown_stack_is_refused_with_the_known_ones(root: Path) -> None:
     ("text", "says"),
     [
         ("config: [", "is not valid YAML"),
-        ("- a\n", "must hold a mapping"),
-        ("config: [a]\n", "must hold a mapping below `config`"),
-        ("config: {polyphony:a: {b: !!binary YQ==}}\n", "has a value that JSON has no word for"),
+        ("- a\n", "must contain a mapping"),
+        ("config: [a]\n", ": `config` must be a mapping"),
+        ("config: {polyphony:a: {b: !!binary YQ==}}\n", "contains a value that JSON cannot represent"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(root: Path, text: str, says: str) -> None:
