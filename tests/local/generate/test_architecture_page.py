@@ -82,7 +82,7 @@ def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph
 
 
 def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, woken = nodes(graph), {(one.tail.name, one.head.name) for one in arrows if "wakes" in one.label}
+    known, woken = nodes(graph), {(one.tail.name, one.head.name) for one in arrows if "triggers" in one.label}
     mappings = [one.inputs for one in graph.customs() if one.kind == "EventSourceMapping"]
     assert woken == {(known[key(one["eventSourceArn"])].name, known[key(one["functionName"])].name) for one in mappings}
 
@@ -123,5 +123,5 @@ def test_the_foundation_is_what_every_subsystem_stands_on(graph: Graph) -> None:
     for subsystem in Subsystem:
         if subsystem is not Subsystem.FOUNDATION:
             assert f"inside_{subsystem.package} -.->" in said
-    copied = {one.tail.name for one in around(graph, Subsystem.FOUNDATION) if one.label == "a copy a day"}
+    copied = {one.tail.name for one in around(graph, Subsystem.FOUNDATION) if one.label == "daily backup"}
     assert copied == {"ingestion-files", "livestream-null-check", "meetings-meetings", "voice-qa-sessions"}

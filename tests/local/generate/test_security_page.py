@@ -74,12 +74,12 @@ def test_the_page_names_no_account() -> None:
     assert "123456789012" not in PAGE.read_text()
 
 
-def test_nobody_enters_unchecked(graph: Graph) -> None:
-    found = rows(security_page.entries(graph))
-    assert len(found) > 10
-    assert not [row for row in found if "**nobody**" in row]
-    [open_to_all] = [row for row in found if "nobody" in row]
-    assert "voice-qa-guests" in open_to_all
+def test_every_entry_but_the_guests_identity_pool_has_a_check(graph: Graph) -> None:
+    entries = rows(security_page.entries(graph))
+    assert len(entries) > 10
+    assert not [row for row in entries if "**none**" in row]
+    [unchecked] = [row for row in entries if "none" in row]
+    assert "voice-qa-guests" in unchecked
 
 
 def test_every_method_with_code_behind_it_is_an_entry(graph: Graph) -> None:
