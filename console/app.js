@@ -1,4 +1,4 @@
-// The page as a whole: which stack it is of, which backend is shown, and who the visitor is.
+// Entry point of the page: loads the stack's outputs, sets up sign-in, and starts one panel for each backend.
 
 import { byId, clear, el } from "./lib/dom.js";
 import { show } from "./lib/problems.js";
@@ -12,7 +12,7 @@ import { files } from "./panels/files.js";
 import { lectures } from "./panels/lectures.js";
 import { meetings } from "./panels/meetings.js";
 
-// By the subsystem's name in the output: where its panel is, what runs it, and how people call it.
+// Panel id, panel function and title of each subsystem, by its name in the stack output.
 const PANELS = {
   ingestion: ["files", files, "Ingestion"],
   transcription: ["captions", captions, "Transcription"],
@@ -33,11 +33,11 @@ async function start() {
     const section = byId(`panel-${panel}`);
     section.querySelector(".on").hidden = !settings;
     section.querySelector(".off").hidden = Boolean(settings);
-    section.querySelector(".off").textContent = `${title} is not in this stack.`;
+    section.querySelector(".off").textContent = `${title} is disabled in this stack.`;
     byId(`tab-${panel}`).classList.toggle("absent", !settings);
     if (settings) shown[panel] = run({ stack, visitor, settings });
   }
-  // A panel that reads something does so when it is looked at.
+  // A panel loads its data when it is shown.
   tabs(Object.values(PANELS).map(([panel]) => panel), (panel) => shown[panel]?.());
 }
 

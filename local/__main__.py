@@ -1,7 +1,6 @@
-"""The command line behind the Makefile's targets: `python -m local <command>`.
+"""Command line behind the Makefile's targets: `python -m local <command>`.
 
-Exit status: 0 when all is well, 1 when something found is a reason not to deploy, 2 when the command could not run,
-130 when it was interrupted.
+Exit status: 0 for success, 1 if a finding stops a deployment, 2 if the command could not run, 130 after Ctrl-C.
 """
 
 import argparse
@@ -16,47 +15,47 @@ from local import CannotRun
 from local.preview import deferred_annotations
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
-"""More than one program makes: its objects all stay until its end, so looking through them for garbage finds nothing."""
+"""Threshold of the garbage collector. It is more than one run creates, because nearly all objects live to its end."""
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command."""
+    """Run one command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    preview = _command(commands, "preview", _preview, "plan, policy findings, cost and outputs of a stack")
+    preview = _command(commands, "preview", _preview, "show resources, policy findings, cost and outputs of a stack")
     preview.add_argument("--stack", default="dev")
-    preview.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    preview.add_argument("--sarif", type=Path, help="also write the findings as SARIF, for code scanning")
+    preview.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    preview.add_argument("--sarif", type=Path, help="also write the findings to this file as SARIF, for code scanning")
 
-    cost = _command(commands, "cost", _cost, "what a stack costs a month")
+    cost = _command(commands, "cost", _cost, "show the monthly cost of a stack")
     cost.add_argument("--stack", default="dev")
-    cost.add_argument("--free", action="store_true", help="take off the free tiers, as if the account ran nothing else")
+    cost.add_argument("--free", action="store_true", help="subtract the free tiers, as if the account ran nothing else")
     cost.add_argument("--json", action="store_true")
 
-    difference = _command(commands, "cost-diff", _cost_diff, "what two stacks, or two git revisions, cost")
-    difference.add_argument("before", help="a stack, or a git revision")
-    difference.add_argument("after", help="a stack, a git revision, or . for what is not committed yet")
-    difference.add_argument("--stack", default="prod", help="the stack that revisions are compared by")
+    difference = _command(commands, "cost-diff", _cost_diff, "compare the cost of two stacks or two git revisions")
+    difference.add_argument("before", help="stack or git revision")
+    difference.add_argument("after", help="stack, git revision, or . for the working tree")
+    difference.add_argument("--stack", default="prod", help="stack to price at the revisions")
     difference.add_argument("--json", action="store_true")
 
     generate = _command(commands, "generate", _generate, "write the generated files")
     generate.add_argument("what", choices=("schemas", "pages", "all"))
-    generate.add_argument("--check", action="store_true", help="write nothing; say which are stale")
+    generate.add_argument("--check", action="store_true", help="only list stale files")
 
-    up = _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
-    down = _command(commands, "down", _down, "stop the local platform and remove what it left")
-    console = _command(commands, "console", _console, "serve the console against the running local platform")
+    up = _command(commands, "up", _up, "start the local platform and leave it running")
+    down = _command(commands, "down", _down, "stop the local platform and remove its files")
+    console = _command(commands, "console", _console, "serve the console for the running local platform")
     outputs = _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
-    for one in (up, down, console, outputs):
-        one.add_argument(
-            "--folder", type=_folder, help="where it keeps its files, for a second platform; .local by default"
+    for platform_command in (up, down, console, outputs):
+        platform_command.add_argument(
+            "--folder", type=_folder, help="folder of the platform's files (default: .local), for a second platform"
         )
-    demo = _command(commands, "demo", _demo, "preview, up, the flows, grants against use, outputs, cost, down")
-    demo.add_argument("--flow", default="", help="one flow instead of all")
-    _command(commands, "layers", _layers, "build the handlers' layer")
+    demo = _command(commands, "demo", _demo, "preview, up, all flows, used permissions, outputs, cost, down")
+    demo.add_argument("--flow", default="", help="run only this flow")
+    _command(commands, "layers", _layers, "build the Lambda layer of the handlers")
 
     options = parser.parse_args(arguments)
     command: Command = options.command
@@ -67,25 +66,25 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except CannotRun as error:
         print(error, file=sys.stderr)
-    except OSError as error:  # a folder that nobody may write to, a full disk: the program's own faults are others
-        print(f"cannot go on: {error}", file=sys.stderr)
+    except OSError as error:  # for example a full disk or a folder without write permission
+        print(f"The command failed: {error}", file=sys.stderr)
     return 2
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, says: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, description: str
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=says, description=says)
+    parser = commands.add_parser(name, help=description, description=description)
     parser.set_defaults(command=command)
     return parser
 
 
-def _folder(given: str) -> Path:
-    """Where it is for everybody: the emulator and the program run in folders of their own."""
-    return Path(given).resolve()
+def _folder(path: str) -> Path:
+    """Return an absolute path, because the emulator and the program run in different working directories."""
+    return Path(path).resolve()
 
 
-# Each command imports what it needs when it runs: a preview is over before boto3 would be imported.
+# Each command imports its modules when it runs. A preview does not need boto3, whose import takes longer than the run.
 
 
 def _preview(options: argparse.Namespace) -> int:
@@ -151,13 +150,13 @@ def _console(options: argparse.Namespace) -> int:
 
 
 def prepare() -> None:
-    """Makes this process fast at running one program once."""
+    """Configure this process to run one program quickly."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     deferred_annotations.install()
 
 
 def _leave(status: int) -> NoReturn:
-    """Ends this process at once: taking a program's resources apart, one by one, would take a second and more."""
+    """End the process without cleaning up, because freeing a program's objects would take more than a second."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

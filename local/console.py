@@ -1,8 +1,8 @@
-"""Serves the console (`console/`) with the output `frontend` of the local platform that runs, on this machine alone.
+"""Web server of the console (`console/`) for the running local platform. It listens on the loopback interface only.
 
-`local.json` is what only this machine has: where the emulator and the identity provider are, and the owner's keys,
-which everybody knows. So that no page from elsewhere reads it, whoever asks has to call this server by its own name (a
-page whose name was made to lead here has another one), and a browser's request has to come from this server's own page.
+It serves the page, the stack output `frontend` and `local.json`. The latter contains the addresses of the emulator and
+of the identity provider, and the emulator's public test credentials. Two checks keep other websites from reading them:
+the Host header must name this server (against DNS rebinding), and a browser's request must come from this server's page.
 """
 
 import json
@@ -24,7 +24,7 @@ from local.platform.frontend_output import DOWN, NoFrontend, frontend
 PAGE = ROOT / "console"
 PORT = 8080
 SUBJECT = "ann"
-"""Whom the visitor is taken for until he says otherwise."""
+"""User that a visitor is signed in as at first."""
 TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -32,7 +32,7 @@ TYPES: Final[Mapping[str, str]] = {
     ".svg": "image/svg+xml",
 }
 OWN_SITE = frozenset([None, "same-origin", "none"])
-"""What browsers say of requests by this server's page, or by its visitor; others say nothing."""
+"""Values of `Sec-Fetch-Site` for requests of this server's page and of the address bar. Other clients do not send it."""
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -45,116 +45,120 @@ FRONTEND, LOCAL = "/frontend.json", "/local.json"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a request is answered with."""
+class ConsoleResponse:
+    """HTTP response of the console server."""
 
     status: HTTPStatus
-    kind: str
+    content_type: str
     body: bytes
 
     @classmethod
-    def text(cls, status: HTTPStatus, words: str) -> "Answer":
-        """Words for people."""
-        return cls(status, "text/plain; charset=utf-8", words.encode())
+    def text(cls, status: HTTPStatus, text: str) -> "ConsoleResponse":
+        """Return a plain-text response."""
+        return cls(status, "text/plain; charset=utf-8", text.encode())
 
     @classmethod
-    def document(cls, content: object) -> "Answer":
-        """JSON for the page."""
+    def document(cls, content: object) -> "ConsoleResponse":
+        """Return a JSON response."""
         return cls(HTTPStatus.OK, "application/json", json.dumps(content).encode())
 
 
 @dataclass(frozen=True)
 class Console:
-    """What is served: the page's files, and what is known of the platform in a folder."""
+    """Content of the console server: the page's files, and data of the platform in a folder."""
 
     folder: Path
     files: Mapping[str, Path]
 
     @classmethod
     def of(cls, folder: Path) -> "Console":
-        """The page as it is now; a file that comes later is not served."""
-        files = {f"/{one.relative_to(PAGE).as_posix()}": one for one in PAGE.rglob("*") if one.suffix in TYPES}
+        """Return the console with the files that exist now. Later files are not served."""
+        files = {f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
         return cls(folder, files | {"/": PAGE / "index.html"})
 
-    def answer(self, path: str) -> Answer:
-        """To a request by this server's own page."""
+    def answer(self, path: str) -> ConsoleResponse:
+        """Return the response for a path."""
         if path in {FRONTEND, LOCAL}:
-            return self._known(path)
+            return self._platform_data(path)
         file = self.files.get(path)
         if file is None:
-            return Answer.text(HTTPStatus.NOT_FOUND, "there is no such file")
-        return Answer(HTTPStatus.OK, TYPES[file.suffix], file.read_bytes())
+            return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such file.")
+        return ConsoleResponse(HTTPStatus.OK, TYPES[file.suffix], file.read_bytes())
 
     def policy(self) -> str:
-        """What the page may reach: this stack and nothing else. The page's own policy holds beside it."""
-        there = emulator.running(self.folder)
-        if there is None:
-            return "connect-src 'self'; frame-ancestors 'none'"
-        sockets = there.endpoint.replace("http", "ws", 1)
-        reached = f"{there.endpoint} {sockets} {_login(there)}"
-        return f"connect-src 'self' {reached}; media-src blob: {there.endpoint}; frame-ancestors 'none'"
+        """Return the Content-Security-Policy header, which allows connections to this stack only.
 
-    def _known(self, path: str) -> Answer:
+        The policy in the page's HTML applies in addition.
+        """
+        running = emulator.running(self.folder)
+        if running is None:
+            return "connect-src 'self'; frame-ancestors 'none'"
+        websockets = running.endpoint.replace("http", "ws", 1)
+        origins = f"{running.endpoint} {websockets} {_login(running)}"
+        return f"connect-src 'self' {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
+
+    def _platform_data(self, path: str) -> ConsoleResponse:
         try:
-            return Answer.document(frontend(self.folder).exported() if path == FRONTEND else _local(self.folder))
+            content = frontend(self.folder).exported() if path == FRONTEND else _local(self.folder)
         except CannotRun as error:
-            return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+            return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        return ConsoleResponse.document(content)
 
 
 def _local(folder: Path) -> dict[str, Any]:
-    there = emulator.running(folder)
-    if there is None:
+    """Return the content of `local.json`. Raise NoFrontend if the platform does not run."""
+    running = emulator.running(folder)
+    if running is None:
         raise NoFrontend(DOWN)
     return {
-        "endpoint": there.endpoint,
-        "login": _login(there),
+        "endpoint": running.endpoint,
+        "login": _login(running),
         "subject": SUBJECT,
         "credentials": {"accessKeyId": emulator.KEY, "secretAccessKey": emulator.KEY},
     }
 
 
-def _login(there: emulator.Emulator) -> str:
-    """Where the local identity provider gives tokens."""
-    return token_address(there.services["JWKS_URL"])
+def _login(running: emulator.Emulator) -> str:
+    """Return the token endpoint of the local identity provider."""
+    return token_address(running.services["JWKS_URL"])
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "polyphony", ""
 
-    def __init__(self, console: Console, *given: Any) -> None:
+    def __init__(self, console: Console, *arguments: Any) -> None:
         self._console = console
-        super().__init__(*given)
+        super().__init__(*arguments)
 
     def do_GET(self) -> None:
         port = self.connection.getsockname()[1]
-        named = self.headers.get("Host") in {f"{LOOPBACK}:{port}", f"localhost:{port}"}
+        is_own_host = self.headers.get("Host") in {f"{LOOPBACK}:{port}", f"localhost:{port}"}
         path = urlsplit(self.path).path
-        # The page itself may be linked to; what is known here is for nobody else.
-        own = path not in {FRONTEND, LOCAL} or self.headers.get("Sec-Fetch-Site") in OWN_SITE
-        if not named or not own:
-            self._answer(
-                Answer.text(HTTPStatus.FORBIDDEN, f"this is http://{LOOPBACK}:{port}/, for its own page alone")
-            )
+        # Other sites may link to the page, but only the page itself may read the platform's data.
+        is_own_page = path not in {FRONTEND, LOCAL} or self.headers.get("Sec-Fetch-Site") in OWN_SITE
+        if not is_own_host or not is_own_page:
+            text = f"Open http://{LOOPBACK}:{port}/. This server only answers requests of its own page."
+            self._respond(ConsoleResponse.text(HTTPStatus.FORBIDDEN, text))
             return
-        self._answer(self._console.answer(path))
+        self._respond(self._console.answer(path))
 
-    def _answer(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(answer.body)))
+    def _respond(self, response: ConsoleResponse) -> None:
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
         self.send_header("Content-Security-Policy", self._console.policy())
         for name, value in HEADERS.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log no requests."""
 
 
 def listening(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the console that is not serving yet; on the port if it is free, on any if it is 0 or taken."""
+    """Return a bound server that does not serve yet. It uses a free port if the given port is 0 or in use."""
     handler = partial(_Handler, Console.of(folder))
     try:
         return ThreadingHTTPServer((LOOPBACK, port), handler)
@@ -163,12 +167,12 @@ def listening(folder: Path, port: int) -> ThreadingHTTPServer:
 
 
 def command(folder: Path = emulator.FOLDER) -> int:
-    """`make console`: serves until Ctrl-C."""
+    """Serve the console for `make console` until Ctrl-C; return the exit status."""
     if lifecycle.running(folder) is None:
         print(DOWN, file=sys.stderr)
         return 2
     with listening(folder, PORT) as server:
-        print(f"the console is at http://{LOOPBACK}:{server.server_address[1]}/  (Ctrl-C ends it)")
+        print(f"The console is at http://{LOOPBACK}:{server.server_address[1]}/ (Ctrl-C stops it).")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Where commands print."""
+"""Console that the local commands print to."""
 
 import sys
 
@@ -8,5 +8,5 @@ PIPE_WIDTH = 160
 
 
 def terminal() -> Console:
-    """Standard output: as wide as the terminal is; in a pipe wide enough that lines stay whole."""
+    """Return standard output as a rich console, with the terminal's width or, in a pipe, `PIPE_WIDTH`."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)

@@ -1,4 +1,4 @@
-// What came of one question: numbered pieces, in whatever order and however often they come. Pure.
+// Answer to one question, assembled from numbered pieces that may arrive in any order and more than once.
 
 import { bytesOf } from "./ids.js";
 import { joined } from "./ogg.js";
@@ -8,31 +8,31 @@ export class Answer {
   attempt = 1;
   end = null;
 
-  // One message about the question; tells whether an answer began anew, in the place of what was heard.
+  // Add a message. Return true if a new attempt starts, whose pieces replace all earlier ones.
   hear(message) {
     if (message.number === undefined) {
       if (message.type === "answered" || message.type === "error") this.end = message;
       return false;
     }
     if (message.attempt < this.attempt) return false;
-    const anew = message.attempt > this.attempt;
-    if (anew) {
+    const isNewAttempt = message.attempt > this.attempt;
+    if (isNewAttempt) {
       this.#pieces.clear();
       this.end = null;
     }
     this.attempt = message.attempt;
     this.#pieces.set(message.number, message);
-    return anew;
+    return isNewAttempt;
   }
 
-  // The first piece that is missing.
+  // Number of the first missing piece.
   get next() {
     let number = 0;
     while (this.#pieces.has(number)) number += 1;
     return number;
   }
 
-  // Whether it said how many pieces there are, and all of them are here; or that there will be none.
+  // True if the answer failed, or if its end and all pieces before it have arrived.
   get isWhole() {
     return this.end !== null && (this.end.type === "error" || this.next >= this.end.pieces);
   }
@@ -42,14 +42,14 @@ export class Answer {
   }
 
   get text() {
-    return this.#all("text").map((one) => one.text).join("");
+    return this.#all("text").map((piece) => piece.text).join("");
   }
 
   get citations() {
     return this.#all("citation");
   }
 
-  // Files of the spoken answer that are complete, in their order: nothing is heard before what comes before it.
+  // Complete audio files at the start of the spoken answer, in order. A file after a missing piece is not included.
   get files() {
     const [files, parts] = [[], []];
     for (let number = 0; number < this.next; number += 1) {
@@ -62,6 +62,6 @@ export class Answer {
   }
 
   #all(type) {
-    return [...this.#pieces.values()].filter((one) => one.type === type).sort((one, other) => one.number - other.number);
+    return [...this.#pieces.values()].filter((piece) => piece.type === type).sort((first, second) => first.number - second.number);
   }
 }

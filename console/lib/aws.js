@@ -1,4 +1,4 @@
-// Requests to AWS, signed with whatever credentials they are given (Signature Version 4, by aws4fetch).
+// Requests to AWS, signed with Signature Version 4 by aws4fetch. The caller passes the credentials.
 
 import { AwsClient, AwsV4Signer } from "../vendor/aws4fetch.js";
 import { send } from "./http.js";
@@ -6,7 +6,7 @@ import { Problem, refusal, unreached } from "./problems.js";
 
 const RETRIES = 3;
 
-// An operation of a service that speaks JSON: DynamoDB, Cognito. Without credentials it is not signed.
+// Call an operation of a service with a JSON protocol (DynamoDB, Cognito). Without credentials the request is not signed.
 export async function operation(stack, service, target, body, { credentials = null, version = "1.0" } = {}) {
   const url = `${stack.endpoint(service)}/`;
   const request = {
@@ -25,14 +25,14 @@ export async function operation(stack, service, target, body, { credentials = nu
   return JSON.parse(text);
 }
 
-// Stores an object; gives a function that tells headers of the answer.
+// Upload an object. Return a function that reads a response header.
 export async function putObject(stack, credentials, bucket, key, body, { headers = {}, onProgress } = {}) {
   const url = stack.object(bucket, key);
   const signed = await client(stack, "s3", credentials).sign(url, { method: "PUT", headers });
   return send("PUT", url, body, { headers: Object.fromEntries(signed.headers), onProgress });
 }
 
-// An object's content; none where there is none.
+// Return the response with an object's content, or null if the object does not exist.
 export async function getObject(stack, credentials, bucket, key) {
   const url = stack.object(bucket, key);
   let answer;
@@ -46,25 +46,25 @@ export async function getObject(stack, credentials, bucket, key) {
   return answer;
 }
 
-// An address that is good for some seconds by itself: of an object for a player, of a WebSocket API for a handshake.
+// Return a presigned URL that is valid for some seconds: of an object for a player, or of a WebSocket API for a handshake.
 export async function signedUrl(stack, service, credentials, url, seconds) {
   const address = new URL(url);
-  // The scheme is no part of a signature, and signers know http only.
+  // The signer only accepts http URLs. The scheme is not part of the signature, so it can be changed back afterwards.
   const scheme = address.protocol;
-  const asked = new URL(url.replace(/^ws/, "http"));
-  asked.searchParams.set("X-Amz-Expires", String(seconds));
-  const signer = new AwsV4Signer({ method: "GET", url: asked.href, service, region: stack.region, signQuery: true, ...credentials });
+  const httpUrl = new URL(url.replace(/^ws/, "http"));
+  httpUrl.searchParams.set("X-Amz-Expires", String(seconds));
+  const signer = new AwsV4Signer({ method: "GET", url: httpUrl.href, service, region: stack.region, signQuery: true, ...credentials });
   const { url: signed } = await signer.sign();
   return scheme.startsWith("ws") ? signed.href.replace(/^http/, "ws") : signed.href;
 }
 
-// Credentials as AWS' console and CLI show them: three lines of `export`, or of a profile.
+// Parse credentials in the form that the AWS console and CLI print: `export` lines, or lines of a profile.
 export function pasted(text) {
   const found = (name) => new RegExp(`${name}["']?\\s*[=:]\\s*["']?([A-Za-z0-9/+=]+)`, "i").exec(text)?.[1];
   const [accessKeyId, secretAccessKey] = [found("aws_access_key_id"), found("aws_secret_access_key")];
   if (!accessKeyId || !secretAccessKey) {
-    throw new Problem("These are no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are needed.", {
-      todo: "Paste what aws configure export-credentials --format env prints.",
+    throw new Problem("The text does not contain AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", {
+      todo: "Paste the output of: aws configure export-credentials --format env",
     });
   }
   return { accessKeyId, secretAccessKey, sessionToken: found("aws_session_token") };

@@ -1,9 +1,9 @@
-// What a reader of captions sees: each result is one line, replaced until it is final. Pure; docs/transcription.md has the rules.
+// Caption lines on the screen: each result is one line, which is replaced until it is final. docs/transcription.md has the rules.
 
 export class Captions {
   #lines = [];
 
-  // Follows one message.
+  // Apply one message of the server.
   take(message) {
     if (message.type === "caption") {
       this.#without((line) => same(line, message));
@@ -13,18 +13,18 @@ export class Captions {
     }
   }
 
-  // An utterance is to be said again: what is not final by then comes again with it.
+  // Remove the lines of an utterance that will be sent again, except final lines that end at or before `fromMs`.
   cut({ utterance, fromMs }) {
     this.#without((line) => line.utterance === utterance && !(line.final && line.endMs <= fromMs));
   }
 
-  // In the order of speech.
+  // Lines in the order of speech.
   get lines() {
-    return this.#lines.toSorted((one, other) => one.sequence - other.sequence || one.startMs - other.startMs);
+    return this.#lines.toSorted((first, second) => first.sequence - second.sequence || first.startMs - second.startMs);
   }
 
-  #without(those) {
-    this.#lines = this.#lines.filter((line) => !those(line));
+  #without(isRemoved) {
+    this.#lines = this.#lines.filter((line) => !isRemoved(line));
   }
 }
 

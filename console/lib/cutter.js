@@ -1,12 +1,12 @@
-// Cuts speech into utterances where the speaker pauses, and long ones where they are quietest. Pure.
+// Splitter of speech into utterances: at pauses of the speaker, and in long speech at the quietest moment.
 
 const FRAME_SECONDS = 0.02;
 const PAUSE_FRAMES = 18; // longer than the gap between two words
-const EDGE_FRAMES = 10; // of silence that stays around an utterance
-const LONGEST_FRAMES = 230; // below the five seconds that an utterance may have
-const SEARCH_FRAMES = 75; // in which a long one is cut
-const FEWEST_LOUD = 5; // a click is no speech
-const [QUIETEST, LOUDEST] = [0.008, 0.03]; // between which the threshold follows the room
+const EDGE_FRAMES = 10; // silence that is kept before and after an utterance
+const LONGEST_FRAMES = 230; // 4.6 seconds; the server accepts utterances of up to 5 seconds
+const SEARCH_FRAMES = 75; // final part of long speech in which the quietest moment is searched
+const FEWEST_LOUD = 5; // minimum of loud frames, so that a click is not sent as speech
+const [QUIETEST, LOUDEST] = [0.008, 0.03]; // limits of the loudness threshold, which adapts to background noise
 
 export class Cutter {
   #size;
@@ -21,30 +21,30 @@ export class Cutter {
     this.#size = Math.round(sampleRate * FRAME_SECONDS);
   }
 
-  // Utterances that these samples complete.
+  // Add samples. Return the utterances that they complete.
   feed(samples) {
-    const found = [];
+    const utterances = [];
     const all = new Float32Array(this.#rest.length + samples.length);
     all.set(this.#rest);
     all.set(samples, this.#rest.length);
     let start = 0;
     for (; start + this.#size <= all.length; start += this.#size) {
-      const one = this.#hear(all.slice(start, start + this.#size));
-      if (one) found.push(one);
+      const utterance = this.#addFrame(all.slice(start, start + this.#size));
+      if (utterance) utterances.push(utterance);
     }
     this.#rest = all.slice(start);
-    return found;
+    return utterances;
   }
 
-  // What the end completes.
+  // End the speech. Return the last utterance, if there is one.
   finish() {
-    const one = this.#speaking ? this.#cut(this.#frames.length) : null;
+    const utterance = this.#speaking ? this.#cut(this.#frames.length) : null;
     [this.#frames, this.#levels, this.#speaking, this.#quiet] = [[], [], false, 0];
-    return one ? [one] : [];
+    return utterance ? [utterance] : [];
   }
 
-  #hear(frame) {
-    const level = Math.sqrt(frame.reduce((sum, one) => sum + one * one, 0) / frame.length);
+  #addFrame(frame) {
+    const level = Math.sqrt(frame.reduce((sum, sample) => sum + sample * sample, 0) / frame.length);
     this.#floor = level < this.#floor ? level : Math.min(this.#floor * 1.005 + 1e-6, LOUDEST / 3);
     const loud = level > this.#threshold;
     this.#frames.push(frame);
@@ -68,16 +68,16 @@ export class Cutter {
 
   #quietest() {
     const from = this.#levels.length - SEARCH_FRAMES;
-    return from + this.#levels.slice(from).reduce((best, one, at, all) => (one <= all[best] ? at : best), 0) + 1;
+    return from + this.#levels.slice(from).reduce((best, level, at, all) => (level <= all[best] ? at : best), 0) + 1;
   }
 
-  // Takes the first frames out, as an utterance if somebody speaks in them.
+  // Remove the first frames. Return them as an utterance if enough of them are loud.
   #cut(count) {
     const [frames, levels] = [this.#frames.slice(0, count), this.#levels.slice(0, count)];
     this.#keep(count);
-    if (levels.filter((one) => one > this.#threshold).length < FEWEST_LOUD) return null;
+    if (levels.filter((level) => level > this.#threshold).length < FEWEST_LOUD) return null;
     const samples = new Float32Array(frames.length * this.#size);
-    frames.forEach((one, at) => samples.set(one, at * this.#size));
+    frames.forEach((frame, at) => samples.set(frame, at * this.#size));
     return samples;
   }
 

@@ -1,4 +1,4 @@
-// A session of transcription: utterances go out, each is kept until it is done, and is sent again where it was lost.
+// Client of a transcription session: sends utterances, keeps each one until it is done, and sends lost ones again.
 
 import { Captions } from "./captions.js";
 import { base64 } from "./ids.js";
@@ -6,16 +6,16 @@ import { Problem, answered } from "./problems.js";
 import { sleep } from "./words.js";
 
 const AGAIN = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
-const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // a connection without answers is dead, closed or not
-const OVER = new Set(["SESSION_CLOSED", "SESSION_UNKNOWN"]); // another session takes the place of this one
+const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // codes after which the connection is replaced
+const OVER = new Set(["SESSION_CLOSED", "SESSION_UNKNOWN"]); // codes after which a new session is opened
 const PAUSE_MS = 1000;
-const LOOK_MS = 15000; // after which one that is on its way is asked for: the message of its end may be lost
-const SILENT_MS = 120000; // after which what is on its way is given up: a lost utterance is asked for sooner
+const LOOK_MS = 15000; // interval of pings that ask for sent utterances, because their last message may be lost
+const SILENT_MS = 120000; // time without any change after which `finish` stops waiting for utterances
 const LOOK_AGAIN_MS = 100;
-const TRIES = 5; // at an utterance that is refused for now
-const UNFINISHED = 64; // utterances at most that an opening message names
-const CONNECTIONS = 5; // tried in a row before a broken one is given up
-const SESSIONS = 5; // opened in a row of which none takes anything
+const TRIES = 5; // attempts to send an utterance that fails with a transient error
+const UNFINISHED = 64; // maximum number of utterances in an `open` message
+const CONNECTIONS = 5; // maximum number of failed connection attempts in a row
+const SESSIONS = 5; // maximum number of sessions in a row that end before they accept an utterance
 
 export class Dictation {
   #connect;
@@ -23,9 +23,9 @@ export class Dictation {
   #inFlight;
   #pingSeconds;
   #socket = null;
-  #session = ""; // none while another takes its place
-  #sessions = new Set(); // all there were: what one has accepted has its end there
-  #fruitless = 0; // sessions in a row that were over before they took anything
+  #session = ""; // empty while a new session is opened
+  #sessions = new Set(); // all sessions so far, because each reports on the utterances that it accepted
+  #fruitless = 0; // sessions in a row that ended before they accepted an utterance
   #utterances = new Map();
   #count = 0;
   #pumping = false;
@@ -33,8 +33,8 @@ export class Dictation {
   #looking = null;
   #reconnecting = null;
 
-  // `connect` opens a socket; `changed` hears that something is different, `failed` what cannot be mended, `over` that nothing
-  // more can be said.
+  // `connect` opens a socket. `changed` is called after every change, `failed` with each permanent error, and `over` when no
+  // more utterances can be sent.
   constructor({ connect, spoken, inFlight, pingSeconds, changed, failed, over }) {
     this.#connect = connect;
     this.#spoken = spoken;
@@ -51,7 +51,7 @@ export class Dictation {
     if (!this.#closing) this.#looking = setInterval(() => this.#look(), LOOK_MS);
   }
 
-  // One utterance, encoded. What is said when all is over is lost, and counts so.
+  // Add an encoded utterance. After the end of the dictation it counts as failed.
   say(audio) {
     this.#count += 1;
     const state = this.#closing ? "failed" : "waiting";
@@ -60,10 +60,10 @@ export class Dictation {
     this.#pump();
   }
 
-  // How many utterances are in which state.
+  // Number of utterances by state.
   get counts() {
     const counts = { waiting: 0, sent: 0, done: 0, failed: 0 };
-    for (const one of this.#utterances.values()) counts[one.state] += 1;
+    for (const utterance of this.#utterances.values()) counts[utterance.state] += 1;
     return counts;
   }
 
@@ -75,7 +75,7 @@ export class Dictation {
     return this.counts.waiting + this.counts.sent > 0;
   }
 
-  // Once everything said is done, ends the session; what never ends is told.
+  // Wait until all utterances are done, then end the session. Report utterances without a result.
   async finish() {
     for (let silent = 0, before = ""; this.isBusy && !this.#closing && silent < SILENT_MS; silent += LOOK_AGAIN_MS) {
       const counts = JSON.stringify(this.counts);
@@ -84,12 +84,12 @@ export class Dictation {
     }
     const { waiting, sent } = this.counts;
     if (waiting + sent && !this.#closing) {
-      this.failed(new Problem(`Nothing came of ${waiting + sent} utterances for ${SILENT_MS / 1000} s.`, { todo: "Say it again." }));
+      this.failed(new Problem(`No result for ${waiting + sent} utterances after ${SILENT_MS / 1000} s.`, { todo: "Say it again." }));
     }
     await this.end();
   }
 
-  // Ends it at once.
+  // End the session immediately.
   async end() {
     if (this.#closing) return;
     this.#closing = true;
@@ -101,7 +101,7 @@ export class Dictation {
     try {
       if (this.#session && this.#socket?.isOpen) await this.#socket.ask("close", { sessionId: this.#session });
     } catch {
-      // It ends by itself a little later.
+      // The server ends the session after its timeout.
     }
     this.#socket?.close();
   }
@@ -115,16 +115,16 @@ export class Dictation {
         await this.#hangUp();
         return;
       }
-      socket.keepAlive(this.#pingSeconds, () => (this.#session ? { sessionId: this.#session } : {}), (pong) => this.#told(pong));
-      this.#told(opened);
-      this.#saidAgain();
+      socket.keepAlive(this.#pingSeconds, () => (this.#session ? { sessionId: this.#session } : {}), (pong) => this.#applyReport(pong));
+      this.#applyReport(opened);
+      this.#requeueUnfinished();
     } catch (problem) {
       socket.close();
       throw problem;
     }
   }
 
-  // The session over a connection; where there is none, or it is over, another one.
+  // Resume the session over a connection. Open a new session if there is none or it has ended.
   async #begun(socket) {
     const before = this.#session ? { sessionId: this.#session, unfinished: this.#unfinished() } : {};
     let opened;
@@ -141,7 +141,7 @@ export class Dictation {
     return opened;
   }
 
-  // A session is over while its connection is not: another one takes its place there, where what was accepted still comes.
+  // Replace an ended session over the same connection, which still delivers captions of accepted utterances.
   async #renew(session, problem) {
     if (session !== this.#session || this.#closing) return;
     this.#session = "";
@@ -152,46 +152,46 @@ export class Dictation {
     }
     const socket = this.#socket;
     try {
-      this.#told(await this.#begun(socket));
+      this.#applyReport(await this.#begun(socket));
     } catch {
-      socket.close(); // which makes another connection
+      socket.close(); // The close handler connects again.
     }
   }
 
-  // What had no end in a session that is over is said again in this one.
-  #saidAgain() {
+  // Queue the unfinished utterances of an ended session for the current one.
+  #requeueUnfinished() {
     if (!this.#session) return;
-    for (const one of this.#utterances.values()) {
-      if (one.state === "sent" && one.session !== this.#session) one.state = "waiting";
+    for (const utterance of this.#utterances.values()) {
+      if (utterance.state === "sent" && utterance.session !== this.#session) utterance.state = "waiting";
     }
   }
 
-  // What had no end as far as is known here; those that were sent come first.
+  // Names of the unfinished utterances, in the order in which they were added.
   #unfinished() {
     const open = [...this.#utterances].filter(([, { state }]) => state === "waiting" || state === "sent");
     return open.slice(0, UNFINISHED).map(([name]) => name);
   }
 
-  // The session goes on over another connection; whatever had no answer is sent again, under its name.
+  // Resume the session over a new connection. Utterances without an answer are sent again under their names.
   #broken() {
     if (this.#closing || !this.#sessions.size) return;
     this.#reconnecting ??= this.#reconnect().finally(() => { this.#reconnecting = null; });
   }
 
   async #reconnect() {
-    for (let one = 1; !this.#closing; one += 1) {
+    for (let attempt = 1; !this.#closing; attempt += 1) {
       try {
-        await sleep(PAUSE_MS * (one - 1));
+        await sleep(PAUSE_MS * (attempt - 1));
         await this.#opened();
         this.#pump();
         return;
       } catch (problem) {
-        if (one >= CONNECTIONS) this.#giveUp(problem);
+        if (attempt >= CONNECTIONS) this.#giveUp(problem);
       }
     }
   }
 
-  // There is no connection any more, or no session takes anything: what had no end is lost.
+  // Stop, because no connection or session works any more. Unfinished utterances are lost.
   #giveUp(problem) {
     this.#closing = true;
     clearInterval(this.#looking);
@@ -206,13 +206,13 @@ export class Dictation {
     if (!this.#isOurs(message, message.utterance)) return;
     if (message.type === "caption" || message.type === "retract") this.captions.take(message);
     else if (message.type === "done") this.#ended(message.utterance, "done");
-    else if (message.type === "resend") this.#told({ resend: message.utterances.filter((one) => this.#isOurs(message, one.utterance)) });
+    else if (message.type === "resend") this.#applyReport({ resend: message.utterances.filter((entry) => this.#isOurs(message, entry.utterance)) });
     else if (message.type === "error") this.#refused(message);
     this.changed();
     this.#pump();
   }
 
-  // Whether a message is of a session of this dictation, and of the one in which the utterance was sent last.
+  // Return true for a message of the session in which the utterance was sent last, or of any session for other messages.
   #isOurs({ sessionId }, name) {
     if (!sessionId || !this.#sessions.size) return true;
     const known = this.#utterances.get(name);
@@ -224,20 +224,20 @@ export class Dictation {
     this.failed(answered(message));
   }
 
-  // What an answer tells of utterances that were lost, and of those whose end was.
-  #told({ resend = [], done = [], failed = [] }) {
-    for (const one of done) this.#ended(one, failed.includes(one) ? "failed" : "done");
-    for (const one of resend) {
-      const known = this.#utterances.get(one.utterance);
+  // Apply a report of the server: lost utterances are queued again, the others are done or failed.
+  #applyReport({ resend = [], done = [], failed = [] }) {
+    for (const name of done) this.#ended(name, failed.includes(name) ? "failed" : "done");
+    for (const entry of resend) {
+      const known = this.#utterances.get(entry.utterance);
       if (!known || known.state === "done") continue;
-      this.captions.cut(one);
+      this.captions.cut(entry);
       known.state = "waiting";
-      if (one.waitMs) this.#rest(known, one.waitMs * (1 + Math.random()));
+      if (entry.waitMs) this.#rest(known, entry.waitMs * (1 + Math.random()));
     }
     this.changed();
   }
 
-  // It goes after a while; others need not wait for it.
+  // Delay one utterance. Later utterances are sent meanwhile.
   #rest(known, ms) {
     known.resting = true;
     setTimeout(() => {
@@ -250,7 +250,7 @@ export class Dictation {
     const known = this.#utterances.get(name);
     if (!known || known.state === "done") return;
     known.state = state;
-    if (state === "done") known.audio = ""; // one that is given up here may be asked for yet
+    if (state === "done") known.audio = ""; // The server may still ask for a failed utterance, so that keeps its audio.
   }
 
   async #pump() {
@@ -265,12 +265,12 @@ export class Dictation {
 
   #next() {
     if (this.#closing || !this.#session || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
-    return [...this.#utterances].find(([, one]) => one.state === "waiting" && !one.resting) ?? null;
+    return [...this.#utterances].find(([, utterance]) => utterance.state === "waiting" && !utterance.resting) ?? null;
   }
 
   async #send(name, one) {
     one.state = "sent";
-    if (one.session !== this.#session) this.captions.cut({ utterance: name, fromMs: 0 }); // another session begins it anew
+    if (one.session !== this.#session) this.captions.cut({ utterance: name, fromMs: 0 }); // A new session starts the utterance from its beginning.
     one.session = this.#session;
     this.changed();
     try {
@@ -278,7 +278,7 @@ export class Dictation {
       const accepted = await this.#socket.ask("audio", content);
       this.#fruitless = 0;
       if (accepted.done) this.#ended(name, accepted.failed ? "failed" : "done");
-      this.#told({ resend: accepted.resend });
+      this.#applyReport({ resend: accepted.resend });
     } catch (problem) {
       one.tries += problem.code === "BUSY" || problem.code === "BROKEN" || OVER.has(problem.code) ? 0 : 1;
       if (REOPEN.has(problem.code)) this.#socket.close();
@@ -295,14 +295,14 @@ export class Dictation {
   }
 
   #look() {
-    this.#saidAgain();
+    this.#requeueUnfinished();
     if (this.isBusy && this.#session && this.#socket?.isOpen) this.#ping();
   }
 
   #ping() {
     const [socket, session] = [this.#socket, this.#session];
     socket.ask("ping", { sessionId: session }).then((pong) => {
-      this.#told(pong);
+      this.#applyReport(pong);
       this.#pump();
     }, async (problem) => {
       if (REOPEN.has(problem.code)) socket.close();

@@ -1,8 +1,8 @@
-// Elements, made without markup: text is only ever text, whoever wrote it.
+// Helpers that create and change page elements. They never parse markup, so text from outside stays text.
 
 export const byId = (id) => document.getElementById(id);
 
-// An element with properties (`class`, `text`, `onclick`, `aria-…`, any attribute) and children.
+// Create an element with properties (`class`, `text`, `onclick`, `aria-…`, any attribute) and children.
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -12,47 +12,47 @@ export function el(tag, properties = {}, ...children) {
     else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.filter((one) => one !== null && one !== undefined));
+  made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
 
 export const clear = (node, ...children) => node.replaceChildren(...children.filter(Boolean));
 
-// Brings what was asked for before the visitor's eyes, and their keyboard to it.
+// Move the keyboard focus to an element and scroll to it if it is not in the upper half of the window.
 export function bring(node) {
   node.focus({ preventScroll: true });
   const { top } = node.getBoundingClientRect();
   if (top < 0 || top > innerHeight / 2) node.scrollIntoView({ block: "start" });
 }
 
-// Takes out of a player what it plays.
+// Hide a player and unload its media.
 export function silence(player) {
   player.hidden = true;
   player.removeAttribute("src");
   player.load();
 }
 
-// A word on a coloured ground; what it means is said by the word alone.
+// Create a coloured badge. The colour only decorates: the text alone carries the meaning.
 export const badge = (text, kind = "plain") => el("span", { class: `badge ${kind}`, text });
 
-// How far something has come, for eyes and for readers.
+// Create a progress bar. `to` sets its share from 0 to 1.
 export function progress(label) {
   const bar = el("progress", { max: "1", value: "0", "aria-label": label });
   return { bar, to: (share) => { bar.value = share; } };
 }
 
-// Steps of which some are done: `at` is the current one's place, `failed` marks it.
+// Create a list of steps. `at` is the index of the current step, and `failed` marks it as failed.
 export function steps(names, at, failed = false) {
   const list = el("ol", { class: "steps" });
   names.forEach((name, place) => {
     const state = place < at ? "done" : place === at ? (failed ? "failed" : "now") : "";
-    const said = { done: ", done", now: ", now", failed: ", failed" }[state] ?? "";
-    list.append(el("li", { class: state }, name, el("span", { class: "unseen", text: said })));
+    const spokenState = { done: ", done", now: ", now", failed: ", failed" }[state] ?? "";
+    list.append(el("li", { class: state }, name, el("span", { class: "unseen", text: spokenState })));
   });
   return list;
 }
 
-// Says something to screen readers, politely; one region a page, so that nothing is said twice.
+// Announce a text to screen readers. The whole page shares one live region, so no text is announced twice.
 export function say(text) {
   const region = byId("spoken");
   region.append(el("p", { text }));

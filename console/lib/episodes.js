@@ -1,11 +1,11 @@
-// The livestream backend's operations (docs/openapi.json), as this page uses them.
+// Client of the livestream backend's REST API (docs/openapi.json).
 
 import { ask, postForm, send } from "./http.js";
 
 const PAGE = 100;
-// What S3 answers to an address that no longer holds, by itself or as who signed it no longer may.
+// Error codes of S3 for an expired URL, or for a URL whose signing credentials have expired.
 const EXPIRED = ["AccessDenied", "ExpiredToken"];
-// The share of its time after which an address is not used any more: S3 may hang up in the middle of a part.
+// Share of its lifetime after which a URL is replaced, because S3 may close the connection in the middle of a part.
 const AGED = 0.5;
 
 export class Episodes {
@@ -25,20 +25,20 @@ export class Episodes {
     return (await this.#ask("/episodes?limit=20")).episodes;
   }
 
-  // All of `claims` or `clips`, page by page.
+  // Return all `claims` or `clips` of an episode, reading page by page.
   async findings(id, kind) {
-    const found = [];
+    const results = [];
     for (let after = ""; after !== null;) {
       const page = await this.#ask(`/episodes/${id}/${kind}?limit=${PAGE}${after}`);
-      found.push(...page[kind]);
+      results.push(...page[kind]);
       after = page.nextCursor ? `&cursor=${encodeURIComponent(page.nextCursor)}` : null;
     }
-    return found;
+    return results;
   }
 
-  // Uploads a track: a small one as a form, a large one in parts, as the API says. It ends where somebody else signs in.
+  // Upload a video or transcript, by form or in parts as the API decides. Fail if another user signs in meanwhile.
   async upload(id, kind, file, contentType, onProgress) {
-    const stays = this.#visitor.staying("the track was whole", "Whoever uploads it signs in at the top and chooses the file again.");
+    const stays = this.#visitor.staying("the upload was complete", "Sign in at the top as the user who started it, and choose the file again.");
     const post = (path, body) => this.#ask(path, { method: "POST", body }, stays);
     const ready = await post(`/episodes/${id}/uploads`, { kind, contentType, bytes: file.size });
     stays();
@@ -48,7 +48,7 @@ export class Episodes {
     }
     const where = `/episodes/${id}/uploads/${ready.uploadId}`;
     const { multipartId, partBytes, parts } = ready.multipart;
-    // Addresses hold for a while, and a large file may take longer.
+    // URLs expire, and a large file may take longer.
     let [signed, since] = [parts, Date.now()];
     const sign = async () => {
       signed = (await post(`${where}/parts`, { multipartId })).multipart.parts;
@@ -75,7 +75,7 @@ export class Episodes {
     const headers = {};
     if (authorizer === "jwt") headers.Authorization = `Bearer ${await this.#visitor.token()}`;
     if (authorizer === "apiKey") headers["x-api-key"] = this.#visitor.apiKey;
-    stays(); // a token may have been waited for
+    stays(); // Another user may have signed in while the token was requested.
     return ask(`${apiUrl}${path}`, { ...request, headers });
   }
 }
@@ -85,5 +85,5 @@ const TYPES = {
   srt: "application/x-subrip", vtt: "text/vtt", json: "application/json", txt: "text/plain",
 };
 
-// What an upload says that it is: browsers do not know all of them.
+// Content type of a file. Browsers do not know all of these extensions.
 export const contentType = (file) => TYPES[file.name.split(".").pop().toLowerCase()] ?? file.type;

@@ -1,4 +1,4 @@
-// A guest of an identity pool: an identity that he keeps while the page is open, and credentials for an hour at a time.
+// Guest of a Cognito identity pool: keeps one identity while the page is open, and renews its credentials every hour.
 
 import { operation } from "./aws.js";
 
@@ -20,13 +20,13 @@ export class Guest {
   async credentials() {
     if (this.#credentials && Date.now() < this.#ends - EARLY_MS) return this.#credentials;
     this.#identity ||= (await this.#ask("GetId", { IdentityPoolId: this.#pool })).IdentityId;
-    const given = (await this.#ask("GetCredentialsForIdentity", { IdentityId: this.#identity })).Credentials;
-    this.#ends = given.Expiration * 1000;
-    this.#credentials = { accessKeyId: given.AccessKeyId, secretAccessKey: given.SecretKey, sessionToken: given.SessionToken };
+    const response = (await this.#ask("GetCredentialsForIdentity", { IdentityId: this.#identity })).Credentials;
+    this.#ends = response.Expiration * 1000;
+    this.#credentials = { accessKeyId: response.AccessKeyId, secretAccessKey: response.SecretKey, sessionToken: response.SessionToken };
     return this.#credentials;
   }
 
-  #ask(what, body) {
-    return operation(this.#stack, "cognito-identity", `${TARGET}.${what}`, body, { version: "1.1" });
+  #ask(name, body) {
+    return operation(this.#stack, "cognito-identity", `${TARGET}.${name}`, body, { version: "1.1" });
   }
 }

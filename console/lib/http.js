@@ -1,14 +1,14 @@
-// Requests. Those that carry files tell how far they are, which `fetch` cannot.
+// HTTP requests. Uploads use XMLHttpRequest, because `fetch` does not report progress.
 
 import { Problem, refusal, unreached } from "./problems.js";
 
-// JSON there and back; raises a Problem unless the answer is a good one.
+// Send a JSON request and return the JSON response. Throw a Problem for a failed request.
 export async function ask(url, { method = "GET", body, headers = {} } = {}) {
-  const told = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
+  const allHeaders = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
   let answer;
   let text;
   try {
-    answer = await fetch(url, { method, headers: told, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(url, { method, headers: allHeaders, body: body === undefined ? undefined : JSON.stringify(body) });
     text = await answer.text();
   } catch {
     throw unreached(url);
@@ -18,11 +18,11 @@ export async function ask(url, { method = "GET", body, headers = {} } = {}) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Problem(`${new URL(url).host} answered what is no JSON.`, { todo: "Try again in a moment." });
+    throw new Problem(`${new URL(url).host} returned a response that is not JSON.`, { todo: "Try again in a moment." });
   }
 }
 
-// Sends a body; gives a function that tells headers of the answer.
+// Send a body. Return a function that reads a response header.
 export function send(method, url, body, { headers = {}, onProgress = () => {} } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -39,7 +39,7 @@ export function send(method, url, body, { headers = {}, onProgress = () => {} } 
   });
 }
 
-// An upload by presigned form: its fields, then the file.
+// Upload a file with a presigned form: first its fields, then the file.
 export function postForm({ url, fields }, file, onProgress) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);

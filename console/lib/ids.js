@@ -1,13 +1,13 @@
-// Ids that this page gives, and bytes as text.
+// Generation of ids, and conversion of bytes to text.
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-// A ULID: when, then chance.
+// Return a ULID: ten characters of time, then sixteen random characters.
 export function ulid(now = Date.now()) {
   let time = "";
   for (let left = now, digit = 0; digit < 10; digit += 1, left = Math.floor(left / 32)) time = ALPHABET[left % 32] + time;
-  const chance = crypto.getRandomValues(new Uint8Array(16));
-  return time + Array.from(chance, (one) => ALPHABET[one % 32]).join("");
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return time + Array.from(random, (byte) => ALPHABET[byte % 32]).join("");
 }
 
 export function base64(bytes) {
@@ -16,8 +16,8 @@ export function base64(bytes) {
   return btoa(text);
 }
 
-export const bytesOf = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+export const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
-export const hex = (bytes) => Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const sha256 = async (data) => new Uint8Array(await crypto.subtle.digest("SHA-256", data));

@@ -1,18 +1,18 @@
-// DynamoDB's items: reading them, and their attributes as plain values.
+// Reads of DynamoDB items, with their attributes converted to JavaScript values.
 
 import { operation } from "./aws.js";
 
 const TARGET = "DynamoDB_20120810";
 
-// One item; none where there is none.
+// Return an item, or null if it does not exist.
 export async function getItem(stack, credentials, table, key) {
   const answer = await operation(stack, "dynamodb", `${TARGET}.GetItem`, { TableName: table, Key: texts(key) }, { credentials });
   return answer.Item ? plainItem(answer.Item) : null;
 }
 
-// A page of a query, and where the next one begins.
-export async function query(stack, credentials, asked) {
-  const answer = await operation(stack, "dynamodb", `${TARGET}.Query`, asked, { credentials });
+// Return one page of a query, with the start key of the next page in `after`.
+export async function query(stack, credentials, request) {
+  const answer = await operation(stack, "dynamodb", `${TARGET}.Query`, request, { credentials });
   return { items: answer.Items.map(plainItem), after: answer.LastEvaluatedKey };
 }
 

@@ -1,4 +1,4 @@
-// The meetings backend, as `clients/meetings` uses it: a token for credentials, and with those AWS itself.
+// Client of the meetings backend: exchanges a token for AWS credentials, and uses S3 and DynamoDB with them.
 
 import { getObject, putObject, signedUrl } from "./aws.js";
 import { ask } from "./http.js";
@@ -8,18 +8,18 @@ import { Problem } from "./problems.js";
 import { left } from "./visitor.js";
 
 const SESSION_NAME = "console";
-const MAX_CHUNK = 1024 ** 3; // bytes: its hash is made of all of it at once
+const MAX_CHUNK = 1024 ** 3; // bytes, because a chunk is hashed in memory
 const LIMITS = { title: 200, participants: 100, tags: 50 }; // characters
 const MOST = { participants: 100, tags: 50 };
 const PAGE = 50;
 const WATCH_SECONDS = 3600;
-const WHOLE = ["the recording was whole", "Whoever recorded it signs in at the top and uploads the files again."];
+const WHOLE = ["the upload was complete", "Sign in at the top as the user who started it, and upload the files again."];
 
 export class Meetings {
   #stack;
   #visitor;
   #access = null;
-  #begun = null; // the upload that is under way, or that broke off
+  #begun = null; // the upload that runs or was interrupted
 
   constructor(stack, visitor) {
     this.#stack = stack;
@@ -27,22 +27,22 @@ export class Meetings {
     visitor.addEventListener("change", () => { this.#access = null; });
   }
 
-  // Credentials to the visitor's own meetings, exchanged anew before they end.
+  // Return credentials for the visitor's own meetings. They are exchanged again before they expire.
   async access() {
     if (this.#access && Date.now() < Date.parse(this.#access.renewAfter)) return this.#access;
     const { visits } = this.#visitor;
     const body = { token: await this.#visitor.token(), sessionName: SESSION_NAME };
     const given = await ask(`${this.#stack.frontend.meetings.apiUrl}/exchange`, { method: "POST", body });
-    if (visits !== this.#visitor.visits) return this.access(); // what was given is to whoever was here before
+    if (visits !== this.#visitor.visits) return this.access(); // These credentials belong to the previous visitor.
     const { accessKeyId, secretAccessKey, sessionToken } = given;
     this.#access = { ...given, credentials: { accessKeyId, secretAccessKey, sessionToken } };
     return this.#access;
   }
 
-  // Uploads chunks in their order, then says that the recording is whole; gives the meeting's id. S3 refuses what has another
-  // hash than promised. Of an upload that broke off, the same files of the same visitor go on after the last chunk that arrived.
-  async upload(said, files, onProgress) {
-    checked(said);
+  // Upload chunks in order, then `complete.json`. Return the meeting's id. S3 rejects a chunk that does not match its hash. If an
+  // upload was interrupted and the same visitor chooses the same files, continue after the last chunk that arrived.
+  async upload(details, files, onProgress) {
+    checked(details);
     const stays = this.#visitor.staying(...WHOLE);
     const { user } = await this.access();
     stays();
@@ -65,7 +65,7 @@ export class Meetings {
       await this.#put(user, meetingId, name, data, hash, (share) => onProgress(place, share));
       chunks.push({ name, bytes: file.size, sha256: hex(hash) });
     }
-    const complete = new TextEncoder().encode(JSON.stringify({ schemaVersion: 1, ...said, chunks }));
+    const complete = new TextEncoder().encode(JSON.stringify({ schemaVersion: 1, ...details, chunks }));
     await this.#put(user, meetingId, "complete.json", complete, await sha256(complete));
     this.#begun = null;
     return meetingId;
@@ -76,7 +76,7 @@ export class Meetings {
     return getItem(this.#stack, credentials, tableName, { user, meetingId });
   }
 
-  // A page of meetings, newest first; `after` is of the page before.
+  // Return a page of meetings, newest first. `after` is the value from the previous page.
   async newest(after) {
     const { credentials, tableName, user } = await this.access();
     return query(this.#stack, credentials, {
@@ -91,7 +91,7 @@ export class Meetings {
     });
   }
 
-  // A document that was made of a meeting; none where there is none.
+  // Return a JSON document of a meeting, or null if it does not exist.
   async document(key) {
     if (!key) return null;
     const { credentials, bucketName } = await this.access();
@@ -99,13 +99,13 @@ export class Meetings {
     return answer && answer.json();
   }
 
-  // Where a player finds the video, for an hour at the most.
+  // Return a URL of the video that is valid for one hour.
   async videoUrl(key) {
     const { credentials, bucketName } = await this.access();
     return signedUrl(this.#stack, "s3", credentials, this.#stack.object(bucketName, key), WATCH_SECONDS);
   }
 
-  // All of a recording is one user's: a chunk below somebody else's prefix would be his to hear.
+  // Every object of a recording must belong to one user. A chunk below another user's prefix would be readable for that user.
   async #put(user, meetingId, name, data, hash, onProgress) {
     const { credentials, bucketName, prefixes, ...access } = await this.access();
     if (access.user !== user) throw left(...WHOLE);
@@ -114,23 +114,23 @@ export class Meetings {
   }
 }
 
-// Refuses before anything is uploaded what would be refused when all of it is.
-export function checked(said) {
+// Check title, participants and tags before the upload, with the limits that the backend checks after it.
+export function checked(details) {
   for (const [name, longest] of Object.entries(LIMITS)) {
-    const given = [said[name] ?? []].flat();
-    const wrong = given.find((one) => !one.trim() || [...one.trim()].length > longest);
-    if (wrong !== undefined) throw new Problem(`${name}: ${wrong.trim() ? `"${wrong}" is too long` : "there is none"}.`, { todo: `Give 1 to ${longest} characters.` });
-    if (given.length > MOST[name]) throw new Problem(`${name}: there are ${given.length}.`, { todo: `Give ${MOST[name]} at the most.` });
+    const values = [details[name] ?? []].flat();
+    const wrong = values.find((value) => !value.trim() || [...value.trim()].length > longest);
+    if (wrong !== undefined) throw new Problem(`${name}: ${wrong.trim() ? `"${wrong}" is too long` : "a value is empty"}.`, { todo: `Give 1 to ${longest} characters.` });
+    if (values.length > MOST[name]) throw new Problem(`${name}: there are ${values.length}.`, { todo: `Give at most ${MOST[name]}.` });
   }
 }
 
-// The chunks of a recording in their order, which is that of their names: 2 before 10. Pickers have orders of their own.
-export const ordered = (files) => [...files].sort((one, other) => ORDER.compare(one.name, other.name));
+// Sort the chunks of a recording by name, with 2 before 10. File pickers return them in any order.
+export const ordered = (files) => [...files].sort((first, second) => ORDER.compare(first.name, second.name));
 
 const ORDER = new Intl.Collator("en", { numeric: true });
 
-// Whether a meeting has this participant and this tag, in whatever case; empty asks for nothing.
+// Return true if a meeting has this participant and this tag, ignoring case. An empty filter matches every meeting.
 export function matches(record, { participant = "", tag = "" }) {
-  const among = (wanted, those) => !wanted.trim() || those.some((one) => one.toLowerCase() === wanted.trim().toLowerCase());
+  const among = (wanted, those) => !wanted.trim() || those.some((value) => value.toLowerCase() === wanted.trim().toLowerCase());
   return among(participant, record.participants ?? []) && among(tag, record.tags ?? []);
 }

@@ -1,4 +1,4 @@
-// Hands what a microphone hears to the page, in pieces of about 40 ms.
+// Audio worklet that sends the microphone's samples to the page in pieces of about 40 ms.
 
 class Hearing extends AudioWorkletProcessor {
   #piece = new Float32Array(2048);

@@ -1,14 +1,14 @@
-// What a microphone hears: as samples while it goes on, or as a whole recording; and what a file holds, as samples.
+// Audio input: samples of the microphone while it records, whole recordings, and samples of audio files.
 
 import { Problem } from "./problems.js";
 
-// Recognisers do better with what was said than with what a browser makes of it for a telephone call.
+// Speech recognition works better without the browser's processing for telephone calls.
 const CONSTRAINTS = { audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
 const FILE_RATE = 16000;
-const LONGEST_FILE = 200e6; // bytes: what is decoded has to fit into memory
+const LONGEST_FILE = 200e6; // bytes, because the decoded samples must fit into memory
 const RECORDED_AS = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
-// Gives samples to `hear` until it is stopped.
+// Pass samples of the microphone to `hear` until it is stopped.
 export async function listen(hear) {
   return holding(async (stream, held) => {
     const context = new AudioContext();
@@ -28,10 +28,10 @@ export async function listen(hear) {
   });
 }
 
-// Records until it is stopped, which gives the recording.
+// Record until `stop` is called, which returns the recording.
 export async function record() {
   return holding(async (stream) => {
-    const mimeType = RECORDED_AS.find((one) => MediaRecorder.isTypeSupported(one));
+    const mimeType = RECORDED_AS.find((type) => MediaRecorder.isTypeSupported(type));
     const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 32000 });
     const parts = [];
     recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
@@ -48,11 +48,11 @@ export async function record() {
   });
 }
 
-// A file's sound, as one channel.
+// Return the audio of a file as one channel of samples.
 export async function samplesOf(file) {
   if (file.size > LONGEST_FILE) {
-    throw new Problem(`${file.name} has ${Math.round(file.size / 1e6)} MB; this page decodes up to ${LONGEST_FILE / 1e6}.`, {
-      todo: "Cut it into parts. For recordings of hours there is Meetings.",
+    throw new Problem(`${file.name} has ${Math.round(file.size / 1e6)} MB, but this page decodes at most ${LONGEST_FILE / 1e6} MB.`, {
+      todo: "Split the file, or use Meetings for long recordings.",
     });
   }
   const context = new OfflineAudioContext(1, 1, FILE_RATE);
@@ -60,27 +60,27 @@ export async function samplesOf(file) {
   try {
     sound = await context.decodeAudioData(await file.arrayBuffer());
   } catch {
-    throw new Problem(`${file.name} is no audio that this browser can decode.`, { todo: "Give it as MP3, WAV, FLAC, Ogg, WebM or M4A." });
+    throw new Problem(`${file.name} is not an audio file that this browser can decode.`, { todo: "Convert it to MP3, WAV, FLAC, Ogg, WebM or M4A." });
   }
   const samples = sound.getChannelData(0).slice();
   for (let channel = 1; channel < sound.numberOfChannels; channel += 1) {
-    sound.getChannelData(channel).forEach((one, at) => { samples[at] += one; });
+    sound.getChannelData(channel).forEach((sample, at) => { samples[at] += sample; });
   }
-  return { sampleRate: FILE_RATE, samples: samples.map((one) => one / sound.numberOfChannels) };
+  return { sampleRate: FILE_RATE, samples: samples.map((sample) => sample / sound.numberOfChannels) };
 }
 
 async function opened() {
   try {
     return await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
   } catch (error) {
-    const why = { NotAllowedError: "The microphone was refused to this page.", NotFoundError: "There is no microphone." };
+    const why = { NotAllowedError: "The browser denied this page the microphone.", NotFoundError: "No microphone was found." };
     throw new Problem(why[error.name] ?? `The microphone cannot be used (${error.name}).`, {
       todo: "Allow it in the browser's address bar, or choose an audio file.",
     });
   }
 }
 
-// What is made of a microphone. Where nothing comes of it, nobody listens on: the browser would show that somebody does.
+// Open the microphone and pass it to `make`. Release it if `make` fails, because the browser shows that it is in use.
 async function holding(make) {
   const stream = await opened();
   const held = [];
@@ -93,4 +93,4 @@ async function holding(make) {
   }
 }
 
-const closed = (stream) => stream.getTracks().forEach((one) => one.stop());
+const closed = (stream) => stream.getTracks().forEach((track) => track.stop());

@@ -1,7 +1,7 @@
-// Opus packets as an Ogg file (RFC 3533, RFC 7845): what transcription takes of a browser. Pure.
+// Writer of Ogg files with Opus packets (RFC 3533, RFC 7845), the format in which a browser sends speech to transcription.
 
-const RATE = 48000; // what positions count, whatever was recorded
-const PRE_SKIP = 312; // what encoders need to get going; decoders drop it
+const RATE = 48000; // unit of positions in an Ogg Opus file, independent of the recording's rate
+const PRE_SKIP = 312; // samples that the encoder adds at the start; decoders drop them
 const FIRST = 2;
 const LAST = 4;
 const PACKETS_OF_A_PAGE = 50;
@@ -14,20 +14,20 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value >>> 0;
 });
 
-// One utterance, whole: its packets in their order.
+// Return one utterance as an Ogg file, given its packets in order.
 export function oggOf(packets, serial = crypto.getRandomValues(new Uint32Array(1))[0]) {
   const pages = [page([head()], 0, FIRST, serial, 0), page([tags()], 0, 0, serial, 1)];
   let position = 0;
   for (let start = 0; start < packets.length; start += PACKETS_OF_A_PAGE) {
     const some = packets.slice(start, start + PACKETS_OF_A_PAGE);
-    position += some.reduce((sum, one) => sum + samplesOf(one), 0);
+    position += some.reduce((sum, packet) => sum + samplesOf(packet), 0);
     const last = start + PACKETS_OF_A_PAGE >= packets.length;
     pages.push(page(some, position, last ? LAST : 0, serial, pages.length));
   }
   return joined(pages);
 }
 
-// Samples of a packet, as its first bytes say.
+// Return the number of samples in a packet, from its first bytes.
 export function samplesOf(packet) {
   const kind = packet[0] >> 3;
   const frames = [1, 2, 2, packet[1] & 63][packet[0] & 3];
@@ -35,18 +35,18 @@ export function samplesOf(packet) {
 }
 
 export function joined(parts) {
-  const whole = new Uint8Array(parts.reduce((sum, one) => sum + one.length, 0));
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
-  for (const one of parts) {
-    whole.set(one, at);
-    at += one.length;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
   }
   return whole;
 }
 
 function page(packets, position, flags, serial, number) {
-  const table = packets.flatMap((one) => [...new Array(Math.floor(one.length / 255)).fill(255), one.length % 255]);
-  const made = new Uint8Array(27 + table.length + packets.reduce((sum, one) => sum + one.length, 0));
+  const table = packets.flatMap((packet) => [...new Array(Math.floor(packet.length / 255)).fill(255), packet.length % 255]);
+  const made = new Uint8Array(27 + table.length + packets.reduce((sum, packet) => sum + packet.length, 0));
   const view = new DataView(made.buffer);
   made.set(ascii("OggS"), 0);
   view.setUint8(5, flags);
@@ -73,7 +73,7 @@ function head() {
 
 const tags = () => joined([ascii("OpusTags"), Uint8Array.of(9, 0, 0, 0), ascii("polyphony"), Uint8Array.of(0, 0, 0, 0)]);
 
-const ascii = (text) => Uint8Array.from(text, (one) => one.charCodeAt(0));
+const ascii = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
 function checksum(bytes) {
   let value = 0;

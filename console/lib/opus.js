@@ -1,4 +1,4 @@
-// Samples into Ogg Opus, by the browser's own encoder.
+// Encoder from samples to Ogg Opus, based on the browser's WebCodecs.
 
 import { oggOf } from "./ogg.js";
 import { Problem } from "./problems.js";
@@ -7,7 +7,7 @@ const BITS_PER_SECOND = 24000;
 
 export const canEncode = () => "AudioEncoder" in globalThis;
 
-// One utterance of one channel, as a file.
+// Return one utterance, with one channel, as an Ogg file.
 export async function encoded(samples, sampleRate) {
   const packets = [];
   let failure = null;
@@ -33,7 +33,7 @@ export async function encoded(samples, sampleRate) {
     if (encoder.state !== "closed") encoder.close();
   }
   if (failure || !packets.length) {
-    throw new Problem(`This browser could not encode the audio (${failure?.message ?? "nothing came"}).`, {
+    throw new Problem(`This browser could not encode the audio (${failure?.message ?? "the encoder returned nothing"}).`, {
       todo: "Use a current Chrome, Edge, Firefox or Safari.",
     });
   }

@@ -1,7 +1,7 @@
-// What went wrong, in words: what was given or happened, and what to do.
+// Errors for the visitor: what happened, and what to do.
 
 export class Problem extends Error {
-  // `code` is the backend's word for it, where it has one; `todo` is what helps; `retryable`, whether it passes by itself.
+  // `code` is the backend's error code, if there is one. `todo` is advice. `retryable` is true for a transient error.
   constructor(message, { code = "", todo = "", retryable = false } = {}) {
     super(message);
     this.code = code;
@@ -11,65 +11,65 @@ export class Problem extends Error {
 }
 
 const TODO = {
-  TOKEN_EXPIRED: "Your token has ended. Sign in again, at the top.",
-  TOKEN_NOT_YET_VALID: "The token is not good yet. Is this machine's clock right?",
+  TOKEN_EXPIRED: "Your token has expired. Sign in again at the top.",
+  TOKEN_NOT_YET_VALID: "The token is not valid yet. Check this machine's clock.",
   TOKEN_REFUSED: "Sign in at the top with a token of this stack's identity provider.",
   UNAUTHORIZED: "Sign in at the top with a token of this stack's identity provider.",
   UNAUTHENTICATED: "Sign in at the top with a token of this stack's identity provider.",
-  FORBIDDEN: "This visitor may not do that. Sign in at the top as somebody who may.",
-  AccessDenied: "These credentials may not do that. Sign in at the top with some that may.",
-  AccessDeniedException: "These credentials may not do that. Sign in at the top with some that may.",
-  ExpiredToken: "The credentials have ended. Sign in again, at the top.",
-  ExpiredTokenException: "The credentials have ended. Sign in again, at the top.",
+  FORBIDDEN: "You lack the permission. Sign in at the top as another user.",
+  AccessDenied: "These credentials lack the permission. Sign in at the top with others.",
+  AccessDeniedException: "These credentials lack the permission. Sign in at the top with others.",
+  ExpiredToken: "The credentials have expired. Sign in again at the top.",
+  ExpiredTokenException: "The credentials have expired. Sign in again at the top.",
   InvalidAccessKeyId: "AWS does not know this access key. Sign in at the top with another.",
   UnrecognizedClientException: "AWS does not know this access key. Sign in at the top with another.",
-  SignatureDoesNotMatch: "The secret key does not belong to the access key. Sign in at the top again.",
+  SignatureDoesNotMatch: "The secret key does not match the access key. Sign in again at the top.",
   RequestTimeTooSkewed: "This machine's clock is wrong by more than five minutes. Set it.",
-  TOO_MANY_SESSIONS: "Stop another session, or wait a minute: a broken connection's counts that long.",
-  TOO_MANY_QUERIES: "Wait for an answer, or an hour.",
+  TOO_MANY_SESSIONS: "Stop another session, or wait a minute. The session of a broken connection counts for that long.",
+  TOO_MANY_QUERIES: "Wait for an answer, or wait an hour.",
   LECTURE_UNKNOWN: "Check the lecture's id.",
-  LECTURE_NOT_READY: "The lecture is still being looked at. Ask again in a moment.",
-  UPLOAD_REFUSED: "On this stack an operator uploads lectures. Give the id of one that is there.",
+  LECTURE_NOT_READY: "The lecture is still being validated. Ask again in a moment.",
+  UPLOAD_REFUSED: "On this stack, only operators upload lectures. Enter the id of an existing lecture.",
   UNAVAILABLE: "Try again in a moment.",
   BUSY: "Try again in a moment.",
-  INTERNAL: "Try again in a moment. If it stays, tell whoever runs the stack the request's id.",
-  VERSION_CONFLICT: "Somebody changed it meanwhile. Look at it again, then change it.",
+  INTERNAL: "Try again in a moment. If the error remains, report the request's id to the operator of the stack.",
+  VERSION_CONFLICT: "Another request changed it meanwhile. Reload it, then repeat your change.",
 };
 
-// What AWS says, as a mistake of the caller's, where too much is asked at once.
+// Error codes for throttling, which AWS returns with status 400.
 const THROTTLED = new Set(["ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException"]);
 
-// An answer of ours or of AWS' that is no good one.
+// Create a Problem from an error response of a backend or of AWS.
 export function refusal(status, text, headers = undefined) {
-  const said = parsed(text);
-  const code = String(said.code ?? said.Code ?? said.__type ?? `HTTP ${status}`).split("#").pop();
-  const fields = Array.isArray(said.fields) ? said.fields : [];
-  const told = fields.map((one) => `${one.field}: ${one.rule}`).join("; ");
-  const message = said.message ?? said.Message ?? "no reason was given";
-  const request = said.requestId ?? headers?.get("x-amzn-requestid") ?? "";
+  const body = parsed(text);
+  const code = String(body.code ?? body.Code ?? body.__type ?? `HTTP ${status}`).split("#").pop();
+  const fields = Array.isArray(body.fields) ? body.fields : [];
+  const details = fields.map((field) => `${field.field}: ${field.rule}`).join("; ");
+  const message = body.message ?? body.Message ?? "no reason was given";
+  const request = body.requestId ?? headers?.get("x-amzn-requestid") ?? "";
   const todo = TODO[code] ?? (status === 401 || status === 403 ? TODO.UNAUTHORIZED : status >= 500 ? TODO.UNAVAILABLE : "");
-  const full = `${message}${told ? ` (${told})` : ""}`;
+  const full = `${message}${details ? ` (${details})` : ""}`;
   const retryable = status >= 500 || status === 429 || THROTTLED.has(code);
   return new Problem(`${code}: ${full}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
 }
 
-// A stack's own errors, which pass: asked again under the same name, nothing happens twice.
+// Transient error codes of the backends. A request may be repeated under the same id without a second effect.
 const PASSING = new Set(["UNAVAILABLE", "INTERNAL"]);
 
 export const answered = (message) =>
-  new Problem(`${message.code}: ${message.message}${(message.fields ?? []).map((one) => ` (${one.field}: ${one.rule})`).join("")}`, {
+  new Problem(`${message.code}: ${message.message}${(message.fields ?? []).map((field) => ` (${field.field}: ${field.rule})`).join("")}`, {
     code: message.code, todo: TODO[message.code] ?? "", retryable: message.retryable ?? PASSING.has(message.code),
   });
 
-// No answer at all: a browser does not tell whether nobody was there, or somebody did not want this page.
+// Create a Problem for a request without a response. A browser does not report whether the host or CORS was the cause.
 export const unreached = (url) =>
   new Problem(`No answer from ${new URL(url, location.href).host}.`, {
     code: "UNREACHABLE",
-    todo: "Is the stack up, and do its settings name this page's origin (corsOrigin, origins)? Then try again.",
+    todo: "Check that the stack runs and that its settings contain this page's origin (corsOrigin, origins). Then try again.",
     retryable: true,
   });
 
-// Shows a problem where it happened; nothing takes it away. Of a mistake only its name: what it says may repeat what is secret.
+// Show a problem in an element until it is replaced. For an unexpected error show its name only, because its message may contain a secret.
 export function show(node, problem) {
   node.hidden = !problem;
   node.replaceChildren();
@@ -77,14 +77,14 @@ export function show(node, problem) {
   const known = problem instanceof Problem;
   if (!known) console.error(problem.name);
   const first = document.createElement("strong");
-  first.textContent = known ? problem.message : `This page made a mistake (${problem.name}).`;
+  first.textContent = known ? problem.message : `An error occurred in this page (${problem.name}).`;
   const second = document.createElement("span");
-  second.textContent = known ? problem.todo : "Reload it. If it happens again, report it with what you did.";
+  second.textContent = known ? problem.todo : "Reload the page. If it happens again, report it with the steps that lead to it.";
   node.append(first, " ", second);
 }
 
-// Runs what a visitor asked for; what goes wrong is shown in `node`, what went wrong before goes. Meanwhile its button cannot be used,
-// and loses the keyboard, which it has back unless the visitor has gone elsewhere.
+// Run an action of the visitor and show its error in `node`, in place of the last one. The button is disabled while the action runs,
+// which removes its focus. It gets the focus back, unless the visitor has focused another element.
 export async function attempt(node, work, button = null) {
   show(node, null);
   const focused = button !== null && document.activeElement === button;
@@ -102,10 +102,10 @@ export async function attempt(node, work, button = null) {
 
 function parsed(text) {
   try {
-    const said = JSON.parse(text);
-    return said !== null && typeof said === "object" ? said : {};
+    const body = JSON.parse(text);
+    return body !== null && typeof body === "object" ? body : {};
   } catch {
-    // S3 answers in XML.
+    // S3 returns errors as XML.
     const found = (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
     const code = found("Code");
     return code ? { code, message: found("Message"), requestId: found("RequestId") } : {};

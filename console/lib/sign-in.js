@@ -1,4 +1,4 @@
-// The small form that says who the visitor is. Its fields are emptied at once: what they held is the visitor's alone.
+// Sign-in dialog. Its fields are emptied when it closes, because they contain secrets.
 
 import { pasted } from "./aws.js";
 import { byId } from "./dom.js";
@@ -7,7 +7,7 @@ import { tokenOf } from "./visitor.js";
 
 export function signIn(stack, visitor) {
   const dialog = byId("sign-in");
-  const [token, key, credentials, name] = ["token", "key", "credentials", "name"].map((one) => byId(`sign-in-${one}`));
+  const [token, key, credentials, name] = ["token", "key", "credentials", "name"].map((field) => byId(`sign-in-${field}`));
   const { transcription, livestream, meetings, ingestion } = stack.frontend;
   byId("sign-in-local").hidden = !stack.local;
   byId("sign-in-aws").hidden = Boolean(stack.local);
@@ -17,9 +17,9 @@ export function signIn(stack, visitor) {
 
   const header = () => {
     byId("who-name").textContent = visitor.shown || "Sign in";
-    byId("who").title = visitor.shown ? "Be somebody else" : "";
+    byId("who").title = visitor.shown ? "Sign in as another user" : "";
   };
-  const empty = () => [token, key, credentials].forEach((one) => { one.value = ""; });
+  const empty = () => [token, key, credentials].forEach((field) => { field.value = ""; });
   byId("who").addEventListener("click", () => {
     name.value = visitor.name;
     show(byId("sign-in-problem"), null);

@@ -1,4 +1,4 @@
-// A conversation over a WebSocket: messages are JSON, answers carry the question's `id`, the rest comes unasked.
+// WebSocket with JSON messages. A response has the `id` of its request; all other messages are notifications.
 
 import { Problem, answered } from "./problems.js";
 
@@ -12,7 +12,7 @@ export class Socket {
   #pinging = null;
   #over = false;
 
-  // `onMessage` hears what nobody asked for, `onClose` that the connection broke.
+  // `onMessage` receives notifications. `onClose` is called when the connection ends.
   constructor(socket, { onMessage, onClose = () => {} }) {
     this.#socket = socket;
     this.onMessage = onMessage;
@@ -21,27 +21,27 @@ export class Socket {
     socket.addEventListener("close", () => this.#end());
   }
 
-  // Why a handshake failed, browsers do not tell: `refused` is said then.
+  // Browsers do not report why a handshake failed, so `refused` is the advice for every failure.
   static open(url, { protocols = [], refused, ...heard }) {
     return new Promise((resolve, reject) => {
       let socket;
       try {
         socket = new WebSocket(url, protocols);
-      } catch { // what a browser says of it repeats what was offered, a token among it
-        reject(new Problem("This browser does not open such a connection.", { todo: refused }));
+      } catch { // The browser's error is dropped, because it contains the offered subprotocols and thereby the token.
+        reject(new Problem("This browser cannot open the connection.", { todo: refused }));
         return;
       }
       const late = setTimeout(() => socket.close(), CONNECT_MS);
       const fail = () => {
         clearTimeout(late);
-        reject(new Problem(`${new URL(url).host} did not take the connection.`, { code: "REFUSED", todo: refused }));
+        reject(new Problem(`${new URL(url).host} did not accept the connection.`, { code: "REFUSED", todo: refused }));
       };
-      // Of one that the page's policy forbids, Chromium tells no close.
+      // Chromium sends no `close` event for a connection that the page's policy blocks, only `error`.
       const ends = ["close", "error"];
-      for (const one of ends) socket.addEventListener(one, fail);
+      for (const name of ends) socket.addEventListener(name, fail);
       socket.addEventListener("open", () => {
         clearTimeout(late);
-        for (const one of ends) socket.removeEventListener(one, fail);
+        for (const name of ends) socket.removeEventListener(name, fail);
         resolve(new Socket(socket, heard));
       }, { once: true });
     });
@@ -51,7 +51,7 @@ export class Socket {
     return !this.#over && this.#socket.readyState === WebSocket.OPEN;
   }
 
-  // The answer to a message; raises a Problem where it is an error.
+  // Send a request and return its response. Throw a Problem for an error response.
   ask(action, content = {}) {
     const id = `m${(this.#count += 1)}`;
     return new Promise((resolve, reject) => {
@@ -73,13 +73,13 @@ export class Socket {
     });
   }
 
-  // Says every so often that it is there; `content` and `heard` are of those pings. Without an answer it is not.
+  // Send pings with the given content and pass their responses to `heard`. Close the connection if a ping gets no response.
   keepAlive(seconds, content, heard = () => {}) {
     const failed = (problem) => { if (problem.code === "LATE") this.close(); };
     this.#pinging = setInterval(() => this.ask("ping", content()).then(heard, failed), seconds * 1000);
   }
 
-  // It is over at once, however long the browser waits for the other side to agree.
+  // Close the connection. `onClose` is called at once, although the browser may still wait for the server's close frame.
   close() {
     this.#socket.close();
     this.#end();

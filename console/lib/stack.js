@@ -1,4 +1,4 @@
-// Which stack this page is of, and where its AWS is: `frontend.json`, and beside a local platform `local.json`.
+// Stack of this page, and its AWS endpoints. Read from `frontend.json`, and for a local platform also from `local.json`.
 
 import { Problem, unreached } from "./problems.js";
 
@@ -11,30 +11,30 @@ export class Stack {
     this.region = frontend.region;
   }
 
-  // Where a service of AWS answers.
+  // Return the endpoint of an AWS service.
   endpoint(service) {
     if (this.local) return this.local.endpoint;
     return `https://${service}.${this.region}.amazonaws.com${this.region.startsWith("cn-") ? ".cn" : ""}`;
   }
 
-  // An object's address; buckets are hosts, but for the emulator's.
+  // Return the URL of an object. The bucket is part of the host name on AWS, and of the path on the emulator.
   object(bucket, key, query = "") {
     const path = key.split("/").map(encodeURIComponent).join("/");
     const host = this.endpoint("s3");
-    const begun = this.local ? `${host}/${bucket}` : host.replace("https://", `https://${bucket}.`);
-    return `${begun}/${path}${query}`;
+    const root = this.local ? `${host}/${bucket}` : host.replace("https://", `https://${bucket}.`);
+    return `${root}/${path}${query}`;
   }
 }
 
 export async function load() {
   const frontend = await json("frontend.json");
   if (!frontend) {
-    throw new Problem("There is no frontend.json beside this page.", {
-      todo: "Put the stack's output there: pulumi stack output frontend > frontend.json; or run make up, then make console.",
+    throw new Problem("The file frontend.json is missing next to this page.", {
+      todo: "Run pulumi stack output frontend > frontend.json, or run make up and then make console.",
     });
   }
   if (frontend.schemaVersion !== VERSION) {
-    throw new Problem(`frontend.json has schemaVersion ${frontend.schemaVersion}, this page reads ${VERSION}.`, {
+    throw new Problem(`frontend.json has schemaVersion ${frontend.schemaVersion}, but this page reads version ${VERSION}.`, {
       todo: "Use the page and the output of the same version.",
     });
   }
@@ -53,9 +53,9 @@ async function json(name) {
   try {
     if (answer.ok) return JSON.parse(text);
   } catch {
-    // Told below.
+    // The error is thrown below.
   }
-  throw new Problem(`${name} cannot be read: ${answer.ok ? "it is no JSON" : text || answer.status}.`, {
-    todo: "Run make up, then make console; or write the file anew.",
+  throw new Problem(`${name} cannot be read: ${answer.ok ? "it is not JSON" : text || answer.status}.`, {
+    todo: "Run make up and then make console, or write the file again.",
   });
 }

@@ -1,4 +1,4 @@
-// Tabs that arrows, Home and End move through; the address names the one that is shown.
+// Tabs with keyboard control (arrow keys, Home, End). The URL fragment names the selected tab.
 
 import { byId } from "./dom.js";
 
@@ -6,9 +6,9 @@ const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 export function tabs(names, shown) {
   const select = (name, { focus = false } = {}) => {
-    for (const one of names) {
-      const [tab, panel] = [byId(`tab-${one}`), byId(`panel-${one}`)];
-      const here = one === name;
+    for (const other of names) {
+      const [tab, panel] = [byId(`tab-${other}`), byId(`panel-${other}`)];
+      const here = other === name;
       tab.setAttribute("aria-selected", String(here));
       tab.tabIndex = here ? 0 : -1;
       panel.hidden = !here;
@@ -28,7 +28,7 @@ export function tabs(names, shown) {
       select(names[to], { focus: true });
     });
   });
-  const named = () => names.find((one) => `#${one}` === location.hash);
+  const named = () => names.find((name) => `#${name}` === location.hash);
   addEventListener("hashchange", () => named() && select(named()));
   select(named() ?? names[0]);
 }

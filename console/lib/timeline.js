@@ -1,20 +1,20 @@
-// A timeline: marks in rows over the whole length, each a button that leads to what it stands for.
+// Timeline with rows of marks. Each mark is a button.
 
 import { el } from "./dom.js";
 import { clock } from "./words.js";
 
-const NARROWEST = 1.5; // percent: a mark has to be hit with a finger
+const NARROWEST = 1.5; // percent of the width, so that a finger can hit a mark
 
-// `marks` have `startMs`, `endMs`, `row`, `kind`, `label`; `chosen` hears which one was.
+// Create a timeline. Each mark has `startMs`, `endMs`, `row`, `kind` and `label`. `chosen` is called with the selected mark.
 export function timeline(marks, rows, chosen) {
-  const length = Math.max(1000, ...marks.map((one) => one.endMs));
+  const length = Math.max(1000, ...marks.map((mark) => mark.endMs));
   const part = (ms) => (ms / length) * 100;
   const tracks = rows.map((name, row) => {
     const track = el("div", { class: "track" });
-    for (const one of marks.filter((mark) => mark.row === row)) {
-      const button = el("button", { type: "button", class: `mark ${one.kind}`, "aria-label": one.label, title: one.label, onclick: () => chosen(one) });
-      button.style.left = `${Math.min(part(one.startMs), 100 - NARROWEST)}%`;
-      button.style.width = `${Math.max(part(one.endMs - one.startMs), NARROWEST)}%`;
+    for (const mark of marks.filter((candidate) => candidate.row === row)) {
+      const button = el("button", { type: "button", class: `mark ${mark.kind}`, "aria-label": mark.label, title: mark.label, onclick: () => chosen(mark) });
+      button.style.left = `${Math.min(part(mark.startMs), 100 - NARROWEST)}%`;
+      button.style.width = `${Math.max(part(mark.endMs - mark.startMs), NARROWEST)}%`;
       track.append(button);
     }
     return el("div", { class: "row" }, el("span", { class: "label", text: name }), track);

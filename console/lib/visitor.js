@@ -1,4 +1,4 @@
-// Who the visitor is. Tokens, keys and credentials live in this object alone: nothing stores, shows or logs them.
+// Signed-in visitor. Only this object holds tokens, keys and credentials; they are never stored, shown or logged.
 
 import { Problem, unreached } from "./problems.js";
 
@@ -10,9 +10,9 @@ export class Visitor extends EventTarget {
   #ends = 0;
   #keys = null;
   #apiKey = "";
-  #user = ""; // whom the token is of
-  visits = 0; // how often somebody else has come, or the same with something else: what is exchanged in one is used in that one
-  users = 0; // how often somebody else has come: what is asked by one is answered to that one, and what he began is his alone
+  #user = ""; // issuer and subject of the token
+  visits = 0; // number of sign-ins; credentials that were exchanged in one sign-in are not used in another
+  users = 0; // number of changes of the user; results and uploads of one user never continue under another
 
   constructor(stack) {
     super();
@@ -21,46 +21,46 @@ export class Visitor extends EventTarget {
     this.#keys = stack.local?.credentials ?? null;
   }
 
-  // A token of the identity provider. The local one gives one to whoever asks, as whoever he likes.
+  // Return a token of the identity provider. The local provider signs a token for any name.
   async token() {
     if (!this.#stack.local) {
       if (this.#token) return this.#token;
-      throw new Problem("This needs a token, and there is none.", { code: "TOKEN_REFUSED", todo: "Sign in at the top." });
+      throw new Problem("A token is required.", { code: "TOKEN_REFUSED", todo: "Sign in at the top." });
     }
     if (this.#token && Date.now() < this.#ends - EARLY_MS) return this.#token;
     const [url, name] = [this.#stack.local.login, this.name];
     let answer;
     try {
-      // As plain text: no other form is taken without asking first, which the provider does not answer.
+      // Sent as plain text, because the provider does not answer the preflight request that JSON would need.
       answer = await fetch(url, { method: "POST", body: JSON.stringify({ subject: name }) });
     } catch {
       throw unreached(url);
     }
-    const said = await answer.json();
-    if (name !== this.name) return this.token(); // somebody else has signed in meanwhile
-    if (!answer.ok) throw new Problem(said.message, { todo: "Sign in at the top under another name." });
-    this.#take(said.id_token);
+    const body = await answer.json();
+    if (name !== this.name) return this.token(); // Another user has signed in meanwhile.
+    if (!answer.ok) throw new Problem(body.message, { todo: "Sign in at the top under another name." });
+    this.#take(body.id_token);
     return this.#token;
   }
 
-  // The token if there is one; for what can do without.
+  // Return the token, or an empty string if there is none.
   async tokenIfAny() {
     return this.#stack.local || this.#token ? this.token() : "";
   }
 
   get apiKey() {
     if (this.#apiKey) return this.#apiKey;
-    throw new Problem("This needs an API key, and there is none.", { todo: "Sign in at the top." });
+    throw new Problem("An API key is required.", { todo: "Sign in at the top." });
   }
 
-  // Credentials of AWS that the visitor brought along.
+  // AWS credentials that the visitor entered.
   get credentials() {
     if (this.#keys) return this.#keys;
-    throw new Problem("This needs credentials of AWS, and there are none.", { todo: "Sign in at the top." });
+    throw new Problem("AWS credentials are required.", { todo: "Sign in at the top." });
   }
 
-  // Somebody else, or the same with something else. What is not given stays. Before `change`, `another` says that it is somebody else;
-  // whoever signs in where nobody was is not.
+  // Sign in. Values that are not given stay as they are. The event `change` follows every sign-in. The event `another` precedes it if
+  // the user changes, but not for the first sign-in.
   become({ name, token, apiKey, credentials }) {
     let another = Boolean(apiKey && this.#apiKey && apiKey !== this.#apiKey);
     if (name !== undefined && name !== this.name) {
@@ -82,7 +82,7 @@ export class Visitor extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  // A check that whoever is here now still is, under whatever token.
+  // Return a check that throws a Problem once another user has signed in. A new token of the same user is allowed.
   staying(before, todo) {
     const { users } = this;
     return () => {
@@ -90,7 +90,7 @@ export class Visitor extends EventTarget {
     };
   }
 
-  // What the header shows.
+  // Text in the page's header.
   get shown() {
     return this.name || (this.#token || this.#keys || this.#apiKey ? "Signed in" : "");
   }
@@ -105,22 +105,22 @@ export class Visitor extends EventTarget {
   }
 }
 
-// Why what one began ends with him.
-export const left = (before, todo) => new Problem(`Somebody else has signed in before ${before}.`, { todo });
+// Problem of an action that ends because another user has signed in.
+export const left = (before, todo) => new Problem(`Another user has signed in before ${before}.`, { todo });
 
-// A token as people copy it, from a header too. It is offered as a subprotocol, whose letters these are: of others a browser complains
-// by repeating all of it.
+// Parse a pasted token, with or without `Bearer`. It is sent as a subprotocol, which only allows these characters. For other characters
+// a browser would print the whole token in its error.
 export function tokenOf(text) {
   const token = text.trim().replace(/^Bearer\s+/i, "");
   if (/^[A-Za-z0-9._~-]*$/.test(token)) return token;
-  throw new Problem("This is no token: one has letters, digits and . _ ~ - only.", { todo: "Paste the token that the identity provider gave, and nothing else." });
+  throw new Problem("This is not a token. A token only contains letters, digits and . _ ~ -", { todo: "Paste only the token of the identity provider." });
 }
 
-// For showing a name and telling users apart on this page: whether a token is good, the backend says.
+// Read a token's claims without verifying it, to show a name and to notice a change of the user. The backend verifies the token.
 function claimsOf(token) {
   try {
     const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (one) => one.charCodeAt(0))));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (character) => character.charCodeAt(0))));
   } catch {
     return {};
   }

@@ -1,4 +1,4 @@
-// Plays the files of a spoken answer one after the other, as they come.
+// Player for the audio files of a spoken answer, one after another as they arrive.
 
 import { Problem } from "./problems.js";
 
@@ -9,12 +9,12 @@ export class Voice {
   #chain = Promise.resolve();
   #round = 0;
 
-  // `failed` hears what could not be played.
+  // `failed` is called with a Problem if a file cannot be played.
   constructor(failed) {
     this.failed = failed;
   }
 
-  // Call it while a click is being handled: browsers let pages make sounds only then.
+  // Enable playback. Call this while a click is handled, because browsers block audio otherwise.
   ready() {
     this.#context ??= new AudioContext();
     return this.#context.resume();
@@ -23,13 +23,13 @@ export class Voice {
   add(file) {
     const round = this.#round;
     this.#chain = this.#chain.then(() => this.#schedule(file, round)).catch(() => {
-      this.failed(new Problem("This browser cannot play the answer's sound.", { todo: "Read it, or use a current Chrome, Edge, Firefox or Safari." }));
+      this.failed(new Problem("This browser cannot play the spoken answer.", { todo: "Read the answer, or use a current Chrome, Edge, Firefox or Safari." }));
     });
   }
 
   stop() {
     this.#round += 1;
-    for (const one of this.#playing) one.stop();
+    for (const source of this.#playing) source.stop();
     this.#playing.clear();
     this.#end = 0;
   }

@@ -1,15 +1,15 @@
-// Looks after something that is being done elsewhere.
+// Polling of work that a backend does.
 
 import { Problem, show } from "./problems.js";
 import { pauses, sleep } from "./words.js";
 
-// Looks again, seldomer the longer it takes, until `look` gives true or nobody wants to know any more. What goes wrong is shown in `node`
-// for as long as it lasts: what does not pass by itself, until the visitor has something else to ask with.
+// Call `look` with growing pauses until it returns true or `isWanted` returns false. Show an error in `node` while it lasts. After a
+// permanent error, wait until the visitor signs in again.
 export async function watch(visitor, node, isWanted, look) {
   let failed = false;
   for (const pause of pauses()) {
     const { visits } = visitor;
-    let passes = true;
+    let isTransient = true;
     try {
       const ended = await look();
       if (!isWanted()) return;
@@ -21,9 +21,9 @@ export async function watch(visitor, node, isWanted, look) {
       if (!(failure instanceof Problem)) throw failure;
       show(node, failure);
       failed = true;
-      passes = failure.retryable;
+      isTransient = failure.retryable;
     }
-    if (passes) await sleep(pause);
+    if (isTransient) await sleep(pause);
     else if (visits === visitor.visits) await changed(visitor);
     if (!isWanted()) return;
   }

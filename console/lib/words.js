@@ -1,6 +1,6 @@
-// Times, sizes and names as people read them. Pure.
+// Formatting of times, sizes and lists for the visitor.
 
-// Milliseconds as 1:02 or 1:01:02.
+// Format milliseconds as 1:02 or 1:01:02.
 export function clock(ms) {
   const all = Math.max(0, Math.floor(ms / 1000));
   const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
@@ -17,10 +17,10 @@ export function size(bytes) {
 
 export const day = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-// What people write between commas.
-export const list = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
+// Split a comma-separated text.
+export const list = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
 
-// Waits, seldomer the longer it takes: milliseconds between one look and the next.
+// Yield growing pauses in milliseconds.
 export function* pauses(first = 600, longest = 15000, growth = 1.2) {
   for (let pause = first; ; pause = Math.min(pause * growth, longest)) yield pause;
 }

@@ -1,4 +1,4 @@
-// Transcription: what is said is cut where the speaker pauses, sent as Opus, and read as captions that grow.
+// Panel of transcription: splits speech at pauses, sends it as Opus, and shows the captions.
 
 import { Cutter } from "../lib/cutter.js";
 import { Dictation } from "../lib/dictation.js";
@@ -11,18 +11,18 @@ import { Socket } from "../lib/socket.js";
 const RATE = 48000;
 
 export function captions({ stack, visitor, settings }) {
-  const [speak, file, level, problem, screen] = ["speak", "file", "level", "problem", "screen"].map((one) => byId(`captions-${one}`));
+  const [speak, file, level, problem, screen] = ["speak", "file", "level", "problem", "screen"].map((part) => byId(`captions-${part}`));
   const language = byId("captions-language");
-  for (const one of settings.languages) language.append(el("option", { value: one, text: nameOf(one) }));
+  for (const code of settings.languages) language.append(el("option", { value: code, text: nameOf(code) }));
   let session = null;
   let microphone = null;
-  let shown = null; // the dictation whose captions stand here
+  let shown = null; // the dictation whose captions are on the screen
 
   async function connect(stays, onMessage, onClose) {
     const token = await visitor.tokenIfAny();
     stays();
     const protocols = [settings.protocol, ...(token ? [`bearer.${token}`] : []), ...(stack.local ? [`user.${visitor.name}`] : [])];
-    const refused = token ? "Is the token one of this stack's provider, and still good? Sign in at the top." : "Sign in at the top.";
+    const refused = token ? "Check that the token comes from this stack's identity provider and has not expired. Sign in at the top." : "Sign in at the top.";
     return Socket.open(settings.url, { protocols, refused, onMessage, onClose });
   }
 
@@ -32,14 +32,14 @@ export function captions({ stack, visitor, settings }) {
     }
     clear(screen, el("p", { class: "hint", text: "Connecting." }));
     byId("captions-state").textContent = "";
-    const told = new Set();
+    const announced = new Set();
     const stays = visitor.staying("the session was open", "Start again.");
     const made = new Dictation({
       connect: (...heard) => connect(stays, ...heard),
       spoken: { language: language.value, encoding: "ogg-opus", sampleRate: RATE },
       inFlight: settings.inFlight,
       pingSeconds: settings.pingSeconds,
-      changed: () => { if (shown === made) draw(made, told); },
+      changed: () => { if (shown === made) draw(made, announced); },
       failed: (failure) => { if (shown === made) show(problem, failure); },
       over: () => { if (session === made && microphone) stop().catch((failure) => show(problem, failure)); },
     });
@@ -50,26 +50,26 @@ export function captions({ stack, visitor, settings }) {
     return made;
   }
 
-  function draw(made, told) {
+  function draw(made, announced) {
     const { waiting, sent, done, failed } = made.counts;
-    const parts = [[sent, "on their way"], [waiting, "waiting"], [done, "done"], [failed, "lost"]].filter(([count]) => count).map(([count, what]) => `${count} ${what}`);
+    const parts = [[sent, "sent"], [waiting, "waiting"], [done, "done"], [failed, "lost"]].filter(([count]) => count).map(([count, state]) => `${count} ${state}`);
     byId("captions-state").textContent = parts.length ? `Utterances: ${parts.join(", ")}` : "";
     const lines = made.captions.lines;
     if (!lines.length) return;
-    clear(screen, ...lines.map((one) => el("p", { class: one.final ? "final" : "growing", text: one.text })));
+    clear(screen, ...lines.map((line) => el("p", { class: line.final ? "final" : "growing", text: line.text })));
     screen.scrollTop = screen.scrollHeight;
-    for (const one of lines.filter((line) => line.final && !told.has(`${line.utterance} ${line.resultId}`))) {
-      told.add(`${one.utterance} ${one.resultId}`);
-      say(one.text);
+    for (const line of lines.filter((candidate) => candidate.final && !announced.has(`${candidate.utterance} ${candidate.resultId}`))) {
+      announced.add(`${line.utterance} ${line.resultId}`);
+      say(line.text);
     }
   }
 
-  // Encodes what a cutter found, in order, and hands it to the session.
+  // Encode the cutter's utterances in order and add them to the dictation.
   function spoken(cutter, sampleRate, made) {
     let chain = Promise.resolve();
     const add = (utterances) => {
-      for (const one of utterances) {
-        chain = chain.then(async () => made.say(await encoded(one, sampleRate))).catch((failure) => show(problem, failure));
+      for (const utterance of utterances) {
+        chain = chain.then(async () => made.say(await encoded(utterance, sampleRate))).catch((failure) => show(problem, failure));
       }
     };
     return {
@@ -89,14 +89,14 @@ export function captions({ stack, visitor, settings }) {
       microphone = await listen((samples) => {
         if (!hearing) return;
         hearing.feed(samples);
-        level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length));
+        level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length));
       });
     } catch (failure) {
       await session.end();
       session = null;
       throw failure;
     }
-    if (session.isOver) { // its connection was given up while the visitor was asked for the microphone
+    if (session.isOver) { // Its connection failed while the browser asked for the microphone.
       await microphone.stop();
       [session, microphone] = [null, null];
       return;
@@ -125,7 +125,7 @@ export function captions({ stack, visitor, settings }) {
     language.disabled = now;
   }
 
-  // What one says is not captioned for another: his session ends, and what stands of it goes.
+  // Another user must not see these captions, so the session ends and the screen is cleared.
   visitor.addEventListener("another", () => {
     const was = shown;
     shown = null;
@@ -133,7 +133,7 @@ export function captions({ stack, visitor, settings }) {
     if (microphone?.finish) stop().catch((failure) => show(problem, failure));
     byId("captions-state").textContent = "";
     show(problem, null);
-    clear(screen, el("p", { class: "hint", text: "Captions stand here." }));
+    clear(screen, el("p", { class: "hint", text: "Captions appear here." }));
   });
   speak.addEventListener("click", () => attempt(problem, () => (session ? stop() : start()), speak));
   file.addEventListener("change", async () => {
@@ -149,7 +149,7 @@ export function captions({ stack, visitor, settings }) {
       hearing.feed(samples);
       await hearing.finish();
       await made.finish();
-      if (shown === made && !made.captions.lines.length) clear(screen, el("p", { class: "hint", text: "Nothing was heard in it." }));
+      if (shown === made && !made.captions.lines.length) clear(screen, el("p", { class: "hint", text: "No speech was recognised in the file." }));
     }, file);
     speak.disabled = false;
     file.value = "";

@@ -1,4 +1,4 @@
-// Livestream: an episode gets a transcript and a video; what is claimed in it comes as a timeline.
+// Panel of the livestream backend: uploads an episode's transcript and video, and shows its claims on a timeline.
 
 import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
 import { Episodes, contentType } from "../lib/episodes.js";
@@ -21,21 +21,21 @@ export function episodes({ visitor, settings }) {
   let drawn = "";
   byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${size(settings.maxVideoGigabytes * 1e9)}.`;
 
-  // A list may be a moment behind what was just read of an episode itself.
+  // The list may be older than the episode that was just read.
   async function refresh(read) {
     const { users } = visitor;
     const listed = await api.list();
-    if (users !== visitor.users) return; // it is of whoever was here before
-    choices(listed.map((one) => (one.episodeId === read?.episodeId ? read : one)));
+    if (users !== visitor.users) return; // The list belongs to the previous visitor.
+    choices(listed.map((episode) => (episode.episodeId === read?.episodeId ? read : episode)));
   }
 
   function choices(found) {
     byId("episodes-none").hidden = found.length > 0;
-    clear(byId("episodes-list"), ...found.map((one) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": one.episodeId === shown?.episodeId ? "true" : null, onclick: () => attempt(problem, () => open(one.episodeId)) },
-      el("span", { class: "name", text: one.title }), el("span", { class: "hint", text: day(one.createdAt) }), badge(one.status, STATUSES[one.status])))));
+    clear(byId("episodes-list"), ...found.map((episode) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": episode.episodeId === shown?.episodeId ? "true" : null, onclick: () => attempt(problem, () => open(episode.episodeId)) },
+      el("span", { class: "name", text: episode.title }), el("span", { class: "hint", text: day(episode.createdAt) }), badge(episode.status, STATUSES[episode.status])))));
   }
 
-  // Shows an episode, and looks after it for as long as something is being done with it.
+  // Show an episode and update it while the backend processes it.
   async function open(id) {
     const mine = { episodeId: id };
     shown = mine;
@@ -44,12 +44,12 @@ export function episodes({ visitor, settings }) {
     await watch(visitor, problem, () => shown === mine, async () => {
       const episode = await api.get(id);
       if (shown !== mine) return true;
-      const standing = [episode.status, episode.transcript.state, episode.video.state].join(" ");
-      if (standing !== before) {
+      const status = [episode.status, episode.transcript.state, episode.video.state].join(" ");
+      if (status !== before) {
         await draw(episode, mine);
         if (shown !== mine) return true;
         if (before) say(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
-        before = standing;
+        before = status;
         if (!looked) bring(byId("episodes-one"));
         looked = true;
         refresh(episode).catch(() => {});
@@ -69,7 +69,7 @@ export function episodes({ visitor, settings }) {
       const names = STATES[kind];
       const place = names.indexOf(state);
       const done = place === names.length - 1;
-      // What is under way, or is done, is not uploaded again.
+      // A track that is being processed or is done cannot be uploaded again.
       byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
       clear(byId(`episodes-${kind}`),
         state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? badge(`failed: ${reason ?? "unknown"}`, "bad") : steps(names, done ? names.length : place));
@@ -83,7 +83,7 @@ export function episodes({ visitor, settings }) {
     const ready = episode.transcript.state === "analyzed";
     const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.findings(episode.episodeId, kind))) : [[], []];
     if (shown !== mine) return;
-    // Drawn again, the same list would take the focus from whoever is in it.
+    // Redrawing an unchanged list would take the keyboard focus from its controls.
     const found = JSON.stringify([episode.episodeId, ready, claims, clips]);
     if (found === drawn) return;
     drawn = found;
@@ -96,15 +96,15 @@ export function episodes({ visitor, settings }) {
       player.currentTime = ms / 1000;
       player.play().catch(() => {});
     };
-    if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "Nothing is claimed in it." })];
-    // A transcript without times has estimated ones.
+    if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "The transcript contains no claims." })];
+    // The times of a transcript without timestamps are estimated.
     const when = (one) => `${one.timed ? "" : "about "}${clock(one.startMs)}`;
     const rows = claims.map((one) => el("li", { id: `claim-${one.claimId}`, class: "finding", tabindex: "-1" },
       el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: when(one), "aria-label": `At ${when(one)}` }), badge(one.verdict, VERDICTS[one.verdict]),
-        el("span", { class: "hint", text: `${Math.round(one.confidence * 100)} % sure${one.speaker ? ` · ${one.speaker}` : ""}` })),
+        el("span", { class: "hint", text: `${Math.round(one.confidence * 100)} % confidence${one.speaker ? ` · ${one.speaker}` : ""}` })),
       el("q", { text: one.quote }),
       one.explanation ? el("p", { text: one.explanation }) : null,
-      one.sources?.length ? el("p", { class: "hint", text: `Rests on: ${one.sources.join("; ")}` }) : null));
+      one.sources?.length ? el("p", { class: "hint", text: `Sources: ${one.sources.join("; ")}` }) : null));
     const cut = clips.map((one) => el("li", { id: `clip-${one.clipId}`, class: "finding", tabindex: "-1" },
       el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: `${clock(one.startMs)}–${clock(one.endMs)}` }), el("strong", { text: one.title })),
       one.reason ? el("p", { text: one.reason }) : null));
@@ -119,13 +119,13 @@ export function episodes({ visitor, settings }) {
     return [
       el("h3", { text: "Timeline" }), timeline(marks, ["Claims", "Clips"], chosen),
       el("h3", { text: claims.length === 1 ? "1 claim" : `${claims.length} claims` }), el("ol", { class: "findings" }, ...rows),
-      el("h3", { text: clips.length === 1 ? "1 clip to cut out" : `${clips.length} clips to cut out` }), el("ol", { class: "findings" }, ...cut),
+      el("h3", { text: clips.length === 1 ? "1 suggested clip" : `${clips.length} suggested clips` }), el("ol", { class: "findings" }, ...cut),
     ];
   }
 
   byId("episodes-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const [title, speakers, language] = ["title", "speakers", "language"].map((one) => byId(`episodes-${one}`).value.trim());
+    const [title, speakers, language] = ["title", "speakers", "language"].map((field) => byId(`episodes-${field}`).value.trim());
     const { users } = visitor;
     attempt(problem, async () => {
       const made = await api.create({ title, language, speakers: list(speakers), clientToken: ulid() });
@@ -157,7 +157,7 @@ export function episodes({ visitor, settings }) {
     });
   }
   byId("episodes-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
-  // Another visitor's episodes are not this one's to see; the same one's stay, under a new token.
+  // Another user must not see these episodes. After a new sign-in of the same user they stay.
   visitor.addEventListener("another", () => {
     [shown, drawn] = [null, ""];
     for (const url of video.values()) URL.revokeObjectURL(url);

@@ -1,4 +1,4 @@
-// Ingestion: files are dropped into the landing bucket, and each one's record in the table says how far it has come.
+// Panel of ingestion: uploads files to the landing bucket, and shows the state of each file from its record in the table.
 
 import { putObject } from "../lib/aws.js";
 import { badge, byId, clear, el, progress, say, steps } from "../lib/dom.js";
@@ -10,25 +10,25 @@ import { size } from "../lib/words.js";
 const STATES = ["pending", "claimed", "manifested", "processed"];
 const ENDS = new Set(["processed", "rejected", "superseded", "failed"]);
 const WORDS = {
-  pending: "Waits for others, to be worked on together.",
-  claimed: "Is being put on a list with others.",
-  manifested: "On a list: a Spark run turns it into rows.",
-  processed: "Its rows are in the lake.",
-  rejected: "Not taken",
-  superseded: "This version was gone before it was read.",
-  failed: "Its run failed; an operator can run it again.",
+  pending: "Waits for more files, which are processed together.",
+  claimed: "Is being added to a manifest.",
+  manifested: "In a manifest. A Spark run converts it to rows.",
+  processed: "Its rows are in the data lake.",
+  rejected: "Rejected",
+  superseded: "This version was deleted or replaced before it was read.",
+  failed: "Its run failed. An operator can restart it.",
 };
 const REASONS = {
   EMPTY: "it is empty.",
-  TOO_LARGE: "it is larger than this stack takes.",
-  SUFFIX_NOT_ALLOWED: "its name does not end as this stack wants it.",
-  too_large: "it holds more than a run can read.",
-  sealed: "S3 gives it to nobody here. It was archived, or uploaded under a key of its own.",
-  no_good_line: "not one of its lines is a record.",
+  TOO_LARGE: "it is larger than this stack allows.",
+  SUFFIX_NOT_ALLOWED: "this stack does not accept its file extension.",
+  too_large: "its content is larger than a run can read.",
+  sealed: "the run cannot read it, because it is archived or encrypted with another key.",
+  no_good_line: "none of its lines is a JSON record.",
 };
 const REMARKS = {
-  empty: "It had none.",
-  damaged_gzip: "It is damaged: what stands behind the damage is not among them.",
+  empty: "It contained no rows.",
+  damaged_gzip: "The file is damaged. Rows after the damage are missing.",
 };
 const AT_ONCE = 4;
 const UNNOTICED_MS = 60000;
@@ -39,14 +39,14 @@ export function files({ stack, visitor, settings }) {
   const problem = byId("files-problem");
   const folder = `${prefix}console/`;
   byId("files-hint").textContent =
-    `${suffixes.length ? suffixes.join(", ") : "Any name"}, up to ${size(maxFileBytes)} each. They go below ${folder}`;
+    `${suffixes.length ? suffixes.join(", ") : "Any name"}, up to ${size(maxFileBytes)} each. They are stored below ${folder}`;
 
   async function take(chosen) {
     const waiting = [...chosen];
     if (!waiting.length) return;
     const { users } = visitor;
     await attempt(problem, async () => {
-      visitor.credentials; // rather one word about it than one a file
+      visitor.credentials; // Missing credentials are reported once, not for each file.
       byId("files-note").hidden = false;
       await Promise.all(Array.from({ length: AT_ONCE }, async () => {
         for (let file = waiting.shift(); file && users === visitor.users; file = waiting.shift()) await follow(file);
@@ -72,23 +72,23 @@ export function files({ stack, visitor, settings }) {
     const header = await putObject(stack, visitor.credentials, bucket, key, file, { onProgress });
     const version = header("x-amz-version-id");
     if (!version) {
-      throw new Problem("The file is there, but its version was not told to this page.", {
-        todo: "The bucket's CORS has to expose x-amz-version-id: set ingestion.intake.corsOrigin to this page.",
+      throw new Problem("The file is uploaded, but the page cannot read its version.", {
+        todo: "Set ingestion.intake.corsOrigin to this page's origin, so that the bucket exposes x-amz-version-id.",
       });
     }
     return { begun, fileKey: `${key}#${version}` };
   }
 
-  // Looks until the file is at an end; not in the way of other files.
+  // Poll until the file reaches a final state. Other files are uploaded meanwhile.
   async function lookAfter(file, version, state, trouble) {
-    clear(state, el("p", { class: "hint", text: "Uploaded. Nobody has noticed yet." }));
+    clear(state, el("p", { class: "hint", text: "Uploaded. Waiting for the notification." }));
     const { users } = visitor;
     let last = "";
     await watch(visitor, trouble, () => users === visitor.users, async () => {
       const record = await found(version);
       if (!record) {
         if (Date.now() - version.begun <= UNNOTICED_MS) return false;
-        throw new Problem("Uploaded, and not in the table after a minute.", { todo: "It is not lost: a sweep finds it every night. An operator can look for why.", retryable: true });
+        throw new Problem("The file is uploaded, but it is not in the table after a minute.", { todo: "It is not lost. A nightly sweep finds it, and an operator can look for the cause.", retryable: true });
       }
       if (record.status !== last) {
         last = record.status;
@@ -99,9 +99,9 @@ export function files({ stack, visitor, settings }) {
     });
   }
 
-  // The table's partition is the day of the arrival, which may be the next one by now.
+  // The table's partition key is the day of arrival, which may be the next day around midnight.
   async function found({ begun, fileKey }) {
-    const days = new Set([begun - 60000, Date.now(), begun + DAY_MS].filter((one) => one <= Date.now() + 60000).map((one) => new Date(one).toISOString().slice(0, 10)));
+    const days = new Set([begun - 60000, Date.now(), begun + DAY_MS].filter((time) => time <= Date.now() + 60000).map((time) => new Date(time).toISOString().slice(0, 10)));
     for (const date of days) {
       const record = await getItem(stack, visitor.credentials, table, { date_prefix: date, file_key: fileKey });
       if (record) return record;
@@ -121,14 +121,14 @@ export function files({ stack, visitor, settings }) {
     });
   }
   drop.addEventListener("drop", (event) => take(event.dataTransfer.files));
-  // What another visitor dropped is not this one's to see.
+  // Another user must not see these files.
   visitor.addEventListener("another", () => clear(byId("files-list")));
-  byId("files-note").textContent = "Files wait until there are enough of them for a run, or for an hour.";
+  byId("files-note").textContent = "A run starts when enough files are waiting, or after an hour.";
 }
 
 function draw(state, { status, reason = "" }) {
   const place = STATES.indexOf(status);
-  // What is behind a colon says which of its kind.
+  // The text after a colon is a detail of the reason.
   const words = status === "rejected" ? `${WORDS.rejected}: ${REASONS[reason.split(":")[0]] ?? reason}` : [WORDS[status], REMARKS[reason]].filter(Boolean).join(" ");
   clear(
     state,

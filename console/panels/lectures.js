@@ -1,4 +1,4 @@
-// Voice Q&A: a guest uploads a lecture, asks by voice, and hears the answer as it is made; citations lead into the lecture.
+// Panel of voice Q&A: a guest uploads a lecture, asks questions, and hears the answers. Citations link to the lecture.
 
 import { Answer } from "../lib/answer.js";
 import { signedUrl } from "../lib/aws.js";
@@ -21,12 +21,12 @@ const LECTURE_TYPES = {
 };
 
 export function lectures({ stack, settings }) {
-  const [ask, problem, player, state] = ["ask", "problem", "player", "state"].map((one) => byId(`lectures-${one}`));
+  const [ask, problem, player, state] = ["ask", "problem", "player", "state"].map((part) => byId(`lectures-${part}`));
   const id = byId("lectures-id");
   const guest = new Guest(stack, settings.identityPoolId);
   const voice = new Voice((failure) => show(problem, failure));
   const asked = new Map();
-  const sounds = new Map(); // lectures that were uploaded here, for the player
+  const sounds = new Map(); // audio of the lectures that were uploaded on this page
   let socket = null;
   let connecting = null;
   let recording = null;
@@ -36,10 +36,10 @@ export function lectures({ stack, settings }) {
   byId("lectures-upload-part").hidden = !uploads;
   byId("lectures-other").open = !uploads;
   byId("lectures-hint").textContent = uploads
-    ? `${settings.lectureFormats.join(", ")}; at least ten seconds long.`
-    : "On this stack an operator uploads lectures.";
+    ? `${settings.lectureFormats.join(", ")}; at least ten seconds.`
+    : "On this stack, only operators upload lectures.";
 
-  // The one connection, made when it is needed and again when it broke, whoever needs it.
+  // Return the shared connection. Connect if there is none or it broke.
   async function connected() {
     if (socket?.isOpen) return socket;
     connecting ??= connect().finally(() => { connecting = null; });
@@ -48,8 +48,8 @@ export function lectures({ stack, settings }) {
 
   async function connect() {
     const url = await signedUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
-    const onClose = () => { for (const one of asked.values()) one.resume(); };
-    socket = await Socket.open(url, { refused: "Is this machine's clock right? Then try again.", onMessage: (message) => asked.get(message.queryId)?.hear(message), onClose });
+    const onClose = () => { for (const waiting of asked.values()) waiting.resume(); };
+    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: (message) => asked.get(message.queryId)?.hear(message), onClose });
     socket.keepAlive(settings.pingSeconds, () => ({}));
     return socket;
   }
@@ -57,7 +57,7 @@ export function lectures({ stack, settings }) {
   async function upload(kind, file, contentType, onProgress) {
     const ready = await (await connected()).ask("upload", { kind, contentType });
     if (file.size > ready.maxBytes) {
-      throw new Problem(`This has ${size(file.size)}, the stack takes ${size(ready.maxBytes)}.`, { todo: "Take something shorter." });
+      throw new Problem(`The file has ${size(file.size)}, but the stack allows ${size(ready.maxBytes)}.`, { todo: "Use a shorter recording." });
     }
     await postForm(ready, file, onProgress);
     return ready;
@@ -74,10 +74,10 @@ export function lectures({ stack, settings }) {
     conversation = null;
     sounds.set(ready.lectureId, URL.createObjectURL(file));
     play(ready.lectureId);
-    state.textContent = `${file.name} is uploaded. Ask it something.`;
+    state.textContent = `${file.name} is uploaded. Ask a question.`;
   }
 
-  // Into the player, unless it is there.
+  // Load a lecture into the player, unless it is loaded.
   function play(lectureId) {
     player.hidden = false;
     if (player.dataset.of === lectureId) return;
@@ -85,11 +85,11 @@ export function lectures({ stack, settings }) {
     player.dataset.of = lectureId;
   }
 
-  // Asks, and goes on asking under the same name until the answer is whole.
+  // Ask a question, and repeat it under the same id until the answer is complete.
   async function question(content) {
     const lectureId = id.value.trim();
     if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(lectureId)) {
-      throw new Problem(lectureId ? `${lectureId} is no lecture's id.` : "There is no lecture to ask.", { todo: "Choose one first, or give the id of one that is there." });
+      throw new Problem(lectureId ? `${lectureId} is not a lecture id.` : "No lecture is selected.", { todo: "Choose a lecture, or enter the id of an existing one." });
     }
     const queryId = ulid();
     const answer = new Answer();
@@ -113,7 +113,7 @@ export function lectures({ stack, settings }) {
       resume: () => wake(),
     });
     try {
-      for (let one = 1; !answer.isWhole; one += 1) {
+      for (let tries = 1; !answer.isWhole; tries += 1) {
         const woken = new Promise((resolve) => {
           const late = setTimeout(resolve, PATIENCE_MS);
           wake = () => { clearTimeout(late); resolve(); };
@@ -124,17 +124,17 @@ export function lectures({ stack, settings }) {
           isAccepted = true;
           if (!answer.isWhole) await woken;
         } catch (failure) {
-          // What a handshake fails for, browsers do not tell: where one was good before, it is the network.
-          const passes = failure.retryable || (isAccepted && failure.code === "REFUSED");
-          if (!passes || one >= TRIES) throw failure;
-          await sleep(500 * one);
+          // Browsers do not report why a handshake failed. If an earlier one succeeded, the cause is the network.
+          const isTransient = failure.retryable || (isAccepted && failure.code === "REFUSED");
+          if (!isTransient || tries >= TRIES) throw failure;
+          await sleep(500 * tries);
         }
         if (answer.end?.type === "error") {
-          if (!answer.end.retryable || one >= TRIES) throw answered(answer.end);
+          if (!answer.end.retryable || tries >= TRIES) throw answered(answer.end);
           answer.end = null;
-          await sleep(500 * one);
-        } else if (!answer.isWhole && one >= TRIES) {
-          throw new Problem("The answer did not come to its end.", { todo: "Ask again." });
+          await sleep(500 * tries);
+        } else if (!answer.isWhole && tries >= TRIES) {
+          throw new Problem("The answer is incomplete.", { todo: "Ask again." });
         }
       }
       view.whole(answer);
@@ -145,7 +145,7 @@ export function lectures({ stack, settings }) {
     }
   }
 
-  // A lecture that was just uploaded is looked at before it can be asked.
+  // Send a question. A new lecture is validated first, so wait until it is ready.
   async function asking(content) {
     const began = Date.now();
     for (const pause of pauses(300, 3000)) {
@@ -154,17 +154,17 @@ export function lectures({ stack, settings }) {
       } catch (failure) {
         const young = failure.code === "LECTURE_NOT_READY" || failure.code === "LECTURE_UNKNOWN";
         if (!young || Date.now() - began > (failure.code === "LECTURE_UNKNOWN" ? 5000 : 60000)) throw failure;
-        state.textContent = "The lecture is being looked at.";
+        state.textContent = "The lecture is being validated.";
         await sleep(pause);
       } finally {
-        if (state.textContent === "The lecture is being looked at.") state.textContent = "";
+        if (state.textContent === "The lecture is being validated.") state.textContent = "";
       }
     }
     throw new Problem("The lecture is not ready.", { todo: "Ask again in a moment." });
   }
 
   function card(written, lectureId) {
-    const [said, text, cited, status] = [el("p", { class: "asked" }), el("p", { class: "answer" }), el("ul", { class: "cited", "aria-label": "Places in the lecture" }), badge("Asking", "now")];
+    const [said, text, cited, status] = [el("p", { class: "asked" }), el("p", { class: "answer" }), el("ul", { class: "cited", "aria-label": "Quoted passages of the lecture" }), badge("Asking", "now")];
     said.textContent = written ?? "";
     const node = el("article", { class: "card" }, el("div", { class: "bar" }, el("h2", { text: "Answer" }), status), said, text, cited);
     const set = (word, kind) => { status.textContent = word; status.className = `badge ${kind}`; };
@@ -174,12 +174,12 @@ export function lectures({ stack, settings }) {
         if (answer.question) said.textContent = answer.question;
         text.textContent = answer.text;
         set("Answering", "now");
-        // Not anew for every word: somebody may be about to choose one.
-        if (cited.childElementCount !== answer.citations.length) clear(cited, ...answer.citations.map((one) => citation(one, lectureId)));
+        // Redraw citations only if there are new ones, because the visitor may be selecting one.
+        if (cited.childElementCount !== answer.citations.length) clear(cited, ...answer.citations.map((piece) => citation(piece, lectureId)));
       },
       whole: (answer) => {
         set("Answered", "good");
-        const again = el("button", { type: "button", class: "quiet", text: "Hear it again", onclick: () => {
+        const again = el("button", { type: "button", class: "quiet", text: "Play again", onclick: () => {
           voice.stop();
           voice.ready();
           for (const file of answer.files) voice.add(file);
@@ -191,17 +191,17 @@ export function lectures({ stack, settings }) {
     };
   }
 
-  function citation(one, lectureId) {
+  function citation(piece, lectureId) {
     const jump = () => {
       play(lectureId);
-      player.currentTime = one.startMs / 1000;
+      player.currentTime = piece.startMs / 1000;
       player.play().catch(() => {});
       player.focus();
     };
     const here = sounds.has(lectureId);
-    const time = el("span", { class: "time", text: clock(one.startMs) });
-    const words = el("q", { text: one.quote });
-    return el("li", {}, here ? el("button", { type: "button", class: "jump", onclick: jump, "aria-label": `Play the lecture from ${clock(one.startMs)}: ${one.quote}` }, time, words) : el("span", { class: "jump" }, time, words));
+    const time = el("span", { class: "time", text: clock(piece.startMs) });
+    const words = el("q", { text: piece.quote });
+    return el("li", {}, here ? el("button", { type: "button", class: "jump", onclick: jump, "aria-label": `Play the lecture from ${clock(piece.startMs)}: ${piece.quote}` }, time, words) : el("span", { class: "jump" }, time, words));
   }
 
   byId("lectures-file").addEventListener("change", (event) => {
@@ -238,7 +238,7 @@ export function lectures({ stack, settings }) {
 
   function mode(now) {
     ask.setAttribute("aria-pressed", String(now));
-    ask.textContent = now ? "Stop, and send" : "Ask by voice";
+    ask.textContent = now ? "Stop and send" : "Ask by voice";
     ask.classList.toggle("live", now);
     show(problem, null);
   }

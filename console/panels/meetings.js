@@ -1,4 +1,4 @@
-// Meetings: a recording is uploaded with the visitor's own credentials; what came of it is read with them.
+// Panel of meetings: uploads recordings and reads their results with the visitor's credentials.
 
 import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
 import { Meetings, matches, ordered } from "../lib/meetings.js";
@@ -9,14 +9,14 @@ import { clock, day, list } from "../lib/words.js";
 const STAGES = ["uploaded", "media", "transcription", "summary", "ready"];
 const STATUSES = { incomplete: "warn", processing: "now", ready: "good", failed: "bad" };
 const REASONS = {
-  NO_AUDIO: "The recording has no sound, so there is nothing to transcribe.",
-  NOTHING_SAID: "Nobody says anything in it, so there is no summary.",
-  MALFORMED: "What was uploaded says nothing that can be used. Upload it again.",
-  NEVER_COMPLETE: "Chunks were still missing when the others expired. Upload it again.",
-  UNREADABLE: "This is no recording that can be decoded. Upload another file.",
-  TOO_LARGE: "The recording is longer or larger than this stack takes. Upload it in parts, as several meetings.",
+  NO_AUDIO: "The recording has no audio track, so it cannot be transcribed.",
+  NOTHING_SAID: "The recording contains no speech, so there is no summary.",
+  MALFORMED: "The upload's complete.json is invalid. Upload the recording again.",
+  NEVER_COMPLETE: "Chunks were still missing when the others expired. Upload the recording again.",
+  UNREADABLE: "The recording cannot be decoded. Upload another file.",
+  TOO_LARGE: "The recording is longer or larger than this stack allows. Upload it in parts, as several meetings.",
 };
-const MACHINERY = "The machinery failed, after its retries. Upload it again, or tell whoever runs the stack.";
+const INTERNAL = "Processing failed, also after retries. Upload the recording again, or contact the operator of the stack.";
 const UNSEEN_MS = 120000;
 
 export function meetings({ stack, visitor }) {
@@ -28,28 +28,28 @@ export function meetings({ stack, visitor }) {
   let shown = null;
   byId("meetings-started").value = local(new Date());
 
-  // The index may be a moment behind what was just `read` of a meeting itself.
+  // The index may be older than the meeting that was just read.
   async function refresh({ older = false, read = null } = {}) {
     const { users } = visitor;
     const page = await api.newest(older ? after : undefined);
-    if (users !== visitor.users) return; // it is of whoever was here before
+    if (users !== visitor.users) return; // The page belongs to the previous visitor.
     records = older ? [...records, ...page.items] : page.items;
-    records = records.map((one) => (one.meetingId === read?.meetingId ? read : one));
+    records = records.map((record) => (record.meetingId === read?.meetingId ? read : record));
     after = page.after;
     choices();
   }
 
   function choices() {
     const wanted = { participant: byId("meetings-by").value, tag: byId("meetings-tagged").value };
-    const found = records.filter((one) => matches(one, wanted));
+    const found = records.filter((record) => matches(record, wanted));
     byId("meetings-more").hidden = !after;
     byId("meetings-none").hidden = found.length > 0;
-    byId("meetings-none").textContent = records.length ? "None of them fits." : "None yet.";
-    clear(byId("meetings-list"), ...found.map((one) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": one.meetingId === shown?.meetingId ? "true" : null, onclick: () => attempt(problem, () => open(one.meetingId)) },
-      el("span", { class: "name", text: one.title }), el("span", { class: "hint", text: [day(one.startedAt), ...one.participants].join(" · ") }), badge(one.status, STATUSES[one.status])))));
+    byId("meetings-none").textContent = records.length ? "No meeting matches." : "None yet.";
+    clear(byId("meetings-list"), ...found.map((record) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": record.meetingId === shown?.meetingId ? "true" : null, onclick: () => attempt(problem, () => open(record.meetingId)) },
+      el("span", { class: "name", text: record.title }), el("span", { class: "hint", text: [day(record.startedAt), ...record.participants].join(" · ") }), badge(record.status, STATUSES[record.status])))));
   }
 
-  // Shows a meeting, and looks after it until it is ready or failed. One that was just uploaded takes a moment to be noticed.
+  // Show a meeting and update it until it is ready or failed. A new upload takes a moment to appear in the table.
   async function open(meetingId, title = "") {
     const mine = { meetingId };
     shown = mine;
@@ -66,10 +66,10 @@ export function meetings({ stack, visitor }) {
       if (shown !== mine) return true;
       if (!record) {
         if (Date.now() - began <= UNSEEN_MS) return false;
-        throw new Problem("Uploaded, and not in the table after two minutes.", { todo: "Look again later: a sweep finds it. An operator can look for why (runbook meetings-late)." });
+        throw new Problem("The recording is uploaded, but the meeting is not in the table after two minutes.", { todo: "Look again later, because a sweep finds it. An operator can look for the cause (runbook meetings-late)." });
       }
-      const standing = [record.status, record.stage, record.wrongCount].join(" ");
-      if (standing !== before) {
+      const status = [record.status, record.stage, record.wrongCount].join(" ");
+      if (status !== before) {
         draw(record);
         if (!looked) bring(byId("meetings-one"));
         looked = true;
@@ -78,7 +78,7 @@ export function meetings({ stack, visitor }) {
           await read(record, mine);
           if (shown === mine) say(`${record.title} is ready.`);
         }
-        before = standing;
+        before = status;
       }
       return record.status === "ready" || record.status === "failed";
     });
@@ -93,12 +93,12 @@ export function meetings({ stack, visitor }) {
     const place = record.status === "ready" ? STAGES.length : Math.max(0, STAGES.indexOf(record.stage ?? "uploaded"));
     clear(byId("meetings-steps"), record.status === "failed" ? null : steps(STAGES, place));
     silence(player);
-    const told = [];
-    if (record.reason) told.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? MACHINERY} (${record.reason})` }));
+    const notes = [];
+    if (record.reason) notes.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? INTERNAL} (${record.reason})` }));
     if (record.status === "incomplete") {
-      told.push(el("p", { class: "problem", text: `${record.wrongCount} chunks are missing or not as promised. It goes on when they arrive; or upload the recording anew.` }));
+      notes.push(el("p", { class: "problem", text: `${record.wrongCount} chunks are missing or differ from complete.json. Processing continues when they arrive. Or upload the recording again.` }));
     }
-    clear(byId("meetings-made"), ...told);
+    clear(byId("meetings-made"), ...notes);
   }
 
   async function read(record, mine) {
@@ -118,24 +118,24 @@ export function meetings({ stack, visitor }) {
     const made = byId("meetings-made");
     if (summary) {
       made.append(el("h3", { text: "Summary" }), el("p", { class: "answer", text: summary.summary }));
-      made.append(el("h3", { text: summary.actionItems.length ? "To do" : "Nothing to do was said" }));
-      made.append(el("ul", { class: "findings" }, ...summary.actionItems.map((one) => el("li", { class: "finding" },
-        el("strong", { text: one.text }),
-        el("p", { class: "hint", text: [one.owner, one.due].filter(Boolean).join(" · ") }),
-        el("div", { class: "bar" }, time(one.quote.startMs), el("q", { text: one.quote.text }))))));
+      made.append(el("h3", { text: summary.actionItems.length ? "Action items" : "No action items" }));
+      made.append(el("ul", { class: "findings" }, ...summary.actionItems.map((item) => el("li", { class: "finding" },
+        el("strong", { text: item.text }),
+        el("p", { class: "hint", text: [item.owner, item.due].filter(Boolean).join(" · ") }),
+        el("div", { class: "bar" }, time(item.quote.startMs), el("q", { text: item.quote.text }))))));
     }
     if (transcript?.said.length) {
-      const said = transcript.said.map((one) => el("li", {}, time(one.startMs), el("span", { class: "hint", text: one.speaker }), el("span", { text: one.text })));
+      const said = transcript.said.map((segment) => el("li", {}, time(segment.startMs), el("span", { class: "hint", text: segment.speaker }), el("span", { text: segment.text })));
       made.append(el("details", {}, el("summary", { text: `Transcript, ${clock(transcript.durationMs)}` }), el("ol", { class: "said" }, ...said)));
     }
   }
 
   byId("meetings-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const [title, started, participants, tags] = ["title", "started", "participants", "tags"].map((one) => byId(`meetings-${one}`).value.trim());
+    const [title, started, participants, tags] = ["title", "started", "participants", "tags"].map((field) => byId(`meetings-${field}`).value.trim());
     const files = ordered(byId("meetings-files").files);
-    const bars = files.map((one) => progress(`${one.name}, uploaded`));
-    clear(byId("meetings-progress"), ...bars.map((one) => one.bar));
+    const bars = files.map((file) => progress(`${file.name}, uploaded`));
+    clear(byId("meetings-progress"), ...bars.map((progressBar) => progressBar.bar));
     const { users } = visitor;
     attempt(problem, async () => {
       const said = { title, startedAt: new Date(started).toISOString(), participants: list(participants), tags: list(tags) };
@@ -153,7 +153,7 @@ export function meetings({ stack, visitor }) {
   byId("meetings-filter").addEventListener("submit", (event) => event.preventDefault());
   byId("meetings-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
   byId("meetings-more").addEventListener("click", (event) => attempt(problem, () => refresh({ older: true }), event.target));
-  // Another visitor's meetings are not this one's to see; the same one's stay, under a new token.
+  // Another user must not see these meetings. After a new sign-in of the same user they stay.
   visitor.addEventListener("another", () => {
     [records, after, shown] = [[], undefined, null];
     silence(player);
@@ -170,7 +170,7 @@ export function meetings({ stack, visitor }) {
   return () => attempt(problem, () => refresh());
 }
 
-// A moment as the form's field has it: in this machine's time.
+// Format a date for the form's field, in local time.
 function local(moment) {
   return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }

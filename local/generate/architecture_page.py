@@ -1,6 +1,6 @@
-"""`docs/architecture.md`: the text beside this file, with its diagrams put in.
+"""Generator of `docs/architecture.md`: fills the diagrams into the template beside this file.
 
-Diagrams are Mermaid's flowcharts, in the few forms that every version of it draws.
+The diagrams are Mermaid flowcharts and only use syntax that every version of Mermaid supports.
 """
 
 import json
@@ -26,8 +26,8 @@ DRAWN = {
     Shape.SERVICE: '["{}"]',
 }
 COUNTED = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
-AT_THE_DOOR = {Shape.ENTRY, Shape.CALLER}
-RINGS = {
+ENTRY_SHAPES = {Shape.ENTRY, Shape.CALLER}
+ALERT_SOURCES = {
     "budgets.amazonaws.com": "budgets",
     "cloudwatch.amazonaws.com": "alarms",
     "costalerts.amazonaws.com": "cost anomalies",
@@ -36,131 +36,135 @@ RINGS = {
 
 
 def text() -> str:
-    """The whole page."""
+    """Return the page."""
     graph = documented_graph.graph()
     page = TEXT.read_text(encoding="utf-8").replace("{overview}", overview(graph))
     for subsystem in Subsystem:
         if f"{{{subsystem}}}" not in page:
-            raise Undrawn(f"{TEXT.name} has no place for the diagram of {subsystem}: write its chapter")
+            raise Undrawn(f"{TEXT.name} lacks {{{subsystem}}}. Add a chapter with this placeholder for the diagram.")
         page = page.replace(f"{{{subsystem}}}", flowchart(around(graph, subsystem)))
     return page
 
 
 def around(graph: Graph, subsystem: Subsystem) -> list[Edge]:
-    """The arrows of one subsystem: within it, and to what is outside the program."""
-    found = [one for one in edges(graph) if subsystem in {one.tail.subsystem, one.head.subsystem}]
-    return sorted([*found, *_standing(graph)]) if subsystem is Subsystem.FOUNDATION else found
+    """Return the arrows of one subsystem, both within it and to nodes outside."""
+    found = [edge for edge in edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
+    return sorted([*found, *_foundation_arrows(graph)]) if subsystem is Subsystem.FOUNDATION else found
 
 
 def flowchart(arrows: Sequence[Edge]) -> str:
-    """The nodes that the arrows join, those of a subsystem in a box of its own, then the arrows."""
+    """Return a flowchart of the arrows and their nodes, with one box for each subsystem."""
     groups: dict[str, list[Node]] = {}
-    for one in sorted(_ends(arrows)):
-        groups.setdefault(one.subsystem, []).append(one)
+    for node in sorted(_ends(arrows)):
+        groups.setdefault(node.subsystem, []).append(node)
     lines = [line for name, members in groups.items() for line in _box(name, map(_node, members))]
-    return _fenced([*lines, *(_arrow(one.tail.id, one.head.id, one.label) for one in arrows)])
+    return _fenced([*lines, *(_arrow(edge.tail.id, edge.head.id, edge.label) for edge in arrows)])
 
 
 def overview(graph: Graph) -> str:
-    """The one diagram of the whole: who reaches which subsystem, what each asks of AWS, and what all of them stand on."""
+    """Return the diagram of the whole platform: callers, subsystems, AWS services that they call, and the foundation."""
     arrows = edges(graph)
     members = sorted({*nodes(graph).values(), *_ends(arrows)})
-    asked = {one.head for one in arrows if one.tail.subsystem not in {"", Subsystem.FOUNDATION}}
+    called = {edge.head for edge in arrows if edge.tail.subsystem not in {"", Subsystem.FOUNDATION}}
     lines = [f"  {_node(CALLERS)}"]
-    for subsystem in sorted({one.subsystem for one in members if one.subsystem}):
-        own = [one for one in members if one.subsystem == subsystem]
+    for subsystem in sorted({node.subsystem for node in members if node.subsystem}):
+        own = [node for node in members if node.subsystem == subsystem]
         lines += _box(subsystem, map(_node, own) if subsystem == Subsystem.FOUNDATION else _summary(subsystem, own))
-    lines += (f"  {_node(one)}" for one in sorted(asked) if one.shape is Shape.SERVICE)
-    return _fenced([*lines, *sorted(set(_entering(arrows))), *sorted(set(_asking(arrows))), *_leaning(graph)])
+    lines += (f"  {_node(node)}" for node in sorted(called) if node.shape is Shape.SERVICE)
+    entry_arrows, service_arrows = sorted(set(_entry_arrows(arrows))), sorted(set(_service_arrows(arrows)))
+    return _fenced([*lines, *entry_arrows, *service_arrows, *_foundation_users(graph)])
 
 
 def _ends(arrows: Iterable[Edge]) -> set[Node]:
-    return {end for one in arrows for end in (one.tail, one.head)}
+    return {end for edge in arrows for end in (edge.tail, edge.head)}
 
 
 def _summary(subsystem: str, own: Sequence[Node]) -> Iterator[str]:
-    """How others reach a subsystem, and how many of what it has."""
-    yield from (_node(one) for one in own if one.shape in AT_THE_DOOR)
-    counts = Counter(one.shape for one in own)
-    said = (f"{counts[shape]} {shape}{'' if counts[shape] == 1 else 's'}" for shape in COUNTED if counts[shape])
-    yield f'{_id("inside", subsystem)}["{", ".join(said)}"]'
+    """Return the entries of a subsystem, and a node with the numbers of its resources."""
+    yield from (_node(node) for node in own if node.shape in ENTRY_SHAPES)
+    counts = Counter(node.shape for node in own)
+    parts = (f"{counts[shape]} {shape}{'' if counts[shape] == 1 else 's'}" for shape in COUNTED if counts[shape])
+    yield f'{_id("inside", subsystem)}["{", ".join(parts)}"]'
 
 
-def _entering(arrows: Iterable[Edge]) -> Iterator[str]:
-    """From callers to entries, and from browsers to a subsystem's buckets."""
-    for one in arrows:
-        if one.tail == CALLERS:
-            inside = one.head.shape not in AT_THE_DOOR
-            yield _arrow(CALLERS.id, _id("inside", one.head.subsystem) if inside else one.head.id, one.label)
-        elif one.tail.shape in AT_THE_DOOR and one.head.shape in COUNTED and one.tail.subsystem == one.head.subsystem:
-            yield _arrow(one.tail.id, _id("inside", one.tail.subsystem))
+def _entry_arrows(arrows: Iterable[Edge]) -> Iterator[str]:
+    """Return the arrows from callers to entries, and from entries and browsers into a subsystem."""
+    for edge in arrows:
+        if edge.tail == CALLERS:
+            inside = edge.head.shape not in ENTRY_SHAPES
+            yield _arrow(CALLERS.id, _id("inside", edge.head.subsystem) if inside else edge.head.id, edge.label)
+            continue
+        is_internal = edge.head.shape in COUNTED and edge.tail.subsystem == edge.head.subsystem
+        if edge.tail.shape in ENTRY_SHAPES and is_internal:
+            yield _arrow(edge.tail.id, _id("inside", edge.tail.subsystem))
 
 
-def _asking(arrows: Iterable[Edge]) -> Iterator[str]:
-    for one in arrows:
-        if one.tail.subsystem and one.head.shape is Shape.SERVICE:
-            yield _arrow(_id("inside", one.tail.subsystem), one.head.id)
+def _service_arrows(arrows: Iterable[Edge]) -> Iterator[str]:
+    for edge in arrows:
+        if edge.tail.subsystem and edge.head.shape is Shape.SERVICE:
+            yield _arrow(_id("inside", edge.tail.subsystem), edge.head.id)
 
 
-def _leaning(graph: Graph) -> Iterator[str]:
-    """Who stands on the foundation: rings there, has its accesses logged or its tables copied. The page says what."""
-    leaning = {one.tail.subsystem for one in _standing(graph)}
-    leaning |= {one.inputs["tags"]["Subsystem"] for one in graph.customs() if one.kind == "MetricAlarm"}
-    for subsystem in sorted(leaning - {"", Subsystem.FOUNDATION}):
+def _foundation_users(graph: Graph) -> Iterator[str]:
+    """Return an arrow to the foundation for each subsystem with alarms, access logs or backups."""
+    users = {edge.tail.subsystem for edge in _foundation_arrows(graph)}
+    users |= {resource.inputs["tags"]["Subsystem"] for resource in graph.customs() if resource.kind == "MetricAlarm"}
+    for subsystem in sorted(users - {"", Subsystem.FOUNDATION}):
         yield f"  {_id('inside', subsystem)} -.-> {_id('box', Subsystem.FOUNDATION)}"
 
 
-def _standing(graph: Graph) -> Iterator[Edge]:
-    """What all subsystems stand on, as arrows of the foundation's own diagram: access logs, copies, who rings."""
+def _foundation_arrows(graph: Graph) -> Iterator[Edge]:
+    """Return the arrows of the foundation's diagram: access logs, backups, and sources of alerts."""
     known = nodes(graph)
-    for one in graph.customs():
-        match one.kind:
+    for resource in graph.customs():
+        match resource.kind:
             case "BucketLogging":
-                target = known["s3", one.inputs["targetBucket"]]
-                yield Edge(known["s3", one.inputs["bucket"]], target, "accesses")
+                target = known["s3", resource.inputs["targetBucket"]]
+                yield Edge(known["s3", resource.inputs["bucket"]], target, "access logs")
             case "TopicPolicy":
-                yield from _ringing(one.inputs["policy"], known)
+                yield from _alert_arrows(resource.inputs["policy"], known)
             case "Selection":
-                [chosen] = one.inputs["selectionTags"]
+                [chosen] = resource.inputs["selectionTags"]
                 [vault] = [node for (service, _), node in known.items() if service == "backup"]
                 for table in graph.customs():
                     if table.kind == "Table" and table.inputs["tags"].get(chosen["key"]) == chosen["value"]:
-                        yield Edge(known["dynamodb", table.inputs["name"]], vault, "a copy a day")
+                        yield Edge(known["dynamodb", table.inputs["name"]], vault, "daily backup")
 
 
-def _ringing(policy: str, known: Mapping[Key, Node]) -> Iterator[Edge]:
+def _alert_arrows(policy: str, known: Mapping[Key, Node]) -> Iterator[Edge]:
     for statement in json.loads(policy)["Statement"]:
         if statement["Effect"] == "Allow":
             for service in statement["Principal"]["Service"]:
-                yield Edge(Node("", RINGS[service], Shape.SERVICE), known[key(statement["Resource"])], "ring")
+                source = Node("", ALERT_SOURCES[service], Shape.SERVICE)
+                yield Edge(source, known[key(statement["Resource"])], "publish")
 
 
 def _fenced(lines: Iterable[str]) -> str:
-    """A diagram as Markdown shows it."""
+    """Return a flowchart as a Markdown code block."""
     return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
 
 
 def _box(name: str, members: Iterable[str]) -> Iterator[str]:
-    """Nodes in a box of their own, or without one if they belong to no subsystem."""
+    """Return nodes in a named box, or without a box if the name is empty."""
     if not name:
-        yield from (f"  {one}" for one in members)
+        yield from (f"  {member}" for member in members)
         return
     yield f'  subgraph {_id("box", name)}["{name}"]'
-    yield from (f"    {one}" for one in members)
+    yield from (f"    {member}" for member in members)
     yield "  end"
 
 
-def _node(one: Node) -> str:
-    return one.id + DRAWN[one.shape].format(_quoted(one.label))
+def _node(node: Node) -> str:
+    return node.id + DRAWN[node.shape].format(_escape(node.label))
 
 
 def _arrow(tail: str, head: str, label: str = "") -> str:
-    said = f'|"{_quoted(label)}"|' if label else ""
-    return f"  {tail} -->{said} {head}"
+    text = f'|"{_escape(label)}"|' if label else ""
+    return f"  {tail} -->{text} {head}"
 
 
-def _quoted(text: str) -> str:
-    """A text between double quotes."""
+def _escape(text: str) -> str:
+    """Escape a text for use between double quotes in Mermaid."""
     return text.replace('"', "#quot;")
 
 

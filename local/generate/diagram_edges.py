@@ -1,6 +1,6 @@
-"""Who calls, reads, writes or wakes whom: taken from event sources, rules, schedules, integrations and grants.
+"""Arrows of the architecture diagrams, derived from event sources, rules, schedules, integrations and role policies.
 
-Nothing is drawn by hand. A grant of a service that is neither drawn nor left out on purpose stops the page.
+A permission that has neither an arrow nor a place among the exceptions stops the generation of the page.
 """
 
 import json
@@ -25,30 +25,30 @@ LEFT_OUT = {
     "iam",  # which role a job is given: the job's own edges show what it does
 }  # fmt: skip
 SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
-"""AWS services that are asked for something; nothing of them is ours."""
+"""AWS services that the program calls without deploying a resource of theirs."""
 
 ADDRESSES = {
     "JWKS_URL": Node("", "identity provider", Shape.SERVICE),
     "AGENTCORE_ENDPOINT": Node("", "agent at AgentCore", Shape.SERVICE),
 }
-"""Variables that hold an address which is asked. Others hold what is compared (an issuer, an origin) or a way back."""
+"""Environment variables with the address of a called service. Addresses in other variables are only compared."""
 
 READS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
 VERBS = {
     "lambda:InvokeFunction": "calls",
     "states:StartExecution": "starts",
-    "states:DescribeExecution": "asks after",
+    "states:DescribeExecution": "describes",
     "glue:StartJobRun": "starts",
     "batch:SubmitJob": "starts",
     "sqs:SendMessage": "sends",
-    "sts:AssumeRole": "lends keys to",
+    "sts:AssumeRole": "gives credentials to",
     "backup:CopyIntoBackupVault": "copies into",
     "execute-api:Invoke": "connects",
-    "execute-api:ManageConnections": "answers over",
+    "execute-api:ManageConnections": "sends messages over",
 }
 STORES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
-UNSAID = {
-    # What belongs to another verb on the same edge, or to an event source that is drawn already.
+IMPLIED = {
+    # Actions that belong to another verb of the same arrow, or to an event source that has an arrow.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
     "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
     "backup:DescribeBackupVault", "sts:TagSession",
@@ -56,12 +56,12 @@ UNSAID = {
 
 
 class Undrawn(CannotRun):
-    """The pages have no place for something that the program has; the message says what to write."""
+    """A diagram lacks something that the program contains. The message says what to add."""
 
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """One arrow: whoever acts stands at its tail."""
+    """Arrow from the node that acts to the node that is acted on."""
 
     tail: Node
     head: Node
@@ -69,113 +69,121 @@ class Edge:
 
 
 def edges(graph: Graph) -> list[Edge]:
-    """Every arrow of the platform, those between two nodes joined into one."""
+    """Return all arrows of the platform, with one arrow for each pair of nodes."""
     known, held = nodes(graph), roles(graph)
-    said: dict[tuple[Node, Node], set[str]] = defaultdict(set)
-    for one in (*_events(graph, known, held), *_outside(graph, known, held), *_grants(graph, known, held)):
-        said[one.tail, one.head].add(one.label)
-    return sorted(Edge(tail, head, _joined(labels)) for (tail, head), labels in said.items() if tail != head)
+    labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
+    for edge in (*_events(graph, known, held), *_outside(graph, known, held), *_grants(graph, known, held)):
+        labels_by_ends[edge.tail, edge.head].add(edge.label)
+    return sorted(
+        Edge(tail, head, _join_labels(labels)) for (tail, head), labels in labels_by_ends.items() if tail != head
+    )
 
 
-def _joined(labels: set[str]) -> str:
-    rest = labels - {"asks after"} if "starts" in labels else labels
+def _join_labels(labels: set[str]) -> str:
+    rest = labels - {"describes"} if "starts" in labels else labels
     first = ["reads, writes"] if {"reads", "writes"} <= rest else []
     return ", ".join([*first, *sorted(rest - {"reads", "writes"} if first else rest)])
 
 
 def _events(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
-    """What wakes whom: mappings, notifications, rules, schedules."""
-    for one in graph.customs():
-        given = one.inputs
-        match one.kind:
+    """Return the arrows of event source mappings, bucket notifications, schedules and event rules."""
+    for resource in graph.customs():
+        inputs = resource.inputs
+        match resource.kind:
             case "EventSourceMapping":
-                yield Edge(known[key(given["eventSourceArn"])], known[key(given["functionName"])], "wakes")
+                yield Edge(known[key(inputs["eventSourceArn"])], known[key(inputs["functionName"])], "triggers")
             case "BucketNotification":
-                for queue in given["queues"]:
+                for queue in inputs["queues"]:
                     head = known[key(queue["queueArn"])]
-                    yield Edge(known["s3", given["bucket"]], head, f"new in {queue['filterPrefix']}")
+                    yield Edge(known["s3", inputs["bucket"]], head, f"new in {queue['filterPrefix']}")
             case "Schedule":
-                head = known[key(given["target"]["arn"])]
-                yield Edge(CLOCK, head, re.sub(r"^rate\((.*)\)$", r"every \1", given["scheduleExpression"]))
+                head = known[key(inputs["target"]["arn"])]
+                yield Edge(CLOCK, head, re.sub(r"^rate\((.*)\)$", r"every \1", inputs["scheduleExpression"]))
             case "EventTarget":
-                yield from _rule(one, graph, known, held)
+                yield from _rule(resource, graph, known, held)
 
 
 def _rule(target: Resource, graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
-    [rule] = [one for one in graph.customs() if one.kind == "EventRule" and one.inputs["name"] == target.inputs["rule"]]
+    rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
+    [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
     head = known[key(target.inputs["arn"])]
-    [source], [what] = pattern["source"], pattern["detail-type"]
+    [source], [detail_type] = pattern["source"], pattern["detail-type"]
     detail = pattern.get("detail", {})
     if source == "aws.s3":
-        [bucket], [under] = detail["bucket"]["name"], detail["object"]["key"]
-        yield Edge(known["s3", bucket], head, f"new in {under['prefix']}")
+        [bucket], [key_filter] = detail["bucket"]["name"], detail["object"]["key"]
+        yield Edge(known["s3", bucket], head, f"new in {key_filter['prefix']}")
     elif source == "aws.glue":
         [job] = detail["jobName"]
-        yield Edge(known["glue", job], head, "has failed")
+        yield Edge(known["glue", job], head, "job failed")
     elif source in {"aws.mediaconvert", "aws.backup"}:
         name = {"aws.mediaconvert": "MediaConvert", "aws.backup": "AWS Backup"}[source]
-        yield Edge(Node("", name, Shape.SERVICE), head, what.lower())
+        yield Edge(Node("", name, Shape.SERVICE), head, detail_type.lower())
     else:
-        for role, statement in statements(graph):  # whoever may put events of the source on the bus
+        # The source is one of our own, so the arrow starts at each role that may publish its events.
+        for role, statement in statements(graph):
             if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
-                yield Edge(held[role], head, f"event {what}")
+                yield Edge(held[role], head, f"event {detail_type}")
 
 
 def _outside(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
-    """Who enters by APIs, identity pools and buckets, and whom functions reach by an address in their environment."""
-    for one in graph.customs():
-        given = one.inputs
-        match one.kind:
-            case "Permission" if given["principal"] == "apigateway.amazonaws.com":
-                api = known[key(given["sourceArn"])]
+    """Return the arrows from callers to APIs, identity pools and buckets, and from functions to external services."""
+    for resource in graph.customs():
+        inputs = resource.inputs
+        match resource.kind:
+            case "Permission" if inputs["principal"] == "apigateway.amazonaws.com":
+                api = known[key(inputs["sourceArn"])]
                 yield Edge(CALLERS, api, "call")
-                verb = "asks" if "/authorizers/" in given["sourceArn"] else "calls"
-                yield Edge(api, known["lambda", given["function"]], verb)
-            case "IdentityPool" if given["allowUnauthenticatedIdentities"]:
-                guests = {node for node in held.values() if node.shape is Shape.CALLER and node.name in one.name}
+                verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
+                yield Edge(api, known["lambda", inputs["function"]], verb)
+            case "IdentityPool" if inputs["allowUnauthenticatedIdentities"]:
+                guests = {node for node in held.values() if node.shape is Shape.CALLER and node.name in resource.name}
                 yield from (Edge(CALLERS, guest, "become") for guest in guests)
             case "BucketCorsConfiguration":
-                methods = sorted({method for rule in given["corsRules"] for method in rule["allowedMethods"]})
-                yield Edge(CALLERS, known["s3", given["bucket"]], f"browsers {', '.join(methods)}")
+                methods = sorted({method for rule in inputs["corsRules"] for method in rule["allowedMethods"]})
+                yield Edge(CALLERS, known["s3", inputs["bucket"]], f"browsers {', '.join(methods)}")
             case "Function":
-                for name, value in given["environment"]["variables"].items():
+                for name, value in inputs["environment"]["variables"].items():
                     if name in ADDRESSES and value.startswith("https://"):
-                        yield Edge(known["lambda", given["name"]], ADDRESSES[name], "asks")
+                        yield Edge(known["lambda", inputs["name"]], ADDRESSES[name], "calls")
 
 
 def statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every statement of every role's policies, with the role's name."""
-    for one in sorted(graph.customs(), key=lambda one: one.urn):
-        if one.kind == "RolePolicy":
-            for statement in json.loads(one.inputs["policy"])["Statement"]:
-                yield one.inputs["role"], statement
+    """Return every statement of every role policy, with the role's name."""
+    for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
+        if resource.kind == "RolePolicy":
+            for statement in json.loads(resource.inputs["policy"])["Statement"]:
+                yield resource.inputs["role"], statement
 
 
 def _grants(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
     for role, statement in statements(graph):
-        if role not in held:  # a schedule's, a backup's or a log writer's: drawn from the resource itself
+        # Roles of schedules, backups and log writers have no node. Their arrows come from the resources themselves.
+        if role not in held:
             continue
         for action in statement["Action"]:
             for resource in statement["Resource"]:
-                if head := _reached(action, resource, known, held):
+                if head := _target(action, resource, known, held):
                     yield Edge(held[role], head, _verb(action, head))
 
 
-def _reached(action: str, resource: str, known: Known, held: Held) -> Node | None:
+def _target(action: str, resource: str, known: Known, held: Held) -> Node | None:
     service = action.partition(":")[0]
-    if service in LEFT_OUT or action in UNSAID or action == "events:PutEvents":
+    if service in LEFT_OUT or action in IMPLIED or action == "events:PutEvents":
         return None
     if service in SERVICES:
         return Node("", SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
         return held[key(resource)[1]]
-    if "*" in key(resource)[1]:  # a backup's, of all tables of a stack: its page of the foundation shows it
+    if "*" in key(resource)[1]:  # The backup role reaches all tables of a stack. The foundation's diagram shows it.
         return None
-    found = known.get(key(resource))
-    if found is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
-        raise Undrawn(f"{action} on {resource} reaches nothing that the diagrams know: draw it, or leave it out")
-    return found
+    target = known.get(key(resource))
+    if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
+        raise Undrawn(
+            f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "
+            "local/generate/diagram_nodes.py, or its service to LEFT_OUT in local/generate/diagram_edges.py."
+        )
+    return target
 
 
 def _verb(action: str, head: Node) -> str:
@@ -185,5 +193,5 @@ def _verb(action: str, head: Node) -> str:
     if service in STORES:
         return "reads" if READS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
-        return "asks"
-    raise Undrawn(f"{action} has no verb: give it one, or leave it unsaid")
+        return "calls"
+    raise Undrawn(f"{action} has no verb. Add it to VERBS or IMPLIED in local/generate/diagram_edges.py.")

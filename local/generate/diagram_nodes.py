@@ -1,7 +1,6 @@
-"""What the diagrams show: resources that something flows through, found again by the ARN that a grant names.
+"""Nodes of the architecture diagrams: the resources that data flows through, indexed by the names in their ARNs.
 
-Left out, because they would hide the rest: what is beside a resource (policies, log groups, versions), alarms and
-dashboards, and the dead-letter queues, of which everything that can fail has one.
+The diagrams omit auxiliary resources (policies, log groups, versions), alarms, dashboards and dead-letter queues.
 """
 
 import json
@@ -17,7 +16,7 @@ DEAD_LETTERS = "polyphony:blocks:DeadLetterQueue"
 
 
 class Shape(StrEnum):
-    """What kind of thing a node is; the diagrams' legend says how each is drawn."""
+    """Kind of a node. The legend of the page shows the shape of each kind."""
 
     FUNCTION = "function"
     QUEUE = "queue"
@@ -31,26 +30,26 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """One thing in a diagram."""
+    """Node of a diagram."""
 
     subsystem: str
-    """Empty for what is outside the program: callers and services of AWS."""
+    """Empty for callers and AWS services, which are outside the program."""
     name: str
     shape: Shape
 
     @property
     def label(self) -> str:
-        """What is written in it: the Pulumi name of its block, its subsystem left out."""
+        """Text in the node: the Pulumi name of the block, without the subsystem."""
         return self.name.removeprefix(f"{self.subsystem}-")
 
     @property
     def id(self) -> str:
-        """Letters, digits and underscores, which every version of Mermaid takes."""
+        """Identifier with letters, digits and underscores only, which every version of Mermaid accepts."""
         return re.sub(r"\W", "_", self.name.lower())
 
 
 Key = tuple[str, str]
-"""The service of an ARN, and the name or id in it."""
+"""Service of an ARN, and the resource's name or id in it."""
 
 SHOWN = {
     "aws:lambda/function:Function": (Shape.FUNCTION, "lambda"),
@@ -68,54 +67,56 @@ SHOWN = {
     "aws:backup/vault:Vault": (Shape.STORE, "backup"),
 }
 KNOWN_BY_ID = {"execute-api", "bedrock-agentcore"}
-"""Services whose ARNs carry the id that AWS gives, never the name."""
+"""Services whose ARNs contain an id that AWS assigns, not the name."""
 
 
 def nodes(graph: Graph) -> dict[Key, Node]:
-    """Every resource that is shown, by what ARNs call it."""
-    return {_key_of(one): node for one, node in _shown(graph)}
+    """Return the nodes of all resources in the diagrams."""
+    return {_key_of(resource): node for resource, node in _shown(graph)}
 
 
 def _shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
-    for one in graph.customs():
-        block = graph[one.parent]
-        if one.type in SHOWN and block.type != DEAD_LETTERS:
-            yield one, Node(parse_subsystem(block.name), block.name, SHOWN[one.type][0])
+    for resource in graph.customs():
+        block = graph[resource.parent]
+        if resource.type in SHOWN and block.type != DEAD_LETTERS:
+            yield resource, Node(parse_subsystem(block.name), block.name, SHOWN[resource.type][0])
 
 
-def _key_of(one: Resource) -> Key:
-    service = SHOWN[one.type][1]
+def _key_of(resource: Resource) -> Key:
+    service = SHOWN[resource.type][1]
     if service in KNOWN_BY_ID:
-        return service, one.id
-    return service, str(one.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
+        return service, resource.id
+    return service, str(resource.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
 
 
 def key(arn: str) -> Key:
-    """What an ARN speaks of: a function without its alias, a table without its index, a bucket without its prefix."""
+    """Return the key for an ARN: a function without its alias, a table without its index, a bucket without its prefix."""
     service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
     match service:
         case "lambda" | "states" | "backup":  # function:NAME:live, execution:NAME:*, backup-vault:NAME
             name = resource.split(":")[1]
         case "dynamodb" | "glue" | "batch" | "bedrock-agentcore" | "ssm" | "iam":  # table/NAME/index/*
             name = re.split("[/:]", resource)[1]
-        case _:  # BUCKET/prefix/*, API/stage/route, a queue's or topic's bare name
+        case _:  # BUCKET/prefix/*, API/stage/route, or the bare name of a queue or topic
             name = resource.partition("/")[0]
     return service, name
 
 
 def roles(graph: Graph) -> dict[str, Node]:
-    """Who holds each role, by the role's name: what runs with it, or whom it is for where nothing of ours does."""
-    found = {role: node for one, node in _shown(graph) for role in _roles_of(one)}
-    for one in graph.customs():
-        if one.kind == "Role" and one.inputs["name"] not in found and (outside := _outsider(one, graph)):
-            found[one.inputs["name"]] = outside
-    return found
+    """Return the node that uses each role, by role name: a resource of the program, or else a service or a caller."""
+    node_by_role = {role: node for resource, node in _shown(graph) for role in _roles_of(resource)}
+    for resource in graph.customs():
+        if resource.kind == "Role" and resource.inputs["name"] not in node_by_role:
+            outsider = _outsider(resource, graph)
+            if outsider is not None:
+                node_by_role[resource.inputs["name"]] = outsider
+    return node_by_role
 
 
-def _roles_of(one: Resource) -> Iterator[str]:
-    arns = [one.inputs.get("role"), one.inputs.get("roleArn")]
-    if one.kind == "JobDefinition":  # what starts its containers is the service's business, what they do is theirs
-        arns.append(json.loads(one.inputs["containerProperties"])["jobRoleArn"])
+def _roles_of(resource: Resource) -> Iterator[str]:
+    arns = [resource.inputs.get("role"), resource.inputs.get("roleArn")]
+    if resource.kind == "JobDefinition":  # only the job role: the execution role starts the container and does no more
+        arns.append(json.loads(resource.inputs["containerProperties"])["jobRoleArn"])
     yield from (arn.partition(":role/")[2] for arn in arns if isinstance(arn, str) and ":role/" in arn)
 
 
@@ -126,7 +127,7 @@ SERVICES = {
 
 
 def _outsider(role: Resource, graph: Graph) -> Node | None:
-    """Who takes a role that nothing of ours runs with: a service with the data it is given, or a caller."""
+    """Return the service or caller that assumes a role that no resource of the program uses."""
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
         return SERVICES.get(principal["Service"])

@@ -1,6 +1,6 @@
-"""The graph that pages are made of: production, recorded as a preview is, with stand-ins for the ids that AWS invents.
+"""Resource graph that the generated pages describe: the production stack, with placeholders for ids that AWS assigns.
 
-A preview leaves documents that name such an id unknown; a page is to say what is in them.
+In a preview, a policy document that contains such an id is unknown. The placeholders let the pages show its content.
 """
 
 from functools import cache
@@ -15,10 +15,10 @@ STACK = "prod"
 
 
 class Documented(PreviewProvider):
-    """A preview whose resources have ids: their own names."""
+    """Preview provider that uses each resource's name as its id."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Nothing is made; a WebSocket API also has an address, which its stage's is made of."""
+        """Return the name as id. A WebSocket API also gets an endpoint, because the stage's address contains it."""
         if resource.kind == "Api":
             return resource.name, {"apiEndpoint": f"wss://{resource.name}.execute-api.us-east-1.amazonaws.com"}
         return resource.name, {}
@@ -26,10 +26,10 @@ class Documented(PreviewProvider):
 
 @cache
 def graph(stack: str = STACK) -> Graph:
-    """What a stack registers, no document unknown."""
+    """Return the resources that a stack registers, without unknown documents."""
     return graph_of(stack_files.read(stack))
 
 
 def graph_of(config: StackConfig) -> Graph:
-    """The same of other settings."""
+    """Return the resources that a configuration registers, without unknown documents."""
     return program_run.run(config, Documented(), preview=True).graph

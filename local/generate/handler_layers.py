@@ -1,9 +1,8 @@
-"""Builds the handlers' layer: locked wheels for arm64 and Python 3.13, whatever machine this is.
+"""Builder of the handlers' Lambda layer: locked wheels for arm64 and Python 3.13, on any machine.
 
-pip takes wheels of another platform only as they are, so nothing is built here. Lambda finds them below `python/`,
-where it cannot write: what is not compiled beforehand, each container compiles again. Bytecode is the same for all
-processors, and only the runtime's own version of Python can make it; without one the layer does the same, and takes
-longer to load.
+pip only downloads wheels for another platform, so nothing is compiled from C. Lambda cannot write below `/opt/python`.
+Each new container would compile modules without bytecode again. So the builder adds bytecode if it finds a Python of the
+runtime's version. Bytecode does not depend on the processor. A layer without it works too, but loads more slowly.
 """
 
 import shutil
@@ -17,16 +16,16 @@ from components.foundation.layer import ARCHIVE, LOCK, lock_hash
 from local import ROOT
 
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
-"""What wheels for Amazon Linux 2023 on arm64 are called."""
+"""Platform tags of wheels that run on Amazon Linux 2023 on arm64."""
 RUNTIME = (3, 13)
 FOUND_AT = "/opt/python"
-"""Where Lambda puts the layer's modules."""
+"""Folder of the layer's modules in a Lambda container."""
 UNZIPPED_LIMIT = 250 * 1024**2
-"""Lambda's limit for a function with its layers."""
+"""Lambda's size limit for a function together with its layers."""
 
 
 def command() -> int:
-    """`make layers`: builds the archive unless the one there is of the same lock."""
+    """Build the archive for `make layers`, unless it exists for the current lock file; return the exit status."""
     target = ROOT / ARCHIVE
     mark = target.with_suffix(".lock")
     if target.exists() and mark.exists() and mark.read_text() == lock_hash():
@@ -40,46 +39,52 @@ def command() -> int:
         files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _belongs(path)]
         size = sum(path.stat().st_size for path in files)
         if size > UNZIPPED_LIMIT:
-            print(f"the layer has {size / 1024**2:.0f} MB unzipped, Lambda takes 250", file=sys.stderr)
+            message = f"The layer has {size / 1024**2:.0f} MB unzipped, but Lambda allows 250 MB. Remove a dependency."
+            print(message, file=sys.stderr)
             return 1
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(zip_of((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
         mark.write_text(lock_hash())
-    note = "compiled" if with_bytecode else f"not compiled, for want of a Python {_dotted()}: functions start slower"
-    print(f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {note}")
+    slower = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
+    print(
+        f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {'with bytecode' if with_bytecode else slower}"
+    )
     return 0
 
 
 def compiled(folder: Path) -> bool:
-    """Puts bytecode beside all modules, if there is a Python of the runtime's version. Nobody compares it with its source."""
-    for interpreter in (sys.executable, shutil.which(f"python{_dotted()}")):
+    """Add bytecode to all modules, if a Python of the runtime's version is installed. Return True if it was added.
+
+    The bytecode is marked as `unchecked-hash`, so Lambda does not compare it with the source.
+    """
+    for interpreter in (sys.executable, shutil.which(f"python{_version_text()}")):
         if interpreter is not None and _version(interpreter) == RUNTIME:
             mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", FOUND_AT)
-            # What cannot be compiled is no module of ours: templates, files for other versions.
+            # Files that fail to compile are never imported: templates, and modules for other Python versions.
             subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False)
             return True
     return False
 
 
 def _version(interpreter: str) -> tuple[int, ...]:
-    """Of a Python; nothing where it does not run."""
+    """Return major and minor version of a Python interpreter, or an empty tuple if it does not run."""
     code = "import sys; print(*sys.version_info[:2])"
-    done = subprocess.run([interpreter, "-c", code], check=False, capture_output=True, text=True)
-    return tuple(int(part) for part in done.stdout.split()) if done.returncode == 0 else ()
+    process = subprocess.run([interpreter, "-c", code], check=False, capture_output=True, text=True)
+    return tuple(int(part) for part in process.stdout.split()) if process.returncode == 0 else ()
 
 
-def _dotted() -> str:
+def _version_text() -> str:
     return ".".join(map(str, RUNTIME))
 
 
 def _belongs(path: Path) -> bool:
-    """Bytecode of another version would only be carried along."""
+    """Return False for bytecode of another Python version."""
     return "__pycache__" not in path.parts or path.name.endswith(f".cpython-{RUNTIME[0]}{RUNTIME[1]}.pyc")
 
 
 def _install(folder: Path) -> int:
     platforms = [option for name in PLATFORMS for option in ("--platform", name)]
-    done = subprocess.run(
+    process = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
             *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.13"),
@@ -88,6 +93,8 @@ def _install(folder: Path) -> int:
         ],
         check=False,
     )
-    if done.returncode != 0:
-        print("pip could not install the layer's lock for arm64 and Python 3.13", file=sys.stderr)
-    return done.returncode
+    if process.returncode != 0:
+        print(
+            f"pip failed to install {LOCK.name} for arm64 and Python 3.13. Its output above says why.", file=sys.stderr
+        )
+    return process.returncode

@@ -1,6 +1,6 @@
-"""One example of each message of the WebSocket APIs, and of what clients of meetings write and read.
+"""Examples for the generated schemas: one for each WebSocket message, and for each document that meetings clients use.
 
-They are in the generated schemas. Made of the models, each is what it is an example of.
+The examples are instances of the models, so they are valid.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""`docs/security.md`: the text beside this file, with its tables put in: entries, roles, resource policies, exceptions."""
+"""Generator of `docs/security.md`: fills tables of entries, roles, resource policies and exceptions into the template."""
 
 import json
 import re
@@ -26,7 +26,7 @@ POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
 
 
 def text() -> str:
-    """The whole page."""
+    """Return the page."""
     graph = documented_graph.graph()
     page = TEXT.read_text(encoding="utf-8")
     parts = {"entries": entries(graph), "roles": roles(graph), "admitted": admitted(graph), "exceptions": exceptions()}
@@ -36,128 +36,129 @@ def text() -> str:
 
 
 def entries(graph: Graph) -> Iterator[str]:
-    """What can be reached from outside, and what finds out who is there: routes, identity pools, buckets."""
-    yield from _head("entry", "route", "who checks callers")
-    for one in sorted(graph.customs(), key=lambda one: one.urn):
-        for route, checks in _routes(one, graph):
-            yield f"| `{one.parent.rpartition('::')[2]}` | {route} | {checks} |"
+    """Return the table of entries from outside: routes, identity pools and buckets, each with the check of callers."""
+    yield from _head("entry", "route", "check of the caller")
+    for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
+        for route, check in _routes(resource, graph):
+            yield f"| `{resource.parent.rpartition('::')[2]}` | {route} | {check} |"
 
 
-def _routes(one: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
-    match one.kind:
+def _routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
+    match resource.kind:
         case "RestApi":
-            yield from _methods(one)
-        case "Api":  # a WebSocket API is entered by `$connect` alone; what comes later is said by whoever connected
+            yield from _methods(resource)
+        case "Api":  # Only `$connect` matters: all later messages come over a connection that it accepted.
             for route in graph.customs():
                 if (
                     route.kind == "Route"
-                    and route.inputs.get("apiId") == one.id
+                    and route.inputs.get("apiId") == resource.id
                     and route.inputs["routeKey"] == "$connect"
                 ):
                     signed = route.inputs["authorizationType"] == "AWS_IAM"
-                    yield "`$connect`", "IAM: the handshake is signed" if signed else _says_who(one)
+                    yield "`$connect`", "IAM: the handshake is signed" if signed else _checked_by(resource)
         case "IdentityPool":
-            guests = one.inputs["allowUnauthenticatedIdentities"]
-            known = "everybody becomes a guest" if guests else "known users only"
-            yield "`GetId`, `GetCredentialsForIdentity`", f"nobody: {known}"
+            guests = resource.inputs["allowUnauthenticatedIdentities"]
+            check = "none: every caller becomes a guest" if guests else "none: only known users get credentials"
+            yield "`GetId`, `GetCredentialsForIdentity`", check
         case "BucketCorsConfiguration":
-            for rule in one.inputs["corsRules"]:
+            for rule in resource.inputs["corsRules"]:
                 methods = ", ".join(f"`{method}`" for method in sorted(rule["allowedMethods"]))
-                yield f"{methods} by browsers of the settings' origins", "S3: the request is signed"
+                yield f"{methods} by browsers of the allowed origins", "S3: the request is signed"
 
 
 def _methods(api: Resource) -> Iterator[tuple[str, str]]:
-    """What has a function behind it; everything else is answered by API Gateway itself, without one."""
+    """Return the routes that call a function. API Gateway answers all other routes without a function."""
     for path, methods in sorted(json.loads(api.inputs["body"])["paths"].items()):
-        for method, said in sorted(methods.items()):
-            if said.get("x-amazon-apigateway-integration", {}).get("type") == "aws_proxy":
-                authorizer = "the authorizer, a function of its own: the token's signature, issuer, audience, times"
-                yield f"`{method.upper()} {path}`", authorizer if said.get("security") else _says_who(api)
+        for method, operation in sorted(methods.items()):
+            if operation.get("x-amazon-apigateway-integration", {}).get("type") == "aws_proxy":
+                authorizer = "the authorizer function: the token's signature, issuer, audience and times"
+                yield f"`{method.upper()} {path}`", authorizer if operation.get("security") else _checked_by(api)
 
 
-def _says_who(api: Resource) -> str:
-    return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**nobody**"))
+def _checked_by(api: Resource) -> str:
+    return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**none**"))
 
 
 def exceptions() -> Iterator[str]:
-    """What the stacks of this project may break for a while."""
-    found = [(stack, one) for stack in stack_files.stacks() for one in _excused(stack)]
-    if not found:
-        yield "No stack has one."
+    """Return the table of policy exceptions in the stack files."""
+    rows = [(stack, exception) for stack in stack_files.stacks() for exception in _excused(stack)]
+    if not rows:
+        yield "No stack has an exception."
         return
     yield from _head("stack", "policy", "resource", "until", "reason")
-    for stack, one in found:
-        yield f"| {stack} | `{one['policy']}` | `{one['resource']}` | {one['expires']} | {one['reason']} |"
+    for stack, exception in rows:
+        policy, resource = f"`{exception['policy']}`", f"`{exception['resource']}`"
+        yield f"| {stack} | {policy} | {resource} | {exception['expires']} | {exception['reason']} |"
 
 
 def _excused(stack: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(stack_files.read(stack).values["polyphony:exceptions"])
-    return found
+    loaded: list[dict[str, Any]] = json.loads(stack_files.read(stack).values["polyphony:exceptions"])
+    return loaded
 
 
 def roles(graph: Graph) -> Iterator[str]:
-    """One chapter a role, by subsystem: whom it trusts, and what it may do beside its own logs and traces."""
+    """Return one chapter for each role, by subsystem: its trust policy, and its permissions except logs and traces."""
     granted: dict[str, list[Statement]] = defaultdict(list)
     for role, statement in statements(graph):
         if not telemetry(statement, role):
             granted[role].append(statement)
-    names = {one.inputs["name"]: one for one in graph.customs() if one.kind == "Role"}
-    for of in Subsystem:
-        yield f"\n### {of.capitalize()}"
-        for name in sorted(name for name in names if parse_subsystem(_short(name)) == of):
-            [trust] = json.loads(names[name].inputs["assumeRolePolicy"])["Statement"]
+    roles_by_name = {resource.inputs["name"]: resource for resource in graph.customs() if resource.kind == "Role"}
+    for part in Subsystem:
+        yield f"\n### {part.capitalize()}"
+        for name in sorted(name for name in roles_by_name if parse_subsystem(_short(name)) == part):
+            [trust] = json.loads(roles_by_name[name].inputs["assumeRolePolicy"])["Statement"]
             yield f"\n#### {_short(name)}\n"
-            yield f"Taken by {_trusted(trust)}.\n"
+            yield f"Assumed by {_trusted(trust)}.\n"
             yield from _grants(granted[name])
 
 
 def _trusted(trust: Statement) -> str:
-    """Whom a trust policy lets in, and when."""
+    """Return the principals of a trust policy, with its conditions."""
     [(kind, names)] = trust["Principal"].items()
-    who = " or ".join(named(one) if kind == "AWS" else f"`{one}`" for one in listed(names))
-    asked = conditions(trust)
-    return f"{who}, if {asked}" if asked else who
+    principals = " or ".join(named(name) if kind == "AWS" else f"`{name}`" for name in listed(names))
+    condition = conditions(trust)
+    return f"{principals}, if {condition}" if condition else principals
 
 
 def _grants(granted: list[Statement]) -> Iterator[str]:
     if not granted:
-        yield "Nothing but its own logs and traces."
+        yield "No permissions except its own logs and traces."
         return
-    yield from _head("may", "on", "if")
-    for one in granted:
-        on = "<br>".join(named(resource) for resource in listed(one["Resource"]))
-        yield f"| {_codes(one['Action'])} | {on} | {conditions(one)} |"
+    yield from _head("actions", "resources", "conditions")
+    for statement in granted:
+        resources = "<br>".join(named(resource) for resource in listed(statement["Resource"]))
+        yield f"| {_codes(statement['Action'])} | {resources} | {conditions(statement)} |"
 
 
 def telemetry(statement: Statement, role: str) -> bool:
-    """Whether a statement allows only what every function has: its own log group, and traces."""
+    """Return True if a statement only allows what every function may do: write its own log group, and send traces."""
     actions = set(statement["Action"])
     if actions == TRACES:
         return True
-    return actions == OWN_LOGS and all(one.endswith(f":/aws/lambda/{role}:*") for one in statement["Resource"])
+    return actions == OWN_LOGS and all(arn.endswith(f":/aws/lambda/{role}:*") for arn in statement["Resource"])
 
 
 def admitted(graph: Graph) -> Iterator[str]:
-    """Whom a resource's own policy lets in; that it refuses whoever comes without TLS is said once, in the text."""
-    yield from _head("resource", "lets", "do", "if")
+    """Return the table of resource policies, without the statements that deny requests without TLS."""
+    yield from _head("resource", "principal", "actions", "conditions")
     rows: set[str] = set()
-    for one in graph.customs():
-        if one.kind in POLICIES:
-            for statement in json.loads(one.inputs["policy"])["Statement"]:
+    for resource in graph.customs():
+        inputs = resource.inputs
+        if resource.kind in POLICIES:
+            for statement in json.loads(inputs["policy"])["Statement"]:
                 if statement["Effect"] == "Allow":
-                    who, actions = _codes(statement["Principal"]["Service"]), _codes(statement["Action"])
-                    on = named(listed(statement["Resource"])[0])
-                    rows.add(f"| {on} | {who} | {actions} | {conditions(statement)} |")
-        elif one.kind == "Permission":
-            source = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", one.inputs["sourceArn"])
-            function = f"`{_short(one.inputs['function'])}:{one.inputs['qualifier']}`"
-            who, action = one.inputs["principal"], one.inputs["action"]
-            rows.add(f"| lambda {function} | `{who}` | `{action}` | the API is {source} |")
+                    principal, actions = _codes(statement["Principal"]["Service"]), _codes(statement["Action"])
+                    target = named(listed(statement["Resource"])[0])
+                    rows.add(f"| {target} | {principal} | {actions} | {conditions(statement)} |")
+        elif resource.kind == "Permission":
+            api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
+            function = f"`{_short(inputs['function'])}:{inputs['qualifier']}`"
+            rows.add(f"| lambda {function} | `{inputs['principal']}` | `{inputs['action']}` | the API is {api} |")
     yield from sorted(rows)
 
 
 def named(arn: str) -> str:
-    """A resource as people call it: service and name, what all names of a stack share left out."""
+    """Return service and name of a resource, without the prefix that all names of a stack share."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return f"`{arn}`"
@@ -167,16 +168,16 @@ def named(arn: str) -> str:
 
 
 def conditions(statement: Statement) -> str:
-    """What a statement asks of a request besides."""
+    """Return the conditions of a statement as text."""
     return "; ".join(
-        f"{operator} `{key}` {' or '.join(f'`{_short(str(one))}`' for one in listed(value))}"
+        f"{operator} `{key}` {' or '.join(f'`{_short(str(text))}`' for text in listed(value))}"
         for operator, keys in sorted((statement.get("Condition") or {}).items())
         for key, value in sorted(keys.items())
     )
 
 
-def _codes(words: str | list[str]) -> str:
-    return ", ".join(f"`{one}`" for one in listed(words))
+def _codes(names: str | list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in listed(names))
 
 
 def _short(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What a stack costs a month: `make cost` for one, `make cost-diff` for two stacks or two git revisions.
+"""Monthly cost of a stack (`make cost`), and the difference between two stacks or git revisions (`make cost-diff`).
 
-The program is run as a preview; no policy is asked. A revision is checked out as a worktree below `.local/` and runs
-there in a process of its own, with this revision's tools, so that two revisions never share a module.
+The program runs as in a preview, without the policy pack. A git revision is checked out as a worktree below `.local/`
+and runs there in a separate process with the current virtual environment, so two revisions never share a module.
 """
 
 import json
@@ -33,30 +33,30 @@ from local.terminal_output import terminal
 
 WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
-"""Names what is not committed yet, where a revision is asked for."""
-DEAREST = 5
+"""Name of the working tree, with uncommitted changes, in place of a git revision."""
+MAX_SHOWN_LINES = 5
 
 
 class CannotPrice(CannotRun):
-    """There is nothing to price; the message says what to mend."""
+    """The stack cannot be priced. The message says what to fix."""
 
 
 @dataclass(frozen=True)
 class StackCost:
-    """One stack's month."""
+    """Monthly cost of one stack."""
 
     label: str
-    """The stack's name, or a git revision with it."""
+    """Name of the stack, with the git revision if there is one."""
     report: CostReport
     budget: float
 
     @property
     def guardrails(self) -> float:
-        """Dollars for watching and protecting, which the requirements' own tables have not."""
+        """Cost of monitoring and protection in dollars, which the requirements' cost tables do not contain."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].guardrail)
 
     def as_json(self) -> dict[str, Any]:
-        """The same for machines."""
+        """Return the cost as JSON."""
         report = self.report
         return {
             "schemaVersion": 1,
@@ -76,7 +76,7 @@ class StackCost:
 
     @classmethod
     def from_json(cls, loaded: Mapping[str, Any]) -> "StackCost":
-        """From what another process wrote."""
+        """Return the cost from the JSON that another process printed."""
         lines = tuple(CostLine(**line) for line in loaded["lines"])
         report = CostReport(lines, tuple(loaded["unpriced"]), tuple(loaded["gaps"]), tuple(loaded["problems"]))
         return cls(str(loaded["label"]), report, float(loaded["budgetUsd"]))
@@ -84,7 +84,7 @@ class StackCost:
 
 @dataclass(frozen=True)
 class Difference:
-    """One block that costs more or less, or is only in one of two."""
+    """Cost of one block before and after. A block that exists on one side only costs zero on the other."""
 
     block: str
     before: float
@@ -92,12 +92,15 @@ class Difference:
 
     @property
     def change(self) -> float:
-        """Dollars a month more."""
+        """Additional dollars a month."""
         return self.after - self.before
 
 
 def cost_report(stack: str, *, free_tiers: bool = False) -> StackCost:
-    """What one stack of this working tree costs; with free tiers, as if the account ran nothing else."""
+    """Return the cost of a stack in the working tree.
+
+    With `free_tiers`, the AWS free tiers are subtracted, as if the account contained nothing else.
+    """
     try:
         run = program_run.run(stack_files.read(stack), PreviewProvider(), preview=True)
     except (SettingsError, StackFileError, program_run.ProgramError) as error:
@@ -106,56 +109,66 @@ def cost_report(stack: str, *, free_tiers: bool = False) -> StackCost:
 
 
 def of_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
-    """What a recorded program costs."""
-    platform = next((one for one in graph if one.type == PLATFORM), None)
+    """Return the cost of the resources in a graph. Raise CannotPrice if it lacks the platform's usage figures."""
+    platform = next((resource for resource in graph if resource.type == PLATFORM), None)
     if platform is None:
-        raise CannotPrice(f"{label} has no platform, so nothing says how much it is used")
-    report = estimate_cost((priced(one, graph) for one in graph), platform.inputs["usage"], free_tiers=free_tiers)
+        raise CannotPrice(f"{label} has no resource of type {PLATFORM}, which publishes the usage figures.")
+    report = estimate_cost(
+        (priced(resource, graph) for resource in graph), platform.inputs["usage"], free_tiers=free_tiers
+    )
     return StackCost(label, report, float(platform.inputs["budget"]))
 
 
-def priced(one: Resource, graph: Graph) -> PricedResource:
-    """A resource as the estimate sees it: known properties only, secrets left out."""
-    block = graph[one.parent].name if one.parent else one.name
-    return PricedResource(one.type, one.name, block, parse_subsystem(block), _known(one.inputs))
+def priced(resource: Resource, graph: Graph) -> PricedResource:
+    """Return a resource in the form that the cost model takes, without properties that are still unknown."""
+    block = graph[resource.parent].name if resource.parent else resource.name
+    return PricedResource(
+        resource.type, resource.name, block, parse_subsystem(block), _without_unknowns(resource.inputs)
+    )
 
 
-def _known(value: Any) -> Any:
+def _without_unknowns(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _known(inner) for key, inner in value.items() if inner is not UNKNOWN}
+        return {key: _without_unknowns(inner) for key, inner in value.items() if inner is not UNKNOWN}
     if isinstance(value, list):
-        return [None if inner is UNKNOWN else _known(inner) for inner in value]
+        return [None if inner is UNKNOWN else _without_unknowns(inner) for inner in value]
     return revealed(value) if isinstance(value, Secret) else value
 
 
 def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, StackCost, list[Difference]]:
-    """Two stacks, or one stack at two git revisions; the blocks whose cost differs, largest change first."""
-    first, second = _either(before, stack), _either(after, stack)
-    was, now = first.report.sum_by("block"), second.report.sum_by("block")
-    differences = [Difference(block, was.get(block, 0), now.get(block, 0)) for block in {*was, *now}]
-    changed = [one for one in differences if abs(one.change) >= 0.005]
-    return first, second, sorted(changed, key=lambda one: (-abs(one.change), one.block))
+    """Compare two stacks, or one stack at two git revisions.
+
+    Return both costs, and the blocks whose cost differs by half a cent or more, with the largest change first.
+    """
+    first, second = _cost_of(before, stack), _cost_of(after, stack)
+    first_blocks, second_blocks = first.report.sum_by("block"), second.report.sum_by("block")
+    differences = [
+        Difference(block, first_blocks.get(block, 0), second_blocks.get(block, 0))
+        for block in {*first_blocks, *second_blocks}
+    ]
+    changed = [difference for difference in differences if abs(difference.change) >= 0.005]
+    return first, second, sorted(changed, key=lambda difference: (-abs(difference.change), difference.block))
 
 
-def _either(name: str, stack: str) -> StackCost:
+def _cost_of(name: str, stack: str) -> StackCost:
     if name == WORKING_TREE:
         return cost_report(stack)
     return cost_report(name) if name in stack_files.stacks() else at_revision(name, stack)
 
 
 def at_revision(revision: str, stack: str) -> StackCost:
-    """What a stack cost at a git revision, priced with that revision's own price book."""
+    """Return the cost of a stack at a git revision, with the price book of that revision."""
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     if not commit:
         raise CannotPrice(
-            f"{revision!r} is neither a stack ({', '.join(stack_files.stacks())}) nor a revision that git knows"
+            f"{revision!r} is neither a stack ({', '.join(stack_files.stacks())}) nor a git revision of this repository."
         )
     WORKTREES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORKTREES) as folder:
         tree = Path(folder) / "tree"
         _git("worktree", "add", "--detach", "--quiet", str(tree), commit)
         try:
-            found = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, "-m", "local", "cost", "--stack", stack, "--json"],
                 cwd=tree,
                 env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'policies'}"},
@@ -165,9 +178,11 @@ def at_revision(revision: str, stack: str) -> StackCost:
             )
         finally:
             _git("worktree", "remove", "--force", str(tree))
-    if not found.stdout:  # above its budget it is priced all the same, though the command fails
-        raise CannotPrice(f"{revision} cannot be priced: {(found.stderr.strip().splitlines() or ['no reason'])[-1]}")
-    return StackCost.from_json({**json.loads(found.stdout), "label": f"{stack} at {revision}"})
+    # The exit status does not matter: the command also prints the cost of a stack that exceeds its budget.
+    if not process.stdout:
+        error_lines = process.stderr.strip().splitlines()
+        raise CannotPrice(f"{revision} cannot be priced: {error_lines[-1] if error_lines else 'no error message'}")
+    return StackCost.from_json({**json.loads(process.stdout), "label": f"{stack} at {revision}"})
 
 
 def _git(*arguments: str) -> str:
@@ -175,27 +190,27 @@ def _git(*arguments: str) -> str:
 
 
 def show(cost: StackCost, console: Console | None = None) -> None:
-    """Prints one stack's month: by subsystem, by service, what drives it, what is missing."""
+    """Print the cost of one stack: by subsystem, by service, its most expensive lines, and what has no price."""
     out = console or terminal()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
-    for what in ("subsystem", "service"):
-        sums = report.sum_by(what).items()
+    for dimension in ("subsystem", "service"):
+        sums = report.sum_by(dimension).items()
         rows = [(escape(name), f"{usd:,.2f}", f"[dim]{usd / report.total:.0%}[/]") for name, usd in sums]
-        out.print(_table((what,), ("USD", "share"), rows))
-    drivers = [
+        out.print(_table((dimension,), ("USD", "share"), rows))
+    lines = [
         (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
-        for line in sorted(report.lines, key=lambda line: -line.usd)[:DEAREST]
+        for line in sorted(report.lines, key=lambda line: -line.usd)[:MAX_SHOWN_LINES]
     ]
-    out.print(_table(("dearest lines", "price"), ("quantity", "USD"), drivers))
-    out.print(f"\nof which watching and protecting: ${cost.guardrails:,.2f}")
+    out.print(_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
+    out.print(f"\nmonitoring and protection (included): ${cost.guardrails:,.2f}")
     _remarks(out, report)
 
 
 def show_diff(
     before: StackCost, after: StackCost, differences: Iterable[Difference], console: Console | None = None
 ) -> None:
-    """Prints what costs more and what less, as a pull request would show it."""
+    """Print the blocks whose cost changes."""
     out = console or terminal()
     change = after.report.total - before.report.total
     out.print(
@@ -203,25 +218,35 @@ def show_diff(
         f"${after.report.total:,.2f}: {change:+,.2f} a month\n"
     )
     rows = [
-        (escape(one.block), f"{one.before:,.2f}", f"{one.after:,.2f}", f"{one.change:+,.2f}") for one in differences
+        (
+            escape(difference.block),
+            f"{difference.before:,.2f}",
+            f"{difference.after:,.2f}",
+            f"{difference.change:+,.2f}",
+        )
+        for difference in differences
     ]
-    out.print(_table(("block",), ("before", "after", "change"), rows) if rows else "No block costs more or less.")
+    out.print(_table(("block",), ("before", "after", "change"), rows) if rows else "The cost of no block changes.")
     _remarks(out, after.report)
 
 
 def diff_as_json(before: StackCost, after: StackCost, differences: Iterable[Difference]) -> dict[str, Any]:
-    """The same for machines."""
+    """Return the comparison as JSON."""
     return {
         "schemaVersion": 1,
         "before": before.as_json(),
         "after": after.as_json(),
         "changeUsd": round(after.report.total - before.report.total, 2),
-        "blocks": [{**vars(one), "change": one.change} for one in differences],
+        "blocks": [{**vars(difference), "change": difference.change} for difference in differences],
     }
 
 
 def cost_command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
-    """`make cost`: 0 within the budget, 1 above it or where usage is misspelt; CannotPrice where there is nothing."""
+    """Print the cost for `make cost`.
+
+    Return 0 within the budget, and 1 above it or if a usage figure matches no resource. Raise CannotPrice if the stack
+    cannot be priced.
+    """
     cost = cost_report(stack, free_tiers=free_tiers)
     if as_json:
         print(json.dumps(cost.as_json(), indent=2))
@@ -231,27 +256,27 @@ def cost_command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
 
 
 def diff_command(before: str, after: str, *, stack: str, as_json: bool) -> int:
-    """`make cost-diff`: 0; CannotPrice where one of both has nothing to price."""
-    found = cost_diff(before, after, stack)
+    """Print the difference for `make cost-diff` and return 0. Raise CannotPrice if one side cannot be priced."""
+    comparison = cost_diff(before, after, stack)
     if as_json:
-        print(json.dumps(diff_as_json(*found), indent=2))
+        print(json.dumps(diff_as_json(*comparison), indent=2))
     else:
-        show_diff(*found)
+        show_diff(*comparison)
     return 0
 
 
 def _remarks(out: Console, report: CostReport) -> None:
     for label, remarks in (("unpriced", report.unpriced), ("gap", report.gaps), ("misspelt", report.problems)):
-        for one in remarks:
-            out.print(f"[yellow]{label}[/] {escape(one)}", soft_wrap=True)
+        for remark in remarks:
+            out.print(f"[yellow]{label}[/] {escape(remark)}", soft_wrap=True)
 
 
-def _table(words: Sequence[str], numbers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table whose columns of numbers stand to the right."""
+def _table(text_columns: Sequence[str], number_columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table with text columns, then right-aligned number columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in words:
+    for column in text_columns:
         table.add_column(column)
-    for column in numbers:
+    for column in number_columns:
         table.add_column(column, justify="right")
     for row in rows:
         table.add_row(*row)

@@ -1,8 +1,8 @@
-"""Imports the AWS package without evaluating its annotations, which is two thirds of the time of an import.
+"""Import hook that loads `pulumi_aws` without evaluating its annotations, which saves two thirds of the import time.
 
-The package's modules are tens of thousands of annotated classes. Nothing reads nearly all of these annotations, and the
-SDK reads those that it needs as text as well. So the package is compiled as if each module began with
-`from __future__ import annotations` (PEP 563). The compiled files lie beside Python's own, under another name.
+The package contains tens of thousands of annotated classes. Few of these annotations are ever read, and the SDK can
+also read them as text. So the hook compiles each module as if it began with `from __future__ import annotations`
+(PEP 563). The compiled files lie beside those of Python, with a different suffix.
 """
 
 import __future__
@@ -17,26 +17,26 @@ POSTPONED = __future__.annotations.compiler_flag
 
 
 def install() -> None:
-    """Import the package so from here on, in this process."""
+    """Use the hook for all later imports of the package in this process."""
     sys.meta_path.insert(0, _Finder)
 
 
 class _Loader(SourceFileLoader):
-    """Compiles a module so, and keeps the compiled file."""
+    """Loader that compiles a module with deferred annotations and caches the compiled file."""
 
     def source_to_code(self, data: str | bytes, path: str, *, _optimize: int = -1) -> CodeType:  # type: ignore[override]
         code: CodeType = compile(data, path, "exec", flags=POSTPONED, dont_inherit=True, optimize=_optimize)
         return code
 
     def get_data(self, path: str) -> bytes:
-        return super().get_data(_own(path))
+        return super().get_data(_cache_path(path))
 
     def set_data(self, path: str, data: bytes, *, _mode: int = 0o666) -> None:  # type: ignore[override]
-        super().set_data(_own(path), data, _mode=_mode)
+        super().set_data(_cache_path(path), data, _mode=_mode)
 
 
 class _Finder(PathFinder):
-    """Finds the package's modules where they are."""
+    """Finder for the modules of the package."""
 
     @classmethod
     def find_spec(
@@ -44,12 +44,12 @@ class _Finder(PathFinder):
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] != PACKAGE:
             return None
-        found = super().find_spec(fullname, path, target)
-        if found is not None and found.origin and isinstance(found.loader, SourceFileLoader):
-            found.loader = _Loader(fullname, found.origin)
-        return found
+        spec = super().find_spec(fullname, path, target)
+        if spec is not None and spec.origin and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _Loader(fullname, spec.origin)
+        return spec
 
 
-def _own(path: str) -> str:
-    """Return the path of our compiled file for that of Python's. Sources stay where they are."""
+def _cache_path(path: str) -> str:
+    """Return the path of this hook's compiled file for the path of Python's. Return a source path unchanged."""
     return f"{path.removesuffix('.pyc')}.opt-postponed.pyc" if path.endswith(".pyc") else path

@@ -1,7 +1,7 @@
-"""Every resource's inputs against its service's own rules, before anything is made.
+"""Check of each resource's inputs against the API model of its service, before anything is deployed.
 
-The AWS provider checks little at preview, and a mock nothing: a misspelt enumeration value or a name that is too
-long would show in the middle of a deployment. The service's model knows them.
+The AWS provider checks little in a preview, and a mock checks nothing. Without this check, a misspelt enumeration value
+or a name that is too long would only fail in the middle of a deployment.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from local.platform.drivers.model import Known
 from local.preview.property_values import UNKNOWN, shown
 from local.preview.resource_graph import Graph, Resource
 
-FORGOTTEN = "has no place in its driver"
+UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/drivers/"
 
 
 class Refusal(NamedTuple):
-    """One value that AWS would refuse."""
+    """Input that AWS would reject."""
 
     urn: str
     property: str
@@ -31,30 +31,31 @@ class Refusal(NamedTuple):
 
 
 class NoDriver(CannotRun):
-    """Types that nothing is known of."""
+    """The graph contains resource types without a driver."""
 
     def __init__(self, types: set[str]) -> None:
         super().__init__(
-            f"no driver for {', '.join(sorted(types))}: add one in local/platform/drivers/, in the file of its service"
+            f"There is no driver for {', '.join(sorted(types))}. Add one in local/platform/drivers/, in the file of its "
+            "service."
         )
 
 
 def refusals(graph: Graph) -> list[Refusal]:
-    """Every value in the graph that AWS would refuse."""
-    known = DRIVERS.keys() | RECORDED_ONLY.keys()
-    if missing := {one.type for one in graph.customs()} - known:
-        raise NoDriver(missing)
-    return [refusal for resource in graph.customs() for refusal in _refused(resource)]
+    """Return every input in the graph that AWS would reject. Raise NoDriver for an unknown resource type."""
+    known_types = DRIVERS.keys() | RECORDED_ONLY.keys()
+    if missing_types := {resource.type for resource in graph.customs()} - known_types:
+        raise NoDriver(missing_types)
+    return [refusal for resource in graph.customs() for refusal in _check_resource(resource)]
 
 
-def _refused(resource: Resource) -> Iterator[Refusal]:
+def _check_resource(resource: Resource) -> Iterator[Refusal]:
     driver = DRIVERS.get(resource.type) or RECORDED_ONLY[resource.type]
-    if isinstance(driver, Driver) and (forgotten := driver.forgotten(resource.inputs)):
-        yield Refusal(resource.urn, ", ".join(forgotten), "", FORGOTTEN)
-    yield from _of_calls(driver, resource)
+    if isinstance(driver, Driver) and (unused := driver.forgotten(resource.inputs)):
+        yield Refusal(resource.urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
+    yield from _check_calls(driver, resource)
 
 
-def _of_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[Refusal]:
+def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[Refusal]:
     known = Known(resource.inputs)
     for call in driver.create:
         if call.when and known[call.when] in (None, UNKNOWN):

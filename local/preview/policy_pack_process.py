@@ -1,7 +1,7 @@
-"""The policy pack as a process of its own, spoken to as the Pulumi CLI does.
+"""Host of the policy pack: starts it as a separate process and calls it as the Pulumi CLI does.
 
-The pack is started unmodified, in its own virtual environment, with the CLI's environment variables; the CLI's
-analyzer protocol (gRPC) carries each resource's inputs, then the whole stack with its outputs.
+The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. The CLI's
+analyzer protocol (gRPC) transfers the inputs of each resource, and at the end the whole stack with its outputs.
 """
 
 import json
@@ -24,23 +24,23 @@ from local.preview.stack_files import StackConfig
 FOLDER = ROOT / "policies"
 PYTHON = FOLDER / ".venv" / "bin" / "python"
 NO_ENGINE = f"{LOOPBACK}:0"
-"""The pack is given its engine's address and never calls it."""
-MAX_MESSAGE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+"""Address of an engine, which the pack requires as an argument but never calls."""
+UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 UNDECIDED = "can't run policy "
-"""How the SDK's message starts where a policy met a value that is not known yet."""
+"""Start of the SDK's message for a policy that read a value which is unknown before the deployment."""
 
 
 class PackError(CannotRun):
-    """The pack could not be run."""
+    """The policy pack cannot run."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One finding of one policy."""
+    """One finding of a policy."""
 
     policy: str
     level: str
-    """`mandatory`, `advisory`, or `unknown` where the policy cannot be decided before a deployment."""
+    """`mandatory`, `advisory`, or `unknown` if the policy cannot be evaluated before the deployment."""
     severity: str
     urn: str
     message: str
@@ -48,7 +48,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Remediation:
-    """What a policy would change by itself."""
+    """Change that a policy makes to a resource's properties."""
 
     policy: str
     urn: str
@@ -56,13 +56,13 @@ class Remediation:
     after: Props
 
 
-MENDS: Final = "remediate"
-"""The level of a policy that mends what it finds."""
+REMEDIATES: Final = "remediate"
+"""Enforcement level of a policy that corrects its own findings."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A policy as the pack announces it."""
+    """Policy as the pack describes it to the engine."""
 
     name: str
     description: str
@@ -73,21 +73,21 @@ Found = tuple[list[Judgement], list[Remediation]]
 
 
 def together(found: Iterable[Found]) -> Found:
-    """What was found in several resources, in their order."""
+    """Return the findings and remediations of several resources as one pair, in the order of the resources."""
     judgements: list[Judgement] = []
     remediations: list[Remediation] = []
-    for judged, mended in found:
-        judgements += judged
-        remediations += mended
+    for resource_judgements, resource_remediations in found:
+        judgements += resource_judgements
+        remediations += resource_remediations
     return judgements, remediations
 
 
 class Pack:
-    """A running pack. Starting and asking are apart, so that it can start while the program runs."""
+    """Running policy pack. The constructor only starts the process, so the pack can load while the program runs."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         if not PYTHON.exists():
-            raise PackError("the policy pack's environment is missing: run `make preview`, which creates it")
+            raise PackError("The policy pack's virtual environment is missing. Run `make preview`, which creates it.")
         environment = {
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ},
             "PULUMI_PROJECT": config.project,
@@ -121,50 +121,56 @@ class Pack:
         self._process.communicate()
 
     def rules(self) -> list[Rule]:
-        """What the pack judges, at which level."""
+        """Return the pack's policies with their enforcement levels."""
         if not self._rules:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
-            self._rules = [Rule(one.name, one.description, _level(one.enforcementLevel)) for one in info.policies]
+            self._rules = [
+                Rule(policy.name, policy.description, _level(policy.enforcementLevel)) for policy in info.policies
+            ]
         return self._rules
 
     def judge(self, graph: Graph) -> Found:
-        """All findings: each resource by its inputs, then the stack by its outputs."""
+        """Return all findings: those on each resource's inputs, then those on the stack with its outputs."""
         judgements, remediations = together(map(self.judge_resource, graph))
         return [*judgements, *self.judge_stack(graph)], remediations
 
     def judge_resource(self, resource: Resource) -> Found:
-        """What is found in one resource's inputs, after what policies would mend in it by themselves.
+        """Return the findings on one resource's inputs, after remediations.
 
-        The CLI always asks first what there is to mend. Policies of the pack mend only what they find, so here that is
-        asked where one of them found something: nearly nowhere, and it was half of all questions.
+        The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
+        So this method calls `Remediate` only if a remediating policy has a finding, which saves half of all calls.
         """
         request = _analyze_request(resource)
         diagnostics = self._analyzer().Analyze(request).diagnostics
-        found = {one.policyName for one in diagnostics}
-        if not any(one.name in found for one in self.rules() if one.level == MENDS):
+        policy_names = {diagnostic.policyName for diagnostic in diagnostics}
+        if not any(rule.name in policy_names for rule in self.rules() if rule.level == REMEDIATES):
             return _judgements(diagnostics, resource.urn), []
-        undecided, remediations = self._mend(request, resource)
+        undecided, remediations = self._remediate(request, resource)
         return [*undecided, *_judgements(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
-    def _mend(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> Found:
-        """What policies change in a request by themselves, which it has then, and those that could not decide."""
+    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> Found:
+        """Apply remediations to the request; return them, and an `unknown` finding for each undecided policy."""
         judgements: list[Judgement] = []
         remediations: list[Remediation] = []
-        for one in self._analyzer().Remediate(request).remediations:
-            if one.diagnostic:  # it could not be decided, so there are no properties to take over
-                judgements.append(Judgement(one.policyName, "unknown", "unspecified", resource.urn, one.diagnostic))
+        for answer in self._analyzer().Remediate(request).remediations:
+            if answer.diagnostic:  # The policy is undecided, so the answer has no properties.
+                judgements.append(
+                    Judgement(answer.policyName, "unknown", "unspecified", resource.urn, answer.diagnostic)
+                )
                 continue
-            remediations.append(Remediation(one.policyName, resource.urn, resource.inputs, properties(one.properties)))
-            request.properties.CopyFrom(one.properties)
+            after = properties(answer.properties)
+            remediations.append(Remediation(answer.policyName, resource.urn, resource.inputs, after))
+            request.properties.CopyFrom(answer.properties)
         return judgements, remediations
 
     def judge_stack(self, graph: Graph) -> list[Judgement]:
-        """What is found in the stack as a whole, by its outputs.
+        """Return the findings on the stack as a whole, with its outputs.
 
-        The CLI lists resources in no order at all. Here the last comes first, so that no policy can count on one.
+        The CLI sends resources in no defined order. Here the order is reversed, so a policy that relies on the order of
+        registration fails.
         """
-        resources = [_analyzer_resource(one) for one in graph]
+        resources = [_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))
         return _judgements(stack.diagnostics, graph.stack.urn)
 
@@ -173,8 +179,8 @@ class Pack:
             port = (self._process.stdout.readline() if self._process.stdout else "").strip()
             if not port.isdigit():
                 _, errors = self._process.communicate()
-                raise PackError(errors.strip() or f"the policy pack said {port!r} instead of its port")
-            self._channel = grpc.insecure_channel(f"{LOOPBACK}:{port}", options=MAX_MESSAGE)
+                raise PackError(errors.strip() or f"The policy pack printed {port!r} instead of its port.")
+            self._channel = grpc.insecure_channel(f"{LOOPBACK}:{port}", options=UNLIMITED_MESSAGES)
             self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
         return self._stub
 
@@ -199,8 +205,8 @@ def _analyzer_resource(resource: Resource) -> analyzer_pb2.AnalyzerResource:
         parent=resource.parent,
         dependencies=sorted(resource.depends_on),
         propertyDependencies={
-            key: analyzer_pb2.AnalyzerPropertyDependencies(urns=one.urns)
-            for key, one in resource.request.propertyDependencies.items()
+            key: analyzer_pb2.AnalyzerPropertyDependencies(urns=dependencies.urns)
+            for key, dependencies in resource.request.propertyDependencies.items()
         },
     )
 
@@ -216,13 +222,13 @@ def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
 def _judgements(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str) -> list[Judgement]:
     return [
         Judgement(
-            policy=one.policyName,
-            level="unknown" if one.message.startswith(UNDECIDED) else _level(one.enforcementLevel),
-            severity=analyzer_pb2.PolicySeverity.Name(one.severity).removeprefix("POLICY_SEVERITY_").lower(),
-            urn=one.urn or urn,
-            message=one.message.removeprefix(f"{one.description}\n"),
+            policy=diagnostic.policyName,
+            level="unknown" if diagnostic.message.startswith(UNDECIDED) else _level(diagnostic.enforcementLevel),
+            severity=analyzer_pb2.PolicySeverity.Name(diagnostic.severity).removeprefix("POLICY_SEVERITY_").lower(),
+            urn=diagnostic.urn or urn,
+            message=diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
         )
-        for one in diagnostics
+        for diagnostic in diagnostics
     ]
 
 

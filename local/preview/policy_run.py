@@ -1,6 +1,6 @@
-"""Judging while the program runs: the program and the pack are two processes, and each has something to do.
+"""Concurrent policy run: the pack analyzes resources in its own process while the program still registers others.
 
-What is found is told in the order in which resources were registered, however the two have taken turns.
+Findings are returned in the order in which the program registered the resources.
 """
 
 import sys
@@ -18,64 +18,65 @@ from local.preview.resource_monitor import Provider
 
 @dataclass(frozen=True)
 class Watched:
-    """A provider that tells of every resource that it is about to make."""
+    """Provider that reports each resource to a callback before another provider creates it."""
 
     provider: Provider
     saw: Callable[[Resource], None]
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Its answer."""
+        """Call a function of the wrapped provider."""
         return self.provider.call(token, arguments)
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """What it makes."""
+        """Report a resource, then create it with the wrapped provider."""
         self.saw(resource)
         return self.provider.make(resource)
 
 
-QUESTIONS_AT_ONCE = 8
-"""As the CLI asks of several resources at once."""
-SECONDS_A_TURN = 0.00005
-"""How long the program may keep the interpreter from a thread that has its answer and another question."""
+MAX_CONCURRENT_CALLS = 8
+"""Number of concurrent calls to the pack. The CLI also analyzes several resources at once."""
+SWITCH_INTERVAL_SECONDS = 0.00005
+"""Time after which the program's thread must release the interpreter to a thread that waits to call the pack."""
 
 
 class Judging:
-    """Many questions at once, in threads of their own, as soon as the pack's rules are read."""
+    """Thread pool that sends resources to the pack as soon as the pack has described its policies."""
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
-        self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, "judging")
-        self._rules: Future[list[Rule]] = self._asking.submit(pack.rules)
-        self._found: dict[str, Future[Found]] = {}
-        self._turns = sys.getswitchinterval()
+        self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "judging")
+        self._rules: Future[list[Rule]] = self._threads.submit(pack.rules)
+        self._results: dict[str, Future[Found]] = {}
+        """Results by URN."""
+        self._previous_interval = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
-        sys.setswitchinterval(SECONDS_A_TURN)
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._asking.shutdown(cancel_futures=True)
-        sys.setswitchinterval(self._turns)
+        self._threads.shutdown(cancel_futures=True)
+        sys.setswitchinterval(self._previous_interval)
 
     def saw(self, resource: Resource) -> None:
-        """Judges a resource as soon as there is a thread for it."""
-        self._found[resource.urn] = self._asking.submit(self._judge, resource)
+        """Submit a resource for analysis."""
+        self._results[resource.urn] = self._threads.submit(self._judge, resource)
 
     def ended(self, graph: Graph) -> Future[tuple[list[Rule], list[Judgement], list[Remediation]]]:
-        """Judges what is left, and the stack as a whole; gives all that was found."""
-        return self._asking.submit(self._all, graph)
+        """Analyze the remaining resources and the stack; return a future with all policies, findings, remediations."""
+        return self._threads.submit(self._judge_all, graph)
 
-    def _all(self, graph: Graph) -> tuple[list[Rule], list[Judgement], list[Remediation]]:
+    def _judge_all(self, graph: Graph) -> tuple[list[Rule], list[Judgement], list[Remediation]]:
         rules = self._rules.result()
-        judgements, remediations = together(map(self._judged, graph))
+        judgements, remediations = together(map(self._result_of, graph))
         return rules, [*judgements, *self._pack.judge_stack(graph)], remediations
 
     def _judge(self, resource: Resource) -> Found:
         self._rules.result()
         return self._pack.judge_resource(resource)
 
-    def _judged(self, resource: Resource) -> Found:
-        seen = self._found.get(resource.urn)
-        return self._judge(resource) if seen is None else seen.result()
+    def _result_of(self, resource: Resource) -> Found:
+        result = self._results.get(resource.urn)
+        return self._judge(resource) if result is None else result.result()

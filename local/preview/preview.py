@@ -1,7 +1,8 @@
-"""The preview of a stack, without an account: plan, refusals, policy findings, cost, outputs.
+"""Preview of a stack without an AWS account: planned resources, invalid inputs, policy findings, cost and outputs.
 
-The program runs unmodified, every resource is held against its service's own model, and the policy pack judges as a
-process of its own: resources while the program still registers others, as the CLI has it do, then the whole stack.
+The program runs unmodified. Each resource's inputs are checked against the API model of its service. The policy pack
+runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
+the whole stack at the end.
 """
 
 import json
@@ -22,16 +23,16 @@ from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
 LOCAL = "local"
-"""The stack that `make up` brings up here."""
+"""Name of the stack that `make up` deploys to the emulator."""
 
 
 class CannotPreview(CannotRun):
-    """There is nothing to show; the message says what to mend."""
+    """The stack has no preview. The message says what to fix."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Everything a preview found."""
+    """Result of a preview."""
 
     config: StackConfig
     graph: Graph
@@ -44,42 +45,49 @@ class Preview:
     cost: CostReport
     budget: float
     changes: tuple[tuple[str, str], ...] | None = None
-    """Action and URN, where the stack is one that this machine can have: what `up` would do."""
+    """Action and URN of each resource that `make up` would change; None for a stack other than the local one."""
 
     @property
     def mandatory(self) -> list[Judgement]:
-        """The findings that keep this stack from being deployed."""
-        return [one for one in self.judgements if one.level == "mandatory"]
+        """Findings that stop a deployment."""
+        return [judgement for judgement in self.judgements if judgement.level == "mandatory"]
 
     @property
     def deployable(self) -> bool:
-        """Whether nothing was found that keeps this stack from being deployed."""
+        """True if no mandatory finding and no invalid input stops a deployment."""
         return not self.mandatory and not self.refusals
 
     def as_json(self) -> dict[str, Any]:
-        """The same for machines: in the order of names, since what is registered together comes in any order."""
+        """Return the preview as JSON, with resources sorted by URN because their registration order varies."""
         return {
             "schemaVersion": 1,
             "stack": self.config.stack,
             "deployable": self.deployable,
             "resources": [
                 {
-                    "urn": one.urn,
-                    "type": one.type,
-                    "name": one.name,
-                    "parent": one.parent,
-                    "custom": one.custom,
-                    "inputs": shown(one.inputs),
-                    "dependsOn": sorted(one.depends_on),
+                    "urn": resource.urn,
+                    "type": resource.type,
+                    "name": resource.name,
+                    "parent": resource.parent,
+                    "custom": resource.custom,
+                    "inputs": shown(resource.inputs),
+                    "dependsOn": sorted(resource.depends_on),
                 }
-                for one in sorted(self.graph, key=lambda one: one.urn)
+                for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
-            "refusals": [one._asdict() for one in self.refusals],
+            "refusals": [refusal._asdict() for refusal in self.refusals],
             "policies": len(self.rules),
-            "findings": sorted(map(vars, self.judgements), key=lambda one: (one["urn"], one["policy"], one["message"])),
+            "findings": sorted(
+                map(vars, self.judgements), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
+            ),
             "remediations": [
-                {"policy": one.policy, "urn": one.urn, "before": shown(one.before), "after": shown(one.after)}
-                for one in self.remediations
+                {
+                    "policy": remediation.policy,
+                    "urn": remediation.urn,
+                    "before": shown(remediation.before),
+                    "after": shown(remediation.after),
+                }
+                for remediation in self.remediations
             ],
             "cost": {
                 "monthlyUsd": round(self.cost.total, 2),
@@ -87,14 +95,16 @@ class Preview:
                 "bySubsystem": {name: round(usd, 2) for name, usd in self.cost.sum_by("subsystem").items()},
                 "unpriced": list(self.cost.unpriced),
             },
-            "changes": None if self.changes is None else [{"action": one, "urn": urn} for one, urn in self.changes],
+            "changes": None
+            if self.changes is None
+            else [{"action": action, "urn": urn} for action, urn in self.changes],
             "outputs": shown(self.outputs),
             "warnings": [*self.config.warnings, *self.messages],
         }
 
 
 def preview(config: StackConfig) -> Preview:
-    """Previews a stack; CannotPreview where it has no preview at all."""
+    """Preview a stack. Raise CannotPreview if its settings, the program or the policy pack fail."""
     try:
         with Pack(config, dry_run=True) as pack, Judging(pack) as judging:
             run = program_run.run(config, Watched(PreviewProvider(), judging.saw), preview=True)
@@ -119,7 +129,7 @@ def preview(config: StackConfig) -> Preview:
 
 
 def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
-    """`make preview`: prints the preview and returns the exit status."""
+    """Print the preview for `make preview`; return the exit status."""
     with report.working(f"previewing {stack}", quiet=as_json):
         found = preview(stack_files.read(stack))
         if stack == LOCAL:
@@ -129,17 +139,17 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     else:
         report.show(found)
     if sarif_file is not None:
-        write_sarif(found, sarif_file)  # last: where it cannot be written, the preview has been seen
+        write_sarif(found, sarif_file)  # last, so that the preview is shown even if the file cannot be written
     return 0 if found.deployable else 1
 
 
 def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
-    """What `make up` would do to what runs here now."""
+    """Return what `make up` would change on the running local platform."""
     from local.platform import lifecycle  # noqa: PLC0415
 
     return tuple((step.action.value, step.urn) for step in lifecycle.plan(config))
 
 
 def write_sarif(found: Preview, path: Path) -> None:
-    """Writes the findings for code scanning."""
+    """Write the findings as SARIF, for code scanning."""
     path.write_text(json.dumps(sarif.document(found.rules, found.judgements, found.refusals, found.config), indent=2))

@@ -1,4 +1,4 @@
-"""The provider of a preview: makes nothing, and knows no more than a real preview would."""
+"""Provider of a preview: creates no resource, and knows only what Pulumi knows before a deployment."""
 
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
@@ -18,14 +18,17 @@ ANSWERS: dict[str, Props] = {
 
 
 class PreviewProvider:
-    """Answers who and where we are; every id is unknown."""
+    """Provider with a fixed account and Region, in which every resource id is unknown."""
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Answers the two questions that the program asks, and refuses any other by name."""
+        """Return the caller's identity or the Region. Raise NotImplementedError for another function."""
         if token not in ANSWERS:
-            raise NotImplementedError(f"the account-free preview has no answer to {token}({', '.join(arguments)})")
+            raise NotImplementedError(
+                f"the preview has no answer for {token}({', '.join(arguments)}): add one in "
+                "local/preview/preview_provider.py"
+            )
         return ANSWERS[token]
 
     def make(self, _resource: Resource) -> tuple[str, Props]:
-        """Nothing is made."""
+        """Return an unknown id and no further outputs."""
         return "", {}

@@ -1,6 +1,6 @@
-"""Runs the program, unmodified and in this process, against a provider of ours.
+"""Runner of the Pulumi program: executes `__main__.py` unmodified in this process, with a provider given by the caller.
 
-Pulumi keeps its state in context variables, so each run gets a context of its own and leaves nothing behind.
+Pulumi keeps its state in context variables. Each run gets its own context, so runs do not affect each other.
 """
 
 import asyncio
@@ -28,48 +28,49 @@ from local.preview.resource_monitor import Monitor, Provider
 from local.preview.sdk_shortcuts import quicker_sdk
 from local.preview.stack_files import StackConfig
 
-REGISTRATIONS_AT_ONCE = 32
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
+MAX_CONCURRENT_REGISTRATIONS = 32
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class ProgramError(CannotRun):
-    """The program stopped, with a message meant for its user."""
+    """The program failed. The message is meant for the user of the program."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left behind."""
+    """Result of one run of the program."""
 
     graph: Graph
     outputs: Props
     messages: tuple[str, ...]
-    """What the program had to say: warnings and errors."""
+    """Warnings and errors that the program logged."""
 
 
 def run(config: StackConfig, provider: Provider, *, preview: bool) -> Run:
-    """Runs `__main__.py` of the project for one stack."""
+    """Run the project's `__main__.py` for one stack."""
     return record(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
     )
 
 
 def record(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> Run:
-    """Runs anything as if it were a stack's program."""
+    """Run a function as the program of a stack."""
     return contextvars.Context().run(_record, body, config, provider, preview)
 
 
 def _record(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> Run:
     monitor = Monitor(provider)
-    log = _Collector()
+    log = _MessageCollector()
 
     async def program() -> None:
-        # The SDK registers in the loop's own threads, of which two cores give six: most of them wait for a service.
-        # A preview waits for nobody: without threads it is faster, and registers components in the program's order.
-        threads = _NoThreads() if preview else ThreadPoolExecutor(REGISTRATIONS_AT_ONCE)
+        # The SDK registers resources in the event loop's threads. On two cores, the default is six threads, and most of
+        # them wait for the emulator. A preview waits for no service. Without threads it is faster, and it registers
+        # components in the order of the program.
+        threads = _SynchronousExecutor() if preview else ThreadPoolExecutor(MAX_CONCURRENT_REGISTRATIONS)
         asyncio.get_running_loop().set_default_executor(threads)
-        # A root that is no stack keeps `set_mocks` from registering one: `run_in_stack` does, as the CLI's entry
-        # point has it do, and registers the stack's outputs at the end.
+        # `set_mocks` registers a stack resource unless a root resource is set. Here `run_in_stack` registers the stack,
+        # as it does under the CLI, and registers the stack's outputs at the end.
         set_root_resource(cast("Any", object()))
         mocks.set_mocks(
             monitor.mocks,
@@ -80,16 +81,16 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
             monitor=monitor,
         )
         set_root_resource(cast("Any", None))
-        SETTINGS.outputs.clear()  # the one thing that Pulumi keeps outside its context: tasks of an earlier run
+        SETTINGS.outputs.clear()  # Pulumi keeps these tasks outside its context, so they survive an earlier run.
         pulumi.runtime.set_all_config(dict(config.values), sorted(config.secret_keys))
 
         async def entry() -> None:
-            body()  # whatever it answers: the SDK would await it
-            await _settled()
+            body()  # The return value is dropped, because the SDK would await it.
+            await _wait_for_registrations()
 
         await run_in_stack(entry)
 
-    with _surroundings(config), quicker_sdk():
+    with _cli_environment(config), quicker_sdk():
         try:
             asyncio.run(program())
         except pulumi.RunError as error:
@@ -97,37 +98,39 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
     return Run(monitor.graph, properties(monitor.graph.stack.outputs), tuple(log.messages))
 
 
-class _NoThreads(ThreadPoolExecutor):
-    """Does at once what it is given; asyncio wants its executors to be of this class."""
+class _SynchronousExecutor(ThreadPoolExecutor):
+    """Executor that runs each function at once, in the caller's thread. asyncio requires a `ThreadPoolExecutor`."""
 
-    def submit(self, fn: Callable[Given, Answer], /, *args: Given.args, **kwargs: Given.kwargs) -> Future[Answer]:
-        """What came of it."""
-        done: Future[Answer] = Future()
+    def submit(
+        self, fn: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Future[Result]:
+        """Call the function; return a finished future with its result or exception."""
+        future: Future[Result] = Future()
         try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - whoever waits for it is told
-            done.set_exception(error)
-        return done
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - the future raises it where the result is read
+            future.set_exception(error)
+        return future
 
 
-async def _settled() -> None:
-    """Waits until all that the program began is done, or something of it failed, which the SDK then tells.
+async def _wait_for_registrations() -> None:
+    """Wait until all registrations and outputs are done or one has failed. The SDK reports the failure.
 
-    The SDK waits too, but looks at every open task each time one is done, which is a fifth of a subsystem's run.
+    The SDK waits too, but it checks every open task whenever one ends, which takes a fifth of a subsystem's run.
     """
     while True:
         tasks = {*_get_rpc_manager().rpcs, *SETTINGS.outputs}
-        if any(one.done() and (one.cancelled() or one.exception()) for one in tasks):
+        if any(task.done() and (task.cancelled() or task.exception()) for task in tasks):
             return
-        tasks = {one for one in tasks if not one.done()}
+        tasks = {task for task in tasks if not task.done()}
         if not tasks:
             return
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
 
 
 @contextmanager
-def _surroundings(config: StackConfig) -> Iterator[None]:
-    """What the CLI gives a program: the project's folder as working directory and import root, and its config."""
+def _cli_environment(config: StackConfig) -> Iterator[None]:
+    """Set what the CLI sets for a program: the configuration, and the project's folder as working directory."""
     before = os.environ.get("PULUMI_CONFIG")
     folder = Path.cwd()
     os.environ["PULUMI_CONFIG"] = json.dumps(dict(config.values))
@@ -142,13 +145,13 @@ def _surroundings(config: StackConfig) -> Iterator[None]:
             os.environ["PULUMI_CONFIG"] = before
 
 
-class _Collector(logging.Handler):
-    """Keeps what the program tells its user."""
+class _MessageCollector(logging.Handler):
+    """Log handler that keeps the program's warnings and errors."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
-        self.logger = logging.Logger("program", logging.WARNING)  # noqa: LOG001 - not in the tree: it is this run's
+        self.logger = logging.Logger("program", logging.WARNING)  # noqa: LOG001 - belongs to this run only
         self.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:

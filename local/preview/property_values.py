@@ -1,7 +1,7 @@
-"""Property values as Pulumi sends them over the wire, turned into plain Python.
+"""Conversion of property values from Pulumi's wire format to Python values.
 
-The wire marks what JSON cannot say: secrets, archives and assets by a signature key, unknown values by a fixed
-string. The constants below are those of Pulumi's protocol (sdk/go/common/resource).
+JSON has no secrets, archives, assets or unknown values. The wire format marks the first three with a signature key, and
+unknown values with a fixed string. The constants come from Pulumi's protocol (sdk/go/common/resource).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the protocol, no secret
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the protocol, not a secret
 ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -22,7 +22,7 @@ Props = dict[str, Any]
 
 
 class Unknown(Enum):
-    """The one value that stands for what only a deployment can tell."""
+    """Placeholder for a value that is only known after the deployment."""
 
     VALUE = "unknown"
 
@@ -35,7 +35,7 @@ UNKNOWN: Final = Unknown.VALUE
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that is never shown."""
+    """Secret value, which is never shown."""
 
     value: Any
 
@@ -45,19 +45,19 @@ class Secret:
 
 @dataclass(frozen=True)
 class Archive:
-    """Files that a resource is given: a path (of a zip or of any one file), or entries by name."""
+    """Files of a resource: the path of a file, for example a zip, or named entries with their text."""
 
     path: str | None
     entries: tuple[tuple[str, str], ...] = ()
 
 
 def properties(struct: Struct) -> Props:
-    """A wire structure as plain Python; secrets stay wrapped."""
-    return {key: _plain(value) for key, value in MessageToDict(struct).items()}
+    """Convert a wire structure to Python values. Secrets stay wrapped in `Secret`."""
+    return {key: _to_python(value) for key, value in MessageToDict(struct).items()}
 
 
 def revealed(value: Any) -> Any:
-    """A value with its secrets unwrapped, for the service that must have them."""
+    """Return the value with its secrets unwrapped, for a request to the service."""
     if isinstance(value, Secret):
         return revealed(value.value)
     if isinstance(value, Mapping):
@@ -68,7 +68,7 @@ def revealed(value: Any) -> Any:
 
 
 def shown(value: Any) -> Any:
-    """A value as JSON may show it: secrets and unknown values by name, archives by path."""
+    """Return the value in a form that is safe to print: secrets and unknown values as markers, archives as paths."""
     if isinstance(value, Secret):
         return "[secret]"
     if value is UNKNOWN:
@@ -82,24 +82,24 @@ def shown(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def _to_python(value: Any) -> Any:
     if value == UNKNOWN_STRING:
         return UNKNOWN
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [_to_python(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     match value.get(SIGNATURE):
         case None:
-            return {key: _plain(inner) for key, inner in value.items()}
+            return {key: _to_python(inner) for key, inner in value.items()}
         case str() as signature if signature == SECRET:
-            return Secret(_plain(value["value"]))
+            return Secret(_to_python(value["value"]))
         case str() as signature if signature == ARCHIVE:
             entries = value.get("assets", {})
-            return Archive(value.get("path"), tuple((name, one.get("text", "")) for name, one in entries.items()))
+            return Archive(value.get("path"), tuple((name, asset.get("text", "")) for name, asset in entries.items()))
         case str() as signature if signature == ASSET:
             return Archive(value["path"]) if "path" in value else value["text"]
         case signature:
-            raise ValueError(f"a value carries the signature {signature}, which this version does not know")
+            raise ValueError(f"A value has the signature {signature}, which is none of {SECRET}, {ARCHIVE} and {ASSET}")

@@ -1,6 +1,6 @@
-"""The preview for people: a tree of components, what was found, what it costs, what it gives out.
+"""Text report of a preview: tree of components, findings, monthly cost and stack outputs.
 
-Colour on a terminal, plain text in a pipe: rich decides by what it writes to.
+Rich prints colours on a terminal, and plain text to a pipe.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "u
 
 
 def show(found: "Preview", console: Console | None = None) -> None:
-    """Prints a preview."""
+    """Print a preview."""
     out = console or terminal()
     out.print(_plan(found.graph, found.config.stack))
     out.print(_counts(found.graph))
@@ -35,13 +35,15 @@ def show(found: "Preview", console: Console | None = None) -> None:
     _findings(out, found)
     cost(out, found)
     _outputs(out, found)
-    verdict = "[green]may be deployed[/]" if found.deployable else "[bold red]must not be deployed as it is[/]"
+    verdict = (
+        "[green]can be deployed[/]" if found.deployable else "[bold red]cannot be deployed[/]: fix the errors above"
+    )
     out.print(f"\nstack {escape(found.config.stack)} {verdict}", soft_wrap=True)
 
 
 @contextmanager
 def working(what: str, *, quiet: bool) -> Iterator[None]:
-    """Says what is being done while it is being done; on a terminal only."""
+    """Show a spinner with a text while the block runs. Without a terminal, show nothing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield
@@ -57,18 +59,18 @@ def _plan(graph: Graph, stack: str) -> Tree:
 
 
 def _branch(tree: Tree, graph: Graph, of: Resource) -> None:
-    """Components with their counts; a component's own resources in one line, by kind."""
+    """Add the components below a resource to the tree, each with the kinds and counts of its own resources."""
     for child in graph.children(of.urn):
         if child.custom:
             continue
-        own = Counter(one.kind for one in graph.children(child.urn) if one.custom)
-        kinds = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in sorted(own.items()))
+        counts = Counter(resource.kind for resource in graph.children(child.urn) if resource.custom)
+        kinds = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in sorted(counts.items()))
         label = f"[bold]{escape(child.name)}[/] [dim]{escape(child.kind)}[/]"
         _branch(tree.add(f"{label}{f': {escape(kinds)}' if kinds else ''}"), graph, child)
 
 
 def _counts(graph: Graph) -> str:
-    services = Counter(one.type.split(":")[1].split("/")[0] for one in graph.customs())
+    services = Counter(resource.type.split(":")[1].split("/")[0] for resource in graph.customs())
     return "by service: " + ", ".join(f"{name} {count}" for name, count in sorted(services.items()))
 
 
@@ -76,7 +78,8 @@ def _changes(out: Console, found: "Preview") -> None:
     if found.changes is None:
         return
     counts = Counter(action for action, _ in found.changes)
-    out.print("on this machine: " + ", ".join(f"{count} {action}" for action, count in sorted(counts.items())))
+    actions = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
+    out.print(f"changes on the local platform: {actions}")
     for action, urn in found.changes:
         if action not in {"same", "create"}:
             out.print(f"  {action:8} {escape(urn.rpartition('::')[2])}")
@@ -89,49 +92,50 @@ def _warnings(out: Console, found: "Preview") -> None:
 
 def _refusals(out: Console, found: "Preview") -> None:
     if found.refusals:
-        out.print(f"\n[bold red]{len(found.refusals)} values that AWS would refuse[/]")
-    for one in found.refusals:
-        out.print(f"  {escape(str(one))}", soft_wrap=True)
+        out.print(f"\n[bold red]{len(found.refusals)} inputs that AWS would reject[/]")
+    for refusal in found.refusals:
+        out.print(f"  {escape(str(refusal))}", soft_wrap=True)
 
 
 def _findings(out: Console, found: "Preview") -> None:
-    undecided = sum(one.level == "unknown" for one in found.judgements)
+    undecided = [judgement for judgement in found.judgements if judgement.level == "unknown"]
+    advisory_count = sum(judgement.level == "advisory" for judgement in found.judgements)
     out.print(
-        f"\n[bold]policies[/]: {len(found.rules)} asked, {len(found.mandatory)} mandatory findings, "
-        f"{sum(one.level == 'advisory' for one in found.judgements)} notes, {undecided} cannot be known before "
-        "a deployment",
+        f"\n[bold]policies[/]: {len(found.rules)} evaluated, {len(found.mandatory)} mandatory findings, "
+        f"{advisory_count} advisory findings, {len(undecided)} undecided until the deployment",
         soft_wrap=True,
     )
-    for one in sorted((one for one in found.judgements if one.level != "unknown"), key=_order):
-        name = one.urn.rpartition("::")[2]
-        style = STYLES.get(one.level, "")
-        out.print(f"  [{style}]{one.level:9}[/] {one.policy} · {escape(name)}: {escape(one.message)}", soft_wrap=True)
-    for urn, count in sorted(Counter(one.urn for one in found.judgements if one.level == "unknown").items()):
-        # Each policy that reads it says the same: it names an id that AWS is yet to invent.
+    for judgement in sorted((item for item in found.judgements if item.level != "unknown"), key=_sort_key):
+        name = escape(judgement.urn.rpartition("::")[2])
+        level = f"[{STYLES.get(judgement.level, '')}]{judgement.level:9}[/]"
+        out.print(f"  {level} {judgement.policy} · {name}: {escape(judgement.message)}", soft_wrap=True)
+    # All undecided policies of a resource have the same cause: an id that AWS assigns during the deployment.
+    for urn, count in sorted(Counter(judgement.urn for judgement in undecided).items()):
         name = escape(urn.rpartition("::")[2])
         out.print(
-            f"  [{STYLES['unknown']}]unknown[/]   {name}: {count} policies judge it when it is deployed", soft_wrap=True
+            f"  [{STYLES['unknown']}]unknown[/]   {name}: {count} policies are evaluated during the deployment",
+            soft_wrap=True,
         )
     for change in found.remediations:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
         out.print(
-            f"  [{STYLES['remediate']}]remedied[/]  {change.policy} · {escape(change.urn.rpartition('::')[2])}: "
+            f"  [{STYLES['remediate']}]corrected[/] {change.policy} · {escape(change.urn.rpartition('::')[2])}: "
             f"{escape(', '.join(f'{key} → {shown(value)}' for key, value in changed.items()))}",
             soft_wrap=True,
         )
 
 
-def _order(one: Judgement) -> tuple[int, str, str]:
-    return (list(STYLES).index(one.level), one.policy, one.urn)
+def _sort_key(judgement: Judgement) -> tuple[int, str, str]:
+    return (list(STYLES).index(judgement.level), judgement.policy, judgement.urn)
 
 
 def cost(out: Console, found: "Preview") -> None:
-    """Prints what a month costs, by subsystem."""
+    """Print the monthly cost by subsystem."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")
     table.add_column("USD", justify="right")
-    table.add_column("dearest", style="dim")
+    table.add_column("most expensive", style="dim")
     for subsystem, usd in found.cost.sum_by("subsystem").items():
         blocks = [
             (block, cost)
@@ -141,8 +145,8 @@ def cost(out: Console, found: "Preview") -> None:
         table.add_row(subsystem, f"{usd:,.2f}", ", ".join(f"{block} {cost:,.2f}" for block, cost in blocks[:3]))
     table.add_row("[bold]total[/]", f"[bold]{found.cost.total:,.2f}[/]", f"budget {found.budget:,.2f}")
     out.print(table)
-    for one in found.cost.unpriced:
-        out.print(f"  unpriced: {escape(one)}")
+    for resource_type in found.cost.unpriced:
+        out.print(f"  unpriced: {escape(resource_type)}")
 
 
 def _outputs(out: Console, found: "Preview") -> None:
@@ -151,7 +155,7 @@ def _outputs(out: Console, found: "Preview") -> None:
 
 
 def values(out: Console, outputs: Props) -> None:
-    """Prints outputs, secrets by name."""
+    """Print stack outputs. Secrets are replaced by a marker."""
     for name, value in outputs.items():
         out.print(f"  {escape(name)}:")
         _values(out, shown(value), 4)

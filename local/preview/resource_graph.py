@@ -1,4 +1,4 @@
-"""What a run of the program registered: every resource with its inputs, outputs and dependencies."""
+"""Graph of the resources that a run of the program registered, with their inputs, outputs and dependencies."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 @dataclass
 class Resource:
-    """One registration."""
+    """One registered resource."""
 
     urn: str
     type: str
@@ -28,32 +28,29 @@ class Resource:
 
     @property
     def depends_on(self) -> set[str]:
-        """URNs of everything that must exist before this."""
-        found = set(self.request.dependencies)
-        for dependencies in self.request.propertyDependencies.values():
-            found.update(dependencies.urns)
-        return found
+        """URNs of the resources that must exist before this one."""
+        return {*self.request.dependencies, *self.made_of}
 
     @property
     def made_of(self) -> set[str]:
-        """URNs of what its properties come from."""
-        return {urn for one in self.request.propertyDependencies.values() for urn in one.urns}
+        """URNs of the resources whose outputs this resource's properties use."""
+        return {urn for dependencies in self.request.propertyDependencies.values() for urn in dependencies.urns}
 
     @property
     def kind(self) -> str:
-        """The type without package and module: `Bucket`."""
+        """Resource type without package and module, for example `Bucket`."""
         return self.type.rpartition(":")[2]
 
 
 class Graph:
-    """Resources in the order of their registration. Registrations arrive from several threads."""
+    """Resources in the order of their registration. Several threads may add resources."""
 
     def __init__(self) -> None:
         self._resources: dict[str, Resource] = {}
         self._lock = threading.Lock()
 
     def add(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> Resource:
-        """Records a registration; two of one URN are refused, as the engine does."""
+        """Add a registration. Raise ValueError for a second resource with the same URN, as Pulumi's engine does."""
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -79,14 +76,14 @@ class Graph:
         return self._resources[urn]
 
     def children(self, urn: str) -> list[Resource]:
-        """What has this resource as its parent."""
-        return [one for one in self if one.parent == urn]
+        """Return the resources with the given parent."""
+        return [resource for resource in self if resource.parent == urn]
 
     def customs(self) -> list[Resource]:
-        """What a provider makes, components left out."""
-        return [one for one in self if one.custom]
+        """Return the resources that a provider creates, without components."""
+        return [resource for resource in self if resource.custom]
 
     @property
     def stack(self) -> Resource:
-        """The root, which holds the stack's outputs."""
-        return next(one for one in self if one.type == STACK_TYPE)
+        """Root resource, which holds the stack's outputs."""
+        return next(resource for resource in self if resource.type == STACK_TYPE)

@@ -1,7 +1,7 @@
-"""The engine's side of a run: records what the program registers, and lets a provider make it.
+"""Resource monitor: the engine's side of a run, which records registrations and lets a provider create the resources.
 
-The program is unmodified and talks to Pulumi's own mock runtime. By the time a registration arrives, the SDK has
-awaited all that it depends on, so independent resources are made concurrently and dependent ones in order.
+The program talks to Pulumi's mock runtime. The SDK awaits all dependencies of a resource before it registers the
+resource. So independent resources are created concurrently, and dependent ones in order.
 """
 
 from typing import Any, Protocol
@@ -17,17 +17,17 @@ from local.preview.resource_graph import STACK_TYPE, Graph, Resource
 
 
 class Provider(Protocol):
-    """What stands in for the AWS provider."""
+    """Replacement for the AWS provider."""
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Answers a function such as `aws:index/getRegion:getRegion`."""
+        """Return the result of a provider function such as `aws:index/getRegion:getRegion`."""
 
     def make(self, resource: Resource, /) -> tuple[str, Props]:
-        """Makes a resource; returns its id (empty: unknown) and the outputs beyond its inputs."""
+        """Create a resource; return its id (empty if unknown) and the outputs that it has besides its inputs."""
 
 
 class _Unused(Mocks):
-    """The mock runtime asks for mocks; every request is answered by the monitor itself."""
+    """Mocks that are never called: the mock runtime requires them, but the monitor answers every request."""
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         raise NotImplementedError(args.token)
@@ -37,7 +37,7 @@ class _Unused(Mocks):
 
 
 class Monitor(MockMonitor):
-    """Records every registration in a graph."""
+    """Monitor that records every registration in a graph."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(_Unused())
@@ -47,16 +47,16 @@ class Monitor(MockMonitor):
     def Invoke(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        """Answers a function of the provider; the mock itself would leave an event loop open in this thread."""
+        """Call a provider function. The inherited method would leave an event loop open in this thread."""
         response = resource_pb2.ResourceInvokeResponse()
-        answer: Struct = getattr(response, "return")  # a keyword of Python, and the protocol's name
+        answer: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
         answer.update(self._provider.call(request.tok, properties(request.args)))
         return response
 
     def RegisterResource(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
-        """Records and, where it is not a component, makes a resource."""
+        """Record a resource and, unless it is a component, let the provider create it."""
         resource = self.graph.add(_urn(request), request)
         outputs = Struct()
         outputs.CopyFrom(request.object)
@@ -69,13 +69,13 @@ class Monitor(MockMonitor):
     def RegisterResourceOutputs(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
-        """Keeps what a component says of itself."""
+        """Store the outputs of a component."""
         self.graph[request.urn].outputs = request.outputs
         return empty_pb2.Empty()
 
 
 def _urn(request: resource_pb2.RegisterResourceRequest) -> str:
-    """The URN as the engine makes it: the types of all ancestors, the stack's left out."""
+    """Return the URN that Pulumi's engine would assign: it contains the types of all ancestors except the stack."""
     ancestors = request.parent.split("::")[2] if request.parent else STACK_TYPE
     kind = request.type if ancestors == STACK_TYPE else f"{ancestors}${request.type}"
     return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{kind}::{request.name}"

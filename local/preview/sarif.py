@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, the format that code scanning reads. Each points at the stack's file."""
+"""Findings in SARIF 2.1.0, the format that code scanning reads. Each result points to the stack file."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,18 +15,25 @@ REFUSED = "service-refuses-value"
 def document(
     rules: Iterable[Rule], judgements: Iterable[Judgement], refusals: Iterable[Refusal], config: StackConfig
 ) -> dict[str, Any]:
-    """One run with all findings of a stack."""
+    """Return a SARIF document with all findings of a stack."""
     file = f"Pulumi.{config.stack}.yaml"
-    announced = [{"id": rule.name, "shortDescription": {"text": rule.description}} for rule in rules]
-    announced.append({"id": REFUSED, "shortDescription": {"text": "The service would refuse this value."}})
+    descriptions = [{"id": rule.name, "shortDescription": {"text": rule.description}} for rule in rules]
+    descriptions.append({"id": REFUSED, "shortDescription": {"text": "AWS would reject this input."}})
     results = [
-        _result(one.policy, LEVELS[one.level], f"{_name(one.urn)}: {one.message}", one.urn, file) for one in judgements
+        _result(
+            judgement.policy,
+            LEVELS[judgement.level],
+            f"{_name(judgement.urn)}: {judgement.message}",
+            judgement.urn,
+            file,
+        )
+        for judgement in judgements
     ]
-    results += [_result(REFUSED, "error", str(one), one.urn, file) for one in refusals]
+    results += [_result(REFUSED, "error", str(refusal), refusal.urn, file) for refusal in refusals]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": {"name": "polyphony-guardrails", "rules": announced}}, "results": results}],
+        "runs": [{"tool": {"driver": {"name": "polyphony-guardrails", "rules": descriptions}}, "results": results}],
     }
 
 
@@ -41,7 +48,7 @@ def _result(rule: str, level: str, text: str, urn: str, file: str) -> dict[str, 
                 "logicalLocations": [{"fullyQualifiedName": urn}],
             }
         ],
-        # The same finding in the next run is the same alert, whatever its wording.
+        # Code scanning treats results with the same fingerprint as one alert, even if the message changes.
         "partialFingerprints": {"finding/v1": f"{rule}|{urn}"},
     }
 

@@ -1,8 +1,8 @@
-"""Stack files, read as the Pulumi CLI reads them: the project's defaults, then the stack's own values.
+"""Reader of stack files, which follows the rules of the Pulumi CLI: project defaults first, then the stack's values.
 
-Structured values become JSON, because that is how a program is given them. What only the CLI could decrypt, and
-secrets that are not set yet, become a placeholder with one line of warning: so any stack can be previewed on a clean
-clone. The program itself knows nothing of placeholders and refuses a missing secret.
+Structured values become JSON, as the CLI passes them to a program. Encrypted values and missing secrets become a
+placeholder, with a warning, so every stack can be previewed on a clean clone. The program itself has no placeholders
+and rejects a missing secret.
 """
 
 import json
@@ -22,21 +22,21 @@ from local import ROOT, CannotRun
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 
 
-BOOLEAN, INTEGER, FLOAT, DAY = READ_BY_1_1 = tuple(
+BOOLEAN, INTEGER, FLOAT, DATE = REPLACED_TAGS = tuple(
     f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
 )
 INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
 FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-"""Decimal numbers. The CLI also knows octal, hexadecimal and grouped ones, which no setting is written as."""
+"""Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
 
 
 class StackFileError(CannotRun):
-    """There is no such stack, or its file cannot be read."""
+    """The stack does not exist, or its file cannot be read."""
 
 
 @dataclass(frozen=True)
 class StackConfig:
-    """A stack's configuration as a program is given it."""
+    """Configuration of a stack in the form that Pulumi passes to a program."""
 
     project: str
     stack: str
@@ -45,14 +45,15 @@ class StackConfig:
     warnings: tuple[str, ...] = field(default=())
 
 
-class _AsTheCli(yaml.SafeLoader):
-    """Takes words for what the CLI's YAML (1.2, mostly) takes them for; PyYAML's is 1.1, where `off` and 1:15 are no words.
+class _CliYamlLoader(yaml.SafeLoader):
+    """YAML loader that reads scalars as the CLI does, which follows YAML 1.2 for the most part.
 
-    And it refuses a key that is given twice, as the CLI does; by itself PyYAML would keep the second without a word.
+    PyYAML follows YAML 1.1, where `off` is a boolean and 1:15 is a number. The loader also rejects a key that occurs
+    twice, as the CLI does. PyYAML would silently keep the second value.
     """
 
-    def construct_day(self, node: yaml.ScalarNode) -> str:
-        """To the CLI a day is its first moment, which is how programs are told it."""
+    def construct_date(self, node: yaml.ScalarNode) -> str:
+        """Return a date as midnight in UTC, which is how the CLI passes it to a program."""
         try:
             return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
         except ValueError:
@@ -60,81 +61,83 @@ class _AsTheCli(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [str(key.value) for key, _ in node.value]
-        if twice := next((key for key, _ in node.value if keys.count(str(key.value)) > 1), None):
+        if duplicate := next((key for key, _ in node.value if keys.count(str(key.value)) > 1), None):
             raise yaml.constructor.ConstructorError(
-                None, None, f"{twice.value!r} is given more than once", twice.start_mark
+                None, None, f"{duplicate.value!r} is given more than once", duplicate.start_mark
             )
         return super().construct_mapping(node, deep=deep)
 
 
-_AsTheCli.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag not in READ_BY_1_1]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+_CliYamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in REPLACED_TAGS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _tag, _words, _first, _construct in (
+for _tag, _pattern, _first_characters, _constructor in (
     (BOOLEAN, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
     (INTEGER, INTEGERS, "-+0123456789", yaml.SafeLoader.construct_yaml_int),
     (FLOAT, FLOATS, "-+.0123456789", yaml.SafeLoader.construct_yaml_float),
-    (DAY, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", _AsTheCli.construct_day),
+    (DATE, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", _CliYamlLoader.construct_date),
 ):
-    _AsTheCli.add_implicit_resolver(_tag, re.compile(f"^(?:{_words})$"), list(_first))
-    _AsTheCli.add_constructor(_tag, _construct)
+    _CliYamlLoader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first_characters))
+    _CliYamlLoader.add_constructor(_tag, _constructor)
 
 
-class _AsWritten(yaml.SafeLoader):
-    """Takes every word for a word."""
+class _TextYamlLoader(yaml.SafeLoader):
+    """YAML loader that reads every scalar as text."""
 
 
-_AsWritten.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # merging is no word's matter
+# The resolver for the merge key `<<` stays, because it concerns mappings.
+_TextYamlLoader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}
 
 
 def stacks(root: Path = ROOT) -> list[str]:
-    """The stacks that have a file."""
+    """Return the names of the stacks that have a file."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
 
 
 def read(stack: str, root: Path = ROOT) -> StackConfig:
-    """The configuration of one stack."""
-    project = _yaml(root / "Pulumi.yaml")
+    """Return the configuration of one stack. Raise StackFileError if its file is missing or invalid."""
+    project = _load_yaml(root / "Pulumi.yaml")
     name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise StackFileError(
-            f"there is no stack {stack!r}: {path.name} does not exist; known are {', '.join(stacks(root))}"
+            f"There is no stack {stack!r}, because {path.name} does not exist. Known stacks: {', '.join(stacks(root))}."
         )
-    given = _yaml(path).get("config") or {}
-    if not isinstance(given, dict):
-        raise StackFileError(f"{path.name} must hold a mapping below `config`, it holds {type(given).__name__}")
-    written = _yaml(path, _AsWritten)["config"] if given else {}
-    config: dict[str, Any] = {**_defaults(project.get("config") or {}, name)}
-    for (key, word), value in zip(written.items(), given.values(), strict=True):
-        # What has no structure is a word to the CLI, whatever it looks like.
-        as_given = value if isinstance(value, dict | list) else "" if value is None else word
-        config[key if ":" in key else f"{name}:{key}"] = as_given
-    return _resolved(name, stack, config)
+    config_section = _load_yaml(path).get("config") or {}
+    if not isinstance(config_section, dict):
+        raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
+    texts = _load_yaml(path, _TextYamlLoader)["config"] if config_section else {}
+    config: dict[str, Any] = {**_project_values(project.get("config") or {}, name)}
+    for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
+        # The CLI keeps every unstructured value as text, also one that looks like a number.
+        kept = value if isinstance(value, dict | list) else "" if value is None else text
+        config[key if ":" in key else f"{name}:{key}"] = kept
+    return _with_placeholders(name, stack, config)
 
 
-def _yaml(path: Path, loader: type[yaml.SafeLoader] = _AsTheCli) -> dict[str, Any]:
+def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> dict[str, Any]:
     try:
         loaded = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe loaders
-    except (yaml.YAMLError, ValueError) as error:  # the latter of what is no text, or is not what its tag says
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: invalid UTF-8, or a value that its tag does not allow
         raise StackFileError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(loaded, dict):
-        raise StackFileError(f"{path.name} must hold a mapping, it holds {type(loaded).__name__}")
+        raise StackFileError(f"{path.name} must contain a mapping, but it contains a {type(loaded).__name__}.")
     return loaded
 
 
-def _defaults(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
-    """Values that the project file gives: `value` for other namespaces' keys, `default` for its own."""
-    found: dict[str, Any] = {}
-    for key, one in declared.items():
-        value = one.get("value", one.get("default")) if isinstance(one, dict) else one
+def _project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
+    """Return the project file's values: `value` for keys of other namespaces, `default` for keys of the project."""
+    values: dict[str, Any] = {}
+    for key, declaration in declared.items():
+        is_schema = isinstance(declaration, dict)
+        value = declaration.get("value", declaration.get("default")) if is_schema else declaration
         if value is not None:
-            found[key if ":" in key else f"{project}:{key}"] = value
-    return found
+            values[key if ":" in key else f"{project}:{key}"] = value
+    return values
 
 
-def _resolved(project: str, stack: str, config: Mapping[str, Any]) -> StackConfig:
+def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> StackConfig:
     values: dict[str, Any] = {}
     secret_keys: set[str] = set()
     warnings: list[str] = []
@@ -143,27 +146,27 @@ def _resolved(project: str, stack: str, config: Mapping[str, Any]) -> StackConfi
         values[key] = _without_ciphertext(value, key.partition(":")[2], encrypted)
         if encrypted:
             secret_keys.add(key)
-            warnings += [f"{path} is encrypted: this preview uses a placeholder" for path in encrypted]
+            warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
     for location in secret_paths(StackSettings):
         section = f"{project}:{location[0]}"
         if _fill(values, section, [str(part) for part in location[1:]]):
             secret_keys.add(section)
-            warnings.append(f"{dotted(location)} is not set: this preview uses a placeholder")
+            warnings.append(f"{dotted(location)} is not set. This preview uses a placeholder.")
     try:
-        told = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     except TypeError as error:
-        raise StackFileError(f"Pulumi.{stack}.yaml has a value that JSON has no word for: {error}") from error
+        raise StackFileError(f"Pulumi.{stack}.yaml contains a value that JSON cannot represent: {error}") from error
     return StackConfig(
         project=project,
         stack=stack,
-        values=told,
+        values=texts,
         secret_keys=frozenset(secret_keys),
         warnings=tuple(warnings),
     )
 
 
 def _without_ciphertext(value: Any, path: str, found: list[str]) -> Any:
-    """A copy in which every `secure:` value is the placeholder."""
+    """Return a copy with the placeholder for every `secure:` value; add the paths of these values to `found`."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             found.append(path)
@@ -175,7 +178,7 @@ def _without_ciphertext(value: Any, path: str, found: list[str]) -> Any:
 
 
 def _fill(values: dict[str, Any], section: str, path: list[str]) -> bool:
-    """Puts the placeholder where a section that is there lacks a secret."""
+    """Set the placeholder for a secret that an existing section lacks. Return True if it was set."""
     holder: Any = values.get(section)
     for part in path[:-1]:
         if not isinstance(holder, dict):

@@ -17,7 +17,7 @@ from local.emulation.iam.policy_evaluator import Request, Verdict, judge, listed
 from local.generate import documented_graph
 from local.generate.diagram_edges import statements
 from local.platform.engine import ALL_DRIVERS
-from local.preview.input_checks import FORGOTTEN, refusals
+from local.preview.input_checks import UNUSED_BY_DRIVER, refusals
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from tests.bootstrap.required_actions import actions, needs, requests
@@ -118,7 +118,7 @@ def test_so_is_every_grant_that_only_a_setting_brings() -> None:
 def test_what_only_a_setting_gives_is_known_to_the_drivers_too() -> None:
     graph = of_all_options()
     assert {one.inputs.get("kmsKeyId") for one in graph.customs() if one.type.endswith(":LogGroup")} == {None, KEY}
-    assert [str(one) for one in refusals(graph) if one.rule == FORGOTTEN] == []
+    assert [str(one) for one in refusals(graph) if one.rule == UNUSED_BY_DRIVER] == []
 
 
 @cache

@@ -38,15 +38,15 @@ def test_words_show_before_they_are_final_and_troubles_are_told(started: Browser
         screen, state = other.page.locator("#captions-screen"), other.page.locator("#captions-state")
         other.page.get_by_label("Choose a file").set_input_files(spoken(tmp_path / "said.wav", SAID))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
-        expect(state).to_have_text("Utterances: 1 on their way, 2 waiting")
+        expect(state).to_have_text("Utterances: 1 sent, 2 waiting")
         platform.say(**{**LINE, "revision": 2}, text="Hello world.", final=True)
         platform.say(type="done", utterance="u1", sequence=1, finals=1)
         expect(screen.locator(".final")).to_have_text("Hello world.")
         expect(screen.locator(".growing")).to_have_count(0)
-        expect(state).to_have_text("Utterances: 1 on their way, 1 waiting, 1 done")
+        expect(state).to_have_text("Utterances: 1 sent, 1 waiting, 1 done")
         platform.say(type="error", code="NOT_TRANSCRIBED", message="It failed three times.", utterance="u2")
         expect(other.page.locator("#captions-problem")).to_contain_text("NOT_TRANSCRIBED: It failed three times.")
-        expect(state).to_have_text("Utterances: 1 on their way, 1 done, 1 lost")
+        expect(state).to_have_text("Utterances: 1 sent, 1 done, 1 lost")
         platform.say(type="resend", utterances=[{"utterance": "u3", "fromMs": 0}])
         platform.say(type="done", utterance="u3", sequence=3, finals=0)
         expect(state).to_have_text("Utterances: 2 done, 1 lost")
@@ -117,7 +117,7 @@ def test_a_recording_of_one_is_not_captioned_as_another(started: Browser, url: s
         other.page.get_by_label("Choose a file").set_input_files(spoken(tmp_path / "said.wav", "hello ."))
         becomes(other.page, token("bob"), "bob")
         other.page.evaluate("window.allow()")
-        expect(other.page.locator("#captions-problem")).to_contain_text("Somebody else has signed in")
+        expect(other.page.locator("#captions-problem")).to_contain_text("Another user has signed in")
         assert platform.actions == []
 
 

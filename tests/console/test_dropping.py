@@ -65,7 +65,7 @@ def test_a_visitor_brings_credentials_and_they_go_to_aws_alone(started: Browser,
         keys = f"{KEYS.format(1)} AWS_SESSION_TOKEN=session"
         becomes(other.page, keys, "Signed in", field="AWS credentials")
         expect(other.page.get_by_label("AWS credentials")).to_have_value("")
-        expect(dropped(other.page).first).to_contain_text("Not taken: it is empty.")
+        expect(dropped(other.page).first).to_contain_text("Rejected: it is empty.")
         assert not other.page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length")
     [(address, headers)] = landing.put
     assert address == "https://landing.s3.eu-west-1.amazonaws.com/incoming/console/a.ndjson"
@@ -79,12 +79,12 @@ def test_a_file_is_followed_until_its_rows_are_in_the_lake(started: Browser, url
     with played(started, url, "files", plays=landing.plays) as other:
         becomes(other.page, KEYS.format(1), "Signed in", field="AWS credentials")
         card = dropped(other.page)
-        expect(card).to_contain_text("Nobody has noticed yet.")
+        expect(card).to_contain_text("Waiting for the notification.")
         for state in ("pending", "claimed", "manifested"):
             landing.status = state
             expect(card.locator(".now")).to_contain_text(state)
         landing.status = "processed"
-        expect(card).to_contain_text("Its rows are in the lake.")
+        expect(card).to_contain_text("Its rows are in the data lake.")
         expect(card.locator(".now")).to_have_count(0)
         expect(card.locator(".done")).to_have_count(4)
 
@@ -92,11 +92,11 @@ def test_a_file_is_followed_until_its_rows_are_in_the_lake(started: Browser, url
 @pytest.mark.parametrize(
     ("status", "reason", "words"),
     [
-        ("processed", "damaged_gzip", "Its rows are in the lake. It is damaged"),
-        ("superseded", "version_gone", "This version was gone before it was read."),
-        ("rejected", "sealed", "Not taken: S3 gives it to nobody here."),
-        ("rejected", "no_good_line:not_json", "Not taken: not one of its lines is a record."),
-        ("rejected", "OF_ANOTHER_VERSION", "Not taken: OF_ANOTHER_VERSION"),
+        ("processed", "damaged_gzip", "Its rows are in the data lake. The file is damaged"),
+        ("superseded", "version_gone", "This version was deleted or replaced before it was read."),
+        ("rejected", "sealed", "Rejected: the run cannot read it"),
+        ("rejected", "no_good_line:not_json", "Rejected: none of its lines is a JSON record."),
+        ("rejected", "OF_ANOTHER_VERSION", "Rejected: OF_ANOTHER_VERSION"),
     ],
 )
 def test_what_became_of_a_file_is_said_in_words(
@@ -115,10 +115,10 @@ def test_a_file_is_followed_with_new_keys_where_the_others_have_ended(started: B
         becomes(other.page, KEYS.format(1), "Signed in", field="AWS credentials")
         landing.ended = {"AKIA1"}
         card = dropped(other.page)
-        expect(card.get_by_role("alert")).to_contain_text("Sign in again, at the top.")
+        expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
         landing.status = "processed"
         becomes(other.page, KEYS.format(2), "Signed in", field="AWS credentials")
-        expect(card).to_contain_text("Its rows are in the lake.")
+        expect(card).to_contain_text("Its rows are in the data lake.")
         expect(card.get_by_role("alert")).to_be_hidden()
     assert landing.asked_with == {"AKIA1", "AKIA2"}
 

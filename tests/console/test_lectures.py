@@ -90,13 +90,13 @@ def sound(seconds: int) -> FilePayload:
 
 
 def asks_of_one_that_is_there(page: Page) -> None:
-    page.get_by_text("One that is there already").click()
-    page.get_by_label("Its id").fill(FIRST)
+    page.get_by_text("Use an existing lecture").click()
+    page.get_by_label("Lecture id").fill(FIRST)
 
 
 def answered(page: Page) -> None:
-    page.get_by_label("Or write it").fill("why?")
-    page.get_by_label("Or write it").press("Enter")
+    page.get_by_label("Or write a question").fill("why?")
+    page.get_by_label("Or write a question").press("Enter")
     expect(page.locator("#lectures-answers article").first.get_by_text("Answered", exact=True)).to_be_visible()
 
 
@@ -123,7 +123,7 @@ def test_two_who_need_the_connection_share_one(started: Browser, url: str) -> No
     backend = Lectures()
     with played(started, url, "lectures", plays=backend.plays) as other:
         asks_of_one_that_is_there(other.page)
-        other.page.get_by_label("Or write it").fill("why?")
+        other.page.get_by_label("Or write a question").fill("why?")
         other.page.evaluate("""() => {
           const form = document.getElementById("lectures-form");
           form.requestSubmit();
@@ -146,7 +146,7 @@ def test_a_citation_leads_into_its_own_lecture(started: Browser, url: str) -> No
             page.wait_for_function(f"document.getElementById('lectures-player').duration === {seconds}")
             page.wait_for_function("document.getElementById('lectures-player').currentTime >= 2")
         player.evaluate("(one) => one.pause()")
-        page.get_by_label("Its id").evaluate("(one) => { one.value = '01ARZ3NDEKTSV4RRFFQ69G5FA3'; }")
+        page.get_by_label("Lecture id").evaluate("(one) => { one.value = '01ARZ3NDEKTSV4RRFFQ69G5FA3'; }")
         answered(page)
         expect(page.get_by_text("words of 3")).to_be_visible()
         expect(page.get_by_role("button", name="words of 3")).to_have_count(0)

@@ -23,7 +23,7 @@ def test_what_is_no_token_is_refused_without_repeating_it(started: Browser, url:
         other.page.get_by_label("Token of the identity provider").evaluate("(one, text) => { one.value = text; }", text)
         other.page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
         told = other.page.locator("#sign-in-problem")
-        expect(told).to_contain_text("This is no token")
+        expect(told).to_contain_text("This is not a token")
         assert SECRET not in told.inner_text()
         assert other.complaints == []
 
@@ -62,6 +62,6 @@ def test_of_a_mistake_of_the_pages_own_only_its_name_is_shown_and_logged(started
     with played(started, url, "captions") as other:
         told = run(other, "problems", script, SECRET)
         assert "TypeError" in told
-        assert "Reload it." in told
+        assert "Reload the page." in told
         assert SECRET not in told
         assert other.complaints == ["TypeError"]

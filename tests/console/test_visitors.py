@@ -63,7 +63,7 @@ def test_an_upload_ends_where_somebody_else_signs_in_and_goes_on_where_its_own_c
     return [...told, await upload(), puts];
     """
     stopped, whole, puts = played(page, "meetings", script)
-    assert stopped.startswith("Somebody else has signed in")
+    assert stopped.startswith("Another user has signed in")
     assert (whole, puts) == ("whole", ["ann 00000", "ann 00001", "ann 00002", "ann c"]), "bob has nothing of it"
 
 
@@ -88,7 +88,7 @@ def test_an_upload_is_not_begun_as_whoever_signs_in_meanwhile(page: Visit, answe
     return [await began, puts];
     """
     stopped, puts = played(page, "meetings", script)
-    assert stopped.startswith("Somebody else has signed in")
+    assert stopped.startswith("Another user has signed in")
     assert puts == []
 
 
@@ -134,7 +134,7 @@ def test_a_token_of_another_user_or_another_key_is_somebody_else(page: Visit) ->
 
 @pytest.mark.parametrize(
     ("name", "puts", "end"),
-    [("bob", 2, "Somebody else has signed in before the track was whole."), ("ann", 3, "whole")],
+    [("bob", 2, "Another user has signed in before the upload was complete."), ("ann", 3, "whole")],
 )
 def test_a_video_goes_on_under_a_new_token_and_ends_where_somebody_else_signs_in(
     page: Visit, name: str, puts: int, end: str

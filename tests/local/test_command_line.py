@@ -1,4 +1,4 @@
-"""What commands say, and how they end, where they cannot do what they are for."""
+"""Tests of the local commands' error messages and exit statuses."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder in which an emulator is said to run."""
+    """Return a folder in which an emulator seems to run."""
     monkeypatch.setattr(emulator, "running", lambda folder: Emulator(1, 4566, folder))
     return tmp_path
 
 
-def test_a_folder_is_the_same_wherever_it_is_looked_at_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
 
     def noted(folder: Path) -> int:
@@ -35,7 +35,7 @@ def test_a_folder_is_the_same_wherever_it_is_looked_at_from(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("error", [StackFileError("the line 3"), OSError(28, "No space left on device", "/x")])
-def test_what_is_in_the_way_is_one_line_and_the_status_says_that_nothing_ran(
+def test_a_command_that_cannot_run_prints_one_line_and_returns_two(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(_stack: str) -> None:
@@ -50,7 +50,7 @@ def test_what_is_in_the_way_is_one_line_and_the_status_says_that_nothing_ran(
 
 
 @pytest.mark.parametrize("command", ["outputs", "console"])
-def test_a_state_that_another_version_wrote_is_named_with_what_to_do(
+def test_a_state_file_of_another_version_is_reported_with_advice(
     runs: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (runs / "state.json").write_text(json.dumps({"schemaVersion": 99}))
@@ -65,7 +65,7 @@ def test_a_state_that_another_version_wrote_is_named_with_what_to_do(
         ({"frontend": {"schemaVersion": 1}}, "of another version of this program: `make up` renews"),
     ],
 )
-def test_outputs_that_are_not_those_of_this_version_are_not_written(
+def test_outputs_of_another_version_are_not_written(
     given: object, says: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(lifecycle, "running", lambda _: {"outputs": given})
@@ -75,7 +75,7 @@ def test_outputs_that_are_not_those_of_this_version_are_not_written(
     assert not frontend_output.FILE.exists()
 
 
-def test_outputs_are_written_of_the_platform_that_is_named(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_are_written_for_the_given_platform_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
     monkeypatch.setattr(
         lifecycle, "running", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None

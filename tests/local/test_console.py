@@ -1,4 +1,4 @@
-"""The console's server: the page's files and what this machine knows, for its own page alone."""
+"""Tests of the console's web server."""
 
 import http.client
 import json
@@ -31,14 +31,14 @@ FRONTEND = {
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """Of a server whose platform does not run, unless the test has it run."""
+    """Serve the console and return the port. The platform does not run, unless the test uses `runs`."""
     with console.listening(tmp_path, 0) as server, beside(server):
         yield server.server_port
 
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A platform that is said to run."""
+    """Make the platform appear to run."""
     there = Emulator(1, 4566, tmp_path)
     monkeypatch.setattr(Emulator, "services", property(lambda _: {"JWKS_URL": KEYS}))
     monkeypatch.setattr(emulator, "running", lambda _: there)
@@ -75,13 +75,13 @@ def test_the_page_is_served_with_its_modules(port: int) -> None:
     "path",
     ["/../README.md", "/%2e%2e/README.md", "//etc/passwd", "/vendor/aws4fetch.LICENSE", "/lib/"],
 )
-def test_what_is_not_the_page_is_not_served(port: int, path: str) -> None:
+def test_other_files_are_not_served(port: int, path: str) -> None:
     status, _, body = asked(port, path)
-    assert (status, body) == (404, b"there is no such file")
+    assert (status, body) == (404, b"There is no such file.")
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1:1", ""])
-def test_a_page_whose_name_was_made_to_lead_here_gets_nothing(port: int, runs: None, host: str) -> None:
+def test_a_request_with_another_host_header_is_rejected(port: int, runs: None, host: str) -> None:
     for path in ("/", "/local.json"):
         status, _, body = asked(port, path, {"Host": host})
         assert status == 403
@@ -89,20 +89,20 @@ def test_a_page_whose_name_was_made_to_lead_here_gets_nothing(port: int, runs: N
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_other_pages_of_the_browser_get_nothing(port: int, runs: None, site: str) -> None:
+def test_a_request_from_another_website_is_rejected(port: int, runs: None, site: str) -> None:
     for path in ("/local.json", "/frontend.json"):
         assert asked(port, path, {"Sec-Fetch-Site": site})[0] == 403
     assert asked(port, "/", {"Sec-Fetch-Site": site})[0] == 200, "it may be linked to"
     assert asked(port, "/local.json", {"Sec-Fetch-Site": "same-origin"})[0] == 200
 
 
-def test_nothing_may_be_sent_to_it(port: int) -> None:
+def test_post_requests_are_rejected(port: int) -> None:
     assert asked(port, "/", method="POST")[0] == 501
 
 
-def test_the_page_may_reach_this_stack_and_nothing_else(port: int, runs: None) -> None:
+def test_the_content_security_policy_only_allows_this_stack(port: int, runs: None) -> None:
     _, headers, _ = asked(port, "/")
-    rules = dict(one.strip().split(" ", 1) for one in headers["content-security-policy"].split(";"))
+    rules = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert rules["connect-src"] == "'self' http://127.0.0.1:4566 ws://127.0.0.1:4566 http://127.0.0.1:1234/token"
     assert rules["frame-ancestors"] == "'none'"
     assert headers["cache-control"] == "no-store"
@@ -111,7 +111,7 @@ def test_the_page_may_reach_this_stack_and_nothing_else(port: int, runs: None) -
     assert "access-control-allow-origin" not in headers
 
 
-def test_the_page_learns_its_stack_and_where_it_is(port: int, runs: None) -> None:
+def test_the_page_can_read_the_frontend_output_and_the_local_endpoints(port: int, runs: None) -> None:
     known = document(port, "/frontend.json")
     assert known["ingestion"]["table"] == "files"
     assert known["schemaVersion"] == 1
@@ -123,20 +123,20 @@ def test_the_page_learns_its_stack_and_where_it_is(port: int, runs: None) -> Non
     }
 
 
-def test_without_a_platform_it_says_what_starts_one(port: int) -> None:
+def test_without_a_running_platform_the_response_names_the_command_to_start_one(port: int) -> None:
     for path in ("/frontend.json", "/local.json"):
         status, _, body = asked(port, path)
         assert status == 503
         assert b"make up" in body
 
 
-def test_a_port_that_is_taken_is_left_to_who_has_it(tmp_path: Path, port: int) -> None:
+def test_another_port_is_used_if_the_port_is_taken(tmp_path: Path, port: int) -> None:
     with console.listening(tmp_path, port) as other:
         assert other.server_address[1] != port
         assert other.server_address[0] == "127.0.0.1"
 
 
-def test_the_command_ends_with_an_interrupt(
+def test_the_command_ends_on_ctrl_c(
     runs: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_: object) -> None:
@@ -144,4 +144,4 @@ def test_the_command_ends_with_an_interrupt(
 
     monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
     assert console.command(tmp_path) == 0
-    assert "the console is at http://127.0.0.1:" in capsys.readouterr().out
+    assert "The console is at http://127.0.0.1:" in capsys.readouterr().out

@@ -56,7 +56,7 @@ def test_the_table_has_subsystems_services_largest_lines_and_monitoring_cost(pro
         "ingestion",
         "Amazon S3",
         "s3_storage",
-        "of which watching and protecting: $",
+        "monitoring and protection (included): $",
     ):
         assert part in text
 
@@ -136,7 +136,7 @@ def test_make_passes_its_variables_to_the_command(typed: list[str], runs: str) -
 
 
 def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a revision"):
+    with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a git revision"):
         at_revision("nothing", "prod")
     assert main(["cost", "--stack", "nowhere"]) == 2
     assert main(["cost-diff", "--", "--output=x", "prod"]) == 2

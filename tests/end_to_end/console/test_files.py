@@ -22,7 +22,7 @@ def test_files_are_dropped_and_followed(visitor: Visit, page: Page, platform: Pl
     page.locator("#files-drop").evaluate(DROP)
     files = page.get_by_role("list", name="Files of this visit")
     expect(files.locator(".card", has_text="photo.jpg")).to_contain_text(
-        "Not taken: its name does not end as this stack wants it."
+        "Rejected: this stack does not accept its file extension."
     )
     expect(files.locator(".card", has_text="one of mine.ndjson").locator(".now")).to_contain_text("pending")
     page.get_by_label("Choose files").set_input_files(

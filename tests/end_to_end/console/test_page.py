@@ -65,10 +65,10 @@ def test_a_backend_that_is_off_is_said_to_be(started: Browser, url: str) -> None
     with visit(started, url) as other:
         other.page.route("**/frontend.json", without)
         other.open("meetings")
-        expect(other.page.get_by_role("tabpanel")).to_contain_text("Meetings is not in this stack.")
+        expect(other.page.get_by_role("tabpanel")).to_contain_text("Meetings is disabled in this stack.")
         expect(panel(other.page, "Meetings").get_by_label("Title")).to_be_hidden()
         other.tab("Lectures")
-        expect(other.page.get_by_role("tabpanel")).to_contain_text("Voice Q&A is not in this stack.")
+        expect(other.page.get_by_role("tabpanel")).to_contain_text("Voice Q&A is disabled in this stack.")
         other.tab("Files")
         expect(other.page.get_by_text("or drop them here")).to_be_visible()
         assert other.complaints == []

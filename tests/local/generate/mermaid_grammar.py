@@ -1,6 +1,6 @@
-"""The part of Mermaid's grammar that the diagrams may use, strictly: whatever is not of it is refused.
+"""Strict parser for the part of Mermaid's grammar that the diagrams may use.
 
-Small because every form in it was put to Mermaid's own parser; a new form has to be, too, before it is added.
+Each supported form was checked with Mermaid's own parser. Check a new form in the same way before you add it.
 """
 
 import re
@@ -28,32 +28,32 @@ RESERVED = {"end", "graph", "subgraph", "flowchart", "class", "style", "click", 
 
 
 class Refused(Exception):
-    """A line that is not of the grammar, or speaks of what was not declared."""
+    """A line does not match the grammar or uses an undeclared node."""
 
 
 @dataclass
 class Flowchart:
-    """What was declared and joined."""
+    """Nodes and arrows of a flowchart."""
 
     nodes: dict[str, str] = field(default_factory=dict)
-    """With the box that each stands in, or nothing."""
+    """Nodes with the box that contains them, or an empty text."""
     boxes: list[str] = field(default_factory=list)
     arrows: list[tuple[str, str]] = field(default_factory=list)
 
     def alone(self) -> set[str]:
-        """Nodes that no arrow reaches, not even by their box."""
+        """Return the nodes without an arrow to them or to their box."""
         joined = {end for arrow in self.arrows for end in arrow}
         return {node for node, box in self.nodes.items() if node not in joined and box not in joined}
 
 
 def blocks(page: str) -> Iterator[str]:
-    """Every diagram of a page."""
+    """Return the diagrams of a page."""
     for found in re.finditer(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         yield found[1]
 
 
 def parsed(diagram: str) -> Flowchart:
-    """A diagram that every version of Mermaid draws; Refused where it is not one."""
+    """Parse a diagram. Raise Refused if a version of Mermaid might not draw it."""
     head, *lines = diagram.splitlines()
     if head != "flowchart LR":
         raise Refused(head)
@@ -72,7 +72,7 @@ def parsed(diagram: str) -> Flowchart:
 
 
 def _read(line: str, chart: Flowchart, box: str) -> str:
-    """Adds a line; gives the box that the next one stands in."""
+    """Parse a line; return the name of the box that contains the next line."""
     if found := BOX.fullmatch(line):
         if box or found[1] in chart.boxes:
             raise Refused(f"a box within a box, or one of the same name: {line}")

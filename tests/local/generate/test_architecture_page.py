@@ -1,4 +1,4 @@
-"""The diagrams are Mermaid, are readable, and show what the graph says: no more and no less."""
+"""Tests of the architecture page: valid diagrams with exactly the arrows of the resource graph."""
 
 import json
 
@@ -18,7 +18,7 @@ from tests.whole_program import DOCUMENTED
 pytestmark = DOCUMENTED
 
 PAGE = ROOT / "docs" / "architecture.md"
-MOST_NODES = 20
+MAX_NODES = 20
 
 
 @pytest.fixture(scope="module")
@@ -35,42 +35,42 @@ def test_the_generated_pages_are_fresh() -> None:
     assert generated_files.stale(generated_files.PAGES) == [], "run `make docs` and commit what it writes"
 
 
-def test_every_diagram_is_mermaid_and_small_enough_to_read() -> None:
-    diagrams = [parsed(one) for one in blocks(PAGE.read_text())]
-    assert len(diagrams) == 1 + len(Subsystem), "one of the whole and one a subsystem"
+def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
+    diagrams = [parsed(block) for block in blocks(PAGE.read_text())]
+    assert len(diagrams) == 1 + len(Subsystem), "an overview and one diagram for each subsystem"
     for found in diagrams:
         assert found.arrows
-        assert len(found.nodes) <= MOST_NODES
+        assert len(found.nodes) <= MAX_NODES
         assert found.alone() == set()
 
 
-def test_a_quote_in_a_label_does_not_end_it() -> None:
+def test_a_quote_in_a_label_is_escaped() -> None:
     one = Node("ingestion", 'ingestion-a"b', Shape.QUEUE)
     parsed(flowchart([Edge(one, one, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
 
 
-def test_every_function_queue_store_and_workflow_is_somewhere(graph: Graph, arrows: list[Edge]) -> None:
-    joined = {end for one in arrows for end in (one.tail, one.head)}
-    alone = {one.name for one in nodes(graph).values() if one not in joined}
-    assert alone == {"foundation-audit-logs"}, "nothing reaches it: is it used?"
+def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
+    joined = {end for arrow in arrows for end in (arrow.tail, arrow.head)}
+    alone = {node.name for node in nodes(graph).values() if node not in joined}
+    assert alone == {"foundation-audit-logs"}, "a node without arrows may be unused"
 
 
-def test_no_subsystem_reaches_into_another(arrows: list[Edge]) -> None:
+def test_no_arrow_connects_two_subsystems(arrows: list[Edge]) -> None:
     crossing = [
-        one
-        for one in arrows
-        if one.tail.subsystem != one.head.subsystem
-        and {one.tail.subsystem, one.head.subsystem}.isdisjoint({"", "foundation"})
+        arrow
+        for arrow in arrows
+        if arrow.tail.subsystem != arrow.head.subsystem
+        and {arrow.tail.subsystem, arrow.head.subsystem}.isdisjoint({"", "foundation"})
     ]
     assert crossing == []
 
 
 def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, drawn = nodes(graph), {(one.tail.name, one.head.name) for one in arrows}
+    known, drawn = nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows}
     functions = {
-        one.inputs["role"].rpartition("/")[2]: known["lambda", one.inputs["name"]].name
-        for one in graph.customs()
-        if one.kind == "Function"
+        item.inputs["role"].rpartition("/")[2]: known["lambda", item.inputs["name"]].name
+        for item in graph.customs()
+        if item.kind == "Function"
     }
     checked = 0
     for role, statement in statements(graph):
@@ -82,22 +82,24 @@ def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph
 
 
 def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, woken = nodes(graph), {(one.tail.name, one.head.name) for one in arrows if "wakes" in one.label}
-    mappings = [one.inputs for one in graph.customs() if one.kind == "EventSourceMapping"]
-    assert woken == {(known[key(one["eventSourceArn"])].name, known[key(one["functionName"])].name) for one in mappings}
+    known, woken = nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows if "triggers" in arrow.label}
+    mappings = [resource.inputs for resource in graph.customs() if resource.kind == "EventSourceMapping"]
+    assert woken == {
+        (known[key(mapping["eventSourceArn"])].name, known[key(mapping["functionName"])].name) for mapping in mappings
+    }
 
 
-def test_an_event_goes_from_whoever_may_send_it_to_whoever_waits_for_it(arrows: list[Edge]) -> None:
-    found = {(one.tail.name, one.head.name) for one in arrows if "Episode Deleted" in one.label}
+def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(arrows: list[Edge]) -> None:
+    found = {(arrow.tail.name, arrow.head.name) for arrow in arrows if "Episode Deleted" in arrow.label}
     assert ("livestream-episodes", "livestream-deletions") in found
 
 
-def test_dead_letters_and_alarms_are_left_out(graph: Graph) -> None:
-    assert not [one.name for one in nodes(graph).values() if one.name.endswith(("-dlq", "-failed", "-failures"))]
+def test_dead_letter_queues_and_alarms_are_omitted(graph: Graph) -> None:
+    assert not [node.name for node in nodes(graph).values() if node.name.endswith(("-dlq", "-failed", "-failures"))]
 
 
-def test_a_grant_that_nothing_knows_stops_the_page(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    [policy] = [one for one in graph.customs() if one.name == "ingestion-steps-grants"]
+def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    [policy] = [resource for resource in graph.customs() if resource.name == "ingestion-steps-grants"]
     document = json.loads(policy.inputs["policy"])
     document["Statement"].append(
         {"Effect": "Allow", "Action": ["kinesis:PutRecord"], "Resource": ["arn:aws:kinesis:us-east-1:1:stream/x"]}
@@ -107,7 +109,7 @@ def test_a_grant_that_nothing_knows_stops_the_page(graph: Graph, monkeypatch: py
         edges(graph)
 
 
-def test_who_makes_the_pages_is_told_what_they_lack(
+def test_a_missing_chapter_is_reported_by_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def lacks() -> str:
@@ -118,10 +120,10 @@ def test_who_makes_the_pages_is_told_what_they_lack(
     assert capsys.readouterr().err == "write its chapter\n"
 
 
-def test_the_foundation_is_what_every_subsystem_stands_on(graph: Graph) -> None:
+def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:
     said = overview(graph)
     for subsystem in Subsystem:
         if subsystem is not Subsystem.FOUNDATION:
             assert f"inside_{subsystem.package} -.->" in said
-    copied = {one.tail.name for one in around(graph, Subsystem.FOUNDATION) if one.label == "a copy a day"}
+    copied = {item.tail.name for item in around(graph, Subsystem.FOUNDATION) if item.label == "daily backup"}
     assert copied == {"ingestion-files", "livestream-null-check", "meetings-meetings", "voice-qa-sessions"}

@@ -1,4 +1,4 @@
-"""What a reader of the output `frontend` holds it against."""
+"""Tests of the JSON Schema of the output `frontend`."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def with_ingestion(**more: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "document", [STACK, with_ingestion(), {**STACK, "glossary": {}}, with_ingestion(minFileBytes=1)]
 )
-def test_a_reader_takes_fields_that_were_added_later(document: dict[str, Any]) -> None:
+def test_a_reader_accepts_fields_that_were_added_later(document: dict[str, Any]) -> None:
     """docs/frontend.md: fields are only added, and a reader ignores those that it does not know."""
     assert list(SCHEMA.iter_errors(document)) == []
 
@@ -33,5 +33,5 @@ def test_a_reader_takes_fields_that_were_added_later(document: dict[str, Any]) -
         {**STACK, "ingestion": None},
     ],
 )
-def test_a_reader_refuses_what_is_not_as_it_was_promised(document: dict[str, Any]) -> None:
+def test_a_reader_rejects_an_invalid_output(document: dict[str, Any]) -> None:
     assert not SCHEMA.is_valid(document)

@@ -1,4 +1,4 @@
-"""The layer's modules are compiled where that can be done, by nobody but the runtime's own version."""
+"""Tests of the layer builder: bytecode is only created by the runtime's Python version."""
 
 import importlib.util
 import marshal
@@ -27,8 +27,8 @@ def bytecode(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.pyc"))
 
 
-def test_modules_are_compiled_for_where_they_will_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dates in the layer are not those of the sources: what is compared with them would be compiled again."""
+def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
     monkeypatch.setattr(handler_layers, "RUNTIME", sys.version_info[:2])
     assert handler_layers.compiled(folder)
     [made] = bytecode(folder)
@@ -39,11 +39,13 @@ def test_modules_are_compiled_for_where_they_will_be(folder: Path, monkeypatch: 
     assert code.co_filename == "/opt/python/package/module.py"
 
 
-def test_without_the_runtimes_own_python_nothing_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_runtimes_python_version_no_bytecode_is_added(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(handler_layers, "RUNTIME", (3, 99))
     assert not handler_layers.compiled(folder)
     assert bytecode(folder) == []
 
 
-def test_it_is_the_version_that_functions_run() -> None:
+def test_the_layers_python_version_is_that_of_the_functions() -> None:
     assert f"python{handler_layers.RUNTIME[0]}.{handler_layers.RUNTIME[1]}" == RUNTIME

@@ -1,4 +1,4 @@
-"""The page of grants leaves nothing out, and what its text claims of the program is so."""
+"""Tests of the security page: all permissions are listed, and the statements in its text are true."""
 
 import json
 import re
@@ -33,7 +33,11 @@ def rows(lines: Iterator[str]) -> list[str]:
 
 def test_every_role_has_a_chapter(graph: Graph) -> None:
     chapters = re.findall(r"^#### (.+)$", PAGE.read_text(), re.MULTILINE)
-    made = [one.inputs["name"].removeprefix("polyphony-prod-") for one in graph.customs() if one.kind == "Role"]
+    made = [
+        resource.inputs["name"].removeprefix("polyphony-prod-")
+        for resource in graph.customs()
+        if resource.kind == "Role"
+    ]
     assert sorted(chapters) == sorted(made)
 
 
@@ -47,19 +51,19 @@ def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> Non
             assert f"`{action}`" in chapters[name], f"{name}: {action}"
 
 
-def test_only_a_functions_own_logs_and_traces_are_left_out() -> None:
+def test_only_own_logs_and_traces_are_omitted() -> None:
     own = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": ["arn:x:/aws/lambda/role:*"]}
     assert security_page.telemetry(own, "role")
     assert not security_page.telemetry(own, "another")
     assert not security_page.telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
 
 
-def test_a_condition_is_told_with_its_operator_its_key_and_what_it_wants() -> None:
+def test_a_condition_is_shown_with_operator_key_and_values() -> None:
     statement = {"Condition": {"StringLike": {"s3:prefix": ["a/*", "b/*"]}, "Null": {"aws:TagKeys": "false"}}}
     assert security_page.conditions(statement) == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
 
 
-def test_a_resource_keeps_its_region_where_it_is_another() -> None:
+def test_a_resource_of_another_region_is_shown_with_its_region() -> None:
     assert (
         security_page.named("arn:aws:bedrock:us-west-2::foundation-model/x")
         == "bedrock `foundation-model/x` in us-west-2"
@@ -74,25 +78,25 @@ def test_the_page_names_no_account() -> None:
     assert "123456789012" not in PAGE.read_text()
 
 
-def test_nobody_enters_unchecked(graph: Graph) -> None:
-    found = rows(security_page.entries(graph))
-    assert len(found) > 10
-    assert not [row for row in found if "**nobody**" in row]
-    [open_to_all] = [row for row in found if "nobody" in row]
-    assert "voice-qa-guests" in open_to_all
+def test_every_entry_but_the_guests_identity_pool_has_a_check(graph: Graph) -> None:
+    entries = rows(security_page.entries(graph))
+    assert len(entries) > 10
+    assert not [row for row in entries if "**none**" in row]
+    [unchecked] = [row for row in entries if "none" in row]
+    assert "voice-qa-guests" in unchecked
 
 
-def test_every_method_with_code_behind_it_is_an_entry(graph: Graph) -> None:
+def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
     told = "\n".join(security_page.entries(graph))
-    for one in graph.customs():
-        if one.kind == "RestApi":
-            for path, methods in json.loads(one.inputs["body"])["paths"].items():
+    for resource in graph.customs():
+        if resource.kind == "RestApi":
+            for path, methods in json.loads(resource.inputs["body"])["paths"].items():
                 for method, said in methods.items():
                     integration = said.get("x-amazon-apigateway-integration", {})
                     assert (f"`{method.upper()} {path}`" in told) == ("uri" in integration)
 
 
-def test_an_exception_is_listed_with_its_last_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyPatch) -> None:
     excused = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
     monkeypatch.setattr(security_page, "_excused", lambda stack: [excused] if stack == "dev" else [])
     assert list(security_page.exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
@@ -114,7 +118,7 @@ def test_no_function_may_delete_a_table_or_a_bucket(stack: str) -> None:
     assert not {action for _, action, _ in allowed(stack) if action in {"dynamodb:DeleteTable", "s3:DeleteBucket"}}
 
 
-def test_the_page_counts_right_which_services_say_nothing_of_whom_they_act_for() -> None:
+def test_the_page_names_all_services_that_do_not_send_their_source() -> None:
     assert {service.name for service in set(Service) - SENDING_THEIR_SOURCE} == {
         "LAMBDA",
         "GLUE",

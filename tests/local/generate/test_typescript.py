@@ -1,4 +1,4 @@
-"""What a frontend's compiler is told."""
+"""Tests of the TypeScript declarations."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ def of(**fields: dict[str, Any]) -> str:
     )
 
 
-def test_each_field_has_its_type_and_what_is_said_of_it() -> None:
+def test_each_field_is_declared_with_its_type_and_description() -> None:
     assert of(
         must={"type": "string", "description": "Always there."},
         may={"type": "integer"},
@@ -40,17 +40,17 @@ def test_each_field_has_its_type_and_what_is_said_of_it() -> None:
 
 
 @pytest.mark.parametrize("shape", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
-def test_a_shape_that_it_has_no_words_for_is_refused_by_name(shape: dict[str, Any]) -> None:
+def test_an_unsupported_schema_is_rejected_with_the_fields_name(shape: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Given\.must"):
         of(must=shape)
 
 
-def test_an_object_of_unknown_fields_is_refused() -> None:
+def test_an_object_with_unknown_fields_is_rejected() -> None:
     with pytest.raises(ValueError, match="Open"):
         declarations({"title": "Open", "type": "object", "properties": {}})
 
 
-def test_a_comment_cannot_be_left_by_what_is_said() -> None:
+def test_a_description_cannot_end_its_comment() -> None:
     assert "*/ evil" not in of(must={"type": "string", "description": "*/ evil"})
 
 
@@ -62,8 +62,8 @@ def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
     assert frontend_schema()["required"] == ["schemaVersion", "environment", "region"]
 
 
-def test_the_guides_sample_reads_fields_that_there_are() -> None:
-    """No compiler is asked for here; the rest of the sample is the language's own."""
+def test_the_guides_sample_reads_existing_fields() -> None:
+    """The test compares field names only, because no TypeScript compiler is available."""
     text = "\n".join(sample("docs/frontend.md", "look at the version first:"))
     read: dict[type[BaseModel], list[str]] = {
         Frontend: re.findall(r"\bfound\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),

@@ -59,7 +59,7 @@ def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None
 
 def test_up_makes_the_folders_above_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lifecycle.up("nowhere", tmp_path / "a" / "b") == 2
-    assert "there is no stack 'nowhere'" in capsys.readouterr().out
+    assert "There is no stack 'nowhere'" in capsys.readouterr().out
 
 
 def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The AWS package without its annotations is the same package, sooner there."""
+"""Tests of the import hook that defers the annotations of `pulumi_aws`."""
 
 import json
 import subprocess
@@ -31,14 +31,14 @@ def test_a_module_is_loaded_with_its_annotations_as_text() -> None:
     assert hints["mode"] == "pulumi.Input[_builtins.str]"
 
 
-def test_other_packages_are_none_of_its_business() -> None:
+def test_other_packages_are_not_affected() -> None:
     assert spec("json.decoder") is None
     assert spec("pulumi_awsome") is None
 
 
 @ONE_WORKER
-def test_the_command_that_does_so_previews_what_a_process_previews_that_does_not() -> None:
-    """The command evaluates no annotation, this process all of them."""
+def test_a_preview_is_the_same_with_and_without_deferred_annotations() -> None:
+    """The command defers annotations, and this process evaluates them."""
     done = subprocess.run(
         [sys.executable, "-m", "local", "preview", "--stack", "prod", "--json"],
         cwd=ROOT,

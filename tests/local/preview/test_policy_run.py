@@ -1,4 +1,4 @@
-"""Judging beside the program: all of it, in order, however the two take turns."""
+"""Tests of the concurrent policy run."""
 
 import threading
 from typing import Any, cast
@@ -14,8 +14,8 @@ from tests.whole_program import ONE_WORKER, graph
 pytestmark = ONE_WORKER
 
 
-class Slow:
-    """A pack that finds something in every resource, and begins when it is let."""
+class DelayedPack:
+    """Pack with a finding for every resource. It starts when the test sets `may_begin`."""
 
     def __init__(self) -> None:
         self.may_begin = threading.Event()
@@ -33,30 +33,30 @@ class Slow:
         return [Judgement("whole", "advisory", "low", whole.stack.urn, "")]
 
 
-def test_every_resource_is_judged_once_and_told_in_the_order_of_the_program() -> None:
-    pack, made = Slow(), graph("dev")
+def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registration() -> None:
+    pack, made = DelayedPack(), graph("dev")
     with Judging(cast("Pack", pack)) as judging:
-        for one in reversed(made.customs()):
-            judging.saw(one)
+        for resource in reversed(made.customs()):
+            judging.saw(resource)
         rest = judging.ended(made)
         pack.may_begin.set()
         rules, judgements, remediations = rest.result(20)
-    assert [one.name for one in rules] == ["named"]
-    assert [one.urn for one in judgements] == [*(one.urn for one in made), made.stack.urn]
-    assert sorted(pack.asked) == sorted(one.name for one in made)
+    assert [rule.name for rule in rules] == ["named"]
+    assert [judgement.urn for judgement in judgements] == [*(entry.urn for entry in made), made.stack.urn]
+    assert sorted(pack.asked) == sorted(item.name for item in made)
     assert remediations == []
 
 
-def test_a_pack_that_fails_fails_the_whole() -> None:
-    class Broken(Slow):
+def test_a_failing_pack_fails_the_policy_run() -> None:
+    class BrokenPack(DelayedPack):
         def rules(self) -> list[Rule]:
             raise PackError("no pack is here")
 
-    with Judging(cast("Pack", Broken())) as judging, pytest.raises(PackError, match="no pack is here"):
+    with Judging(cast("Pack", BrokenPack())) as judging, pytest.raises(PackError, match="no pack is here"):
         judging.ended(graph("dev")).result(20)
 
 
-def test_a_watched_provider_tells_before_it_makes_and_answers_as_it_did() -> None:
+def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:
     seen: list[Resource] = []
     provider = Watched(PreviewProvider(), seen.append)
     [one, *_] = graph("dev").customs()

@@ -1,4 +1,4 @@
-"""How anything runs as a stack's program."""
+"""Tests of running a function as a stack's program."""
 
 import threading
 
@@ -15,13 +15,13 @@ CONFIG = StackConfig("polyphony", "test", {})
 
 
 def queues() -> None:
-    """The second half waits for the first, in the other order."""
+    """Create queues, of which the second half depends on the first half in reverse order."""
     first = [sqs.Queue(f"first-{number}") for number in range(20)]
     for number, one in enumerate(reversed(first)):
         sqs.Queue(f"second-{number}", policy=one.arn)
 
 
-def test_a_preview_registers_in_one_thread_and_so_always_in_the_same_order() -> None:
+def test_a_preview_registers_resources_in_one_thread_and_in_a_stable_order() -> None:
     threads: set[int] = set()
 
     class Provider(PreviewProvider):
@@ -31,12 +31,12 @@ def test_a_preview_registers_in_one_thread_and_so_always_in_the_same_order() -> 
 
     runs = [program_run.record(queues, CONFIG, Provider(), preview=True) for _ in range(2)]
     assert threads == {threading.get_ident()}
-    orders = [[one.name for one in run.graph.customs()] for run in runs]
+    orders = [[item.name for item in run.graph.customs()] for run in runs]
     assert len(orders[0]) == 40
     assert orders[0] == orders[1]
 
 
-def test_what_goes_wrong_is_told_to_whoever_waits() -> None:
-    done = program_run._NoThreads().submit(int, "no number")
+def test_the_synchronous_executor_returns_exceptions_in_the_future() -> None:
+    done = program_run._SynchronousExecutor().submit(int, "no number")
     with pytest.raises(ValueError, match="no number"):
         done.result()

@@ -1,4 +1,4 @@
-"""The SDK's functions that the local platform does in fewer steps give what the SDK's own give."""
+"""Tests that the faster replacements return the same results as the SDK's functions."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -15,17 +15,17 @@ from local.preview.sdk_shortcuts import contains_unknowns, quicker_sdk
 from tests.whole_program import ONE_WORKER, changed, recorded
 
 UNKNOWN: Any = Unknown
-"""The SDK says nothing of its type."""
+"""Typed here, because the SDK's function has no annotations."""
 LEAVES = st.none() | st.text(max_size=2) | st.integers() | st.builds(UNKNOWN)
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=2), inner))
 
 
 @given(VALUES)
-def test_what_is_unknown_is_found_wherever_it_is(value: Any) -> None:
+def test_an_unknown_value_is_found_at_any_depth(value: Any) -> None:
     assert contains_unknowns(value) == rpc.contains_unknowns(value)
 
 
-def test_a_value_that_holds_itself_has_an_end() -> None:
+def test_a_value_that_contains_itself_is_searched_once() -> None:
     value: list[object] = [{}]
     value.append({"itself": value})
     assert not contains_unknowns(value)
@@ -33,7 +33,7 @@ def test_a_value_that_holds_itself_has_an_end() -> None:
     assert contains_unknowns(value)
 
 
-def test_a_property_may_be_called_as_a_method_of_dictionaries_is() -> None:
+def test_a_property_may_have_the_name_of_a_dict_method() -> None:
     class Filter(dict[str, object]):
         values = ("shadows", "the method")  # type: ignore[assignment]
 
@@ -42,12 +42,22 @@ def test_a_property_may_be_called_as_a_method_of_dictionaries_is() -> None:
 
 
 def facts(graph: Graph) -> dict[str, tuple[Any, ...]]:
-    return {one.urn: (one.id, one.parent, one.inputs, one.outputs, one.depends_on, one.made_of) for one in graph}
+    return {
+        resource.urn: (
+            resource.id,
+            resource.parent,
+            resource.inputs,
+            resource.outputs,
+            resource.depends_on,
+            resource.made_of,
+        )
+        for resource in graph
+    }
 
 
 @ONE_WORKER
-def test_a_stack_is_the_same_with_the_sdks_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    # With a network: of a subnet's id, which no preview knows, most is made that is unknown.
+def test_a_run_registers_the_same_resources_with_the_sdks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.
     config = changed("dev", "ingestion", networkAttached=True)
     ours = recorded(config)
     monkeypatch.setattr(program_run, "quicker_sdk", nullcontext)
@@ -56,7 +66,7 @@ def test_a_stack_is_the_same_with_the_sdks_own(monkeypatch: pytest.MonkeyPatch) 
     assert (ours.outputs, ours.messages) == (theirs.outputs, theirs.messages)
 
 
-def test_the_sdk_is_as_it_was_afterwards_also_after_a_failure() -> None:
+def test_the_sdks_functions_are_restored_also_after_a_failure() -> None:
     before = rpc.contains_unknowns
 
     def fail() -> None:
