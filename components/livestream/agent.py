@@ -21,14 +21,14 @@ from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
 from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 
 RULE = "transcript-created"
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 @dataclass(frozen=True)
-class AgentArgs:
+class TranscriptAgentArgs:
     """What the agent needs."""
 
     scope: Scope
@@ -37,10 +37,10 @@ class AgentArgs:
     table: Table
 
 
-class Agent(pulumi.ComponentResource):
+class TranscriptAgent(pulumi.ComponentResource):
     """Finds claims and clips."""
 
-    def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: TranscriptAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Agent", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
@@ -69,7 +69,7 @@ class Agent(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.starter = self._starter()
+        self.window_distributor = self._window_distributor()
         self.worker = self._worker()
         pattern = objects_created(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
@@ -81,7 +81,7 @@ class Agent(pulumi.ComponentResource):
         answered = '{ $.message = "model_answered" }'
         return self.worker.logged(name.replace("_", "-"), answered, self._child, value=f"$.{name}")
 
-    def _starter(self) -> Function:
+    def _window_distributor(self) -> Function:
         args, agent = self._args, self._args.settings.agent
         return Function(
             "transcript-windows",
@@ -90,7 +90,7 @@ class Agent(pulumi.ComponentResource):
                 logical_name="TranscriptWindows",
                 entry="handlers.livestream.transcript_windows.handler.handler",
                 settings=args.settings.transcript_windows,
-                environment=TranscriptEnvironment,
+                environment=TranscriptWindowsEnvironment,
                 values={
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,

@@ -9,7 +9,9 @@ from components.blocks.monitoring.alarm import Severity
 STUCK = "episodes-stuck"
 
 
-def watch(episodes: Function, videos: Function, agent: Function, care: Function, opts: pulumi.ResourceOptions) -> None:
+def register_alarms(
+    episodes: Function, videos: Function, agent: Function, care: Function, opts: pulumi.ResourceOptions
+) -> None:
     """Register livestream's own alarms."""
     # An answer that breaks its own model is never sent, and always a mistake of ours.
     episodes.alarm_on_lines(

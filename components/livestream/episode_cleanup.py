@@ -16,11 +16,11 @@ from components.livestream.usage import SWEEP_MINUTES
 from components.livestream.videos import event_source
 from components.settings import LivestreamSettings
 from handlers.common.environment import LONGEST_SWEEP_SECONDS
-from handlers.livestream.episode_cleanup.environment import CareEnvironment
+from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.table_records import CARE_INDEX
+from handlers.livestream.table_records import SWEEP_INDEX
 
 RULE = "episode-deleted"
 FINISH_SECONDS = 20
@@ -28,7 +28,7 @@ FINISH_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class CareArgs:
+class EpisodeCleanupArgs:
     """What looking after episodes needs."""
 
     scope: Scope
@@ -38,10 +38,10 @@ class CareArgs:
     memory: AgentMemory
 
 
-class Care(pulumi.ComponentResource):
+class EpisodeCleanup(pulumi.ComponentResource):
     """Tidies up and gives up."""
 
-    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: EpisodeCleanupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
@@ -82,7 +82,7 @@ class Care(pulumi.ComponentResource):
                 logical_name="Care",
                 entry="handlers.livestream.episode_cleanup.handler.handler",
                 settings=args.settings.care,
-                environment=CareEnvironment,
+                environment=EpisodeCleanupEnvironment,
                 values={
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
@@ -93,7 +93,7 @@ class Care(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),
-                    args.table.grant("Query", index=CARE_INDEX),
+                    args.table.grant("Query", index=SWEEP_INDEX),
                     args.bucket.grant_list_uploads(),
                     args.bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*"),
                     *(

@@ -26,24 +26,24 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import Index, Table, TableArgs
-from components.livestream.agent import Agent, AgentArgs
-from components.livestream.alarms import watch
-from components.livestream.episode_cleanup import Care, CareArgs
+from components.livestream.agent import TranscriptAgent, TranscriptAgentArgs
+from components.livestream.alarms import register_alarms
+from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.episodes_api.environment import ApiEnvironment
+from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.table_records import CARE_INDEX, INDEX
+from handlers.livestream.table_records import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
 """An alarm rings when 5 of 100 answers take longer."""
 KEY_REQUESTS_PER_DAY = 50_000
 """What the holder of an API key may ask for, with authorizer `apiKey`."""
-JUDGED_SECONDS = 60
+AUTHORIZER_CACHE_SECONDS = 60
 """How long the gateway keeps what it was told of a token: so much longer may one that ran out be used."""
 
 
@@ -68,12 +68,14 @@ class Livestream(pulumi.ComponentResource):
         self.videos = Videos(
             "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
-        self.agent = Agent(
-            "livestream-clip-agent", AgentArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        self.agent = TranscriptAgent(
+            "livestream-clip-agent",
+            TranscriptAgentArgs(args.scope, args.settings, self.bucket, self.table),
+            self._child,
         )
-        self.care = Care(
+        self.cleanup = EpisodeCleanup(
             "livestream-episode-care",
-            CareArgs(args.scope, args.settings, self.bucket, self.table, self.agent.memory),
+            EpisodeCleanupArgs(args.scope, args.settings, self.bucket, self.table, self.agent.memory),
             self._child,
         )
         EventArchive(
@@ -81,7 +83,7 @@ class Livestream(pulumi.ComponentResource):
             EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), EVENT_DAYS),
             self._child,
         )
-        watch(self.episodes, self.videos.function, self.agent.worker, self.care.function, self._child)
+        register_alarms(self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -102,7 +104,7 @@ class Livestream(pulumi.ComponentResource):
                 logical_name="NullCheckTable",
                 hash_key="pk",
                 range_key="sk",
-                indexes=[Index(INDEX, "GSI1PK", "GSI1SK"), Index(CARE_INDEX, "GSI2PK", "GSI2SK", projected=[])],
+                indexes=[Index(OWNER_INDEX, "GSI1PK", "GSI1SK"), Index(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected=[])],
                 ttl_attribute="ttl",
             ),
             self._child,
@@ -135,7 +137,7 @@ class Livestream(pulumi.ComponentResource):
                 logical_name="Episodes",
                 entry="handlers.livestream.episodes_api.handler.handler",
                 settings=settings.episodes,
-                environment=ApiEnvironment,
+                environment=EpisodesApiEnvironment,
                 values={
                     "table_name": self.table.name,
                     "bucket_name": self.bucket.name,
@@ -149,7 +151,7 @@ class Livestream(pulumi.ComponentResource):
                 },
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
-                    self.table.grant("Query", index=INDEX),
+                    self.table.grant("Query", index=OWNER_INDEX),
                     # Addresses are signed with this role: it may do what they allow. What came in parts is asked its size.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
@@ -172,7 +174,7 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                judge=self._judge() if settings.authorizer is Authorizer.JWT else None,
+                judge=self._authorizer() if settings.authorizer is Authorizer.JWT else None,
                 plan=(
                     Plan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is Authorizer.API_KEY
@@ -184,7 +186,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _judge(self) -> Judge:
+    def _authorizer(self) -> Judge:
         identity = self._scope.foundation.identity
         function = Function(
             "authorizer",
@@ -202,13 +204,13 @@ class Livestream(pulumi.ComponentResource):
             ),
             self._child,
         )
-        return Judge(function, result_seconds=JUDGED_SECONDS)
+        return Judge(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
 
     def _charts(self) -> list[list[Chart]]:
         return [
             [function_chart(self.episodes), duration_chart(self.episodes)],
             [function_chart(self.videos.function), queue_chart(self.videos.queue)],
             [function_chart(self.agent.worker), queue_chart(self.agent.windows)],
-            [self.agent.tokens, function_chart(self.care.function)],
+            [self.agent.tokens, function_chart(self.cleanup.function)],
             [table_chart(self.table)],
         ]

@@ -20,7 +20,7 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
-from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE, UPLOAD_COMPLETED
+from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE_SUFFIX, UPLOAD_COMPLETED
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
@@ -31,7 +31,7 @@ JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 def event_source(scope: Scope) -> str:
     """Of what this stack's livestream tells the bus, on which another stack may be too."""
-    return f"{scope.context.stack_label}{SOURCE}"
+    return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
 
 
 def rules(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:

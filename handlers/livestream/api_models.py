@@ -16,23 +16,23 @@ _LINES = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
 """Text may have several lines, but no other control characters."""
 
 
-def _text(longest: int, pattern: str = _LINE) -> StringConstraints:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest, pattern=pattern)
+def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=pattern)
 
 
 EpisodeId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{26}$")]
-Title = Annotated[str, _text(200)]
-Description = Annotated[str, _text(5_000, _LINES)]
-Speakers = Annotated[tuple[Annotated[str, _text(100)], ...], Field(max_length=20)]
+Title = Annotated[str, _text_constraints(200)]
+Description = Annotated[str, _text_constraints(5_000, _LINES)]
+Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
-MAX_FOUND = 2_000
-_Found = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FOUND)]
+MAX_FINDING_CHARACTERS = 2_000
+_FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
 """What was heard, or made of it: nobody who reads it can mend it."""
-Found = Annotated[_Found, Field(repr=False)]
-FoundOrNone = Annotated[_Found | None, Field(repr=False)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+FindingText = Annotated[_FindingText, Field(repr=False)]
+OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
+FindingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class EpisodePath(Message):
@@ -84,7 +84,7 @@ class EpisodeChanges(Message):
 
 
 class TrackView(Message):
-    """Where a track stands."""
+    """Where a track conflict."""
 
     state: TrackState
     since: Timestamp
@@ -205,20 +205,20 @@ class UploadCompleted(Message):
 class Claim(Message):
     """Something that is claimed in an episode, and what is to be thought of it."""
 
-    claim_id: Name
+    claim_id: FindingId
     start_ms: Milliseconds
     end_ms: Milliseconds
     timed: bool = True
     """Whether the times were measured, or estimated from a transcript without any."""
-    quote: Found
+    quote: FindingText
     """As it is said."""
-    text: Found
+    text: FindingText
     """What it claims."""
-    speaker: FoundOrNone = None
+    speaker: OptionalFindingText = None
     verdict: Verdict
     confidence: Annotated[float, Field(ge=0, le=1)]
-    explanation: FoundOrNone = None
-    sources: Annotated[tuple[_Found, ...], Field(max_length=20)] = ()
+    explanation: OptionalFindingText = None
+    sources: Annotated[tuple[_FindingText, ...], Field(max_length=20)] = ()
     """What the verdict rests on."""
 
 
@@ -232,11 +232,11 @@ class ClaimPage(Message):
 class Clip(Message):
     """A part of an episode that may stand alone."""
 
-    clip_id: Name
+    clip_id: FindingId
     start_ms: Milliseconds
     end_ms: Milliseconds
-    title: Found
-    reason: FoundOrNone = None
+    title: FindingText
+    reason: OptionalFindingText = None
 
 
 class ClipPage(Message):

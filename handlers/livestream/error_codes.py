@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Code(StrEnum):
+class LivestreamErrorCode(StrEnum):
     """By what clients tell errors apart."""
 
     CURSOR_INVALID = "CURSOR_INVALID"

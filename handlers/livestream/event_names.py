@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SOURCE: Final = ".livestream"
+SOURCE_SUFFIX: Final = ".livestream"
 """How the source of what livestream tells ends: it begins with the stack's name, because stacks may share a bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
@@ -10,6 +10,6 @@ MEDIACONVERT: Final = "aws.mediaconvert"
 JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
 
 
-def ours(source: str) -> bool:
+def is_livestream_source(source: str) -> bool:
     """Whether a livestream tells it. Rules let in this stack's alone."""
-    return source.endswith(SOURCE)
+    return source.endswith(SOURCE_SUFFIX)

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-Publish = Callable[[str, Mapping[str, object]], None]
-"""Takes an event's detail type and its detail; raises NotPublished."""
+PublishEvent = Callable[[str, Mapping[str, object]], None]
+"""Takes an event's detail type and its detail; raises EventNotPublished."""
 
 
-class NotPublished(Exception):
+class EventNotPublished(Exception):
     """The bus did not take an event, or it is not known whether it did; says nothing of the event."""
 
 
-class Publisher:
+class EventPublisher:
     """Publishes events."""
 
     def __init__(self, client: "EventBridgeClient", source: str) -> None:
@@ -35,6 +35,6 @@ class Publisher:
         try:
             answer = self._client.put_events(Entries=[entry])
         except (ClientError, BotoCoreError):
-            raise NotPublished from None
+            raise EventNotPublished from None
         if answer["FailedEntryCount"]:
-            raise NotPublished
+            raise EventNotPublished

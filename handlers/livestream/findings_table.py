@@ -17,23 +17,23 @@ from handlers.common.aws.dynamodb_values import Item, stored
 from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
-from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.batch_deletes import delete_items
-from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
+from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.findings import WindowFailure
-from handlers.livestream.table_records import SCHEMA_VERSION, Found, Key, found_key, partition, window_key
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.window_queue import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_dynamodb.type_defs import PutTypeDef
 
-FOUND = "found"
+WINDOW_SUCCEEDED = "found"
 """The outcome of a window that something came of, be it no finding at all; of any other it is why not."""
-TAKEN, LEFT_ALONE = "ConditionalCheckFailed", "None"
+ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
 """What a transaction that was not made says of an item: it is there already; it was no reason."""
-PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """And what does not last."""
 
 
@@ -49,40 +49,42 @@ class FindingsTable:
         self._clock = clock
         self._episodes = EpisodeTable(client, table_name)
 
-    def done(self, window: WindowMessage) -> bool:
+    def is_done(self, window: WindowMessage) -> bool:
         """Whether it is recorded what became of a window, or nothing would be kept of it."""
         key = stored(_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
-            self._complete(window)
+            self._finish_track(window)
             return True
-        return not self._awaited(window)
+        return not self._is_current_upload(window)
 
-    def found(self, window: WindowMessage, found: Checked) -> None:
+    def save_findings(self, window: WindowMessage, found: VerifiedAnswer) -> None:
         """Keeps what was found, and with it that the window is done; raises ServiceFailed where that may pass."""
-        if not self._awaited(window):
+        if not self._is_current_upload(window):
             return
         place = window.owner, window.episode_id
         items: list[tuple[Key, Message]] = [
-            *((found_key(*place, Found.CLAIM, one.start_ms, one.claim_id), one) for one in found.claims),
-            *((found_key(*place, Found.CLIP, one.start_ms, one.clip_id), one) for one in found.clips),
+            *((finding_key(*place, FindingKind.CLAIM, one.start_ms, one.claim_id), one) for one in found.claims),
+            *((finding_key(*place, FindingKind.CLIP, one.start_ms, one.clip_id), one) for one in found.clips),
         ]
-        self._end(window, FOUND, items)
+        self._finish_window(window, WINDOW_SUCCEEDED, items)
 
-    def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
+    def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
         """Keeps that a window is done, and that nothing came of it."""
-        if self._awaited(window):
-            self._end(window, failure.value)
+        if self._is_current_upload(window):
+            self._finish_window(window, failure.value)
 
-    def leave_from(self, owner: str, episode_id: str, upload_id: str) -> int:
+    def delete_older_findings(self, owner: str, episode_id: str, upload_id: str) -> int:
         """Deletes what was found in earlier uploads than this one; says how much there was.
 
         Ids of uploads grow. So this may be told again while findings of the upload itself, or of a later one, come in.
         """
-        keys = [key for kind in Found for key in self._before(partition(owner, episode_id), kind, upload_id)]
+        keys = [
+            key for kind in FindingKind for key in self._older_keys(partition_key(owner, episode_id), kind, upload_id)
+        ]
         delete_items(self._client, self._name, keys)
         return len(keys)
 
-    def _before(self, place: str, kind: Found, upload_id: str) -> Iterator[Item]:
+    def _older_keys(self, place: str, kind: FindingKind, upload_id: str) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
@@ -94,35 +96,35 @@ class FindingsTable:
         for page in pages:
             yield from page["Items"]
 
-    def _awaited(self, window: WindowMessage) -> bool:
+    def _is_current_upload(self, window: WindowMessage) -> bool:
         """Whether the episode is there, and the transcript still its own: one asked for anew takes its place."""
         try:
             upload = self._episodes.get(window.owner, window.episode_id).transcript.upload
-        except EpisodeMissing:
+        except EpisodeNotFound:
             return False
         return upload is not None and upload.upload_id == window.upload_id
 
-    def _end(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
-        items = [(_key(window, window.index), _Ended(outcome=outcome)), *findings]
-        if self._written([self._put(window, *item) for item in items]) and not self._awaited(window):
+    def _finish_window(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
+        items = [(_key(window, window.index), WindowEndRecord(outcome=outcome)), *findings]
+        if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
             # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=stored(key))
             return
-        self._complete(window)
+        self._finish_track(window)
 
-    def _written(self, puts: "list[PutTypeDef]") -> bool:
+    def _write_new_items(self, puts: "list[PutTypeDef]") -> bool:
         """Writes the window's end, which is the first, and its findings: all or none. Whether this was who ended it."""
         while True:
             try:
                 self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
             except self._client.exceptions.TransactionCanceledException as error:
-                reasons = [one.get("Code", LEFT_ALONE) for one in error.response["CancellationReasons"]]
-                if reasons[0] == TAKEN:
+                reasons = [one.get("Code", NO_REASON) for one in error.response["CancellationReasons"]]
+                if reasons[0] == ALREADY_EXISTS:
                     return False
-                left = [put for put, reason in zip(puts, reasons, strict=True) if reason != TAKEN]
+                left = [put for put, reason in zip(puts, reasons, strict=True) if reason != ALREADY_EXISTS]
                 if len(left) == len(puts):
-                    if PASSING.issuperset(set(reasons) - {LEFT_ALONE}):
+                    if TRANSIENT_REASONS.issuperset(set(reasons) - {NO_REASON}):
                         raise ServiceFailed(Fault.UNAVAILABLE) from None
                     raise
                 puts = left  # another window has the same finding
@@ -137,14 +139,14 @@ class FindingsTable:
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
-    def _complete(self, window: WindowMessage) -> None:
+    def _finish_track(self, window: WindowMessage) -> None:
         """Moves the track to its end, if this was the last window."""
         outcomes = list(self._outcomes(window))
         if len(outcomes) < window.count:
             return
-        failed = sum(one != FOUND for one in outcomes)
+        failed = sum(one != WINDOW_SUCCEEDED for one in outcomes)
         nothing = failed == window.count
-        step = Step(
+        step = TrackUpdate(
             window.upload_id,
             TrackState.FAILED if nothing else TrackState.ANALYZED,
             timestamp(self._clock()),
@@ -152,7 +154,7 @@ class FindingsTable:
             window.transcript_version,
             {"windows": window.count, "failedWindows": failed},
         )
-        self._episodes.advance(window.owner, window.episode_id, TrackKind.TRANSCRIPT, step)
+        self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, step)
 
     def _outcomes(self, window: WindowMessage) -> Iterator[str]:
         """Of those windows of the transcript that are done."""
@@ -169,7 +171,7 @@ class FindingsTable:
                 yield item["outcome"]["S"]
 
 
-class _Ended(Message):
+class WindowEndRecord(Message):
     """What became of a window."""
 
     outcome: str

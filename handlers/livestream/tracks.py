@@ -71,13 +71,13 @@ RANKS: dict[TrackState, int] = {
     TrackState.ANALYZED: 5,
 }
 """A track moves from lower to higher: the table compares these."""
-REPLACEABLE = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
+REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """Where another upload may be asked for: what is there and whole, or being worked on, stays."""
-UNDER_WAY = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
+PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """Where somebody is working on it, or should be."""
-GIVEN_UP = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
+TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
 """Why a sweep fails a track: it says nothing against the upload, only that nothing was heard of it for too long."""
-DONE_AGAIN = TrackReason.CHUNKING_FAILED
+RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Why a track fails whose upload a person may have worked on again: MediaConvert has one number for a file that it cannot
 read and for one that it may not, so it may say nothing against the upload."""
 _ENDS = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
@@ -96,7 +96,7 @@ class ContentType(StrEnum):
     TEXT = "text/plain"
 
 
-class Upload(Message):
+class ExpectedUpload(Message):
     """What was promised to be uploaded."""
 
     upload_id: str
@@ -112,7 +112,7 @@ class Track(Message):
     state: TrackState
     since: str
     reason: TrackReason | None = None
-    upload: Upload | None = None
+    upload: ExpectedUpload | None = None
     version_id: str | None = None
     """Of the upload's object, the version that came first."""
 
@@ -120,11 +120,11 @@ class Track(Message):
     @property
     def rank(self) -> int:
         """What the table compares: a track that was given up is below all that may yet be heard of its upload."""
-        return RANKS[TrackState.REQUESTED if self.reason in GIVEN_UP else self.state]
+        return RANKS[TrackState.REQUESTED if self.reason in TIMEOUT_REASONS else self.state]
 
 
 @dataclass(frozen=True)
-class Step:
+class TrackUpdate:
     """What is heard of an upload."""
 
     upload_id: str
@@ -139,12 +139,12 @@ class Step:
     """Whether a person has it done again, where it failed for a reason that may have been mended."""
 
 
-def given_up(track: Track, reason: TrackReason, at: str) -> Track:
+def fail_track(track: Track, reason: TrackReason, at: str) -> Track:
     """The track once nobody waits for it any more."""
     return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 
-def is_about(step: Step, track: Track) -> bool:
+def is_for_upload(step: TrackUpdate, track: Track) -> bool:
     """Whether what is heard is about the upload that the track has."""
     if track.upload is None or track.upload.upload_id != step.upload_id:
         return False
@@ -152,17 +152,17 @@ def is_about(step: Step, track: Track) -> bool:
     return None in (track.version_id, step.version_id) or track.version_id == step.version_id
 
 
-def stands_at(track: Track, step: Step) -> bool:
+def is_applied(track: Track, step: TrackUpdate) -> bool:
     """Whether a track is where a step leads."""
-    return is_about(step, track) and track.state is step.state
+    return is_for_upload(step, track) and track.state is step.state
 
 
-def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
+def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     """What an episode's tracks add up to."""
     both = {video, transcript}
     if TrackState.FAILED in both:
         return EpisodeStatus.FAILED
-    if both & UNDER_WAY:
+    if both & PROCESSING_STATES:
         return EpisodeStatus.PROCESSING
     if TrackState.REQUESTED in both:
         return EpisodeStatus.UPLOADING

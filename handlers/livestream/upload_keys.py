@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 
-OWNER = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
-EPISODE = r"[0-9A-Z]{26}"
-_PLACE = re.compile(rf"({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
+OWNER_PATTERN = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
+EPISODE_PATTERN = r"[0-9A-Z]{26}"
+_PLACE = re.compile(rf"({OWNER_PATTERN})/({EPISODE_PATTERN})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,21 @@ class UploadKey:
     suffix: str
     """In lower case; empty where there is none."""
 
-    def is_of(self, owner: str, episode_id: str, upload_id: str) -> bool:
+    def matches(self, owner: str, episode_id: str, upload_id: str) -> bool:
         """Whether it is the key of an upload that somebody else names."""
         return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
 
 
 @dataclass(frozen=True)
-class StoredUpload:
+class UploadedObject:
     """One version of an uploaded object."""
 
     key: str
     version_id: str
-    named: UploadKey
+    key_parts: UploadKey
 
 
-def upload_key(prefix: str, key: str) -> UploadKey | None:
+def parse_upload_key(prefix: str, key: str) -> UploadKey | None:
     """What a key below a prefix says; none where it is not of an upload's form."""
     match = _PLACE.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
     if match is None:

@@ -1,7 +1,7 @@
 """One window of a transcript as it goes through the queue.
 
 The message names a window and says nothing of it: whoever works on it reads the transcript again, and cuts it again, to
-the sizes that the message has. By those of today, windows of before would be others: some cues would be in two cores, and
+the sizes that the message has. By those of today, windows of before would be other_window_ids: some cues would be in two cores, and
 some in none.
 """
 
@@ -20,14 +20,14 @@ from handlers.livestream.s3_prefixes import TRANSCRIPTS
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
-BATCH = 10
+BATCH_SIZE = 10
 """Messages that SQS takes at once."""
 MAX_WINDOWS = 1_000
 """Of a transcript. Each is a call of the model, in a queue that all episodes share: a day's speech stays below this."""
-Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
+OwnerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 
-class Cut(Message):
+class WindowSizes(Message):
     """The sizes by which a transcript was cut."""
 
     characters: Annotated[int, Field(ge=1)]
@@ -44,13 +44,13 @@ class WindowMessage(Message):
     """One window that is to be worked on, as it goes through the queue."""
 
     schema_version: Literal[1] = 1
-    owner: Owner
+    owner: OwnerId
     episode_id: EpisodeId
     transcript_key: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
-    cut: Cut
+    cut: WindowSizes
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -65,12 +65,12 @@ class WindowMessage(Message):
         """The window's name: the same transcript's same window has the same, whenever it is cut."""
         return self._name(self.index)
 
-    def id_of(self, *parts: str) -> str:
+    def finding_id(self, *parts: str) -> str:
         """Return the id of a finding: the same parts give the same id in each window of the same transcript version."""
         return _hashed(self.episode_id, self.transcript_key, self.transcript_version, *parts)
 
     @property
-    def others(self) -> frozenset[str]:
+    def other_window_ids(self) -> frozenset[str]:
         """Names of the same transcript's other windows."""
         return frozenset(self._name(index) for index in range(self.count) if index != self.index)
 
@@ -87,11 +87,11 @@ def _hashed(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def messages(
+def window_messages(
     owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: Sizes
 ) -> tuple[WindowMessage, ...]:
     """What the queue gets for a transcript of so many windows, which were cut to these sizes."""
-    cut = Cut(**asdict(sizes))
+    cut = WindowSizes(**asdict(sizes))
     return tuple(
         WindowMessage(
             owner=owner,
@@ -106,7 +106,7 @@ def messages(
     )
 
 
-class NotQueued(Exception):
+class WindowsNotQueued(Exception):
     """Some of the messages were not taken; says nothing of them."""
 
 
@@ -119,13 +119,13 @@ class WindowQueue:
 
     def send(self, messages: Sequence[WindowMessage]) -> None:
         """All of them; where some are not taken, none that follow are sent: whoever asks again sends all again."""
-        for start in range(0, len(messages), BATCH):
+        for start in range(0, len(messages), BATCH_SIZE):
             answer = self._client.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[
                     {"Id": str(one.index), "MessageBody": one.model_dump_json(by_alias=True)}
-                    for one in messages[start : start + BATCH]
+                    for one in messages[start : start + BATCH_SIZE]
                 ],
             )
             if answer.get("Failed"):
-                raise NotQueued
+                raise WindowsNotQueued

@@ -203,7 +203,7 @@ def test_our_events_replayed_change_nothing(platform: Platform, livestream: Live
 
     def heard() -> int | None:
         lines = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-livestream-video-chunks")["events"]
-        again = [one for one in lines if '"UploadCompleted"' in one["message"] and '"unchanged"' in one["message"]]
+        again = [one for one in lines if '"VideoUploadCompleted"' in one["message"] and '"unchanged"' in one["message"]]
         return len(again) or None
 
     eventually(heard, "the event, heard again")

@@ -12,13 +12,13 @@ from typing import Any
 from handlers.common.aws.service_faults import Fault, ServiceFailed, called
 from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
 
-RECALLED = 2 * MAX_MEMORIES
+MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
 """Events that are looked at: some may be of the window itself, of an earlier upload, or without words."""
-MAX_TEXT = 100_000
+MAX_EVENT_CHARACTERS = 100_000
 """Characters that an event takes in one piece."""
-WINDOW = "window"
+WINDOW_METADATA = "window"
 """The metadata that says which window an event is of."""
-HEARD, FOUND = "USER", "ASSISTANT"
+TRANSCRIPT_ROLE, FINDINGS_ROLE = "USER", "ASSISTANT"
 """Who says what in an exchange: the window its words, and the agent what it found in them."""
 
 
@@ -42,39 +42,42 @@ class AgentMemory:
                 actorId=actor,
                 sessionId=session,
                 includePayloads=True,
-                maxResults=RECALLED,
+                maxResults=MAX_RECALLED_EVENTS,
             )["events"]
         except ServiceFailed as error:
             if error.fault is not Fault.MISSING:
                 raise
             # Nothing was recorded in this session yet. A memory that is not there at all shows when something is.
             return ()
-        return sorted((_event(one) for one in found), key=_when)
+        return sorted((_to_memory_event(one) for one in found), key=_event_order)
 
     def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         """Records an exchange, once however often it is told; raises ServiceFailed."""
-        turns = ((HEARD, asked), (FOUND, answered))
+        turns = ((TRANSCRIPT_ROLE, asked), (FINDINGS_ROLE, answered))
         called(
             self._client.create_event,
             memoryId=self._memory_id,
             actorId=actor,
             sessionId=session,
             eventTimestamp=self._now(),
-            payload=[{"conversational": {"role": role, "content": {"text": text[:MAX_TEXT]}}} for role, text in turns],
+            payload=[
+                {"conversational": {"role": role, "content": {"text": text[:MAX_EVENT_CHARACTERS]}}}
+                for role, text in turns
+            ],
             clientToken=window_id,
-            metadata={WINDOW: {"stringValue": window_id}},
+            metadata={WINDOW_METADATA: {"stringValue": window_id}},
         )
 
 
-def _when(event: MemoryEvent) -> tuple[str, str]:
+def _event_order(event: MemoryEvent) -> tuple[str, str]:
     """Ids begin with a number that grows, and so tell events of one second apart, which timestamps do not."""
     number, _, rest = event.event_id.partition("#")
     return number.zfill(20), rest
 
 
-def _event(event: Mapping[str, Any]) -> MemoryEvent:
+def _to_memory_event(event: Mapping[str, Any]) -> MemoryEvent:
     turns = [one["conversational"] for one in event.get("payload", ()) if "conversational" in one]
     # What was found first: a window's words alone may be more than the model is told of an event.
-    turns.sort(key=lambda one: one["role"] != FOUND)
+    turns.sort(key=lambda one: one["role"] != FINDINGS_ROLE)
     text = "\n".join(turn["content"].get("text", "") for turn in turns)
-    return MemoryEvent(event["eventId"], text, event.get("metadata", {}).get(WINDOW, {}).get("stringValue"))
+    return MemoryEvent(event["eventId"], text, event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue"))

@@ -18,9 +18,9 @@ from typing import TypeVar
 from handlers.common.text.quote_search import Found, Spoken
 from handlers.common.text.text_cleaning import cleaned
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.model_answer import Answer, SaidClaim, SaidClip
-from handlers.livestream.agent.model_request import Asking, MemoryEvent, cue_id
-from handlers.livestream.api_models import MAX_FOUND, Claim, Clip
+from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
+from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
 from handlers.livestream.findings import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.window_queue import WindowMessage
@@ -31,7 +31,7 @@ F = TypeVar("F", Claim, Clip)
 
 
 @dataclass(frozen=True)
-class Checked:
+class VerifiedAnswer:
     """What is left of an answer, and how much is not."""
 
     claims: tuple[Claim, ...] = field(default=(), repr=False)
@@ -47,15 +47,15 @@ class Checked:
     """Claims and clips that were none."""
 
 
-def checked(
-    answer: Answer,
+def verify_answer(
+    answer: WindowAnswer,
     window: Window[Cue],
     message: WindowMessage,
-    asking: Asking,
+    asking: RequestSettings,
     memories: Sequence[MemoryEvent],
     *,
     timed: bool,
-) -> Checked:
+) -> VerifiedAnswer:
     """What can be kept of an answer about the message's window. `memories` are what the model was told of; `timed` is the transcript's."""
     said = Spoken(window.passages)
     remembered = {one.event_id: Spoken([Cue(0, 0, one.text)]) for one in memories}
@@ -68,7 +68,7 @@ def checked(
     cut = [_clip(clip, window, message, asking) for clip in answer.clips] if timed else []
     clips = _each_once([clip for clip in cut if clip is not None], lambda one: one.clip_id)
     own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
-    return Checked(
+    return VerifiedAnswer(
         claims=_each_once(claims, lambda one: one.claim_id),
         clips=own_clips,
         invented=len(placed) - len(found),
@@ -79,11 +79,13 @@ def checked(
     )
 
 
-def _near(claim: SaidClaim, window: Window[Cue]) -> int | None:
+def _near(claim: AnsweredClaim, window: Window[Cue]) -> int | None:
     return None if claim.cue is None else claim.cue - window.first
 
 
-def _sources(claim: SaidClaim, said: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]) -> tuple[str, ...]:
+def _sources(
+    claim: AnsweredClaim, said: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]
+) -> tuple[str, ...]:
     """Those of a claim's sources that it may have, each once."""
     saying = said.saying(claim.quote)
     given = {cue_id(window.first + at) for at in range(len(window.passages)) if at not in saying}
@@ -91,11 +93,13 @@ def _sources(claim: SaidClaim, said: Spoken, window: Window[Cue], remembered: Ma
     return tuple(dict.fromkeys(source for source in claim.sources if source in given))
 
 
-def _claim(claim: SaidClaim, place: Found, message: WindowMessage, sources: tuple[str, ...], *, timed: bool) -> Claim:
+def _claim(
+    claim: AnsweredClaim, place: Found, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
+) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
-    quote = place.quote[:MAX_FOUND]
+    quote = place.quote[:MAX_FINDING_CHARACTERS]
     return Claim(
-        claim_id=message.id_of("claim", str(place.start_ms), place.words),
+        claim_id=message.finding_id("claim", str(place.start_ms), place.words),
         start_ms=place.start_ms,
         end_ms=place.end_ms,
         timed=timed,
@@ -110,7 +114,7 @@ def _claim(claim: SaidClaim, place: Found, message: WindowMessage, sources: tupl
     )
 
 
-def _clip(said: SaidClip, window: Window[Cue], message: WindowMessage, asking: Asking) -> Clip | None:
+def _clip(said: AnsweredClip, window: Window[Cue], message: WindowMessage, asking: RequestSettings) -> Clip | None:
     if not window.start_ms <= said.start_ms < said.end_ms <= window.end_ms:
         return None
     start_ms, end_ms = _whole_cues(said, window)
@@ -118,7 +122,7 @@ def _clip(said: SaidClip, window: Window[Cue], message: WindowMessage, asking: A
     if not title or not asking.clip_min_ms <= end_ms - start_ms <= asking.clip_max_ms:
         return None
     return Clip(
-        clip_id=message.id_of("clip", str(start_ms), str(end_ms)),
+        clip_id=message.finding_id("clip", str(start_ms), str(end_ms)),
         start_ms=start_ms,
         end_ms=end_ms,
         title=title,
@@ -126,7 +130,7 @@ def _clip(said: SaidClip, window: Window[Cue], message: WindowMessage, asking: A
     )
 
 
-def _whole_cues(said: SaidClip, window: Window[Cue]) -> tuple[int, int]:
+def _whole_cues(said: AnsweredClip, window: Window[Cue]) -> tuple[int, int]:
     """The clip's times, moved outwards to where the cues begin and end that it would cut through."""
     cut: Sequence[tuple[int, int]] = [
         (cue.start_ms, cue.end_ms)
@@ -138,7 +142,7 @@ def _whole_cues(said: SaidClip, window: Window[Cue]) -> tuple[int, int]:
 
 def _text(written: str) -> str:
     """Return a text of the model's as the API may show it: normalising characters can make a text longer."""
-    return cleaned(written)[:MAX_FOUND]
+    return cleaned(written)[:MAX_FINDING_CHARACTERS]
 
 
 def _each_once(found: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:

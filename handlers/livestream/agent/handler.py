@@ -15,8 +15,8 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import Asking
-from handlers.livestream.agent.window_worker import AgentWorker, Services
+from handlers.livestream.agent.model_request import RequestSettings
+from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 
@@ -25,25 +25,25 @@ MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_atte
 
 
 @cache
-def _worker() -> AgentWorker:
+def _worker() -> WindowWorker:
     """Made once a container."""
     environment = AgentEnvironment.read()
     # boto3 has types for these two, but the project does not install them for three calls.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
-    services = Services(
+    services = AgentServices(
         transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, clock.now),
         model=BedrockModel(bedrock, environment.model_id),
         findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, clock.now),
     )
-    return AgentWorker(services, asking(environment), EventLog(environment.log_level))
+    return WindowWorker(services, asking(environment), EventLog(environment.log_level))
 
 
-def asking(environment: AgentEnvironment) -> Asking:
+def asking(environment: AgentEnvironment) -> RequestSettings:
     """How the model is asked."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
-    return Asking(
+    return RequestSettings(
         max_tokens=environment.max_output_tokens,
         clip_min_ms=environment.clip_min_seconds * 1000,
         clip_max_ms=environment.clip_max_seconds * 1000,

@@ -18,7 +18,7 @@ MAX_CLAIMS = 50
 MAX_CLIPS = 20
 
 
-class Problem(StrEnum):
+class AnswerProblem(StrEnum):
     """What is wrong with an answer that is JSON, or would be, as the model is told."""
 
     CUT_OFF = "It was cut off at the limit of its length. Give fewer claims and clips, with shorter texts."
@@ -28,7 +28,7 @@ class Problem(StrEnum):
     BAD_ITEM = "At least one claim or clip lacked a field, or had one of the wrong type, length or choice."
 
 
-class SaidClaim(ModelSaid):
+class AnsweredClaim(ModelSaid):
     """A claim, as the model has it."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
@@ -41,7 +41,7 @@ class SaidClaim(ModelSaid):
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
 
 
-class SaidClip(ModelSaid):
+class AnsweredClip(ModelSaid):
     """A clip, as the model has it."""
 
     start_ms: Annotated[int, Field(ge=0)]
@@ -57,33 +57,33 @@ class _Envelope(ModelSaid):
 
 
 @dataclass(frozen=True)
-class Answer:
+class WindowAnswer:
     """What the model says of a window."""
 
-    claims: tuple[SaidClaim, ...] = field(repr=False)
-    clips: tuple[SaidClip, ...] = field(repr=False)
+    claims: tuple[AnsweredClaim, ...] = field(repr=False)
+    clips: tuple[AnsweredClip, ...] = field(repr=False)
     malformed: int = 0
     """Claims and clips that were passed over, because they were none."""
 
 
-def parse(text: str, window_id: str, *, patient: bool) -> Answer:
-    """The answer for a window; raises BadAnswer. `patient`: single claims and clips that are none are passed over."""
+def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
+    """The answer for a window; raises BadAnswer. `skip_malformed`: single claims and clips that are none are passed over."""
     envelope = _envelope(text)
     if envelope.window != window_id:
-        raise BadAnswer(Problem.OTHER_WINDOW)
+        raise BadAnswer(AnswerProblem.OTHER_WINDOW)
     if len(envelope.claims) > MAX_CLAIMS or len(envelope.clips) > MAX_CLIPS:
-        raise BadAnswer(Problem.TOO_MANY)
-    claims = [claim for each in envelope.claims if (claim := held_to(SaidClaim, each)) is not None]
-    clips = [clip for each in envelope.clips if (clip := held_to(SaidClip, each)) is not None]
+        raise BadAnswer(AnswerProblem.TOO_MANY)
+    claims = [claim for each in envelope.claims if (claim := held_to(AnsweredClaim, each)) is not None]
+    clips = [clip for each in envelope.clips if (clip := held_to(AnsweredClip, each)) is not None]
     given = len(envelope.claims) + len(envelope.clips)
     malformed = given - len(claims) - len(clips)
-    if malformed and (not patient or malformed == given):
-        raise BadAnswer(Problem.BAD_ITEM)
-    return Answer(tuple(claims), tuple(clips), malformed)
+    if malformed and (not skip_malformed or malformed == given):
+        raise BadAnswer(AnswerProblem.BAD_ITEM)
+    return WindowAnswer(tuple(claims), tuple(clips), malformed)
 
 
 def _envelope(text: str) -> _Envelope:
     envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
     if envelope is None:
-        raise BadAnswer(Problem.NO_OBJECT)
+        raise BadAnswer(AnswerProblem.NO_OBJECT)
     return envelope

@@ -35,7 +35,7 @@ class MemoryEvent:
 
 
 @dataclass(frozen=True)
-class Asking:
+class RequestSettings:
     """How the model is asked."""
 
     max_tokens: int
@@ -46,7 +46,7 @@ class Asking:
     """How long an answer may take."""
 
 
-def told(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[MemoryEvent, ...]:
+def select_memories(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[MemoryEvent, ...]:
     """What of the recalled events the model is told: the latest, cut down, and of windows no more than `others` gave.
 
     Not what this very window did, nor one of an earlier upload: its words may be the same, and no source of themselves.
@@ -59,8 +59,8 @@ def told(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[Memory
     return tuple([event for event in kept if event.text][-MAX_MEMORIES:])
 
 
-def request(
-    asking: Asking,
+def window_request(
+    asking: RequestSettings,
     window: Window[Cue],
     window_id: str,
     count: int,

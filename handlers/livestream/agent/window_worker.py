@@ -25,21 +25,21 @@ from handlers.common.bedrock.model_questions import NoAnswer, Question, ask
 from handlers.common.logging import EventLog, hashed
 from handlers.common.text.text_windows import Window, windows
 from handlers.livestream.agent.agent_memory import AgentMemory
-from handlers.livestream.agent.answer_verification import Checked, checked
-from handlers.livestream.agent.model_answer import Answer, Problem, parse
-from handlers.livestream.agent.model_request import Asking, MemoryEvent, request, told
+from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
+from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
-from handlers.livestream.transcript.transcript_reader import Transcript, read
+from handlers.livestream.transcript.transcript_reader import ParsedTranscript, read_transcript
 from handlers.livestream.window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
 """Kept for recording what was found."""
 
 
-class Outcome(StrEnum):
+class WindowOutcome(StrEnum):
     """What became of a message."""
 
     CHECKED = "checked"
@@ -47,11 +47,11 @@ class Outcome(StrEnum):
     ALREADY_DONE = "already_done"
 
 
-class NoMessage(Exception):
+class InvalidWindowMessage(Exception):
     """Something in the queue that names no window: it belongs where a person sees it."""
 
 
-class OtherWindows(Exception):
+class WindowCountMismatch(Exception):
     """A transcript is cut otherwise here than where its message was written.
 
     Nothing is wrong with it: whoever is deployed again as before can work on the window.
@@ -59,7 +59,7 @@ class OtherWindows(Exception):
 
 
 @dataclass(frozen=True)
-class Services:
+class AgentServices:
     """What the worker rests on."""
 
     transcripts: ObjectReader
@@ -68,10 +68,12 @@ class Services:
     findings: FindingsTable
 
 
-class AgentWorker:
+class WindowWorker:
     """Works on windows."""
 
-    def __init__(self, services: Services, asking: Asking, log: EventLog, timing: Timing | None = None) -> None:
+    def __init__(
+        self, services: AgentServices, asking: RequestSettings, log: EventLog, timing: Timing | None = None
+    ) -> None:
         self._services = services
         self._asking = asking
         self._log = log
@@ -89,20 +91,20 @@ class AgentWorker:
                 returned.append({"itemIdentifier": record["messageId"]})
         return {"batchItemFailures": returned}
 
-    def handle(self, body: str, remaining_ms: int) -> Outcome:
+    def handle(self, body: str, remaining_ms: int) -> WindowOutcome:
         """One message; raises where it must come again, or is none."""
         message = _message(body)
         ends = self._timing.now() + remaining_ms / 1000
         patience, finishing = Patience(self._timing, ends - FINISH_SECONDS), Patience(self._timing, ends)
-        if self._services.findings.done(message):
+        if self._services.findings.is_done(message):
             self._log.info("window_already_done", session_hash=hashed(message.episode_id))
-            return Outcome.ALREADY_DONE
+            return WindowOutcome.ALREADY_DONE
         result = self._checked(message, patience)
         if isinstance(result, WindowFailure):
-            finishing.call(partial(self._services.findings.failed, message, result))
+            finishing.call(partial(self._services.findings.save_failure, message, result))
             self._log.warning("window_failed", session_hash=hashed(message.episode_id), cause=result.value)
-            return Outcome.FAILED
-        finishing.call(partial(self._services.findings.found, message, result))
+            return WindowOutcome.FAILED
+        finishing.call(partial(self._services.findings.save_findings, message, result))
         self._log.info(
             "window_checked",
             session_hash=hashed(message.episode_id),
@@ -114,47 +116,47 @@ class AgentWorker:
             bad_clips=result.bad_clips,
             malformed=result.malformed,
         )
-        return Outcome.CHECKED
+        return WindowOutcome.CHECKED
 
-    def _checked(self, message: WindowMessage, patience: Patience) -> Checked | WindowFailure:
+    def _checked(self, message: WindowMessage, patience: Patience) -> VerifiedAnswer | WindowFailure:
         """What is found in a window, once the exchange is recorded."""
         cut = self._window(message)
         if isinstance(cut, WindowFailure):
             return cut
         transcript, window = cut
         memory, session = self._services.memory, (message.owner, message.episode_id)
-        memories = told(patience.call(lambda: memory.recall(*session)), message.others)
+        memories = select_memories(patience.call(lambda: memory.recall(*session)), message.other_window_ids)
         answer = self._answer(message, window, memories, patience)
         if isinstance(answer, NoAnswer):
             return WindowFailure(answer.value)
-        found = checked(answer, window, message, self._asking, memories, timed=transcript.timed)
+        found = verify_answer(answer, window, message, self._asking, memories, timed=transcript.timed)
         what = (_heard(message, window), _found(found))
         patience.call(lambda: memory.record(*session, message.window_id, *what))
         return found
 
     def _answer(
         self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Patience
-    ) -> Answer | NoAnswer:
+    ) -> WindowAnswer | NoAnswer:
         def asked(problem: StrEnum | None) -> Request:
-            return request(self._asking, window, message.window_id, message.count, memories, problem)
+            return window_request(self._asking, window, message.window_id, message.count, memories, problem)
 
-        def read_answer(text: str, last: bool) -> Answer:
-            return parse(text, message.window_id, patient=last)
+        def read_answer(text: str, last: bool) -> WindowAnswer:
+            return parse_answer(text, message.window_id, skip_malformed=last)
 
-        question = Question(asked, read_answer, Problem.CUT_OFF)
+        question = Question(asked, read_answer, AnswerProblem.CUT_OFF)
         return ask(self._services.model, question, patience, self._asking.answer_seconds, partial(self._count, message))
 
-    def _window(self, message: WindowMessage) -> tuple[Transcript, Window[Cue]] | WindowFailure:
+    def _window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
         if data is None:
             return WindowFailure.TRANSCRIPT_GONE
         try:
-            transcript = read(data)
+            transcript = read_transcript(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
         cut = windows(transcript.cues, message.cut.sizes)
         if len(cut) != message.count:
-            raise OtherWindows
+            raise WindowCountMismatch
         return transcript, cut[message.index]
 
     def _count(self, message: WindowMessage, usage: Usage) -> None:
@@ -174,7 +176,7 @@ def _message(body: str) -> WindowMessage:
         return WindowMessage.model_validate_json(body)
     except ValidationError:
         pass
-    raise NoMessage
+    raise InvalidWindowMessage
 
 
 def _heard(message: WindowMessage, window: Window[Cue]) -> str:
@@ -183,7 +185,7 @@ def _heard(message: WindowMessage, window: Window[Cue]) -> str:
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *said])
 
 
-def _found(found: Checked) -> str:
+def _found(found: VerifiedAnswer) -> str:
     """What is remembered of the findings: what was checked, not what the model said."""
     claims = [
         {

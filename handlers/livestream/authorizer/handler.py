@@ -17,11 +17,11 @@ from handlers.common.time_and_ids import clock
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
-NOBODY = "nobody"
+DENIED_PRINCIPAL = "nobody"
 Policy = dict[str, Any]
 
 
-class ProviderAway(Exception):
+class IdentityProviderUnavailable(Exception):
     """The identity provider does not answer: whose a token is cannot be told now."""
 
 
@@ -32,27 +32,27 @@ class Authorizer:
         self._verifier = verifier
         self._log = log
 
-    def decide(self, event: Mapping[str, Any]) -> Policy:
+    def authorize(self, event: Mapping[str, Any]) -> Policy:
         """What a token allows: everything of this API's stage, as its caller, or nothing."""
-        stage = _stage(str(event["methodArn"]))
+        stage = _stage_arn(str(event["methodArn"]))
         header = str(event.get("authorizationToken") or "")
         if not header.lower().startswith(SCHEME):
-            return self._refused(stage, Reason.MALFORMED)
+            return self._deny(stage, Reason.MALFORMED)
         try:
             user = self._verifier.verify(header[len(SCHEME) :].strip())
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
-                raise ProviderAway from None
-            return self._refused(stage, error.reason)
+                raise IdentityProviderUnavailable from None
+            return self._deny(stage, error.reason)
         return {**_policy("Allow", stage, user), "context": {"user": user}}
 
-    def _refused(self, stage: str, reason: Reason) -> Policy:
+    def _deny(self, stage: str, reason: Reason) -> Policy:
         self._log.info("caller_refused", cause=reason)
-        return _policy("Deny", stage, NOBODY)
+        return _policy("Deny", stage, DENIED_PRINCIPAL)
 
 
-def _stage(method_arn: str) -> str:
+def _stage_arn(method_arn: str) -> str:
     """All methods of the stage that a method is of: the answer is kept for all of them."""
     api, stage, *_ = method_arn.split("/")
     return f"{api}/{stage}/*"
@@ -74,7 +74,7 @@ def _authorizer() -> Authorizer:
 
 def handler(event: Mapping[str, Any], _context: object) -> Policy:
     """The entry point of the function."""
-    return _authorizer().decide(event)
+    return _authorizer().authorize(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 
 from handlers.common.aws.dynamodb_values import plain, stored
 from handlers.livestream.batch_deletes import delete_items
-from handlers.livestream.table_records import CARE, CARE_INDEX, EPISODE, EpisodeRecord, episode_key, partition
-from handlers.livestream.tracks import TrackKind, TrackReason, given_up
+from handlers.livestream.table_records import (
+    EPISODE_SORT_KEY,
+    SWEEP_INDEX,
+    SWEEP_PARTITION,
+    EpisodeRecord,
+    episode_key,
+    partition_key,
+)
+from handlers.livestream.tracks import TrackKind, TrackReason, fail_track
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 
 @dataclass(frozen=True)
-class Due:
+class DueEpisode:
     """An episode that is to be looked at."""
 
     owner: str
@@ -27,36 +34,36 @@ class Due:
     """By when it stands where the sweep looks."""
 
 
-class CareTable:
+class CleanupTable:
     """Reads and writes for the sweep and the tidy-up."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
-    def due(self, before: str) -> Iterator[Due]:
+    def due(self, before: str) -> Iterator[DueEpisode]:
         """Episodes that have been waiting since before then, the oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            IndexName=CARE_INDEX,
+            IndexName=SWEEP_INDEX,
             KeyConditionExpression="GSI2PK = :care AND GSI2SK < :before",
-            ExpressionAttributeValues=stored({":care": CARE, ":before": before}),
+            ExpressionAttributeValues=stored({":care": SWEEP_PARTITION, ":before": before}),
         )
         for page in pages:
             for item in page["Items"]:
                 _, owner, episode_id = item["pk"]["S"].split("#")
-                yield Due(owner, episode_id, item["GSI2SK"]["S"])
+                yield DueEpisode(owner, episode_id, item["GSI2SK"]["S"])
 
-    def look(self, owner: str, episode_id: str) -> EpisodeRecord | None:
+    def get(self, owner: str, episode_id: str) -> EpisodeRecord | None:
         """An episode, be it deleted; none where there is none, or no longer."""
         key = stored(episode_key(owner, episode_id))
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else EpisodeRecord.model_validate(plain(item))
 
-    def give_up(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
+    def fail_track(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
         """Fails a track that stands where it was seen; whether it did."""
         there = seen.track(kind)
-        failed = given_up(there, reason, at)
+        failed = fail_track(there, reason, at)
         names = ("state", "rank", "since", "reason", "updatedAt", "deletedAt", kind.value)
         return self._update(
             seen.owner,
@@ -79,26 +86,26 @@ class CareTable:
             },
         )
 
-    def dismiss(self, due: Due) -> bool:
+    def remove_from_sweep(self, due: DueEpisode) -> bool:
         """Takes an episode from where the sweep looks, if it was not put there anew; whether it did."""
         known = stored({":since": due.since})
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, known)
 
-    def postpone(self, due: Due, until: str) -> bool:
+    def postpone(self, due: DueEpisode, until: str) -> bool:
         """Has the sweep look at an episode later, if it was not put there anew; whether it did."""
         known = stored({":since": due.since, ":until": until})
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, known)
 
-    def forget(self, owner: str, episode_id: str) -> int:
+    def delete_contents(self, owner: str, episode_id: str) -> int:
         """Deletes everything of an episode but its own item; says how much there was."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :place",
-            ExpressionAttributeValues=stored({":place": partition(owner, episode_id)}),
+            ExpressionAttributeValues=stored({":place": partition_key(owner, episode_id)}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
-        keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE]
+        keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE_SORT_KEY]
         delete_items(self._client, self._name, keys)
         return len(keys)
 

@@ -10,7 +10,7 @@ LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
 """Below a day, so that a deleted episode's mark outlives all that may still write."""
 
 
-class CareEnvironment(HandlerEnvironment):
+class EpisodeCleanupEnvironment(HandlerEnvironment):
     """The function's own."""
 
     table_name: str

@@ -19,16 +19,16 @@ from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable, Due
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.overdue_tracks import Limits, at_rest, overdue
-from handlers.livestream.event_names import EPISODE_DELETED, ours
+from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits, is_idle, timeout_reason
+from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
 from handlers.livestream.table_records import EpisodeRecord
 from handlers.livestream.tracks import TrackKind
-from handlers.livestream.upload_keys import OWNER
+from handlers.livestream.upload_keys import OWNER_PATTERN
 
-GRACE = timedelta(minutes=15)
+SWEEP_GRACE_PERIOD = timedelta(minutes=15)
 """What was put there later is not looked at yet."""
 
 
@@ -36,11 +36,11 @@ class DeletedDetail(Message):
     """The detail of `Episode Deleted`."""
 
     schema_version: Literal[1] = 1
-    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
+    owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
     episode_id: EpisodeId
 
 
-class Outcome(StrEnum):
+class CleanupOutcome(StrEnum):
     """What a deletion came to."""
 
     TIDIED = "tidied"
@@ -48,16 +48,16 @@ class Outcome(StrEnum):
     """The episode is there: whoever said otherwise was wrong."""
 
 
-class Care:
+class EpisodeCleaner:
     """Ends what nobody else will."""
 
     def __init__(
         self,
-        table: CareTable,
+        table: CleanupTable,
         objects: EpisodeObjects,
         memory: SessionMemory,
         *,
-        limits: Limits,
+        limits: TrackLimits,
         budget: timedelta,
         clock: Callable[[], datetime],
         log: EventLog,
@@ -77,60 +77,60 @@ class Care:
 
     def sweep(self) -> dict[str, int]:
         """Sweep once; return what was found, by number."""
-        due = self._table.due(timestamp(self._clock() - GRACE))
+        due = self._table.due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(([one] for one in due), self._look, failure_event="episode_unattended")
-        return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", Outcome.TIDIED)
+        return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", CleanupOutcome.TIDIED)
 
-    def _deleted(self, body: str) -> Outcome:
+    def _deleted(self, body: str) -> CleanupOutcome:
         event = envelope(body)
-        if not ours(event.source) or event.detail_type != EPISODE_DELETED:
+        if not is_livestream_source(event.source) or event.detail_type != EPISODE_DELETED:
             raise NotAnEvent("nobody asked for events of this kind")
         try:
             detail = DeletedDetail.model_validate(event.detail)
         except ValidationError as error:
             raise lacking(error) from None
         owner, episode_id = detail.owner, detail.episode_id
-        there = self._table.look(owner, episode_id)
+        there = self._table.get(owner, episode_id)
         if there is None:
             self._tidy(owner, episode_id)
         elif there.deleted_at is None:
-            return Outcome.IGNORED
+            return CleanupOutcome.IGNORED
         else:
-            self._tidy_up(Due(owner, episode_id, there.deleted_at), there.deleted_at)
-        return Outcome.TIDIED
+            self._tidy_up(DueEpisode(owner, episode_id, there.deleted_at), there.deleted_at)
+        return CleanupOutcome.TIDIED
 
-    def _look(self, due: Due) -> list[str]:
+    def _look(self, due: DueEpisode) -> list[str]:
         """What was done about an episode."""
-        there = self._table.look(due.owner, due.episode_id)
+        there = self._table.get(due.owner, due.episode_id)
         if there is None:
             return []  # the index is a moment behind
         if there.deleted_at is not None:
             self._tidy_up(due, there.deleted_at)
-            return [Outcome.TIDIED]
+            return [CleanupOutcome.TIDIED]
         given_up = self._give_up(there)
-        if all(at_rest(there.track(kind)) for kind in TrackKind):
-            self._table.dismiss(due)
+        if all(is_idle(there.track(kind)) for kind in TrackKind):
+            self._table.remove_from_sweep(due)
         return given_up
 
     def _give_up(self, there: EpisodeRecord) -> list[str]:
         now = self._clock()
-        found = {kind: overdue(there.track(kind), now, self._limits) for kind in TrackKind}
+        found = {kind: timeout_reason(there.track(kind), now, self._limits) for kind in TrackKind}
         return [
             reason.lower()
             for kind, reason in found.items()
-            if reason is not None and self._table.give_up(there, kind, reason, timestamp(now))
+            if reason is not None and self._table.fail_track(there, kind, reason, timestamp(now))
         ]
 
-    def _tidy_up(self, due: Due, deleted_at: str) -> None:
+    def _tidy_up(self, due: DueEpisode, deleted_at: str) -> None:
         """Now, and again when nothing writes to the episode any more that was begun before its deletion."""
         self._tidy(due.owner, due.episode_id)
-        settled = datetime.fromisoformat(deleted_at) + max(self._limits.of.values())
+        settled = datetime.fromisoformat(deleted_at) + max(self._limits.by_state.values())
         if self._clock() < settled:
             self._table.postpone(due, timestamp(settled))
         else:
-            self._table.dismiss(due)
+            self._table.remove_from_sweep(due)
 
     def _tidy(self, owner: str, episode_id: str) -> None:
         self._objects.delete(owner, episode_id)
-        self._memory.forget(owner, episode_id)
-        self._table.forget(owner, episode_id)
+        self._memory.delete_session(owner, episode_id)
+        self._table.delete_contents(owner, episode_id)

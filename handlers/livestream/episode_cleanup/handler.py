@@ -12,12 +12,12 @@ from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable
-from handlers.livestream.episode_cleanup.environment import CareEnvironment
-from handlers.livestream.episode_cleanup.episode_cleanup import Care
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
+from handlers.livestream.episode_cleanup.episode_cleanup import EpisodeCleaner
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.overdue_tracks import Limits
+from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
 from handlers.livestream.tracks import TrackState
 
 
@@ -28,9 +28,9 @@ class Call(BaseModel):
 
 
 @cache
-def _care() -> Care:
+def _care() -> EpisodeCleaner:
     """Made once a container."""
-    environment = CareEnvironment.read()
+    environment = EpisodeCleanupEnvironment.read()
     memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
     minutes = {
         TrackState.REQUESTED: environment.requested_minutes,
@@ -38,11 +38,11 @@ def _care() -> Care:
         TrackState.CHUNKING: environment.chunking_minutes,
         TrackState.ANALYZING: environment.analyzing_minutes,
     }
-    return Care(
-        CareTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+    return EpisodeCleaner(
+        CleanupTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
         SessionMemory(memory, environment.memory_id, environment.summary_namespace),
-        limits=Limits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
+        limits=TrackLimits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
         budget=timedelta(seconds=environment.sweep_seconds),
         clock=clock.now,
         log=EventLog(environment.log_level),

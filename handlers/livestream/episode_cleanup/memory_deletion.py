@@ -18,7 +18,7 @@ class SessionMemory:
         self._memory_id = memory_id
         self._summaries = summaries
 
-    def forget(self, actor: str, session: str) -> int:
+    def delete_session(self, actor: str, session: str) -> int:
         """Deletes what is remembered of a session, and says how much there was; raises ServiceFailed."""
         where = {"actorId": actor, "sessionId": session}
         events = [one["eventId"] for one in self._pages(self._client.list_events, "events", **where)]

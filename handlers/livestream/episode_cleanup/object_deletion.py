@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PREFIXES = (VIDEOS, TRANSCRIPTS, CHUNKS)
 
 
-class ObjectsRemain(Exception):
+class ObjectsNotDeleted(Exception):
     """S3 did not delete everything it was asked to."""
 
 
@@ -57,5 +57,5 @@ class EpisodeObjects:
     def _delete(self, versions: "list[ObjectIdentifierTypeDef]") -> int:
         answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
         if answer.get("Errors"):
-            raise ObjectsRemain
+            raise ObjectsNotDeleted
         return len(versions)

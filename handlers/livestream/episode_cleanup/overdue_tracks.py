@@ -14,23 +14,23 @@ _ENDS = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, Tra
 
 
 @dataclass(frozen=True)
-class Limits:
+class TrackLimits:
     """How long a track may be in each state."""
 
-    of: Mapping[TrackState, timedelta]
+    by_state: Mapping[TrackState, timedelta]
 
     def __post_init__(self) -> None:
-        if missing := set(TrackState) - _ENDS - set(self.of):
+        if missing := set(TrackState) - _ENDS - set(self.by_state):
             raise ValueError(f"no limit for {', '.join(sorted(missing))}")
 
 
-def at_rest(track: Track) -> bool:
+def is_idle(track: Track) -> bool:
     """Whether nothing is waited for."""
     return track.state in _ENDS
 
 
-def overdue(track: Track, now: datetime, limits: Limits) -> TrackReason | None:
+def timeout_reason(track: Track, now: datetime, limits: TrackLimits) -> TrackReason | None:
     """Why a track is to be given up; none where it is at rest, or has time."""
-    if at_rest(track) or now - datetime.fromisoformat(track.since) <= limits.of[track.state]:
+    if is_idle(track) or now - datetime.fromisoformat(track.since) <= limits.by_state[track.state]:
         return None
     return TrackReason.NEVER_UPLOADED if track.state is TrackState.REQUESTED else TrackReason.TIMED_OUT

@@ -10,25 +10,25 @@ CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
 TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
-"""No larger one is read: `cues.MAX_BYTES`."""
+"""No larger one is read: `cues.MAX_TRANSCRIPT_BYTES`."""
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 DeletedDays = Annotated[int, Field(ge=1, le=90)]
-SHORTEST_SECRET = 16
+MIN_SECRET_CHARACTERS = 16
 """Characters of one that cursors are sealed with."""
 
 
-def secret_lines(secret: str) -> list[str]:
+def parse_secrets(secret: str) -> list[str]:
     """The secrets that a text has, one a line, the newest first; raises ValueError where one is too short, or there is none.
 
     Here, because the settings hold the text to the same: a line too short would be found by the first list that goes on.
     """
     lines = [line.strip() for line in secret.splitlines() if line.strip()]
-    if not lines or any(len(line) < SHORTEST_SECRET for line in lines):
-        raise ValueError(f"one of its lines is too short: each needs at least {SHORTEST_SECRET} characters")
+    if not lines or any(len(line) < MIN_SECRET_CHARACTERS for line in lines):
+        raise ValueError(f"one of its lines is too short: each needs at least {MIN_SECRET_CHARACTERS} characters")
     return lines
 
 
-class ApiEnvironment(HandlerEnvironment):
+class EpisodesApiEnvironment(HandlerEnvironment):
     """The function behind the REST API."""
 
     table_name: str

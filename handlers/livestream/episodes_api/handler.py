@@ -14,19 +14,19 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.episodes_api.environment import ApiEnvironment
-from handlers.livestream.episodes_api.episode_operations import Episodes
-from handlers.livestream.episodes_api.page_cursors import Cursors, Secret
+from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
+from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
+from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
-from handlers.livestream.episodes_api.upload_operations import UploadLimits, Uploads
-from handlers.livestream.event_publisher import Publisher
+from handlers.livestream.episodes_api.upload_operations import UploadLimits, UploadOperations
+from handlers.livestream.event_publisher import EventPublisher
 
 MEGABYTE, GIGABYTE = 1000**2, 1000**3
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
 """Putting parts together takes seconds; two attempts end before the function does."""
 
 
-def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Answered]]:
+def operation_handlers(episodes: EpisodeOperations, uploads: UploadOperations) -> dict[str, Callable[[Call], Answered]]:
     """What does each operation."""
     return {
         "createEpisode": episodes.create,
@@ -42,7 +42,7 @@ def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Ans
     }
 
 
-def limits(environment: ApiEnvironment) -> UploadLimits:
+def limits(environment: EpisodesApiEnvironment) -> UploadLimits:
     """What the environment lets be uploaded."""
     return UploadLimits(
         max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
@@ -54,20 +54,20 @@ def limits(environment: ApiEnvironment) -> UploadLimits:
 @cache
 def _rest() -> Rest:
     """Made once a container."""
-    environment = ApiEnvironment.read()
+    environment = EpisodesApiEnvironment.read()
     session = boto3.Session()
     log = EventLog(environment.log_level)
     table = EpisodeTable(session.client("dynamodb", config=LIVE_CONFIG), environment.table_name)
     cursors = Cursors(
-        Secret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
+        CursorSecret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
         clock=clock.now,
         nonce=os.urandom,
     )
-    episodes = Episodes(
+    episodes = EpisodeOperations(
         table,
         cursors,
-        Publisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
+        EventPublisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
         clock=clock.now,
         new_id=clock.new_id,
@@ -75,8 +75,8 @@ def _rest() -> Rest:
     )
     s3 = session.client("s3", config=_S3_CONFIG.merge(signing()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
-    uploads = Uploads(table, bucket, limits=limits(environment), clock=clock.now, new_id=clock.new_id)
-    return Rest(OPERATIONS, acts(episodes, uploads), origin=environment.origin, log=log)
+    uploads = UploadOperations(table, bucket, limits=limits(environment), clock=clock.now, new_id=clock.new_id)
+    return Rest(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from handlers.common.errors import HandlerError
-from handlers.livestream.episodes_api.environment import secret_lines
-from handlers.livestream.error_codes import Code
+from handlers.livestream.episodes_api.environment import parse_secrets
+from handlers.livestream.error_codes import LivestreamErrorCode
 
 if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
@@ -34,11 +34,11 @@ _EXPIRY_BYTES = 8
 _PURPOSE = b"polyphony.livestream.cursor"
 
 
-class SecretUnavailable(Exception):
+class CursorSecretUnavailable(Exception):
     """It could not be read; says nothing of it."""
 
 
-class Secret:
+class CursorSecret:
     """One SecureString, which the environment names and does not hold: read when first needed, and once.
 
     It is read again only by a new container: who changes it by a deployment gets new ones.
@@ -55,20 +55,20 @@ class Secret:
             try:
                 answer = self._client.get_parameter(Name=self._name, WithDecryption=True)
             except (ClientError, BotoCoreError):
-                raise SecretUnavailable from None
+                raise CursorSecretUnavailable from None
             self._value = answer["Parameter"]["Value"]
         return self._value
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListIdentity:
     """Which list it is."""
 
     operation: str
     owner: str
     of: Mapping[str, str] = field(default_factory=dict)
 
-    def sealed(self) -> bytes:
+    def associated_data(self) -> bytes:
         """One text for one list, and no other."""
         return json.dumps([self.operation, self.owner, sorted(self.of.items())]).encode()
 
@@ -98,22 +98,22 @@ class Cursors:
         self._clock = clock
         self._nonce = nonce
 
-    def sealed(self, position: str, listing: Listing) -> str:
+    def encrypt(self, position: str, listing: ListIdentity) -> str:
         """A cursor that goes on behind a position."""
-        key, nonce = self._known()[0], self._nonce(NONCE_BYTES)
+        key, nonce = self._get_keys()[0], self._nonce(NONCE_BYTES)
         expiry = int((self._clock() + self._lasts).timestamp()).to_bytes(_EXPIRY_BYTES, "big")
-        sealed = key.cipher.encrypt(nonce, expiry + position.encode(), key.version + listing.sealed())
+        sealed = key.cipher.encrypt(nonce, expiry + position.encode(), key.version + listing.associated_data())
         return _text(key.version + nonce + sealed)
 
-    def opened(self, cursor: str, listing: Listing) -> str:
+    def decrypt(self, cursor: str, listing: ListIdentity) -> str:
         """The position that a cursor goes on behind."""
         raw = _raw(cursor)
         version, nonce, sealed = raw[:1], raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :]
-        for key in self._known():
+        for key in self._get_keys():
             if key.version != version:
                 continue
             try:
-                plain = key.cipher.decrypt(nonce, sealed, version + listing.sealed())
+                plain = key.cipher.decrypt(nonce, sealed, version + listing.associated_data())
             except (InvalidTag, ValueError):
                 continue
             if int.from_bytes(plain[:_EXPIRY_BYTES], "big") <= self._clock().timestamp():
@@ -121,9 +121,9 @@ class Cursors:
             return plain[_EXPIRY_BYTES:].decode()
         raise _invalid()
 
-    def _known(self) -> tuple[_Key, ...]:
+    def _get_keys(self) -> tuple[_Key, ...]:
         if not self._keys:
-            self._keys = tuple(_Key(line.encode()) for line in secret_lines(self._secret()))
+            self._keys = tuple(_Key(line.encode()) for line in parse_secrets(self._secret()))
         return self._keys
 
 
@@ -143,4 +143,6 @@ def _raw(cursor: str) -> bytes:
 
 
 def _invalid() -> HandlerError:
-    return HandlerError(Code.CURSOR_INVALID, "The cursor does not belong to this list, or is too old. Begin again.")
+    return HandlerError(
+        LivestreamErrorCode.CURSOR_INVALID, "The cursor does not belong to this list, or is too old. Begin again."
+    )

@@ -19,7 +19,7 @@ _NOT_FOUND = frozenset({"403", "404"})
 """What HeadObject, which has no body, says of what is not there: 403 to those who may not list the bucket."""
 
 
-class Completion(StrEnum):
+class CompletionResult(StrEnum):
     """What S3 makes of parts."""
 
     DONE = "done"
@@ -30,16 +30,16 @@ class Completion(StrEnum):
 
 
 _REFUSALS = {
-    "NoSuchUpload": Completion.UNKNOWN,
-    "InvalidPart": Completion.REFUSED,
-    "InvalidPartOrder": Completion.REFUSED,
-    "InvalidRequest": Completion.REFUSED,
-    "EntityTooSmall": Completion.REFUSED,
+    "NoSuchUpload": CompletionResult.UNKNOWN,
+    "InvalidPart": CompletionResult.REFUSED,
+    "InvalidPartOrder": CompletionResult.REFUSED,
+    "InvalidRequest": CompletionResult.REFUSED,
+    "EntityTooSmall": CompletionResult.REFUSED,
 }
 
 
 @dataclass(frozen=True)
-class Place:
+class UploadTarget:
     """Where an upload goes, and what it is."""
 
     key: str
@@ -56,7 +56,7 @@ class UploadBucket:
         self._name = name
         self.url_seconds = url_seconds
 
-    def form(self, place: Place) -> UploadForm:
+    def form(self, place: UploadTarget) -> UploadForm:
         """A form for one key, one content type and one size."""
         content_type = {"Content-Type": place.content_type}
         post = self._client.generate_presigned_post(
@@ -68,17 +68,17 @@ class UploadBucket:
         )
         return UploadForm(url=post["url"], fields=post["fields"])
 
-    def in_parts(self, place: Place, part_bytes: int, parts: int) -> MultipartUpload:
+    def in_parts(self, place: UploadTarget, part_bytes: int, parts: int) -> MultipartUpload:
         """Begins an upload in parts, with an address for each."""
         begun = self._client.create_multipart_upload(Bucket=self._name, Key=place.key, ContentType=place.content_type)
         return self.signed(place, begun["UploadId"], part_bytes, parts)
 
-    def signed(self, place: Place, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
+    def signed(self, place: UploadTarget, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
         """An upload in parts, with a new address for each; whether it was begun, S3 tells who uses them."""
         urls = (self._part_url(place.key, multipart_id, number) for number in range(1, parts + 1))
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 
-    def complete(self, place: Place, multipart_id: str, parts: Iterable[Part]) -> Completion:
+    def complete(self, place: UploadTarget, multipart_id: str, parts: Iterable[Part]) -> CompletionResult:
         """Puts parts together; S3 refuses any other size than the promised one before there is an object."""
         inside = sorted(parts, key=lambda one: one.part_number)
         try:
@@ -94,7 +94,7 @@ class UploadBucket:
             if refusal is None:
                 raise
             return refusal
-        return Completion.DONE
+        return CompletionResult.DONE
 
     def size(self, key: str) -> int | None:
         """How large an object is; none where there is none."""

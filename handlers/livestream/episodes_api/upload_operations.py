@@ -21,11 +21,11 @@ from handlers.livestream.api_models import (
     UploadReady,
     UploadRequest,
 )
-from handlers.livestream.episode_table import EpisodeStands, EpisodeTable
-from handlers.livestream.episodes_api.upload_bucket import Completion, Place, UploadBucket
-from handlers.livestream.error_codes import Code
+from handlers.livestream.episode_table import EpisodeConflict, EpisodeTable
+from handlers.livestream.episodes_api.upload_bucket import CompletionResult, UploadBucket, UploadTarget
+from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.tracks import ContentType, TrackKind, TrackState, Upload
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackState
 
 MEBIBYTE = 1024**2
 SMALLEST_PART = 8 * MEBIBYTE
@@ -56,17 +56,17 @@ class UploadLimits:
     form_bytes: int
     """What is larger goes in parts."""
 
-    def most(self, kind: TrackKind) -> int:
+    def max_bytes(self, kind: TrackKind) -> int:
         """Bytes of one upload."""
         return self.max_video_bytes if kind is TrackKind.VIDEO else self.max_transcript_bytes
 
 
-class ObjectNotSeen(Exception):
+class CompletedObjectMissing(Exception):
     """An object was put together, and cannot be looked at."""
 
 
 @dataclass(frozen=True)
-class Uploads:
+class UploadOperations:
     """Does what operations ask."""
 
     table: EpisodeTable
@@ -80,15 +80,15 @@ class Uploads:
     def request(self, call: Call) -> Answered:
         """Where to upload to."""
         asked: UploadRequest = call.body
-        self._check(asked)
+        self._validate(asked)
         episode_id = call.parameters.episode_id
-        parts = self._parts(asked)
-        upload = Upload(upload_id=self.new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
+        parts = self._part_count(asked)
+        upload = ExpectedUpload(upload_id=self.new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
         try:
-            self.table.request(call.owner, episode_id, asked.kind, upload, timestamp(self.clock()))
-        except EpisodeStands:
+            self.table.request_upload(call.owner, episode_id, asked.kind, upload, timestamp(self.clock()))
+        except EpisodeConflict:
             raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
-        place = _place(call.owner, episode_id, asked.kind, upload)
+        place = _upload_target(call.owner, episode_id, asked.kind, upload)
         if parts:
             multipart = self.bucket.in_parts(place, _part_bytes(upload.size), parts)
             return Answered(self._ready(asked.kind, upload, place, multipart=multipart), 201)
@@ -97,54 +97,56 @@ class Uploads:
     def sign(self, call: Call) -> Answered:
         """Where to upload the parts of an upload to, for as long again."""
         asked: SignParts = call.body
-        kind, upload, state = self._expected(call)
+        kind, upload, state = self._find_multipart_upload(call)
         if state is not TrackState.REQUESTED:
             raise _not_expected("This upload has come already.")
-        place = _place(call.owner, call.parameters.episode_id, kind, upload)
+        place = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
         multipart = self.bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
         return Answered(self._ready(kind, upload, place, multipart=multipart))
 
     def complete(self, call: Call) -> Answered:
         """What the parts of an upload make; the same when it is asked again."""
         asked: CompleteUpload = call.body
-        kind, upload, _ = self._expected(call)
-        place = _place(call.owner, call.parameters.episode_id, kind, upload)
+        kind, upload, _ = self._find_multipart_upload(call)
+        place = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
         if len(asked.parts) != upload.parts:
             raise _incomplete([FieldProblem("parts", f"there are {upload.parts} parts")])
         completion = self.bucket.complete(place, asked.multipart_id, asked.parts)
-        if completion is Completion.REFUSED:
+        if completion is CompletionResult.REFUSED:
             raise _incomplete()
         size = self.bucket.size(place.key)
-        if size is None and completion is Completion.DONE:
-            raise ObjectNotSeen
+        if size is None and completion is CompletionResult.DONE:
+            raise CompletedObjectMissing
         if size is None:
-            raise HandlerError(Code.UPLOAD_UNKNOWN, "There is no such upload, or no longer. Ask for another.", 404)
+            raise HandlerError(
+                LivestreamErrorCode.UPLOAD_UNKNOWN, "There is no such upload, or no longer. Ask for another.", 404
+            )
         if size != place.size:
             raise _incomplete()
         return Answered(UploadCompleted(upload_id=upload.upload_id, key=place.key, bytes=size))
 
-    def _check(self, asked: UploadRequest) -> None:
+    def _validate(self, asked: UploadRequest) -> None:
         """Refuses what no track takes."""
         if asked.content_type not in SUFFIXES[asked.kind]:
             known = ", ".join(SUFFIXES[asked.kind])
             raise HandlerError(
-                Code.TYPE_UNSUPPORTED,
+                LivestreamErrorCode.TYPE_UNSUPPORTED,
                 f"This is no type of a {asked.kind}.",
                 fields=[FieldProblem("contentType", f"one of {known}")],
             )
-        most = self.limits.most(asked.kind)
-        if asked.bytes > most:
+        max_bytes = self.limits.max_bytes(asked.kind)
+        if asked.bytes > max_bytes:
             raise HandlerError(
-                Code.UPLOAD_TOO_LARGE,
+                LivestreamErrorCode.UPLOAD_TOO_LARGE,
                 f"A {asked.kind} of so many bytes is not taken.",
-                fields=[FieldProblem("bytes", f"at most {most}")],
+                fields=[FieldProblem("bytes", f"at most {max_bytes}")],
             )
 
     def _ready(
         self,
         kind: TrackKind,
-        upload: Upload,
-        place: Place,
+        upload: ExpectedUpload,
+        place: UploadTarget,
         *,
         form: UploadForm | None = None,
         multipart: MultipartUpload | None = None,
@@ -159,14 +161,14 @@ class Uploads:
             multipart=multipart,
         )
 
-    def _parts(self, asked: UploadRequest) -> int:
+    def _part_count(self, asked: UploadRequest) -> int:
         """How many parts; none of a form."""
         size = asked.bytes
         if asked.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
             return 0
         return -(-size // _part_bytes(size))
 
-    def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
+    def _find_multipart_upload(self, call: Call) -> tuple[TrackKind, ExpectedUpload, TrackState]:
         """The upload in parts that a track waits for, or has got, and where the track is."""
         episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
@@ -177,7 +179,9 @@ class Uploads:
                 if track.state is TrackState.FAILED:
                     raise _not_expected("This upload has failed. Ask for another.")
                 return kind, track.upload, track.state
-        raise HandlerError(Code.UPLOAD_UNKNOWN, "No track of this episode waits for such an upload.", 404)
+        raise HandlerError(
+            LivestreamErrorCode.UPLOAD_UNKNOWN, "No track of this episode waits for such an upload.", 404
+        )
 
 
 def _part_bytes(size: int) -> int:
@@ -185,16 +189,16 @@ def _part_bytes(size: int) -> int:
     return max(SMALLEST_PART, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 
 
-def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:
+def _upload_target(owner: str, episode_id: str, kind: TrackKind, upload: ExpectedUpload) -> UploadTarget:
     suffix = SUFFIXES[kind][upload.content_type]
     key = f"{PREFIXES[kind]}{owner}/{episode_id}/{upload.upload_id}.{suffix}"
-    return Place(key, upload.content_type.value, upload.size)
+    return UploadTarget(key, upload.content_type.value, upload.size)
 
 
 def _not_expected(message: str) -> HandlerError:
-    return HandlerError(Code.UPLOAD_NOT_EXPECTED, message, 409)
+    return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message, 409)
 
 
 def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
     message = "The parts are not those of this upload, or do not have the size that was promised."
-    return HandlerError(Code.UPLOAD_INCOMPLETE, message, 409, fields or ())
+    return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, 409, fields or ())

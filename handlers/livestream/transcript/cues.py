@@ -1,7 +1,7 @@
 """What a transcript is made of, whatever it was written in, and how much of it is taken. Pure.
 
 A transcript is somebody's upload. So every format's reader hands its cues through here: text is made harmless and
-bounded, times are held to a broadcast's length, and what cannot be taken is refused with one of a few reasons, which
+strip_bounded, times are held to a broadcast's length, and what cannot be taken is refused with one of a few reasons, which
 become the reason of the episode's track. Nothing of the text is in an exception.
 """
 
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from handlers.common.text.text_cleaning import cleaned
 
-MAX_BYTES = 20_000_000
+MAX_TRANSCRIPT_BYTES = 20_000_000
 """Of a file. Amazon Transcribe says of each word when it was said: a day's speech stays below this."""
 MAX_CUES = 50_000
 MAX_CHARACTERS = 2_000_000
@@ -61,7 +61,7 @@ class Cue:
     speaker: str | None = field(default=None, repr=False)
 
 
-def ordered(cues: Iterable[Cue]) -> tuple[Cue, ...]:
+def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     """Cues as they follow each other, made harmless and held to all bounds; those that say nothing are left out.
 
     Cues that overlap stay as they are: people interrupt each other.
@@ -69,7 +69,7 @@ def ordered(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     kept: list[Cue] = []
     characters = 0
     for cue in cues:
-        one = _cleaned(cue)
+        one = _clean_cue(cue)
         if one is None:
             continue
         characters += len(one.text)
@@ -83,7 +83,7 @@ def ordered(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     return tuple(sorted(kept, key=lambda cue: (cue.start_ms, cue.end_ms)))
 
 
-def bounded(written: str) -> str:
+def strip_bounded(written: str) -> str:
     """A cue as it stands in the file, if it is not far too long: nothing else looks at one that is."""
     text = written.strip()
     if len(text) > MAX_WRITTEN_CHARACTERS:
@@ -91,10 +91,10 @@ def bounded(written: str) -> str:
     return text
 
 
-def _cleaned(cue: Cue) -> Cue | None:
+def _clean_cue(cue: Cue) -> Cue | None:
     if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    text = cleaned(bounded(cue.text))
+    text = cleaned(strip_bounded(cue.text))
     if len(text) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     speaker = None if cue.speaker is None else cleaned(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None

@@ -2,7 +2,7 @@
 
 Something must say where in the broadcast a claim is, and a list needs an order. So each sentence begins where the one
 before ends, at a usual speaker's pace. That is a guess, and whatever is made of these cues says so: see
-`Transcript.timed`.
+`ParsedTranscript.timed`.
 """
 
 import re

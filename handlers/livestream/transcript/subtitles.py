@@ -18,7 +18,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem, bounded
+from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem, strip_bounded
 
 _TIME = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})")
 _TIMES = re.compile(r"[ \t]*([0-9:.,]+)[ \t]*-->[ \t]*([0-9:.,]+)(?:[ \t].*)?")
@@ -27,7 +27,7 @@ _LIKE_TIMES = re.compile(r"[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->")
 _NUMBER = re.compile(r"[ \t]*[0-9]+[ \t]*")
 _SRT_TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
 """What players show as style. Any other angle bracket may be something that was written."""
-_HEAD = re.compile(r"WEBVTT(?:[ \t].*)?")
+_WEBVTT_HEADER = re.compile(r"WEBVTT(?:[ \t].*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]([^<>]*)>|</v>")
 """One blank, because the name may have blanks too: of several that no bracket ends, each would be tried as the last."""
 _WEBVTT_TAG = re.compile(r"<[^<>]*>")
@@ -49,20 +49,20 @@ def srt_cues(lines: list[str]) -> Iterator[Cue]:
             continue
         if said and _NUMBER.fullmatch(said[-1]):
             said.pop()
-        yield from _cue(times, said)
-        times, said = _times_of(line), []
-    yield from _cue(times, said)
+        yield from _srt_cue(times, said)
+        times, said = _parse_times_line(line), []
+    yield from _srt_cue(times, said)
 
 
-def _times_of(line: str) -> tuple[int, int]:
+def _parse_times_line(line: str) -> tuple[int, int]:
     """From when to when."""
     found = _TIMES.fullmatch(line)
     if found is None:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    return _milliseconds(found[1]), _milliseconds(found[2])
+    return _parse_time(found[1]), _parse_time(found[2])
 
 
-def _cue(times: tuple[int, int] | None, said: list[str]) -> Iterator[Cue]:
+def _srt_cue(times: tuple[int, int] | None, said: list[str]) -> Iterator[Cue]:
     text = _SRT_TAG.sub("", "\n".join(said))
     if times is not None:
         yield Cue(*times, text)
@@ -71,7 +71,7 @@ def _cue(times: tuple[int, int] | None, said: list[str]) -> Iterator[Cue]:
         raise BadTranscript(TranscriptProblem.MALFORMED)
 
 
-def _milliseconds(written: str) -> int:
+def _parse_time(written: str) -> int:
     """A moment as SRT and WebVTT write it: `1:02:03,450` or `02:03.450`."""
     found = _TIME.fullmatch(written)
     if found is None:
@@ -84,7 +84,7 @@ def _milliseconds(written: str) -> int:
 
 def is_webvtt(lines: list[str]) -> bool:
     """Whether the head says so."""
-    return bool(lines) and _HEAD.fullmatch(lines[0]) is not None
+    return bool(lines) and _WEBVTT_HEADER.fullmatch(lines[0]) is not None
 
 
 def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
@@ -95,8 +95,8 @@ def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
             continue  # what the head says, or nothing
         if _LIKE_TIMES.match(block[at]) is None:
             raise BadTranscript(TranscriptProblem.BAD_TIMES)
-        start_ms, end_ms = _times_of(block[at])
-        for speaker, text in _voices(bounded("\n".join(block[at + 1 :]))):
+        start_ms, end_ms = _parse_times_line(block[at])
+        for speaker, text in _voices(strip_bounded("\n".join(block[at + 1 :]))):
             yield Cue(start_ms, end_ms, text, speaker)
 
 
@@ -127,16 +127,16 @@ def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
     speaker: str | None = None
     start = 0
     for tag in _VOICE.finditer(payload):
-        yield speaker, _plain(payload[start : tag.start()])
-        speaker, start = None if tag[1] is None else _unescaped(tag[1]), tag.end()
-    yield speaker, _plain(payload[start:])
+        yield speaker, _strip_tags(payload[start : tag.start()])
+        speaker, start = None if tag[1] is None else _unescape(tag[1]), tag.end()
+    yield speaker, _strip_tags(payload[start:])
 
 
-def _plain(payload: str) -> str:
-    return _unescaped(_WEBVTT_TAG.sub("", payload))
+def _strip_tags(payload: str) -> str:
+    return _unescape(_WEBVTT_TAG.sub("", payload))
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     try:
         return html.unescape(text)
     except ValueError:

@@ -35,7 +35,7 @@ def _cues(words: Iterable[Word | Mark]) -> Iterator[Cue]:
     for one in words:
         if isinstance(one, Mark):
             if sentence:
-                sentence[-1] = _with(sentence[-1], one.text)
+                sentence[-1] = _append_mark(sentence[-1], one.text)
                 if one.text in ENDS:
                     yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
                     sentence = []
@@ -53,7 +53,7 @@ def _cues(words: Iterable[Word | Mark]) -> Iterator[Cue]:
         yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
 
 
-def _with(word: str, mark: str) -> str:
+def _append_mark(word: str, mark: str) -> str:
     if len(word) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     return word + mark

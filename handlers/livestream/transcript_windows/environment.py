@@ -14,7 +14,7 @@ OVERLAP_CHARACTERS = 600
 OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
 
 
-class TranscriptEnvironment(HandlerEnvironment):
+class TranscriptWindowsEnvironment(HandlerEnvironment):
     """The function's own."""
 
     table_name: str

@@ -18,17 +18,17 @@ from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
-from handlers.livestream.transcript_windows.window_distribution import TranscriptStarting
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
+from handlers.livestream.transcript_windows.window_distribution import WindowDistributor
 from handlers.livestream.window_queue import WindowQueue
 
 
 @cache
-def _starting() -> TranscriptStarting:
+def _distributor() -> WindowDistributor:
     """Made once a container."""
-    environment = TranscriptEnvironment.read()
+    environment = TranscriptWindowsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
-    return TranscriptStarting(
+    return WindowDistributor(
         EpisodeTable(dynamodb, environment.table_name),
         ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
@@ -42,8 +42,8 @@ def _starting() -> TranscriptStarting:
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     """The entry point of the function."""
-    return _starting().handle(event["Records"])
+    return _distributor().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _starting()  # while the container starts, which is faster and comes before anybody waits
+    _distributor()  # while the container starts, which is faster and comes before anybody waits

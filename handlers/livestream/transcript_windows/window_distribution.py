@@ -20,13 +20,13 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
-from handlers.livestream.transcript.transcript_reader import read
-from handlers.livestream.upload_keys import StoredUpload, upload_key
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowQueue, messages
+from handlers.livestream.transcript.transcript_reader import read_transcript
+from handlers.livestream.upload_keys import UploadedObject, parse_upload_key
+from handlers.livestream.window_queue import MAX_WINDOWS, WindowQueue, window_messages
 
-REASONS = {
+TRACK_REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
     TranscriptProblem.TOO_LARGE: TrackReason.TOO_LARGE,
     TranscriptProblem.TOO_MANY_CUES: TrackReason.TOO_LARGE,
@@ -34,7 +34,7 @@ REASONS = {
 """What a track says of a transcript that is not taken; of any other that it is unreadable."""
 
 
-class Outcome(StrEnum):
+class DistributionOutcome(StrEnum):
     """What an event came to."""
 
     QUEUED = "queued"
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class TranscriptStarting:
+class WindowDistributor:
     """Acts on events, one by one or as queue messages bring them."""
 
     table: EpisodeTable
@@ -64,57 +64,59 @@ class TranscriptStarting:
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(records, self._act, self.log, about="transcript")
+        return acted_on(records, self._handle_event, self.log, about="transcript")
 
-    def _act(self, body: str) -> Outcome:
-        event = parsed(body, self.bucket)
+    def _handle_event(self, body: str) -> DistributionOutcome:
+        event = parse_transcript_event(body, self.bucket)
         if event is None:
-            return Outcome.IGNORED
-        outcome = self._started(event)
-        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
+            return DistributionOutcome.IGNORED
+        outcome = self._distribute(event)
+        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.key_parts.upload_id))
         return outcome
 
-    def _started(self, event: StoredUpload) -> Outcome:
-        if not self._moved(event, TrackState.UPLOADED):
-            return Outcome.UNCHANGED
-        named = event.named
+    def _distribute(self, event: UploadedObject) -> DistributionOutcome:
+        if not self._advance(event, TrackState.UPLOADED):
+            return DistributionOutcome.UNCHANGED
+        named = event.key_parts
         # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
-        earlier = self.findings.leave_from(named.owner, named.episode_id, named.upload_id)
+        earlier = self.findings.delete_older_findings(named.owner, named.episode_id, named.upload_id)
         if earlier:
             self.log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
         data = self.transcripts.read(event.key, event.version_id)
         if data is None:
-            return Outcome.GONE
+            return DistributionOutcome.GONE
         try:
-            count = self._count(data)
+            count = self._count_windows(data)
         except BadTranscript as bad:
             self.log.warning("transcript_refused", cause=bad.problem)
-            self._moved(event, TrackState.FAILED, REASONS.get(bad.problem, TrackReason.UNREADABLE))
-            return Outcome.BAD
+            self._advance(event, TrackState.FAILED, TRACK_REASONS.get(bad.problem, TrackReason.UNREADABLE))
+            return DistributionOutcome.BAD
         about = named.owner, named.episode_id, event.key, event.version_id
-        self.queue.send(messages(*about, count, self.sizes))
-        self._moved(event, TrackState.ANALYZING, windows=count)
+        self.queue.send(window_messages(*about, count, self.sizes))
+        self._advance(event, TrackState.ANALYZING, windows=count)
         self.log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
-        return Outcome.QUEUED
+        return DistributionOutcome.QUEUED
 
-    def _count(self, data: bytes) -> int:
+    def _count_windows(self, data: bytes) -> int:
         """How many windows a transcript has; raises BadTranscript, of too many too."""
-        count = len(windows(read(data).cues, self.sizes))
+        count = len(windows(read_transcript(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
-    def _moved(self, event: StoredUpload, state: TrackState, reason: TrackReason | None = None, **facts: int) -> bool:
-        named = event.named
-        step = Step(named.upload_id, state, timestamp(self.clock()), reason, event.version_id, facts)
-        return self.table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+    def _advance(
+        self, event: UploadedObject, state: TrackState, reason: TrackReason | None = None, **facts: int
+    ) -> bool:
+        named = event.key_parts
+        step = TrackUpdate(named.upload_id, state, timestamp(self.clock()), reason, event.version_id, facts)
+        return self.table.advance_track(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
 
 
-def parsed(body: str, bucket: str) -> StoredUpload | None:
+def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
     """Return the uploaded transcript that an event announces, or None if it announces another object of the bucket.
 
     Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
     """
     one = new_object(body, bucket)
-    named = upload_key(TRANSCRIPTS, one.key)
-    return None if named is None else StoredUpload(one.key, one.version_id, named)
+    named = parse_upload_key(TRANSCRIPTS, one.key)
+    return None if named is None else UploadedObject(one.key, one.version_id, named)

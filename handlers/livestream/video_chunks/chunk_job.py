@@ -17,40 +17,40 @@ import hashlib
 from typing import Any
 
 from handlers.livestream.s3_prefixes import CHUNKS
-from handlers.livestream.upload_keys import StoredUpload
+from handlers.livestream.upload_keys import UploadedObject
 from handlers.livestream.video_chunks.video_events import JobMetadata
 
-AUDIO = "Audio Selector 1"
-MODIFIER = "_chunk"
+AUDIO_SELECTOR = "Audio Selector 1"
+CHUNK_MODIFIER = "_chunk"
 """What tells the chunks and their playlist from the playlist above it."""
-JOB_LENGTH = 16
+JOB_FOLDER_CHARACTERS = 16
 """Characters of the token that name a job's folder."""
 WIDTH, HEIGHT = 1280, 720
 MAX_BITRATE = 3_000_000
-QUALITY = 7
+QVBR_QUALITY = 7
 AUDIO_BITRATE = 96_000
 AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
-EXTRA_MINUTES = 30
+CLIP_MARGIN_MINUTES = 30
 """How much longer than it may be a video is cut: by that, one that was cut off is told from one that is just short
 enough, also where its frames are counted as a few more or less a second than they are. With it, the longest clip stays
 below the 12 hours that MediaConvert takes."""
 
 
-def token(bucket: str, video: StoredUpload, seconds: int, clip_hours: int | None) -> str:
+def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
     """The name of the one job that cuts this version of this object in this way: 64 characters, no more may be."""
     named = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 
-def prefix(video: StoredUpload, job: str) -> str:
+def chunk_prefix(video: UploadedObject, job: str) -> str:
     """Of the keys of a job's chunks."""
-    return f"{CHUNKS}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
+    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job[:JOB_FOLDER_CHARACTERS]}/"
 
 
-def request(
+def job_request(
     bucket: str,
-    video: StoredUpload,
+    video: UploadedObject,
     *,
     seconds: int,
     role_arn: str,
@@ -59,8 +59,8 @@ def request(
 ) -> dict[str, Any]:
     """What CreateJob is asked; without `max_hours`, and where it is asked for, a video is cut to its end."""
     clip_hours = None if to_its_end else max_hours
-    job = token(bucket, video, seconds, clip_hours)
-    named = video.named
+    job = job_token(bucket, video, seconds, clip_hours)
+    named = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
         owner=named.owner,
@@ -81,7 +81,7 @@ def request(
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
             "Inputs": [_input(f"s3://{bucket}/{video.key}", clip_hours)],
-            "OutputGroups": [_group(f"s3://{bucket}/{prefix(video, job)}", seconds)],
+            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, job)}", seconds)],
         },
     }
 
@@ -89,17 +89,17 @@ def request(
 def _input(uri: str, clip_hours: int | None) -> dict[str, Any]:
     # Of a clip with an end alone, everything up to there is taken; most videos end before. Should MediaConvert not take
     # that, it says so, and the video is known to end before: `JobChanged.shorter`.
-    clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{EXTRA_MINUTES}:00:00"}]
+    clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{CLIP_MARGIN_MINUTES}:00:00"}]
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",
         **({"InputClippings": clips} if clips else {}),
         "VideoSelector": {"Rotate": "AUTO"},
-        "AudioSelectors": {AUDIO: {"DefaultSelection": "DEFAULT"}},
+        "AudioSelectors": {AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}},
     }
 
 
-def _group(destination: str, seconds: int) -> dict[str, Any]:
+def _output_group(destination: str, seconds: int) -> dict[str, Any]:
     return {
         "Name": "Chunks",
         "OutputGroupSettings": {
@@ -118,7 +118,7 @@ def _group(destination: str, seconds: int) -> dict[str, Any]:
         },
         "Outputs": [
             {
-                "NameModifier": MODIFIER,
+                "NameModifier": CHUNK_MODIFIER,
                 "ContainerSettings": {"Container": "M3U8", "M3u8Settings": {}},
                 "VideoDescription": {
                     "Width": WIDTH,
@@ -128,7 +128,7 @@ def _group(destination: str, seconds: int) -> dict[str, Any]:
                         "Codec": "H_264",
                         "H264Settings": {
                             "RateControlMode": "QVBR",
-                            "QvbrSettings": {"QvbrQualityLevel": QUALITY},
+                            "QvbrSettings": {"QvbrQualityLevel": QVBR_QUALITY},
                             "MaxBitrate": MAX_BITRATE,
                             "QualityTuningLevel": "SINGLE_PASS_HQ",
                             "FramerateControl": "INITIALIZE_FROM_SOURCE",
@@ -138,7 +138,7 @@ def _group(destination: str, seconds: int) -> dict[str, Any]:
                 },
                 "AudioDescriptions": [
                     {
-                        "AudioSourceName": AUDIO,
+                        "AudioSourceName": AUDIO_SELECTOR,
                         "CodecSettings": {
                             "Codec": "AAC",
                             "AacSettings": {

@@ -18,7 +18,7 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_publisher import Publisher
+from handlers.livestream.event_publisher import EventPublisher
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.video_processing import VideoProcessing
@@ -38,7 +38,7 @@ def _processing() -> VideoProcessing:
         EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         mediaconvert.create_job,
-        Publisher(boto3.client("events", config=CONFIG), environment.event_source),
+        EventPublisher(boto3.client("events", config=CONFIG), environment.event_source),
         bucket=environment.bucket_name,
         role_arn=environment.mediaconvert_role_arn,
         chunk_seconds=environment.chunk_seconds,

@@ -1,7 +1,7 @@
-"""Events about videos, parsed into what they say. Pure.
+"""Events about videos, parse_video_event into what they say. Pure.
 
 They come from the default bus, on which anybody in the account may put something: nothing of them is believed that has
-not been parsed. Three kinds matter: an object that was created below `videos/`, by whatever request of S3's; our own
+not been parse_video_event. Three kinds matter: an object that was created below `videos/`, by whatever request of S3's; our own
 word that an upload is complete; and what MediaConvert says of a job of ours. A job is ours if its metadata is: jobs of
 others are on the same bus, and are nobody's failure.
 """
@@ -19,18 +19,20 @@ from handlers.common.name_patterns import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
-from handlers.livestream.upload_keys import EPISODE, OWNER, StoredUpload, UploadKey, upload_key
+from handlers.livestream.upload_keys import EPISODE_PATTERN, OWNER_PATTERN, UploadedObject, UploadKey, parse_upload_key
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060
 """MediaConvert's number for a clip whose times its input has not."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Suffixes, in lower case, of what MediaConvert reads."""
-_PLAYLIST = re.compile(rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8")
+_PLAYLIST = re.compile(
+    rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER_PATTERN})/({EPISODE_PATTERN})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
+)
 
 
 @dataclass(frozen=True)
-class Video(StoredUpload):
+class UploadedVideo(UploadedObject):
     """An uploaded video that has just come."""
 
     size: int
@@ -40,20 +42,20 @@ class Video(StoredUpload):
 class ObjectCreated:
     """An object that was created below `videos/`."""
 
-    video: Video
+    video: UploadedVideo
 
 
 @dataclass(frozen=True)
-class UploadCompleted:
+class VideoUploadCompleted:
     """Our own word that a video is there, of a type that can be cut."""
 
-    video: Video
+    video: UploadedVideo
     replayed: bool = False
     """Whether a person has it said again."""
 
 
 @dataclass(frozen=True)
-class Output:
+class ChunkOutput:
     """What a job has made."""
 
     playlist: str
@@ -67,8 +69,8 @@ class JobMetadata(Message):
 
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
     """Whose job it is: stacks may share an account."""
-    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
-    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
+    owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
+    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE_PATTERN}$")]
     upload_id: Ulid
     version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
@@ -86,27 +88,27 @@ class JobChanged:
     job: JobMetadata
     status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
     error_code: int | None = None
-    output: Output | None = None
+    output: ChunkOutput | None = None
     """Of a job that is complete."""
 
     @property
-    def cut_off(self) -> bool:
+    def is_too_long(self) -> bool:
         """Whether there is more of the video than it may have: its job ends behind that, and says so by its length."""
         longest = self.job.max_hours
         return longest is not None and self.output is not None and self.output.duration_ms > longest * HOUR_MS
 
     @property
-    def shorter(self) -> StoredUpload | None:
+    def video_to_cut_unclipped(self) -> UploadedObject | None:
         """The video, where MediaConvert did not take the end of its clip, because the video ends before."""
         job = self.job
-        named = upload_key(VIDEOS, job.key)
+        named = parse_upload_key(VIDEOS, job.key)
         if self.error_code != NO_SUCH_CLIP or job.to_its_end or job.max_hours is None or named is None:
             return None
-        ours = named.is_of(job.owner, job.episode_id, job.upload_id)
-        return StoredUpload(job.key, job.version_id, named) if ours else None
+        ours = named.matches(job.owner, job.episode_id, job.upload_id)
+        return UploadedObject(job.key, job.version_id, named) if ours else None
 
 
-class CompletedDetail(Message):
+class VideoUploadDetail(Message):
     """The detail of `Video Upload Completed`."""
 
     schema_version: Literal[1] = 1
@@ -118,9 +120,9 @@ class CompletedDetail(Message):
     size: Annotated[int, Field(ge=0)]
 
     @classmethod
-    def of(cls, video: Video) -> "CompletedDetail":
+    def from_video(cls, video: UploadedVideo) -> "VideoUploadDetail":
         """What is said of a video."""
-        named = video.named
+        named = video.key_parts
         return cls(
             owner=named.owner,
             episode_id=named.episode_id,
@@ -146,7 +148,7 @@ class _Changed(Parsed):
     groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
 
 
-def parsed(body: str, bucket: str) -> ObjectCreated | UploadCompleted | JobChanged | None:
+def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadCompleted | JobChanged | None:
     """What one event says of the videos in our bucket; none where it says nothing of them.
 
     Raises NotAnEvent where it should say something and does not.
@@ -156,7 +158,7 @@ def parsed(body: str, bucket: str) -> ObjectCreated | UploadCompleted | JobChang
         match event.source, event.detail_type:
             case event_bus.S3, event_bus.OBJECT_CREATED:
                 return _created(event.detail, bucket)
-            case source, event_names.UPLOAD_COMPLETED if event_names.ours(source):
+            case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
                 return _completed(event.detail, replayed=event.replay_name is not None)
             case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
                 return _changed(event.detail, bucket)
@@ -172,18 +174,18 @@ def is_video(key: UploadKey) -> bool:
 
 def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
     one = created(detail, bucket)
-    named = upload_key(VIDEOS, one.key)
-    return None if named is None else ObjectCreated(Video(one.key, one.version_id, named, one.size))
+    named = parse_upload_key(VIDEOS, one.key)
+    return None if named is None else ObjectCreated(UploadedVideo(one.key, one.version_id, named, one.size))
 
 
-def _completed(detail: dict[str, Any], *, replayed: bool) -> UploadCompleted:
-    one = CompletedDetail.model_validate(detail)
-    named = upload_key(VIDEOS, one.key)
+def _completed(detail: dict[str, Any], *, replayed: bool) -> VideoUploadCompleted:
+    one = VideoUploadDetail.model_validate(detail)
+    named = parse_upload_key(VIDEOS, one.key)
     if named is None or not is_video(named):
         raise NotAnEvent("the key is not a video's")
-    if not named.is_of(one.owner, one.episode_id, one.upload_id):
+    if not named.matches(one.owner, one.episode_id, one.upload_id):
         raise NotAnEvent("the key is another upload's")
-    return UploadCompleted(Video(one.key, one.version_id, named, one.size), replayed)
+    return VideoUploadCompleted(UploadedVideo(one.key, one.version_id, named, one.size), replayed)
 
 
 def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
@@ -205,7 +207,7 @@ def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
             return None
 
 
-def _output(one: _Changed, ours: JobMetadata) -> Output:
+def _output(one: _Changed, ours: JobMetadata) -> ChunkOutput:
     """Where the chunks of a complete job are: below the episode's own prefix, or it is not believed."""
     if len(one.groups) != 1 or len(one.groups[0].outputs) != 1:
         raise NotAnEvent("a job of ours has one group of one output")
@@ -213,4 +215,4 @@ def _output(one: _Changed, ours: JobMetadata) -> Output:
     match = _PLAYLIST.fullmatch(output.playlists[0])
     if match is None or (match[1], match[3], match[4]) != (ours.bucket, ours.owner, ours.episode_id):
         raise NotAnEvent("the chunks are not where a job of ours puts them")
-    return Output(match[0].removeprefix(f"s3://{ours.bucket}/"), match[2], output.duration_ms)
+    return ChunkOutput(match[0].removeprefix(f"s3://{ours.bucket}/"), match[2], output.duration_ms)

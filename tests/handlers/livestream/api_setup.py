@@ -19,12 +19,12 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.episodes_api.episode_operations import Episodes
-from handlers.livestream.episodes_api.handler import acts
+from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
+from handlers.livestream.episodes_api.handler import operation_handlers
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
-from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, Uploads
-from handlers.livestream.table_records import Found, found_key
+from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
+from handlers.livestream.table_records import FindingKind, finding_key
 from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
@@ -86,8 +86,8 @@ class Stage:
         return Cursors(lambda: self.secret, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
 
     @property
-    def episodes(self) -> Episodes:
-        return Episodes(
+    def episodes(self) -> EpisodeOperations:
+        return EpisodeOperations(
             self.table,
             self.cursors,
             self._publish,
@@ -98,9 +98,9 @@ class Stage:
         )
 
     @property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> UploadOperations:
         bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
-        return Uploads(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
+        return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
 
     @cached_property
     def log(self) -> EventLog:
@@ -109,7 +109,9 @@ class Stage:
 
     @cached_property
     def rest(self) -> Rest:
-        return Rest(OPERATIONS, acts(self.episodes, self.uploads), origin="https://example.org", log=self.log)
+        return Rest(
+            OPERATIONS, operation_handlers(self.episodes, self.uploads), origin="https://example.org", log=self.log
+        )
 
     def does(self, operation: str, body: Any = None, *, owner: str | None = ANN, **said: Any) -> "Said":
         """What an operation answers; `said` names its parameters, and what else is the query's."""
@@ -139,19 +141,21 @@ class Stage:
         assert answer.status == 201
         return str(answer.body["episodeId"])
 
-    def finds(self, kind: Found, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any) -> None:
+    def finds(
+        self, kind: FindingKind, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any
+    ) -> None:
         """The agent's part: writes a claim or a clip."""
-        key = found_key(owner, episode_id, kind, start_ms, name)
+        key = finding_key(owner, episode_id, kind, start_ms, name)
         item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
         self.dynamodb.put_item(TableName=TABLE, Item=stored(item))
 
     def claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
         said = {"claimId": name, "quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5}
-        self.finds(Found.CLAIM, episode_id, start_ms, name, **{**said, "sources": [], **values})
+        self.finds(FindingKind.CLAIM, episode_id, start_ms, name, **{**said, "sources": [], **values})
 
     def clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
         said = {"clipId": name, "title": "A clip", "reason": "It is short."}
-        self.finds(Found.CLIP, episode_id, start_ms, name, **{**said, **values})
+        self.finds(FindingKind.CLIP, episode_id, start_ms, name, **{**said, **values})
 
     def stored(self) -> list[dict[str, Any]]:
         """Everything in the table."""

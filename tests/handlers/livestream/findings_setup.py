@@ -6,13 +6,13 @@ from typing import Any
 from handlers.common.aws.dynamodb_values import plain
 from handlers.common.text.text_windows import Sizes
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
 from handlers.livestream.findings import Verdict
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState, Upload
-from handlers.livestream.window_queue import WindowMessage, messages
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.api_setup import ANN, TABLE, Stage
 
 CLAIM = Claim(
@@ -30,7 +30,7 @@ CLAIM = Claim(
 CLIP = Clip(clip_id="d" * 32, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone.")
 SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
 """What transcripts are cut to."""
-FOUND = Checked(claims=(CLAIM,), clips=(CLIP,))
+FOUND = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Broadcast:
         return one
 
     def request(self, upload_id: str) -> None:
-        upload = Upload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
-        self.stage.table.request(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
+        upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
+        self.stage.table.request_upload(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
 
     def request_another(self) -> str:
         """Where the first has failed."""
@@ -59,15 +59,15 @@ class Broadcast:
         return newer
 
     def is_given_up(self) -> None:
-        """By the sweep, wherever it stands."""
-        table = CareTable(self.stage.dynamodb, TABLE)
-        seen = table.look(ANN, self.episode_id)
+        """By the sweep, wherever it conflict."""
+        table = CleanupTable(self.stage.dynamodb, TABLE)
+        seen = table.get(ANN, self.episode_id)
         assert seen is not None
-        assert table.give_up(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
+        assert table.fail_track(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
-        step = Step(self.upload_id, state, self.now, reason)
-        return self.stage.table.advance(ANN, self.episode_id, TrackKind.TRANSCRIPT, step)
+        step = TrackUpdate(self.upload_id, state, self.now, reason)
+        return self.stage.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, step)
 
     @property
     def now(self) -> str:
@@ -82,7 +82,7 @@ class Broadcast:
         return FindingsTable(self.stage.dynamodb, TABLE, lambda: self.stage.now)
 
     def windows(self, count: int, version: str = "v1") -> tuple[WindowMessage, ...]:
-        return messages(ANN, self.episode_id, self.key, version, count, SIZES)
+        return window_messages(ANN, self.episode_id, self.key, version, count, SIZES)
 
     @property
     def track(self) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_answer import MAX_CLAIMS, MAX_CLIPS
 from handlers.livestream.api_models import Claim, Clip
-from handlers.livestream.batch_deletes import NotAllDeleted
+from handlers.livestream.batch_deletes import ItemsNotDeleted
 from handlers.livestream.findings import Verdict, WindowFailure
-from handlers.livestream.table_records import Found
+from handlers.livestream.table_records import FindingKind
 from handlers.livestream.tracks import TrackReason, TrackState
 from handlers.livestream.window_queue import WindowMessage
 from tests.handlers.livestream.api_setup import ANN, Stage
@@ -32,7 +32,7 @@ def like(one: M, **changed: object) -> M:
 
 
 def claims(broadcast: Broadcast) -> list[Claim]:
-    page = broadcast.stage.table.found(ANN, broadcast.episode_id, Found.CLAIM, 100, None)
+    page = broadcast.stage.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
     return [Claim.model_validate(one) for one in page.items]
 
 
@@ -40,7 +40,7 @@ def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
     unknown: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
     later = like(CLAIM, claim_id="e" * 32, start_ms=20_000, **unknown)
     [window] = broadcast.windows(1)
-    broadcast.findings.found(window, Checked(claims=(later, CLAIM), clips=(CLIP,)))
+    broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
     listed = broadcast.stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
     assert [Claim.model_validate(one) for one in listed] == [CLAIM, later]
     clips = broadcast.stage.does("listClips", episode_id=broadcast.episode_id).body["clips"]
@@ -52,24 +52,24 @@ def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
 
 def test_what_is_there_first_stays(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
-    broadcast.findings.found(one, Checked(claims=(CLAIM,)))
-    broadcast.findings.found(one, Checked(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
-    broadcast.findings.failed(one, WindowFailure.GUARDRAIL)
+    broadcast.findings.save_findings(one, VerifiedAnswer(claims=(CLAIM,)))
+    broadcast.findings.save_findings(one, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
+    broadcast.findings.save_failure(one, WindowFailure.GUARDRAIL)
     assert [each.split("#")[0] for each in broadcast.kept] == ["CLAIM", "WINDOW"], "of two answers the first counts"
-    broadcast.findings.found(two, Checked(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
+    broadcast.findings.save_findings(two, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
     assert claims(broadcast) == [CLAIM], "another window has the same finding"
     assert broadcast.track["failedWindows"] == 0
 
 
 def test_a_window_is_done_once_it_is_told_so(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
-    assert not broadcast.findings.done(one)
-    broadcast.findings.found(one, Checked())
-    assert broadcast.findings.done(one)
-    assert not broadcast.findings.done(two)
-    assert not broadcast.findings.done(broadcast.windows(2, "v2")[0]), "it is another transcript"
-    broadcast.findings.failed(two, WindowFailure.FILTERED)
-    assert broadcast.findings.done(two)
+    assert not broadcast.findings.is_done(one)
+    broadcast.findings.save_findings(one, VerifiedAnswer())
+    assert broadcast.findings.is_done(one)
+    assert not broadcast.findings.is_done(two)
+    assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "it is another transcript"
+    broadcast.findings.save_failure(two, WindowFailure.FILTERED)
+    assert broadcast.findings.is_done(two)
     outcomes = {one["outcome"]["S"] for one in broadcast.stage.stored() if "outcome" in one}
     assert outcomes == {"found", "filtered"}
 
@@ -83,19 +83,19 @@ def test_a_window_is_done_only_with_its_findings(broadcast: Broadcast, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.stage.dynamodb, "transact_write_items", failing)
         with pytest.raises(ClientError):
-            broadcast.findings.found(window, FOUND)
-    assert (broadcast.findings.done(window), broadcast.kept) == (False, [])
-    broadcast.findings.found(window, FOUND)
+            broadcast.findings.save_findings(window, FOUND)
+    assert (broadcast.findings.is_done(window), broadcast.kept) == (False, [])
+    broadcast.findings.save_findings(window, FOUND)
     assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_as_many_findings_as_an_answer_may_have_are_kept_at_once(broadcast: Broadcast) -> None:
-    most = Checked(
+    most = VerifiedAnswer(
         claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(MAX_CLAIMS)),
         clips=tuple(like(CLIP, clip_id=f"{at:032}") for at in range(MAX_CLIPS)),
     )
     [window] = broadcast.windows(1)
-    broadcast.findings.found(window, most)
+    broadcast.findings.save_findings(window, most)
     assert len(broadcast.kept) == MAX_CLAIMS + MAX_CLIPS + 1
 
 
@@ -121,15 +121,15 @@ def test_what_clashes_or_is_too_much_right_now_may_be_tried_again(
 
     monkeypatch.setattr(dynamodb, "transact_write_items", cancelled)
     with pytest.raises(ServiceFailed if passes else ClientError):
-        broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+        broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
     assert broadcast.kept == []
 
 
 def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
     if failure is None:
-        broadcast.findings.found(window, Checked())
+        broadcast.findings.save_findings(window, VerifiedAnswer())
     else:
-        broadcast.findings.failed(window, failure)
+        broadcast.findings.save_failure(window, failure)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
@@ -160,8 +160,8 @@ def test_the_last_window_moves_the_track_whichever_it_is(
 
 
 def test_windows_of_another_version_do_not_count(broadcast: Broadcast) -> None:
-    broadcast.findings.found(broadcast.windows(2, "v1")[0], Checked())
-    broadcast.findings.found(broadcast.windows(2, "v2")[1], Checked())
+    broadcast.findings.save_findings(broadcast.windows(2, "v1")[0], VerifiedAnswer())
+    broadcast.findings.save_findings(broadcast.windows(2, "v2")[1], VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
 
 
@@ -174,7 +174,7 @@ def test_many_windows_are_counted_over_all_pages(broadcast: Broadcast, monkeypat
     windows = broadcast.windows(5)
     monkeypatch.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
     for window in windows:
-        broadcast.findings.found(window, Checked())
+        broadcast.findings.save_findings(window, VerifiedAnswer())
     assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
 
 
@@ -182,50 +182,50 @@ def test_a_window_that_is_told_again_moves_the_track_that_a_crash_left_behind(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = broadcast.windows(2)
-    broadcast.findings.found(one, Checked())
+    broadcast.findings.save_findings(one, VerifiedAnswer())
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.stage.dynamodb, "update_item", None)
         with pytest.raises(TypeError):
-            broadcast.findings.found(two, Checked())
+            broadcast.findings.save_findings(two, VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
-    assert broadcast.findings.done(two)
+    assert broadcast.findings.is_done(two)
     assert broadcast.track["state"] == "analyzed"
 
 
 def test_of_an_episode_that_is_deleted_nothing_is_kept_and_nobody_is_asked(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
     broadcast.stage.does("deleteEpisode", episode_id=broadcast.episode_id)
-    broadcast.findings.found(one, FOUND)
-    broadcast.findings.failed(two, WindowFailure.TRANSCRIPT_GONE)
+    broadcast.findings.save_findings(one, FOUND)
+    broadcast.findings.save_failure(two, WindowFailure.TRANSCRIPT_GONE)
     assert broadcast.kept == []
-    assert broadcast.findings.done(one), "a model would be asked for nothing"
+    assert broadcast.findings.is_done(one), "a model would be asked for nothing"
 
 
 def test_of_an_episode_that_never_was_nothing_is_kept(broadcast: Broadcast) -> None:
     broadcast.episode_id = "Z" * 26
     [window] = broadcast.windows(1)
-    broadcast.findings.found(window, FOUND)
+    broadcast.findings.save_findings(window, FOUND)
     assert broadcast.kept == []
-    assert broadcast.findings.done(window)
+    assert broadcast.findings.is_done(window)
 
 
 def test_of_a_transcript_that_another_upload_replaces_nothing_is_kept(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
-    broadcast.findings.failed(one, WindowFailure.UNUSABLE_ANSWER)
+    broadcast.findings.save_failure(one, WindowFailure.UNUSABLE_ANSWER)
     broadcast.request_another()
-    broadcast.findings.found(two, FOUND)
+    broadcast.findings.save_findings(two, FOUND)
     assert [each.split("#")[0] for each in broadcast.kept] == ["WINDOW"]
-    assert broadcast.findings.done(two)
+    assert broadcast.findings.is_done(two)
     assert broadcast.track["state"] == "requested"
 
 
 def test_what_an_earlier_upload_left_goes_however_much_it_is(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    many = Checked(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
-    broadcast.findings.found(broadcast.windows(2)[0], many)
+    many = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
+    broadcast.findings.save_findings(broadcast.windows(2)[0], many)
     other = Broadcast.requested(broadcast.stage)
-    other.findings.found(other.windows(2)[0], FOUND)
+    other.findings.save_findings(other.windows(2)[0], FOUND)
     newer = broadcast.request_another()
     query = broadcast.stage.dynamodb._make_api_call
 
@@ -234,27 +234,27 @@ def test_what_an_earlier_upload_left_goes_however_much_it_is(
 
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
-        assert broadcast.findings.leave_from(ANN, broadcast.episode_id, newer) == 31
+        assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 31
     assert [one.split("#")[0] for one in broadcast.kept] == ["WINDOW"]
     assert [one.split("#")[0] for one in other.kept] == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_what_the_upload_itself_or_a_later_one_left_stays(broadcast: Broadcast) -> None:
     earlier, broadcast.upload_id = broadcast.upload_id, broadcast.request_another()
-    broadcast.findings.found(broadcast.windows(2)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(2)[0], FOUND)
     for upload in (broadcast.upload_id, earlier):
-        assert broadcast.findings.leave_from(ANN, broadcast.episode_id, upload) == 0
+        assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, upload) == 0
     assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_a_table_that_is_busy_is_asked_again(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    broadcast.findings.found(broadcast.windows(2)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(2)[0], FOUND)
     newer = broadcast.request_another()
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.stage.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
-        with pytest.raises(NotAllDeleted):
-            broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
-    assert broadcast.findings.leave_from(ANN, broadcast.episode_id, newer) == 2
+        with pytest.raises(ItemsNotDeleted):
+            broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
+    assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 2
 
 
 def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
@@ -265,16 +265,16 @@ def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
     def overtaken(**asked: object) -> object:
         # All of this between two calls of the late window: asked for, uploaded, and what was there is gone.
         newer = broadcast.request_another()
-        broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
+        broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
         return write(**asked)
 
     monkeypatch.setattr(broadcast.stage.dynamodb, "transact_write_items", overtaken)
-    broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
     assert broadcast.kept == []
     assert broadcast.track["state"] == "requested"
 
 
 def test_a_transcript_that_was_given_up_on_is_analyzed_after_all(broadcast: Broadcast) -> None:
     broadcast.is_given_up()
-    broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
     assert (broadcast.track["state"], broadcast.track.get("reason")) == ("analyzed", None)

@@ -13,7 +13,7 @@ from tests.handlers.scripted_clients import stubbed
 
 @pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])
 def test_that_version_is_read_which_was_named(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(object_reader, "MAX_BYTES", 3)
+    monkeypatch.setattr(object_reader, "MAX_TRANSCRIPT_BYTES", 3)
     with stubbed("s3") as (client, stubber):
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
         stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})

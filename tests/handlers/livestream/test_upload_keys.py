@@ -3,7 +3,7 @@
 import pytest
 
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.upload_keys import UploadKey, upload_key
+from handlers.livestream.upload_keys import UploadKey, parse_upload_key
 from tests.handlers.livestream.video_chunks.video_setup import EPISODE, OWNER, UPLOAD, key
 
 
@@ -11,7 +11,7 @@ from tests.handlers.livestream.video_chunks.video_setup import EPISODE, OWNER, U
 @pytest.mark.parametrize("owner", [OWNER, "everybody"])
 @pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
 def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suffix: str) -> None:
-    found = upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
+    found = parse_upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
     assert found == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
 
 
@@ -40,4 +40,4 @@ def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suf
     ],
 )
 def test_a_key_of_any_other_form_is_nobodys(wrong: str) -> None:
-    assert upload_key(VIDEOS, wrong) is None
+    assert parse_upload_key(VIDEOS, wrong) is None

@@ -7,7 +7,7 @@ from components.settings.livestream import AgentSettings
 from handlers.common.text.text_windows import Sizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, messages
+from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, window_messages
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 SIZES = Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
@@ -36,13 +36,13 @@ def test_a_windows_name_is_the_same_each_time_and_no_others() -> None:
 
 
 def test_a_window_knows_the_names_of_its_transcripts_other_windows() -> None:
-    made = messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
-    assert made[1].others == {made[0].window_id, made[2].window_id}
-    assert messages(OWNER, EPISODE, KEY, "v1", 1, SIZES)[0].others == frozenset()
+    made = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
+    assert made[1].other_window_ids == {made[0].window_id, made[2].window_id}
+    assert window_messages(OWNER, EPISODE, KEY, "v1", 1, SIZES)[0].other_window_ids == frozenset()
 
 
 def test_there_is_a_message_a_window_which_the_queue_gives_back_as_it_was() -> None:
-    made = messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
+    made = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
     assert [one.index for one in made] == [0, 1, 2]
     written = made[1].model_dump_json(by_alias=True)
     assert '"schemaVersion":1' in written

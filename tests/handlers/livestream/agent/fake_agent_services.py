@@ -10,13 +10,13 @@ from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.converse import Reply, Request, Usage
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import Sizes
-from handlers.livestream.agent.answer_verification import Checked
-from handlers.livestream.agent.model_request import Asking, MemoryEvent
-from handlers.livestream.agent.window_worker import AgentWorker, Services
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
+from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.window_queue import WindowMessage, messages
+from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.transcript_writers import srt
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
@@ -112,10 +112,10 @@ class Ledger:
     faults: list[Fault] = field(default_factory=list)
     """Of the calls to come."""
 
-    def done(self, window: WindowMessage) -> bool:
+    def is_done(self, window: WindowMessage) -> bool:
         return window.window_id in self.ended
 
-    def found(self, window: WindowMessage, found: Checked) -> None:
+    def save_findings(self, window: WindowMessage, found: VerifiedAnswer) -> None:
         if self.broken:
             raise RuntimeError("canary")
         if self.faults:
@@ -126,13 +126,13 @@ class Ledger:
             self.clips.setdefault(clip.clip_id, clip)
         self.ended.setdefault(window.window_id, None)
 
-    def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
+    def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
         self.ended.setdefault(window.window_id, failure)
 
 
-def fake_services(transcripts: Any, memory: Any, model: Any, findings: Any) -> Services:
+def fake_services(transcripts: Any, memory: Any, model: Any, findings: Any) -> AgentServices:
     """What the worker rests on, with stand-ins for its gateways."""
-    return Services(transcripts, memory, model, findings)
+    return AgentServices(transcripts, memory, model, findings)
 
 
 @dataclass
@@ -147,11 +147,13 @@ class Booth:
     waits: list[float] = field(default_factory=list)
     answer_seconds: int = 50
 
-    def worker(self) -> AgentWorker:
+    def worker(self) -> WindowWorker:
         services = fake_services(self.shelf, self.notebook, self.oracle, self.ledger)
-        asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds)
+        asking = RequestSettings(
+            max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds
+        )
         timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
-        return AgentWorker(services, asking, EventLog("DEBUG"), timing)
+        return WindowWorker(services, asking, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -159,4 +161,4 @@ class Booth:
 
 
 def bodies(version: str = "v1", count: int = 2, sizes: Sizes = SIZES) -> list[str]:
-    return [one.model_dump_json(by_alias=True) for one in messages(OWNER, EPISODE, KEY, version, count, sizes)]
+    return [one.model_dump_json(by_alias=True) for one in window_messages(OWNER, EPISODE, KEY, version, count, sizes)]

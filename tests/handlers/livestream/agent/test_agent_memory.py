@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.livestream.agent.agent_memory import MAX_TEXT, RECALLED, AgentMemory
-from handlers.livestream.agent.model_request import MemoryEvent, told
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
+from handlers.livestream.agent.agent_memory import MAX_EVENT_CHARACTERS, MAX_RECALLED_EVENTS, AgentMemory
+from handlers.livestream.agent.model_request import MemoryEvent, select_memories
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from tests.handlers.scripted_clients import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ LIST = {
     "actorId": ACTOR,
     "sessionId": SESSION,
     "includePayloads": True,
-    "maxResults": RECALLED,
+    "maxResults": MAX_RECALLED_EVENTS,
 }
 
 
@@ -70,9 +70,9 @@ def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
         create_event=lambda **request: kept.append({"eventId": "0000000001#ab", **request}),
     )
     memory = AgentMemory(client, MEMORY, lambda: NOW)
-    full = TranscriptEnvironment.model_fields["window_characters"].default
+    full = TranscriptWindowsEnvironment.model_fields["window_characters"].default
     memory.record(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
-    [recalled] = told(memory.recall(ACTOR, SESSION), {WINDOW})
+    [recalled] = select_memories(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
     assert recalled.text.count("ferries") > 100, "and of the words as many as there is room for"
 
@@ -80,8 +80,8 @@ def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
 def test_no_text_is_longer_than_an_event_takes() -> None:
     sent: list[dict[str, Any]] = []
     client = SimpleNamespace(create_event=lambda **request: sent.append(request))
-    AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_TEXT + 1), "y")
-    assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_TEXT, 1]
+    AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y")
+    assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_EVENT_CHARACTERS, 1]
 
 
 FAULTS = {

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.answer_verification import Checked, checked
-from handlers.livestream.agent.model_answer import Answer, SaidClaim, SaidClip
+from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
+from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.findings import Verdict
 from handlers.livestream.transcript.cues import Cue
@@ -18,8 +18,8 @@ from tests.handlers.livestream.sample_windows import ASKING, CUES, FIRST, MEMORY
 REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
 
 
-def check(*items: SaidClaim | SaidClip, timed: bool = True) -> Checked:
-    return checked(answer(*items), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=timed)
+def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedAnswer:
+    return verify_answer(answer(*items), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=timed)
 
 
 def test_a_claim_gets_the_transcripts_own_words_and_times() -> None:
@@ -39,7 +39,7 @@ def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
     window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         said = answer(claim(cue=cue))
-        (found,) = checked(said, window, MESSAGE, ASKING, [], timed=True).claims
+        (found,) = verify_answer(said, window, MESSAGE, ASKING, [], timed=True).claims
         assert found.start_ms == start_ms
 
 
@@ -50,7 +50,7 @@ def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() ->
     assert [one.start_ms for one in found.clips] == [14_000]
     assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
     last = replace(WINDOW, core=len(CUES))
-    assert len(checked(answer(claim(), behind), last, MESSAGE, ASKING, REMEMBERED, timed=True).claims) == 2
+    assert len(verify_answer(answer(claim(), behind), last, MESSAGE, ASKING, REMEMBERED, timed=True).claims) == 2
 
 
 @pytest.mark.parametrize("verdict", ["supported", "refuted", "misleading"])
@@ -88,7 +88,7 @@ def test_a_claims_own_words_are_no_source_of_it_wherever_they_are_said(source: s
     """Captions that roll up have each line again in the next cue."""
     window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
     said = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (found,) = checked(said, window, MESSAGE, ASKING, [], timed=True).claims
+    (found,) = verify_answer(said, window, MESSAGE, ASKING, [], timed=True).claims
     assert found.sources == ((source,) if serves else ())
 
 
@@ -96,7 +96,7 @@ def test_what_is_remembered_of_a_claim_is_no_source_of_it() -> None:
     """A quote that runs over its core's end is remembered with the first words of the window behind it."""
     before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
     said = answer(claim(sources=["before", MEMORY]))
-    (found,) = checked(said, WINDOW, MESSAGE, ASKING, [before, *REMEMBERED], timed=True).claims
+    (found,) = verify_answer(said, WINDOW, MESSAGE, ASKING, [before, *REMEMBERED], timed=True).claims
     assert found.sources == (MEMORY,)
 
 
@@ -108,7 +108,7 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 def test_the_same_claim_has_the_same_id_in_each_window_and_however_it_is_written() -> None:
     later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
     here = check(claim("We ran 600 ferries")).claims
-    there = checked(answer(claim("we ran 600: ferries")), later, MESSAGE, ASKING, [], timed=True).claims
+    there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, ASKING, [], timed=True).claims
     assert here[0].claim_id == there[0].claim_id
     assert here[0].verdict is not there[0].verdict
 
@@ -119,8 +119,8 @@ def test_the_same_claim_has_the_same_id_in_each_window_and_however_it_is_written
 )
 def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessage) -> None:
     said = answer(claim(), clip(10_000, 20_000))
-    here = checked(said, WINDOW, MESSAGE, ASKING, [], timed=True)
-    there = checked(said, WINDOW, other, ASKING, [], timed=True)
+    here = verify_answer(said, WINDOW, MESSAGE, ASKING, [], timed=True)
+    there = verify_answer(said, WINDOW, other, ASKING, [], timed=True)
     assert here.claims[0].claim_id != there.claims[0].claim_id
     assert here.clips[0].clip_id != there.clips[0].clip_id
 
@@ -181,7 +181,7 @@ def test_what_the_model_writes_is_made_harmless_and_no_longer_than_a_list_shows(
 
 def test_a_quote_is_no_longer_than_a_list_shows() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
-    (found,) = checked(answer(claim()), Window(0, 0, 1, cues), MESSAGE, ASKING, [], timed=True).claims
+    (found,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, ASKING, [], timed=True).claims
     assert len(found.quote) == 2_000
 
 
@@ -207,7 +207,7 @@ QUOTES = st.one_of(
 @given(
     st.lists(
         st.builds(
-            SaidClaim.model_construct,
+            AnsweredClaim.model_construct,
             quote=QUOTES,
             cue=st.none() | st.integers(0, 50),
             statement=st.text(max_size=5),
@@ -220,7 +220,7 @@ QUOTES = st.one_of(
     ),
     st.lists(
         st.builds(
-            SaidClip.model_construct,
+            AnsweredClip.model_construct,
             start_ms=st.integers(0, 50_000),
             end_ms=st.integers(0, 50_000),
             title=st.just("t"),
@@ -230,9 +230,9 @@ QUOTES = st.one_of(
     ),
 )
 def test_whatever_the_model_answers_no_quote_survives_that_was_not_said(
-    claims: list[SaidClaim], clips: list[SaidClip]
+    claims: list[AnsweredClaim], clips: list[AnsweredClip]
 ) -> None:
-    found = checked(Answer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=True)
+    found = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=True)
     whole = " ".join(cue.text for cue in CUES)
     for one in found.claims:
         assert one.quote in whole

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from handlers.common.bedrock.converse import Guardrail
 from handlers.livestream.agent import handler
 from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import Asking
+from handlers.livestream.agent.model_request import RequestSettings
 from tests.handlers.livestream.agent.fake_agent_services import REMAINING_MS, claim, lines, said
 from tests.handlers.livestream.api_setup import BUCKET, TABLE, Stage
 from tests.handlers.livestream.findings_setup import Broadcast
@@ -98,7 +98,7 @@ def test_the_worker_alone_asks_the_model_and_the_memory_again(
 
 def test_how_the_model_is_asked_is_the_environments() -> None:
     plain = AgentEnvironment.model_validate(VARIABLES)
-    assert handler.asking(plain) == Asking(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
+    assert handler.asking(plain) == RequestSettings(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
     changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
     guarded = handler.asking(AgentEnvironment.model_validate({**VARIABLES, **changed}))
     assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))

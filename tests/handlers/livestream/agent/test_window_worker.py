@@ -10,14 +10,14 @@ import pytest
 from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.model_answers import Unread
 from handlers.common.text.text_windows import Sizes
-from handlers.livestream.agent.model_answer import Problem
+from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
-from handlers.livestream.agent.window_worker import NoMessage, OtherWindows, Outcome
+from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
 from handlers.livestream.findings import Verdict, WindowFailure
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.tracks import ContentType, Track, TrackState, Upload
-from handlers.livestream.window_queue import WindowMessage, messages
+from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackState
+from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.agent.fake_agent_services import (
     EPISODE,
     KEY,
@@ -41,7 +41,7 @@ LARGEST = claim("the largest fleet that ever was")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
-def handled(booth: Booth, body: str | None = None, remaining_ms: int = REMAINING_MS) -> Outcome:
+def handled(booth: Booth, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
     return booth.worker().handle(body or bodies()[0], remaining_ms)
 
 
@@ -54,7 +54,7 @@ def failure(booth: Booth) -> WindowFailure | None:
 def test_a_window_is_checked_with_what_is_remembered_and_its_findings_are_kept_and_recorded() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
     booth.notebook.recalled = [RECALLED]
-    assert handled(booth) is Outcome.CHECKED
+    assert handled(booth) is WindowOutcome.CHECKED
     (found,) = booth.ledger.claims.values()
     assert (found.quote, found.verdict, found.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
     (clip,) = booth.ledger.clips.values()
@@ -79,7 +79,7 @@ def test_a_window_without_findings_is_recorded_too() -> None:
 
 def test_a_window_that_is_done_is_not_done_again() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
-    assert [handled(booth), handled(booth)] == [Outcome.CHECKED, Outcome.ALREADY_DONE]
+    assert [handled(booth), handled(booth)] == [WindowOutcome.CHECKED, WindowOutcome.ALREADY_DONE]
     assert len(booth.oracle.asked) == 1
 
 
@@ -108,7 +108,7 @@ def test_a_window_that_broke_off_has_the_findings_of_one_answer(stage: Stage, ca
 
 def waiting() -> EpisodeRecord:
     """The booth's episode, whose transcript was asked for."""
-    upload = Upload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
+    upload = ExpectedUpload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
     return EpisodeRecord(
         owner=OWNER,
         episode_id=EPISODE,
@@ -124,12 +124,12 @@ def waiting() -> EpisodeRecord:
 def test_findings_that_cannot_be_kept_right_now_are_kept_a_little_later() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
     booth.ledger.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
-    assert handled(booth) is Outcome.CHECKED
+    assert handled(booth) is WindowOutcome.CHECKED
     assert (len(booth.ledger.claims), len(booth.oracle.asked), len(booth.waits)) == (1, 1, 2)
 
 
 def test_what_an_earlier_upload_of_the_same_words_gave_is_no_source() -> None:
-    given_up = messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
+    given_up = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", one.window_id) for at, one in enumerate(given_up)]
     founded = claim("We ran 600 ferries", verdict="supported", sources=[one.event_id for one in recalled])
     booth = Booth(oracle=Oracle([said(founded)]), notebook=Notebook(recalled))
@@ -147,21 +147,21 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
     ("bad", "problem"),
     [
         (text("I would rather not, canary."), Unread.NO_JSON),
-        (said(FERRIES, window="another"), Problem.OTHER_WINDOW),
-        (said({"quote": "canary"}), Problem.BAD_ITEM),
-        ((said(FERRIES), "max_tokens"), Problem.CUT_OFF),
+        (said(FERRIES, window="another"), AnswerProblem.OTHER_WINDOW),
+        (said({"quote": "canary"}), AnswerProblem.BAD_ITEM),
+        ((said(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: Problem) -> None:
+def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: AnswerProblem) -> None:
     booth = Booth(oracle=Oracle([bad, said(FERRIES)]))
-    assert handled(booth) is Outcome.CHECKED
+    assert handled(booth) is WindowOutcome.CHECKED
     assert len(booth.ledger.claims) == 1
     repair = booth.oracle.asked[1]["messages"][-1]["content"][-1]["text"]
     assert problem.value in repair
     assert "canary" not in repair
 
     booth = Booth(oracle=Oracle([bad]))
-    assert handled(booth) is Outcome.FAILED
+    assert handled(booth) is WindowOutcome.FAILED
     assert failure(booth) is WindowFailure.UNUSABLE_ANSWER
     assert len(booth.oracle.asked) == 2
     assert (booth.ledger.claims, booth.notebook.recorded) == ({}, {})
@@ -169,7 +169,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem:
 
 def test_the_second_time_single_bad_claims_are_passed_over() -> None:
     booth = Booth(oracle=Oracle([said({"quote": "x"}, FERRIES)]))
-    assert handled(booth) is Outcome.CHECKED
+    assert handled(booth) is WindowOutcome.CHECKED
     assert (len(booth.ledger.claims), len(booth.oracle.asked)) == (1, 2)
 
 
@@ -183,7 +183,7 @@ def test_the_second_time_single_bad_claims_are_passed_over() -> None:
 )
 def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: WindowFailure) -> None:
     booth = Booth(oracle=Oracle([(said(FERRIES), stop)]))
-    assert handled(booth) is Outcome.FAILED
+    assert handled(booth) is WindowOutcome.FAILED
     assert failure(booth) is expected
     assert len(booth.oracle.asked) == 1
 
@@ -200,7 +200,7 @@ def test_a_window_that_is_not_there_is_recorded_as_failed(
     objects: dict[tuple[str, str], bytes], expected: WindowFailure
 ) -> None:
     booth = Booth(shelf=Shelf(objects))
-    assert handled(booth) is Outcome.FAILED
+    assert handled(booth) is WindowOutcome.FAILED
     assert failure(booth) is expected
     assert not booth.oracle.asked
 
@@ -209,16 +209,16 @@ def test_a_window_that_is_not_there_is_recorded_as_failed(
 def test_a_window_that_is_cut_otherwise_here_is_no_failure_of_the_transcripts(count: int) -> None:
     """It comes again, and whoever has mended the deployment has it worked on."""
     booth = Booth()
-    with pytest.raises(OtherWindows):
+    with pytest.raises(WindowCountMismatch):
         handled(booth, bodies(count=count)[0])
     assert (booth.ledger.ended, booth.oracle.asked) == ({}, [])
-    assert handled(booth, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is Outcome.CHECKED
+    assert handled(booth, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
 def test_throttling_is_waited_out() -> None:
     booth = Booth(oracle=Oracle([Fault.THROTTLED, Fault.UNAVAILABLE, said(FERRIES)]))
     booth.notebook.faults = [Fault.THROTTLED]
-    assert handled(booth) is Outcome.CHECKED
+    assert handled(booth) is WindowOutcome.CHECKED
     assert booth.waits == [0.5, 0.5, 1]
 
 
@@ -236,7 +236,7 @@ def test_an_answer_has_the_time_that_the_setting_gives_it() -> None:
     with pytest.raises(ServiceFailed):
         handled(slow, remaining_ms=119_000)
     assert not slow.oracle.asked
-    assert handled(Booth(answer_seconds=110), remaining_ms=119_000) is Outcome.CHECKED
+    assert handled(Booth(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
 def test_what_never_passes_goes_back_at_once() -> None:
@@ -256,7 +256,7 @@ def test_findings_are_not_kept_before_the_exchange_is_recorded() -> None:
 
 @pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
 def test_what_is_no_message_is_raised_without_what_it_says(body: str) -> None:
-    with pytest.raises(NoMessage) as caught:
+    with pytest.raises(InvalidWindowMessage) as caught:
         handled(Booth(), body or " ")
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
@@ -288,6 +288,9 @@ def test_tokens_of_every_answer_are_logged_and_nothing_that_was_said(capsys: pyt
     ] * 3
     (checked,) = (one for one in logged if one["message"] == "window_checked")
     assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
-    assert [one["error_type"] for one in logged if one["message"] == "window_returned"] == ["NoMessage", "RuntimeError"]
+    assert [one["error_type"] for one in logged if one["message"] == "window_returned"] == [
+        "InvalidWindowMessage",
+        "RuntimeError",
+    ]
     for secret in ("canary", "ferries", RECALLED.text, KEY, EPISODE, RECALLED.event_id):
         assert secret not in json.dumps(logged)

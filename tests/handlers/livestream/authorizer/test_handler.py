@@ -12,7 +12,7 @@ from handlers.common.identity.oidc_tokens import Verifier
 from handlers.common.identity.user_ids import user_id
 from handlers.common.logging import EventLog
 from handlers.livestream.authorizer import handler
-from handlers.livestream.authorizer.handler import Authorizer, ProviderAway
+from handlers.livestream.authorizer.handler import Authorizer, IdentityProviderUnavailable
 from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, serving
 
 STAGE = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api"
@@ -26,7 +26,7 @@ def provider() -> Provider:
 
 def decided(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
     one = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
-    return one.decide({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
+    return one.authorize({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
 def statement(policy: dict[str, Any]) -> dict[str, Any]:
@@ -62,8 +62,8 @@ def test_whatever_is_sent_is_refused_without_an_error(header: str | None) -> Non
 def test_a_provider_that_is_away_is_nobodys_refusal(provider: Provider) -> None:
     verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
-    with pytest.raises(ProviderAway) as raised:
-        Authorizer(verifier, EventLog("ERROR")).decide(event)
+    with pytest.raises(IdentityProviderUnavailable) as raised:
+        Authorizer(verifier, EventLog("ERROR")).authorize(event)
     assert not str(raised.value)
 
 

@@ -9,23 +9,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.batch_deletes import NotAllDeleted
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable, Due
-from handlers.livestream.episode_cleanup.episode_cleanup import GRACE, Care
+from handlers.livestream.batch_deletes import ItemsNotDeleted
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
+from handlers.livestream.episode_cleanup.episode_cleanup import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsRemain
-from handlers.livestream.episode_cleanup.overdue_tracks import Limits
+from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsNotDeleted
+from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
 from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.table_records import window_key
-from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState, Upload
-from handlers.livestream.upload_keys import upload_key
-from handlers.livestream.video_chunks.video_events import Video
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.upload_keys import parse_upload_key
+from handlers.livestream.video_chunks.video_events import UploadedVideo
 from tests.handlers.livestream.api_setup import ANN, BOB, BUCKET, TABLE, Stage
 from tests.handlers.livestream.video_chunks import video_setup
 from tests.handlers.livestream.video_chunks.video_setup import completed, created
 
 HOUR = timedelta(hours=1)
-LIMITS = Limits(
+LIMITS = TrackLimits(
     {
         TrackState.REQUESTED: 4 * HOUR,
         TrackState.UPLOADED: 1 * HOUR,
@@ -75,10 +75,10 @@ class Caretaker:
     memory: Memory = field(default_factory=Memory)
 
     @property
-    def care(self) -> Care:
+    def care(self) -> EpisodeCleaner:
         memory: Any = self.memory
-        return Care(
-            CareTable(self.stage.dynamodb, TABLE),
+        return EpisodeCleaner(
+            CleanupTable(self.stage.dynamodb, TABLE),
             EpisodeObjects(self.stage.s3, BUCKET),
             SessionMemory(memory, "memory", NAMESPACE),
             limits=LIMITS,
@@ -122,7 +122,7 @@ def requested(stage: Stage, kind: str = "video") -> tuple[str, str]:
 
 def reaches(stage: Stage, episode: str, upload: str, state: TrackState, kind: TrackKind = TrackKind.VIDEO) -> None:
     now = stage.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    assert stage.table.advance(ANN, episode, kind, Step(upload, state, now))
+    assert stage.table.advance_track(ANN, episode, kind, TrackUpdate(upload, state, now))
 
 
 def track(stage: Stage, episode: str, kind: str = "video") -> tuple[str, str | None]:
@@ -150,7 +150,7 @@ def test_a_track_that_stays_too_long_is_given_up_with_a_reason(
     episode, upload = requested(stage)
     if state is not TrackState.REQUESTED:
         reaches(stage, episode, upload, state)
-    stage.now += LIMITS.of[state]
+    stage.now += LIMITS.by_state[state]
     swept = caretaker.sweep()
     assert (swept["checked"], swept["never_uploaded"] + swept["timed_out"]) == (1, 0)
     assert track(stage, episode) == (state.value, None)
@@ -198,7 +198,7 @@ def test_what_goes_on_after_it_was_given_up_is_looked_after_as_before(caretaker:
     assert not caretaker.waiting()
     reaches(stage, episode, upload, state)
     assert track(stage, episode) == (state.value, None)
-    stage.now += LIMITS.of[state] + timedelta(seconds=1)
+    stage.now += LIMITS.by_state[state] + timedelta(seconds=1)
     assert caretaker.sweep()["timed_out"] == 1
     assert track(stage, episode) == ("failed", "TIMED_OUT")
 
@@ -208,9 +208,9 @@ def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretake
     table: Any = stage.table
     videos = video_setup.Stage(table)
     episode, upload = requested(stage)
-    named = upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
+    named = parse_upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
     assert named is not None
-    one = Video(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
+    one = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
     stage.passes(hours=5)
     assert caretaker.sweep()["never_uploaded"] == 1
     assert videos.handle(created(one)) == []
@@ -227,9 +227,9 @@ def test_a_sweep_does_not_dismiss_what_goes_on_while_it_looks(caretaker: Caretak
     episode, upload = requested(stage)
     stage.passes(hours=5)
     caretaker.sweep()
-    [due] = CareTable(stage.dynamodb, TABLE).due("9")
+    [due] = CleanupTable(stage.dynamodb, TABLE).due("9")
     reaches(stage, episode, upload, TrackState.UPLOADED)
-    assert not CareTable(stage.dynamodb, TABLE).dismiss(due)
+    assert not CleanupTable(stage.dynamodb, TABLE).remove_from_sweep(due)
 
 
 def test_an_upload_may_be_asked_for_anew_and_is_looked_after_as_the_first(caretaker: Caretaker) -> None:
@@ -250,30 +250,30 @@ def test_an_upload_may_be_asked_for_anew_and_is_looked_after_as_the_first(careta
 def test_what_moved_on_since_it_was_looked_at_is_not_given_up(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
-    table = CareTable(stage.dynamodb, TABLE)
-    seen = table.look(ANN, episode)
+    table = CleanupTable(stage.dynamodb, TABLE)
+    seen = table.get(ANN, episode)
     assert seen is not None
     stage.passes(hours=5)
     reaches(stage, episode, upload, TrackState.UPLOADED)
-    assert not table.give_up(seen, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
+    assert not table.fail_track(seen, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
     assert track(stage, episode) == ("uploaded", None)
 
 
 def test_nobody_is_dismissed_who_was_put_there_anew(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, _ = requested(stage)
-    [first] = CareTable(stage.dynamodb, TABLE).due("9")
+    [first] = CleanupTable(stage.dynamodb, TABLE).due("9")
     stage.passes(minutes=1)
     asked = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
     stage.does("requestUpload", asked, episode_id=episode)
-    assert not CareTable(stage.dynamodb, TABLE).dismiss(first)
-    assert not CareTable(stage.dynamodb, TABLE).postpone(first, "9")
+    assert not CleanupTable(stage.dynamodb, TABLE).remove_from_sweep(first)
+    assert not CleanupTable(stage.dynamodb, TABLE).postpone(first, "9")
     assert len(caretaker.waiting()) == 1
 
 
 def test_what_was_asked_for_just_now_is_not_even_read(caretaker: Caretaker) -> None:
     requested(caretaker.stage)
-    caretaker.stage.now += GRACE
+    caretaker.stage.now += SWEEP_GRACE_PERIOD
     with caretaker.stage.counted() as calls:
         assert caretaker.sweep()["checked"] == 0
     assert calls == ["Query"]
@@ -406,14 +406,14 @@ def test_one_episodes_trouble_does_not_stop_the_others(
     for episode in (first, second):
         stage.claim(episode, 1)
         stage.does("deleteEpisode", episode_id=episode)
-    forget = SessionMemory.forget
+    forget = SessionMemory.delete_session
 
     def fails(self: SessionMemory, actor: str, session: str) -> int:
         if session == first:
             raise RuntimeError("canary")
         return forget(self, actor, session)
 
-    monkeypatch.setattr(SessionMemory, "forget", fails)
+    monkeypatch.setattr(SessionMemory, "delete_session", fails)
     stage.passes(minutes=16)
     swept = caretaker.sweep()
     assert (swept["checked"], swept["tidied"], swept["failed"]) == (2, 1, 1)
@@ -430,24 +430,24 @@ def test_a_busy_table_or_bucket_is_a_failure_and_not_an_end(
     stage = caretaker.stage
     episode = stage.episode()
     stage.claim(episode, 1)
-    table, objects = CareTable(stage.dynamodb, TABLE), EpisodeObjects(stage.s3, BUCKET)
+    table, objects = CleanupTable(stage.dynamodb, TABLE), EpisodeObjects(stage.s3, BUCKET)
     monkeypatch.setattr(stage.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {TABLE: [{}]}})
-    with pytest.raises(NotAllDeleted):
-        table.forget(ANN, episode)
+    with pytest.raises(ItemsNotDeleted):
+        table.delete_contents(ANN, episode)
     stage.s3.put_object(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/a", Body=b"1")
     monkeypatch.setattr(stage.s3, "delete_objects", lambda **_: {"Errors": [{"Code": "AccessDenied"}]}, raising=False)
-    with pytest.raises(ObjectsRemain):
+    with pytest.raises(ObjectsNotDeleted):
         objects.delete(ANN, episode)
 
 
 def test_every_state_that_is_no_end_has_a_limit() -> None:
     with pytest.raises(ValueError, match="chunking"):
-        Limits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
+        TrackLimits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
 
 
 def test_where_the_sweep_looks_nothing_is_told_of_the_episode(caretaker: Caretaker) -> None:
     stage = caretaker.stage
-    upload = Upload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
+    upload = ExpectedUpload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
     episode = stage.episode()
-    stage.table.request(ANN, episode, TrackKind.VIDEO, upload, "2026-01-03T12:00:00.123Z")
-    assert list(CareTable(stage.dynamodb, TABLE).due("9")) == [Due(ANN, episode, "2026-01-03T12:00:00.123Z")]
+    stage.table.request_upload(ANN, episode, TrackKind.VIDEO, upload, "2026-01-03T12:00:00.123Z")
+    assert list(CleanupTable(stage.dynamodb, TABLE).due("9")) == [DueEpisode(ANN, episode, "2026-01-03T12:00:00.123Z")]

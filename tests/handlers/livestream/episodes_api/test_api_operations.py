@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.common.http.rest_operations import Operation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.error_codes import Code
+from handlers.livestream.error_codes import LivestreamErrorCode
 from tests.handlers.livestream.api_setup import ANN, OPERATION, Said, Stage
 from tests.handlers.livestream.response_schemas import bad, good, schema_of, validator
 
@@ -154,4 +154,4 @@ def test_models_say_everything_in_camel_case(operation: Operation) -> None:
 
 
 def test_codes_are_their_own_names() -> None:
-    assert [one.name for one in Code] == [one.value for one in Code]
+    assert [one.name for one in LivestreamErrorCode] == [one.value for one in LivestreamErrorCode]

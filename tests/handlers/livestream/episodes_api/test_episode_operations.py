@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from moto.dynamodb.responses import DynamoHandler
 
-from handlers.livestream.event_publisher import NotPublished
-from handlers.livestream.table_records import id_of_token
+from handlers.livestream.event_publisher import EventNotPublished
+from handlers.livestream.table_records import episode_id_from_token
 from tests.handlers.livestream.api_setup import ANN, BOB, CURSOR_SECONDS, DELETED_DAYS, START, Stage
 from tests.lost_responses import repeated
 
@@ -56,7 +56,7 @@ def test_the_same_creation_again_is_the_same_episode_as_it_has_become(stage: Sta
     assert (first.status, again.status) == (201, 200)
     assert again.body == first.body
     episode = first.body["episodeId"]
-    assert episode == id_of_token(ANN, TOKEN)
+    assert episode == episode_id_from_token(ANN, TOKEN)
     stage.does("updateEpisode", {"version": 1, "title": "Another"}, episode_id=episode)
     assert stage.does("createEpisode", asked).body["title"] == "Another"
     stage.does("deleteEpisode", episode_id=episode)
@@ -175,7 +175,7 @@ def test_a_deletion_is_told_once_and_one_of_nothing_never(stage: Stage) -> None:
 
 def test_a_deletion_that_cannot_be_told_is_one_all_the_same(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     episode = stage.episode()
-    stage.refusing = NotPublished()
+    stage.refusing = EventNotPublished()
     assert stage.does("deleteEpisode", episode_id=episode).status == 204
     assert stage.does("getEpisode", episode_id=episode).status == 404
     assert '"level":"ERROR"' in capsys.readouterr().out.replace(" ", "")
@@ -362,7 +362,7 @@ def test_nothing_that_a_client_says_is_logged(stage: Stage, capsys: pytest.Captu
     stage.sends("createEpisode", '{"canary')
     stage.does("getEpisode", episode_id="canary-id")
     stage.does("listEpisodes", cursor="canary-cursor")
-    stage.refusing = NotPublished()
+    stage.refusing = EventNotPublished()
     stage.does("deleteEpisode", episode_id=episode)
     logged = capsys.readouterr().out
     assert "request_refused" in logged

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import ValidationError
 
 from handlers.livestream.episodes_api import handler
-from handlers.livestream.episodes_api.environment import ApiEnvironment
-from handlers.livestream.event_publisher import NotPublished, Publisher
+from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
+from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
 from tests.handlers.livestream.api_setup import BUCKET, PARAMETER, TABLE, Stage
 
 VARIABLES = {
@@ -79,13 +79,13 @@ def test_a_container_reads_the_secret_once_and_late(function: Stage, monkeypatch
 def test_limits_are_as_the_environment_says() -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"}
     sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
-    environment = ApiEnvironment.model_validate({**needed, **sizes})
+    environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
     limits = handler.limits(environment)
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
     assert environment.origin == "*"
     for name in needed:
         with pytest.raises(ValidationError):
-            ApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
+            EpisodesApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
 
 
 def test_without_the_secret_lists_of_one_page_are_answered_and_others_fail(
@@ -113,8 +113,8 @@ class Bus:
         return self.answer
 
 
-def publisher(bus: Any) -> Publisher:
-    return Publisher(bus, "polyphony-test.livestream")
+def publisher(bus: Any) -> EventPublisher:
+    return EventPublisher(bus, "polyphony-test.livestream")
 
 
 def test_an_event_is_told_with_source_type_and_version() -> None:
@@ -135,7 +135,7 @@ def test_an_event_is_told_with_source_type_and_version() -> None:
     ],
 )
 def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
-    with pytest.raises(NotPublished) as raised:
+    with pytest.raises(EventNotPublished) as raised:
         publisher(Bus(answer))("Episode Deleted", {})
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.errors import HandlerError
-from handlers.livestream.episodes_api.page_cursors import Cursors, Listing, Secret, SecretUnavailable
+from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret, CursorSecretUnavailable, ListIdentity
 from tests.handlers.livestream.api_setup import ANN, BOB, PARAMETER, SECRET, START, Stage
 
 ONE, TWO = "secret-number-one", "secret-number-two"
-LISTING = Listing("listClaims", ANN, {"episodeId": "E"})
+LISTING = ListIdentity("listClaims", ANN, {"episodeId": "E"})
 POSITION = "CLAIM#0000000001#canary"
 
 
@@ -27,9 +27,9 @@ class Desk:
     def cursors(self) -> Cursors:
         return Cursors(lambda: self.secret, seconds=60, clock=lambda: self.now, nonce=self._nonce)
 
-    def opens(self, cursor: str, listing: Listing = LISTING) -> bool:
+    def opens(self, cursor: str, listing: ListIdentity = LISTING) -> bool:
         try:
-            return self.cursors.opened(cursor, listing) == POSITION
+            return self.cursors.decrypt(cursor, listing) == POSITION
         except HandlerError as error:
             if (error.code, error.status) != ("CURSOR_INVALID", 400):
                 raise
@@ -40,13 +40,13 @@ class Desk:
         return self.nonces.to_bytes(length, "big")
 
 
-CURSOR = Desk().cursors.sealed(POSITION, LISTING)
+CURSOR = Desk().cursors.encrypt(POSITION, LISTING)
 
 
-@given(st.text(), st.builds(Listing, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
-def test_what_was_sealed_comes_back(position: str, listing: Listing) -> None:
+@given(st.text(), st.builds(ListIdentity, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
+def test_what_was_sealed_comes_back(position: str, listing: ListIdentity) -> None:
     cursors = Desk().cursors
-    assert cursors.opened(cursors.sealed(position, listing), listing) == position
+    assert cursors.decrypt(cursors.encrypt(position, listing), listing) == position
 
 
 def test_a_cursor_shows_nothing_of_what_it_says() -> None:
@@ -54,7 +54,7 @@ def test_a_cursor_shows_nothing_of_what_it_says() -> None:
     assert CURSOR.replace("-", "").replace("_", "").isalnum(), "it needs no escaping in an address"
     assert len(CURSOR) < 200
     cursors = Desk().cursors
-    assert cursors.sealed(POSITION, LISTING) != cursors.sealed(POSITION, LISTING)
+    assert cursors.encrypt(POSITION, LISTING) != cursors.encrypt(POSITION, LISTING)
 
 
 @given(st.text(), st.binary(max_size=200))
@@ -88,16 +88,16 @@ def test_nothing_can_be_cut_off_or_added() -> None:
 @pytest.mark.parametrize(
     "listing",
     [
-        Listing("listClips", ANN, {"episodeId": "E"}),
-        Listing("listClaims", BOB, {"episodeId": "E"}),
-        Listing("listClaims", ANN, {"episodeId": "F"}),
-        Listing("listClaims", ANN),
-        Listing("listClaims", ANN, {"episodeId": "E", "more": ""}),
-        Listing(f"listClaims{ANN}", "", {"episodeId": "E"}),
-        Listing("listClaims", ANN, {"episodeId,E": ""}),
+        ListIdentity("listClips", ANN, {"episodeId": "E"}),
+        ListIdentity("listClaims", BOB, {"episodeId": "E"}),
+        ListIdentity("listClaims", ANN, {"episodeId": "F"}),
+        ListIdentity("listClaims", ANN),
+        ListIdentity("listClaims", ANN, {"episodeId": "E", "more": ""}),
+        ListIdentity(f"listClaims{ANN}", "", {"episodeId": "E"}),
+        ListIdentity("listClaims", ANN, {"episodeId,E": ""}),
     ],
 )
-def test_a_cursor_opens_no_other_list(listing: Listing) -> None:
+def test_a_cursor_opens_no_other_list(listing: ListIdentity) -> None:
     assert not Desk().opens(CURSOR, listing)
 
 
@@ -111,7 +111,7 @@ def test_a_cursor_holds_for_a_while() -> None:
 
 def test_an_older_secret_opens_what_it_sealed_until_it_is_taken_away() -> None:
     assert Desk(f"{TWO}\n{ONE}\n").opens(CURSOR)
-    newest = Desk(f"{TWO}\n{ONE}").cursors.sealed(POSITION, LISTING)
+    newest = Desk(f"{TWO}\n{ONE}").cursors.encrypt(POSITION, LISTING)
     assert Desk(TWO).opens(newest), "the first line seals"
     assert not Desk(ONE).opens(newest)
     assert not Desk(TWO).opens(CURSOR)
@@ -120,21 +120,21 @@ def test_an_older_secret_opens_what_it_sealed_until_it_is_taken_away() -> None:
 @pytest.mark.parametrize("secret", ["", "\n", "short", f"{ONE}\nshort"])
 def test_a_secret_that_anybody_could_guess_is_none(secret: str) -> None:
     with pytest.raises(ValueError, match="too short") as raised:
-        Desk(secret).cursors.sealed(POSITION, LISTING)
+        Desk(secret).cursors.encrypt(POSITION, LISTING)
     assert "short\n" not in repr(raised.value)
 
 
 def test_a_secret_is_read_decrypted_and_once(stage: Stage) -> None:
-    secret = Secret(stage.ssm, PARAMETER)
+    secret = CursorSecret(stage.ssm, PARAMETER)
     assert secret() == SECRET
     stage.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
     assert secret() == SECRET
 
 
 def test_a_secret_that_cannot_be_read_is_tried_again_and_tells_nothing(stage: Stage) -> None:
-    secret = Secret(stage.ssm, "/canary")
+    secret = CursorSecret(stage.ssm, "/canary")
     for _ in range(2):
-        with pytest.raises(SecretUnavailable) as raised:
+        with pytest.raises(CursorSecretUnavailable) as raised:
             secret()
         assert "canary" not in repr(raised.value)
         assert raised.value.__cause__ is None

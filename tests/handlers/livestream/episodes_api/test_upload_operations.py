@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, SMALLEST_PART, SUFFIXES, _part_bytes
-from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import ContentType, TrackKind, TrackReason, TrackState, TrackUpdate
 from tests.handlers.livestream.api_setup import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -48,7 +48,7 @@ def test_the_track_waits_for_the_upload_and_another_may_be_asked_for_until_one_h
     at, upload = "2026-01-03T12:00:03.123Z", second["uploadId"]
     assert told["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
     assert (told["status"], told["video"]["state"], told["version"]) == ("uploading", "none", 1)
-    stage.table.advance(ANN, episode, TrackKind.TRANSCRIPT, Step(upload, TrackState.UPLOADED, at))
+    stage.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, TrackUpdate(upload, TrackState.UPLOADED, at))
     answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
     assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
     assert stage.does("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
@@ -93,8 +93,8 @@ def test_what_failed_may_be_uploaded_anew(stage: Stage) -> None:
     episode = stage.episode()
     upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
     at = "2026-01-03T12:00:09.000Z"
-    failure = Step(upload, TrackState.FAILED, at, TrackReason.EMPTY)
-    stage.table.advance(ANN, episode, TrackKind.TRANSCRIPT, failure)
+    failure = TrackUpdate(upload, TrackState.FAILED, at, TrackReason.EMPTY)
+    stage.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, failure)
     told = stage.does("getEpisode", episode_id=episode).body
     assert told["status"] == "failed"
     assert told["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
@@ -131,7 +131,7 @@ def of(kind: TrackKind, size: int) -> UploadRequest:
 
 @pytest.mark.parametrize("size", [MEBIBYTE + 1, SMALLEST_PART, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
 def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) -> None:
-    part_bytes, parts = _part_bytes(size), stage.uploads._parts(of(TrackKind.VIDEO, size))
+    part_bytes, parts = _part_bytes(size), stage.uploads._part_count(of(TrackKind.VIDEO, size))
     assert 1 <= parts <= 100
     assert part_bytes >= SMALLEST_PART
     assert (parts - 1) * part_bytes < size <= parts * part_bytes
@@ -139,8 +139,8 @@ def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 0), (MEBIBYTE, 0), (MEBIBYTE + 1, 1)])
 def test_only_what_is_larger_than_a_form_takes_goes_in_parts(stage: Stage, size: int, parts: int) -> None:
-    assert stage.uploads._parts(of(TrackKind.VIDEO, size)) == parts
-    assert stage.uploads._parts(of(TrackKind.TRANSCRIPT, size)) == 0, "a transcript is one form however long it is"
+    assert stage.uploads._part_count(of(TrackKind.VIDEO, size)) == parts
+    assert stage.uploads._part_count(of(TrackKind.TRANSCRIPT, size)) == 0, "a transcript is one form however long it is"
 
 
 class Parted:
@@ -204,10 +204,10 @@ def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: S
     assert signs(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
     assert signs(owner=BOB).refusal == (404, "EPISODE_UNKNOWN")
     at = "2026-01-03T12:00:09.000Z"
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.UPLOADED, at))
+    stage.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.UPLOADED, at))
     assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
-    failure = Step(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, failure)
+    failure = TrackUpdate(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
+    stage.table.advance_track(ANN, video.episode, TrackKind.VIDEO, failure)
     assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
@@ -235,7 +235,7 @@ def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_
     assert (head["ContentLength"], head["ContentType"]) == (size, "video/mp4")
     assert video.completes().text == answer.text, "asked again, it is answered alike"
     at = "2026-01-03T12:00:09.000Z"
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.CHUNKING, at))
+    stage.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.CHUNKING, at))
     assert video.completes().status == 200
 
 
@@ -331,8 +331,8 @@ def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> 
     stage.does("requestUpload", VIDEO, episode_id=video.episode)
     assert video.completes().refusal == (404, "UPLOAD_UNKNOWN"), "another upload has taken its place"
     assert not video.there
-    failure = Step(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
-    stage.table.advance(ANN, other.episode, TrackKind.VIDEO, failure)
+    failure = TrackUpdate(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
+    stage.table.advance_track(ANN, other.episode, TrackKind.VIDEO, failure)
     assert other.completes().refusal == (409, "UPLOAD_NOT_EXPECTED"), "it has failed"
     assert not other.there
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.livestream.transcript import cues as limits
 from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem
-from handlers.livestream.transcript.transcript_reader import Format, Transcript, read
+from handlers.livestream.transcript.transcript_reader import ParsedTranscript, TranscriptFormat, read_transcript
 from tests.handlers.livestream.transcript_writers import srt, transcribe, webvtt
 
 CANARY = "canary"
@@ -37,7 +37,7 @@ def sentences(speakers: st.SearchStrategy[str | None]) -> st.SearchStrategy[tupl
 
 def problem(data: bytes | str) -> TranscriptProblem:
     with pytest.raises(BadTranscript) as caught:
-        read(data.encode() if isinstance(data, str) else data)
+        read_transcript(data.encode() if isinstance(data, str) else data)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None, "what it was raised from may hold the text"
     assert str(caught.value) == caught.value.problem.value
@@ -47,22 +47,22 @@ def problem(data: bytes | str) -> TranscriptProblem:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
 def test_subtitles_are_read_with_any_line_end_and_with_or_without_a_byte_order_mark(end: str, bom: bytes) -> None:
-    assert read(bom + srt(CUES, end).encode()) == Transcript(Format.SRT, CUES)
-    assert read(bom + webvtt(CUES, end).encode()) == Transcript(Format.WEBVTT, CUES)
+    assert read_transcript(bom + srt(CUES, end).encode()) == ParsedTranscript(TranscriptFormat.SRT, CUES)
+    assert read_transcript(bom + webvtt(CUES, end).encode()) == ParsedTranscript(TranscriptFormat.WEBVTT, CUES)
 
 
 @given(sentences(st.none()), sentences(st.sampled_from([None, "Ann", "Dr. Bob Ö"])))
 def test_what_is_written_is_read_back(silent: tuple[Cue, ...], voiced: tuple[Cue, ...]) -> None:
-    assert read(srt(silent).encode()) == Transcript(Format.SRT, silent)
-    assert read(webvtt(voiced).encode()) == Transcript(Format.WEBVTT, voiced)
-    assert read(transcribe(voiced).encode()) == Transcript(Format.TRANSCRIBE, voiced)
+    assert read_transcript(srt(silent).encode()) == ParsedTranscript(TranscriptFormat.SRT, silent)
+    assert read_transcript(webvtt(voiced).encode()) == ParsedTranscript(TranscriptFormat.WEBVTT, voiced)
+    assert read_transcript(transcribe(voiced).encode()) == ParsedTranscript(TranscriptFormat.TRANSCRIBE, voiced)
 
 
 @given(sentences(st.none()))
 def test_what_is_written_as_plain_text_is_read_back_in_its_order(cues: tuple[Cue, ...]) -> None:
-    found = read(" ".join(cue.text for cue in cues).encode())
+    found = read_transcript(" ".join(cue.text for cue in cues).encode())
     assert [cue.text for cue in found.cues] == [cue.text for cue in cues]
-    assert found.format is Format.PLAIN
+    assert found.format is TranscriptFormat.PLAIN
     assert not found.timed
     for before, after in zip(found.cues, found.cues[1:], strict=False):
         assert before.start_ms <= before.end_ms == after.start_ms
@@ -78,7 +78,7 @@ def test_what_is_written_as_plain_text_is_read_back_in_its_order(cues: tuple[Cue
 @example(b"WEBVTT\n\n00:00.000 --> 00:01.000\n<v" + b"." * 5_000)
 def test_whatever_is_uploaded_it_is_a_transcript_or_is_refused(data: bytes) -> None:
     try:
-        found = read(data)
+        found = read_transcript(data)
     except BadTranscript:
         return
     assert found.cues
@@ -90,7 +90,7 @@ def test_whatever_is_uploaded_it_is_a_transcript_or_is_refused(data: bytes) -> N
 def test_whatever_text_follows_a_head_it_is_a_transcript_or_is_refused(text: str) -> None:
     for head in ("", "WEBVTT\n\n00:00.000 --> 00:01.000\n", "1\n00:00:00,000 --> 00:00:01,000\n", '{"results": '):
         try:
-            found = read((head + text).encode())
+            found = read_transcript((head + text).encode())
         except BadTranscript:
             continue
         for cue in found.cues:
@@ -100,20 +100,22 @@ def test_whatever_text_follows_a_head_it_is_a_transcript_or_is_refused(text: str
 
 
 def test_a_file_is_known_by_what_is_in_it() -> None:
-    assert read(b"WEBVTT\n\n1\n00:01.000 --> 00:02.000\nHi").format is Format.WEBVTT
-    assert read(b"\n\n1\n00:00:01,000 --> 00:00:02,000\nHi").format is Format.SRT
-    assert read(b"WEBVTTX is no head. It is text.").format is Format.PLAIN
-    assert read(b"[Applause] Thank you.").format is Format.PLAIN
+    assert read_transcript(b"WEBVTT\n\n1\n00:01.000 --> 00:02.000\nHi").format is TranscriptFormat.WEBVTT
+    assert read_transcript(b"\n\n1\n00:00:01,000 --> 00:00:02,000\nHi").format is TranscriptFormat.SRT
+    assert read_transcript(b"WEBVTTX is no head. It is text.").format is TranscriptFormat.PLAIN
+    assert read_transcript(b"[Applause] Thank you.").format is TranscriptFormat.PLAIN
 
 
 def test_srt_without_numbers_or_hours_is_read() -> None:
-    found = read(b"00:01.5 --> 00:02,50\none\n\nand a line more\n\n12\n1:00:03.000 --> 1:00:04.000 X1:1 X2:2\ntwo")
+    found = read_transcript(
+        b"00:01.5 --> 00:02,50\none\n\nand a line more\n\n12\n1:00:03.000 --> 1:00:04.000 X1:1 X2:2\ntwo"
+    )
     assert found.cues == (Cue(1_500, 2_500, "one and a line more"), Cue(3_603_000, 3_604_000, "two"))
 
 
 def test_styles_of_srt_are_stripped_and_what_only_looks_like_one_stays() -> None:
     text = '{\\an8}<i>It</i> <font color="red">was</font> {b}1 < 2{/b}, a <b> b'
-    assert read(f"1\n00:00:00,000 --> 00:00:01,000\n{text}".encode()).cues[0].text == "It was 1 < 2, a b"
+    assert read_transcript(f"1\n00:00:00,000 --> 00:00:01,000\n{text}".encode()).cues[0].text == "It was 1 < 2, a b"
 
 
 def test_styles_comments_and_settings_of_webvtt_are_stripped() -> None:
@@ -136,7 +138,7 @@ intro
 
 nonsense that is no cue
 """
-    assert read(text.encode()).cues == (Cue(1_000, 2_000, "Hear, hear & seex it"),)
+    assert read_transcript(text.encode()).cues == (Cue(1_000, 2_000, "Hear, hear & seex it"),)
 
 
 FIRST, SECOND = "00:00.000 --> 00:02.000", "00:02.000 --> 00:04.000 align:start position:0%"
@@ -157,7 +159,7 @@ FLAT = (Cue(0, 2_000, "The moon is flat."), Cue(2_000, 4_000, "No it is not."))
     ],
 )
 def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> None:
-    assert read(text.encode()).cues == FLAT
+    assert read_transcript(text.encode()).cues == FLAT
 
 
 @pytest.mark.parametrize(
@@ -169,12 +171,12 @@ def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> No
     ids=["arrow", "number"],
 )
 def test_what_only_looks_like_times_or_a_cues_number_is_said(text: str, said: list[str]) -> None:
-    assert [cue.text for cue in read(text.encode()).cues] == said
+    assert [cue.text for cue in read_transcript(text.encode()).cues] == said
 
 
 def test_voices_of_one_webvtt_cue_become_a_cue_each() -> None:
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\n- <v.loud Ann>Yes.</v>\n<v Bob &amp; Co>No.\nNever."
-    assert read(text.encode()).cues == (
+    assert read_transcript(text.encode()).cues == (
         Cue(1_000, 2_000, "-"),
         Cue(1_000, 2_000, "Yes.", "Ann"),
         Cue(1_000, 2_000, "No. Never.", "Bob & Co"),
@@ -183,7 +185,7 @@ def test_voices_of_one_webvtt_cue_become_a_cue_each() -> None:
 
 def test_cues_out_of_order_are_sorted_and_those_that_overlap_are_kept() -> None:
     cues = (Cue(5_000, 6_000, "c"), Cue(1_000, 9_000, "a"), Cue(2_000, 3_000, "b"))
-    assert [cue.text for cue in read(srt(cues).encode()).cues] == ["a", "b", "c"]
+    assert [cue.text for cue in read_transcript(srt(cues).encode()).cues] == ["a", "b", "c"]
 
 
 def word(text: str, start: str, end: str) -> dict[str, object]:
@@ -200,7 +202,7 @@ def test_transcribe_words_are_cut_where_somebody_else_speaks_and_where_there_is_
         {"items": [{"start_time": "0.0", "speaker_label": "spk_0"}]},
         {"items": [{"start_time": one, "speaker_label": "spk_1"} for one in ("0.6", "9", "9.3")]},
     ]
-    assert read(job(said, speaker_labels={"segments": turns}).encode()).cues == (
+    assert read_transcript(job(said, speaker_labels={"segments": turns}).encode()).cues == (
         Cue(0, 500, "Yes", "spk_0"),
         Cue(600, 1_000, "No", "spk_1"),
         Cue(9_000, 9_500, "Well then", "spk_1"),
@@ -208,16 +210,16 @@ def test_transcribe_words_are_cut_where_somebody_else_speaks_and_where_there_is_
 
 
 def test_transcribe_words_without_punctuation_are_cut_and_those_out_of_order_are_sorted() -> None:
-    many = read(job([word("word", f"{at}.0", f"{at}.9") for at in range(200)]).encode()).cues
+    many = read_transcript(job([word("word", f"{at}.0", f"{at}.9") for at in range(200)]).encode()).cues
     assert " ".join(cue.text for cue in many) == " ".join(["word"] * 200)
     assert max(len(cue.text) for cue in many) <= 300
-    back = read(job([word("later", "9.0", "9.9"), word("earlier", "1.0", "1.9")]).encode()).cues
+    back = read_transcript(job([word("later", "9.0", "9.9"), word("earlier", "1.0", "1.9")]).encode()).cues
     assert back == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
 
 
 def test_a_long_sentence_of_plain_text_is_cut_between_words() -> None:
     text = "No, " + "word " * 200
-    found = read(text.encode())
+    found = read_transcript(text.encode())
     assert " ".join(cue.text for cue in found.cues) == text.strip()
     assert max(len(cue.text) for cue in found.cues) <= 300
 
@@ -278,7 +280,9 @@ def test_times_that_are_none_are_refused() -> None:
 
 
 def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problem(b"\xff" * (limits.MAX_BYTES + 1)) is TranscriptProblem.TOO_LARGE, "it is not even looked at"
+    assert problem(b"\xff" * (limits.MAX_TRANSCRIPT_BYTES + 1)) is TranscriptProblem.TOO_LARGE, (
+        "it is not even looked at"
+    )
     assert problem(srt([Cue(0, 1, "a" * 2_001)])) is TranscriptProblem.TOO_LONG_CUE
     monkeypatch.setattr(limits, "MAX_CUES", 2)
     assert problem(srt([Cue(0, 1, "a")] * 3)) is TranscriptProblem.TOO_MANY_CUES
@@ -292,13 +296,15 @@ def test_a_cue_that_is_written_far_too_long_is_refused_whatever_would_be_left_of
     for written in (f"a{blanks}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000):
         assert problem(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{written}") is TranscriptProblem.TOO_LONG_CUE
     around = "\n" * limits.MAX_WRITTEN_CHARACTERS
-    assert read(f"{around}00:01.000 --> 00:02.000\n{around}a{around}".encode()).cues == (Cue(1_000, 2_000, "a"),)
+    assert read_transcript(f"{around}00:01.000 --> 00:02.000\n{around}a{around}".encode()).cues == (
+        Cue(1_000, 2_000, "a"),
+    )
 
 
 def test_voices_that_nothing_ends_do_not_take_for_ever() -> None:
     # If each blank were tried as the last before the name, this would take a quarter of an hour.
     open_voice = "<v" + " " * (limits.MAX_WRITTEN_CHARACTERS - 3) + "x"
-    found = read(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
+    found = read_transcript(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
     assert {cue.text for cue in found.cues} == {"<v x"}
 
 
@@ -313,11 +319,11 @@ def test_plain_text_longer_than_a_day_is_refused() -> None:
 
 
 def test_text_is_made_harmless() -> None:
-    found = read("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
+    found = read_transcript("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
     assert found.text == "ab \u0107 d"
 
 
 def test_nothing_that_is_said_is_in_a_representation() -> None:
-    found = read(webvtt([Cue(0, 1, CANARY, CANARY)]).encode())
+    found = read_transcript(webvtt([Cue(0, 1, CANARY, CANARY)]).encode())
     assert CANARY not in repr(found)
     assert CANARY not in repr(found.cues[0])

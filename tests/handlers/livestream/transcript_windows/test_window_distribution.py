@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from handlers.common.aws.s3_notifications import NotAnEvent
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import Sizes
-from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.transcript.cues import MAX_BYTES, MAX_CUES, Cue
+from handlers.livestream.transcript.cues import MAX_CUES, MAX_TRANSCRIPT_BYTES, Cue
 from handlers.livestream.transcript_windows import handler
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
-from handlers.livestream.transcript_windows.window_distribution import TranscriptStarting, parsed
-from handlers.livestream.window_queue import NotQueued, WindowMessage, WindowQueue
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
+from handlers.livestream.transcript_windows.window_distribution import WindowDistributor, parse_transcript_event
+from handlers.livestream.window_queue import WindowMessage, WindowQueue, WindowsNotQueued
 from tests.handlers.livestream.api_setup import ANN, BUCKET, TABLE, Stage
 from tests.handlers.livestream.findings_setup import CLAIM, SIZES, Broadcast
 from tests.handlers.livestream.transcript_writers import srt
@@ -56,7 +56,7 @@ class Landing:
 
     def handle(self, *bodies: str) -> list[int]:
         """One batch; which of them go back."""
-        starting = TranscriptStarting(
+        starting = WindowDistributor(
             self.stage.table,
             ObjectReader(self.stage.s3, BUCKET),
             self.queue or WindowQueue(self.sqs, self.url),
@@ -120,7 +120,7 @@ def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> 
     [window] = landing.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
     landing.handle(event)
     landing.queued()
-    landing.broadcast.findings.failed(window, WindowFailure.FILTERED)
+    landing.broadcast.findings.save_failure(window, WindowFailure.FILTERED)
     assert landing.handle(event) == []
     assert (landing.queued(), landing.state) == ([], ("failed", "ANALYSIS_FAILED"))
 
@@ -137,7 +137,7 @@ def test_a_transcript_that_was_given_up_is_queued_when_its_event_is_sent_back(la
     ("data", "reason"),
     [
         (b"WEBVTT\n\n", "EMPTY"),
-        (b"x" * (MAX_BYTES + 1), "TOO_LARGE"),
+        (b"x" * (MAX_TRANSCRIPT_BYTES + 1), "TOO_LARGE"),
         ("WEBVTT\n\n" + "00:01.000 --> 00:02.000\na\n\n" * (MAX_CUES + 1), "TOO_LARGE"),
         (srt(CUES[:1] * 1_100), "TOO_LARGE"),
         (b"\xff\xfea\0", "UNREADABLE"),
@@ -178,8 +178,8 @@ def claims(landing: Landing) -> list[str]:
 
 def says(landing: Landing, window: WindowMessage, quote: str) -> None:
     """The agent's part: a claim, found in a window under the ids of its transcript."""
-    found = CLAIM.model_copy(update={"claim_id": window.id_of("claim", quote), "quote": quote})
-    landing.broadcast.findings.found(window, Checked(claims=(found,)))
+    found = CLAIM.model_copy(update={"claim_id": window.finding_id("claim", quote), "quote": quote})
+    landing.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(found,)))
 
 
 def test_of_a_transcript_that_is_uploaded_again_each_claim_is_listed_once(landing: Landing) -> None:
@@ -221,7 +221,7 @@ class HalfQueue:
 
     def send(self, messages: Any) -> None:
         self._queue.send(messages[:10])
-        raise NotQueued
+        raise WindowsNotQueued
 
 
 def test_a_transcript_that_was_queued_in_part_is_queued_whole_when_it_comes_again(landing: Landing) -> None:
@@ -242,7 +242,7 @@ def test_messages_that_the_queue_does_not_take_are_an_error(landing: Landing) ->
     for answer in ({"Successful": [], "Failed": [failed]}, {"Successful": [good], "Failed": [failed]}):
         with stubbed("sqs") as (client, stubber):
             stubber.add_response("send_message_batch", answer)
-            with pytest.raises(NotQueued) as caught:
+            with pytest.raises(WindowsNotQueued) as caught:
                 WindowQueue(client, "https://queue").send(landing.broadcast.windows(22))
             assert not caught.value.args
 
@@ -265,30 +265,30 @@ def test_the_function_is_made_of_its_environment(landing: Landing, monkeypatch: 
     names = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "AGENT_QUEUE_URL": landing.url}
     for name, value in {**names, "WINDOW_CHARACTERS": "500", "OVERLAP_CHARACTERS": "100"}.items():
         monkeypatch.setenv(name, value)
-    handler._starting.cache_clear()
+    handler._distributor.cache_clear()
     event = {"Records": [{"messageId": "1", "body": landing.uploads(srt(CUES))}, {"messageId": "2", "body": "no"}]}
     try:
         assert handler.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     finally:
-        handler._starting.cache_clear()
+        handler._distributor.cache_clear()
     assert [one.count for one in landing.queued()] == [2, 2]
 
 
 @pytest.mark.parametrize("changed", [{"AGENT_QUEUE_URL": ""}, {"WINDOW_SECONDS": "29"}, {"WINDOW_CHARACTERS": "1000"}])
 def test_a_wrong_environment_is_refused(changed: dict[str, str]) -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
-    assert TranscriptEnvironment.model_validate(needed).sizes == Sizes(6_000, 600_000, 600)
+    assert TranscriptWindowsEnvironment.model_validate(needed).sizes == Sizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
-        TranscriptEnvironment.model_validate({**needed, **changed})
+        TranscriptWindowsEnvironment.model_validate({**needed, **changed})
 
 
 @pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
 def test_a_transcript_counts_however_it_was_created(reason: str) -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    found = parsed(created(key, reason), VIDEO_BUCKET)
+    found = parse_transcript_event(created(key, reason), VIDEO_BUCKET)
     assert found is not None
-    assert (found.key, found.version_id, found.named.suffix) == (key, "null", "other")
-    assert parsed(created(video(), reason), VIDEO_BUCKET) is None
+    assert (found.key, found.version_id, found.key_parts.suffix) == (key, "null", "other")
+    assert parse_transcript_event(created(video(), reason), VIDEO_BUCKET) is None
 
 
 @pytest.mark.parametrize(
@@ -303,4 +303,4 @@ def test_a_transcript_counts_however_it_was_created(reason: str) -> None:
 )
 def test_what_is_no_new_object_of_ours_is_refused(body: str) -> None:
     with pytest.raises(NotAnEvent):
-        parsed(body, VIDEO_BUCKET)
+        parse_transcript_event(body, VIDEO_BUCKET)

@@ -19,7 +19,7 @@ VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
 
 def request(**changed: Any) -> dict[str, Any]:
-    return chunk_job.request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
+    return chunk_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
 
 
 def test_mediaconvert_takes_the_job() -> None:
@@ -49,7 +49,7 @@ def test_it_is_cut_exactly_into_segments_that_have_pictures_and_sound() -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
 def test_it_reads_the_upload_and_writes_below_the_episode_where_no_rule_listens(suffix: str) -> None:
-    job = chunk_job.request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
+    job = chunk_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
     wanted, token = cut_of(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
@@ -83,7 +83,7 @@ def test_it_carries_whose_it_is_in_strings() -> None:
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
 def test_the_same_version_is_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
     tokens = {
-        chunk_job.token(bucket, video(upload, version=version), seconds, hours)
+        chunk_job.job_token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
         for version in (one, two)

@@ -12,9 +12,9 @@ from handlers.common.aws.s3_notifications import NotAnEvent
 from handlers.livestream.video_chunks.video_events import (
     VIDEO_TYPES,
     ObjectCreated,
-    UploadCompleted,
+    VideoUploadCompleted,
     is_video,
-    parsed,
+    parse_video_event,
 )
 from tests.handlers.livestream.video_chunks.video_setup import (
     BUCKET,
@@ -41,16 +41,16 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
 def test_an_object_counts_however_it_was_created(reason: str) -> None:
-    assert parsed(created(video(), reason), BUCKET) == ObjectCreated(video())
-    unversioned = parsed(created(key(), reason), BUCKET)
+    assert parse_video_event(created(video(), reason), BUCKET) == ObjectCreated(video())
+    unversioned = parse_video_event(created(key(), reason), BUCKET)
     assert isinstance(unversioned, ObjectCreated)
     assert unversioned.video.version_id == "null"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".Mov", ".MKV", ".FLV"])
 def test_a_video_is_known_by_its_suffix_in_whatever_case(suffix: str) -> None:
-    assert is_video(video(suffix=suffix).named)
-    assert not is_video(video(suffix=f"{suffix}x").named)
+    assert is_video(video(suffix=suffix).key_parts)
+    assert not is_video(video(suffix=f"{suffix}x").key_parts)
 
 
 def test_no_playlist_passes_for_a_video() -> None:
@@ -58,14 +58,14 @@ def test_no_playlist_passes_for_a_video() -> None:
 
 
 def test_an_object_of_another_key_is_nobodys_video_and_one_of_another_bucket_is_refused() -> None:
-    assert parsed(created(key().replace("videos/", "chunks/")), BUCKET) is None
+    assert parse_video_event(created(key().replace("videos/", "chunks/")), BUCKET) is None
     with pytest.raises(NotAnEvent):
-        parsed(created(video(), bucket={"name": "another"}), BUCKET)
+        parse_video_event(created(video(), bucket={"name": "another"}), BUCKET)
 
 
 def test_what_we_say_ourselves_is_understood() -> None:
-    assert parsed(completed(video()), BUCKET) == UploadCompleted(video())
-    assert parsed(replayed(completed(video())), BUCKET) == UploadCompleted(video(), replayed=True)
+    assert parse_video_event(completed(video()), BUCKET) == VideoUploadCompleted(video())
+    assert parse_video_event(replayed(completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_what_we_say_ourselves_is_understood() -> None:
 )
 def test_nobody_can_say_in_our_name_what_does_not_fit_together(changed: dict[str, Any]) -> None:
     with pytest.raises(NotAnEvent):
-        parsed(completed(video(), **changed), BUCKET)
+        parse_video_event(completed(video(), **changed), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
 def test_other_states_say_nothing(status: str) -> None:
-    assert parsed(job(video(), status), BUCKET) is None
+    assert parse_video_event(job(video(), status), BUCKET) is None
 
 
 METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
@@ -102,7 +102,7 @@ METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
     [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}],
 )
 def test_jobs_of_others_are_nobodys_failure(status: str, metadata: Any) -> None:
-    assert parsed(job(video(), status, userMetadata=metadata), BUCKET) is None
+    assert parse_video_event(job(video(), status, userMetadata=metadata), BUCKET) is None
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_jobs_of_others_are_nobodys_failure(status: str, metadata: Any) -> None:
 def test_chunks_are_believed_below_the_episode_only(path: str) -> None:
     groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
     with pytest.raises(NotAnEvent):
-        parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
 def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
     with pytest.raises(NotAnEvent):
-        parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
 )
 def test_what_is_no_event_of_ours_is_refused(body: str) -> None:
     with pytest.raises(NotAnEvent) as refused:
-        parsed(body, BUCKET)
+        parse_video_event(body, BUCKET)
     assert OWNER not in str(refused.value), "a refusal is logged somewhere sooner or later"
 
 
@@ -163,7 +163,7 @@ def test_whatever_comes_is_an_event_or_is_refused(source: str, detail: Any, meta
             envelope(source, kind, {"userMetadata": metadata, "status": "ERROR"}),
         ):
             with contextlib.suppress(NotAnEvent):
-                assert parsed(body, BUCKET) is None
+                assert parse_video_event(body, BUCKET) is None
 
 
 @given(st.data())
@@ -177,4 +177,4 @@ def test_a_good_event_with_one_thing_changed_is_an_event_or_is_refused(data: st.
             break
         holder = holder[name]
     with contextlib.suppress(NotAnEvent):
-        parsed(json.dumps(whole), BUCKET)
+        parse_video_event(json.dumps(whole), BUCKET)

@@ -14,7 +14,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.environment import VideoEnvironment
-from handlers.livestream.video_chunks.video_events import CompletedDetail
+from handlers.livestream.video_chunks.video_events import VideoUploadDetail
 from tests.handlers.livestream import api_setup as rest
 from tests.handlers.livestream.track_model import requested
 from tests.handlers.livestream.video_chunks.video_setup import (
@@ -60,7 +60,7 @@ UPLOADED, CHUNKING, CHUNKED = (
 )
 TOO_LARGE = (TrackState.FAILED, TrackReason.TOO_LARGE)
 CHUNKING_FAILED = (TrackState.FAILED, TrackReason.CHUNKING_FAILED)
-ANNOUNCED = ("Video Upload Completed", CompletedDetail.of(video()).model_dump(by_alias=True))
+ANNOUNCED = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
 
 
 @pytest.fixture
@@ -330,7 +330,7 @@ def test_the_function_is_made_of_its_environment(stage: rest.Stage, monkeypatch:
         monkeypatch.setenv(name, value)
     stage.new_id = lambda: EPISODE  # type: ignore[method-assign]
     assert stage.episode(owner=OWNER) == EPISODE
-    stage.table.request(OWNER, EPISODE, TrackKind.VIDEO, of(UPLOAD), "1")
+    stage.table.request_upload(OWNER, EPISODE, TrackKind.VIDEO, of(UPLOAD), "1")
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     stage.s3.put_object(Bucket=BUCKET, Key=f"{WHERE}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()

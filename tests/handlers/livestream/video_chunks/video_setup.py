@@ -9,10 +9,19 @@ from typing import Any
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.tracks import ContentType, Step, Track, TrackKind, TrackReason, TrackState, Upload, stands_at
-from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.tracks import (
+    ContentType,
+    ExpectedUpload,
+    Track,
+    TrackKind,
+    TrackReason,
+    TrackState,
+    TrackUpdate,
+    is_applied,
+)
+from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
-from handlers.livestream.video_chunks.video_events import CompletedDetail, Video
+from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_processing import VideoProcessing
 from tests.handlers.livestream.track_model import heard, requested
 
@@ -30,11 +39,11 @@ def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
-def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> Video:
+def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedVideo:
     """One version of an upload."""
-    named = upload_key(VIDEOS, key(upload, suffix))
+    named = parse_upload_key(VIDEOS, key(upload, suffix))
     assert named is not None
-    return Video(key(upload, suffix), version, named, 1000)
+    return UploadedVideo(key(upload, suffix), version, named, 1000)
 
 
 def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
@@ -43,7 +52,7 @@ def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
     return json.dumps({**about, "source": source, "detail-type": detail_type, "detail": detail, **more})
 
 
-def created(one: Video | str, reason: str = "PutObject", **changed: Any) -> str:
+def created(one: UploadedVideo | str, reason: str = "PutObject", **changed: Any) -> str:
     """S3's event of a new object."""
     version = {} if isinstance(one, str) else {"version-id": one.version_id}
     name = one if isinstance(one, str) else one.key
@@ -52,9 +61,9 @@ def created(one: Video | str, reason: str = "PutObject", **changed: Any) -> str:
     return envelope("aws.s3", "Object Created", {**detail, **changed})
 
 
-def completed(one: Video, **changed: Any) -> str:
+def completed(one: UploadedVideo, **changed: Any) -> str:
     """Our own event."""
-    detail = CompletedDetail.of(one).model_dump(by_alias=True)
+    detail = VideoUploadDetail.from_video(one).model_dump(by_alias=True)
     return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
 
 
@@ -63,15 +72,15 @@ def replayed(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def playlist(one: Video) -> str:
+def playlist(one: UploadedVideo) -> str:
     """Where the playlist of a video's chunks is."""
-    prefix = chunk_job.prefix(one, chunk_job.token(BUCKET, one, SECONDS, HOURS))
-    return f"s3://{BUCKET}/{prefix}{one.named.upload_id}{chunk_job.MODIFIER}.m3u8"
+    prefix = chunk_job.chunk_prefix(one, chunk_job.job_token(BUCKET, one, SECONDS, HOURS))
+    return f"s3://{BUCKET}/{prefix}{one.key_parts.upload_id}{chunk_job.CHUNK_MODIFIER}.m3u8"
 
 
-def job(one: Video, status: str, **changed: Any) -> str:
+def job(one: UploadedVideo, status: str, **changed: Any) -> str:
     """MediaConvert's event of a job of ours."""
-    metadata = chunk_job.request(BUCKET, one, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
+    metadata = chunk_job.job_request(BUCKET, one, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
     output = {"outputFilePaths": [playlist(one)], "durationInMs": 250_041}
     told: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
@@ -90,19 +99,19 @@ class FakeTable:
     moves: int = 0
     exists: bool = True
 
-    def advance(self, owner: str, episode_id: str, kind: TrackKind, step: Step) -> bool:
+    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, step: TrackUpdate) -> bool:
         if not self.exists:
             return False
         assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
         after = heard(self.track, step)
         if after != self.track:
             self.track, self.facts, self.moves = after, dict(step.facts), self.moves + 1
-        return stands_at(self.track, step)
+        return is_applied(self.track, step)
 
 
-def of(upload: str) -> Upload:
+def of(upload: str) -> ExpectedUpload:
     """What was promised to be uploaded."""
-    return Upload(upload_id=upload, content_type=ContentType.MP4, size=1000)
+    return ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000)
 
 
 @dataclass
