@@ -1,4 +1,4 @@
-"""Deletes many items of livestream's table."""
+"""Deletion of many items of livestream's table with BatchWriteItem."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,17 +10,19 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 BATCH_SIZE = 25
-"""Items that one call deletes."""
+"""Maximum number of items in one BatchWriteItem request."""
 
 
 class ItemsNotDeleted(Exception):
-    """The table is busy: some items are there still."""
+    """DynamoDB left some items undeleted, because the table is throttled."""
 
 
 def delete_items(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> None:
-    """All of them; raises ItemsNotDeleted, and whoever asks again asks for those that are left."""
-    for at in range(0, len(keys), BATCH_SIZE):
-        wanted: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH_SIZE]]
+    """Delete the items with these keys. Raise ItemsNotDeleted if some are left; the caller's retry deletes them."""
+    for start in range(0, len(keys), BATCH_SIZE):
+        wanted: list[WriteRequestTypeDef] = [
+            {"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]
+        ]
         answer = client.batch_write_item(RequestItems={table: wanted})
         if answer.get("UnprocessedItems"):
             raise ItemsNotDeleted

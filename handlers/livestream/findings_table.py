@@ -1,12 +1,14 @@
-"""Findings in livestream's table, and what became of each window of a transcript.
+"""DynamoDB gateway for findings (fact claims and clips) and for the outcome of each transcript window.
 
-What is there first stays, so that whatever is told twice is kept once. A window's findings and that it is done are one
-write: a model that is asked again answers otherwise, and of two answers one counts. The transcript is done when all of
-its windows are. Who writes the last of them moves the track, and so does who hears of a
-window that is done already: whoever was to move it may have stopped in between.
+Existing items are never overwritten, so a repeated message stores its findings once. A window's findings and its outcome
+are written in one transaction, because a model that is asked again answers differently, and only one answer may count.
 
-Each finding says which upload it is from. A transcript that was given up on may have left some, and its successor,
-which clients may upload, has them again under other ids, or does not say so any more: so they go when it comes.
+The transcript is finished when all its windows have an outcome. The writer of the last outcome then moves the track. A
+worker that receives a finished window tries to move the track too, because the earlier worker may have stopped between
+the two writes.
+
+Each finding names the upload that it comes from. A transcript that failed may have left findings. A later upload finds
+them again under other ids, or no longer contains them, so the earlier findings are deleted when a new upload arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,17 +32,17 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import PutTypeDef
 
 WINDOW_SUCCEEDED = "found"
-"""The outcome of a window that something came of, be it no finding at all; of any other it is why not."""
+"""Outcome of a window that was analyzed, even without a finding. A failed window has its failure as outcome."""
 ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
-"""What a transaction that was not made says of an item: it is there already; it was no reason."""
+"""Cancellation codes of a transaction's items: the item already exists; this item did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""And what does not last."""
+"""Cancellation codes of transient errors."""
 
 
 class FindingsTable:
-    """Keeps findings. What is there already stays as it is.
+    """Stores findings and window outcomes. Existing items stay unchanged.
 
-    Of an episode that is gone, or waits for another upload by now, nothing is kept.
+    Nothing is stored if the episode is deleted or its transcript track expects another upload.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
@@ -50,33 +52,36 @@ class FindingsTable:
         self._episodes = EpisodeTable(client, table_name)
 
     def is_done(self, window: WindowMessage) -> bool:
-        """Whether it is recorded what became of a window, or nothing would be kept of it."""
-        key = stored(_key(window, window.index))
+        """Return True if the window has an outcome, or if its findings would not be stored."""
+        key = stored(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
-            self._finish_track(window)
+            self._finish_track_if_complete(window)
             return True
         return not self._is_current_upload(window)
 
-    def save_findings(self, window: WindowMessage, found: VerifiedAnswer) -> None:
-        """Keeps what was found, and with it that the window is done; raises ServiceFailed where that may pass."""
+    def save_findings(self, window: WindowMessage, findings: VerifiedAnswer) -> None:
+        """Store the findings of a window together with its outcome; raise ServiceFailed on a transient error."""
         if not self._is_current_upload(window):
             return
-        place = window.owner, window.episode_id
+        episode = window.owner, window.episode_id
         items: list[tuple[Key, Message]] = [
-            *((finding_key(*place, FindingKind.CLAIM, one.start_ms, one.claim_id), one) for one in found.claims),
-            *((finding_key(*place, FindingKind.CLIP, one.start_ms, one.clip_id), one) for one in found.clips),
+            *(
+                (finding_key(*episode, FindingKind.CLAIM, claim.start_ms, claim.claim_id), claim)
+                for claim in findings.claims
+            ),
+            *((finding_key(*episode, FindingKind.CLIP, clip.start_ms, clip.clip_id), clip) for clip in findings.clips),
         ]
         self._finish_window(window, WINDOW_SUCCEEDED, items)
 
     def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
-        """Keeps that a window is done, and that nothing came of it."""
+        """Store that a window failed."""
         if self._is_current_upload(window):
             self._finish_window(window, failure.value)
 
     def delete_older_findings(self, owner: str, episode_id: str, upload_id: str) -> int:
-        """Deletes what was found in earlier uploads than this one; says how much there was.
+        """Delete the findings of uploads before this one, and return their number.
 
-        Ids of uploads grow. So this may be told again while findings of the upload itself, or of a later one, come in.
+        Upload ids increase with time. So a repeated call is safe while findings of this or a later upload are stored.
         """
         keys = [
             key for kind in FindingKind for key in self._older_keys(partition_key(owner, episode_id), kind, upload_id)
@@ -84,12 +89,12 @@ class FindingsTable:
         delete_items(self._client, self._name, keys)
         return len(keys)
 
-    def _older_keys(self, place: str, kind: FindingKind, upload_id: str) -> Iterator[Item]:
+    def _older_keys(self, pk: str, kind: FindingKind, upload_id: str) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
             FilterExpression="uploadId < :upload",
-            ExpressionAttributeValues=stored({":place": place, ":kind": kind.value, ":upload": upload_id}),
+            ExpressionAttributeValues=stored({":pk": pk, ":kind": kind.value, ":upload": upload_id}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
@@ -97,7 +102,10 @@ class FindingsTable:
             yield from page["Items"]
 
     def _is_current_upload(self, window: WindowMessage) -> bool:
-        """Whether the episode is there, and the transcript still its own: one asked for anew takes its place."""
+        """Return True if the episode exists and its transcript track still has the window's upload.
+
+        A newer upload replaces it.
+        """
         try:
             upload = self._episodes.get(window.owner, window.episode_id).transcript.upload
         except EpisodeNotFound:
@@ -105,29 +113,32 @@ class FindingsTable:
         return upload is not None and upload.upload_id == window.upload_id
 
     def _finish_window(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
-        items = [(_key(window, window.index), WindowEndRecord(outcome=outcome)), *findings]
+        items = [(_window_key(window, window.index), WindowEndRecord(outcome=outcome)), *findings]
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
-            # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
+            # A newer upload was requested meanwhile. Its deletion of older findings may have run before this write.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=stored(key))
             return
-        self._finish_track(window)
+        self._finish_track_if_complete(window)
 
     def _write_new_items(self, puts: "list[PutTypeDef]") -> bool:
-        """Writes the window's end, which is the first, and its findings: all or none. Whether this was who ended it."""
+        """Write the window's outcome, which is the first item, and its findings in one transaction.
+
+        Return False if the window already has an outcome; then nothing is written.
+        """
         while True:
             try:
                 self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
             except self._client.exceptions.TransactionCanceledException as error:
-                reasons = [one.get("Code", NO_REASON) for one in error.response["CancellationReasons"]]
+                reasons = [reason.get("Code", NO_REASON) for reason in error.response["CancellationReasons"]]
                 if reasons[0] == ALREADY_EXISTS:
                     return False
-                left = [put for put, reason in zip(puts, reasons, strict=True) if reason != ALREADY_EXISTS]
-                if len(left) == len(puts):
+                remaining = [put for put, reason in zip(puts, reasons, strict=True) if reason != ALREADY_EXISTS]
+                if len(remaining) == len(puts):
                     if TRANSIENT_REASONS.issuperset(set(reasons) - {NO_REASON}):
                         raise ServiceFailed(Fault.UNAVAILABLE) from None
                     raise
-                puts = left  # another window has the same finding
+                puts = remaining  # another window already stored the same finding
             else:
                 return True
 
@@ -139,30 +150,30 @@ class FindingsTable:
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
-    def _finish_track(self, window: WindowMessage) -> None:
-        """Moves the track to its end, if this was the last window."""
+    def _finish_track_if_complete(self, window: WindowMessage) -> None:
+        """Move the track to its final state if all windows have an outcome."""
         outcomes = list(self._outcomes(window))
         if len(outcomes) < window.count:
             return
-        failed = sum(one != WINDOW_SUCCEEDED for one in outcomes)
-        nothing = failed == window.count
-        step = TrackUpdate(
+        failed_count = sum(outcome != WINDOW_SUCCEEDED for outcome in outcomes)
+        all_failed = failed_count == window.count
+        update = TrackUpdate(
             window.upload_id,
-            TrackState.FAILED if nothing else TrackState.ANALYZED,
+            TrackState.FAILED if all_failed else TrackState.ANALYZED,
             timestamp(self._clock()),
-            TrackReason.ANALYSIS_FAILED if nothing else None,
+            TrackReason.ANALYSIS_FAILED if all_failed else None,
             window.transcript_version,
-            {"windows": window.count, "failedWindows": failed},
+            {"windows": window.count, "failedWindows": failed_count},
         )
-        self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, step)
+        self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
 
     def _outcomes(self, window: WindowMessage) -> Iterator[str]:
-        """Of those windows of the transcript that are done."""
-        first, last = _key(window, 0), _key(window, window.count - 1)
+        """Yield the outcomes of the transcript's finished windows."""
+        first, last = _window_key(window, 0), _window_key(window, window.count - 1)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :place AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=stored({":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=stored({":pk": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
             ProjectionExpression="outcome",
             ConsistentRead=True,
         )
@@ -172,10 +183,10 @@ class FindingsTable:
 
 
 class WindowEndRecord(Message):
-    """What became of a window."""
+    """Content of the item that records a window's outcome."""
 
     outcome: str
 
 
-def _key(window: WindowMessage, index: int) -> Key:
+def _window_key(window: WindowMessage, index: int) -> Key:
     return window_key(window.owner, window.episode_id, window.transcript_key, window.transcript_version, index)

@@ -1,4 +1,4 @@
-"""Reader of objects in livestream's bucket."""
+"""Reader of uploaded transcripts and chunk playlists in livestream's bucket."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,12 @@ class ObjectReader:
 
         Return at most one byte more than a transcript may have. That byte shows that the object is too large.
         """
-        which: dict[str, Any] = {} if version is None else {"VersionId": version}
+        version_argument: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
-            found = self._client.get_object(Bucket=self._bucket, Key=key, **which)
+            response = self._client.get_object(Bucket=self._bucket, Key=key, **version_argument)
         except ClientError as error:
             if error.response["Error"]["Code"] in MISSING_OBJECT_CODES:
                 return None
             raise
-        with found["Body"] as body:
+        with response["Body"] as body:
             return body.read(MAX_TRANSCRIPT_BYTES + 1)

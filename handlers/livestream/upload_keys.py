@@ -1,6 +1,6 @@
-"""What the keys of livestream's uploads say. Pure.
+"""Parser for the S3 keys of uploads: `<prefix><owner>/<episode id>/<upload id>.<suffix>`.
 
-Uploads of every kind have keys of one form below a prefix of their own.
+Videos and transcripts have keys of the same form below different prefixes.
 """
 
 import re
@@ -11,21 +11,21 @@ from handlers.common.time_and_ids import ulid
 
 OWNER_PATTERN = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
 EPISODE_PATTERN = r"[0-9A-Z]{26}"
-_PLACE = re.compile(rf"({OWNER_PATTERN})/({EPISODE_PATTERN})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
+_KEY = re.compile(rf"({OWNER_PATTERN})/({EPISODE_PATTERN})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class UploadKey:
-    """What an upload's key says."""
+    """Parts of an upload's key."""
 
     owner: str
     episode_id: str
     upload_id: str
     suffix: str
-    """In lower case; empty where there is none."""
+    """File name suffix without the dot, in lower case; empty if the key has none."""
 
     def matches(self, owner: str, episode_id: str, upload_id: str) -> bool:
-        """Whether it is the key of an upload that somebody else names."""
+        """Return True if the key belongs to this upload of this episode."""
         return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
 
 
@@ -39,8 +39,8 @@ class UploadedObject:
 
 
 def parse_upload_key(prefix: str, key: str) -> UploadKey | None:
-    """What a key below a prefix says; none where it is not of an upload's form."""
-    match = _PLACE.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
+    """Parse a key below a prefix. Return None if it is not the key of an upload."""
+    match = _KEY.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
     if match is None:
         return None
     owner, episode_id, upload_id, suffix = match.groups(default="")

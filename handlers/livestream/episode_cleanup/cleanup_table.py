@@ -1,7 +1,7 @@
-"""Episodes as who looks after them reads and writes them: whichever is due, deleted ones too.
+"""DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
 
-What is written holds only if the episode still is as it was read: an event, a new upload or another sweep may come in
-between, and knows better.
+Each write is conditional on the state that was read, because an event, a new upload or another sweep may have changed
+the episode in between. Their change then wins.
 """
 
 from collections.abc import Iterator
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DueEpisode:
-    """An episode that is to be looked at."""
+    """Episode that the sweep must check."""
 
     owner: str
     episode_id: str
     since: str
-    """By when it stands where the sweep looks."""
+    """Sort key of the episode in the sweep index."""
 
 
 class CleanupTable:
-    """Reads and writes for the sweep and the tidy-up."""
+    """Finds due episodes, fails overdue tracks and deletes the contents of deleted episodes."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
     def due(self, before: str) -> Iterator[DueEpisode]:
-        """Episodes that have been waiting since before then, the oldest first."""
+        """Yield the episodes that have been in the sweep index since before a time, the oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             IndexName=SWEEP_INDEX,
-            KeyConditionExpression="GSI2PK = :care AND GSI2SK < :before",
-            ExpressionAttributeValues=stored({":care": SWEEP_PARTITION, ":before": before}),
+            KeyConditionExpression="GSI2PK = :sweep AND GSI2SK < :before",
+            ExpressionAttributeValues=stored({":sweep": SWEEP_PARTITION, ":before": before}),
         )
         for page in pages:
             for item in page["Items"]:
@@ -55,15 +55,15 @@ class CleanupTable:
                 yield DueEpisode(owner, episode_id, item["GSI2SK"]["S"])
 
     def get(self, owner: str, episode_id: str) -> EpisodeRecord | None:
-        """An episode, be it deleted; none where there is none, or no longer."""
+        """Return an episode, even if it is deleted. Return None if no item exists."""
         key = stored(episode_key(owner, episode_id))
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else EpisodeRecord.model_validate(plain(item))
 
     def fail_track(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
-        """Fails a track that stands where it was seen; whether it did."""
-        there = seen.track(kind)
-        failed = fail_track(there, reason, at)
+        """Fail a track if it is still in the state that was read; return True if it was failed."""
+        track = seen.track(kind)
+        failed = fail_track(track, reason, at)
         names = ("state", "rank", "since", "reason", "updatedAt", "deletedAt", kind.value)
         return self._update(
             seen.owner,
@@ -78,8 +78,8 @@ class CleanupTable:
                         ":failed": failed.state,
                         ":at": at,
                         ":reason": reason,
-                        ":seen": there.state,
-                        ":since": there.since,
+                        ":seen": track.state,
+                        ":since": track.since,
                     }
                 ),
                 ":rank": {"N": str(failed.rank)},
@@ -87,21 +87,21 @@ class CleanupTable:
         )
 
     def remove_from_sweep(self, due: DueEpisode) -> bool:
-        """Takes an episode from where the sweep looks, if it was not put there anew; whether it did."""
-        known = stored({":since": due.since})
-        return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, known)
+        """Remove an episode from the sweep index, unless it was added again meanwhile; return True if it was removed."""
+        values = stored({":since": due.since})
+        return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
     def postpone(self, due: DueEpisode, until: str) -> bool:
-        """Has the sweep look at an episode later, if it was not put there anew; whether it did."""
-        known = stored({":since": due.since, ":until": until})
-        return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, known)
+        """Make the sweep check an episode later, unless it was added again meanwhile; return True if it was postponed."""
+        values = stored({":since": due.since, ":until": until})
+        return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 
     def delete_contents(self, owner: str, episode_id: str) -> int:
-        """Deletes everything of an episode but its own item; says how much there was."""
+        """Delete all items of an episode except its own item, and return their number."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :place",
-            ExpressionAttributeValues=stored({":place": partition_key(owner, episode_id)}),
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=stored({":pk": partition_key(owner, episode_id)}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )

@@ -1,4 +1,4 @@
-"""The function that looks after episodes: batches of deletions from a queue, and the sweep of a schedule."""
+"""Lambda function `care`: cleans up deleted episodes, which a queue announces, and sweeps on a schedule."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,15 +21,15 @@ from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
 from handlers.livestream.tracks import TrackState
 
 
-class Call(BaseModel):
-    """What the schedule sends."""
+class CleanupSweepEvent(BaseModel):
+    """Event that the schedule sends."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _care() -> EpisodeCleaner:
-    """Made once a container."""
+def _cleaner() -> EpisodeCleaner:
+    """Create the cleaner once per container."""
     environment = EpisodeCleanupEnvironment.read()
     memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
     minutes = {
@@ -50,9 +50,9 @@ def _care() -> EpisodeCleaner:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """The entry point of the function."""
-    care = _care()
+    """Process a batch of deletion events, or run one sweep."""
+    cleaner = _cleaner()
     if "Records" in event:
-        return care.handle(event["Records"])
-    Call.model_validate(event)
-    return care.sweep()
+        return cleaner.handle(event["Records"])
+    CleanupSweepEvent.model_validate(event)
+    return cleaner.sweep()

@@ -1,7 +1,8 @@
-"""The function behind the rule for transcripts, fed by a queue.
+"""Lambda function that turns an uploaded transcript into window messages. It receives S3 events through a queue.
 
-A queue for the reasons that videos have one: an event is delivered as often as its settings say, without the others of
-its batch, and what still fails is parked where one command sends it back.
+The events pass through a queue for the same reasons as those of videos: the queue retries each event as often as its
+settings say and independently of the others. An event that still fails moves to the dead-letter queue, from which one
+command sends it back.
 """
 
 import os
@@ -25,7 +26,7 @@ from handlers.livestream.window_queue import WindowQueue
 
 @cache
 def _distributor() -> WindowDistributor:
-    """Made once a container."""
+    """Create the distributor once per container."""
     environment = TranscriptWindowsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     return WindowDistributor(
@@ -41,9 +42,9 @@ def _distributor() -> WindowDistributor:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """The entry point of the function."""
+    """Process one batch of queue messages."""
     return _distributor().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _distributor()  # while the container starts, which is faster and comes before anybody waits
+    _distributor()  # created during initialization, before the first event waits for it

@@ -1,8 +1,8 @@
-"""Takes a transcript from its upload to the agent's queue, window by window.
+"""Distribution of an uploaded transcript: one message on the agent's queue for each window.
 
-The track says whether there is anything to do: it says yes to a repeat too, until all windows are queued. So what stops
-halfway is done again. What was found in an earlier upload, which was given up on, goes first. A window that is queued
-twice is worked on once: the agent's worker sees to that.
+The transcript track decides whether an event needs work. It accepts a repeated event until all windows are queued, so an
+interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window that is
+queued twice is analyzed once, because the agent's worker checks its outcome first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,26 +31,26 @@ TRACK_REASONS = {
     TranscriptProblem.TOO_LARGE: TrackReason.TOO_LARGE,
     TranscriptProblem.TOO_MANY_CUES: TrackReason.TOO_LARGE,
 }
-"""What a track says of a transcript that is not taken; of any other that it is unreadable."""
+"""Failure reason of the track for each problem of a transcript. All other problems become `UNREADABLE`."""
 
 
 class DistributionOutcome(StrEnum):
-    """What an event came to."""
+    """Outcome of one event."""
 
     QUEUED = "queued"
-    BAD = "bad"
-    """It is no transcript that is taken."""
+    INVALID = "bad"
+    """The object is not a valid transcript."""
     UNCHANGED = "unchanged"
-    """The track is further on, about another upload or version, or not there."""
+    """The track has advanced further, has another upload or version, or does not exist."""
     GONE = "gone"
-    """The object is there no more."""
+    """The object no longer exists."""
     IGNORED = "ignored"
-    """The event is not about a transcript of ours."""
+    """The event does not concern an uploaded transcript."""
 
 
 @dataclass(frozen=True)
 class WindowDistributor:
-    """Acts on events, one by one or as queue messages bring them."""
+    """Processes the events of uploaded transcripts."""
 
     table: EpisodeTable
     transcripts: ObjectReader
@@ -63,7 +63,7 @@ class WindowDistributor:
     log: EventLog
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """One batch; the answer names the messages to deliver again."""
+        """Process a batch of queue messages; return those that SQS must deliver again."""
         return acted_on(records, self._handle_event, self.log, about="transcript")
 
     def _handle_event(self, body: str) -> DistributionOutcome:
@@ -77,39 +77,39 @@ class WindowDistributor:
     def _distribute(self, event: UploadedObject) -> DistributionOutcome:
         if not self._advance(event, TrackState.UPLOADED):
             return DistributionOutcome.UNCHANGED
-        named = event.key_parts
-        # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
-        earlier = self.findings.delete_older_findings(named.owner, named.episode_id, named.upload_id)
-        if earlier:
-            self.log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
+        upload = event.key_parts
+        # Deleted before the transcript is read, so that an unreadable transcript does not keep the findings of an earlier one.
+        deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
+        if deleted_count:
+            self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hashed(upload.upload_id))
         data = self.transcripts.read(event.key, event.version_id)
         if data is None:
             return DistributionOutcome.GONE
         try:
             count = self._count_windows(data)
-        except BadTranscript as bad:
-            self.log.warning("transcript_refused", cause=bad.problem)
-            self._advance(event, TrackState.FAILED, TRACK_REASONS.get(bad.problem, TrackReason.UNREADABLE))
-            return DistributionOutcome.BAD
-        about = named.owner, named.episode_id, event.key, event.version_id
-        self.queue.send(window_messages(*about, count, self.sizes))
+        except BadTranscript as error:
+            self.log.warning("transcript_refused", cause=error.problem)
+            self._advance(event, TrackState.FAILED, TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE))
+            return DistributionOutcome.INVALID
+        transcript = upload.owner, upload.episode_id, event.key, event.version_id
+        self.queue.send(window_messages(*transcript, count, self.sizes))
         self._advance(event, TrackState.ANALYZING, windows=count)
-        self.log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
+        self.log.info("transcript_queued", windows=count, key_hash=hashed(upload.upload_id))
         return DistributionOutcome.QUEUED
 
     def _count_windows(self, data: bytes) -> int:
-        """How many windows a transcript has; raises BadTranscript, of too many too."""
+        """Return the number of windows of a transcript. Raise BadTranscript if it is invalid or has too many windows."""
         count = len(windows(read_transcript(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
     def _advance(
-        self, event: UploadedObject, state: TrackState, reason: TrackReason | None = None, **facts: int
+        self, event: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
     ) -> bool:
-        named = event.key_parts
-        step = TrackUpdate(named.upload_id, state, timestamp(self.clock()), reason, event.version_id, facts)
-        return self.table.advance_track(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+        upload = event.key_parts
+        update = TrackUpdate(upload.upload_id, state, timestamp(self.clock()), reason, event.version_id, details)
+        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.TRANSCRIPT, update)
 
 
 def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
@@ -117,6 +117,6 @@ def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
 
     Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
     """
-    one = new_object(body, bucket)
-    named = parse_upload_key(TRANSCRIPTS, one.key)
-    return None if named is None else UploadedObject(one.key, one.version_id, named)
+    created_object = new_object(body, bucket)
+    key_parts = parse_upload_key(TRANSCRIPTS, created_object.key)
+    return None if key_parts is None else UploadedObject(created_object.key, created_object.version_id, key_parts)

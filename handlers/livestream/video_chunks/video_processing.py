@@ -1,11 +1,12 @@
-"""Takes a video from its upload to its chunks: each event is a step of its own, and may come twice or late.
+"""Event processing that leads a video from its upload to its chunks. Events may arrive twice or late.
 
-A step does its work first and moves the track after it, or asks the track whether the work is still to be done: the
-track says yes to a repeat too, as long as nothing further has happened. So what stops halfway is done again, and what
-is done is not. The one exception costs money but changes nothing: a job that was made although nobody could note it.
+Each event either does its work before it advances the track, or first checks with the track whether the work is still
+needed. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
+finished work is not. There is one exception, which costs money but changes nothing: if the track cannot be advanced after
+a job was submitted, the same job may be submitted again.
 
-What a job failed of may be the deployment's, and MediaConvert does not always say so. So our own word that the upload is
-there, replayed by a person, has a video done again whose job failed.
+A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
+replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,27 +36,27 @@ from handlers.livestream.video_chunks.video_events import (
 )
 
 SEGMENT_TAG = b"#EXTINF:"
-"""A playlist has one line that begins with this tag for each chunk."""
+"""Tag that starts one line of the playlist for each chunk."""
 
 
 class VideoEventOutcome(StrEnum):
-    """What an event came to."""
+    """Outcome of one event."""
 
     ANNOUNCED = "announced"
     UNSUPPORTED = "unsupported"
     SUBMITTED = "submitted"
     MOVED = "moved"
     UNCHANGED = "unchanged"
-    """The track is further on, about a newer upload, or not there."""
+    """The track has advanced further, has a newer upload, or does not exist."""
     GONE = "gone"
-    """What a job made is there no more."""
+    """The output of the job no longer exists."""
     IGNORED = "ignored"
-    """The event is not about a video of ours."""
+    """The event does not concern a video of this stack."""
 
 
 @dataclass(frozen=True)
 class VideoProcessing:
-    """Acts on events, one by one or as queue messages bring them."""
+    """Processes the events of videos."""
 
     table: EpisodeTable
     objects: ObjectReader
@@ -67,12 +68,12 @@ class VideoProcessing:
     role_arn: str
     chunk_seconds: int
     max_hours: int | None
-    """How long a video may be; None for any length."""
+    """Longest permitted video; None for no limit."""
     clock: Callable[[], datetime]
     log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """One batch; the answer names the messages to deliver again."""
+        """Process a batch of queue messages; return those that SQS must deliver again."""
         return acted_on(messages, self._handle_event, self.log, about="video")
 
     def _handle_event(self, body: str) -> VideoEventOutcome:
@@ -100,7 +101,7 @@ class VideoProcessing:
         return VideoEventOutcome.ANNOUNCED
 
     def _handle_completed(self, event: VideoUploadCompleted) -> VideoEventOutcome:
-        if not self._advance(event.video, TrackState.UPLOADED, again=event.replayed):
+        if not self._advance(event.video, TrackState.UPLOADED, restart=event.replayed):
             return VideoEventOutcome.UNCHANGED
         return self._submit_job(event.video)
 
@@ -119,45 +120,47 @@ class VideoProcessing:
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
         if (video := event.video_to_cut_unclipped) is not None:
-            # It ends before its clip would have, and is cut to its own end.
+            # The video is shorter than its clip, so it is cut to its own end.
             if not self._advance(video, TrackState.CHUNKING):
                 return VideoEventOutcome.UNCHANGED
             return self._submit_job(video, to_its_end=True)
         state, reason = TrackState.FAILED, None
-        facts: dict[str, object] = {}
+        details: dict[str, object] = {}
         if event.status == "PROGRESSING":
             state = TrackState.CHUNKING
         elif event.is_too_long:
-            # What there is of it stays until it expires: half a video would pass for a whole one.
+            # The chunks stay unlisted until they expire, because a part of the video would look like all of it.
             reason = TrackReason.TOO_LARGE
         elif event.output is not None:
             playlist = self.objects.read(event.output.playlist)
             if playlist is None:
                 return VideoEventOutcome.GONE
-            state, facts = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
+            state, details = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
         else:
             reason = TrackReason.CHUNKING_FAILED
-            facts = {} if event.error_code is None else {"errorCode": event.error_code}
+            details = {} if event.error_code is None else {"errorCode": event.error_code}
         job = event.job
-        step = TrackUpdate(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, facts)
-        moved = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, step)
+        update = TrackUpdate(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, details)
+        moved = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
         if moved and event.status == "ERROR":
             self.log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
         return VideoEventOutcome.MOVED if moved else VideoEventOutcome.UNCHANGED
 
     def _advance(
-        self, video: UploadedObject, state: TrackState, reason: TrackReason | None = None, *, again: bool = False
+        self, video: UploadedObject, state: TrackState, reason: TrackReason | None = None, *, restart: bool = False
     ) -> bool:
-        named = video.key_parts
-        step = TrackUpdate(named.upload_id, state, timestamp(self.clock()), reason, video.version_id, again=again)
-        return self.table.advance_track(named.owner, named.episode_id, TrackKind.VIDEO, step)
+        upload = video.key_parts
+        update = TrackUpdate(
+            upload.upload_id, state, timestamp(self.clock()), reason, video.version_id, restart=restart
+        )
+        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
 def _chunks(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
-    """Return what the track keeps of the chunks.
+    """Return the details of the chunks to store with the track.
 
-    They are counted in the playlist. A job's duration does not give their number, because it is that of the longest
-    track: a sound that ends some milliseconds after the last picture would count as one more chunk.
+    The playlist gives the number of chunks. The job's duration does not, because it is the duration of the longest
+    stream: audio that ends some milliseconds after the last frame would count as one more chunk.
     """
     count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
     return {"prefix": output.prefix, "count": count, "seconds": seconds, "durationMs": output.duration_ms}

@@ -56,7 +56,7 @@ WAITED_FOR = PROCESSING_STATES | {TrackState.REQUESTED}
 OF_VERSIONS = st.builds(
     lambda one, version: replace(one, version_id=version), STEPS, st.sampled_from(["v1", "v2", None])
 )
-RESTARTABLE_REASON = st.builds(replace, OF_VERSIONS, again=st.just(True))
+RESTARTABLE_REASON = st.builds(replace, OF_VERSIONS, restart=st.just(True))
 
 
 def test_the_order_of_events_does_not_matter() -> None:
@@ -121,7 +121,7 @@ def test_what_has_failed_by_itself_is_begun_again_only_by_a_person_and_only_wher
     failed = after([TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", reason)])
     for state in HEARD:
         assert (heard(failed, step(state)) == failed) is (state is not TrackState.CHUNKED)
-    begun = heard(failed, replace(step(TrackState.UPLOADED, at="3"), again=True))
+    begun = heard(failed, replace(step(TrackState.UPLOADED, at="3"), restart=True))
     if reason is TrackReason.CHUNKING_FAILED:
         assert (begun.state, begun.reason, begun.since) == (TrackState.UPLOADED, None, "3")
     else:
@@ -200,7 +200,7 @@ def test_the_table_has_a_failed_job_done_again_for_a_person_alone(
     stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     failed = TrackUpdate(NEW.upload_id, TrackState.FAILED, "9", reason, "v1")
     assert stage.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
-    uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", again=again)
+    uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=again)
     assert stage.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is moves
     assert (stage.table.get(ANN, episode).video.state is TrackState.UPLOADED) is moves
 
@@ -229,7 +229,7 @@ def test_what_else_is_known_is_kept_with_the_track(stage: Stage) -> None:
     episode = stage.episode()
     stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     facts = {"chunks": {"prefix": "chunks/", "count": 3}}
-    stage.table.advance_track(ANN, episode, TrackKind.VIDEO, replace(step(TrackState.CHUNKED), facts=facts))
+    stage.table.advance_track(ANN, episode, TrackKind.VIDEO, replace(step(TrackState.CHUNKED), details=facts))
     [item] = stage.stored()
     assert plain(item)["video"]["chunks"] == facts["chunks"]
     assert stage.table.get(ANN, episode).video.state is TrackState.CHUNKED

@@ -26,4 +26,4 @@ def heard(track: Track, step: TrackUpdate) -> Track:
 
 
 def _rises(track: Track, step: TrackUpdate) -> bool:
-    return RANKS[step.state] > track.rank or (step.again and track.reason is RESTARTABLE_REASON)
+    return RANKS[step.state] > track.rank or (step.restart and track.reason is RESTARTABLE_REASON)

@@ -105,7 +105,7 @@ class FakeTable:
         assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
         after = heard(self.track, step)
         if after != self.track:
-            self.track, self.facts, self.moves = after, dict(step.facts), self.moves + 1
+            self.track, self.facts, self.moves = after, dict(step.details), self.moves + 1
         return is_applied(self.track, step)
 
 
