@@ -1,7 +1,7 @@
-"""Reads what the model answers: one JSON object, maybe in a code fence. Pure.
+"""Parser for the model's answer about a window: one JSON object, possibly in a code fence.
 
-It decides whether an answer has the form that was asked for, and says what is wrong in words that quote nothing of it.
-Whether what it says is true to the transcript is left to `checking`.
+It checks the form of the answer and describes a problem without quoting the answer. `answer_verification` checks the
+content against the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ MAX_CLIPS = 20
 
 
 class AnswerProblem(StrEnum):
-    """What is wrong with an answer that is JSON, or would be, as the model is told."""
+    """Problem of an answer, worded as the model receives it when it is asked again."""
 
     CUT_OFF = "It was cut off at the limit of its length. Give fewer claims and clips, with shorter texts."
     NO_OBJECT = "It was JSON, but not an object with the fields window, claims and clips, where these are lists."
@@ -29,11 +29,11 @@ class AnswerProblem(StrEnum):
 
 
 class AnsweredClaim(ModelSaid):
-    """A claim, as the model has it."""
+    """Fact claim as the model answered it."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
     cue: Annotated[int | None, Field(ge=0)] = None
-    """Where the quote begins, as the model thinks."""
+    """Number of the cue in which the quote begins, according to the model."""
     statement: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     verdict: Annotated[Verdict, Field(strict=False)]
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -42,7 +42,7 @@ class AnsweredClaim(ModelSaid):
 
 
 class AnsweredClip(ModelSaid):
-    """A clip, as the model has it."""
+    """Clip as the model answered it."""
 
     start_ms: Annotated[int, Field(ge=0)]
     end_ms: Annotated[int, Field(ge=0)]
@@ -50,7 +50,7 @@ class AnsweredClip(ModelSaid):
     reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
 
 
-class _Envelope(ModelSaid):
+class _AnswerObject(ModelSaid):
     window: str
     claims: list[Any]
     clips: list[Any]
@@ -58,32 +58,35 @@ class _Envelope(ModelSaid):
 
 @dataclass(frozen=True)
 class WindowAnswer:
-    """What the model says of a window."""
+    """Well-formed fact claims and clips of an answer."""
 
     claims: tuple[AnsweredClaim, ...] = field(repr=False)
     clips: tuple[AnsweredClip, ...] = field(repr=False)
     malformed: int = 0
-    """Claims and clips that were passed over, because they were none."""
+    """Number of malformed claims and clips that were skipped."""
 
 
 def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
-    """The answer for a window; raises BadAnswer. `skip_malformed`: single claims and clips that are none are passed over."""
-    envelope = _envelope(text)
-    if envelope.window != window_id:
+    """Parse the answer about a window; raise BadAnswer if it has a problem.
+
+    With `skip_malformed`, malformed claims and clips are skipped, unless all of them are malformed.
+    """
+    answer = _parse_object(text)
+    if answer.window != window_id:
         raise BadAnswer(AnswerProblem.OTHER_WINDOW)
-    if len(envelope.claims) > MAX_CLAIMS or len(envelope.clips) > MAX_CLIPS:
+    if len(answer.claims) > MAX_CLAIMS or len(answer.clips) > MAX_CLIPS:
         raise BadAnswer(AnswerProblem.TOO_MANY)
-    claims = [claim for each in envelope.claims if (claim := held_to(AnsweredClaim, each)) is not None]
-    clips = [clip for each in envelope.clips if (clip := held_to(AnsweredClip, each)) is not None]
-    given = len(envelope.claims) + len(envelope.clips)
-    malformed = given - len(claims) - len(clips)
-    if malformed and (not skip_malformed or malformed == given):
+    claims = [claim for item in answer.claims if (claim := held_to(AnsweredClaim, item)) is not None]
+    clips = [clip for item in answer.clips if (clip := held_to(AnsweredClip, item)) is not None]
+    item_count = len(answer.claims) + len(answer.clips)
+    malformed = item_count - len(claims) - len(clips)
+    if malformed and (not skip_malformed or malformed == item_count):
         raise BadAnswer(AnswerProblem.BAD_ITEM)
     return WindowAnswer(tuple(claims), tuple(clips), malformed)
 
 
-def _envelope(text: str) -> _Envelope:
-    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
-    if envelope is None:
+def _parse_object(text: str) -> _AnswerObject:
+    answer = held_to(_AnswerObject, json_of(text, MAX_ANSWER))
+    if answer is None:
         raise BadAnswer(AnswerProblem.NO_OBJECT)
-    return envelope
+    return answer

@@ -1,7 +1,7 @@
-"""What the model is always told: the fixed part of each request, which providers keep and charge less for.
+"""Instructions for the model: the fixed part of each request, which Bedrock caches at a lower price.
 
-A provider only keeps a part of some length: for most models of about a thousand tokens, which this is held to by a
-test. So nothing that differs between windows or episodes may stand here.
+Bedrock only caches a prefix of a minimum length, about a thousand tokens for most models. A test checks that length. The
+prefix must be identical in all requests, so nothing that differs between windows or episodes may be added.
 """
 
 INSTRUCTIONS = """\

@@ -1,7 +1,7 @@
-"""Reads a transcript: SRT, WebVTT, Amazon Transcribe's JSON, or plain text. Pure.
+"""Reader for transcripts in SRT, WebVTT, Amazon Transcribe's JSON or plain text.
 
-It decides by content what a file is, because names and content types are whatever a client says. What it cannot read it
-refuses with a reason; nothing else comes out of it, whatever bytes go in.
+The content decides the format, because file names and content types come from the client and may be wrong. For every
+input the reader either returns cues or raises BadTranscript.
 """
 
 import codecs
@@ -24,7 +24,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class TranscriptFormat(StrEnum):
-    """What a transcript is written in."""
+    """File format of a transcript."""
 
     SRT = "srt"
     WEBVTT = "webvtt"
@@ -34,21 +34,21 @@ class TranscriptFormat(StrEnum):
 
 @dataclass(frozen=True)
 class ParsedTranscript:
-    """What is said in a broadcast, in its order."""
+    """Cues of a transcript, sorted by time."""
 
     format: TranscriptFormat
     cues: tuple[Cue, ...] = field(repr=False)
 
     @property
     def timed(self) -> bool:
-        """Whether the times were measured; those of plain text are estimates, which nothing should be cut by."""
+        """True if the file contains times. The times of plain text are estimates, so no clip may be cut by them."""
         return self.format is not TranscriptFormat.PLAIN
 
 
 def read_transcript(data: bytes) -> ParsedTranscript:
-    """The transcript in a file; raises BadTranscript."""
-    text = _text(data)
-    # Not `splitlines`: to it, characters within a line end one.
+    """Read a transcript file; raise BadTranscript if it is invalid."""
+    text = _to_text(data)
+    # `splitlines` would also split at other Unicode characters that may occur within a line.
     lines = text.split("\n")
     if is_webvtt(lines):
         return ParsedTranscript(TranscriptFormat.WEBVTT, prepare_cues(webvtt_cues(lines)))
@@ -61,7 +61,7 @@ def read_transcript(data: bytes) -> ParsedTranscript:
     return ParsedTranscript(TranscriptFormat.PLAIN, prepare_cues(plain_cues(text)))
 
 
-def _text(data: bytes) -> str:
+def _to_text(data: bytes) -> str:
     if len(data) > MAX_TRANSCRIPT_BYTES:
         raise BadTranscript(TranscriptProblem.TOO_LARGE)
     if data.startswith(_UTF16):
@@ -75,7 +75,7 @@ def _text(data: bytes) -> str:
 
 
 def _decode_utf8(data: bytes) -> str | None:
-    """None where it is no UTF-8: the decoder's exception holds the data, so it must not get out."""
+    """Return the decoded text, or None if it is not UTF-8. The decoder's exception is suppressed, because it contains the data."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -83,7 +83,7 @@ def _decode_utf8(data: bytes) -> str | None:
 
 
 def _is_json(text: str) -> bool:
-    """A brace begins nothing else that is read here, but a bracket also a remark like [Applause]."""
+    """Return True if the text is JSON. A brace starts no other supported format; a bracket may start a remark like [Applause]."""
     start = text.lstrip()[:1]
     if start == "{":
         return not is_markup(text)

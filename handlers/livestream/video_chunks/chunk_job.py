@@ -90,8 +90,8 @@ def job_request(
 
 
 def _input(uri: str, clip_hours: int | None) -> dict[str, Any]:
-    # Of a clip with an end alone, everything up to there is taken; most videos end before. Should MediaConvert not take
-    # that, it says so, and the video is known to end before: `JobChanged.shorter`.
+    # A clip with only an end covers everything up to that time, and most videos end before it. If MediaConvert rejects
+    # such a clip, the video is known to be shorter: see `JobChanged.video_to_cut_unclipped`.
     clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{CLIP_MARGIN_MINUTES}:00:00"}]
     return {
         "FileInput": uri,

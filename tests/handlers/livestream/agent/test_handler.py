@@ -98,9 +98,9 @@ def test_the_worker_alone_asks_the_model_and_the_memory_again(
 
 def test_how_the_model_is_asked_is_the_environments() -> None:
     plain = AgentEnvironment.model_validate(VARIABLES)
-    assert handler.asking(plain) == RequestSettings(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
+    assert handler.request_settings(plain) == RequestSettings(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
     changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
-    guarded = handler.asking(AgentEnvironment.model_validate({**VARIABLES, **changed}))
+    guarded = handler.request_settings(AgentEnvironment.model_validate({**VARIABLES, **changed}))
     assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))
 
 
