@@ -68,7 +68,7 @@ class ItemPage:
     """One page of a list."""
 
     items: tuple[dict[str, Any], ...]
-    position: str | None
+    next_position: str | None
     """Position after which the next page starts; None on the last page."""
 
 

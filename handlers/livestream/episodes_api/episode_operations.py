@@ -1,6 +1,7 @@
-"""What clients do with episodes: create, read, change, list and delete them, and list what was found in them.
+"""API operations on episodes: create, read, change, list and delete them, and list their findings.
 
-An owner's episodes are in partitions of his own, so somebody else's are as unknown as those that never were.
+The partition key of an episode contains its owner. So another owner's episode gives the same 404 as one that does not
+exist.
 """
 
 import hashlib
@@ -32,90 +33,90 @@ from handlers.livestream.tracks import Track, TrackState
 
 @dataclass(frozen=True)
 class EpisodeOperations:
-    """Does what operations ask."""
+    """Implements the operations on episodes."""
 
     table: EpisodeTable
     cursors: Cursors
     publish: PublishEvent
     _: KW_ONLY
     deleted_days: int
-    """How long a deleted episode's mark stays."""
+    """Time for which the tombstone of a deleted episode is kept."""
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    """Gives ULIDs."""
+    """Function that returns a new ULID."""
     log: EventLog
 
     def create(self, call: Call) -> Answered:
-        """A new episode; or the one that the same creation made before."""
-        asked: NewEpisode = call.body
-        episode = self._new(call.owner, asked)
+        """Create an episode, or return the one that the same request with the same client token created before."""
+        request: NewEpisode = call.body
+        episode = self._new_record(call.owner, request)
         try:
             self.table.create(episode)
         except EpisodeConflict as conflict:
             if conflict.current.creation != episode.creation or conflict.current.deleted_at is not None:
                 raise HandlerError(
                     LivestreamErrorCode.TOKEN_USED,
-                    "clientToken was used to create another episode, or one that is deleted.",
+                    "This clientToken was already used to create a different or deleted episode. Use a new clientToken.",
                     409,
                 ) from None
             return Answered(conflict.current.to_episode(), 200)
         return Answered(episode.to_episode(), 201)
 
     def get(self, call: Call) -> Answered:
-        """An episode."""
+        """Return an episode."""
         return Answered(self.table.get(call.owner, call.parameters.episode_id).to_episode())
 
     def update(self, call: Call) -> Answered:
-        """An episode with changes, if they are made to what it is now."""
-        asked: EpisodeChanges = call.body
-        changes = asked.model_dump(mode="json", by_alias=True, include=asked.model_fields_set - {"version"})
+        """Change an episode, if its version is still the one that the client names."""
+        request: EpisodeChanges = call.body
+        changes = request.model_dump(mode="json", by_alias=True, include=request.model_fields_set - {"version"})
         now = timestamp(self.clock())
         try:
-            changed = self.table.update(call.owner, call.parameters.episode_id, changes, asked.version, now)
+            changed = self.table.update(call.owner, call.parameters.episode_id, changes, request.version, now)
         except EpisodeConflict as conflict:
             raise HandlerError(
                 LivestreamErrorCode.VERSION_CONFLICT,
-                f"The episode is of version {conflict.current.version} by now. Read it again.",
+                f"The episode has changed and is now at version {conflict.current.version}. Read it again and repeat the change.",
                 409,
             ) from None
         return Answered(changed.to_episode())
 
     def delete(self, call: Call) -> Answered:
-        """Nothing, once the episode is gone. What belongs to it goes when the bus tells of it."""
+        """Delete an episode, and publish the event that starts its cleanup."""
         now, episode_id = self.clock(), call.parameters.episode_id
-        ends = now + timedelta(days=self.deleted_days)
-        self.table.delete(call.owner, episode_id, timestamp(now), int(ends.timestamp()))
+        tombstone_expires = now + timedelta(days=self.deleted_days)
+        self.table.delete(call.owner, episode_id, timestamp(now), int(tombstone_expires.timestamp()))
         try:
             self.publish(EPISODE_DELETED, {"owner": call.owner, "episodeId": episode_id})
         except EventNotPublished:
-            # The episode is gone, and says so; a sweep finds what is left of it.
+            # The episode is already deleted for the client. The sweep finds it and cleans it up.
             self.log.error("deletion_not_published", route="deleteEpisode")
         return Answered(status=204)
 
     def list(self, call: Call) -> Answered:
-        """Some of an owner's episodes."""
+        """Return a page of the owner's episodes."""
         listing = ListIdentity("listEpisodes", call.owner)
         page = self.table.list_episodes(call.owner, call.query.limit, self._after(call, listing))
         episodes = tuple(EpisodeRecord.model_validate(item).to_episode() for item in page.items)
         return Answered(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
 
     def claims(self, call: Call) -> Answered:
-        """Some of an episode's claims."""
-        page, cursor = self._found(call, FindingKind.CLAIM, "listClaims")
-        return Answered(ClaimPage(claims=tuple(Claim.model_validate(one) for one in page.items), next_cursor=cursor))
+        """Return a page of an episode's claims."""
+        page, cursor = self._list_findings(call, FindingKind.CLAIM, "listClaims")
+        return Answered(ClaimPage(claims=tuple(Claim.model_validate(item) for item in page.items), next_cursor=cursor))
 
     def clips(self, call: Call) -> Answered:
-        """Some of an episode's clips."""
-        page, cursor = self._found(call, FindingKind.CLIP, "listClips")
-        return Answered(ClipPage(clips=tuple(Clip.model_validate(one) for one in page.items), next_cursor=cursor))
+        """Return a page of an episode's clips."""
+        page, cursor = self._list_findings(call, FindingKind.CLIP, "listClips")
+        return Answered(ClipPage(clips=tuple(Clip.model_validate(item) for item in page.items), next_cursor=cursor))
 
-    def _found(self, call: Call, kind: FindingKind, operation: str) -> tuple[ItemPage, str | None]:
+    def _list_findings(self, call: Call, kind: FindingKind, operation: str) -> tuple[ItemPage, str | None]:
         episode_id = call.parameters.episode_id
         listing = ListIdentity(operation, call.owner, {"episodeId": episode_id})
         after = self._after(call, listing)
         page = self.table.list_findings(call.owner, episode_id, kind, call.query.limit, after)
         if not page.items and after is None:
-            self.get(call)  # an episode without any, or no episode at all
+            self.get(call)  # raises a 404 if the list is empty because the episode does not exist
         return page, self._next(page, listing)
 
     def _after(self, call: Call, listing: ListIdentity) -> str | None:
@@ -123,25 +124,25 @@ class EpisodeOperations:
         return None if cursor is None else self.cursors.decrypt(cursor, listing)
 
     def _next(self, page: ItemPage, listing: ListIdentity) -> str | None:
-        return None if page.position is None else self.cursors.encrypt(page.position, listing)
+        return None if page.next_position is None else self.cursors.encrypt(page.next_position, listing)
 
-    def _new(self, owner: str, asked: NewEpisode) -> EpisodeRecord:
-        now, token = timestamp(self.clock()), asked.client_token
-        nothing = Track(state=TrackState.NONE, since=now)
+    def _new_record(self, owner: str, request: NewEpisode) -> EpisodeRecord:
+        now, token = timestamp(self.clock()), request.client_token
+        empty_track = Track(state=TrackState.NONE, since=now)
         return EpisodeRecord(
             owner=owner,
             episode_id=self.new_id() if token is None else episode_id_from_token(owner, token),
-            title=asked.title,
-            description=asked.description,
-            language=asked.language,
-            speakers=asked.speakers,
-            video=nothing,
-            transcript=nothing,
+            title=request.title,
+            description=request.description,
+            language=request.language,
+            speakers=request.speakers,
+            video=empty_track,
+            transcript=empty_track,
             created_at=now,
             updated_at=now,
-            creation=None if token is None else _fingerprint(asked),
+            creation=None if token is None else _fingerprint(request),
         )
 
 
-def _fingerprint(asked: NewEpisode) -> str:
-    return hashlib.sha256(asked.model_dump_json(exclude={"client_token"}).encode()).hexdigest()
+def _fingerprint(request: NewEpisode) -> str:
+    return hashlib.sha256(request.model_dump_json(exclude={"client_token"}).encode()).hexdigest()

@@ -280,7 +280,7 @@ def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_i
     [
         ("canary-short", "it needs 32 to 4096 characters, was given 12"),
         *(
-            (key, "one of its lines is too short: each needs at least 16 characters")
+            (key, "each line must have at least 16 characters, and there must be at least one line")
             for key in (f"canary-new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\ncanary-old\n", " \n" * 32)
         ),
     ],

@@ -80,7 +80,7 @@ def test_limits_are_as_the_environment_says() -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"}
     sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
     environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
-    limits = handler.limits(environment)
+    limits = handler.upload_limits(environment)
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
     assert environment.origin == "*"
     for name in needed:

@@ -10,12 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
-from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, SMALLEST_PART, SUFFIXES, _part_bytes
+from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, MIN_PART_BYTES, SUFFIXES, _part_bytes
 from handlers.livestream.tracks import ContentType, TrackKind, TrackReason, TrackState, TrackUpdate
 from tests.handlers.livestream.api_setup import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
-VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": SMALLEST_PART + 3}
+VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": MIN_PART_BYTES + 3}
 
 
 def policy(answer: Said) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def test_what_is_large_is_uploaded_in_parts(stage: Stage) -> None:
     body = answer.body
     assert (answer.status, "form" in body) == (201, False)
     multipart = body["multipart"]
-    assert (multipart["partBytes"], [one["partNumber"] for one in multipart["parts"]]) == (SMALLEST_PART, [1, 2])
+    assert (multipart["partBytes"], [one["partNumber"] for one in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
     for one in multipart["parts"]:
         url = urlsplit(one["url"])
         query = parse_qs(url.query)
@@ -129,11 +129,11 @@ def of(kind: TrackKind, size: int) -> UploadRequest:
     return UploadRequest(kind=kind, content_type=content_type, bytes=size)
 
 
-@pytest.mark.parametrize("size", [MEBIBYTE + 1, SMALLEST_PART, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
+@pytest.mark.parametrize("size", [MEBIBYTE + 1, MIN_PART_BYTES, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
 def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) -> None:
     part_bytes, parts = _part_bytes(size), stage.uploads._part_count(of(TrackKind.VIDEO, size))
     assert 1 <= parts <= 100
-    assert part_bytes >= SMALLEST_PART
+    assert part_bytes >= MIN_PART_BYTES
     assert (parts - 1) * part_bytes < size <= parts * part_bytes
 
 
@@ -146,7 +146,7 @@ def test_only_what_is_larger_than_a_form_takes_goes_in_parts(stage: Stage, size:
 class Parted:
     """A video whose parts are uploaded."""
 
-    def __init__(self, stage: Stage, size: int = SMALLEST_PART + 3, sent: int | None = None) -> None:
+    def __init__(self, stage: Stage, size: int = MIN_PART_BYTES + 3, sent: int | None = None) -> None:
         self.stage, self.episode = stage, stage.episode()
         ready = stage.does("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
         self.upload, self.key, multipart = ready["uploadId"], ready["key"], ready["multipart"]
@@ -228,7 +228,7 @@ def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_
     before = stage.stored()
     with stage.counted() as calls:
         answer = video.completes(body={"parts": video.parts[::-1]})
-    size = SMALLEST_PART + 3
+    size = MIN_PART_BYTES + 3
     assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": size})
     assert (calls, stage.stored()) == (["GetItem"], before)
     head = stage.s3.head_object(Bucket=BUCKET, Key=video.key)
@@ -248,14 +248,14 @@ def test_s3_is_told_the_promised_size(stage: Stage) -> None:
     stage.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
     video.completes()
     stage.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
-    assert [int(one) for one in asked] == [SMALLEST_PART + 3]
+    assert [int(one) for one in asked] == [MIN_PART_BYTES + 3]
 
 
 @pytest.mark.parametrize(
     ("sent", "parts", "fields"),
     [
-        (SMALLEST_PART + 2, slice(None), []),
-        (None, slice(1), [{"field": "parts", "rule": "there are 2 parts"}]),
+        (MIN_PART_BYTES + 2, slice(None), []),
+        (None, slice(1), [{"field": "parts", "rule": "this upload has 2 parts"}]),
     ],
     ids=["another size", "a part left out"],
 )
