@@ -1,4 +1,7 @@
-"""Who looks after episodes: one function, told of deletions by a rule and a queue, and called by a schedule."""
+"""Resources of the cleanup: one function that receives deletion events through a queue and sweeps on a schedule.
+
+The names of these resources contain `care`, the former name of the function.
+"""
 
 from dataclasses import dataclass
 
@@ -24,12 +27,12 @@ from handlers.livestream.table_records import SWEEP_INDEX
 
 RULE = "episode-deleted"
 FINISH_SECONDS = 20
-"""Kept for the episode that a sweep is at when its time ends."""
+"""Time reserved for the episode that the sweep is processing when its time budget ends."""
 
 
 @dataclass(frozen=True)
 class EpisodeCleanupArgs:
-    """What looking after episodes needs."""
+    """Arguments of `EpisodeCleanup`."""
 
     scope: Scope
     settings: LivestreamSettings
@@ -39,7 +42,7 @@ class EpisodeCleanupArgs:
 
 
 class EpisodeCleanup(pulumi.ComponentResource):
-    """Tidies up and gives up."""
+    """Function, queue and schedule that clean up deleted episodes and fail overdue tracks."""
 
     def __init__(self, name: str, args: EpisodeCleanupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Care", name, None, opts)
@@ -74,7 +77,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
 
     def _function(self) -> Function:
         args = self._args
-        landing = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
+        failure_queue = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
         return Function(
             "care",
             FunctionArgs(
@@ -97,18 +100,18 @@ class EpisodeCleanup(pulumi.ComponentResource):
                     args.bucket.grant_list_uploads(),
                     args.bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*"),
                     *(
-                        one
+                        bucket_grant
                         for prefix in PREFIXES
-                        for one in (
+                        for bucket_grant in (
                             args.bucket.grant_list_versions(f"{prefix}*"),
-                            # Deleting versions needs both (S3's reference, "DeleteObjects").
+                            # DeleteObjects needs both permissions to delete versions (S3 API reference).
                             args.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=f"{prefix}*"),
                         )
                     ),
                     args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
                 ],
                 queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
-                asynchronous=Asynchronous(on_failure=landing),
+                asynchronous=Asynchronous(on_failure=failure_queue),
             ),
             self._child,
         )

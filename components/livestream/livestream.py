@@ -1,6 +1,7 @@
-"""The livestream backend: REST API → episodes in one table; videos in one bucket, cut into chunks.
+"""Livestream backend: a REST API for episodes in one table, and one bucket for videos, chunks and transcripts.
 
-Wires the parts: who is granted what, and what each function reads. How episodes are kept is in docs/decisions/0052.
+This module connects the parts: it grants permissions and passes settings to each function. Decision 0052 in
+`docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -40,29 +41,29 @@ from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.table_records import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
-"""An alarm rings when 5 of 100 answers take longer."""
+"""Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
 KEY_REQUESTS_PER_DAY = 50_000
-"""What the holder of an API key may ask for, with authorizer `apiKey`."""
+"""Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
-"""How long the gateway keeps what it was told of a token: so much longer may one that ran out be used."""
+"""Time for which API Gateway caches an authorizer's result. An expired token can be used that much longer."""
 
 
 @dataclass(frozen=True)
 class LivestreamArgs:
-    """What the livestream backend needs."""
+    """Arguments of `Livestream`."""
 
     scope: Scope
     settings: LivestreamSettings
 
 
 class Livestream(pulumi.ComponentResource):
-    """Episodes."""
+    """REST API, storage, functions, alarms and dashboard of the livestream backend."""
 
     def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Livestream", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
+        self._create_storage()
         self.episodes = self._episodes()
         self.api = self._api()
         self.videos = Videos(
@@ -91,11 +92,11 @@ class Livestream(pulumi.ComponentResource):
             "authorizer": args.settings.api.authorizer.value,
             "max_video_gigabytes": uploads.max_video_gigabytes,
             "max_transcript_megabytes": uploads.max_transcript_megabytes,
-            "routes": [one.route for one in OPERATIONS],
+            "routes": [operation.route for operation in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.api.url})
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
         self.table = Table(
             "null-check",
@@ -125,7 +126,7 @@ class Livestream(pulumi.ComponentResource):
         )
         key = settings.encryption_key
         if key is None:
-            raise ValueError("livestream.encryptionKey is not set: the settings' loader refuses that")
+            raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
         self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
 
     def _episodes(self) -> Function:
@@ -152,7 +153,7 @@ class Livestream(pulumi.ComponentResource):
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     self.table.grant("Query", index=OWNER_INDEX),
-                    # Addresses are signed with this role: it may do what they allow. What came in parts is asked its size.
+                    # URLs are presigned with this role, so it needs the permissions that they use. HeadObject reads the size of a video.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                     self.key.grant_read(),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.livestream.agent import TOKENS
+from components.livestream.agent import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem_tests import ACCOUNT, QUEUES, permissions, variables
@@ -56,7 +56,7 @@ def test_both_functions_use_the_same_table_and_bucket() -> None:
     assert variables(complete(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
 
 
-@pytest.mark.parametrize("name", TOKENS)
+@pytest.mark.parametrize("name", TOKEN_FIELDS)
 def test_each_kind_of_tokens_is_a_metric_of_the_agents_own_lines(name: str) -> None:
     assert name in ALLOWED
     one = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
