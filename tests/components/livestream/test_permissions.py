@@ -90,16 +90,24 @@ ROLES: dict[str, set[Permission]] = {
 }
 
 
-def test_the_agent_reaches_its_own_memory_and_no_other() -> None:
-    found = {one for one in permissions(complete(), f"{PREFIX}-agent") if one[0].startswith("bedrock-agentcore:")}
+def test_the_agent_may_use_only_its_own_memory() -> None:
+    found = {
+        permission
+        for permission in permissions(complete(), f"{PREFIX}-agent")
+        if permission[0].startswith("bedrock-agentcore:")
+    }
     assert {action for action, _, _ in found} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
     [resource] = {resource for _, resource, _ in found}
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
     assert not resource.endswith(("*", "/"))
 
 
-def test_who_tidies_up_reaches_the_agents_memory_to_delete() -> None:
-    found = {one for one in permissions(complete(), f"{PREFIX}-care") if one[0].startswith("bedrock-agentcore:")}
+def test_the_cleanup_may_delete_from_the_agents_memory() -> None:
+    found = {
+        permission
+        for permission in permissions(complete(), f"{PREFIX}-care")
+        if permission[0].startswith("bedrock-agentcore:")
+    }
     assert {action.partition(":")[2] for action, _, _ in found} == {
         "DeleteEvent",
         "DeleteMemoryRecord",
@@ -110,17 +118,19 @@ def test_who_tidies_up_reaches_the_agents_memory_to_delete() -> None:
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
 
 
-def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
+def test_each_role_has_exactly_the_listed_permissions() -> None:
     found = {
         role.removeprefix(f"{PREFIX}-"): {
-            one for one in permissions(complete(), role) if not one[0].startswith("bedrock-agentcore:")
+            permission
+            for permission in permissions(complete(), role)
+            if not permission[0].startswith("bedrock-agentcore:")
         }
         for role in roles(complete())
     }
     assert found == ROLES
 
 
-def test_without_tokens_there_is_nobody_to_check_them() -> None:
+def test_an_api_without_tokens_has_no_authorizer_role() -> None:
     for authorizer in ("none", "apiKey"):
         found = livestream(api={"authorizer": authorizer})
         assert {role.removeprefix(f"{PREFIX}-") for role in roles(found)} == ROLES.keys() - {"authorizer"}

@@ -34,7 +34,7 @@ ANN, BOB = "A" * 32, "B" * 32
 LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, form_bytes=MEBIBYTE)
 URL_SECONDS, CURSOR_SECONDS = 600, 900
 DELETED_DAYS = 3
-OPERATION = {one.name: one for one in OPERATIONS}
+OPERATION = {operation.name: operation for operation in OPERATIONS}
 
 
 @cache
@@ -58,7 +58,7 @@ class Bucket:
 
     def complete_multipart_upload(self, **asked: Any) -> Any:
         begun = self._client.list_multipart_uploads(Bucket=asked["Bucket"]).get("Uploads", [])
-        if (asked["Key"], asked["UploadId"]) not in {(one["Key"], one["UploadId"]) for one in begun}:
+        if (asked["Key"], asked["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in begun}:
             raise ClientError({"Error": {"Code": "NoSuchUpload", "Message": "canary"}}, "CompleteMultipartUpload")
         return self._client.complete_multipart_upload(**asked)
 

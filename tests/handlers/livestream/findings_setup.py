@@ -88,7 +88,7 @@ class Broadcast:
     def track(self) -> dict[str, Any]:
         """As it is kept, with all that is known of it."""
         [item] = [
-            one for one in self.stage.stored() if one["sk"]["S"] == "EPISODE" and self.episode_id in one["pk"]["S"]
+            item for item in self.stage.stored() if item["sk"]["S"] == "EPISODE" and self.episode_id in item["pk"]["S"]
         ]
         track: dict[str, Any] = plain(item)["transcript"]
         return track
@@ -96,5 +96,5 @@ class Broadcast:
     @property
     def kept(self) -> list[str]:
         """The sort keys of all that is kept with the episode."""
-        mine = [one["sk"]["S"] for one in self.stage.stored() if self.episode_id in one["pk"]["S"]]
-        return sorted(one for one in mine if one != "EPISODE")
+        mine = [item["sk"]["S"] for item in self.stage.stored() if self.episode_id in item["pk"]["S"]]
+        return sorted(sort_key for sort_key in mine if sort_key != "EPISODE")

@@ -60,7 +60,7 @@ def _values(schema: Schema, known: dict[str, Schema]) -> st.SearchStrategy[Any]:
     if "$ref" in schema:
         return _values(known[schema["$ref"].rsplit("/", 1)[-1]], known)
     if "anyOf" in schema:
-        return st.one_of([_values(one, known) for one in schema["anyOf"]])
+        return st.one_of([_values(option, known) for option in schema["anyOf"]])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     match schema["type"]:
@@ -77,11 +77,11 @@ def _values(schema: Schema, known: dict[str, Schema]) -> st.SearchStrategy[Any]:
                 max_size=min(schema.get("maxItems", 5), 5),
             )
         case "object":
-            fields = {name: _values(one, known) for name, one in schema["properties"].items()}
+            fields = {name: _values(field_schema, known) for name, field_schema in schema["properties"].items()}
             required = set(schema.get("required", ()))
             return st.fixed_dictionaries(
-                {name: one for name, one in fields.items() if name in required},
-                optional={name: one for name, one in fields.items() if name not in required},
+                {name: field_schema for name, field_schema in fields.items() if name in required},
+                optional={name: field_schema for name, field_schema in fields.items() if name not in required},
             )
     raise TypeError(f"no values of type {schema['type']} are made yet")
 

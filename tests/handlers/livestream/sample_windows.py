@@ -35,6 +35,6 @@ def clip(start_ms: int, end_ms: int, **changed: Any) -> AnsweredClip:
 
 def answer(*items: AnsweredClaim | AnsweredClip) -> WindowAnswer:
     return WindowAnswer(
-        tuple(one for one in items if isinstance(one, AnsweredClaim)),
-        tuple(one for one in items if isinstance(one, AnsweredClip)),
+        tuple(item for item in items if isinstance(item, AnsweredClaim)),
+        tuple(item for item in items if isinstance(item, AnsweredClip)),
     )

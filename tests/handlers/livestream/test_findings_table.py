@@ -33,35 +33,37 @@ def like(one: M, **changed: object) -> M:
 
 def claims(broadcast: Broadcast) -> list[Claim]:
     page = broadcast.stage.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
-    return [Claim.model_validate(one) for one in page.items]
+    return [Claim.model_validate(item) for item in page.items]
 
 
-def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
+def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
     unknown: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
     later = like(CLAIM, claim_id="e" * 32, start_ms=20_000, **unknown)
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
     listed = broadcast.stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert [Claim.model_validate(one) for one in listed] == [CLAIM, later]
+    assert [Claim.model_validate(listed_claim) for listed_claim in listed] == [CLAIM, later]
     clips = broadcast.stage.does("listClips", episode_id=broadcast.episode_id).body["clips"]
-    assert [Clip.model_validate(one) for one in clips] == [CLIP]
-    item, *_ = [one for one in broadcast.stage.stored() if one["sk"]["S"].endswith(later.claim_id)]
+    assert [Clip.model_validate(listed_clip) for listed_clip in clips] == [CLIP]
+    item, *_ = [item for item in broadcast.stage.stored() if item["sk"]["S"].endswith(later.claim_id)]
     assert not {"speaker", "explanation"} & item.keys(), "what is not known is left out of the item"
     assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later.claim_id}", {"N": "1"})
 
 
-def test_what_is_there_first_stays(broadcast: Broadcast) -> None:
+def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
     broadcast.findings.save_findings(one, VerifiedAnswer(claims=(CLAIM,)))
     broadcast.findings.save_findings(one, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
     broadcast.findings.save_failure(one, WindowFailure.GUARDRAIL)
-    assert [each.split("#")[0] for each in broadcast.kept] == ["CLAIM", "WINDOW"], "of two answers the first counts"
+    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["CLAIM", "WINDOW"], (
+        "of two answers the first counts"
+    )
     broadcast.findings.save_findings(two, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
     assert claims(broadcast) == [CLAIM], "another window has the same finding"
     assert broadcast.track["failedWindows"] == 0
 
 
-def test_a_window_is_done_once_it_is_told_so(broadcast: Broadcast) -> None:
+def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
     assert not broadcast.findings.is_done(one)
     broadcast.findings.save_findings(one, VerifiedAnswer())
@@ -70,11 +72,11 @@ def test_a_window_is_done_once_it_is_told_so(broadcast: Broadcast) -> None:
     assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "it is another transcript"
     broadcast.findings.save_failure(two, WindowFailure.FILTERED)
     assert broadcast.findings.is_done(two)
-    outcomes = {one["outcome"]["S"] for one in broadcast.stage.stored() if "outcome" in one}
+    outcomes = {item["outcome"]["S"] for item in broadcast.stage.stored() if "outcome" in item}
     assert outcomes == {"found", "filtered"}
 
 
-def test_a_window_is_done_only_with_its_findings(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     [window] = broadcast.windows(1)
 
     def failing(**_: object) -> object:
@@ -86,10 +88,10 @@ def test_a_window_is_done_only_with_its_findings(broadcast: Broadcast, monkeypat
             broadcast.findings.save_findings(window, FOUND)
     assert (broadcast.findings.is_done(window), broadcast.kept) == (False, [])
     broadcast.findings.save_findings(window, FOUND)
-    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_as_many_findings_as_an_answer_may_have_are_kept_at_once(broadcast: Broadcast) -> None:
+def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> None:
     most = VerifiedAnswer(
         claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(MAX_CLAIMS)),
         clips=tuple(like(CLIP, clip_id=f"{at:032}") for at in range(MAX_CLIPS)),
@@ -107,7 +109,7 @@ def test_as_many_findings_as_an_answer_may_have_are_kept_at_once(broadcast: Broa
         (["None", "ValidationError", "None"], False),
     ],
 )
-def test_what_clashes_or_is_too_much_right_now_may_be_tried_again(
+def test_a_conflict_or_throttling_is_a_transient_error(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, codes: list[str], *, passes: bool
 ) -> None:
     dynamodb = broadcast.stage.dynamodb
@@ -137,7 +139,7 @@ def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | No
     failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=12),
     data=st.data(),
 )
-def test_the_last_window_moves_the_track_whichever_it_is(
+def test_the_last_finished_window_moves_the_track_in_any_order(
     stage: Stage, failures: list[WindowFailure | None], data: st.DataObject
 ) -> None:
     broadcast = Broadcast.requested(stage)
@@ -146,12 +148,12 @@ def test_the_last_window_moves_the_track_whichever_it_is(
     order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
     again = data.draw(st.lists(st.sampled_from(order), max_size=3))
     *before, last = order
-    for window, failure in [*before, *(one for one in again if one != last)]:
+    for window, failure in [*before, *(window for window in again if window != last)]:
         end(broadcast, window, failure)
         assert broadcast.track["state"] == "analyzing"
     for window, failure in (last, *again):
         end(broadcast, window, failure)
-    track, failed = broadcast.track, sum(one is not None for one in failures)
+    track, failed = broadcast.track, sum(failure is not None for failure in failures)
     nothing = failed == len(failures)
     assert (track["state"], track.get("reason")) == (
         ("failed", TrackReason.ANALYSIS_FAILED) if nothing else ("analyzed", None)
@@ -159,13 +161,13 @@ def test_the_last_window_moves_the_track_whichever_it_is(
     assert (track["windows"], track["failedWindows"]) == (len(failures), failed)
 
 
-def test_windows_of_another_version_do_not_count(broadcast: Broadcast) -> None:
+def test_windows_of_another_transcript_version_do_not_count(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(broadcast.windows(2, "v1")[0], VerifiedAnswer())
     broadcast.findings.save_findings(broadcast.windows(2, "v2")[1], VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
 
 
-def test_many_windows_are_counted_over_all_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     query = broadcast.stage.dynamodb._make_api_call
 
     def small(name: str, asked: dict[str, object]) -> object:
@@ -178,7 +180,7 @@ def test_many_windows_are_counted_over_all_pages(broadcast: Broadcast, monkeypat
     assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
 
 
-def test_a_window_that_is_told_again_moves_the_track_that_a_crash_left_behind(
+def test_a_repeated_message_moves_the_track_after_a_crash(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = broadcast.windows(2)
@@ -192,7 +194,7 @@ def test_a_window_that_is_told_again_moves_the_track_that_a_crash_left_behind(
     assert broadcast.track["state"] == "analyzed"
 
 
-def test_of_an_episode_that_is_deleted_nothing_is_kept_and_nobody_is_asked(broadcast: Broadcast) -> None:
+def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
     broadcast.stage.does("deleteEpisode", episode_id=broadcast.episode_id)
     broadcast.findings.save_findings(one, FOUND)
@@ -201,7 +203,7 @@ def test_of_an_episode_that_is_deleted_nothing_is_kept_and_nobody_is_asked(broad
     assert broadcast.findings.is_done(one), "a model would be asked for nothing"
 
 
-def test_of_an_episode_that_never_was_nothing_is_kept(broadcast: Broadcast) -> None:
+def test_nothing_is_stored_for_an_unknown_episode(broadcast: Broadcast) -> None:
     broadcast.episode_id = "Z" * 26
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, FOUND)
@@ -209,19 +211,17 @@ def test_of_an_episode_that_never_was_nothing_is_kept(broadcast: Broadcast) -> N
     assert broadcast.findings.is_done(window)
 
 
-def test_of_a_transcript_that_another_upload_replaces_nothing_is_kept(broadcast: Broadcast) -> None:
+def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
     broadcast.findings.save_failure(one, WindowFailure.UNUSABLE_ANSWER)
     broadcast.request_another()
     broadcast.findings.save_findings(two, FOUND)
-    assert [each.split("#")[0] for each in broadcast.kept] == ["WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["WINDOW"]
     assert broadcast.findings.is_done(two)
     assert broadcast.track["state"] == "requested"
 
 
-def test_what_an_earlier_upload_left_goes_however_much_it_is(
-    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     many = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
     broadcast.findings.save_findings(broadcast.windows(2)[0], many)
     other = Broadcast.requested(broadcast.stage)
@@ -235,19 +235,19 @@ def test_what_an_earlier_upload_left_goes_however_much_it_is(
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
         assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 31
-    assert [one.split("#")[0] for one in broadcast.kept] == ["WINDOW"]
-    assert [one.split("#")[0] for one in other.kept] == ["CLAIM", "CLIP", "WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in other.kept] == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_what_the_upload_itself_or_a_later_one_left_stays(broadcast: Broadcast) -> None:
+def test_findings_of_the_same_or_a_later_upload_are_kept(broadcast: Broadcast) -> None:
     earlier, broadcast.upload_id = broadcast.upload_id, broadcast.request_another()
     broadcast.findings.save_findings(broadcast.windows(2)[0], FOUND)
     for upload in (broadcast.upload_id, earlier):
         assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, upload) == 0
-    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_a_table_that_is_busy_is_asked_again(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_deletion_raises(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     broadcast.findings.save_findings(broadcast.windows(2)[0], FOUND)
     newer = broadcast.request_another()
     with monkeypatch.context() as patched:
@@ -257,7 +257,7 @@ def test_a_table_that_is_busy_is_asked_again(broadcast: Broadcast, monkeypatch: 
     assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 2
 
 
-def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
+def test_findings_written_while_a_new_upload_is_requested_are_removed(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = broadcast.stage.dynamodb.transact_write_items
@@ -274,7 +274,7 @@ def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
     assert broadcast.track["state"] == "requested"
 
 
-def test_a_transcript_that_was_given_up_on_is_analyzed_after_all(broadcast: Broadcast) -> None:
+def test_a_timed_out_transcript_can_still_be_analyzed(broadcast: Broadcast) -> None:
     broadcast.is_given_up()
     broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
     assert (broadcast.track["state"], broadcast.track.get("reason")) == ("analyzed", None)

@@ -12,7 +12,7 @@ from tests.handlers.scripted_clients import stubbed
 
 
 @pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])
-def test_that_version_is_read_which_was_named(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_named_version_is_read(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_reader, "MAX_TRANSCRIPT_BYTES", 3)
     with stubbed("s3") as (client, stubber):
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
@@ -22,7 +22,7 @@ def test_that_version_is_read_which_was_named(version: dict[str, str], monkeypat
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
-def test_an_object_that_is_gone_is_none(code: str) -> None:
+def test_a_missing_object_is_none(code: str) -> None:
     with stubbed("s3") as (client, stubber):
         stubber.add_client_error("get_object", code)
         assert ObjectReader(client, "b").read("k", "v1") is None

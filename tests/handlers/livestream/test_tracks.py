@@ -42,8 +42,8 @@ def step(state: TrackState, upload: ExpectedUpload = NEW, at: str = "2") -> Trac
 
 
 def after(steps: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
-    for one in steps:
-        track = heard(track, one)
+    for update in steps:
+        track = heard(track, update)
     return track
 
 
@@ -59,7 +59,7 @@ OF_VERSIONS = st.builds(
 RESTARTABLE_REASON = st.builds(replace, OF_VERSIONS, restart=st.just(True))
 
 
-def test_the_order_of_events_does_not_matter() -> None:
+def test_updates_give_the_same_state_in_any_order() -> None:
     for chosen in product([True, False], repeat=len(HEARD)):
         states = [state for state, taken in zip(HEARD, chosen, strict=True) if taken]
         ends = {after(step(state) for state in order).state for order in permutations(states)}
@@ -67,42 +67,42 @@ def test_the_order_of_events_does_not_matter() -> None:
 
 
 @given(st.lists(OF_VERSIONS, min_size=1))
-def test_a_track_never_goes_back_and_hears_nothing_twice(steps: list[TrackUpdate]) -> None:
+def test_a_track_never_moves_back_and_ignores_repeated_updates(steps: list[TrackUpdate]) -> None:
     track = WAITING
-    for one in steps:
-        moved = heard(track, one)
+    for update in steps:
+        moved = heard(track, update)
         assert moved == track or moved.rank > track.rank
-        assert heard(moved, one) == moved
+        assert heard(moved, update) == moved
         track = moved
 
 
-def test_an_upload_that_is_no_longer_the_tracks_is_not_heard() -> None:
+def test_updates_of_a_replaced_upload_are_ignored() -> None:
     for state in HEARD:
         assert heard(WAITING, step(state, OLD)) == WAITING
         assert heard(NONE, step(state)) == NONE
 
 
 @given(st.lists(OF_VERSIONS))
-def test_of_two_versions_the_first_alone_is_heard(steps: list[TrackUpdate]) -> None:
-    events = [one for one in steps if one.upload_id == NEW.upload_id and one.version_id]
-    assert after(events) == after(one for one in events if one.version_id == events[0].version_id)
+def test_only_updates_of_the_first_version_count(steps: list[TrackUpdate]) -> None:
+    events = [update for update in steps if update.upload_id == NEW.upload_id and update.version_id]
+    assert after(events) == after(update for update in events if update.version_id == events[0].version_id)
 
 
-def test_a_failure_says_why_and_stays_the_first_one() -> None:
+def test_the_first_failure_reason_is_kept() -> None:
     failed = after(
         [TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", TrackReason.EMPTY), step(TrackState.FAILED, at="3")]
     )
     assert (failed.state, failed.reason, failed.since) == (TrackState.FAILED, TrackReason.EMPTY, "2")
 
 
-def test_what_is_done_after_all_is_done() -> None:
+def test_a_success_after_a_failure_counts() -> None:
     done = after([step(TrackState.FAILED), step(TrackState.CHUNKED)])
     assert (done.state, done.reason) == (TrackState.CHUNKED, None)
     assert heard(done, step(TrackState.FAILED)) == done
 
 
 @given(st.lists(OF_VERSIONS), st.sampled_from(sorted(TIMEOUT_REASONS)), OF_VERSIONS)
-def test_a_track_that_was_given_up_hears_what_its_upload_would_have_been_heard_with(
+def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
     steps: list[TrackUpdate], reason: TrackReason, late: TrackUpdate
 ) -> None:
     track = after(steps)
@@ -115,7 +115,7 @@ def test_a_track_that_was_given_up_hears_what_its_upload_would_have_been_heard_w
 
 
 @pytest.mark.parametrize("reason", sorted(frozenset(TrackReason) - TIMEOUT_REASONS))
-def test_what_has_failed_by_itself_is_begun_again_only_by_a_person_and_only_where_a_job_failed(
+def test_only_an_operator_can_restart_a_failure_and_only_of_a_job(
     reason: TrackReason,
 ) -> None:
     failed = after([TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", reason)])
@@ -129,7 +129,7 @@ def test_what_has_failed_by_itself_is_begun_again_only_by_a_person_and_only_wher
 
 
 @pytest.mark.parametrize("state", TrackState)
-def test_an_upload_is_asked_for_where_there_is_none_or_none_that_serves(state: TrackState) -> None:
+def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: TrackState) -> None:
     track = Track(state=state, since="0", upload=OLD)
     taken = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
     asked = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
@@ -146,7 +146,7 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("expected", EpisodeStatus)
-def test_two_tracks_add_up_to_one_status(expected: EpisodeStatus) -> None:
+def test_the_states_of_both_tracks_give_the_status(expected: EpisodeStatus) -> None:
     for states in STATUSES[expected]:
         assert episode_status(*map(TrackState, states.split())) is expected
 
@@ -157,7 +157,7 @@ def test_two_tracks_add_up_to_one_status(expected: EpisodeStatus) -> None:
         OF_VERSIONS | RESTARTABLE_REASON | st.sampled_from([OLD, NEW, *sorted(TIMEOUT_REASONS)]), min_size=1, max_size=6
     )
 )
-def test_the_table_moves_a_track_as_the_logic_does(
+def test_the_table_moves_a_track_like_the_model(
     stage: Stage, moves: list[TrackUpdate | ExpectedUpload | TrackReason]
 ) -> None:
     episode = stage.episode()
@@ -193,7 +193,7 @@ def test_the_table_moves_a_track_as_the_logic_does(
         (TrackReason.TOO_LARGE, True, False),
     ],
 )
-def test_the_table_has_a_failed_job_done_again_for_a_person_alone(
+def test_the_table_restarts_a_failed_job_for_an_operator_only(
     stage: Stage, reason: TrackReason, again: bool, moves: bool
 ) -> None:
     episode = stage.episode()
@@ -205,7 +205,7 @@ def test_the_table_has_a_failed_job_done_again_for_a_person_alone(
     assert (stage.table.get(ANN, episode).video.state is TrackState.UPLOADED) is moves
 
 
-def test_a_track_of_an_episode_that_is_gone_does_not_move(stage: Stage) -> None:
+def test_a_track_of_a_deleted_episode_does_not_move(stage: Stage) -> None:
     episode = stage.episode()
     stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     uploaded = step(TrackState.UPLOADED)
@@ -216,16 +216,18 @@ def test_a_track_of_an_episode_that_is_gone_does_not_move(stage: Stage) -> None:
     assert item["video"]["M"]["state"] == {"S": "requested"}
 
 
-def test_a_repeat_is_told_the_same_as_the_first(stage: Stage) -> None:
+def test_a_repeated_update_gets_the_same_result(stage: Stage) -> None:
     episode = stage.episode()
     stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     chunking, uploaded = step(TrackState.CHUNKING), step(TrackState.UPLOADED)
-    told = [stage.table.advance_track(ANN, episode, TrackKind.VIDEO, one) for one in (uploaded, uploaded, chunking)]
+    told = [
+        stage.table.advance_track(ANN, episode, TrackKind.VIDEO, update) for update in (uploaded, uploaded, chunking)
+    ]
     assert told == [True, True, True]
     assert not stage.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
 
 
-def test_what_else_is_known_is_kept_with_the_track(stage: Stage) -> None:
+def test_the_details_of_an_update_are_stored_with_the_track(stage: Stage) -> None:
     episode = stage.episode()
     stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     facts = {"chunks": {"prefix": "chunks/", "count": 3}}

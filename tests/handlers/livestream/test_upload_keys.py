@@ -10,7 +10,7 @@ from tests.handlers.livestream.video_chunks.video_setup import EPISODE, OWNER, U
 @pytest.mark.parametrize("prefix", [VIDEOS, TRANSCRIPTS])
 @pytest.mark.parametrize("owner", [OWNER, "everybody"])
 @pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
-def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suffix: str) -> None:
+def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -> None:
     found = parse_upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
     assert found == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
 
@@ -39,5 +39,5 @@ def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suf
         VIDEOS,
     ],
 )
-def test_a_key_of_any_other_form_is_nobodys(wrong: str) -> None:
+def test_a_key_of_any_other_form_is_refused(wrong: str) -> None:
     assert parse_upload_key(VIDEOS, wrong) is None

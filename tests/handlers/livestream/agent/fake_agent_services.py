@@ -120,8 +120,8 @@ class Ledger:
             raise RuntimeError("canary")
         if self.faults:
             raise ServiceFailed(self.faults.pop(0))
-        for one in found.claims:
-            self.claims.setdefault(one.claim_id, one)
+        for finding in found.claims:
+            self.claims.setdefault(finding.claim_id, finding)
         for clip in found.clips:
             self.clips.setdefault(clip.clip_id, clip)
         self.ended.setdefault(window.window_id, None)
@@ -161,4 +161,7 @@ class Booth:
 
 
 def bodies(version: str = "v1", count: int = 2, sizes: Sizes = SIZES) -> list[str]:
-    return [one.model_dump_json(by_alias=True) for one in window_messages(OWNER, EPISODE, KEY, version, count, sizes)]
+    return [
+        message.model_dump_json(by_alias=True)
+        for message in window_messages(OWNER, EPISODE, KEY, version, count, sizes)
+    ]

@@ -30,7 +30,7 @@ def event(event_id: str, *texts: str, **more: Any) -> dict[str, Any]:
     return {**whole, "payload": payload, **more}
 
 
-def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
+def test_recall_returns_the_latest_events_oldest_first() -> None:
     events = [
         event("10#ab", "third", metadata={"window": {"stringValue": "w"}}),
         event("9#cd", "second", "and more"),
@@ -46,7 +46,7 @@ def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
     ]
 
 
-def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
+def test_an_exchange_is_stored_with_the_window_id_as_client_token() -> None:
     turns = [("USER", "asked"), ("ASSISTANT", "answered")]
     expected = {
         "memoryId": MEMORY,
@@ -62,7 +62,7 @@ def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
         AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "asked", "answered")
 
 
-def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
+def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
     kept: list[dict[str, Any]] = []
 
     client = SimpleNamespace(
@@ -77,11 +77,11 @@ def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
     assert recalled.text.count("ferries") > 100, "and of the words as many as there is room for"
 
 
-def test_no_text_is_longer_than_an_event_takes() -> None:
+def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
     sent: list[dict[str, Any]] = []
     client = SimpleNamespace(create_event=lambda **request: sent.append(request))
     AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y")
-    assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_EVENT_CHARACTERS, 1]
+    assert [len(item["conversational"]["content"]["text"]) for item in sent[0]["payload"]] == [MAX_EVENT_CHARACTERS, 1]
 
 
 FAULTS = {
@@ -93,7 +93,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
-def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
+def test_each_service_error_becomes_a_fault(code: str, fault: Fault) -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", code, "canary")
         stubber.add_client_error("create_event", code, "canary")
@@ -104,9 +104,7 @@ def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
             assert caught.value.fault is fault
 
 
-def test_a_session_that_is_not_there_yet_remembers_nothing_and_a_missing_memory_shows_when_something_is_recorded() -> (
-    None
-):
+def test_recall_from_a_missing_session_is_empty_and_recording_to_a_missing_memory_fails() -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
         stubber.add_client_error("create_event", "ResourceNotFoundException", http_status_code=404)

@@ -22,7 +22,7 @@ def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedA
     return verify_answer(answer(*items), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=timed)
 
 
-def test_a_claim_gets_the_transcripts_own_words_and_times() -> None:
+def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
     (found,) = check(claim("we ran 600 FERRIES, last")).claims
     assert found.quote == "We ran 600 ferries last"
     assert (found.start_ms, found.end_ms, found.speaker) == (14_000, 20_000, "Ann")
@@ -30,12 +30,12 @@ def test_a_claim_gets_the_transcripts_own_words_and_times() -> None:
     assert found.timed
 
 
-def test_a_claim_that_nobody_made_is_dropped_and_counted() -> None:
+def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> None:
     found = check(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
     assert (len(found.claims), found.invented) == (1, 2)
 
 
-def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
+def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         said = answer(claim(cue=cue))
@@ -43,11 +43,11 @@ def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
         assert found.start_ms == start_ms
 
 
-def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() -> None:
+def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> None:
     behind = claim("That is the highest number ever")
     found = check(claim(), behind, clip(26_000, 32_000), clip(14_000, 20_000))
-    assert [one.quote for one in found.claims] == ["We ran 600 ferries"]
-    assert [one.start_ms for one in found.clips] == [14_000]
+    assert [finding.quote for finding in found.claims] == ["We ran 600 ferries"]
+    assert [finding.start_ms for finding in found.clips] == [14_000]
     assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
     last = replace(WINDOW, core=len(CUES))
     assert len(verify_answer(answer(claim(), behind), last, MESSAGE, ASKING, REMEMBERED, timed=True).claims) == 2
@@ -57,7 +57,7 @@ def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() ->
 @pytest.mark.parametrize(
     "sources", [[], ["cue-31"], ["cue-29"], ["cue-34"], ["cue-032"], ["http://example.com"], ["0000001731#ab13"], [""]]
 )
-def test_a_verdict_without_a_source_that_was_given_becomes_unverified(verdict: str, sources: list[str]) -> None:
+def test_a_verdict_without_a_valid_source_becomes_unverified(verdict: str, sources: list[str]) -> None:
     found = check(claim(verdict=verdict, sources=sources))
     (one,) = found.claims
     assert (one.verdict, one.confidence, one.sources, found.unfounded) == (Verdict.UNVERIFIED, 0.0, (), 1)
@@ -84,7 +84,7 @@ ROLLING = (
     ("source", "serves"),
     [("cue-0", False), ("cue-1", False), ("cue-2", False), ("cue-3", True), ("cue-4", True), ("cue-5", False)],
 )
-def test_a_claims_own_words_are_no_source_of_it_wherever_they_are_said(source: str, serves: bool) -> None:
+def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool) -> None:
     """Captions that roll up have each line again in the next cue."""
     window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
     said = answer(claim("Vaccines cause autism in children", sources=[source]))
@@ -92,7 +92,7 @@ def test_a_claims_own_words_are_no_source_of_it_wherever_they_are_said(source: s
     assert found.sources == ((source,) if serves else ())
 
 
-def test_what_is_remembered_of_a_claim_is_no_source_of_it() -> None:
+def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A quote that runs over its core's end is remembered with the first words of the window behind it."""
     before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
     said = answer(claim(sources=["before", MEMORY]))
@@ -105,7 +105,7 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
     assert (found.claims[0].confidence, found.unfounded) == (0.4, 0)
 
 
-def test_the_same_claim_has_the_same_id_in_each_window_and_however_it_is_written() -> None:
+def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
     here = check(claim("We ran 600 ferries")).claims
     there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, ASKING, [], timed=True).claims
@@ -125,9 +125,9 @@ def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessa
     assert here.clips[0].clip_id != there.clips[0].clip_id
 
 
-def test_the_same_claim_twice_is_one() -> None:
+def test_a_repeated_claim_is_stored_once() -> None:
     found = check(claim(), claim("we ran 600 ferries!", statement="Again."), clip(10_000, 20_000), clip(10_000, 20_000))
-    assert [one.text for one in found.claims] == ["They did."]
+    assert [finding.text for finding in found.claims] == ["They did."]
     assert (len(found.clips), found.bad_clips) == (1, 1)
 
 
@@ -146,11 +146,11 @@ def test_the_same_claim_twice_is_one() -> None:
         (10_000, 30_001, None),
     ],
 )
-def test_a_clip_is_within_the_window_ends_with_a_cue_and_has_a_clips_length(
+def test_a_clip_lies_in_the_window_consists_of_whole_cues_and_has_a_permitted_length(
     start: int, end: int, expected: tuple[int, int] | None
 ) -> None:
     found = check(clip(start, end))
-    assert [(one.start_ms, one.end_ms) for one in found.clips] == ([] if expected is None else [expected])
+    assert [(finding.start_ms, finding.end_ms) for finding in found.clips] == ([] if expected is None else [expected])
     assert found.bad_clips == (expected is None)
 
 
@@ -158,13 +158,13 @@ def test_a_clip_without_a_title_is_dropped() -> None:
     assert check(clip(10_000, 20_000, title=" \n")).bad_clips == 1
 
 
-def test_no_clip_is_cut_by_times_that_are_estimates_and_claims_say_that_theirs_are() -> None:
+def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
     found = check(claim(), clip(10_000, 20_000), timed=False)
     assert (found.clips, found.bad_clips) == ((), 1)
     assert not found.claims[0].timed
 
 
-def test_what_the_model_writes_is_made_harmless_and_no_longer_than_a_list_shows() -> None:
+def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:
     found = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
     assert (found.claims[0].text, found.claims[0].explanation, found.clips[0].title) == ("a b", "c d", "e f")
     longer = "\ufb2c"  # three characters once it is normalised
@@ -179,19 +179,19 @@ def test_what_the_model_writes_is_made_harmless_and_no_longer_than_a_list_shows(
     assert nothing.clips[0].reason is None
 
 
-def test_a_quote_is_no_longer_than_a_list_shows() -> None:
+def test_a_quote_is_truncated_to_the_api_limit() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
     (found,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, ASKING, [], timed=True).claims
     assert len(found.quote) == 2_000
 
 
 @pytest.mark.parametrize("confidence", [0.0, 5e-324, 1e-200, 1 / 3, 1.0])
-def test_a_confidence_is_one_that_a_table_takes(confidence: float) -> None:
+def test_a_confidence_is_rounded_to_a_number_that_dynamodb_accepts(confidence: float) -> None:
     (found,) = check(claim(verdict="unverified", confidence=confidence)).claims
     assert found.confidence == round(confidence, 4)
 
 
-def test_nothing_of_what_was_found_is_in_a_representation() -> None:
+def test_the_repr_of_a_result_contains_no_finding() -> None:
     found = check(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
     assert "canary" not in repr((found, found.claims, found.clips))
     assert "ferries" not in repr((found, found.claims, found.clips))
@@ -229,19 +229,17 @@ QUOTES = st.one_of(
         max_size=5,
     ),
 )
-def test_whatever_the_model_answers_no_quote_survives_that_was_not_said(
-    claims: list[AnsweredClaim], clips: list[AnsweredClip]
-) -> None:
+def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
     found = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=True)
     whole = " ".join(cue.text for cue in CUES)
-    for one in found.claims:
-        assert one.quote in whole
-        assert len(one.quote.split()) > 1
-        assert CUES[0].start_ms <= one.start_ms < one.end_ms <= CUES[-1].end_ms
-        assert one.verdict is Verdict.UNVERIFIED or one.sources
-        assert set(one.sources) <= {MEMORY, "cue-30", "cue-31"}
+    for finding in found.claims:
+        assert finding.quote in whole
+        assert len(finding.quote.split()) > 1
+        assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
+        assert finding.verdict is Verdict.UNVERIFIED or finding.sources
+        assert set(finding.sources) <= {MEMORY, "cue-30", "cue-31"}
     for clip_ in found.clips:
         assert clip_.start_ms in {cue.start_ms for cue in CUES}
         assert clip_.end_ms in {cue.end_ms for cue in CUES}
         assert 5_000 <= clip_.end_ms - clip_.start_ms <= 20_000
-    assert len({one.claim_id for one in found.claims}) == len(found.claims) <= len(claims) - found.invented
+    assert len({finding.claim_id for finding in found.claims}) == len(found.claims) <= len(claims) - found.invented

@@ -44,7 +44,7 @@ def clients(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         client.close()
 
 
-def test_a_window_goes_from_the_queue_to_the_list_of_claims(
+def test_a_queued_window_ends_in_the_list_of_claims(
     stage: Stage, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broadcast = Broadcast.requested(stage)
@@ -86,9 +86,7 @@ def test_a_window_goes_from_the_queue_to_the_list_of_claims(
     assert broadcast.track["state"] == "analyzed"
 
 
-def test_the_worker_alone_asks_the_model_and_the_memory_again(
-    clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_clients_of_model_and_memory_do_not_retry(clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSWER_SECONDS", "77")
     handler._worker()
     for service in ("bedrock-runtime", "bedrock-agentcore"):
@@ -96,7 +94,7 @@ def test_the_worker_alone_asks_the_model_and_the_memory_again(
     assert clients["bedrock-runtime"].meta.config.read_timeout == 77
 
 
-def test_how_the_model_is_asked_is_the_environments() -> None:
+def test_the_environment_gives_the_request_settings() -> None:
     plain = AgentEnvironment.model_validate(VARIABLES)
     assert handler.request_settings(plain) == RequestSettings(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
     changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
@@ -115,6 +113,6 @@ def test_how_the_model_is_asked_is_the_environments() -> None:
         {"ANSWER_SECONDS": "9"},
     ],
 )
-def test_an_environment_that_cannot_be_meant_is_refused(changed: dict[str, str]) -> None:
+def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         AgentEnvironment.model_validate({**VARIABLES, **changed})

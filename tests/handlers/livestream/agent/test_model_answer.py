@@ -66,7 +66,7 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
         (answer(clips=[CLIP] * 21), AnswerProblem.TOO_MANY),
     ],
 )
-def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: StrEnum) -> None:
+def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skipped(text: str, expected: StrEnum) -> None:
     assert problem(text) is expected
     assert problem(text, patient=True) is expected
 
@@ -106,19 +106,19 @@ BAD: list[tuple[str, object]] = [
 
 
 @pytest.mark.parametrize(("kind", "bad"), BAD)
-def test_a_claim_or_clip_that_is_none_is_a_problem_once_and_then_passed_over(kind: str, bad: object) -> None:
+def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(kind: str, bad: object) -> None:
     good = CLAIM if kind == "claims" else CLIP
     assert problem(answer(**{kind: [good, bad]})) is AnswerProblem.BAD_ITEM
     found = parse_answer(answer(**{kind: [bad, good]}), WINDOW, skip_malformed=True)
     assert (len(found.claims), len(found.clips), found.malformed) == (1, 1, 1)
 
 
-def test_an_answer_of_nothing_but_bad_claims_is_refused_even_then() -> None:
+def test_an_answer_with_malformed_claims_only_is_always_refused() -> None:
     assert problem(answer(claims=[{}], clips=[]), patient=True) is AnswerProblem.BAD_ITEM
     assert parse_answer(answer(claims=[], clips=[]), WINDOW, skip_malformed=True).claims == ()
 
 
-def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
+def test_the_repr_of_an_answer_contains_no_text_of_the_model() -> None:
     found = parse_answer(
         answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]),
         WINDOW,
@@ -138,7 +138,7 @@ VALUES = st.recursive(
 @given(st.text(max_size=60) | st.builds(lambda claims, clips: answer(claims=claims, clips=clips), VALUES, VALUES))
 @example('{"window": "4c1f", "claims": [{"quote": "\\ud800"}], "clips": []}')
 @example('{"window": ' + "9" * 5_000 + "}")
-def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     for patient in (False, True):
         try:
             parse_answer(text, WINDOW, skip_malformed=patient)

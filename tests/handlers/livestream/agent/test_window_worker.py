@@ -51,7 +51,7 @@ def failure(booth: Booth) -> WindowFailure | None:
     return found
 
 
-def test_a_window_is_checked_with_what_is_remembered_and_its_findings_are_kept_and_recorded() -> None:
+def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
     booth.notebook.recalled = [RECALLED]
     assert handled(booth) is WindowOutcome.CHECKED
@@ -70,21 +70,21 @@ def test_a_window_is_checked_with_what_is_remembered_and_its_findings_are_kept_a
     assert "we sold ferries" not in answered
 
 
-def test_a_window_without_findings_is_recorded_too() -> None:
+def test_a_window_without_findings_is_remembered_too() -> None:
     booth = Booth()
     handled(booth)
     ((*_, answered),) = booth.notebook.recorded.values()
     assert answered
 
 
-def test_a_window_that_is_done_is_not_done_again() -> None:
+def test_a_finished_window_is_not_analyzed_again() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
     assert [handled(booth), handled(booth)] == [WindowOutcome.CHECKED, WindowOutcome.ALREADY_DONE]
     assert len(booth.oracle.asked) == 1
 
 
 @pytest.mark.parametrize("calls", range(10))
-def test_a_window_that_broke_off_has_the_findings_of_one_answer(stage: Stage, calls: int) -> None:
+def test_an_interrupted_window_has_the_findings_of_one_answer_only(stage: Stage, calls: int) -> None:
     """Wherever it broke off: the model answers otherwise when it is asked again."""
     first = said(FERRIES, claim("last spring"), clips=[CLIP])
     booth = Booth(oracle=Oracle([first, said(claim("600 ferries last spring"))]))
@@ -102,7 +102,10 @@ def test_a_window_that_broke_off_has_the_findings_of_one_answer(stage: Stage, ca
         worker.handle(bodies()[0], REMAINING_MS)
     stage.dynamodb.meta.events.unregister("before-call.dynamodb", broken)
     worker.handle(bodies()[0], REMAINING_MS)
-    quotes = {one["quote"] for one in stage.does("listClaims", episode_id=EPISODE, owner=None).body["claims"]}
+    quotes = {
+        listed_claim["quote"]
+        for listed_claim in stage.does("listClaims", episode_id=EPISODE, owner=None).body["claims"]
+    }
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
 
 
@@ -121,17 +124,17 @@ def waiting() -> EpisodeRecord:
     )
 
 
-def test_findings_that_cannot_be_kept_right_now_are_kept_a_little_later() -> None:
+def test_storing_findings_is_retried_after_a_transient_error() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
     booth.ledger.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
     assert handled(booth) is WindowOutcome.CHECKED
     assert (len(booth.ledger.claims), len(booth.oracle.asked), len(booth.waits)) == (1, 1, 2)
 
 
-def test_what_an_earlier_upload_of_the_same_words_gave_is_no_source() -> None:
+def test_memories_of_an_earlier_upload_are_no_source() -> None:
     given_up = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
-    recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", one.window_id) for at, one in enumerate(given_up)]
-    founded = claim("We ran 600 ferries", verdict="supported", sources=[one.event_id for one in recalled])
+    recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", message.window_id) for at, message in enumerate(given_up)]
+    founded = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in recalled])
     booth = Booth(oracle=Oracle([said(founded)]), notebook=Notebook(recalled))
     handled(booth)
     assert not [line for line in lines(booth.oracle.asked[0]) if "memory" in line]
@@ -152,7 +155,7 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
         ((said(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: AnswerProblem) -> None:
+def test_an_unusable_answer_is_requested_once_more(bad: Any, problem: AnswerProblem) -> None:
     booth = Booth(oracle=Oracle([bad, said(FERRIES)]))
     assert handled(booth) is WindowOutcome.CHECKED
     assert len(booth.ledger.claims) == 1
@@ -167,7 +170,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem:
     assert (booth.ledger.claims, booth.notebook.recorded) == ({}, {})
 
 
-def test_the_second_time_single_bad_claims_are_passed_over() -> None:
+def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
     booth = Booth(oracle=Oracle([said({"quote": "x"}, FERRIES)]))
     assert handled(booth) is WindowOutcome.CHECKED
     assert (len(booth.ledger.claims), len(booth.oracle.asked)) == (1, 2)
@@ -181,7 +184,7 @@ def test_the_second_time_single_bad_claims_are_passed_over() -> None:
         ("model_context_window_exceeded", WindowFailure.TOO_LARGE),
     ],
 )
-def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: WindowFailure) -> None:
+def test_a_blocked_or_oversized_request_is_not_repeated(stop: str, expected: WindowFailure) -> None:
     booth = Booth(oracle=Oracle([(said(FERRIES), stop)]))
     assert handled(booth) is WindowOutcome.FAILED
     assert failure(booth) is expected
@@ -196,7 +199,7 @@ def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: Win
         ({(KEY, "v1"): b"\xff\xfe"}, WindowFailure.TRANSCRIPT_UNREADABLE),
     ],
 )
-def test_a_window_that_is_not_there_is_recorded_as_failed(
+def test_a_window_without_a_readable_transcript_is_stored_as_failed(
     objects: dict[tuple[str, str], bytes], expected: WindowFailure
 ) -> None:
     booth = Booth(shelf=Shelf(objects))
@@ -206,7 +209,7 @@ def test_a_window_that_is_not_there_is_recorded_as_failed(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_window_that_is_cut_otherwise_here_is_no_failure_of_the_transcripts(count: int) -> None:
+def test_a_different_window_count_raises_and_stores_no_failure(count: int) -> None:
     """It comes again, and whoever has mended the deployment has it worked on."""
     booth = Booth()
     with pytest.raises(WindowCountMismatch):
@@ -215,14 +218,14 @@ def test_a_window_that_is_cut_otherwise_here_is_no_failure_of_the_transcripts(co
     assert handled(booth, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
-def test_throttling_is_waited_out() -> None:
+def test_a_throttled_call_is_retried_after_a_pause() -> None:
     booth = Booth(oracle=Oracle([Fault.THROTTLED, Fault.UNAVAILABLE, said(FERRIES)]))
     booth.notebook.faults = [Fault.THROTTLED]
     assert handled(booth) is WindowOutcome.CHECKED
     assert booth.waits == [0.5, 0.5, 1]
 
 
-def test_what_does_not_pass_in_time_goes_back_to_the_queue() -> None:
+def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
     booth = Booth(oracle=Oracle([Fault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handled(booth)
@@ -231,7 +234,7 @@ def test_what_does_not_pass_in_time_goes_back_to_the_queue() -> None:
     assert not booth.notebook.recorded
 
 
-def test_an_answer_has_the_time_that_the_setting_gives_it() -> None:
+def test_the_setting_decides_the_time_for_an_answer() -> None:
     slow = Booth(answer_seconds=112)
     with pytest.raises(ServiceFailed):
         handled(slow, remaining_ms=119_000)
@@ -239,14 +242,14 @@ def test_an_answer_has_the_time_that_the_setting_gives_it() -> None:
     assert handled(Booth(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
-def test_what_never_passes_goes_back_at_once() -> None:
+def test_a_permanent_error_returns_the_message_at_once() -> None:
     booth = Booth(oracle=Oracle([Fault.REFUSED]))
     with pytest.raises(ServiceFailed):
         handled(booth)
     assert (len(booth.oracle.asked), booth.waits, booth.ledger.ended) == (1, [], {})
 
 
-def test_findings_are_not_kept_before_the_exchange_is_recorded() -> None:
+def test_findings_are_not_stored_before_the_exchange_is_remembered() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
     booth.notebook.faults = [None, Fault.REFUSED]
     with pytest.raises(ServiceFailed):
@@ -255,14 +258,14 @@ def test_findings_are_not_kept_before_the_exchange_is_recorded() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
-def test_what_is_no_message_is_raised_without_what_it_says(body: str) -> None:
+def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
     with pytest.raises(InvalidWindowMessage) as caught:
         handled(Booth(), body or " ")
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
 
 
-def test_one_message_of_several_goes_back_alone() -> None:
+def test_only_the_failed_message_of_a_batch_returns() -> None:
     booth = Booth(oracle=Oracle([Fault.REFUSED, said(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
     answer = booth.worker().batch({"Records": records}, lambda: REMAINING_MS)
@@ -270,7 +273,7 @@ def test_one_message_of_several_goes_back_alone() -> None:
     assert len(booth.ledger.ended) == 1
 
 
-def test_tokens_of_every_answer_are_logged_and_nothing_that_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.CaptureFixture[str]) -> None:
     booth = Booth(
         oracle=Oracle(
             [text("canary"), said(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}])]
@@ -282,13 +285,13 @@ def test_tokens_of_every_answer_are_logged_and_nothing_that_was_said(capsys: pyt
     booth.ledger.broken = True
     booth.worker().batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    answered = [one for one in logged if one["message"] == "model_answered"]
-    assert [(one["input_tokens"], one["output_tokens"], one["cache_read_tokens"]) for one in answered] == [
+    answered = [line for line in logged if line["message"] == "model_answered"]
+    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [
         (100, 10, 1_000)
     ] * 3
-    (checked,) = (one for one in logged if one["message"] == "window_checked")
+    (checked,) = (line for line in logged if line["message"] == "window_checked")
     assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
-    assert [one["error_type"] for one in logged if one["message"] == "window_returned"] == [
+    assert [line["error_type"] for line in logged if line["message"] == "window_returned"] == [
         "InvalidWindowMessage",
         "RuntimeError",
     ]

@@ -35,7 +35,7 @@ def statement(policy: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_a_caller_is_let_in_as_himself_to_all_of_the_stage(provider: Provider, scheme: str) -> None:
+def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provider, scheme: str) -> None:
     policy = decided(provider, f"{scheme} {provider.token(sub='ann')}")
     name = user_id(provider.issuer, "ann")
     assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
@@ -45,7 +45,7 @@ def test_a_caller_is_let_in_as_himself_to_all_of_the_stage(provider: Provider, s
 @pytest.mark.parametrize(
     "changed", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
 )
-def test_a_token_that_is_none_is_refused_without_an_error(
+def test_an_invalid_token_is_denied_without_an_error(
     provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = provider.token(**changed)
@@ -55,11 +55,11 @@ def test_a_token_that_is_none_is_refused_without_an_error(
 
 
 @given(st.none() | st.text(max_size=200) | st.text(max_size=200).map(lambda text: f"Bearer {text}"))
-def test_whatever_is_sent_is_refused_without_an_error(header: str | None) -> None:
+def test_any_other_header_is_denied_without_an_error(header: str | None) -> None:
     assert statement(decided(Provider([Key("k1")]), header))["Effect"] == "Deny"
 
 
-def test_a_provider_that_is_away_is_nobodys_refusal(provider: Provider) -> None:
+def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Provider) -> None:
     verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
     with pytest.raises(IdentityProviderUnavailable) as raised:
@@ -77,7 +77,7 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
         handler._authorizer.cache_clear()
 
 
-def test_the_function_asks_the_provider_that_its_environment_names(function: Provider) -> None:
+def test_the_function_uses_the_provider_of_its_environment(function: Provider) -> None:
     token = function.token(exp=4_000_000_000, iat=0, sub="ann")
     answer = handler.handler({"authorizationToken": f"Bearer {token}", "methodArn": METHOD}, None)
     assert answer["principalId"] == user_id(function.issuer, "ann")

@@ -64,7 +64,7 @@ class Memory:
     def _page(self, found: list[str], name: str, what: str, token: str) -> Mapping[str, Any]:
         at = int(token)
         more = {"nextToken": str(at + 1)} if at + 1 < len(found) else {}
-        return {what: [{name: one} for one in found[at : at + 1]], **more}
+        return {what: [{name: item_id} for item_id in found[at : at + 1]], **more}
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Caretaker:
         """The messages that come again."""
         event = {"source": "polyphony-test.livestream", "detail-type": "Episode Deleted", "detail": detail, **envelope}
         answer = self.care.handle([{"messageId": "m", "body": json.dumps(event)}])
-        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def told(self) -> list[str]:
         """Hears what the bus was told of deletions."""
@@ -102,7 +102,7 @@ class Caretaker:
 
     def waiting(self) -> list[str]:
         """Where the sweep looks, by when."""
-        return sorted(one["GSI2SK"]["S"] for one in self.stage.stored() if "GSI2SK" in one)
+        return sorted(item["GSI2SK"]["S"] for item in self.stage.stored() if "GSI2SK" in item)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def track(stage: Stage, episode: str, kind: str = "video") -> tuple[str, str | N
 
 def left(stage: Stage, episode: str) -> set[str]:
     """Sort keys of what there is of an episode."""
-    return {one["sk"]["S"] for one in stage.stored() if one["pk"]["S"].endswith(episode)}
+    return {item["sk"]["S"] for item in stage.stored() if item["pk"]["S"].endswith(episode)}
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,7 @@ def left(stage: Stage, episode: str) -> set[str]:
         (TrackState.CHUNKING, "TIMED_OUT"),
     ],
 )
-def test_a_track_that_stays_too_long_is_given_up_with_a_reason(
-    caretaker: Caretaker, state: TrackState, reason: str
-) -> None:
+def test_the_sweep_fails_an_overdue_track_with_a_reason(caretaker: Caretaker, state: TrackState, reason: str) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
     if state is not TrackState.REQUESTED:
@@ -161,7 +159,7 @@ def test_a_track_that_stays_too_long_is_given_up_with_a_reason(
     assert stage.does("getEpisode", episode_id=episode).body["status"] == "failed"
 
 
-def test_a_transcript_is_given_up_and_the_video_beside_it_goes_on(caretaker: Caretaker) -> None:
+def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
     asked = {"kind": "transcript", "contentType": "text/vtt", "bytes": 100}
@@ -178,7 +176,7 @@ def test_a_transcript_is_given_up_and_the_video_beside_it_goes_on(caretaker: Car
     assert not caretaker.waiting()
 
 
-def test_what_is_done_after_it_was_given_up_counts_as_done(caretaker: Caretaker) -> None:
+def test_a_success_after_a_timeout_counts(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
     reaches(stage, episode, upload, TrackState.CHUNKING)
@@ -189,7 +187,7 @@ def test_what_is_done_after_it_was_given_up_counts_as_done(caretaker: Caretaker)
 
 
 @pytest.mark.parametrize("state", [TrackState.UPLOADED, TrackState.CHUNKING])
-def test_what_goes_on_after_it_was_given_up_is_looked_after_as_before(caretaker: Caretaker, state: TrackState) -> None:
+def test_a_track_that_resumes_after_a_timeout_is_swept_again(caretaker: Caretaker, state: TrackState) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
     stage.passes(hours=5)
@@ -203,7 +201,7 @@ def test_what_goes_on_after_it_was_given_up_is_looked_after_as_before(caretaker:
     assert track(stage, episode) == ("failed", "TIMED_OUT")
 
 
-def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretaker: Caretaker) -> None:
+def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     table: Any = stage.table
     videos = video_setup.Stage(table)
@@ -222,7 +220,7 @@ def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretake
     assert track(stage, episode) == ("chunking", None)
 
 
-def test_a_sweep_does_not_dismiss_what_goes_on_while_it_looks(caretaker: Caretaker) -> None:
+def test_a_sweep_keeps_an_episode_that_changes_during_the_sweep(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
     stage.passes(hours=5)
@@ -232,7 +230,7 @@ def test_a_sweep_does_not_dismiss_what_goes_on_while_it_looks(caretaker: Caretak
     assert not CleanupTable(stage.dynamodb, TABLE).remove_from_sweep(due)
 
 
-def test_an_upload_may_be_asked_for_anew_and_is_looked_after_as_the_first(caretaker: Caretaker) -> None:
+def test_a_new_upload_after_a_timeout_is_swept_like_the_first(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, _ = requested(stage)
     stage.passes(hours=5)
@@ -247,7 +245,7 @@ def test_an_upload_may_be_asked_for_anew_and_is_looked_after_as_the_first(careta
     assert track(stage, episode) == ("failed", "NEVER_UPLOADED")
 
 
-def test_what_moved_on_since_it_was_looked_at_is_not_given_up(caretaker: Caretaker) -> None:
+def test_a_track_that_advanced_since_it_was_read_is_not_failed(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, upload = requested(stage)
     table = CleanupTable(stage.dynamodb, TABLE)
@@ -259,7 +257,7 @@ def test_what_moved_on_since_it_was_looked_at_is_not_given_up(caretaker: Caretak
     assert track(stage, episode) == ("uploaded", None)
 
 
-def test_nobody_is_dismissed_who_was_put_there_anew(caretaker: Caretaker) -> None:
+def test_an_episode_that_was_added_again_stays_in_the_sweep_index(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode, _ = requested(stage)
     [first] = CleanupTable(stage.dynamodb, TABLE).due("9")
@@ -271,7 +269,7 @@ def test_nobody_is_dismissed_who_was_put_there_anew(caretaker: Caretaker) -> Non
     assert len(caretaker.waiting()) == 1
 
 
-def test_what_was_asked_for_just_now_is_not_even_read(caretaker: Caretaker) -> None:
+def test_a_recent_upload_request_is_not_read_by_the_sweep(caretaker: Caretaker) -> None:
     requested(caretaker.stage)
     caretaker.stage.now += SWEEP_GRACE_PERIOD
     with caretaker.stage.counted() as calls:
@@ -279,7 +277,7 @@ def test_what_was_asked_for_just_now_is_not_even_read(caretaker: Caretaker) -> N
     assert calls == ["Query"]
 
 
-def test_a_deletion_takes_everything_of_its_episode_and_nothing_else(caretaker: Caretaker) -> None:
+def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     gone, stays = stage.episode(), stage.episode()
     others = stage.episode(owner=BOB)
@@ -288,7 +286,7 @@ def test_a_deletion_takes_everything_of_its_episode_and_nothing_else(caretaker: 
             stage.claim(episode, number)
         stage.clip(episode, 5)
         stage.dynamodb.put_item(
-            TableName=TABLE, Item={name: {"S": one} for name, one in window_key(ANN, episode, "k", "v", 0).items()}
+            TableName=TABLE, Item={name: {"S": value} for name, value in window_key(ANN, episode, "k", "v", 0).items()}
         )
         for prefix in ("videos", "transcripts", "chunks"):
             stage.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{ANN}/{episode}/a", Body=b"1")
@@ -300,15 +298,15 @@ def test_a_deletion_takes_everything_of_its_episode_and_nothing_else(caretaker: 
     assert left(stage, gone) == {"EPISODE"}
     assert len(left(stage, stays)) == 33
     assert left(stage, others) == {"EPISODE"}
-    keys = {one["Key"].split("/")[2] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
-    uploads = {one["Key"].split("/")[2] for one in stage.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]}
+    keys = {stored_object["Key"].split("/")[2] for stored_object in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    uploads = {upload["Key"].split("/")[2] for upload in stage.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]}
     assert keys == uploads == {stays}
     assert caretaker.memory.events == {(ANN, gone): [], (ANN, stays): ["1", "2", "3"]}
     assert caretaker.memory.records[f"/summaries/{ANN}/{gone}/"] == []
     assert len(caretaker.memory.records[f"/summaries/{ANN}/{stays}/"]) == 2
 
 
-def test_all_versions_and_marks_of_deletions_go(caretaker: Caretaker) -> None:
+def test_all_object_versions_and_delete_markers_are_removed(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     episode = stage.episode()
@@ -323,7 +321,7 @@ def test_all_versions_and_marks_of_deletions_go(caretaker: Caretaker) -> None:
     assert not found.get("DeleteMarkers")
 
 
-def test_a_deletion_that_nobody_told_is_found(caretaker: Caretaker) -> None:
+def test_the_sweep_finds_a_deletion_whose_event_was_lost(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode = stage.episode()
     stage.claim(episode, 1)
@@ -335,7 +333,7 @@ def test_a_deletion_that_nobody_told_is_found(caretaker: Caretaker) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_what_late_work_wrote_goes_with_a_second_tidy_up_and_no_third(caretaker: Caretaker, told: bool) -> None:
+def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(caretaker: Caretaker, told: bool) -> None:
     stage = caretaker.stage
     episode = stage.episode()
     stage.does("deleteEpisode", episode_id=episode)
@@ -353,7 +351,7 @@ def test_what_late_work_wrote_goes_with_a_second_tidy_up_and_no_third(caretaker:
     assert not caretaker.waiting()
 
 
-def test_a_deletion_told_again_changes_nothing(caretaker: Caretaker) -> None:
+def test_a_repeated_deletion_event_changes_nothing(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode = stage.episode()
     stage.does("deleteEpisode", episode_id=episode)
@@ -363,7 +361,7 @@ def test_a_deletion_told_again_changes_nothing(caretaker: Caretaker) -> None:
     assert stage.stored() == before
 
 
-def test_an_episode_that_is_there_is_not_tidied_up_whoever_says_so(caretaker: Caretaker) -> None:
+def test_an_existing_episode_is_not_cleaned_up(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode = stage.episode()
     stage.claim(episode, 1)
@@ -371,7 +369,7 @@ def test_an_episode_that_is_there_is_not_tidied_up_whoever_says_so(caretaker: Ca
     assert len(left(stage, episode)) == 2
 
 
-def test_what_is_left_of_an_episode_whose_own_item_is_gone_goes_too(caretaker: Caretaker) -> None:
+def test_an_episode_without_its_own_item_is_cleaned_up_too(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     episode = stage.episode()
     stage.claim(episode, 1)
@@ -392,13 +390,13 @@ def test_what_is_left_of_an_episode_whose_own_item_is_gone_goes_too(caretaker: C
         ({"schemaVersion": 1, "owner": ANN, "episodeId": "0" * 26}, {"detail-type": "Video Upload Completed"}),
     ],
 )
-def test_what_is_no_deletion_comes_again_until_it_is_parked(
+def test_an_invalid_event_returns_to_the_queue(
     caretaker: Caretaker, detail: dict[str, object], envelope: dict[str, object]
 ) -> None:
     assert caretaker.hears(detail, **envelope) == ["m"]
 
 
-def test_one_episodes_trouble_does_not_stop_the_others(
+def test_the_failure_of_one_episode_does_not_stop_the_sweep(
     caretaker: Caretaker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = caretaker.stage
@@ -424,7 +422,7 @@ def test_one_episodes_trouble_does_not_stop_the_others(
     assert caretaker.sweep()["tidied"] == 1
 
 
-def test_a_busy_table_or_bucket_is_a_failure_and_not_an_end(
+def test_an_incomplete_deletion_of_items_or_objects_raises(
     caretaker: Caretaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = caretaker.stage
@@ -440,12 +438,12 @@ def test_a_busy_table_or_bucket_is_a_failure_and_not_an_end(
         objects.delete(ANN, episode)
 
 
-def test_every_state_that_is_no_end_has_a_limit() -> None:
+def test_every_state_that_waits_for_an_event_needs_a_limit() -> None:
     with pytest.raises(ValueError, match="chunking"):
         TrackLimits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
 
 
-def test_where_the_sweep_looks_nothing_is_told_of_the_episode(caretaker: Caretaker) -> None:
+def test_the_sweep_index_contains_only_the_keys_of_an_episode(caretaker: Caretaker) -> None:
     stage = caretaker.stage
     upload = ExpectedUpload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
     episode = stage.episode()

@@ -36,8 +36,8 @@ FIELDS = {
 }
 jsonschema.Draft202012Validator.check_schema(FIELDS)
 REFUSED = jsonschema.Draft202012Validator(FIELDS)
-WITH_BODY = [one.name for one in OPERATIONS if one.body is not None]
-WITH_QUERY = [one.name for one in OPERATIONS if one.query is not None]
+WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]
+WITH_QUERY = [operation.name for operation in OPERATIONS if operation.query is not None]
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
@@ -69,7 +69,7 @@ def some_path(stage: Stage, operation: Operation) -> dict[str, str]:
 @pytest.mark.parametrize("name", WITH_BODY)
 @SHARED
 @given(data=st.data())
-def test_a_body_that_the_document_allows_is_answered_as_it_says(stage: Stage, name: str, data: st.DataObject) -> None:
+def test_a_valid_body_gets_a_documented_response(stage: Stage, name: str, data: st.DataObject) -> None:
     operation = OPERATION[name]
     assert operation.body is not None
     body = data.draw(good(operation.body))
@@ -80,7 +80,7 @@ def test_a_body_that_the_document_allows_is_answered_as_it_says(stage: Stage, na
 @pytest.mark.parametrize("name", WITH_BODY)
 @SHARED
 @given(data=st.data())
-def test_any_other_body_is_answered_with_a_refusal_or_well(stage: Stage, name: str, data: st.DataObject) -> None:
+def test_any_body_gets_a_documented_response_or_error(stage: Stage, name: str, data: st.DataObject) -> None:
     operation = OPERATION[name]
     assert operation.body is not None
     body = data.draw(bad(operation.body))
@@ -93,11 +93,11 @@ def test_any_other_body_is_answered_with_a_refusal_or_well(stage: Stage, name: s
 def _refused_or_mended(answer: Said, body: Any) -> None:
     """Only texts with space around them are taken though the document would not: they are stripped."""
     if answer.status < 400:
-        texts = [one for value in body.values() for one in (value if isinstance(value, list) else [value])]
+        texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
         assert any(isinstance(text, str) and text != text.strip() for text in texts)
 
 
-@pytest.mark.parametrize("name", [one.name for one in OPERATIONS])
+@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
 @SHARED
 @given(
     names=st.dictionaries(st.sampled_from(["episode_id", "upload_id"]), st.text(), max_size=2),
@@ -105,14 +105,14 @@ def _refused_or_mended(answer: Said, body: Any) -> None:
     body=st.none() | st.text(),
     owner=st.sampled_from([ANN, None]),
 )
-def test_any_text_anywhere_is_answered(
+def test_any_text_in_any_place_gets_a_response(
     stage: Stage, name: str, names: dict[str, str], query: dict[str, str], body: str | None, owner: str | None
 ) -> None:
     check(OPERATION[name], stage.sends(name, body, owner=owner, **names, **query))
 
 
 @pytest.mark.parametrize("name", WITH_QUERY)
-def test_lists_answer_as_the_document_says(stage: Stage, name: str) -> None:
+def test_lists_return_documented_responses(stage: Stage, name: str) -> None:
     operation, path = OPERATION[name], some_path(stage, OPERATION[name])
     for start in range(3):
         stage.episode()
@@ -125,7 +125,7 @@ def test_lists_answer_as_the_document_says(stage: Stage, name: str) -> None:
     check(operation, answer)
 
 
-def test_an_episode_that_is_kept_wrongly_is_not_sent(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_malformed_stored_episode_is_not_returned(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     episode = stage.episode()
     [item] = stage.stored()
     stage.dynamodb.put_item(TableName="episodes", Item={**item, "language": {"S": "canary"}})
@@ -134,24 +134,24 @@ def test_an_episode_that_is_kept_wrongly_is_not_sent(stage: Stage, capsys: pytes
     assert "canary" not in answer.text + capsys.readouterr().out
 
 
-def test_every_operation_has_its_own_place_and_name() -> None:
-    assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS) == 10
-    assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
+def test_operations_have_distinct_names_and_paths() -> None:
+    assert len({(operation.method, operation.path) for operation in OPERATIONS}) == len(OPERATIONS) == 10
+    assert len({operation.name for operation in OPERATIONS}) == len(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_a_path_names_what_its_model_has(operation: Operation) -> None:
+def test_each_path_has_the_parameters_of_its_model(operation: Operation) -> None:
     named = {part[1:-1] for part in operation.path.split("/") if part.startswith("{")}
     fields = schema_of(operation.parameters)["properties"] if operation.parameters else {}
     assert named == set(fields)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_models_say_everything_in_camel_case(operation: Operation) -> None:
+def test_models_use_camel_case_for_all_fields(operation: Operation) -> None:
     for model in (operation.parameters, operation.query, operation.body, operation.answer):
         if model is not None:
             assert "_" not in "".join(schema_of(model)["properties"])
 
 
-def test_codes_are_their_own_names() -> None:
-    assert [one.name for one in LivestreamErrorCode] == [one.value for one in LivestreamErrorCode]
+def test_the_value_of_each_error_code_is_its_name() -> None:
+    assert [code.name for code in LivestreamErrorCode] == [code.value for code in LivestreamErrorCode]

@@ -17,7 +17,7 @@ NO_EPISODE = "0" * 26
 TOKEN = "token-of-ann"
 
 
-def test_a_new_episode_is_a_draft_with_two_tracks_of_nothing(stage: Stage) -> None:
+def test_a_new_episode_is_a_draft_with_two_empty_tracks(stage: Stage) -> None:
     answer = stage.does("createEpisode", {"title": "  A stream ", "speakers": ["Ann", "Bob"]})
     nothing = {"state": "none", "since": "2026-01-03T12:00:00.123Z"}
     assert answer.status == 201
@@ -37,7 +37,7 @@ def test_a_new_episode_is_a_draft_with_two_tracks_of_nothing(stage: Stage) -> No
     assert stage.does("getEpisode", episode_id=made["episodeId"]).body == made
 
 
-def test_an_episode_is_kept_where_everything_expects_it(stage: Stage) -> None:
+def test_an_episode_has_the_documented_keys(stage: Stage) -> None:
     episode = stage.episode(clientToken=TOKEN)
     [item] = stage.stored()
     assert (item["pk"], item["sk"]) == ({"S": f"EPISODE#{ANN}#{episode}"}, {"S": "EPISODE"})
@@ -48,7 +48,7 @@ def test_an_episode_is_kept_where_everything_expects_it(stage: Stage) -> None:
     assert TOKEN not in json.dumps(item)
 
 
-def test_the_same_creation_again_is_the_same_episode_as_it_has_become(stage: Stage) -> None:
+def test_a_repeated_creation_returns_the_current_episode(stage: Stage) -> None:
     asked = {"title": "A", "clientToken": TOKEN}
     first = stage.does("createEpisode", asked)
     stage.passes(seconds=5)
@@ -67,22 +67,22 @@ def test_the_same_creation_again_is_the_same_episode_as_it_has_become(stage: Sta
 
 
 @pytest.mark.parametrize("other", [{"title": "B"}, {"speakers": ["Bob"]}, {"language": "en-GB"}, {"description": "d"}])
-def test_a_token_makes_no_other_episode(stage: Stage, other: dict[str, Any]) -> None:
+def test_a_client_token_cannot_create_a_different_episode(stage: Stage, other: dict[str, Any]) -> None:
     stage.episode(clientToken=TOKEN)
     answer = stage.does("createEpisode", {"title": "A stream", "clientToken": TOKEN, **other})
     assert answer.refusal == (409, "TOKEN_USED")
     assert len(stage.stored()) == 1
 
 
-def test_creations_at_the_same_time_make_one_episode(stage: Stage) -> None:
+def test_concurrent_creations_with_one_token_create_one_episode(stage: Stage) -> None:
     asked = {"title": "A", "clientToken": TOKEN}
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: stage.does("createEpisode", asked), range(8)))
-    assert sorted(one.status for one in answers) == [200] * 7 + [201]
-    assert len({one.body["episodeId"] for one in answers}) == 1
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
+    assert len({answer.body["episodeId"] for answer in answers}) == 1
 
 
-def test_what_is_named_changes_and_the_rest_stays(stage: Stage) -> None:
+def test_only_the_named_fields_change(stage: Stage) -> None:
     episode = stage.episode(description="What it is", speakers=["Ann"])
     stage.passes(seconds=1)
     answer = stage.does("updateEpisode", {"version": 1, "title": "B", "language": "de-DE"}, episode_id=episode)
@@ -100,12 +100,12 @@ def test_what_is_named_changes_and_the_rest_stays(stage: Stage) -> None:
     "changes",
     [{"title": "B"}, {"version": 1}, {"version": 1, "title": None}, {"version": 0, "title": "B"}, {"version": "1"}],
 )
-def test_what_is_no_change_is_refused(stage: Stage, changes: dict[str, Any]) -> None:
+def test_an_invalid_change_is_refused(stage: Stage, changes: dict[str, Any]) -> None:
     episode = stage.episode()
     assert stage.does("updateEpisode", changes, episode_id=episode).refusal == (400, "MALFORMED")
 
 
-def test_a_change_to_what_is_no_longer_so_is_refused_and_told_what_is(stage: Stage) -> None:
+def test_a_change_of_an_old_version_is_refused_with_the_current_version(stage: Stage) -> None:
     episode = stage.episode()
     stage.does("updateEpisode", {"version": 1, "title": "B"}, episode_id=episode)
     answer = stage.does("updateEpisode", {"version": 1, "title": "C"}, episode_id=episode)
@@ -127,7 +127,7 @@ def _one_write_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_one_write_after_the_other")
-def test_of_changes_at_the_same_time_one_holds(stage: Stage) -> None:
+def test_only_one_of_two_concurrent_changes_succeeds(stage: Stage) -> None:
     episode = stage.episode()
 
     def change(number: int) -> int:
@@ -139,7 +139,7 @@ def test_of_changes_at_the_same_time_one_holds(stage: Stage) -> None:
     assert stage.does("getEpisode", episode_id=episode).body["version"] == 2
 
 
-def test_a_deleted_episode_is_gone_everywhere(stage: Stage) -> None:
+def test_every_operation_treats_a_deleted_episode_as_unknown(stage: Stage) -> None:
     episode = stage.episode()
     answer = stage.does("deleteEpisode", episode_id=episode)
     assert (answer.status, answer.text) == (204, "")
@@ -156,14 +156,14 @@ def test_a_deleted_episode_is_gone_everywhere(stage: Stage) -> None:
         stage.does("listClaims", episode_id=episode),
         stage.does("listClips", episode_id=episode),
     ]
-    assert [one.refusal for one in gone] == [(404, "EPISODE_UNKNOWN")] * len(gone)
+    assert [answer.refusal for answer in gone] == [(404, "EPISODE_UNKNOWN")] * len(gone)
     assert stage.does("listEpisodes").body == {"episodes": []}
     [item] = stage.stored()
     assert item["ttl"] == {"N": str(int(START.timestamp()) + DELETED_DAYS * 24 * 3600)}
     assert not {"GSI1PK", "GSI1SK"} & set(item)
 
 
-def test_a_deletion_is_told_once_and_one_of_nothing_never(stage: Stage) -> None:
+def test_a_deletion_is_published_once_and_only_if_the_episode_existed(stage: Stage) -> None:
     episode = stage.episode()
     stage.does("deleteEpisode", episode_id=episode)
     stage.passes(seconds=1)
@@ -173,7 +173,9 @@ def test_a_deletion_is_told_once_and_one_of_nothing_never(stage: Stage) -> None:
     assert len(stage.stored()) == 1
 
 
-def test_a_deletion_that_cannot_be_told_is_one_all_the_same(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deletion_succeeds_even_if_its_event_cannot_be_published(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     episode = stage.episode()
     stage.refusing = EventNotPublished()
     assert stage.does("deleteEpisode", episode_id=episode).status == 204
@@ -181,7 +183,7 @@ def test_a_deletion_that_cannot_be_told_is_one_all_the_same(stage: Stage, capsys
     assert '"level":"ERROR"' in capsys.readouterr().out.replace(" ", "")
 
 
-def test_a_call_whose_answer_was_lost_is_done_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_whose_response_was_lost_takes_effect_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     repeated(stage.dynamodb, "put_item", monkeypatch)
     repeated(stage.dynamodb, "update_item", monkeypatch)
     made = stage.does("createEpisode", {"title": "A", "description": "What it is"})
@@ -198,7 +200,7 @@ def test_a_call_whose_answer_was_lost_is_done_once(stage: Stage, monkeypatch: py
 
 
 @pytest.mark.parametrize("owner", [BOB, None])
-def test_somebody_elses_episode_is_not_there(stage: Stage, owner: str | None) -> None:
+def test_another_owners_episode_is_unknown(stage: Stage, owner: str | None) -> None:
     episode = stage.episode()
     stage.claim(episode, 0)
     stage.clip(episode, 0)
@@ -209,7 +211,7 @@ def test_somebody_elses_episode_is_not_there(stage: Stage, owner: str | None) ->
     assert stage.does("getEpisode", episode_id=episode).body["title"] == "A stream"
 
 
-def test_without_an_authorizer_everything_is_everybodys(stage: Stage) -> None:
+def test_without_an_authorizer_all_callers_share_all_episodes(stage: Stage) -> None:
     episode = stage.episode(owner=None)
     [item] = stage.stored()
     assert item["pk"] == {"S": f"EPISODE#everybody#{episode}"}
@@ -228,7 +230,7 @@ def _pages(stage: Stage, operation: str, name: str, **said: Any) -> list[list[An
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 21), (11, [11, 10]), (None, [20, 1]), (21, [21]), (100, [21])])
-def test_episodes_come_newest_first_page_by_page(stage: Stage, limit: int | None, sizes: list[int]) -> None:
+def test_episodes_are_listed_newest_first_in_pages(stage: Stage, limit: int | None, sizes: list[int]) -> None:
     made = []
     for _ in range(21):
         made.append(stage.episode())
@@ -236,14 +238,14 @@ def test_episodes_come_newest_first_page_by_page(stage: Stage, limit: int | None
     stage.episode(owner=BOB)
     pages = _pages(stage, "listEpisodes", "episodes", limit=limit)
     assert [len(page) for page in pages] == sizes, "a page that is the last says so"
-    assert [one["episodeId"] for page in pages for one in page] == made[::-1]
+    assert [item["episodeId"] for page in pages for item in page] == made[::-1]
     first = stage.does("listEpisodes", limit=1).body
     stage.does("deleteEpisode", episode_id=first["episodes"][0]["episodeId"])
     rest = stage.does("listEpisodes", limit=100, cursor=first["nextCursor"]).body
-    assert [one["episodeId"] for one in rest["episodes"]] == made[-2::-1], "what is deleted does not end the list"
+    assert [item["episodeId"] for item in rest["episodes"]] == made[-2::-1], "what is deleted does not end the list"
 
 
-def test_a_full_page_that_is_the_last_has_no_cursor(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_last_page_has_no_cursor(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     query = stage.dynamodb.query
 
     def as_aws_does(**asked: Any) -> Any:
@@ -260,14 +262,14 @@ def test_a_full_page_that_is_the_last_has_no_cursor(stage: Stage, monkeypatch: p
 
 
 @pytest.mark.parametrize("said", [{"limit": 0}, {"limit": 101}, {"limit": "ten"}, {"cursor": "c" * 2049}])
-def test_a_page_has_bounds(stage: Stage, said: dict[str, Any]) -> None:
+def test_the_page_size_is_limited(stage: Stage, said: dict[str, Any]) -> None:
     answer = stage.does("listEpisodes", **said)
     assert answer.refusal == (400, "MALFORMED")
-    assert [one["field"] for one in answer.body["fields"]] == list(said)
+    assert [field["field"] for field in answer.body["fields"]] == list(said)
 
 
 @pytest.mark.parametrize(("operation", "name"), [("listClaims", "claims"), ("listClips", "clips")])
-def test_what_was_found_comes_in_the_order_of_the_episode(stage: Stage, operation: str, name: str) -> None:
+def test_findings_are_listed_by_time(stage: Stage, operation: str, name: str) -> None:
     episode, other = stage.episode(), stage.episode()
     for start in (90_000, 5_000, 1_000_000, 0):
         stage.claim(episode, start, f"c{start}")
@@ -275,21 +277,21 @@ def test_what_was_found_comes_in_the_order_of_the_episode(stage: Stage, operatio
         stage.claim(other, start + 1)
         stage.clip(other, start + 1)
     pages = _pages(stage, operation, name, limit=3, episode_id=episode)
-    assert [one["startMs"] for page in pages for one in page] == [0, 5_000, 90_000, 1_000_000]
+    assert [item["startMs"] for page in pages for item in page] == [0, 5_000, 90_000, 1_000_000]
     assert [len(page) for page in pages] == [3, 1]
 
 
-def test_a_page_that_is_cut_off_because_it_is_large_goes_on(stage: Stage) -> None:
+def test_a_page_that_dynamodb_truncates_has_a_cursor(stage: Stage) -> None:
     episode = stage.episode()
     for start in range(6):
         stage.clip(episode, start, f"c{start}", padding="x" * 300_000)
     pages = _pages(stage, "listClips", "clips", limit=50, episode_id=episode)
     assert len(pages) > 1
-    assert [one["startMs"] for page in pages for one in page] == list(range(6))
+    assert [item["startMs"] for page in pages for item in page] == list(range(6))
 
 
 @pytest.mark.parametrize(("operation", "name"), [("listClaims", "claims"), ("listClips", "clips")])
-def test_an_episode_without_findings_has_an_empty_list_and_an_unknown_one_none(
+def test_findings_of_an_unknown_episode_are_a_404_and_of_a_new_episode_an_empty_list(
     stage: Stage, operation: str, name: str
 ) -> None:
     episode = stage.episode()
@@ -299,12 +301,12 @@ def test_an_episode_without_findings_has_an_empty_list_and_an_unknown_one_none(
     assert stage.does(operation, episode_id=NO_EPISODE).refusal == (404, "EPISODE_UNKNOWN")
 
 
-def test_a_cursor_is_good_for_its_own_list_alone(stage: Stage) -> None:
+def test_a_cursor_is_valid_for_its_own_list_only(stage: Stage) -> None:
     episode, other = stage.episode(), stage.episode()
-    for one in (episode, other):
+    for episode_id in (episode, other):
         for start in (0, 1, 2):
-            stage.claim(one, start, f"c{start}")
-            stage.clip(one, start, f"c{start}")
+            stage.claim(episode_id, start, f"c{start}")
+            stage.clip(episode_id, start, f"c{start}")
     stage.episode(owner=BOB)
     cursor = stage.does("listClaims", limit=1, episode_id=episode).body["nextCursor"]
     assert stage.does("listClaims", limit=2, cursor=cursor, episode_id=episode).status == 200
@@ -314,10 +316,10 @@ def test_a_cursor_is_good_for_its_own_list_alone(stage: Stage) -> None:
         stage.does("listClaims", cursor=cursor, episode_id=episode, owner=BOB),
         stage.does("listEpisodes", cursor=cursor),
     ]
-    assert [one.refusal for one in foreign] == [(400, "CURSOR_INVALID")] * 4
+    assert [answer.refusal for answer in foreign] == [(400, "CURSOR_INVALID")] * 4
 
 
-def test_an_old_cursor_is_refused(stage: Stage) -> None:
+def test_an_expired_cursor_is_refused(stage: Stage) -> None:
     for _ in range(2):
         stage.episode()
     cursor = stage.does("listEpisodes", limit=1).body["nextCursor"]
@@ -327,7 +329,7 @@ def test_an_old_cursor_is_refused(stage: Stage) -> None:
     assert stage.does("listEpisodes", cursor=cursor).refusal == (400, "CURSOR_INVALID")
 
 
-def test_each_operation_is_one_call_of_the_table(stage: Stage) -> None:
+def test_each_operation_makes_one_dynamodb_call(stage: Stage) -> None:
     episode, cursor = stage.episode(), None
     stage.claim(episode, 0, "a")
     stage.clip(episode, 0, "a")
@@ -355,7 +357,7 @@ def test_each_operation_is_one_call_of_the_table(stage: Stage) -> None:
         assert calls == [call], operation
 
 
-def test_nothing_that_a_client_says_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_client_text_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     episode = stage.episode(title="canary-title", clientToken="canary-token", speakers=["canary-name"])
     stage.does("createEpisode", {"title": "canary-other", "clientToken": "canary-token"})
     stage.does("updateEpisode", {"version": 9, "title": "canary-title"}, episode_id=episode)

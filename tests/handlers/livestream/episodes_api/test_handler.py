@@ -42,7 +42,7 @@ def asks(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int
     return answer["statusCode"], json.loads(answer["body"] or "{}")
 
 
-def test_the_function_does_what_its_environment_says(function: Stage) -> None:
+def test_the_function_uses_its_environment(function: Stage) -> None:
     made = [asks("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
     path = {"pathParameters": {"episodeId": made[0]}}
     upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
@@ -56,7 +56,7 @@ def test_the_function_does_what_its_environment_says(function: Stage) -> None:
     assert asks("DELETE", "/episodes/{episodeId}", **path) == (204, {})
 
 
-def test_a_container_reads_the_secret_once_and_late(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_reads_the_secret_once_at_first_use(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     session = boto3.Session
 
@@ -76,7 +76,7 @@ def test_a_container_reads_the_secret_once_and_late(function: Stage, monkeypatch
     assert asked == ["GetParameter"]
 
 
-def test_limits_are_as_the_environment_says() -> None:
+def test_the_environment_gives_the_upload_limits() -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"}
     sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
     environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
@@ -88,9 +88,7 @@ def test_limits_are_as_the_environment_says() -> None:
             EpisodesApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
 
 
-def test_without_the_secret_lists_of_one_page_are_answered_and_others_fail(
-    function: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_secret_only_lists_of_one_page_succeed(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENCRYPTION_KEY", "/nothing")
     for _ in range(2):
         asks("POST", "/episodes", {"title": "A"})
@@ -117,7 +115,7 @@ def publisher(bus: Any) -> EventPublisher:
     return EventPublisher(bus, "polyphony-test.livestream")
 
 
-def test_an_event_is_told_with_source_type_and_version() -> None:
+def test_an_event_is_published_with_source_type_and_version() -> None:
     bus = Bus({"FailedEntryCount": 0})
     publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})
     [entry] = bus.entries
@@ -134,7 +132,7 @@ def test_an_event_is_told_with_source_type_and_version() -> None:
         EndpointConnectionError(endpoint_url="https://canary"),
     ],
 )
-def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
+def test_the_error_of_a_failed_publication_does_not_quote_the_event(answer: Any) -> None:
     with pytest.raises(EventNotPublished) as raised:
         publisher(Bus(answer))("Episode Deleted", {})
     assert "canary" not in repr(raised.value)

@@ -44,12 +44,12 @@ CURSOR = Desk().cursors.encrypt(POSITION, LISTING)
 
 
 @given(st.text(), st.builds(ListIdentity, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
-def test_what_was_sealed_comes_back(position: str, listing: ListIdentity) -> None:
+def test_a_cursor_decrypts_to_its_position(position: str, listing: ListIdentity) -> None:
     cursors = Desk().cursors
     assert cursors.decrypt(cursors.encrypt(position, listing), listing) == position
 
 
-def test_a_cursor_shows_nothing_of_what_it_says() -> None:
+def test_a_cursor_reveals_neither_position_nor_list() -> None:
     assert "canary" not in CURSOR
     assert CURSOR.replace("-", "").replace("_", "").isalnum(), "it needs no escaping in an address"
     assert len(CURSOR) < 200
@@ -58,7 +58,7 @@ def test_a_cursor_shows_nothing_of_what_it_says() -> None:
 
 
 @given(st.text(), st.binary(max_size=200))
-def test_nothing_made_up_opens_also_behind_a_known_version(text: str, raw: bytes) -> None:
+def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, raw: bytes) -> None:
     assert not Desk().opens(text)
     assert not Desk().opens(CURSOR[:4] + raw.hex())
 
@@ -68,7 +68,7 @@ def test_nothing_made_up_opens_also_behind_a_known_version(text: str, raw: bytes
     st.integers(0, 6),
     st.sampled_from("ABCDwxyz0189-_=+/ \n\N{GREEK SMALL LETTER ALPHA}"),
 )
-def test_no_bit_or_letter_can_be_changed_or_put_in(place: int, shift: int, letter: str) -> None:
+def test_a_cursor_with_a_changed_or_inserted_character_is_refused(place: int, shift: int, letter: str) -> None:
     before, behind = CURSOR[:place], CURSOR[place + 1 :]
     assert not Desk().opens(before + chr(ord(CURSOR[place]) ^ 1 << shift) + behind)
     assert not Desk().opens(before + letter + CURSOR[place:])
@@ -76,7 +76,7 @@ def test_no_bit_or_letter_can_be_changed_or_put_in(place: int, shift: int, lette
         assert not Desk().opens(before + letter + behind)
 
 
-def test_nothing_can_be_cut_off_or_added() -> None:
+def test_a_truncated_or_extended_cursor_is_refused() -> None:
     assert Desk().opens(CURSOR)
     for length in range(len(CURSOR)):
         assert not Desk().opens(CURSOR[:length])
@@ -97,11 +97,11 @@ def test_nothing_can_be_cut_off_or_added() -> None:
         ListIdentity("listClaims", ANN, {"episodeId,E": ""}),
     ],
 )
-def test_a_cursor_opens_no_other_list(listing: ListIdentity) -> None:
+def test_a_cursor_is_refused_for_any_other_list(listing: ListIdentity) -> None:
     assert not Desk().opens(CURSOR, listing)
 
 
-def test_a_cursor_holds_for_a_while() -> None:
+def test_a_cursor_expires() -> None:
     desk = Desk()
     desk.now = START + timedelta(seconds=59)
     assert desk.opens(CURSOR)
@@ -109,7 +109,7 @@ def test_a_cursor_holds_for_a_while() -> None:
     assert not desk.opens(CURSOR)
 
 
-def test_an_older_secret_opens_what_it_sealed_until_it_is_taken_away() -> None:
+def test_an_older_secret_decrypts_its_cursors_until_it_is_removed() -> None:
     assert Desk(f"{TWO}\n{ONE}\n").opens(CURSOR)
     newest = Desk(f"{TWO}\n{ONE}").cursors.encrypt(POSITION, LISTING)
     assert Desk(TWO).opens(newest), "the first line seals"
@@ -118,20 +118,20 @@ def test_an_older_secret_opens_what_it_sealed_until_it_is_taken_away() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "\n", "short", f"{ONE}\nshort"])
-def test_a_secret_that_anybody_could_guess_is_none(secret: str) -> None:
+def test_a_short_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="each line must have at least") as raised:
         Desk(secret).cursors.encrypt(POSITION, LISTING)
     assert "short\n" not in repr(raised.value)
 
 
-def test_a_secret_is_read_decrypted_and_once(stage: Stage) -> None:
+def test_the_secret_is_read_decrypted_and_once(stage: Stage) -> None:
     secret = CursorSecret(stage.ssm, PARAMETER)
     assert secret() == SECRET
     stage.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
     assert secret() == SECRET
 
 
-def test_a_secret_that_cannot_be_read_is_tried_again_and_tells_nothing(stage: Stage) -> None:
+def test_a_failed_read_of_the_secret_is_retried_and_reveals_nothing(stage: Stage) -> None:
     secret = CursorSecret(stage.ssm, "/canary")
     for _ in range(2):
         with pytest.raises(CursorSecretUnavailable) as raised:

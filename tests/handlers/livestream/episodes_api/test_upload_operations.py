@@ -23,7 +23,7 @@ def policy(answer: Said) -> dict[str, Any]:
     return decoded
 
 
-def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stage) -> None:
+def test_a_small_file_gets_a_form_for_one_key_type_and_size(stage: Stage) -> None:
     episode = stage.episode()
     answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
     body = answer.body
@@ -36,10 +36,12 @@ def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stag
     conditions = policy(answer)["conditions"]
     assert {"Content-Type": "text/vtt"} in conditions
     assert {"key": body["key"]} in conditions
-    assert [one for one in conditions if isinstance(one, list)] == [["content-length-range", 500, 500]]
+    assert [condition for condition in conditions if isinstance(condition, list)] == [
+        ["content-length-range", 500, 500]
+    ]
 
 
-def test_the_track_waits_for_the_upload_and_another_may_be_asked_for_until_one_has_come(stage: Stage) -> None:
+def test_another_upload_may_be_requested_until_one_arrives(stage: Stage) -> None:
     episode = stage.episode()
     stage.passes(seconds=3)
     first, second = (stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
@@ -55,7 +57,7 @@ def test_the_track_waits_for_the_upload_and_another_may_be_asked_for_until_one_h
 
 
 @pytest.mark.parametrize("kind", TrackKind)
-def test_each_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
+def test_each_content_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
     for content_type, suffix in SUFFIXES[kind].items():
         asked = {"kind": kind, "contentType": content_type, "bytes": 5}
         key = stage.does("requestUpload", asked, episode_id=stage.episode()).body["key"]
@@ -76,20 +78,20 @@ def test_each_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
         ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
     ],
 )
-def test_what_no_track_takes_is_refused(stage: Stage, asked: dict[str, Any], code: str, field: str) -> None:
+def test_an_unsupported_type_or_size_is_refused(stage: Stage, asked: dict[str, Any], code: str, field: str) -> None:
     episode = stage.episode()
     answer = stage.does("requestUpload", asked, episode_id=episode)
     assert answer.refusal == (400, code)
-    assert [one["field"] for one in answer.body["fields"]] == [field]
+    assert [field["field"] for field in answer.body["fields"]] == [field]
     assert stage.does("getEpisode", episode_id=episode).body["status"] == "draft"
 
 
-def test_a_limit_itself_is_taken(stage: Stage) -> None:
+def test_a_file_of_exactly_the_maximum_size_is_accepted(stage: Stage) -> None:
     for asked in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
         assert stage.does("requestUpload", asked, episode_id=stage.episode()).status == 201
 
 
-def test_what_failed_may_be_uploaded_anew(stage: Stage) -> None:
+def test_a_failed_track_accepts_another_upload(stage: Stage) -> None:
     episode = stage.episode()
     upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
     at = "2026-01-03T12:00:09.000Z"
@@ -102,24 +104,24 @@ def test_what_failed_may_be_uploaded_anew(stage: Stage) -> None:
     assert "reason" not in stage.does("getEpisode", episode_id=episode).body["transcript"]
 
 
-def test_nothing_is_begun_for_an_episode_that_is_not_there(stage: Stage) -> None:
+def test_no_upload_is_started_for_an_unknown_episode(stage: Stage) -> None:
     answer = stage.does("requestUpload", VIDEO, episode_id=stage.episode(), owner=BOB)
     assert answer.refusal == (404, "EPISODE_UNKNOWN")
     assert stage.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
-def test_what_is_large_is_uploaded_in_parts(stage: Stage) -> None:
+def test_a_large_file_is_uploaded_in_parts(stage: Stage) -> None:
     episode = stage.episode()
     answer = stage.does("requestUpload", VIDEO, episode_id=episode)
     body = answer.body
     assert (answer.status, "form" in body) == (201, False)
     multipart = body["multipart"]
-    assert (multipart["partBytes"], [one["partNumber"] for one in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
-    for one in multipart["parts"]:
-        url = urlsplit(one["url"])
+    assert (multipart["partBytes"], [part["partNumber"] for part in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
+    for part in multipart["parts"]:
+        url = urlsplit(part["url"])
         query = parse_qs(url.query)
         assert url.path == f"/{body['key']}"
-        assert query["partNumber"] == [str(one["partNumber"])]
+        assert query["partNumber"] == [str(part["partNumber"])]
         assert query["uploadId"] == [multipart["multipartId"]]
         assert query["X-Amz-Expires"] == [str(URL_SECONDS)]
 
@@ -130,7 +132,7 @@ def of(kind: TrackKind, size: int) -> UploadRequest:
 
 
 @pytest.mark.parametrize("size", [MEBIBYTE + 1, MIN_PART_BYTES, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
-def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) -> None:
+def test_parts_have_an_allowed_number_and_size_and_cover_the_file(stage: Stage, size: int) -> None:
     part_bytes, parts = _part_bytes(size), stage.uploads._part_count(of(TrackKind.VIDEO, size))
     assert 1 <= parts <= 100
     assert part_bytes >= MIN_PART_BYTES
@@ -138,7 +140,7 @@ def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) 
 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 0), (MEBIBYTE, 0), (MEBIBYTE + 1, 1)])
-def test_only_what_is_larger_than_a_form_takes_goes_in_parts(stage: Stage, size: int, parts: int) -> None:
+def test_only_files_above_the_form_limit_are_uploaded_in_parts(stage: Stage, size: int, parts: int) -> None:
     assert stage.uploads._part_count(of(TrackKind.VIDEO, size)) == parts
     assert stage.uploads._part_count(of(TrackKind.TRANSCRIPT, size)) == 0, "a transcript is one form however long it is"
 
@@ -153,13 +155,13 @@ class Parted:
         self.multipart = multipart["multipartId"]
         self.parts = []
         left = size if sent is None else sent
-        for one in multipart["parts"]:
+        for part in multipart["parts"]:
             data = b"x" * min(left, multipart["partBytes"])
             left -= len(data)
             answer = stage.s3.upload_part(
-                Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=one["partNumber"], Body=data
+                Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=part["partNumber"], Body=data
             )
-            self.parts.append({"partNumber": one["partNumber"], "etag": answer["ETag"]})
+            self.parts.append({"partNumber": part["partNumber"], "etag": answer["ETag"]})
 
     def completes(self, **other: Any) -> Said:
         body = {"multipartId": self.multipart, "parts": self.parts, **other.pop("body", {})}
@@ -172,7 +174,7 @@ class Parted:
         return bool(self.stage.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
 
 
-def test_an_upload_that_takes_longer_than_its_addresses_hold_gets_new_ones(stage: Stage) -> None:
+def test_an_upload_gets_new_urls_after_its_urls_expire(stage: Stage) -> None:
     episode = stage.episode()
     ready = stage.does("requestUpload", VIDEO, episode_id=episode).body
     multipart, before = ready["multipart"], stage.stored()
@@ -193,7 +195,7 @@ def test_an_upload_that_takes_longer_than_its_addresses_hold_gets_new_ones(stage
         assert parse_qs(new_url.query)["X-Amz-Expires"] == [str(URL_SECONDS)]
 
 
-def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: Stage) -> None:
+def test_urls_are_signed_again_only_while_the_upload_is_expected(stage: Stage) -> None:
     video = Parted(stage)
     body = {"multipartId": video.multipart}
 
@@ -211,7 +213,7 @@ def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: S
     assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_a_form_has_no_parts_to_sign_or_to_complete(stage: Stage) -> None:
+def test_an_upload_by_form_has_no_parts_to_sign_or_complete(stage: Stage) -> None:
     episode = stage.episode()
     upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
     parts = [{"partNumber": 1, "etag": "e"}]
@@ -223,7 +225,7 @@ def test_a_form_has_no_parts_to_sign_or_to_complete(stage: Stage) -> None:
         assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_in_it(stage: Stage) -> None:
+def test_completing_an_upload_reads_the_table_once_and_changes_nothing(stage: Stage) -> None:
     video = Parted(stage)
     before = stage.stored()
     with stage.counted() as calls:
@@ -239,7 +241,7 @@ def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_
     assert video.completes().status == 200
 
 
-def test_s3_is_told_the_promised_size(stage: Stage) -> None:
+def test_the_completion_names_the_announced_size(stage: Stage) -> None:
     video, asked = Parted(stage), []
 
     def note(params: dict[str, Any], **_: Any) -> None:
@@ -248,7 +250,7 @@ def test_s3_is_told_the_promised_size(stage: Stage) -> None:
     stage.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
     video.completes()
     stage.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
-    assert [int(one) for one in asked] == [MIN_PART_BYTES + 3]
+    assert [int(call) for call in asked] == [MIN_PART_BYTES + 3]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ def test_s3_is_told_the_promised_size(stage: Stage) -> None:
     ],
     ids=["another size", "a part left out"],
 )
-def test_what_does_not_make_up_the_upload_is_refused(
+def test_a_wrong_number_of_parts_is_refused(
     stage: Stage, sent: int | None, parts: slice, fields: list[dict[str, str]]
 ) -> None:
     video = Parted(stage, sent=sent)
@@ -268,7 +270,7 @@ def test_what_does_not_make_up_the_upload_is_refused(
     assert answer.body["fields"] == fields
 
 
-def test_a_part_that_was_not_uploaded_is_refused(stage: Stage) -> None:
+def test_a_part_that_was_never_uploaded_is_refused(stage: Stage) -> None:
     video = Parted(stage)
     forged = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
     assert video.completes(body={"parts": forged}).refusal == (409, "UPLOAD_INCOMPLETE")
@@ -299,7 +301,7 @@ def failing(code: str, operation: str) -> Callable[..., None]:
         ("", "503", (500, "INTERNAL")),
     ],
 )
-def test_what_s3_refuses_is_the_clients_to_mend_and_what_it_cannot_do_is_not(
+def test_a_refusal_of_s3_is_a_client_error_and_any_other_failure_is_not(
     stage: Stage, completing: str, looking: str, expected: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HeadObject says 403 of what is not there to those who may not list the bucket."""
@@ -313,16 +315,14 @@ def test_what_s3_refuses_is_the_clients_to_mend_and_what_it_cannot_do_is_not(
     assert "canary" not in answer.text
 
 
-def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_completing_a_completed_upload_succeeds(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     video = Parted(stage)
     first = video.completes()
     monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing("NoSuchUpload", "CompleteMultipartUpload"))
     assert video.completes().text == first.text
 
 
-def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> None:
+def test_only_the_expected_upload_can_be_completed(stage: Stage) -> None:
     video, other = Parted(stage), Parted(stage)
     assert video.completes(body={"multipartId": other.multipart}).refusal == (404, "UPLOAD_UNKNOWN")
     assert video.completes(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
@@ -349,14 +349,14 @@ def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> 
         {"multipartId": ""},
     ],
 )
-def test_what_is_no_completion_is_refused(stage: Stage, body: dict[str, Any]) -> None:
+def test_an_invalid_completion_is_refused(stage: Stage, body: dict[str, Any]) -> None:
     whole = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}], **body}
     answer = stage.does("completeUpload", whole, episode_id="0" * 26, upload_id="0" * 26)
     assert answer.refusal == (400, "MALFORMED")
     assert "canary" not in answer.text
 
 
-def test_no_key_or_address_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_key_or_url_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     video = Parted(stage)
     video.completes()
     video.completes(upload_id=stage.new_id())

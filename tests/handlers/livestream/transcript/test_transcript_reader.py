@@ -52,14 +52,14 @@ def test_subtitles_are_read_with_any_line_end_and_with_or_without_a_byte_order_m
 
 
 @given(sentences(st.none()), sentences(st.sampled_from([None, "Ann", "Dr. Bob Ö"])))
-def test_what_is_written_is_read_back(silent: tuple[Cue, ...], voiced: tuple[Cue, ...]) -> None:
+def test_written_cues_are_read_back(silent: tuple[Cue, ...], voiced: tuple[Cue, ...]) -> None:
     assert read_transcript(srt(silent).encode()) == ParsedTranscript(TranscriptFormat.SRT, silent)
     assert read_transcript(webvtt(voiced).encode()) == ParsedTranscript(TranscriptFormat.WEBVTT, voiced)
     assert read_transcript(transcribe(voiced).encode()) == ParsedTranscript(TranscriptFormat.TRANSCRIBE, voiced)
 
 
 @given(sentences(st.none()))
-def test_what_is_written_as_plain_text_is_read_back_in_its_order(cues: tuple[Cue, ...]) -> None:
+def test_plain_text_is_read_back_in_order(cues: tuple[Cue, ...]) -> None:
     found = read_transcript(" ".join(cue.text for cue in cues).encode())
     assert [cue.text for cue in found.cues] == [cue.text for cue in cues]
     assert found.format is TranscriptFormat.PLAIN
@@ -76,7 +76,7 @@ def test_what_is_written_as_plain_text_is_read_back_in_its_order(cues: tuple[Cue
 @example(b'{"results":{"items":[{"type":"pronunciation","alternatives":[{"content":"\\ud800"}]}]}}')
 @example(b'{"results":{"items":[{"start_time":' + b"9" * 5_000 + b"}]}}")
 @example(b"WEBVTT\n\n00:00.000 --> 00:01.000\n<v" + b"." * 5_000)
-def test_whatever_is_uploaded_it_is_a_transcript_or_is_refused(data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
         found = read_transcript(data)
     except BadTranscript:
@@ -87,7 +87,7 @@ def test_whatever_is_uploaded_it_is_a_transcript_or_is_refused(data: bytes) -> N
 @given(st.text(max_size=300))
 @example("<v Ann>Hi</v>")
 @example("00:00.000 --> 00:01.000\n\x00")
-def test_whatever_text_follows_a_head_it_is_a_transcript_or_is_refused(text: str) -> None:
+def test_any_text_after_a_header_is_read_or_refused(text: str) -> None:
     for head in ("", "WEBVTT\n\n00:00.000 --> 00:01.000\n", "1\n00:00:00,000 --> 00:00:01,000\n", '{"results": '):
         try:
             found = read_transcript((head + text).encode())
@@ -99,7 +99,7 @@ def test_whatever_text_follows_a_head_it_is_a_transcript_or_is_refused(text: str
             assert 0 <= cue.start_ms <= cue.end_ms <= limits.MAX_MS
 
 
-def test_a_file_is_known_by_what_is_in_it() -> None:
+def test_the_content_decides_the_format() -> None:
     assert read_transcript(b"WEBVTT\n\n1\n00:01.000 --> 00:02.000\nHi").format is TranscriptFormat.WEBVTT
     assert read_transcript(b"\n\n1\n00:00:01,000 --> 00:00:02,000\nHi").format is TranscriptFormat.SRT
     assert read_transcript(b"WEBVTTX is no head. It is text.").format is TranscriptFormat.PLAIN
@@ -113,12 +113,12 @@ def test_srt_without_numbers_or_hours_is_read() -> None:
     assert found.cues == (Cue(1_500, 2_500, "one and a line more"), Cue(3_603_000, 3_604_000, "two"))
 
 
-def test_styles_of_srt_are_stripped_and_what_only_looks_like_one_stays() -> None:
+def test_srt_styles_are_removed_and_other_brackets_stay() -> None:
     text = '{\\an8}<i>It</i> <font color="red">was</font> {b}1 < 2{/b}, a <b> b'
     assert read_transcript(f"1\n00:00:00,000 --> 00:00:01,000\n{text}".encode()).cues[0].text == "It was 1 < 2, a b"
 
 
-def test_styles_comments_and_settings_of_webvtt_are_stripped() -> None:
+def test_webvtt_styles_comments_and_settings_are_removed() -> None:
     text = """WEBVTT
 Kind: captions
 
@@ -170,11 +170,11 @@ def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> No
     ],
     ids=["arrow", "number"],
 )
-def test_what_only_looks_like_times_or_a_cues_number_is_said(text: str, said: list[str]) -> None:
+def test_text_that_resembles_times_or_cue_numbers_is_kept(text: str, said: list[str]) -> None:
     assert [cue.text for cue in read_transcript(text.encode()).cues] == said
 
 
-def test_voices_of_one_webvtt_cue_become_a_cue_each() -> None:
+def test_each_voice_of_a_webvtt_cue_becomes_a_cue() -> None:
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\n- <v.loud Ann>Yes.</v>\n<v Bob &amp; Co>No.\nNever."
     assert read_transcript(text.encode()).cues == (
         Cue(1_000, 2_000, "-"),
@@ -196,11 +196,11 @@ def job(items: list[dict[str, object]], **more: object) -> str:
     return json.dumps({"results": {"items": items, **more}})
 
 
-def test_transcribe_words_are_cut_where_somebody_else_speaks_and_where_there_is_a_pause() -> None:
+def test_transcribe_words_are_split_at_a_new_speaker_and_at_a_pause() -> None:
     said = [word("Yes", "0.0", "0.5"), word("No", "0.6", "1.0"), word("Well", "9", "9.25"), word("then", "9.3", "9.5")]
     turns = [
         {"items": [{"start_time": "0.0", "speaker_label": "spk_0"}]},
-        {"items": [{"start_time": one, "speaker_label": "spk_1"} for one in ("0.6", "9", "9.3")]},
+        {"items": [{"start_time": end_time, "speaker_label": "spk_1"} for end_time in ("0.6", "9", "9.3")]},
     ]
     assert read_transcript(job(said, speaker_labels={"segments": turns}).encode()).cues == (
         Cue(0, 500, "Yes", "spk_0"),
@@ -209,7 +209,7 @@ def test_transcribe_words_are_cut_where_somebody_else_speaks_and_where_there_is_
     )
 
 
-def test_transcribe_words_without_punctuation_are_cut_and_those_out_of_order_are_sorted() -> None:
+def test_transcribe_words_without_punctuation_are_split_and_sorted() -> None:
     many = read_transcript(job([word("word", f"{at}.0", f"{at}.9") for at in range(200)]).encode()).cues
     assert " ".join(cue.text for cue in many) == " ".join(["word"] * 200)
     assert max(len(cue.text) for cue in many) <= 300
@@ -217,7 +217,7 @@ def test_transcribe_words_without_punctuation_are_cut_and_those_out_of_order_are
     assert back == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
 
 
-def test_a_long_sentence_of_plain_text_is_cut_between_words() -> None:
+def test_a_long_sentence_of_plain_text_is_split_between_words() -> None:
     text = "No, " + "word " * 200
     found = read_transcript(text.encode())
     assert " ".join(cue.text for cue in found.cues) == text.strip()
@@ -251,7 +251,7 @@ def test_a_long_sentence_of_plain_text_is_cut_between_words() -> None:
         (b"WEBVTT\n\n00:01.000 --> 00:02.000\n<v &#" + b"9" * 5_000 + b">Hi", TranscriptProblem.MALFORMED),
     ],
 )
-def test_what_is_no_transcript_is_refused_with_its_reason(data: bytes, expected: TranscriptProblem) -> None:
+def test_an_invalid_transcript_is_refused_with_its_problem(data: bytes, expected: TranscriptProblem) -> None:
     assert problem(data) is expected
 
 
@@ -269,17 +269,17 @@ def test_what_is_no_transcript_is_refused_with_its_reason(data: bytes, expected:
         "00:00:01,0000 --> 00:00:02,000",
     ],
 )
-def test_wrong_times_are_refused(times: str) -> None:
+def test_invalid_times_are_refused(times: str) -> None:
     assert problem(f"1\n{times}\nHi") is TranscriptProblem.BAD_TIMES
     assert problem(f"WEBVTT\n\n{times.replace(',', '.')}\nHi") is TranscriptProblem.BAD_TIMES
 
 
-def test_times_that_are_none_are_refused() -> None:
+def test_malformed_times_are_refused() -> None:
     assert problem("WEBVTT\n\nsoon --> 00:01.000\nHi") is TranscriptProblem.BAD_TIMES
     assert problem(job([word("Hi", "900000.0", "900000.0")])) is TranscriptProblem.BAD_TIMES
 
 
-def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transcript_above_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(b"\xff" * (limits.MAX_TRANSCRIPT_BYTES + 1)) is TranscriptProblem.TOO_LARGE, (
         "it is not even looked at"
     )
@@ -290,7 +290,7 @@ def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(srt([Cue(0, 1, "aa")] * 2)) is TranscriptProblem.TOO_LARGE
 
 
-def test_a_cue_that_is_written_far_too_long_is_refused_whatever_would_be_left_of_it() -> None:
+def test_a_far_too_long_cue_is_refused_even_if_its_text_is_short() -> None:
     blanks = " " * limits.MAX_WRITTEN_CHARACTERS
     assert problem(f"1\n00:00:01,000 --> 00:00:02,000\na{blanks}b") is TranscriptProblem.TOO_LONG_CUE
     for written in (f"a{blanks}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000):
@@ -301,14 +301,14 @@ def test_a_cue_that_is_written_far_too_long_is_refused_whatever_would_be_left_of
     )
 
 
-def test_voices_that_nothing_ends_do_not_take_for_ever() -> None:
+def test_unclosed_voice_tags_are_parsed_quickly() -> None:
     # If each blank were tried as the last before the name, this would take a quarter of an hour.
     open_voice = "<v" + " " * (limits.MAX_WRITTEN_CHARACTERS - 3) + "x"
     found = read_transcript(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
     assert {cue.text for cue in found.cues} == {"<v x"}
 
 
-def test_punctuation_without_end_does_not_take_for_ever() -> None:
+def test_endless_punctuation_is_parsed_quickly() -> None:
     mark: dict[str, object] = {"type": "punctuation", "alternatives": [{"content": "," * 900}]}
     items = [word("Hi", "0", "1"), *[mark] * 10_000, word("Hi", "never", "1")]
     assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "it is read no further"
@@ -318,12 +318,12 @@ def test_plain_text_longer_than_a_day_is_refused() -> None:
     assert problem("word " * (limits.MAX_MS // 1000 * 15 // 5 + 10)) is TranscriptProblem.TOO_LARGE
 
 
-def test_text_is_made_harmless() -> None:
+def test_text_is_cleaned() -> None:
     found = read_transcript("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
     assert found.text == "ab \u0107 d"
 
 
-def test_nothing_that_is_said_is_in_a_representation() -> None:
+def test_the_repr_of_a_transcript_contains_no_text() -> None:
     found = read_transcript(webvtt([Cue(0, 1, CANARY, CANARY)]).encode())
     assert CANARY not in repr(found)
     assert CANARY not in repr(found.cues[0])

@@ -67,13 +67,13 @@ class Landing:
             log=EventLog("DEBUG"),
         )
         records = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
-        return [int(one["itemIdentifier"]) for one in starting.handle(records)["batchItemFailures"]]
+        return [int(failure["itemIdentifier"]) for failure in starting.handle(records)["batchItemFailures"]]
 
     def queued(self) -> list[WindowMessage]:
         """All that is in the queue, which is empty afterwards."""
         found: list[WindowMessage] = []
         while batch := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            found += [WindowMessage.model_validate_json(one["Body"]) for one in batch]
+            found += [WindowMessage.model_validate_json(body["Body"]) for body in batch]
         return sorted(found, key=lambda one: one.index)
 
     @property
@@ -90,7 +90,7 @@ def landing(stage: Stage) -> Iterator[Landing]:
     sqs.close()
 
 
-def test_a_transcript_is_queued_window_by_window_and_once(landing: Landing) -> None:
+def test_each_window_of_a_transcript_is_queued_once(landing: Landing) -> None:
     event = landing.uploads(srt(CUES))
     assert landing.handle(event, event) == []
     version = json.loads(event)["detail"]["object"]["version-id"]
@@ -101,7 +101,7 @@ def test_a_transcript_is_queued_window_by_window_and_once(landing: Landing) -> N
     assert (landing.queued(), landing.state) == ([], ("analyzing", None))
 
 
-def test_of_a_form_that_was_sent_twice_the_first_version_alone_is_queued(landing: Landing) -> None:
+def test_only_the_first_version_of_a_twice_submitted_form_is_queued(landing: Landing) -> None:
     first, second = landing.uploads(srt(CUES)), landing.uploads(srt(CUES[:5]))
     landing.queue = HalfQueue(WindowQueue(landing.sqs, landing.url))
     assert landing.handle(first) == [0]
@@ -115,7 +115,7 @@ def test_of_a_form_that_was_sent_twice_the_first_version_alone_is_queued(landing
     assert landing.state == ("analyzing", None)
 
 
-def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> None:
+def test_a_late_event_does_not_undo_the_analysis(landing: Landing) -> None:
     event = landing.uploads(srt(CUES[:1]))
     [window] = landing.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
     landing.handle(event)
@@ -125,7 +125,7 @@ def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> 
     assert (landing.queued(), landing.state) == ([], ("failed", "ANALYSIS_FAILED"))
 
 
-def test_a_transcript_that_was_given_up_is_queued_when_its_event_is_sent_back(landing: Landing) -> None:
+def test_a_timed_out_transcript_is_queued_when_its_event_is_redelivered(landing: Landing) -> None:
     event = landing.uploads(srt(CUES))
     landing.broadcast.is_given_up()
     assert landing.handle(event) == []
@@ -145,14 +145,14 @@ def test_a_transcript_that_was_given_up_is_queued_when_its_event_is_sent_back(la
     ],
     ids=["nothing", "bytes", "cues", "windows", "utf16", "times"],
 )
-def test_what_is_no_transcript_fails_and_says_why(landing: Landing, data: bytes | str, reason: str) -> None:
+def test_an_invalid_transcript_fails_the_track_with_a_reason(landing: Landing, data: bytes | str, reason: str) -> None:
     event = landing.uploads(data)
     assert landing.handle(event, event) == []
     assert landing.state == ("failed", reason)
     assert landing.queued() == []
 
 
-def test_of_what_is_no_longer_awaited_nothing_is_done(landing: Landing) -> None:
+def test_an_event_of_a_replaced_upload_is_ignored(landing: Landing) -> None:
     event = landing.uploads(srt(CUES))
     landing.broadcast.request_another()
     assert landing.handle(event) == [], "an older upload"
@@ -162,7 +162,7 @@ def test_of_what_is_no_longer_awaited_nothing_is_done(landing: Landing) -> None:
     assert landing.queued() == []
 
 
-def test_a_transcript_that_is_gone_is_not_queued(landing: Landing) -> None:
+def test_a_missing_transcript_is_not_queued(landing: Landing) -> None:
     event = landing.uploads(srt(CUES))
     version = json.loads(event)["detail"]["object"]["version-id"]
     landing.stage.s3.delete_object(Bucket=BUCKET, Key=landing.broadcast.key, VersionId=version)
@@ -173,7 +173,7 @@ def test_a_transcript_that_is_gone_is_not_queued(landing: Landing) -> None:
 def claims(landing: Landing) -> list[str]:
     """The quotes that a client is told."""
     listed = landing.stage.does("listClaims", episode_id=landing.broadcast.episode_id)
-    return [one["quote"] for one in listed.body["claims"]]
+    return [listed_claim["quote"] for listed_claim in listed.body["claims"]]
 
 
 def says(landing: Landing, window: WindowMessage, quote: str) -> None:
@@ -182,7 +182,7 @@ def says(landing: Landing, window: WindowMessage, quote: str) -> None:
     landing.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(found,)))
 
 
-def test_of_a_transcript_that_is_uploaded_again_each_claim_is_listed_once(landing: Landing) -> None:
+def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(landing: Landing) -> None:
     landing.handle(landing.uploads(srt(CUES[:3])))
     first, late = landing.queued()
     says(landing, first, "We ran 600 ferries")
@@ -195,7 +195,7 @@ def test_of_a_transcript_that_is_uploaded_again_each_claim_is_listed_once(landin
     assert claims(landing) == ["We ran 600 ferries"]
 
 
-def test_an_event_that_comes_again_takes_nothing_from_its_own_windows(landing: Landing) -> None:
+def test_a_repeated_event_keeps_the_findings_of_its_own_windows(landing: Landing) -> None:
     event = landing.uploads(srt(CUES))
     landing.queue = HalfQueue(WindowQueue(landing.sqs, landing.url))
     assert landing.handle(event) == [0]
@@ -205,7 +205,7 @@ def test_an_event_that_comes_again_takes_nothing_from_its_own_windows(landing: L
     assert claims(landing) == ["We ran 600 ferries"]
 
 
-def test_beside_a_transcript_that_cannot_be_read_stands_nothing_that_another_said(landing: Landing) -> None:
+def test_an_unreadable_transcript_removes_earlier_findings(landing: Landing) -> None:
     landing.handle(landing.uploads(srt(CUES)))
     says(landing, landing.queued()[0], "We ran 600 ferries")
     landing.broadcast.upload_id = landing.broadcast.request_another()
@@ -224,7 +224,7 @@ class HalfQueue:
         raise WindowsNotQueued
 
 
-def test_a_transcript_that_was_queued_in_part_is_queued_whole_when_it_comes_again(landing: Landing) -> None:
+def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(landing: Landing) -> None:
     event = landing.uploads(srt(CUES))
     landing.queue = HalfQueue(WindowQueue(landing.sqs, landing.url))
     assert landing.handle(event) == [0]
@@ -232,11 +232,11 @@ def test_a_transcript_that_was_queued_in_part_is_queued_whole_when_it_comes_agai
     assert len(landing.queued()) == 10
     landing.queue = None
     assert landing.handle(event) == []
-    assert [one.index for one in landing.queued()] == list(range(22))
+    assert [message.index for message in landing.queued()] == list(range(22))
     assert landing.state == ("analyzing", None)
 
 
-def test_messages_that_the_queue_does_not_take_are_an_error(landing: Landing) -> None:
+def test_messages_that_sqs_rejects_raise_an_error(landing: Landing) -> None:
     failed = {"Id": "3", "SenderFault": False, "Code": "InternalError"}
     good = {"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}
     for answer in ({"Successful": [], "Failed": [failed]}, {"Successful": [good], "Failed": [failed]}):
@@ -247,7 +247,7 @@ def test_messages_that_the_queue_does_not_take_are_an_error(landing: Landing) ->
             assert not caught.value.args
 
 
-def test_one_bad_message_does_not_fail_its_batch_and_no_log_tells_of_what_was_said(
+def test_a_bad_message_does_not_fail_its_batch_and_no_text_is_logged(
     landing: Landing, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = landing.uploads(b"canary\0", Broadcast.requested(landing.stage).key)
@@ -258,10 +258,10 @@ def test_one_bad_message_does_not_fail_its_batch_and_no_log_tells_of_what_was_sa
     told = capsys.readouterr().out
     assert '"windows":22' in told.replace(" ", "")
     assert "transcript_refused" in told
-    assert not [one for one in ("canary", ANN, landing.broadcast.upload_id, "transcripts/") if one in told]
+    assert not [secret for secret in ("canary", ANN, landing.broadcast.upload_id, "transcripts/") if secret in told]
 
 
-def test_the_function_is_made_of_its_environment(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_uses_its_environment(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "AGENT_QUEUE_URL": landing.url}
     for name, value in {**names, "WINDOW_CHARACTERS": "500", "OVERLAP_CHARACTERS": "100"}.items():
         monkeypatch.setenv(name, value)
@@ -271,11 +271,11 @@ def test_the_function_is_made_of_its_environment(landing: Landing, monkeypatch: 
         assert handler.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     finally:
         handler._distributor.cache_clear()
-    assert [one.count for one in landing.queued()] == [2, 2]
+    assert [message.count for message in landing.queued()] == [2, 2]
 
 
 @pytest.mark.parametrize("changed", [{"AGENT_QUEUE_URL": ""}, {"WINDOW_SECONDS": "29"}, {"WINDOW_CHARACTERS": "1000"}])
-def test_a_wrong_environment_is_refused(changed: dict[str, str]) -> None:
+def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
     assert TranscriptWindowsEnvironment.model_validate(needed).sizes == Sizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
@@ -283,7 +283,7 @@ def test_a_wrong_environment_is_refused(changed: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
-def test_a_transcript_counts_however_it_was_created(reason: str) -> None:
+def test_a_transcript_is_recognized_for_every_s3_operation(reason: str) -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
     found = parse_transcript_event(created(key, reason), VIDEO_BUCKET)
     assert found is not None
@@ -301,6 +301,6 @@ def test_a_transcript_counts_however_it_was_created(reason: str) -> None:
         created(video(), bucket={"name": "another"}),
     ],
 )
-def test_what_is_no_new_object_of_ours_is_refused(body: str) -> None:
+def test_any_other_event_is_refused(body: str) -> None:
     with pytest.raises(NotAnEvent):
         parse_transcript_event(body, VIDEO_BUCKET)

@@ -22,7 +22,7 @@ def request(**changed: Any) -> dict[str, Any]:
     return chunk_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
 
 
-def test_mediaconvert_takes_the_job() -> None:
+def test_mediaconvert_accepts_the_request() -> None:
     client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
     operation = client.meta.service_model.operation_model("CreateJob")
     for job in (request(), request(max_hours=1), request(max_hours=11), request(max_hours=11, to_its_end=True)):
@@ -34,7 +34,7 @@ def test_mediaconvert_takes_the_job() -> None:
         assert read_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
 
 
-def test_it_is_cut_exactly_into_segments_that_have_pictures_and_sound() -> None:
+def test_chunks_have_exact_length_with_audio_and_video() -> None:
     [group] = request(seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
     assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "a file group cannot be cut"
@@ -44,11 +44,11 @@ def test_it_is_cut_exactly_into_segments_that_have_pictures_and_sound() -> None:
     h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
     assert (h264["RateControlMode"], "MaxBitrate" in h264) == ("QVBR", True)
     assert output["VideoDescription"]["Height"] <= 720
-    assert [one["CodecSettings"]["Codec"] for one in output["AudioDescriptions"]] == ["AAC"]
+    assert [audio["CodecSettings"]["Codec"] for audio in output["AudioDescriptions"]] == ["AAC"]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
-def test_it_reads_the_upload_and_writes_below_the_episode_where_no_rule_listens(suffix: str) -> None:
+def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) -> None:
     job = chunk_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
     wanted, token = cut_of(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
@@ -57,7 +57,7 @@ def test_it_reads_the_upload_and_writes_below_the_episode_where_no_rule_listens(
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
-def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) -> None:
+def test_the_clip_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
     """By more than that, a video is known that was cut off; MediaConvert takes no clip of 12 hours."""
     end = cut_of(request(max_hours=hours)).end_seconds
     assert end is not None
@@ -67,7 +67,7 @@ def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) 
         assert "InputClippings" not in whole["Settings"]["Inputs"][0]
 
 
-def test_it_carries_whose_it_is_in_strings() -> None:
+def test_the_user_metadata_consists_of_strings() -> None:
     assert request()["UserMetadata"] == {
         "bucket": BUCKET,
         "owner": OWNER,
@@ -81,7 +81,7 @@ def test_it_carries_whose_it_is_in_strings() -> None:
 
 
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
-def test_the_same_version_is_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
+def test_the_same_version_gives_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
     tokens = {
         chunk_job.job_token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")

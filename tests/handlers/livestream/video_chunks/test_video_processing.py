@@ -68,7 +68,7 @@ def videos() -> Stage:
     return Stage()
 
 
-def test_an_upload_is_noted_and_announced(videos: Stage) -> None:
+def test_an_uploaded_video_advances_the_track_and_is_announced(videos: Stage) -> None:
     assert videos.handle(created(video())) == []
     assert videos.state() == UPLOADED
     assert (videos.table.track.version_id, videos.table.track.since) == ("v1", timestamp(NOW))
@@ -86,7 +86,7 @@ def test_an_announced_upload_gets_a_job(videos: Stage) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_chunks_are_counted_by_their_playlist(videos: Stage, count: int) -> None:
+def test_chunks_are_counted_in_the_playlist(videos: Stage, count: int) -> None:
     """250.041 s are three chunks of 120 s; by its length, a video of 240.041 s would be three too."""
     videos.cloud.count = count
     assert videos.handle(job(video(), "COMPLETE")) == []
@@ -102,7 +102,7 @@ def ended(duration_ms: int, **metadata: str | None) -> str:
     return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=known)
 
 
-def test_the_length_of_chunks_is_the_jobs_own(videos: Stage) -> None:
+def test_the_stored_chunk_length_is_that_of_the_job(videos: Stage) -> None:
     videos.handle(ended(250_041, chunkSeconds="60"))
     assert videos.table.facts == {"chunks": {**CHUNKS, "seconds": 60}}
 
@@ -116,7 +116,7 @@ def test_the_length_of_chunks_is_the_jobs_own(videos: Stage) -> None:
         (100 * 3_600_000, None, CHUNKED),
     ],
 )
-def test_a_video_that_was_cut_off_by_its_own_job_does_not_pass_for_a_whole_one(
+def test_a_clipped_video_fails_as_too_large(
     videos: Stage, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
 ) -> None:
     videos.handle(ended(duration_ms, maxHours=hours))
@@ -128,7 +128,7 @@ NO_SUCH_CLIP = job(SHORT, "ERROR", errorCode=1060)
 """Whether MediaConvert takes a clip that ends behind its input is not written anywhere."""
 
 
-def test_a_video_that_ends_before_its_clip_is_cut_to_its_own_end(videos: Stage) -> None:
+def test_a_video_shorter_than_its_clip_is_cut_to_its_own_end(videos: Stage) -> None:
     assert videos.handle(completed(SHORT), NO_SUCH_CLIP, NO_SUCH_CLIP) == []
     assert videos.state() == CHUNKING
     clipped, whole = videos.cloud.jobs[:2]
@@ -145,12 +145,12 @@ def test_a_video_that_ends_before_its_clip_is_cut_to_its_own_end(videos: Stage) 
     assert other.state() == TOO_LARGE, "it may be no longer either"
 
 
-def test_the_failure_of_a_clip_changes_nothing_after_the_video_has_come(videos: Stage) -> None:
+def test_a_clip_error_after_success_changes_nothing(videos: Stage) -> None:
     videos.handle(completed(SHORT), job(SHORT, "COMPLETE"), NO_SUCH_CLIP)
     assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKED, 1)
 
 
-def test_a_second_job_that_cannot_be_had_now_is_asked_for_again(videos: Stage) -> None:
+def test_a_rejected_second_job_is_requested_again(videos: Stage) -> None:
     videos.handle(completed(SHORT))
     videos.cloud.failures.append(THROTTLED)
     assert videos.handle(NO_SUCH_CLIP) == [0]
@@ -159,7 +159,7 @@ def test_a_second_job_that_cannot_be_had_now_is_asked_for_again(videos: Stage) -
 
 
 @pytest.mark.parametrize("changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}])
-def test_a_clip_that_no_job_of_ours_can_have_lacked_is_a_failure(videos: Stage, changed: dict[str, str | None]) -> None:
+def test_a_clip_error_of_a_job_without_a_clip_is_a_failure(videos: Stage, changed: dict[str, str | None]) -> None:
     told = json.loads(NO_SUCH_CLIP)
     metadata = {**told["detail"]["userMetadata"], **changed}
     told["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
@@ -169,20 +169,20 @@ def test_a_clip_that_no_job_of_ours_can_have_lacked_is_a_failure(videos: Stage, 
 
 
 @pytest.mark.parametrize(("status", "facts"), [("ERROR", {"errorCode": 1010}), ("CANCELED", {})])
-def test_a_failed_job_says_why_by_number_alone(videos: Stage, status: str, facts: dict[str, object]) -> None:
+def test_a_failed_job_stores_only_its_error_code(videos: Stage, status: str, facts: dict[str, object]) -> None:
     videos.handle(job(video(), status))
     assert (videos.state(), videos.table.facts) == (CHUNKING_FAILED, facts)
 
 
 @pytest.mark.parametrize("suffix", [".txt", ""])
-def test_what_is_no_video_fails_at_once(videos: Stage, suffix: str) -> None:
+def test_an_unsupported_file_fails_the_track_at_once(videos: Stage, suffix: str) -> None:
     assert videos.handle(created(video(suffix=suffix))) == []
     assert videos.state() == (TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
     assert (videos.cloud.announced, videos.cloud.jobs) == ([], [])
 
 
 @given(st.permutations(OURS), st.lists(st.sampled_from(OURS), max_size=8))
-def test_any_order_and_any_repeats_end_with_chunks(events: list[str], again: list[str]) -> None:
+def test_repeated_events_in_any_order_end_with_chunks(events: list[str], again: list[str]) -> None:
     videos = Stage()
     assert videos.handle(*events) == []
     assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
@@ -196,13 +196,17 @@ def test_any_order_and_any_repeats_end_with_chunks(events: list[str], again: lis
 
 EVENTS = [
     event
-    for one in (OLDER, UPLOAD, NEWER)
-    for event in (created(video(one)), completed(video(one)), *(job(video(one), status) for status in STATUSES))
+    for upload in (OLDER, UPLOAD, NEWER)
+    for event in (
+        created(video(upload)),
+        completed(video(upload)),
+        *(job(video(upload), status) for status in STATUSES),
+    )
 ]
 
 
 @given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_the_end_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
+def test_the_final_state_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
     one, two = Stage(), Stage()
     one.handle(*events)
     shuffled = [*events, *events]
@@ -213,16 +217,16 @@ def test_the_end_does_not_depend_on_the_order(events: list[str], random: Random)
 
 
 @pytest.mark.parametrize("first", [created(video()), job(video(), "ERROR"), created(video(suffix=".txt"))])
-def test_another_upload_than_the_tracks_changes_nothing(videos: Stage, first: str) -> None:
+def test_events_of_another_upload_change_nothing(videos: Stage, first: str) -> None:
     videos.handle(first)
     before, announced = videos.table.track, list(videos.cloud.announced)
-    others = [one for one in EVENTS if UPLOAD not in one]
+    others = [event for event in EVENTS if UPLOAD not in event]
     assert videos.handle(*others) == []
     assert videos.table.track == before
     assert (videos.cloud.jobs, videos.cloud.announced) == ([], announced)
 
 
-def test_a_newer_upload_starts_anew(videos: Stage) -> None:
+def test_a_newer_upload_is_processed_from_the_start(videos: Stage) -> None:
     videos.handle(job(video(), "ERROR"))
     videos.table.track = requested(videos.table.track, of(NEWER), "1")
     videos.handle(*OURS, created(video(NEWER)))
@@ -230,26 +234,26 @@ def test_a_newer_upload_starts_anew(videos: Stage) -> None:
 
 
 @pytest.mark.parametrize("events", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
-def test_chunks_that_are_there_are_there(videos: Stage, events: tuple[str, str]) -> None:
+def test_late_failures_do_not_undo_finished_chunks(videos: Stage, events: tuple[str, str]) -> None:
     """Somebody had given up on it, or a repeated job failed."""
-    videos.handle(*(job(video(), one) for one in events))
+    videos.handle(*(job(video(), update) for update in events))
     assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
 
 
-def test_an_episode_that_is_gone_gets_no_job(videos: Stage) -> None:
+def test_a_deleted_episode_gets_no_job(videos: Stage) -> None:
     videos.table.exists = False
     assert videos.handle(*OURS, created(video(suffix=".txt"))) == []
     assert (videos.cloud.jobs, videos.cloud.announced) == ([], [])
 
 
-def test_chunks_that_were_deleted_meanwhile_are_not_recorded(videos: Stage) -> None:
+def test_deleted_chunks_are_not_recorded(videos: Stage) -> None:
     videos.cloud.count = None
     assert videos.handle(job(video(), "COMPLETE")) == []
     assert videos.table.moves == 0
 
 
 @pytest.mark.parametrize("failure", [THROTTLED, BROKEN, FORBIDDEN, REFUSED, TimeoutError()])
-def test_what_may_pass_or_be_mended_goes_back_and_is_done_then(videos: Stage, failure: Exception) -> None:
+def test_a_failed_call_returns_the_message_and_succeeds_later(videos: Stage, failure: Exception) -> None:
     videos.cloud.failures = [failure]
     assert videos.handle(completed(video())) == [0]
     assert videos.state() == UPLOADED
@@ -257,14 +261,14 @@ def test_what_may_pass_or_be_mended_goes_back_and_is_done_then(videos: Stage, fa
     assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKING, 1)
 
 
-def test_an_upload_that_could_not_be_announced_is_announced_later(videos: Stage) -> None:
+def test_a_failed_announcement_is_repeated(videos: Stage) -> None:
     videos.cloud.failures = [BROKEN]
     assert videos.handle(created(video())) == [0]
     assert videos.handle(created(video())) == []
     assert videos.cloud.announced == [ANNOUNCED]
 
 
-def test_a_job_that_nobody_could_note_is_made_again_under_the_same_name(videos: Stage) -> None:
+def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: Stage) -> None:
     videos.handle(completed(video()))
     videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=of(UPLOAD), version_id="v1")
     videos.handle(completed(video()))
@@ -272,7 +276,7 @@ def test_a_job_that_nobody_could_note_is_made_again_under_the_same_name(videos: 
     assert videos.cloud.jobs[0] == videos.cloud.jobs[1]
 
 
-def test_a_video_whose_job_failed_is_cut_once_its_event_is_replayed(videos: Stage) -> None:
+def test_a_replay_restarts_a_video_whose_job_failed(videos: Stage) -> None:
     """What a role lacked has been mended: MediaConvert's number for it is that of a video which it cannot read, too."""
     videos.handle(completed(video()), job(video(), "ERROR"))
     assert videos.handle(completed(video()), created(video())) == []
@@ -287,14 +291,14 @@ def test_a_video_whose_job_failed_is_cut_once_its_event_is_replayed(videos: Stag
 @pytest.mark.parametrize(
     "ending", [created(video(suffix=".txt")), ended(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
 )
-def test_a_replay_changes_nothing_of_what_no_mending_would(videos: Stage, ending: str) -> None:
+def test_a_replay_restarts_no_other_failure(videos: Stage, ending: str) -> None:
     videos.handle(ending)
     before = videos.state()
     assert videos.handle(replayed(completed(video()))) == []
     assert (videos.state(), videos.cloud.jobs) == (before, [])
 
 
-def test_a_video_that_failed_is_told_by_its_number_alone(videos: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_video_is_logged_with_its_error_code_only(videos: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     """An alarm counts these lines: a role that MediaConvert may not use fails every video, and each event counts as done."""
     videos.handle(completed(video()), job(video(), "ERROR", errorCode=1401), job(video(NEWER), "CANCELED"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -304,7 +308,7 @@ def test_a_video_that_failed_is_told_by_its_number_alone(videos: Stage, capsys: 
     assert "video_failed" not in capsys.readouterr().out, "there are chunks"
 
 
-def test_one_bad_message_does_not_fail_its_batch_and_nothing_of_an_event_reaches_a_log(
+def test_a_bad_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strange = envelope("somebody", "Something", {"canary": 1})
@@ -314,7 +318,7 @@ def test_one_bad_message_does_not_fail_its_batch_and_nothing_of_an_event_reaches
     assert len(videos.cloud.jobs) == 1
     told = capsys.readouterr().out
     assert "video_event" in told
-    assert not [one for one in ("canary", OWNER, UPLOAD, "videos/", "s3://") if one in told]
+    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in told]
 
 
 VARIABLES = {
@@ -325,7 +329,7 @@ VARIABLES = {
 }
 
 
-def test_the_function_is_made_of_its_environment(stage: rest.Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_uses_its_environment(stage: rest.Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     stage.new_id = lambda: EPISODE  # type: ignore[method-assign]
@@ -345,7 +349,7 @@ def test_the_function_is_made_of_its_environment(stage: rest.Stage, monkeypatch:
     assert item["video"]["M"]["chunks"]["M"]["count"] == {"N": "1"}
 
 
-def test_chunks_have_two_minutes_unless_told_and_a_wrong_environment_is_refused() -> None:
+def test_chunks_have_two_minutes_by_default_and_an_invalid_environment_is_refused() -> None:
     assert VideoEnvironment.model_validate(VARIABLES).chunk_seconds == 120
     for changed in ({"CHUNK_SECONDS": "0"}, {"CHUNK_SECONDS": "3601"}, {"MEDIACONVERT_ROLE_ARN": "media"}):
         with pytest.raises(ValidationError):

@@ -169,7 +169,7 @@ class Stage:
         """One batch; which of them go back."""
         messages = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
         failures = self.processing.handle(messages)["batchItemFailures"]
-        return [int(one["itemIdentifier"]) for one in failures]
+        return [int(failure["itemIdentifier"]) for failure in failures]
 
     def state(self) -> tuple[TrackState, TrackReason | None]:
         """Of the track."""
@@ -178,4 +178,4 @@ class Stage:
     @property
     def tokens(self) -> set[str]:
         """Of the jobs that were asked for."""
-        return {one["ClientRequestToken"] for one in self.cloud.jobs}
+        return {job["ClientRequestToken"] for job in self.cloud.jobs}
