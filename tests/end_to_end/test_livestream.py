@@ -1,4 +1,4 @@
-"""The livestream's REST API over real HTTP, as a page and as anybody else would call it."""
+"""The livestream REST API on the local platform, called over HTTP."""
 
 import json
 import uuid
@@ -155,7 +155,7 @@ def test_no_client_text_is_logged(platform: Platform, livestream: Livestream) ->
 def test_the_example_claim_of_the_requirements_is_returned_unchanged(
     platform: Platform, livestream: Livestream
 ) -> None:
-    """Who finds claims writes them beside the episode; here the test does."""
+    """The test writes the claim to the table, in place of the agent."""
     episode = livestream.create("with claims")["episodeId"]
     claim = {
         "claimId": "c1",
@@ -179,7 +179,7 @@ def test_the_example_claim_of_the_requirements_is_returned_unchanged(
 
 
 def replay(platform: Platform, begun: datetime) -> None:
-    """Has our events since then said again, as the runbook has it."""
+    """Replay the archived events since a time, as the runbook describes."""
     events = platform.client("events")
     archive = events.describe_archive(ArchiveName="polyphony-local-livestream-events")
     name = f"replay-{uuid.uuid4().hex}"
@@ -225,7 +225,7 @@ def test_an_invalid_video_fails_its_track_with_a_reason(livestream: Livestream) 
 
 
 def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: Livestream) -> None:
-    """No further than that: for a minute, MediaConvert takes the job for the one that failed."""
+    """The test ends there, because MediaConvert treats an equal request within a minute as the failed job."""
     episode = livestream.create("mended")["episodeId"]
     begun = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)

@@ -1,4 +1,4 @@
-"""The agent's deployment: memory, queues, functions, what the model costs, and which model may be asked."""
+"""Deployment of the agent: memory, queues, functions, token metrics and model permissions."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
     }
     assert changed().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
     facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
-    assert summaries in list(complete().ancestors(facts)), "the memory takes one update at a time"
+    assert summaries in list(complete().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
 
 
 def test_the_agent_has_two_minutes_for_one_window_per_invocation() -> None:

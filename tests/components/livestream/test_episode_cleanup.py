@@ -1,4 +1,4 @@
-"""Who looks after episodes hears of deletions and is called again and again."""
+"""Deployment of the cleanup function: its queue of deletion events and its schedule."""
 
 import json
 

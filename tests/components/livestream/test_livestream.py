@@ -1,4 +1,4 @@
-"""The livestream backend to the document: table, bucket, functions, API, and the settings that change them."""
+"""Deployment of the livestream backend as required: table, bucket, functions, API, and the settings that change them."""
 
 import json
 from typing import Any
@@ -70,13 +70,13 @@ def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() 
     assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
     [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
-    assert rule["exposeHeaders"] == ["ETag"], "or a page could not put the parts of its upload together"
+    assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
 
 
 def test_the_function_reads_exactly_the_listed_variables() -> None:
     assert variables(complete(), "episodes") == ENVIRONMENT
     expected = ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN}
-    assert variables(plain(), "episodes") == expected, "and all else is known at preview"
+    assert variables(plain(), "episodes") == expected, "all other values are known at preview"
     assert variables(changed(), "episodes") == expected | {
         "ORIGIN": "https://app.example.com",
         "MULTIPART_MEGABYTES": "11",

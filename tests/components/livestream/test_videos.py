@@ -1,4 +1,4 @@
-"""Videos: which events reach the queue, who may send to it, and what MediaConvert is let do."""
+"""Deployment of the video processing: event rules, queue, function and MediaConvert's role."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A window of a broadcast, and how a model is asked about it, for tests of what comes of it."""
+"""Sample window with its message, request settings, and builders for answers."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 [MESSAGE] = window_messages(
     "everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, Sizes(60, 60_000, 10)
 )
-ASKING = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+SETTINGS = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 MEMORY = "0000001731#ab12"
 
 

@@ -1,4 +1,4 @@
-"""What texts a client may give: plain ones, stripped, of bounded length."""
+"""Texts of clients must be plain and of bounded length, and are stripped."""
 
 import json
 from typing import Any

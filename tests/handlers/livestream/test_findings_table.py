@@ -1,4 +1,4 @@
-"""Findings are kept once, where clients list them, and the last window that is done moves the track, in any order."""
+"""Findings are stored once, and the last finished window moves the track, in any order."""
 
 from typing import TypeVar
 
@@ -16,15 +16,15 @@ from handlers.livestream.findings import Verdict, WindowFailure
 from handlers.livestream.table_records import FindingKind
 from handlers.livestream.tracks import TrackReason, TrackState
 from handlers.livestream.window_queue import WindowMessage
-from tests.handlers.livestream.api_setup import ANN, Stage
-from tests.handlers.livestream.findings_setup import CLAIM, CLIP, FOUND, Broadcast
+from tests.handlers.livestream.api_harness import ANN, ApiHarness
+from tests.handlers.livestream.broadcast_harness import CLAIM, CLIP, FINDINGS, Broadcast
 
 M = TypeVar("M", Claim, Clip)
 
 
 @pytest.fixture
-def broadcast(stage: Stage) -> Broadcast:
-    return Broadcast.requested(stage)
+def broadcast(harness: ApiHarness) -> Broadcast:
+    return Broadcast.requested(harness)
 
 
 def like(one: M, **changed: object) -> M:
@@ -32,7 +32,7 @@ def like(one: M, **changed: object) -> M:
 
 
 def claims(broadcast: Broadcast) -> list[Claim]:
-    page = broadcast.stage.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
+    page = broadcast.harness.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
     return [Claim.model_validate(item) for item in page.items]
 
 
@@ -41,12 +41,12 @@ def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
     later = like(CLAIM, claim_id="e" * 32, start_ms=20_000, **unknown)
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
-    listed = broadcast.stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    listed = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
     assert [Claim.model_validate(listed_claim) for listed_claim in listed] == [CLAIM, later]
-    clips = broadcast.stage.does("listClips", episode_id=broadcast.episode_id).body["clips"]
+    clips = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
     assert [Clip.model_validate(listed_clip) for listed_clip in clips] == [CLIP]
-    item, *_ = [item for item in broadcast.stage.stored() if item["sk"]["S"].endswith(later.claim_id)]
-    assert not {"speaker", "explanation"} & item.keys(), "what is not known is left out of the item"
+    item, *_ = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later.claim_id)]
+    assert not {"speaker", "explanation"} & item.keys(), "the item has no attributes without a value"
     assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later.claim_id}", {"N": "1"})
 
 
@@ -55,11 +55,11 @@ def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(one, VerifiedAnswer(claims=(CLAIM,)))
     broadcast.findings.save_findings(one, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
     broadcast.findings.save_failure(one, WindowFailure.GUARDRAIL)
-    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["CLAIM", "WINDOW"], (
-        "of two answers the first counts"
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "WINDOW"], (
+        "the first of two answers counts"
     )
     broadcast.findings.save_findings(two, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
-    assert claims(broadcast) == [CLAIM], "another window has the same finding"
+    assert claims(broadcast) == [CLAIM], "another window found the same claim"
     assert broadcast.track["failedWindows"] == 0
 
 
@@ -69,10 +69,10 @@ def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> N
     broadcast.findings.save_findings(one, VerifiedAnswer())
     assert broadcast.findings.is_done(one)
     assert not broadcast.findings.is_done(two)
-    assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "it is another transcript"
+    assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "another version is another transcript"
     broadcast.findings.save_failure(two, WindowFailure.FILTERED)
     assert broadcast.findings.is_done(two)
-    outcomes = {item["outcome"]["S"] for item in broadcast.stage.stored() if "outcome" in item}
+    outcomes = {item["outcome"]["S"] for item in broadcast.harness.stored_items() if "outcome" in item}
     assert outcomes == {"found", "filtered"}
 
 
@@ -83,12 +83,12 @@ def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypa
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactWriteItems")
 
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "transact_write_items", failing)
+        patched.setattr(broadcast.harness.dynamodb, "transact_write_items", failing)
         with pytest.raises(ClientError):
-            broadcast.findings.save_findings(window, FOUND)
-    assert (broadcast.findings.is_done(window), broadcast.kept) == (False, [])
-    broadcast.findings.save_findings(window, FOUND)
-    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+            broadcast.findings.save_findings(window, FINDINGS)
+    assert (broadcast.findings.is_done(window), broadcast.stored_sort_keys) == (False, [])
+    broadcast.findings.save_findings(window, FINDINGS)
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> None:
@@ -98,7 +98,7 @@ def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> N
     )
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, most)
-    assert len(broadcast.kept) == MAX_CLAIMS + MAX_CLIPS + 1
+    assert len(broadcast.stored_sort_keys) == MAX_CLAIMS + MAX_CLIPS + 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> N
 def test_a_conflict_or_throttling_is_a_transient_error(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, codes: list[str], *, passes: bool
 ) -> None:
-    dynamodb = broadcast.stage.dynamodb
+    dynamodb = broadcast.harness.dynamodb
 
     def cancelled(**_: object) -> object:
         response = {
@@ -123,8 +123,8 @@ def test_a_conflict_or_throttling_is_a_transient_error(
 
     monkeypatch.setattr(dynamodb, "transact_write_items", cancelled)
     with pytest.raises(ServiceFailed if passes else ClientError):
-        broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
-    assert broadcast.kept == []
+        broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
+    assert broadcast.stored_sort_keys == []
 
 
 def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
@@ -140,9 +140,9 @@ def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | No
     data=st.data(),
 )
 def test_the_last_finished_window_moves_the_track_in_any_order(
-    stage: Stage, failures: list[WindowFailure | None], data: st.DataObject
+    harness: ApiHarness, failures: list[WindowFailure | None], data: st.DataObject
 ) -> None:
-    broadcast = Broadcast.requested(stage)
+    broadcast = Broadcast.requested(harness)
     broadcast.advance(TrackState.ANALYZING)
     windows = broadcast.windows(len(failures))
     order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
@@ -168,13 +168,13 @@ def test_windows_of_another_transcript_version_do_not_count(broadcast: Broadcast
 
 
 def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = broadcast.stage.dynamodb._make_api_call
+    query = broadcast.harness.dynamodb._make_api_call
 
     def small(name: str, asked: dict[str, object]) -> object:
         return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
 
     windows = broadcast.windows(5)
-    monkeypatch.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
+    monkeypatch.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
     for window in windows:
         broadcast.findings.save_findings(window, VerifiedAnswer())
     assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
@@ -186,7 +186,7 @@ def test_a_repeated_message_moves_the_track_after_a_crash(
     one, two = broadcast.windows(2)
     broadcast.findings.save_findings(one, VerifiedAnswer())
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "update_item", None)
+        patched.setattr(broadcast.harness.dynamodb, "update_item", None)
         with pytest.raises(TypeError):
             broadcast.findings.save_findings(two, VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
@@ -196,18 +196,18 @@ def test_a_repeated_message_moves_the_track_after_a_crash(
 
 def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
     one, two = broadcast.windows(2)
-    broadcast.stage.does("deleteEpisode", episode_id=broadcast.episode_id)
-    broadcast.findings.save_findings(one, FOUND)
+    broadcast.harness.call("deleteEpisode", episode_id=broadcast.episode_id)
+    broadcast.findings.save_findings(one, FINDINGS)
     broadcast.findings.save_failure(two, WindowFailure.TRANSCRIPT_GONE)
-    assert broadcast.kept == []
-    assert broadcast.findings.is_done(one), "a model would be asked for nothing"
+    assert broadcast.stored_sort_keys == []
+    assert broadcast.findings.is_done(one), "the result of a model request would not be stored"
 
 
 def test_nothing_is_stored_for_an_unknown_episode(broadcast: Broadcast) -> None:
     broadcast.episode_id = "Z" * 26
     [window] = broadcast.windows(1)
-    broadcast.findings.save_findings(window, FOUND)
-    assert broadcast.kept == []
+    broadcast.findings.save_findings(window, FINDINGS)
+    assert broadcast.stored_sort_keys == []
     assert broadcast.findings.is_done(window)
 
 
@@ -215,8 +215,8 @@ def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> No
     one, two = broadcast.windows(2)
     broadcast.findings.save_failure(one, WindowFailure.UNUSABLE_ANSWER)
     broadcast.request_another()
-    broadcast.findings.save_findings(two, FOUND)
-    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["WINDOW"]
+    broadcast.findings.save_findings(two, FINDINGS)
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["WINDOW"]
     assert broadcast.findings.is_done(two)
     assert broadcast.track["state"] == "requested"
 
@@ -224,34 +224,34 @@ def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> No
 def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     many = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
     broadcast.findings.save_findings(broadcast.windows(2)[0], many)
-    other = Broadcast.requested(broadcast.stage)
-    other.findings.save_findings(other.windows(2)[0], FOUND)
+    other = Broadcast.requested(broadcast.harness)
+    other.findings.save_findings(other.windows(2)[0], FINDINGS)
     newer = broadcast.request_another()
-    query = broadcast.stage.dynamodb._make_api_call
+    query = broadcast.harness.dynamodb._make_api_call
 
     def small(name: str, asked: dict[str, object]) -> object:
         return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
 
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
+        patched.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
         assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 31
-    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["WINDOW"]
-    assert [sort_key.split("#")[0] for sort_key in other.kept] == ["CLAIM", "CLIP", "WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in other.stored_sort_keys] == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_findings_of_the_same_or_a_later_upload_are_kept(broadcast: Broadcast) -> None:
     earlier, broadcast.upload_id = broadcast.upload_id, broadcast.request_another()
-    broadcast.findings.save_findings(broadcast.windows(2)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(2)[0], FINDINGS)
     for upload in (broadcast.upload_id, earlier):
         assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, upload) == 0
-    assert [sort_key.split("#")[0] for sort_key in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_an_incomplete_deletion_raises(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    broadcast.findings.save_findings(broadcast.windows(2)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(2)[0], FINDINGS)
     newer = broadcast.request_another()
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
+        patched.setattr(broadcast.harness.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
         with pytest.raises(ItemsNotDeleted):
             broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
     assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 2
@@ -260,21 +260,21 @@ def test_an_incomplete_deletion_raises(broadcast: Broadcast, monkeypatch: pytest
 def test_findings_written_while_a_new_upload_is_requested_are_removed(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = broadcast.stage.dynamodb.transact_write_items
+    write = broadcast.harness.dynamodb.transact_write_items
 
     def overtaken(**asked: object) -> object:
-        # All of this between two calls of the late window: asked for, uploaded, and what was there is gone.
+        # Between two calls for the old window, a newer upload is requested and its distribution deletes older findings.
         newer = broadcast.request_another()
         broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
         return write(**asked)
 
-    monkeypatch.setattr(broadcast.stage.dynamodb, "transact_write_items", overtaken)
-    broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
-    assert broadcast.kept == []
+    monkeypatch.setattr(broadcast.harness.dynamodb, "transact_write_items", overtaken)
+    broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
+    assert broadcast.stored_sort_keys == []
     assert broadcast.track["state"] == "requested"
 
 
 def test_a_timed_out_transcript_can_still_be_analyzed(broadcast: Broadcast) -> None:
-    broadcast.is_given_up()
-    broadcast.findings.save_findings(broadcast.windows(1)[0], FOUND)
+    broadcast.time_out()
+    broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
     assert (broadcast.track["state"], broadcast.track.get("reason")) == ("analyzed", None)

@@ -1,4 +1,4 @@
-"""One version of an object is read, and not more of it than a transcript may have."""
+"""The reader reads one version of an object, up to the size limit of a transcript."""
 
 import io
 
@@ -18,7 +18,7 @@ def test_the_named_version_is_read(version: dict[str, str], monkeypatch: pytest.
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
         stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})
         read = ObjectReader(client, "b").read("k", version.get("VersionId"))
-    assert read == b"abcd", "one byte tells that it is too large"
+    assert read == b"abcd", "one more byte shows that the object is too large"
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])

@@ -1,4 +1,4 @@
-"""Tracks move on, whatever is heard in whatever order; and the table moves them as the model does."""
+"""Tracks only move forward for updates in any order, and the table moves them like the model."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,89 +27,91 @@ from handlers.livestream.tracks import (
     fail_track,
     is_applied,
 )
-from tests.handlers.livestream.api_setup import ANN, BOB, TABLE, Stage
-from tests.handlers.livestream.track_model import heard, requested
+from tests.handlers.livestream.api_harness import ANN, BOB, TABLE, ApiHarness
+from tests.handlers.livestream.track_model import apply_update, request_upload
 
 NONE = Track(state=TrackState.NONE, since="0")
 OLD, NEW = (ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
-WAITING = requested(NONE, NEW, "1")
-HEARD = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
+WAITING = request_upload(NONE, NEW, "1")
+REPORTED_STATES = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
 
 
-def step(state: TrackState, upload: ExpectedUpload = NEW, at: str = "2") -> TrackUpdate:
+def make_update(state: TrackState, upload: ExpectedUpload = NEW, at: str = "2") -> TrackUpdate:
     reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
     return TrackUpdate(upload.upload_id, state, at, reason)
 
 
-def after(steps: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
-    for update in steps:
-        track = heard(track, update)
+def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
+    for update in updates:
+        track = apply_update(track, update)
     return track
 
 
-def of_version(track: Track, version_id: str | None) -> Track:
+def with_version(track: Track, version_id: str | None) -> Track:
     return track.model_copy(update={"version_id": version_id})
 
 
-STEPS = st.builds(step, st.sampled_from(HEARD), st.sampled_from([OLD, NEW]), st.sampled_from("2345"))
-WAITED_FOR = PROCESSING_STATES | {TrackState.REQUESTED}
-OF_VERSIONS = st.builds(
-    lambda one, version: replace(one, version_id=version), STEPS, st.sampled_from(["v1", "v2", None])
+UNVERSIONED_UPDATES = st.builds(
+    make_update, st.sampled_from(REPORTED_STATES), st.sampled_from([OLD, NEW]), st.sampled_from("2345")
 )
-RESTARTABLE_REASON = st.builds(replace, OF_VERSIONS, restart=st.just(True))
+WAITING_STATES = PROCESSING_STATES | {TrackState.REQUESTED}
+UPDATES = st.builds(
+    lambda one, version: replace(one, version_id=version), UNVERSIONED_UPDATES, st.sampled_from(["v1", "v2", None])
+)
+RESTARTS = st.builds(replace, UPDATES, restart=st.just(True))
 
 
 def test_updates_give_the_same_state_in_any_order() -> None:
-    for chosen in product([True, False], repeat=len(HEARD)):
-        states = [state for state, taken in zip(HEARD, chosen, strict=True) if taken]
-        ends = {after(step(state) for state in order).state for order in permutations(states)}
+    for chosen in product([True, False], repeat=len(REPORTED_STATES)):
+        states = [state for state, taken in zip(REPORTED_STATES, chosen, strict=True) if taken]
+        ends = {apply_all(make_update(state) for state in order).state for order in permutations(states)}
         assert len(ends) == 1
 
 
-@given(st.lists(OF_VERSIONS, min_size=1))
-def test_a_track_never_moves_back_and_ignores_repeated_updates(steps: list[TrackUpdate]) -> None:
+@given(st.lists(UPDATES, min_size=1))
+def test_a_track_never_moves_back_and_ignores_repeated_updates(updates: list[TrackUpdate]) -> None:
     track = WAITING
-    for update in steps:
-        moved = heard(track, update)
+    for update in updates:
+        moved = apply_update(track, update)
         assert moved == track or moved.rank > track.rank
-        assert heard(moved, update) == moved
+        assert apply_update(moved, update) == moved
         track = moved
 
 
 def test_updates_of_a_replaced_upload_are_ignored() -> None:
-    for state in HEARD:
-        assert heard(WAITING, step(state, OLD)) == WAITING
-        assert heard(NONE, step(state)) == NONE
+    for state in REPORTED_STATES:
+        assert apply_update(WAITING, make_update(state, OLD)) == WAITING
+        assert apply_update(NONE, make_update(state)) == NONE
 
 
-@given(st.lists(OF_VERSIONS))
-def test_only_updates_of_the_first_version_count(steps: list[TrackUpdate]) -> None:
-    events = [update for update in steps if update.upload_id == NEW.upload_id and update.version_id]
-    assert after(events) == after(update for update in events if update.version_id == events[0].version_id)
+@given(st.lists(UPDATES))
+def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> None:
+    events = [update for update in updates if update.upload_id == NEW.upload_id and update.version_id]
+    assert apply_all(events) == apply_all(update for update in events if update.version_id == events[0].version_id)
 
 
 def test_the_first_failure_reason_is_kept() -> None:
-    failed = after(
-        [TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", TrackReason.EMPTY), step(TrackState.FAILED, at="3")]
+    failed = apply_all(
+        [TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", TrackReason.EMPTY), make_update(TrackState.FAILED, at="3")]
     )
     assert (failed.state, failed.reason, failed.since) == (TrackState.FAILED, TrackReason.EMPTY, "2")
 
 
 def test_a_success_after_a_failure_counts() -> None:
-    done = after([step(TrackState.FAILED), step(TrackState.CHUNKED)])
+    done = apply_all([make_update(TrackState.FAILED), make_update(TrackState.CHUNKED)])
     assert (done.state, done.reason) == (TrackState.CHUNKED, None)
-    assert heard(done, step(TrackState.FAILED)) == done
+    assert apply_update(done, make_update(TrackState.FAILED)) == done
 
 
-@given(st.lists(OF_VERSIONS), st.sampled_from(sorted(TIMEOUT_REASONS)), OF_VERSIONS)
+@given(st.lists(UPDATES), st.sampled_from(sorted(TIMEOUT_REASONS)), UPDATES)
 def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
-    steps: list[TrackUpdate], reason: TrackReason, late: TrackUpdate
+    updates: list[TrackUpdate], reason: TrackReason, late: TrackUpdate
 ) -> None:
-    track = after(steps)
-    expected = heard(of_version(WAITING, track.version_id), late)
-    moved = heard(fail_track(track, reason, "5"), late)
+    track = apply_all(updates)
+    expected = apply_update(with_version(WAITING, track.version_id), late)
+    moved = apply_update(fail_track(track, reason, "5"), late)
     if expected.state is TrackState.REQUESTED:
-        assert moved == fail_track(track, reason, "5"), "it is about another upload or version"
+        assert moved == fail_track(track, reason, "5"), "the update concerns another upload or version"
     else:
         assert moved == expected
 
@@ -118,10 +120,10 @@ def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
 def test_only_an_operator_can_restart_a_failure_and_only_of_a_job(
     reason: TrackReason,
 ) -> None:
-    failed = after([TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", reason)])
-    for state in HEARD:
-        assert (heard(failed, step(state)) == failed) is (state is not TrackState.CHUNKED)
-    begun = heard(failed, replace(step(TrackState.UPLOADED, at="3"), restart=True))
+    failed = apply_all([TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", reason)])
+    for state in REPORTED_STATES:
+        assert (apply_update(failed, make_update(state)) == failed) is (state is not TrackState.CHUNKED)
+    begun = apply_update(failed, replace(make_update(TrackState.UPLOADED, at="3"), restart=True))
     if reason is TrackReason.CHUNKING_FAILED:
         assert (begun.state, begun.reason, begun.since) == (TrackState.UPLOADED, None, "3")
     else:
@@ -133,7 +135,7 @@ def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: T
     track = Track(state=state, since="0", upload=OLD)
     taken = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
     asked = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
-    assert requested(track, NEW, "9") == (asked if taken else track)
+    assert request_upload(track, NEW, "9") == (asked if taken else track)
 
 
 STATUSES = {
@@ -153,40 +155,38 @@ def test_the_states_of_both_tracks_give_the_status(expected: EpisodeStatus) -> N
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
-    moves=st.lists(
-        OF_VERSIONS | RESTARTABLE_REASON | st.sampled_from([OLD, NEW, *sorted(TIMEOUT_REASONS)]), min_size=1, max_size=6
-    )
+    actions=st.lists(UPDATES | RESTARTS | st.sampled_from([OLD, NEW, *sorted(TIMEOUT_REASONS)]), min_size=1, max_size=6)
 )
 def test_the_table_moves_a_track_like_the_model(
-    stage: Stage, moves: list[TrackUpdate | ExpectedUpload | TrackReason]
+    harness: ApiHarness, actions: list[TrackUpdate | ExpectedUpload | TrackReason]
 ) -> None:
-    episode = stage.episode()
-    track = stage.table.get(ANN, episode).video
-    for move in moves:
+    episode = harness.create_episode()
+    track = harness.table.get(ANN, episode).video
+    for action in actions:
         before = track
-        if isinstance(move, ExpectedUpload):
-            track = requested(before, move, "9")
+        if isinstance(action, ExpectedUpload):
+            track = request_upload(before, action, "9")
             try:
-                stage.table.request_upload(ANN, episode, TrackKind.VIDEO, move, "9")
+                harness.table.request_upload(ANN, episode, TrackKind.VIDEO, action, "9")
             except EpisodeConflict:
                 assert before.state not in REPLACEABLE_STATES
-        elif isinstance(move, TrackReason):
-            if before.state not in WAITED_FOR:
+        elif isinstance(action, TrackReason):
+            if before.state not in WAITING_STATES:
                 continue
-            track = fail_track(before, move, "9")
-            seen = stage.table.get(ANN, episode)
-            assert CleanupTable(stage.dynamodb, TABLE).fail_track(seen, TrackKind.VIDEO, move, "9")
+            track = fail_track(before, action, "9")
+            seen = harness.table.get(ANN, episode)
+            assert CleanupTable(harness.dynamodb, TABLE).fail_track(seen, TrackKind.VIDEO, action, "9")
         else:
-            track = heard(before, move)
-            assert stage.table.advance_track(ANN, episode, TrackKind.VIDEO, move) is is_applied(track, move)
-        record = stage.table.get(ANN, episode)
+            track = apply_update(before, action)
+            assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, action) is is_applied(track, action)
+        record = harness.table.get(ANN, episode)
         assert record.video == track
-        assert record.transcript.state is TrackState.NONE, "one track is no other's business"
-        assert record.version == 1, "a client's changes do not collide with what the tracks do"
+        assert record.transcript.state is TrackState.NONE, "the other track is unchanged"
+        assert record.version == 1, "track updates do not change the version"
 
 
 @pytest.mark.parametrize(
-    ("reason", "again", "moves"),
+    ("reason", "again", "actions"),
     [
         (TrackReason.CHUNKING_FAILED, True, True),
         (TrackReason.CHUNKING_FAILED, False, False),
@@ -194,44 +194,44 @@ def test_the_table_moves_a_track_like_the_model(
     ],
 )
 def test_the_table_restarts_a_failed_job_for_an_operator_only(
-    stage: Stage, reason: TrackReason, again: bool, moves: bool
+    harness: ApiHarness, reason: TrackReason, again: bool, actions: bool
 ) -> None:
-    episode = stage.episode()
-    stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     failed = TrackUpdate(NEW.upload_id, TrackState.FAILED, "9", reason, "v1")
-    assert stage.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
     uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=again)
-    assert stage.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is moves
-    assert (stage.table.get(ANN, episode).video.state is TrackState.UPLOADED) is moves
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is actions
+    assert (harness.table.get(ANN, episode).video.state is TrackState.UPLOADED) is actions
 
 
-def test_a_track_of_a_deleted_episode_does_not_move(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    uploaded = step(TrackState.UPLOADED)
-    assert not stage.table.advance_track(BOB, episode, TrackKind.VIDEO, uploaded)
-    stage.does("deleteEpisode", episode_id=episode)
-    assert not stage.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
-    [item] = stage.stored()
+def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    uploaded = make_update(TrackState.UPLOADED)
+    assert not harness.table.advance_track(BOB, episode, TrackKind.VIDEO, uploaded)
+    harness.call("deleteEpisode", episode_id=episode)
+    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
+    [item] = harness.stored_items()
     assert item["video"]["M"]["state"] == {"S": "requested"}
 
 
-def test_a_repeated_update_gets_the_same_result(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    chunking, uploaded = step(TrackState.CHUNKING), step(TrackState.UPLOADED)
+def test_a_repeated_update_gets_the_same_result(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    chunking, uploaded = make_update(TrackState.CHUNKING), make_update(TrackState.UPLOADED)
     told = [
-        stage.table.advance_track(ANN, episode, TrackKind.VIDEO, update) for update in (uploaded, uploaded, chunking)
+        harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update) for update in (uploaded, uploaded, chunking)
     ]
     assert told == [True, True, True]
-    assert not stage.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
+    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
 
 
-def test_the_details_of_an_update_are_stored_with_the_track(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     facts = {"chunks": {"prefix": "chunks/", "count": 3}}
-    stage.table.advance_track(ANN, episode, TrackKind.VIDEO, replace(step(TrackState.CHUNKED), details=facts))
-    [item] = stage.stored()
+    harness.table.advance_track(ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=facts))
+    [item] = harness.stored_items()
     assert plain(item)["video"]["chunks"] == facts["chunks"]
-    assert stage.table.get(ANN, episode).video.state is TrackState.CHUNKED
+    assert harness.table.get(ANN, episode).video.state is TrackState.CHUNKED

@@ -1,10 +1,10 @@
-"""Keys of uploads say whose they are, and keys of any other form are nobody's."""
+"""Keys of uploads are parsed into their parts; other keys are refused."""
 
 import pytest
 
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.upload_keys import UploadKey, parse_upload_key
-from tests.handlers.livestream.video_chunks.video_setup import EPISODE, OWNER, UPLOAD, key
+from tests.handlers.livestream.video_chunks.video_harness import EPISODE, OWNER, UPLOAD, key
 
 
 @pytest.mark.parametrize("prefix", [VIDEOS, TRANSCRIPTS])

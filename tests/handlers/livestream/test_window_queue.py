@@ -1,4 +1,4 @@
-"""A message names a window of a transcript, and says nothing of it."""
+"""A queue message names a window of a transcript and contains no text of it."""
 
 import pytest
 from pydantic import ValidationError

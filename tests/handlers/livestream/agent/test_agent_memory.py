@@ -1,4 +1,4 @@
-"""The memory's gateway lists and creates events as AgentCore takes them."""
+"""The memory gateway lists and creates events in the form of AgentCore."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -74,7 +74,7 @@ def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
     memory.record(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
     [recalled] = select_memories(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
-    assert recalled.text.count("ferries") > 100, "and of the words as many as there is room for"
+    assert recalled.text.count("ferries") > 100, "the window's text fills the rest"
 
 
 def test_texts_are_truncated_to_the_limit_of_an_event() -> None:

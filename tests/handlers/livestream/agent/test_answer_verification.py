@@ -1,4 +1,4 @@
-"""What a model says of a window is held to what was said and to what it was given."""
+"""The model's answer is verified against the transcript and the sources of the request."""
 
 from dataclasses import replace
 
@@ -13,13 +13,13 @@ from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.findings import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.window_queue import WindowMessage
-from tests.handlers.livestream.sample_windows import ASKING, CUES, FIRST, MEMORY, MESSAGE, WINDOW, answer, claim, clip
+from tests.handlers.livestream.sample_windows import CUES, FIRST, MEMORY, MESSAGE, SETTINGS, WINDOW, answer, claim, clip
 
 REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
 
 
 def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedAnswer:
-    return verify_answer(answer(*items), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=timed)
+    return verify_answer(answer(*items), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=timed)
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
@@ -38,8 +38,8 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
-        said = answer(claim(cue=cue))
-        (found,) = verify_answer(said, window, MESSAGE, ASKING, [], timed=True).claims
+        answer_with = answer(claim(cue=cue))
+        (found,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
         assert found.start_ms == start_ms
 
 
@@ -50,7 +50,7 @@ def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> No
     assert [finding.start_ms for finding in found.clips] == [14_000]
     assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
     last = replace(WINDOW, core=len(CUES))
-    assert len(verify_answer(answer(claim(), behind), last, MESSAGE, ASKING, REMEMBERED, timed=True).claims) == 2
+    assert len(verify_answer(answer(claim(), behind), last, MESSAGE, SETTINGS, REMEMBERED, timed=True).claims) == 2
 
 
 @pytest.mark.parametrize("verdict", ["supported", "refuted", "misleading"])
@@ -85,18 +85,18 @@ ROLLING = (
     [("cue-0", False), ("cue-1", False), ("cue-2", False), ("cue-3", True), ("cue-4", True), ("cue-5", False)],
 )
 def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool) -> None:
-    """Captions that roll up have each line again in the next cue."""
+    """Rolling captions repeat each line in the next cue."""
     window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
-    said = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (found,) = verify_answer(said, window, MESSAGE, ASKING, [], timed=True).claims
+    answer_with = answer(claim("Vaccines cause autism in children", sources=[source]))
+    (found,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
     assert found.sources == ((source,) if serves else ())
 
 
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
-    """A quote that runs over its core's end is remembered with the first words of the window behind it."""
+    """A memory may contain a quote that crosses the end of its window's core."""
     before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
-    said = answer(claim(sources=["before", MEMORY]))
-    (found,) = verify_answer(said, WINDOW, MESSAGE, ASKING, [before, *REMEMBERED], timed=True).claims
+    answer_with = answer(claim(sources=["before", MEMORY]))
+    (found,) = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [before, *REMEMBERED], timed=True).claims
     assert found.sources == (MEMORY,)
 
 
@@ -108,7 +108,7 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
     here = check(claim("We ran 600 ferries")).claims
-    there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, ASKING, [], timed=True).claims
+    there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, SETTINGS, [], timed=True).claims
     assert here[0].claim_id == there[0].claim_id
     assert here[0].verdict is not there[0].verdict
 
@@ -118,9 +118,9 @@ def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     [MESSAGE.model_copy(update={"transcript_version": "v2"}), MESSAGE.model_copy(update={"episode_id": "0" * 26})],
 )
 def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessage) -> None:
-    said = answer(claim(), clip(10_000, 20_000))
-    here = verify_answer(said, WINDOW, MESSAGE, ASKING, [], timed=True)
-    there = verify_answer(said, WINDOW, other, ASKING, [], timed=True)
+    answer_with = answer(claim(), clip(10_000, 20_000))
+    here = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [], timed=True)
+    there = verify_answer(answer_with, WINDOW, other, SETTINGS, [], timed=True)
     assert here.claims[0].claim_id != there.claims[0].claim_id
     assert here.clips[0].clip_id != there.clips[0].clip_id
 
@@ -167,7 +167,7 @@ def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
 def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:
     found = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
     assert (found.claims[0].text, found.claims[0].explanation, found.clips[0].title) == ("a b", "c d", "e f")
-    longer = "\ufb2c"  # three characters once it is normalised
+    longer = "\ufb2c"  # three characters after normalization
     found = check(
         claim(statement=longer * 1_000, explanation=longer * 2_000),
         clip(10_000, 20_000, title="t", reason=longer * 1_000),
@@ -181,7 +181,7 @@ def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None
 
 def test_a_quote_is_truncated_to_the_api_limit() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
-    (found,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, ASKING, [], timed=True).claims
+    (found,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, SETTINGS, [], timed=True).claims
     assert len(found.quote) == 2_000
 
 
@@ -230,7 +230,7 @@ QUOTES = st.one_of(
     ),
 )
 def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
-    found = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=True)
+    found = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=True)
     whole = " ".join(cue.text for cue in CUES)
     for finding in found.claims:
         assert finding.quote in whole

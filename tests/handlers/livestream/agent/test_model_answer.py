@@ -1,4 +1,4 @@
-"""An answer has the form that was asked for, or is refused in words that quote nothing of it."""
+"""An answer has the requested form, or is refused without being quoted."""
 
 import json
 from enum import StrEnum
@@ -31,7 +31,7 @@ def answer(**changed: Any) -> str:
 def problem(text: str, *, patient: bool = False) -> StrEnum:
     with pytest.raises(BadAnswer) as caught:
         parse_answer(text, WINDOW, skip_malformed=patient)
-    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+    assert caught.value.__context__ is None, "the original exception may contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 

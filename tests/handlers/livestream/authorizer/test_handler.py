@@ -1,4 +1,4 @@
-"""Whom the REST API answers: callers with a token of the provider, each as himself, and nobody else."""
+"""The authorizer allows callers with a valid token of the identity provider and denies all others."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whatever is asked of an operation, it answers one of the statuses that it may, in the form that its model says."""
+"""Every operation answers any request with one of its documented statuses and a body of the documented form."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from handlers.common.http.rest_operations import Operation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.error_codes import LivestreamErrorCode
-from tests.handlers.livestream.api_setup import ANN, OPERATION, Said, Stage
-from tests.handlers.livestream.response_schemas import bad, good, schema_of, validator
+from tests.handlers.livestream.api_harness import ANN, OPERATION, ApiHarness, ApiResponse
+from tests.handlers.livestream.response_schemas import arbitrary_values, schema_of, valid_values, validator
 
 REFUSALS = {400, 404, 409}
 FIELDS = {
@@ -41,8 +41,8 @@ WITH_QUERY = [operation.name for operation in OPERATIONS if operation.query is n
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-def check(operation: Operation, answer: Said) -> None:
-    """Fails on what the operation does not say."""
+def check(operation: Operation, answer: ApiResponse) -> None:
+    """Assert that a response has a documented status and form."""
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
     if answer.status not in operation.statuses:
         assert answer.status in REFUSALS
@@ -54,44 +54,44 @@ def check(operation: Operation, answer: Said) -> None:
         operation.answer.model_validate_json(answer.text, strict=True)
 
 
-def some_path(stage: Stage, operation: Operation) -> dict[str, str]:
-    """An episode that is there, and an upload that it waits for."""
+def some_path(harness: ApiHarness, operation: Operation) -> dict[str, str]:
+    """Return path parameters of an existing episode and of an upload that it expects."""
     if operation.parameters is None:
         return {}
-    episode = stage.episode()
+    episode = harness.create_episode()
     if "upload_id" not in operation.parameters.model_fields:
         return {"episode_id": episode}
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": stage.limits.form_bytes + 1}
-    upload = stage.does("requestUpload", asked, episode_id=episode).body["uploadId"]
+    asked = {"kind": "video", "contentType": "video/mp4", "bytes": harness.limits.form_bytes + 1}
+    upload = harness.call("requestUpload", asked, episode_id=episode).body["uploadId"]
     return {"episode_id": episode, "upload_id": upload}
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
 @SHARED
 @given(data=st.data())
-def test_a_valid_body_gets_a_documented_response(stage: Stage, name: str, data: st.DataObject) -> None:
+def test_a_valid_body_gets_a_documented_response(harness: ApiHarness, name: str, data: st.DataObject) -> None:
     operation = OPERATION[name]
     assert operation.body is not None
-    body = data.draw(good(operation.body))
+    body = data.draw(valid_values(operation.body))
     validator(operation.body).validate(body)
-    check(operation, stage.does(name, body, **some_path(stage, operation)))
+    check(operation, harness.call(name, body, **some_path(harness, operation)))
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
 @SHARED
 @given(data=st.data())
-def test_any_body_gets_a_documented_response_or_error(stage: Stage, name: str, data: st.DataObject) -> None:
+def test_any_body_gets_a_documented_response_or_error(harness: ApiHarness, name: str, data: st.DataObject) -> None:
     operation = OPERATION[name]
     assert operation.body is not None
-    body = data.draw(bad(operation.body))
-    answer = stage.sends(name, json.dumps(body), **some_path(stage, operation))
+    body = data.draw(arbitrary_values(operation.body))
+    answer = harness.send(name, json.dumps(body), **some_path(harness, operation))
     check(operation, answer)
     if not validator(operation.body).is_valid(body):
         _refused_or_mended(answer, body)
 
 
-def _refused_or_mended(answer: Said, body: Any) -> None:
-    """Only texts with space around them are taken though the document would not: they are stripped."""
+def _refused_or_mended(answer: ApiResponse, body: Any) -> None:
+    """Assert that an accepted body that violates the schema differs only in surrounding white space, which is stripped."""
     if answer.status < 400:
         texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
         assert any(isinstance(text, str) and text != text.strip() for text in texts)
@@ -106,31 +106,31 @@ def _refused_or_mended(answer: Said, body: Any) -> None:
     owner=st.sampled_from([ANN, None]),
 )
 def test_any_text_in_any_place_gets_a_response(
-    stage: Stage, name: str, names: dict[str, str], query: dict[str, str], body: str | None, owner: str | None
+    harness: ApiHarness, name: str, names: dict[str, str], query: dict[str, str], body: str | None, owner: str | None
 ) -> None:
-    check(OPERATION[name], stage.sends(name, body, owner=owner, **names, **query))
+    check(OPERATION[name], harness.send(name, body, owner=owner, **names, **query))
 
 
 @pytest.mark.parametrize("name", WITH_QUERY)
-def test_lists_return_documented_responses(stage: Stage, name: str) -> None:
-    operation, path = OPERATION[name], some_path(stage, OPERATION[name])
+def test_lists_return_documented_responses(harness: ApiHarness, name: str) -> None:
+    operation, path = OPERATION[name], some_path(harness, OPERATION[name])
     for start in range(3):
-        stage.episode()
+        harness.create_episode()
         if path:
-            stage.claim(path["episode_id"], start, f"c{start}")
-            stage.clip(path["episode_id"], start, f"c{start}")
-    answer = stage.does(name, limit=2, **path)
+            harness.store_claim(path["episode_id"], start, f"c{start}")
+            harness.store_clip(path["episode_id"], start, f"c{start}")
+    answer = harness.call(name, limit=2, **path)
     assert answer.status == 200
     assert answer.body["nextCursor"]
     check(operation, answer)
 
 
-def test_a_malformed_stored_episode_is_not_returned(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    episode = stage.episode()
-    [item] = stage.stored()
-    stage.dynamodb.put_item(TableName="episodes", Item={**item, "language": {"S": "canary"}})
-    answer = stage.does("getEpisode", episode_id=episode)
-    assert answer.refusal == (500, "INTERNAL")
+def test_a_malformed_stored_episode_is_not_returned(harness: ApiHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    episode = harness.create_episode()
+    [item] = harness.stored_items()
+    harness.dynamodb.put_item(TableName="episodes", Item={**item, "language": {"S": "canary"}})
+    answer = harness.call("getEpisode", episode_id=episode)
+    assert answer.error == (500, "INTERNAL")
     assert "canary" not in answer.text + capsys.readouterr().out
 
 

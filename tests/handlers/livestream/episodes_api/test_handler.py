@@ -1,4 +1,4 @@
-"""The function as the deployment sets it up: environment, secret and bus; and what it does when these fail."""
+"""The API's function with its environment, secret and event bus, and their failures."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from handlers.livestream.episodes_api import handler
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
-from tests.handlers.livestream.api_setup import BUCKET, PARAMETER, TABLE, Stage
+from tests.handlers.livestream.api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
 
 VARIABLES = {
     "TABLE_NAME": TABLE,
@@ -26,37 +26,37 @@ VARIABLES = {
 
 
 @pytest.fixture
-def function(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """The function, on the stage's table and bucket."""
+def function(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
+    """Function on the harness's table and bucket."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     handler._rest.cache_clear()
-    yield stage
+    yield harness
     handler._rest.cache_clear()
 
 
-def asks(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
+def call(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
     event = {"resource": resource, "httpMethod": method, "body": None if body is None else json.dumps(body)}
     answer = handler.handler({**event, "requestContext": {"requestId": "r1"}, **more}, None)
     assert answer["headers"]["Access-Control-Allow-Origin"] == "https://one.example"
     return answer["statusCode"], json.loads(answer["body"] or "{}")
 
 
-def test_the_function_uses_its_environment(function: Stage) -> None:
-    made = [asks("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
+def test_the_function_uses_its_environment(function: ApiHarness) -> None:
+    made = [call("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
     path = {"pathParameters": {"episodeId": made[0]}}
     upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
-    status, ready = asks("POST", "/episodes/{episodeId}/uploads", upload, **path)
+    status, ready = call("POST", "/episodes/{episodeId}/uploads", upload, **path)
     assert (status, ready["expiresSeconds"]) == (201, 61)
     assert BUCKET in ready["form"]["url"]
-    status, page = asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+    status, page = call("GET", "/episodes", queryStringParameters={"limit": "1"})
     assert page["episodes"][0]["episodeId"] == made[1]
-    status, page = asks("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
+    status, page = call("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
     assert page["episodes"][0]["episodeId"] == made[0]
-    assert asks("DELETE", "/episodes/{episodeId}", **path) == (204, {})
+    assert call("DELETE", "/episodes/{episodeId}", **path) == (204, {})
 
 
-def test_a_container_reads_the_secret_once_at_first_use(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_reads_the_secret_once_at_first_use(function: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     session = boto3.Session
 
@@ -69,10 +69,10 @@ def test_a_container_reads_the_secret_once_at_first_use(function: Stage, monkeyp
 
     monkeypatch.setattr(boto3, "Session", Session)
     for _ in range(3):
-        asks("POST", "/episodes", {"title": "A"})
+        call("POST", "/episodes", {"title": "A"})
     assert asked == []
     for _ in range(3):
-        asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+        call("GET", "/episodes", queryStringParameters={"limit": "1"})
     assert asked == ["GetParameter"]
 
 
@@ -88,17 +88,19 @@ def test_the_environment_gives_the_upload_limits() -> None:
             EpisodesApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
 
 
-def test_without_the_secret_only_lists_of_one_page_succeed(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_secret_only_lists_of_one_page_succeed(
+    function: ApiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ENCRYPTION_KEY", "/nothing")
     for _ in range(2):
-        asks("POST", "/episodes", {"title": "A"})
-    assert asks("GET", "/episodes")[0] == 200
-    status, answer = asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+        call("POST", "/episodes", {"title": "A"})
+    assert call("GET", "/episodes")[0] == 200
+    status, answer = call("GET", "/episodes", queryStringParameters={"limit": "1"})
     assert (status, answer["code"]) == (500, "INTERNAL")
 
 
-class Bus:
-    """A bus that answers as told."""
+class FakeBus:
+    """EventBridge client with a fixed response."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -116,7 +118,7 @@ def publisher(bus: Any) -> EventPublisher:
 
 
 def test_an_event_is_published_with_source_type_and_version() -> None:
-    bus = Bus({"FailedEntryCount": 0})
+    bus = FakeBus({"FailedEntryCount": 0})
     publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})
     [entry] = bus.entries
     assert entry.keys() == {"Source", "DetailType", "Detail"}
@@ -134,6 +136,6 @@ def test_an_event_is_published_with_source_type_and_version() -> None:
 )
 def test_the_error_of_a_failed_publication_does_not_quote_the_event(answer: Any) -> None:
     with pytest.raises(EventNotPublished) as raised:
-        publisher(Bus(answer))("Episode Deleted", {})
+        publisher(FakeBus(answer))("Episode Deleted", {})
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""Cursors: only what was given, for the list that it was given for, for as long as it holds."""
+"""A cursor is accepted only unchanged, for its own list, and until it expires."""
 
 from datetime import timedelta
 
@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from handlers.common.errors import HandlerError
 from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret, CursorSecretUnavailable, ListIdentity
-from tests.handlers.livestream.api_setup import ANN, BOB, PARAMETER, SECRET, START, Stage
+from tests.handlers.livestream.api_harness import ANN, BOB, PARAMETER, SECRET, START, ApiHarness
 
 ONE, TWO = "secret-number-one", "secret-number-two"
-LISTING = ListIdentity("listClaims", ANN, {"episodeId": "E"})
+LIST = ListIdentity("listClaims", ANN, {"episodeId": "E"})
 POSITION = "CLAIM#0000000001#canary"
 
 
-class Desk:
-    """Cursors whose clock and secret a test sets."""
+class CursorHarness:
+    """Cursors with a clock and a secret that the test sets."""
 
     def __init__(self, secret: str = ONE) -> None:
         self.secret = secret
@@ -27,7 +27,7 @@ class Desk:
     def cursors(self) -> Cursors:
         return Cursors(lambda: self.secret, seconds=60, clock=lambda: self.now, nonce=self._nonce)
 
-    def opens(self, cursor: str, listing: ListIdentity = LISTING) -> bool:
+    def is_accepted(self, cursor: str, listing: ListIdentity = LIST) -> bool:
         try:
             return self.cursors.decrypt(cursor, listing) == POSITION
         except HandlerError as error:
@@ -40,27 +40,27 @@ class Desk:
         return self.nonces.to_bytes(length, "big")
 
 
-CURSOR = Desk().cursors.encrypt(POSITION, LISTING)
+CURSOR = CursorHarness().cursors.encrypt(POSITION, LIST)
 
 
 @given(st.text(), st.builds(ListIdentity, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
 def test_a_cursor_decrypts_to_its_position(position: str, listing: ListIdentity) -> None:
-    cursors = Desk().cursors
+    cursors = CursorHarness().cursors
     assert cursors.decrypt(cursors.encrypt(position, listing), listing) == position
 
 
 def test_a_cursor_reveals_neither_position_nor_list() -> None:
     assert "canary" not in CURSOR
-    assert CURSOR.replace("-", "").replace("_", "").isalnum(), "it needs no escaping in an address"
+    assert CURSOR.replace("-", "").replace("_", "").isalnum(), "a cursor needs no escaping in a URL"
     assert len(CURSOR) < 200
-    cursors = Desk().cursors
-    assert cursors.encrypt(POSITION, LISTING) != cursors.encrypt(POSITION, LISTING)
+    cursors = CursorHarness().cursors
+    assert cursors.encrypt(POSITION, LIST) != cursors.encrypt(POSITION, LIST)
 
 
 @given(st.text(), st.binary(max_size=200))
 def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, raw: bytes) -> None:
-    assert not Desk().opens(text)
-    assert not Desk().opens(CURSOR[:4] + raw.hex())
+    assert not CursorHarness().is_accepted(text)
+    assert not CursorHarness().is_accepted(CURSOR[:4] + raw.hex())
 
 
 @given(
@@ -70,19 +70,19 @@ def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, raw: b
 )
 def test_a_cursor_with_a_changed_or_inserted_character_is_refused(place: int, shift: int, letter: str) -> None:
     before, behind = CURSOR[:place], CURSOR[place + 1 :]
-    assert not Desk().opens(before + chr(ord(CURSOR[place]) ^ 1 << shift) + behind)
-    assert not Desk().opens(before + letter + CURSOR[place:])
+    assert not CursorHarness().is_accepted(before + chr(ord(CURSOR[place]) ^ 1 << shift) + behind)
+    assert not CursorHarness().is_accepted(before + letter + CURSOR[place:])
     if CURSOR[place] != letter:
-        assert not Desk().opens(before + letter + behind)
+        assert not CursorHarness().is_accepted(before + letter + behind)
 
 
 def test_a_truncated_or_extended_cursor_is_refused() -> None:
-    assert Desk().opens(CURSOR)
+    assert CursorHarness().is_accepted(CURSOR)
     for length in range(len(CURSOR)):
-        assert not Desk().opens(CURSOR[:length])
-        assert not Desk().opens(CURSOR[length + 1 :])
+        assert not CursorHarness().is_accepted(CURSOR[:length])
+        assert not CursorHarness().is_accepted(CURSOR[length + 1 :])
     for tail in ("=", "==", "A", "\n", " "):
-        assert not Desk().opens(CURSOR + tail)
+        assert not CursorHarness().is_accepted(CURSOR + tail)
 
 
 @pytest.mark.parametrize(
@@ -98,45 +98,45 @@ def test_a_truncated_or_extended_cursor_is_refused() -> None:
     ],
 )
 def test_a_cursor_is_refused_for_any_other_list(listing: ListIdentity) -> None:
-    assert not Desk().opens(CURSOR, listing)
+    assert not CursorHarness().is_accepted(CURSOR, listing)
 
 
 def test_a_cursor_expires() -> None:
-    desk = Desk()
-    desk.now = START + timedelta(seconds=59)
-    assert desk.opens(CURSOR)
-    desk.now = START + timedelta(seconds=60)
-    assert not desk.opens(CURSOR)
+    harness_ = CursorHarness()
+    harness_.now = START + timedelta(seconds=59)
+    assert harness_.is_accepted(CURSOR)
+    harness_.now = START + timedelta(seconds=60)
+    assert not harness_.is_accepted(CURSOR)
 
 
 def test_an_older_secret_decrypts_its_cursors_until_it_is_removed() -> None:
-    assert Desk(f"{TWO}\n{ONE}\n").opens(CURSOR)
-    newest = Desk(f"{TWO}\n{ONE}").cursors.encrypt(POSITION, LISTING)
-    assert Desk(TWO).opens(newest), "the first line seals"
-    assert not Desk(ONE).opens(newest)
-    assert not Desk(TWO).opens(CURSOR)
+    assert CursorHarness(f"{TWO}\n{ONE}\n").is_accepted(CURSOR)
+    newest = CursorHarness(f"{TWO}\n{ONE}").cursors.encrypt(POSITION, LIST)
+    assert CursorHarness(TWO).is_accepted(newest), "the first line encrypts"
+    assert not CursorHarness(ONE).is_accepted(newest)
+    assert not CursorHarness(TWO).is_accepted(CURSOR)
 
 
 @pytest.mark.parametrize("secret", ["", "\n", "short", f"{ONE}\nshort"])
 def test_a_short_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="each line must have at least") as raised:
-        Desk(secret).cursors.encrypt(POSITION, LISTING)
+        CursorHarness(secret).cursors.encrypt(POSITION, LIST)
     assert "short\n" not in repr(raised.value)
 
 
-def test_the_secret_is_read_decrypted_and_once(stage: Stage) -> None:
-    secret = CursorSecret(stage.ssm, PARAMETER)
+def test_the_secret_is_read_decrypted_and_once(harness: ApiHarness) -> None:
+    secret = CursorSecret(harness.ssm, PARAMETER)
     assert secret() == SECRET
-    stage.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
+    harness.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
     assert secret() == SECRET
 
 
-def test_a_failed_read_of_the_secret_is_retried_and_reveals_nothing(stage: Stage) -> None:
-    secret = CursorSecret(stage.ssm, "/canary")
+def test_a_failed_read_of_the_secret_is_retried_and_reveals_nothing(harness: ApiHarness) -> None:
+    secret = CursorSecret(harness.ssm, "/canary")
     for _ in range(2):
         with pytest.raises(CursorSecretUnavailable) as raised:
             secret()
         assert "canary" not in repr(raised.value)
         assert raised.value.__cause__ is None
-    stage.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
+    harness.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
     assert secret() == SECRET

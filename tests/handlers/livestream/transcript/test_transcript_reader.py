@@ -1,4 +1,4 @@
-"""Every format is read as it was written, and whatever else is uploaded is refused with a reason."""
+"""Each format is read as written, and every other file is refused with a problem."""
 
 import codecs
 import json
@@ -22,7 +22,7 @@ WORDS = st.lists(st.text("abcdefghijklmnopqrstuvwxyzäéßЖж東京", min_size=
 
 
 def sentences(speakers: st.SearchStrategy[str | None]) -> st.SearchStrategy[tuple[Cue, ...]]:
-    """Cues one behind the other, each a sentence."""
+    """Return a strategy for consecutive cues of one sentence each."""
     one = st.tuples(st.integers(0, 5_000), st.integers(0, 20_000), WORDS, speakers)
 
     def cues(parts: list[tuple[int, int, list[str], str | None]]) -> tuple[Cue, ...]:
@@ -39,7 +39,7 @@ def problem(data: bytes | str) -> TranscriptProblem:
     with pytest.raises(BadTranscript) as caught:
         read_transcript(data.encode() if isinstance(data, str) else data)
     assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None, "what it was raised from may hold the text"
+    assert caught.value.__context__ is None, "the original exception may contain the text"
     assert str(caught.value) == caught.value.problem.value
     return caught.value.problem
 
@@ -281,7 +281,7 @@ def test_malformed_times_are_refused() -> None:
 
 def test_a_transcript_above_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(b"\xff" * (limits.MAX_TRANSCRIPT_BYTES + 1)) is TranscriptProblem.TOO_LARGE, (
-        "it is not even looked at"
+        "the content is not examined"
     )
     assert problem(srt([Cue(0, 1, "a" * 2_001)])) is TranscriptProblem.TOO_LONG_CUE
     monkeypatch.setattr(limits, "MAX_CUES", 2)
@@ -302,7 +302,7 @@ def test_a_far_too_long_cue_is_refused_even_if_its_text_is_short() -> None:
 
 
 def test_unclosed_voice_tags_are_parsed_quickly() -> None:
-    # If each blank were tried as the last before the name, this would take a quarter of an hour.
+    # With backtracking over the blanks before the name, this would take a quarter of an hour.
     open_voice = "<v" + " " * (limits.MAX_WRITTEN_CHARACTERS - 3) + "x"
     found = read_transcript(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
     assert {cue.text for cue in found.cues} == {"<v x"}
@@ -311,7 +311,7 @@ def test_unclosed_voice_tags_are_parsed_quickly() -> None:
 def test_endless_punctuation_is_parsed_quickly() -> None:
     mark: dict[str, object] = {"type": "punctuation", "alternatives": [{"content": "," * 900}]}
     items = [word("Hi", "0", "1"), *[mark] * 10_000, word("Hi", "never", "1")]
-    assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "it is read no further"
+    assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "reading stops there"
 
 
 def test_plain_text_longer_than_a_day_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The job, by botocore's own model of the service, and what makes two of them one."""
+"""MediaConvert job requests, checked with botocore's service model, and their tokens."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handlers.livestream.video_chunks import chunk_job
 from local.emulation.mediaconvert.video_cutting import cut_of
 from local.emulation.request_validation import read_request
-from tests.handlers.livestream.video_chunks.video_setup import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
+from tests.handlers.livestream.video_chunks.video_harness import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
@@ -29,7 +29,7 @@ def test_mediaconvert_accepts_the_request() -> None:
         with Stubber(client) as stub:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
-        # botocore checks types and names only.
+        # The stub checks only types and names, so the emulation's stricter check follows.
         sent = create_serializer("rest-json").serialize_to_request(job, operation)
         assert read_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
 
@@ -37,7 +37,7 @@ def test_mediaconvert_accepts_the_request() -> None:
 def test_chunks_have_exact_length_with_audio_and_video() -> None:
     [group] = request(seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
-    assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "a file group cannot be cut"
+    assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "MediaConvert cannot split a file group"
     how = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
     assert how == (77, "SEGMENTED_FILES", "EXACT")
     [output] = group["Outputs"]
@@ -58,7 +58,7 @@ def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
 def test_the_clip_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
-    """By more than that, a video is known that was cut off; MediaConvert takes no clip of 12 hours."""
+    """A longer duration identifies a video that was clipped. MediaConvert accepts no clip of 12 hours."""
     end = cut_of(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
@@ -91,4 +91,4 @@ def test_the_same_version_gives_the_same_job_and_any_other_another(one: str, two
         for hours in (None, 11)
     }
     assert len(tokens) == 8 * len({one, two}) * len({short, long})
-    assert {len(token) for token in tokens} == {64}, "MediaConvert takes no more"
+    assert {len(token) for token in tokens} == {64}, "MediaConvert accepts no longer token"

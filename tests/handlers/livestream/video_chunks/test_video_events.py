@@ -1,4 +1,4 @@
-"""What events say, and which of them say nothing, or what cannot be."""
+"""Events about videos are parsed, ignored or refused."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from handlers.livestream.video_chunks.video_events import (
     is_video,
     parse_video_event,
 )
-from tests.handlers.livestream.video_chunks.video_setup import (
+from tests.handlers.livestream.video_chunks.video_harness import (
     BUCKET,
     EPISODE,
     NEWER,
@@ -54,7 +54,9 @@ def test_the_suffix_of_a_video_is_case_insensitive(suffix: str) -> None:
 
 
 def test_a_playlist_is_no_video() -> None:
-    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, "these name other files, which the job's role would read"
+    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, (
+        "such files name other files, which MediaConvert would read with the job's role"
+    )
 
 
 def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
@@ -151,7 +153,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
 def test_any_other_event_is_refused(body: str) -> None:
     with pytest.raises(NotAnEvent) as refused:
         parse_video_event(body, BUCKET)
-    assert OWNER not in str(refused.value), "a refusal is logged somewhere sooner or later"
+    assert OWNER not in str(refused.value), "an error message may be logged"
 
 
 @given(st.sampled_from(["aws.s3", "polyphony-test.livestream", "aws.mediaconvert"]), JSON, JSON)

@@ -1,4 +1,4 @@
-"""What tests of videos act on: events as their sources write them, and a table of tracks that keeps to its contract."""
+"""Harness for video processing: events in the form of their sources, fake services and a fake track table."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_processing import VideoProcessing
-from tests.handlers.livestream.track_model import heard, requested
+from tests.handlers.livestream.track_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
 SECONDS, HOURS = 120, 11
@@ -35,25 +35,25 @@ STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
-    """Where an upload goes."""
+    """Return the key of an upload."""
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
 def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedVideo:
-    """One version of an upload."""
+    """Return one version of an uploaded video."""
     named = parse_upload_key(VIDEOS, key(upload, suffix))
     assert named is not None
     return UploadedVideo(key(upload, suffix), version, named, 1000)
 
 
 def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
-    """An event, as a queue has it from the bus."""
+    """Return an EventBridge event as a queue message body."""
     about = {"version": "0", "id": "1", "account": "123456789012", "region": "us-east-1", "resources": []}
     return json.dumps({**about, "source": source, "detail-type": detail_type, "detail": detail, **more})
 
 
 def created(one: UploadedVideo | str, reason: str = "PutObject", **changed: Any) -> str:
-    """S3's event of a new object."""
+    """Return S3's event of a new object."""
     version = {} if isinstance(one, str) else {"version-id": one.version_id}
     name = one if isinstance(one, str) else one.key
     about = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
@@ -62,24 +62,24 @@ def created(one: UploadedVideo | str, reason: str = "PutObject", **changed: Any)
 
 
 def completed(one: UploadedVideo, **changed: Any) -> str:
-    """Our own event."""
+    """Return livestream's own event of a complete upload."""
     detail = VideoUploadDetail.from_video(one).model_dump(by_alias=True)
     return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
 
 
 def replayed(event: str) -> str:
-    """An event as it comes out of an archive."""
+    """Return an event as EventBridge replays it from an archive."""
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
 def playlist(one: UploadedVideo) -> str:
-    """Where the playlist of a video's chunks is."""
+    """Return the URI of the playlist of a video's chunks."""
     prefix = chunk_job.chunk_prefix(one, chunk_job.job_token(BUCKET, one, SECONDS, HOURS))
     return f"s3://{BUCKET}/{prefix}{one.key_parts.upload_id}{chunk_job.CHUNK_MODIFIER}.m3u8"
 
 
 def job(one: UploadedVideo, status: str, **changed: Any) -> str:
-    """MediaConvert's event of a job of ours."""
+    """Return MediaConvert's event of a job for a video."""
     metadata = chunk_job.job_request(BUCKET, one, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
     output = {"outputFilePaths": [playlist(one)], "durationInMs": 250_041}
     told: dict[str, dict[str, Any]] = {
@@ -91,11 +91,13 @@ def job(one: UploadedVideo, status: str, **changed: Any) -> str:
 
 
 @dataclass
-class FakeTable:
-    """The video track of one episode, moved as the track model moves it: a test holds the real table to the same model."""
+class FakeTrackTable:
+    """Table with the video track of one episode, which follows the track model. A test compares the real table with the same model."""
 
-    track: Track = field(default_factory=lambda: requested(Track(state=TrackState.NONE, since="0"), of(UPLOAD), "0"))
-    facts: dict[str, object] = field(default_factory=dict)
+    track: Track = field(
+        default_factory=lambda: request_upload(Track(state=TrackState.NONE, since="0"), expected_upload(UPLOAD), "0")
+    )
+    details: dict[str, object] = field(default_factory=dict)
     moves: int = 0
     exists: bool = True
 
@@ -103,27 +105,27 @@ class FakeTable:
         if not self.exists:
             return False
         assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
-        after = heard(self.track, step)
+        after = apply_update(self.track, step)
         if after != self.track:
-            self.track, self.facts, self.moves = after, dict(step.details), self.moves + 1
+            self.track, self.details, self.moves = after, dict(step.details), self.moves + 1
         return is_applied(self.track, step)
 
 
-def of(upload: str) -> ExpectedUpload:
-    """What was promised to be uploaded."""
+def expected_upload(upload: str) -> ExpectedUpload:
+    """Return the upload that the track expects."""
     return ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000)
 
 
 @dataclass
-class Cloud:
-    """MediaConvert, the bus and the bucket: what they were asked, and what they say."""
+class FakeVideoServices:
+    """MediaConvert, event bus and bucket, which record their calls."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
     announced: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
-    """What the next calls raise."""
+    """Exceptions that the next calls raise."""
     count: int | None = 3
-    """Chunks that a playlist names; None if there is no playlist."""
+    """Number of chunks in the playlist; None if there is no playlist."""
 
     def create_job(self, **request: Any) -> None:
         self._fail()
@@ -142,21 +144,21 @@ class Cloud:
 
 
 @dataclass
-class Stage:
-    """Processing, with everything around it."""
+class VideoHarness:
+    """Video processing with fake services."""
 
-    table: FakeTable = field(default_factory=FakeTable)
-    cloud: Cloud = field(default_factory=Cloud)
+    table: FakeTrackTable = field(default_factory=FakeTrackTable)
+    services: FakeVideoServices = field(default_factory=FakeVideoServices)
 
     @property
     def processing(self) -> VideoProcessing:
         table: Any = self.table
-        cloud: Any = self.cloud
+        services: Any = self.services
         return VideoProcessing(
             table,
-            cloud,
-            cloud.create_job,
-            cloud.publish,
+            services,
+            services.create_job,
+            services.publish,
             bucket=BUCKET,
             role_arn=ROLE,
             chunk_seconds=SECONDS,
@@ -166,16 +168,16 @@ class Stage:
         )
 
     def handle(self, *bodies: str) -> list[int]:
-        """One batch; which of them go back."""
+        """Process one batch; return the indexes of the failed messages."""
         messages = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
         failures = self.processing.handle(messages)["batchItemFailures"]
         return [int(failure["itemIdentifier"]) for failure in failures]
 
     def state(self) -> tuple[TrackState, TrackReason | None]:
-        """Of the track."""
+        """Return state and reason of the track."""
         return self.table.track.state, self.table.track.reason
 
     @property
     def tokens(self) -> set[str]:
-        """Of the jobs that were asked for."""
-        return {job["ClientRequestToken"] for job in self.cloud.jobs}
+        """Request tokens of the submitted jobs."""
+        return {job["ClientRequestToken"] for job in self.services.jobs}

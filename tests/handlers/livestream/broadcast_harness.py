@@ -1,4 +1,4 @@
-"""What tests of transcripts and findings act on: an episode that waits for a transcript, its windows and findings."""
+"""An episode that expects a transcript, with its windows and findings, for tests of transcripts and findings."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from handlers.livestream.findings import Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.window_queue import WindowMessage, window_messages
-from tests.handlers.livestream.api_setup import ANN, TABLE, Stage
+from tests.handlers.livestream.api_harness import ANN, TABLE, ApiHarness
 
 CLAIM = Claim(
     claim_id="c" * 32,
@@ -29,49 +29,49 @@ CLAIM = Claim(
 )
 CLIP = Clip(clip_id="d" * 32, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone.")
 SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
-"""What transcripts are cut to."""
-FOUND = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
+"""Window sizes of the test transcripts."""
+FINDINGS = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
 
 
 @dataclass
 class Broadcast:
-    """An episode of the stage's whose transcript was asked for."""
+    """Episode of the harness that expects a transcript."""
 
-    stage: Stage
+    harness: ApiHarness
     episode_id: str
     upload_id: str
 
     @classmethod
-    def requested(cls, stage: Stage) -> "Broadcast":
-        one = cls(stage, stage.episode(), stage.new_id())
+    def requested(cls, harness: ApiHarness) -> "Broadcast":
+        one = cls(harness, harness.create_episode(), harness.new_id())
         one.request(one.upload_id)
         return one
 
     def request(self, upload_id: str) -> None:
         upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
-        self.stage.table.request_upload(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
+        self.harness.table.request_upload(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
 
     def request_another(self) -> str:
-        """Where the first has failed."""
+        """Fail the transcript and request another upload; return its id."""
         self.advance(TrackState.FAILED, TrackReason.ANALYSIS_FAILED)
-        newer = self.stage.new_id()
+        newer = self.harness.new_id()
         self.request(newer)
         return newer
 
-    def is_given_up(self) -> None:
-        """By the sweep, wherever it conflict."""
-        table = CleanupTable(self.stage.dynamodb, TABLE)
+    def time_out(self) -> None:
+        """Fail the transcript track as the sweep does after a timeout."""
+        table = CleanupTable(self.harness.dynamodb, TABLE)
         seen = table.get(ANN, self.episode_id)
         assert seen is not None
         assert table.fail_track(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
         step = TrackUpdate(self.upload_id, state, self.now, reason)
-        return self.stage.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, step)
+        return self.harness.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, step)
 
     @property
     def now(self) -> str:
-        return timestamp(self.stage.now)
+        return timestamp(self.harness.now)
 
     @property
     def key(self) -> str:
@@ -79,22 +79,24 @@ class Broadcast:
 
     @property
     def findings(self) -> FindingsTable:
-        return FindingsTable(self.stage.dynamodb, TABLE, lambda: self.stage.now)
+        return FindingsTable(self.harness.dynamodb, TABLE, lambda: self.harness.now)
 
     def windows(self, count: int, version: str = "v1") -> tuple[WindowMessage, ...]:
         return window_messages(ANN, self.episode_id, self.key, version, count, SIZES)
 
     @property
     def track(self) -> dict[str, Any]:
-        """As it is kept, with all that is known of it."""
+        """Stored transcript track with all its details."""
         [item] = [
-            item for item in self.stage.stored() if item["sk"]["S"] == "EPISODE" and self.episode_id in item["pk"]["S"]
+            item
+            for item in self.harness.stored_items()
+            if item["sk"]["S"] == "EPISODE" and self.episode_id in item["pk"]["S"]
         ]
         track: dict[str, Any] = plain(item)["transcript"]
         return track
 
     @property
-    def kept(self) -> list[str]:
-        """The sort keys of all that is kept with the episode."""
-        mine = [item["sk"]["S"] for item in self.stage.stored() if self.episode_id in item["pk"]["S"]]
+    def stored_sort_keys(self) -> list[str]:
+        """Sort keys of all items of the episode except its own."""
+        mine = [item["sk"]["S"] for item in self.harness.stored_items() if self.episode_id in item["pk"]["S"]]
         return sorted(sort_key for sort_key in mine if sort_key != "EPISODE")
