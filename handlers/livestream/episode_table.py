@@ -142,8 +142,8 @@ class EpisodeTable:
         """Apply an update to a track, unless the track has already reached that rank.
 
         Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
-        Return False if the track is in another state that the update may not change, expects another upload or another
-        version of its object, or if the episode does not exist.
+        Return False if the update may not change the state of the track, or if it concerns another upload or version.
+        Return False also if the episode does not exist.
         """
         track = kind.value
         # After a timeout the sweep no longer checks the episode, so an update that resumes work adds it to the index again.

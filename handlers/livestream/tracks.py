@@ -1,8 +1,8 @@
 """State machine of an episode's two tracks (video and transcript), and the episode status that follows from them.
 
-Events about an upload may arrive late, repeated and in any order, so a track only moves forward. An update is ignored if
-it is old, if it concerns an upload that the track no longer expects, or if it concerns a second version of the uploaded
-object. Only the first version counts.
+Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are ignored.
+Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several versions, only
+the first one counts.
 
 A failed track can still succeed:
 - A success that arrives after a failure counts.
@@ -84,8 +84,8 @@ PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackSt
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
 """Reasons with which the sweep fails a track. They mean that no event arrived for too long, not that the upload is bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
-"""Failure after which an operator may have the same upload processed again. MediaConvert reports the same error code for
-a file that it cannot read and for a file that it has no permission to read, so the upload itself may be good."""
+"""Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
+unreadable file and for a missing permission, so the upload itself may be good."""
 _SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
@@ -120,7 +120,7 @@ class Track(Message):
     reason: TrackReason | None = None
     upload: ExpectedUpload | None = None
     version_id: str | None = None
-    """S3 version of the uploaded object: the one whose event arrived first."""
+    """S3 version of the uploaded object whose event arrived first."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -1,8 +1,8 @@
 """Cleanup of deleted episodes, and the sweep that fails tracks which exceeded their time limit.
 
 The API publishes an event for each deletion, and the cleanup then starts at once. The sweep finds deletions whose event
-was lost. It also cleans up each deleted episode a second time after all work on it must have ended, because the agent or
-a MediaConvert job may have written something after the first cleanup.
+was lost. It also cleans up each deleted episode a second time, after all work on it must have ended. The agent or a
+MediaConvert job may have written something after the first cleanup.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,8 @@
 """Cues, the timed lines of a transcript, and the limits that apply to every transcript format.
 
-A transcript is an upload by an untrusted client. So the readers of all formats pass their cues through `prepare_cues`. It
-cleans and bounds the text, checks the times, and refuses what cannot be accepted with one of a few problems, which become
-the failure reason of the transcript track. No exception contains any text of the transcript.
+A transcript is an upload by an untrusted client. So the readers of all formats pass their cues through `prepare_cues`, which
+cleans and bounds the text and checks the times. A transcript that is refused gets one of a few problems, from which the
+failure reason of its track follows. No exception contains any text of the transcript.
 """
 
 from collections.abc import Iterable

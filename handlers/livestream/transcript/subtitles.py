@@ -1,11 +1,11 @@
 """Readers for the subtitle formats SubRip (SRT) and WebVTT.
 
 SRT consists of numbered blocks, each with a line of times and lines of text. The format has no specification, so the reader
-accepts what players accept: numbers and hours may be missing, points may replace commas, and a text may contain empty
+accepts what players accept. Numbers and hours may be missing, points may replace commas, and a text may contain empty
 lines. But a line that starts like a line of times must be valid, so that a malformed time is never read as speech.
 
 WebVTT consists of a header and blocks: cues, comments, styles and regions. A block ends at an empty line, as the
-specification says, but not at a line of white space, which some programs write within a cue. A line of times also starts
+specification requires. A line of white space ends no block, because some programs write such lines within a cue. A line of times also starts
 a new cue, even directly below the header. A number alone on the line before those times belongs to them, as in SRT. Times
 within a comment start nothing.
 

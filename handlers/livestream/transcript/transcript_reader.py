@@ -1,6 +1,6 @@
 """Reader for transcripts in SRT, WebVTT, Amazon Transcribe's JSON or plain text.
 
-The content decides the format, because file names and content types come from the client and may be wrong. For every
+The content decides the format, because the client chooses file name and content type, and both may be wrong. For every
 input the reader either returns cues or raises BadTranscript.
 """
 

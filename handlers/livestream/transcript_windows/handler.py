@@ -1,8 +1,8 @@
 """Lambda function that turns an uploaded transcript into window messages. It receives S3 events through a queue.
 
-The events pass through a queue for the same reasons as those of videos: the queue retries each event as often as its
-settings say and independently of the others. An event that still fails moves to the dead-letter queue, from which one
-command sends it back.
+The events pass through a queue for the same reasons as those of videos. The queue's settings limit the number of
+deliveries, and each event is retried independently of the others. An event that still fails moves to the dead-letter
+queue. A redrive command sends it back.
 """
 
 import os

@@ -32,8 +32,8 @@ AUDIO_BITRATE = 96_000
 AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
 CLIP_MARGIN_MINUTES = 30
-"""Time by which the clip is longer than the longest permitted video. The margin distinguishes a video that was clipped from
-one that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is still
+"""Time by which the clip is longer than the longest permitted video. The margin distinguishes a clipped video from
+a video that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is still
 below MediaConvert's limit of 12 hours."""
 
 

@@ -1,9 +1,9 @@
 """Lambda function that has uploaded videos cut into chunks. One queue feeds it with the events of all video rules.
 
 The rules send to a queue instead of invoking the function directly. Lambda retries an asynchronous invocation only twice,
-within about three minutes, and MediaConvert may throttle job requests for longer. The queue delivers each event as often
-as its settings say. Each invocation handles one event, which then has the full timeout. An event that still fails moves
-to the dead-letter queue, from which one command sends it back. The concurrency of the queue limits how many jobs are
+within about three minutes, and MediaConvert may throttle job requests for longer. The queue's settings
+limit the number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still
+fails moves to the dead-letter queue, and a redrive command sends it back. The concurrency of the queue limits how many jobs are
 requested at the same time.
 """
 
@@ -31,8 +31,8 @@ def _processing() -> VideoProcessing:
 
     The MediaConvert client is untyped, because the project does not install type stubs for a single operation. boto3
     knows MediaConvert's endpoint in the Region. The client retries throttling and server errors. A rejected job request
-    raises an exception too: MediaConvert has not read the video at that point, so the deployment is at fault, and SQS
-    delivers the event again.
+    raises an exception too. MediaConvert has not read the video at that point, so the fault lies in the deployment, and
+    SQS delivers the event again.
     """
     environment = VideoEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)

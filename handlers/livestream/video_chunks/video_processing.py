@@ -159,8 +159,8 @@ class VideoProcessing:
 def _chunks(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
     """Return the details of the chunks to store with the track.
 
-    The playlist gives the number of chunks. The job's duration does not, because it is the duration of the longest
-    stream: audio that ends some milliseconds after the last frame would count as one more chunk.
+    The playlist gives the number of chunks. The job's duration is that of the longest stream, so audio that ends some
+    milliseconds after the last frame would count as one more chunk.
     """
     count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
     return {"prefix": output.prefix, "count": count, "seconds": seconds, "durationMs": output.duration_ms}

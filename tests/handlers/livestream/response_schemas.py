@@ -1,4 +1,4 @@
-"""Hypothesis strategies for values of the API's JSON Schemas, valid and invalid ones."""
+"""Hypothesis strategies for values of the API's JSON Schemas, both valid and invalid."""
 
 from functools import cache
 from typing import Any
