@@ -131,7 +131,7 @@ class Played(Generic[T]):
     decisions: list[Decision]
 
 
-Ingested = Played[tuple[int, ingestion_flow.Outcome]]
+Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 """With how many files of other tests the last manifest takes along."""
 
 

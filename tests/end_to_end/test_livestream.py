@@ -197,7 +197,7 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
     episode = livestream.create("replayed")["episodeId"]
     begun = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", film(2))
-    before, chunks = livestream.cut(episode), livestream.chunks(episode)
+    before, chunks = livestream.wait_until_cut(episode), livestream.chunks(episode)
     replay(platform, begun)
     logs = platform.client("logs")
 
@@ -216,7 +216,7 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
 def test_an_invalid_video_fails_its_track_with_a_reason(livestream: Livestream) -> None:
     episode = livestream.create("broken")["episodeId"]
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
-    found = livestream.cut(episode)
+    found = livestream.wait_until_cut(episode)
     assert (found["status"], found["video"]["state"], found["video"]["reason"]) == (
         "failed",
         "failed",
@@ -229,7 +229,7 @@ def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, 
     episode = livestream.create("mended")["episodeId"]
     begun = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
-    assert livestream.cut(episode)["video"]["state"] == "failed"
+    assert livestream.wait_until_cut(episode)["video"]["state"] == "failed"
     replay(platform, begun)
 
     def taken_up() -> bool | None:
