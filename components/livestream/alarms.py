@@ -1,7 +1,7 @@
 """Alarms of the livestream backend that are derived from log lines.
 
-They cover stuck or failed episodes, MediaConvert, the agent and the sweep. The alarms that every function, queue and API
-has are registered by their blocks.
+They cover stuck or failed episodes, MediaConvert, the agent and the sweep. The alarms that every function, queue and
+API has are registered by their blocks.
 """
 
 import pulumi

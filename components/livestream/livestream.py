@@ -153,7 +153,8 @@ class Livestream(pulumi.ComponentResource):
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     self.table.grant("Query", index=OWNER_INDEX),
-                    # URLs are presigned with this role, so it needs the permissions that they use. HeadObject reads the size of a video.
+                    # URLs are presigned with this role, so it needs the permissions that they use. GetObject also
+                    # permits HeadObject, which reads the size of a completed video.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                     self.key.grant_read(),

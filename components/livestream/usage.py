@@ -1,7 +1,7 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-The keys are Pulumi names of blocks, and the measures are those that the price rules read. Figures that no document states
-are constants here and marked as assumed.
+The keys are Pulumi names of blocks, and the measures are those that the price rules read. Figures that no document
+states are constants here and marked as assumed.
 """
 
 import math
@@ -119,7 +119,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
 
 
 def _windows_per_transcript(settings: LivestreamSettings) -> int:
-    """Return the number of windows of one transcript: the larger of the numbers by duration and by length of the text."""
+    """Return the number of windows of one transcript: the larger of the numbers by duration and by text length."""
     minutes, agent = settings.load.video_minutes, settings.agent
     by_time = minutes * 60 / WINDOW_SECONDS
     by_characters = minutes * CHARACTERS_PER_HOUR / 60 / agent.window_characters

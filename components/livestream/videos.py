@@ -1,8 +1,8 @@
 """Resources that turn uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
 The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
-invocation; the function's module explains this. MediaConvert writes below a prefix that no rule matches, so its output is
-never taken for an upload.
+invocation; the function's module explains this. MediaConvert writes below a prefix that no rule matches, so its output
+is never taken for an upload.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
 DELIVERIES = 20
-"""Number of deliveries, some minutes apart, before an event moves to the dead-letter queue. MediaConvert may throttle job
-requests for a long time."""
+"""Number of deliveries, some minutes apart, before an event moves to the dead-letter queue. MediaConvert may throttle
+job requests for a long time."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
@@ -36,7 +36,10 @@ def event_source(scope: Scope) -> str:
 
 
 def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
-    """Return the event pattern of each rule. Jobs of other programs use the same bus; this stack's jobs name the bucket."""
+    """Return the event pattern of each rule.
+
+    Jobs of other programs use the same bus; this stack's jobs name the bucket.
+    """
     return {
         "video-created": objects_created(bucket, VIDEOS),
         "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},

@@ -29,7 +29,8 @@ Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
 MAX_FINDING_CHARACTERS = 2_000
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
-"""Text of a finding, which comes from the transcript or the model. It has no pattern, because no client could correct it."""
+"""Text of a finding, which comes from the transcript or the model. It has no pattern, because no client could correct
+it."""
 FindingText = Annotated[_FindingText, Field(repr=False)]
 OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
 FindingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -140,11 +141,11 @@ class PartUrl(Message):
 
 
 class MultipartUpload(Message):
-    """Presigned URLs for a multipart upload. Send the file with PUT in parts of `partBytes`; the last part may be smaller.
+    """Presigned URLs for a multipart upload.
 
-    Each response has an ETag header. Finally POST `multipartId` and the numbers and ETags of the parts to the upload
-    itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were sent
-    stay valid.
+    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header. Finally POST `multipartId` and the numbers and ETags of the parts to the upload
+    itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
+    sent stay valid.
     """
 
     multipart_id: str
@@ -177,7 +178,7 @@ MultipartId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{1,1
 
 
 class SignParts(Message):
-    """Request for new presigned URLs of an upload's parts, because the upload may take longer than the first ones are valid."""
+    """Request for new presigned URLs of an upload's parts, if the first ones expire during the upload."""
 
     multipart_id: MultipartId
 

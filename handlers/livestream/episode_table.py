@@ -146,7 +146,7 @@ class EpisodeTable:
         Return False also if the episode does not exist.
         """
         track = kind.value
-        # After a timeout the sweep no longer checks the episode, so an update that resumes work adds it to the index again.
+        # After a timeout the sweep no longer checks the episode. An update that resumes work adds it to the index again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
         is_forward = f"#{track}.#rank < :reached"
@@ -239,9 +239,9 @@ class EpisodeTable:
     def _update(
         self, key: Key, values: Mapping[str, object], condition: str, condition_values: Mapping[str, object]
     ) -> EpisodeRecord:
-        """Set values if the episode exists and the condition holds. The name of a value may be a path such as `video.state`.
+        """Set values if the episode exists and the condition holds.
 
-        A value of None removes the attribute. Raise EpisodeNotFound or EpisodeConflict if the condition fails.
+        The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise EpisodeNotFound or EpisodeConflict if the condition fails.
         """
         condition = _EXISTS + (f" AND {condition}" if condition else "")
         parts = {part for name in values for part in name.split(".")} | set(_NAME_PLACEHOLDER.findall(condition))

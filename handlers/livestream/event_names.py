@@ -3,7 +3,8 @@
 from typing import Final
 
 SOURCE_SUFFIX: Final = ".livestream"
-"""End of the source of livestream's own events. The source begins with the stack's name, because stacks may share a bus."""
+"""End of the source of livestream's own events. The source begins with the stack's name, because stacks may share a
+bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
 MEDIACONVERT: Final = "aws.mediaconvert"

@@ -1,7 +1,8 @@
 """DynamoDB gateway for findings (fact claims and clips) and for the outcome of each transcript window.
 
-Existing items are never overwritten, so a repeated message stores its findings once. A window's findings and its outcome
-are written in one transaction, because a model that is asked again answers differently, and only one answer may count.
+Existing items are never overwritten, so a repeated message stores its findings once. A window's findings and its
+outcome are written in one transaction, because a model that is asked again answers differently, and only one answer may
+count.
 
 The transcript is finished when all its windows have an outcome. The writer of the last outcome then moves the track. A
 worker that receives a finished window tries to move the track too, because the earlier worker may have stopped between

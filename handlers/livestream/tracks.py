@@ -1,8 +1,8 @@
 """State machine of an episode's two tracks (video and transcript), and the episode status that follows from them.
 
-Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are ignored.
-Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several versions, only
-the first one counts.
+Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are
+ignored. Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several
+versions, only the first one counts.
 
 A failed track can still succeed:
 - A success that arrives after a failure counts.
@@ -82,7 +82,8 @@ REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackStat
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the sweep fails a track. They mean that no event arrived for too long, not that the upload is bad."""
+"""Reasons with which the sweep fails a track. They mean that no event arrived for too long, not that the upload is
+bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""

@@ -1,8 +1,8 @@
 """Messages of the queue `agent-windows`, each of which names one window of a transcript.
 
 A message contains no text of the window. The agent's worker reads the transcript again and cuts it again, with the
-window sizes that the message contains. With other sizes, for example from newer settings, some cues would be in the cores
-of two windows and others in none.
+window sizes that the message contains. With other sizes, for example from newer settings, some cues would be in the
+cores of two windows and others in none.
 """
 
 import hashlib

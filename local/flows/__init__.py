@@ -15,7 +15,8 @@ Tell = Callable[[str], None]
 PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.05
 POLL_SHARE = 0.1
-"""Share of the time waited so far that passes between two polls. Frequent polling would take CPU time from the platform."""
+"""Share of the time waited so far that passes between two polls. Frequent polling would take CPU time from the
+platform."""
 
 
 class NotInTime(Exception):

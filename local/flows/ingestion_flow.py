@@ -1,7 +1,7 @@
 """Flow of ingestion: files are uploaded, processed by Spark, and read back as rows.
 
-Some files are announced twice, some have unusual names, and some contain unreadable lines. The demo and the end-to-end test
-use the same flow and compare its outcome. Nothing is scripted, so other files give other rows.
+Some files are announced twice, some have unusual names, and some contain unreadable lines. The demo and the end-to-end
+test use the same flow and compare its outcome. Nothing is scripted, so other files give other rows.
 """
 
 import gzip

@@ -1,7 +1,7 @@
 """Flow of livestream: an episode is created, listed, changed, gets a transcript and a video, and is deleted.
 
-The expected video of another episode never arrives. The local MediaConvert cuts the video with ffmpeg, and the local model
-answers from the transcript.
+The expected video of another episode never arrives. The local MediaConvert cuts the video with ffmpeg, and the local
+model answers from the transcript.
 """
 
 import uuid

@@ -158,7 +158,10 @@ class Speaker(Dialogue):
         return self._await(is_end, f"the end of {utterance}")
 
     def done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
-        """Wait until an utterance is done; return that message. Send it again if the service asks for that, as on a busy machine."""
+        """Wait until an utterance is done; return that message.
+
+        Send it again if the service asks for that, as on a busy machine.
+        """
         while (end := self.ended(utterance))["type"] == "resend":
             self.say(utterance, words, sequence=sequence)
         return end

@@ -1,4 +1,5 @@
-"""Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that fails.
+"""Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that
+fails.
 
 The audio decides the captions and the faults: the local Transcribe fails at certain words.
 """

@@ -14,7 +14,8 @@ from local.flows import NotInTime
 Message = dict[str, Any]
 PATIENCE_SECONDS = 30
 FRAME_BYTES = 30_000
-"""Size of a frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame; other clients may split it."""
+"""Size of a frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame; other clients may split
+it."""
 
 
 class Dialogue(ABC):

@@ -92,8 +92,8 @@ def test_a_large_body_gets_a_413(livestream: Livestream, field: str) -> None:
 
 
 def test_a_cors_preflight_is_answered(livestream: Livestream) -> None:
-    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
-    answer = send("OPTIONS", f"{livestream.url}/episodes/{UNKNOWN}", headers=asked)
+    request = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
+    answer = send("OPTIONS", f"{livestream.url}/episodes/{UNKNOWN}", headers=request)
     assert answer.status == 200
     assert {"PATCH", "DELETE", "GET"} <= set(answer.headers["access-control-allow-methods"].split(","))
     assert "Authorization" in answer.headers["access-control-allow-headers"]
@@ -101,8 +101,8 @@ def test_a_cors_preflight_is_answered(livestream: Livestream) -> None:
 
 def test_a_form_accepts_only_the_announced_file(livestream: Livestream) -> None:
     episode = livestream.create("with a form")["episodeId"]
-    asked = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     form = ready["form"]
     assert post_form(form["url"], form["fields"], b"x" * 11).status >= 400
     other = {**form["fields"], "key": form["fields"]["key"].replace(episode, UNKNOWN)}
@@ -112,8 +112,8 @@ def test_a_form_accepts_only_the_announced_file(livestream: Livestream) -> None:
 
 def test_parts_can_be_sent_to_newly_signed_urls(livestream: Livestream) -> None:
     episode = livestream.create("on a slow line")["episodeId"]
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     named = {"multipartId": ready["multipart"]["multipartId"]}
     again = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", named)
     assert again.status == 200
@@ -124,8 +124,8 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: Livestream) -> None:
 
 def test_wrong_parts_do_not_complete_an_upload(livestream: Livestream) -> None:
     episode = livestream.create("in parts")["episodeId"]
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     wrong = {"multipartId": ready["multipart"]["multipartId"], "parts": [{"partNumber": 1, "etag": "x"}]}
     answer = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}", wrong)
     assert (answer.status, answer.body["code"]) == (409, "UPLOAD_INCOMPLETE")
@@ -216,8 +216,8 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
 def test_an_invalid_video_fails_its_track_with_a_reason(livestream: Livestream) -> None:
     episode = livestream.create("broken")["episodeId"]
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
-    found = livestream.wait_until_cut(episode)
-    assert (found["status"], found["video"]["state"], found["video"]["reason"]) == (
+    result = livestream.wait_until_cut(episode)
+    assert (result["status"], result["video"]["state"], result["video"]["reason"]) == (
         "failed",
         "failed",
         "CHUNKING_FAILED",

@@ -13,8 +13,8 @@ from handlers.common.aws.service_faults import Fault, ServiceFailed, called
 from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
 
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
-"""Number of events to read. It exceeds `MAX_MEMORIES`, because some events may be of the same window, of an earlier upload,
-or without text."""
+"""Number of events to read. It exceeds `MAX_MEMORIES`, because some events may be of the same window, of an earlier
+upload, or without text."""
 MAX_EVENT_CHARACTERS = 100_000
 """Maximum length of one text in an event."""
 WINDOW_METADATA = "window"

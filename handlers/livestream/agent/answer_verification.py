@@ -1,12 +1,13 @@
 """Verification of the model's answer about a window against the transcript and the request's sources.
 
 The model decides which statements matter. This module decides what may be stored:
-- A claim whose quote does not occur in the window is dropped. Text and times of a stored quote come from the transcript.
+- A claim whose quote does not occur in the window is dropped. Text and times of a stored quote come from the
+  transcript.
 - A claim that begins after the window's core is left to the next window, which contains it completely. So no claim is
   found twice in different words.
-- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source for it:
-  rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes `unverified`
-  with confidence 0.
+- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source for
+  it: rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
+  `unverified` with confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
 Everything that is dropped or changed is counted. The result consists of models of the API, so the table only contains

@@ -1,9 +1,9 @@
 """Model request about a window: a Bedrock Converse request without the model id.
 
-The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each memory
-and cue is a JSON object on a line of its own, so no text of the transcript can end its line. The answer is requested as
-JSON text and not as a tool call, because not every model that may be configured can be forced to call a tool. The
-form of the answer is checked in either case, and a malformed answer is requested again.
+The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each
+memory and cue is a JSON object on a line of its own, so no text of the transcript can end its line. The answer is
+requested as JSON text and not as a tool call, because not every model that may be configured can be forced to call a
+tool. The form of the answer is checked in either case, and a malformed answer is requested again.
 """
 
 from collections.abc import Collection, Iterator, Sequence

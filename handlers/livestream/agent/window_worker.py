@@ -6,9 +6,9 @@ It controls the order of the steps and the handling of failures:
   dead-letter queue.
 - An unusable answer is requested once more. If the second answer is unusable too, the window is stored as failed.
 
-The exchange with the model is stored in the memory before the findings are. The findings and the window's outcome are one
-write. So no finding is missing in the memory, and if a window is analyzed again, all its findings come from one answer.
-Log lines and exceptions contain no text of the transcript, the request or the answer.
+The exchange with the model is stored in the memory before the findings are. The findings and the window's outcome are
+one write. So no finding is missing in the memory, and if a window is analyzed again, all its findings come from one
+answer. Log lines and exceptions contain no text of the transcript, the request or the answer.
 """
 
 import json
@@ -56,8 +56,8 @@ class InvalidWindowMessage(Exception):
 class WindowCountMismatch(Exception):
     """The transcript has another number of windows now than when its messages were written.
 
-    The code that reads or cuts transcripts has changed since. The message is valid, and the previous version of the code
-    can process it.
+    The code that reads or cuts transcripts has changed since. The message is valid, and the previous version of the
+    code can process it.
     """
 
 
@@ -88,7 +88,7 @@ class WindowWorker:
         for record in event["Records"]:
             try:
                 self.handle(record["body"], remaining_ms())
-            except Exception as error:  # noqa: BLE001 - only the type is logged, because the text may contain customer data; SQS delivers again
+            except Exception as error:  # noqa: BLE001 - SQS delivers again; the text may contain customer data
                 cause = error.fault.value if isinstance(error, ServiceFailed) else ""
                 self._log.error("window_returned", error_type=type(error).__name__, cause=cause)
                 returned.append({"itemIdentifier": record["messageId"]})

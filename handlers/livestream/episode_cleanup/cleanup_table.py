@@ -92,7 +92,7 @@ class CleanupTable:
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
     def postpone(self, due: DueEpisode, until: str) -> bool:
-        """Make the sweep check an episode later, unless it was added again meanwhile; return True if it was postponed."""
+        """Postpone the sweep's check of an episode, unless it was added again meanwhile; return True if postponed."""
         values = stored({":since": due.since, ":until": until})
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 

@@ -10,8 +10,8 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment, SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
-"""Time limit of a track state. Below a day, so that the tombstone of a deleted episode outlives everything that may still
-write to the episode."""
+"""Time limit of a track state. Below a day, so that the tombstone of a deleted episode outlives everything that may
+still write to the episode."""
 
 
 class EpisodeCleanupEnvironment(HandlerEnvironment):

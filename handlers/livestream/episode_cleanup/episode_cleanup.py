@@ -125,7 +125,7 @@ class EpisodeCleaner:
         ]
 
     def _clean_up_and_reschedule(self, due: DueEpisode, deleted_at: str) -> None:
-        """Clean up now, and schedule a second cleanup after all work that started before the deletion must have ended."""
+        """Clean up now, and schedule a second cleanup for the time when all earlier work must have ended."""
         self._clean_up(due.owner, due.episode_id)
         work_ends_at = datetime.fromisoformat(deleted_at) + max(self._limits.by_state.values())
         if self._clock() < work_ends_at:

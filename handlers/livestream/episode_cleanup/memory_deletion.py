@@ -1,6 +1,7 @@
 """Deletion of an episode's AgentCore memory: the events of its session, and the summaries derived from them.
 
-Facts that AgentCore derived about the owner remain. They do not name a session, so they cannot be assigned to an episode.
+Facts that AgentCore derived about the owner remain. They do not name a session, so they cannot be assigned to an
+episode.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,6 @@
-"""Environment of the function `episodes`, which serves livestream's REST API. The stack settings use the same ranges."""
+"""Environment of the function `episodes`, which serves livestream's REST API. The stack settings use the same
+ranges.
+"""
 
 from typing import Annotated
 
@@ -18,9 +20,10 @@ MIN_SECRET_CHARACTERS = 16
 
 
 def parse_secrets(secret: str) -> list[str]:
-    """Return the secrets of a text, one per line, the newest first. Raise ValueError if one is too short or none exists.
+    """Return the secrets of a text, one per line, the newest first.
 
-    The stack settings use this function too. Otherwise only the first list with a second page would reveal a short secret.
+    Raise ValueError if one is too short or none exists. The stack settings use this function too. Otherwise only the first list with a second page would reveal a short
+    secret.
     """
     lines = [line.strip() for line in secret.splitlines() if line.strip()]
     if not lines or any(len(line) < MIN_SECRET_CHARACTERS for line in lines):
@@ -40,7 +43,8 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     encryption_key: str
     """Name of the SSM SecureString parameter with the secrets for cursors; never a secret itself."""
     encryption_key_version: str | None = None
-    """Deployed version of the parameter. No code reads it; its change starts new containers, which read the parameter again."""
+    """Deployed version of the parameter. No code reads it; its change starts new containers, which read the parameter
+    again."""
     origin: str = "*"
     """Web origin that CORS permits."""
     cursor_seconds: CursorSeconds = 3600

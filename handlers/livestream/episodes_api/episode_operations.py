@@ -76,7 +76,7 @@ class EpisodeOperations:
         except EpisodeConflict as conflict:
             raise HandlerError(
                 LivestreamErrorCode.VERSION_CONFLICT,
-                f"The episode has changed and is now at version {conflict.current.version}. Read it again and repeat the change.",
+                f"The episode is now at version {conflict.current.version}. Read it again and repeat the change.",
                 409,
             ) from None
         return Answered(changed.to_episode())

@@ -1,8 +1,8 @@
 """Cursors for the pages of a list. A cursor is encrypted and authenticated, expires, and is valid for one list only.
 
-A cursor contains the position after which the next page starts. Clients can neither read nor create one. The identity of
-the list (operation, owner and parameters) is authenticated with the cursor but not contained in it. The page size is not
-part of the identity, so a client may change it between pages.
+A cursor contains the position after which the next page starts. Clients can neither read nor create one. The identity
+of the list (operation, owner and parameters) is authenticated with the cursor but not contained in it. The page size is
+not part of the identity, so a client may change it between pages.
 
 If the secret has several lines, the first one encrypts, and the others still decrypt older cursors. The first byte of a
 cursor identifies the key. This allows changing the secret without invalidating cursors.
@@ -107,7 +107,10 @@ class Cursors:
         return _encode(key.version + nonce + sealed)
 
     def decrypt(self, cursor: str, listing: ListIdentity) -> str:
-        """Return the position that a cursor contains. Raise HandlerError if it is invalid, expired or of another list."""
+        """Return the position that a cursor contains.
+
+        Raise HandlerError if it is invalid, expired or of another list.
+        """
         raw = _decode(cursor)
         version, nonce, sealed = raw[:1], raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :]
         for key in self._get_keys():

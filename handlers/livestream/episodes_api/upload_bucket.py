@@ -84,7 +84,10 @@ class UploadBucket:
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 
     def complete(self, target: UploadTarget, multipart_id: str, parts: Iterable[Part]) -> CompletionResult:
-        """Complete a multipart upload. If the total size differs from the announced one, S3 refuses and creates no object."""
+        """Complete a multipart upload.
+
+        If the total size differs from the announced one, S3 refuses and creates no object.
+        """
         sorted_parts = sorted(parts, key=lambda part: part.part_number)
         try:
             self._client.complete_multipart_upload(

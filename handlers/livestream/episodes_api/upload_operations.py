@@ -90,7 +90,7 @@ class UploadOperations:
             self.table.request_upload(call.owner, episode_id, request.kind, upload, timestamp(self.clock()))
         except EpisodeConflict:
             raise _not_expected(
-                f"The {request.kind} of this episode is already uploaded or being processed. Create another episode for another file."
+                f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
             ) from None
         target = _upload_target(call.owner, episode_id, request.kind, upload)
         if parts:

@@ -1,8 +1,8 @@
 """Cues, the timed lines of a transcript, and the limits that apply to every transcript format.
 
-A transcript is an upload by an untrusted client. So the readers of all formats pass their cues through `prepare_cues`, which
-cleans and bounds the text and checks the times. A transcript that is refused gets one of a few problems, from which the
-failure reason of its track follows. No exception contains any text of the transcript.
+A transcript is an upload by an untrusted client. So the readers of all formats pass their cues through `prepare_cues`,
+which cleans and bounds the text and checks the times. A transcript that is refused gets one of a few problems, from
+which the failure reason of its track follows. No exception contains any text of the transcript.
 """
 
 from collections.abc import Iterable
@@ -84,7 +84,10 @@ def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
 
 
 def strip_bounded(written: str) -> str:
-    """Return a cue's text without surrounding white space. Raise BadTranscript before further processing if it is far too long."""
+    """Return a cue's text without surrounding white space.
+
+    Raise BadTranscript before further processing if it is far too long.
+    """
     text = written.strip()
     if len(text) > MAX_WRITTEN_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)

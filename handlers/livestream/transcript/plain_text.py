@@ -1,7 +1,8 @@
 """Reader for plain text without times: one cue for each sentence, with estimated times.
 
-A fact claim needs a position in the broadcast, and a list needs an order. So each sentence starts where the previous one
-ends, at the pace of an average speaker. Findings from such cues are marked as estimated, see `ParsedTranscript.timed`.
+A fact claim needs a position in the broadcast, and a list needs an order. So each sentence starts where the previous
+one ends, at the pace of an average speaker. Findings from such cues are marked as estimated, see
+`ParsedTranscript.timed`.
 """
 
 import re

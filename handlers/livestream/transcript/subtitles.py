@@ -1,16 +1,17 @@
 """Readers for the subtitle formats SubRip (SRT) and WebVTT.
 
-SRT consists of numbered blocks, each with a line of times and lines of text. The format has no specification, so the reader
-accepts what players accept. Numbers and hours may be missing, points may replace commas, and a text may contain empty
-lines. But a line that starts like a line of times must be valid, so that a malformed time is never read as speech.
+SRT consists of numbered blocks, each with a line of times and lines of text. The format has no specification, so the
+reader accepts what players accept. Numbers and hours may be missing, points may replace commas, and a text may contain
+empty lines. But a line that starts like a line of times must be valid, so that a malformed time is never read as
+speech.
 
 WebVTT consists of a header and blocks: cues, comments, styles and regions. A block ends at an empty line, as the
-specification requires. A line of white space ends no block, because some programs write such lines within a cue. A line of times also starts
-a new cue, even directly below the header. A number alone on the line before those times belongs to them, as in SRT. Times
-within a comment start nothing.
+specification requires. A line of white space ends no block, because some programs write such lines within a cue. A line
+of times also starts a new cue, even directly below the header. A number alone on the line before those times belongs to
+them, as in SRT. Times within a comment start nothing.
 
-A WebVTT cue with several voices becomes one cue for each voice, all with the same times. Karaoke times, classes and ruby
-tags are removed as style. Other blocks are skipped, as the specification requires.
+A WebVTT cue with several voices becomes one cue for each voice, all with the same times. Karaoke times, classes and
+ruby tags are removed as style. Other blocks are skipped, as the specification requires.
 """
 
 import html
@@ -140,6 +141,6 @@ def _unescape(text: str) -> str:
     try:
         return html.unescape(text)
     except ValueError:
-        # A character reference has more digits than Python converts. The exception quotes the text, so it is not passed on.
+        # A character reference has more digits than Python converts. The exception would quote the text.
         pass
     raise BadTranscript(TranscriptProblem.MALFORMED)

@@ -1,7 +1,7 @@
 """Reader for the JSON output of an Amazon Transcribe job.
 
-Words are joined to item cue for each sentence. A cue ends at the end of a sentence, at a change of speaker, at a pause, and
-before it would become too long.
+Words are joined to one cue for each sentence. A cue ends at the end of a sentence, at a change of speaker, at a pause,
+and before it would become too long.
 """
 
 from collections.abc import Iterable, Iterator

@@ -75,7 +75,10 @@ def _to_text(data: bytes) -> str:
 
 
 def _decode_utf8(data: bytes) -> str | None:
-    """Return the decoded text, or None if it is not UTF-8. The decoder's exception is suppressed, because it contains the data."""
+    """Return the decoded text, or None if it is not UTF-8.
+
+    The decoder's exception is suppressed, because it contains the data.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -83,7 +86,10 @@ def _decode_utf8(data: bytes) -> str | None:
 
 
 def _is_json(text: str) -> bool:
-    """Return True if the text is JSON. A brace starts no other supported format; a bracket may start a remark like [Applause]."""
+    """Return True if the text is JSON.
+
+    A brace starts no other supported format; a bracket may start a remark like [Applause].
+    """
     start = text.lstrip()[:1]
     if start == "{":
         return not is_markup(text)

@@ -1,8 +1,8 @@
 """Distribution of an uploaded transcript: one message on the agent's queue for each window.
 
-The transcript track decides whether an event needs work. It accepts a repeated event until all windows are queued, so an
-interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window that is
-queued twice is analyzed once, because the agent's worker checks its outcome first.
+The transcript track decides whether an event needs work. It accepts a repeated event until all windows are queued, so
+an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
+that is queued twice is analyzed once, because the agent's worker checks its outcome first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +78,7 @@ class WindowDistributor:
         if not self._advance(event, TrackState.UPLOADED):
             return DistributionOutcome.UNCHANGED
         upload = event.key_parts
-        # Deleted before the transcript is read, so that an unreadable transcript does not keep the findings of an earlier one.
+        # Deleted before the transcript is read, so that findings of an earlier transcript never belong to an unreadable one.
         deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
         if deleted_count:
             self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hashed(upload.upload_id))
@@ -98,7 +98,10 @@ class WindowDistributor:
         return DistributionOutcome.QUEUED
 
     def _count_windows(self, data: bytes) -> int:
-        """Return the number of windows of a transcript. Raise BadTranscript if it is invalid or has too many windows."""
+        """Return the number of windows of a transcript.
+
+        Raise BadTranscript if it is invalid or has too many windows.
+        """
         count = len(windows(read_transcript(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)

@@ -9,8 +9,8 @@ prefix. MediaConvert treats requests with the same token as one job if they arri
 writes the same chunks again.
 
 MediaConvert is billed by the minute, and a still image of one or two megabytes can play for a day. So the job clips the
-input at a time counted from the first frame, and ignores the duration that the file's container declares. A video is cut
-to its own end only if MediaConvert reports that it contains no such time.
+input at a time counted from the first frame, and ignores the duration that the file's container declares. A video is
+cut to its own end only if MediaConvert reports that it contains no such time.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ AUDIO_BITRATE = 96_000
 AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
 CLIP_MARGIN_MINUTES = 30
-"""Time by which the clip is longer than the longest permitted video. The margin distinguishes a clipped video from
-a video that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is still
-below MediaConvert's limit of 12 hours."""
+"""Time by which the clip is longer than the longest permitted video. The margin distinguishes a clipped video from a
+video that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is
+still below MediaConvert's limit of 12 hours."""
 
 
 def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:

@@ -1,10 +1,10 @@
 """Lambda function that has uploaded videos cut into chunks. One queue feeds it with the events of all video rules.
 
-The rules send to a queue instead of invoking the function directly. Lambda retries an asynchronous invocation only twice,
-within about three minutes, and MediaConvert may throttle job requests for longer. The queue's settings
-limit the number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still
-fails moves to the dead-letter queue, and a redrive command sends it back. The concurrency of the queue limits how many jobs are
-requested at the same time.
+The rules send to a queue instead of invoking the function directly. Lambda retries an asynchronous invocation only
+twice, within about three minutes, and MediaConvert may throttle job requests for longer. The queue's settings limit the
+number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still fails
+moves to the dead-letter queue, and a redrive command sends it back. The concurrency of the queue limits how many jobs
+are requested at the same time.
 """
 
 import os

@@ -2,8 +2,8 @@
 
 Each event either does its work before it advances the track, or first checks with the track whether the work is still
 needed. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
-finished work is not. There is one exception, which costs money but changes nothing: if the track cannot be advanced after
-a job was submitted, the same job may be submitted again.
+finished work is not. There is one exception, which costs money but changes nothing: if the track cannot be advanced
+after a job was submitted, the same job may be submitted again.
 
 A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
 replay the archived event `Video Upload Completed`, which restarts a video whose job failed.

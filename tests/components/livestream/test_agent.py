@@ -86,10 +86,10 @@ def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], e
         policy for policy in livestream(agent=agent).all("iam.RolePolicy") if policy.name == "livestream-agent-grants"
     ]
     statements = [statement for policy in policies for statement in json.loads(policy.inputs["policy"])["Statement"]]
-    asked = {
+    request = {
         arn for statement in statements if "bedrock:InvokeModel" in statement["Action"] for arn in statement["Resource"]
     }
-    assert asked == expected
+    assert request == expected
 
 
 def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:

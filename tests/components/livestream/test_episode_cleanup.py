@@ -33,8 +33,8 @@ def test_the_time_of_a_sweep_follows_the_function_timeout_up_to_a_maximum() -> N
 
 
 def test_the_function_reads_the_time_limits_of_track_states() -> None:
-    found = variables(changed(), "care")
-    assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
-    assert (found["REQUESTED_MINUTES"], found["UPLOADED_MINUTES"]) == ("720", "120")
-    assert (found["CHUNKING_MINUTES"], found["ANALYZING_MINUTES"]) == ("31", "360")
-    assert found["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"
+    result = variables(changed(), "care")
+    assert (result["TABLE_NAME"], result["BUCKET_NAME"]) == (TABLE, BUCKET)
+    assert (result["REQUESTED_MINUTES"], result["UPLOADED_MINUTES"]) == ("720", "120")
+    assert (result["CHUNKING_MINUTES"], result["ANALYZING_MINUTES"]) == ("31", "360")
+    assert result["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"

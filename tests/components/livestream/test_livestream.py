@@ -1,4 +1,5 @@
-"""Deployment of the livestream backend as required: table, bucket, functions, API, and the settings that change them."""
+"""Deployment of the livestream backend as required: table, bucket, functions, API, and the settings that change
+them."""
 
 import json
 from typing import Any
@@ -40,8 +41,8 @@ ENVIRONMENT = {
 
 
 def body(recorded: Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
-    return found
+    result: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
+    return result
 
 
 def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
@@ -148,8 +149,8 @@ def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
 
 def test_the_api_has_a_firewall_only_if_configured() -> None:
     assert complete().all("wafv2.WebAcl") == []
-    found = changed()
-    [rule] = found.one("wafv2.WebAcl").inputs["rules"]
+    result = changed()
+    [rule] = result.one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
 
 

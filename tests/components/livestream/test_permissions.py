@@ -91,35 +91,35 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_the_agent_may_use_only_its_own_memory() -> None:
-    found = {
+    result = {
         permission
         for permission in permissions(complete(), f"{PREFIX}-agent")
         if permission[0].startswith("bedrock-agentcore:")
     }
-    assert {action for action, _, _ in found} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
-    [resource] = {resource for _, resource, _ in found}
+    assert {action for action, _, _ in result} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
+    [resource] = {resource for _, resource, _ in result}
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
     assert not resource.endswith(("*", "/"))
 
 
 def test_the_cleanup_may_delete_from_the_agents_memory() -> None:
-    found = {
+    result = {
         permission
         for permission in permissions(complete(), f"{PREFIX}-care")
         if permission[0].startswith("bedrock-agentcore:")
     }
-    assert {action.partition(":")[2] for action, _, _ in found} == {
+    assert {action.partition(":")[2] for action, _, _ in result} == {
         "DeleteEvent",
         "DeleteMemoryRecord",
         "ListEvents",
         "ListMemoryRecords",
     }
-    [resource] = {resource for _, resource, _ in found}
+    [resource] = {resource for _, resource, _ in result}
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {
+    result = {
         role.removeprefix(f"{PREFIX}-"): {
             permission
             for permission in permissions(complete(), role)
@@ -127,10 +127,10 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
         }
         for role in roles(complete())
     }
-    assert found == ROLES
+    assert result == ROLES
 
 
 def test_an_api_without_tokens_has_no_authorizer_role() -> None:
     for authorizer in ("none", "apiKey"):
-        found = livestream(api={"authorizer": authorizer})
-        assert {role.removeprefix(f"{PREFIX}-") for role in roles(found)} == ROLES.keys() - {"authorizer"}
+        result = livestream(api={"authorizer": authorizer})
+        assert {role.removeprefix(f"{PREFIX}-") for role in roles(result)} == ROLES.keys() - {"authorizer"}

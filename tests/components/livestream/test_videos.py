@@ -14,8 +14,8 @@ ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert"
 
 
 def pattern(rule: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(complete().one("cloudwatch.EventRule", rule).inputs["eventPattern"])
-    return found
+    result: dict[str, Any] = json.loads(complete().one("cloudwatch.EventRule", rule).inputs["eventPattern"])
+    return result
 
 
 def test_the_rule_matches_uploaded_videos_but_not_chunks() -> None:
@@ -34,10 +34,13 @@ def test_the_rule_matches_this_stacks_upload_event_by_its_exact_name() -> None:
 
 
 def test_the_rule_matches_jobs_of_this_bucket_only() -> None:
-    heard = pattern("video-jobs")
-    assert (heard["source"], heard["detail-type"]) == (["aws.mediaconvert"], ["MediaConvert Job State Change"])
-    assert heard["detail"]["userMetadata"] == {"bucket": [BUCKET]}
-    assert {"COMPLETE", "ERROR", "PROGRESSING"} <= set(heard["detail"]["status"])
+    job_pattern = pattern("video-jobs")
+    assert (job_pattern["source"], job_pattern["detail-type"]) == (
+        ["aws.mediaconvert"],
+        ["MediaConvert Job State Change"],
+    )
+    assert job_pattern["detail"]["userMetadata"] == {"bucket": [BUCKET]}
+    assert {"COMPLETE", "ERROR", "PROGRESSING"} <= set(job_pattern["detail"]["status"])
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -78,8 +81,8 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
     assert variables(complete(), "video-chunks") == expected
-    told = variables(changed(), "video-chunks")
-    assert (told["CHUNK_SECONDS"], told["MAX_HOURS"]) == ("12", "8")
+    environment = variables(changed(), "video-chunks")
+    assert (environment["CHUNK_SECONDS"], environment["MAX_HOURS"]) == ("12", "8")
     assert "MAX_HOURS" not in variables(livestream(video={"maxHours": None}), "video-chunks")
 
 

@@ -56,11 +56,11 @@ class MultipartBucket:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def complete_multipart_upload(self, **asked: Any) -> Any:
-        begun = self._client.list_multipart_uploads(Bucket=asked["Bucket"]).get("Uploads", [])
-        if (asked["Key"], asked["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in begun}:
+    def complete_multipart_upload(self, **request: Any) -> Any:
+        begun = self._client.list_multipart_uploads(Bucket=request["Bucket"]).get("Uploads", [])
+        if (request["Key"], request["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in begun}:
             raise ClientError({"Error": {"Code": "NoSuchUpload", "Message": "canary"}}, "CompleteMultipartUpload")
-        return self._client.complete_multipart_upload(**asked)
+        return self._client.complete_multipart_upload(**request)
 
 
 @dataclass

@@ -27,8 +27,8 @@ def broadcast(harness: ApiHarness) -> Broadcast:
     return Broadcast.requested(harness)
 
 
-def like(one: M, **changed: object) -> M:
-    return one.model_copy(update=changed)
+def like(first: M, **changed: object) -> M:
+    return first.model_copy(update=changed)
 
 
 def claims(broadcast: Broadcast) -> list[Claim]:
@@ -51,27 +51,27 @@ def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
 
 
 def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.findings.save_findings(one, VerifiedAnswer(claims=(CLAIM,)))
-    broadcast.findings.save_findings(one, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
-    broadcast.findings.save_failure(one, WindowFailure.GUARDRAIL)
+    first, second = broadcast.windows(2)
+    broadcast.findings.save_findings(first, VerifiedAnswer(claims=(CLAIM,)))
+    broadcast.findings.save_findings(first, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
+    broadcast.findings.save_failure(first, WindowFailure.GUARDRAIL)
     assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "WINDOW"], (
         "the first of two answers counts"
     )
-    broadcast.findings.save_findings(two, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
+    broadcast.findings.save_findings(second, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
     assert claims(broadcast) == [CLAIM], "another window found the same claim"
     assert broadcast.track["failedWindows"] == 0
 
 
 def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    assert not broadcast.findings.is_done(one)
-    broadcast.findings.save_findings(one, VerifiedAnswer())
-    assert broadcast.findings.is_done(one)
-    assert not broadcast.findings.is_done(two)
+    first, second = broadcast.windows(2)
+    assert not broadcast.findings.is_done(first)
+    broadcast.findings.save_findings(first, VerifiedAnswer())
+    assert broadcast.findings.is_done(first)
+    assert not broadcast.findings.is_done(second)
     assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "another version is another transcript"
-    broadcast.findings.save_failure(two, WindowFailure.FILTERED)
-    assert broadcast.findings.is_done(two)
+    broadcast.findings.save_failure(second, WindowFailure.FILTERED)
+    assert broadcast.findings.is_done(second)
     outcomes = {item["outcome"]["S"] for item in broadcast.harness.stored_items() if "outcome" in item}
     assert outcomes == {"found", "filtered"}
 
@@ -92,12 +92,12 @@ def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypa
 
 
 def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> None:
-    most = VerifiedAnswer(
+    largest = VerifiedAnswer(
         claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(MAX_CLAIMS)),
         clips=tuple(like(CLIP, clip_id=f"{at:032}") for at in range(MAX_CLIPS)),
     )
     [window] = broadcast.windows(1)
-    broadcast.findings.save_findings(window, most)
+    broadcast.findings.save_findings(window, largest)
     assert len(broadcast.stored_sort_keys) == MAX_CLAIMS + MAX_CLIPS + 1
 
 
@@ -154,9 +154,9 @@ def test_the_last_finished_window_moves_the_track_in_any_order(
     for window, failure in (last, *again):
         end(broadcast, window, failure)
     track, failed = broadcast.track, sum(failure is not None for failure in failures)
-    nothing = failed == len(failures)
+    all_failed = failed == len(failures)
     assert (track["state"], track.get("reason")) == (
-        ("failed", TrackReason.ANALYSIS_FAILED) if nothing else ("analyzed", None)
+        ("failed", TrackReason.ANALYSIS_FAILED) if all_failed else ("analyzed", None)
     )
     assert (track["windows"], track["failedWindows"]) == (len(failures), failed)
 
@@ -170,8 +170,8 @@ def test_windows_of_another_transcript_version_do_not_count(broadcast: Broadcast
 def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     query = broadcast.harness.dynamodb._make_api_call
 
-    def small(name: str, asked: dict[str, object]) -> object:
-        return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
+    def small(name: str, request: dict[str, object]) -> object:
+        return query(name, {**request, "Limit": 2} if name == "Query" else request)
 
     windows = broadcast.windows(5)
     monkeypatch.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
@@ -183,24 +183,24 @@ def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeyp
 def test_a_repeated_message_moves_the_track_after_a_crash(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.findings.save_findings(one, VerifiedAnswer())
+    first, second = broadcast.windows(2)
+    broadcast.findings.save_findings(first, VerifiedAnswer())
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.harness.dynamodb, "update_item", None)
         with pytest.raises(TypeError):
-            broadcast.findings.save_findings(two, VerifiedAnswer())
+            broadcast.findings.save_findings(second, VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
-    assert broadcast.findings.is_done(two)
+    assert broadcast.findings.is_done(second)
     assert broadcast.track["state"] == "analyzed"
 
 
 def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
+    first, second = broadcast.windows(2)
     broadcast.harness.call("deleteEpisode", episode_id=broadcast.episode_id)
-    broadcast.findings.save_findings(one, FINDINGS)
-    broadcast.findings.save_failure(two, WindowFailure.TRANSCRIPT_GONE)
+    broadcast.findings.save_findings(first, FINDINGS)
+    broadcast.findings.save_failure(second, WindowFailure.TRANSCRIPT_GONE)
     assert broadcast.stored_sort_keys == []
-    assert broadcast.findings.is_done(one), "the result of a model request would not be stored"
+    assert broadcast.findings.is_done(first), "the result of a model request would not be stored"
 
 
 def test_nothing_is_stored_for_an_unknown_episode(broadcast: Broadcast) -> None:
@@ -212,25 +212,25 @@ def test_nothing_is_stored_for_an_unknown_episode(broadcast: Broadcast) -> None:
 
 
 def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.findings.save_failure(one, WindowFailure.UNUSABLE_ANSWER)
+    first, second = broadcast.windows(2)
+    broadcast.findings.save_failure(first, WindowFailure.UNUSABLE_ANSWER)
     broadcast.request_another()
-    broadcast.findings.save_findings(two, FINDINGS)
+    broadcast.findings.save_findings(second, FINDINGS)
     assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["WINDOW"]
-    assert broadcast.findings.is_done(two)
+    assert broadcast.findings.is_done(second)
     assert broadcast.track["state"] == "requested"
 
 
 def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
-    broadcast.findings.save_findings(broadcast.windows(2)[0], many)
+    many_findings = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
+    broadcast.findings.save_findings(broadcast.windows(2)[0], many_findings)
     other = Broadcast.requested(broadcast.harness)
     other.findings.save_findings(other.windows(2)[0], FINDINGS)
     newer = broadcast.request_another()
     query = broadcast.harness.dynamodb._make_api_call
 
-    def small(name: str, asked: dict[str, object]) -> object:
-        return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
+    def small(name: str, request: dict[str, object]) -> object:
+        return query(name, {**request, "Limit": 2} if name == "Query" else request)
 
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
@@ -262,11 +262,11 @@ def test_findings_written_while_a_new_upload_is_requested_are_removed(
 ) -> None:
     write = broadcast.harness.dynamodb.transact_write_items
 
-    def overtaken(**asked: object) -> object:
+    def overtaken(**request: object) -> object:
         # Between two calls for the old window, a newer upload is requested and its distribution deletes older findings.
         newer = broadcast.request_another()
         broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
-        return write(**asked)
+        return write(**request)
 
     monkeypatch.setattr(broadcast.harness.dynamodb, "transact_write_items", overtaken)
     broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)

@@ -56,16 +56,18 @@ UNVERSIONED_UPDATES = st.builds(
 )
 WAITING_STATES = PROCESSING_STATES | {TrackState.REQUESTED}
 UPDATES = st.builds(
-    lambda one, version: replace(one, version_id=version), UNVERSIONED_UPDATES, st.sampled_from(["v1", "v2", None])
+    lambda update, version: replace(update, version_id=version),
+    UNVERSIONED_UPDATES,
+    st.sampled_from(["v1", "v2", None]),
 )
 RESTARTS = st.builds(replace, UPDATES, restart=st.just(True))
 
 
 def test_updates_give_the_same_state_in_any_order() -> None:
     for chosen in product([True, False], repeat=len(REPORTED_STATES)):
-        states = [state for state, taken in zip(REPORTED_STATES, chosen, strict=True) if taken]
-        ends = {apply_all(make_update(state) for state in order).state for order in permutations(states)}
-        assert len(ends) == 1
+        states = [state for state, accepts_upload in zip(REPORTED_STATES, chosen, strict=True) if accepts_upload]
+        final_states = {apply_all(make_update(state) for state in order).state for order in permutations(states)}
+        assert len(final_states) == 1
 
 
 @given(st.lists(UPDATES, min_size=1))
@@ -123,19 +125,19 @@ def test_only_an_operator_can_restart_a_failure_and_only_of_a_job(
     failed = apply_all([TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", reason)])
     for state in REPORTED_STATES:
         assert (apply_update(failed, make_update(state)) == failed) is (state is not TrackState.CHUNKED)
-    begun = apply_update(failed, replace(make_update(TrackState.UPLOADED, at="3"), restart=True))
+    restarted = apply_update(failed, replace(make_update(TrackState.UPLOADED, at="3"), restart=True))
     if reason is TrackReason.CHUNKING_FAILED:
-        assert (begun.state, begun.reason, begun.since) == (TrackState.UPLOADED, None, "3")
+        assert (restarted.state, restarted.reason, restarted.since) == (TrackState.UPLOADED, None, "3")
     else:
-        assert begun == failed
+        assert restarted == failed
 
 
 @pytest.mark.parametrize("state", TrackState)
 def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: TrackState) -> None:
     track = Track(state=state, since="0", upload=OLD)
-    taken = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
-    asked = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
-    assert request_upload(track, NEW, "9") == (asked if taken else track)
+    accepts_upload = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
+    request = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
+    assert request_upload(track, NEW, "9") == (request if accepts_upload else track)
 
 
 STATUSES = {
@@ -174,8 +176,8 @@ def test_the_table_moves_a_track_like_the_model(
             if before.state not in WAITING_STATES:
                 continue
             track = fail_track(before, action, "9")
-            seen = harness.table.get(ANN, episode)
-            assert CleanupTable(harness.dynamodb, TABLE).fail_track(seen, TrackKind.VIDEO, action, "9")
+            record_read = harness.table.get(ANN, episode)
+            assert CleanupTable(harness.dynamodb, TABLE).fail_track(record_read, TrackKind.VIDEO, action, "9")
         else:
             track = apply_update(before, action)
             assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, action) is is_applied(track, action)
@@ -186,7 +188,7 @@ def test_the_table_moves_a_track_like_the_model(
 
 
 @pytest.mark.parametrize(
-    ("reason", "again", "actions"),
+    ("reason", "restart", "is_restarted"),
     [
         (TrackReason.CHUNKING_FAILED, True, True),
         (TrackReason.CHUNKING_FAILED, False, False),
@@ -194,15 +196,15 @@ def test_the_table_moves_a_track_like_the_model(
     ],
 )
 def test_the_table_restarts_a_failed_job_for_an_operator_only(
-    harness: ApiHarness, reason: TrackReason, again: bool, actions: bool
+    harness: ApiHarness, reason: TrackReason, restart: bool, is_restarted: bool
 ) -> None:
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     failed = TrackUpdate(NEW.upload_id, TrackState.FAILED, "9", reason, "v1")
     assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
-    uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=again)
-    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is actions
-    assert (harness.table.get(ANN, episode).video.state is TrackState.UPLOADED) is actions
+    uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=restart)
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is is_restarted
+    assert (harness.table.get(ANN, episode).video.state is TrackState.UPLOADED) is is_restarted
 
 
 def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None:
@@ -220,18 +222,20 @@ def test_a_repeated_update_gets_the_same_result(harness: ApiHarness) -> None:
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
     chunking, uploaded = make_update(TrackState.CHUNKING), make_update(TrackState.UPLOADED)
-    told = [
+    results = [
         harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update) for update in (uploaded, uploaded, chunking)
     ]
-    assert told == [True, True, True]
+    assert results == [True, True, True]
     assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
 
 
 def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness) -> None:
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    facts = {"chunks": {"prefix": "chunks/", "count": 3}}
-    harness.table.advance_track(ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=facts))
+    chunk_details = {"chunks": {"prefix": "chunks/", "count": 3}}
+    harness.table.advance_track(
+        ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=chunk_details)
+    )
     [item] = harness.stored_items()
-    assert plain(item)["video"]["chunks"] == facts["chunks"]
+    assert plain(item)["video"]["chunks"] == chunk_details["chunks"]
     assert harness.table.get(ANN, episode).video.state is TrackState.CHUNKED

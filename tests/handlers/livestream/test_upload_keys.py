@@ -11,8 +11,8 @@ from tests.handlers.livestream.video_chunks.video_harness import EPISODE, OWNER,
 @pytest.mark.parametrize("owner", [OWNER, "everybody"])
 @pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
 def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -> None:
-    found = parse_upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
-    assert found == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
+    result = parse_upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
+    assert result == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
 
 
 @pytest.mark.parametrize(

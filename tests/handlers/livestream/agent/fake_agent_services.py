@@ -96,10 +96,10 @@ class FakeModel:
 
     def converse(self, request: Request) -> Reply:
         self.requests.append(request)
-        next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(next_one, Fault):
-            raise ServiceFailed(next_one)
-        build_answer, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
+        entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(entry, Fault):
+            raise ServiceFailed(entry)
+        build_answer, stop = entry if isinstance(entry, tuple) else (entry, "end_turn")
         return Reply(build_answer(lines(request)[0]), Usage(100, 10, 1_000, 1), stop)
 
 
@@ -117,14 +117,14 @@ class FakeFindings:
     def is_done(self, window: WindowMessage) -> bool:
         return window.window_id in self.outcomes
 
-    def save_findings(self, window: WindowMessage, found: VerifiedAnswer) -> None:
+    def save_findings(self, window: WindowMessage, result: VerifiedAnswer) -> None:
         if self.broken:
             raise RuntimeError("canary")
         if self.faults:
             raise ServiceFailed(self.faults.pop(0))
-        for finding in found.claims:
+        for finding in result.claims:
             self.claims.setdefault(finding.claim_id, finding)
-        for clip in found.clips:
+        for clip in result.clips:
             self.clips.setdefault(clip.clip_id, clip)
         self.outcomes.setdefault(window.window_id, None)
 
@@ -151,11 +151,11 @@ class WorkerHarness:
 
     def worker(self) -> WindowWorker:
         services = fake_services(self.transcripts, self.memory, self.model, self.findings)
-        asking = RequestSettings(
+        settings = RequestSettings(
             max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds
         )
         timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
-        return WindowWorker(services, asking, EventLog("DEBUG"), timing)
+        return WindowWorker(services, settings, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)

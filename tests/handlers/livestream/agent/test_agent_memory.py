@@ -38,8 +38,8 @@ def test_recall_returns_the_latest_events_oldest_first() -> None:
     ]
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("list_events", {"events": events, "nextToken": "more"}, LIST)
-        found = AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION)
-    assert found == [
+        result = AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION)
+    assert result == [
         MemoryEvent("8#ef", ""),
         MemoryEvent("9#cd", "second\nand more"),
         MemoryEvent("10#ab", "third", "w"),

@@ -23,32 +23,32 @@ def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedA
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
-    (found,) = check(claim("we ran 600 FERRIES, last")).claims
-    assert found.quote == "We ran 600 ferries last"
-    assert (found.start_ms, found.end_ms, found.speaker) == (14_000, 20_000, "Ann")
-    assert (found.verdict, found.confidence, found.sources) == (Verdict.REFUTED, 0.8, (MEMORY,))
-    assert found.timed
+    (result,) = check(claim("we ran 600 FERRIES, last")).claims
+    assert result.quote == "We ran 600 ferries last"
+    assert (result.start_ms, result.end_ms, result.speaker) == (14_000, 20_000, "Ann")
+    assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY,))
+    assert result.timed
 
 
 def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> None:
-    found = check(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
-    assert (len(found.claims), found.invented) == (1, 2)
+    result = check(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
+    assert (len(result.claims), result.invented) == (1, 2)
 
 
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         answer_with = answer(claim(cue=cue))
-        (found,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
-        assert found.start_ms == start_ms
+        (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
+        assert result.start_ms == start_ms
 
 
 def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> None:
     behind = claim("That is the highest number ever")
-    found = check(claim(), behind, clip(26_000, 32_000), clip(14_000, 20_000))
-    assert [finding.quote for finding in found.claims] == ["We ran 600 ferries"]
-    assert [finding.start_ms for finding in found.clips] == [14_000]
-    assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
+    result = check(claim(), behind, clip(26_000, 32_000), clip(14_000, 20_000))
+    assert [finding.quote for finding in result.claims] == ["We ran 600 ferries"]
+    assert [finding.start_ms for finding in result.clips] == [14_000]
+    assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
     last = replace(WINDOW, core=len(CUES))
     assert len(verify_answer(answer(claim(), behind), last, MESSAGE, SETTINGS, REMEMBERED, timed=True).claims) == 2
 
@@ -58,16 +58,21 @@ def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> No
     "sources", [[], ["cue-31"], ["cue-29"], ["cue-34"], ["cue-032"], ["http://example.com"], ["0000001731#ab13"], [""]]
 )
 def test_a_verdict_without_a_valid_source_becomes_unverified(verdict: str, sources: list[str]) -> None:
-    found = check(claim(verdict=verdict, sources=sources))
-    (one,) = found.claims
-    assert (one.verdict, one.confidence, one.sources, found.unfounded) == (Verdict.UNVERIFIED, 0.0, (), 1)
+    result = check(claim(verdict=verdict, sources=sources))
+    (stored_claim,) = result.claims
+    assert (stored_claim.verdict, stored_claim.confidence, stored_claim.sources, result.unfounded) == (
+        Verdict.UNVERIFIED,
+        0.0,
+        (),
+        1,
+    )
 
 
 @pytest.mark.parametrize("source", [MEMORY, "cue-30", "cue-32", "cue-33"])
 def test_memories_and_other_cues_are_sources(source: str) -> None:
-    found = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
-    assert (found.claims[0].verdict, found.claims[0].sources) == (Verdict.MISLEADING, (source,))
-    assert found.unfounded == 0
+    result = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
+    assert (result.claims[0].verdict, result.claims[0].sources) == (Verdict.MISLEADING, (source,))
+    assert result.unfounded == 0
 
 
 ROLLING = (
@@ -88,21 +93,21 @@ def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool)
     """Rolling captions repeat each line in the next cue."""
     window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
     answer_with = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (found,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
-    assert found.sources == ((source,) if serves else ())
+    (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
+    assert result.sources == ((source,) if serves else ())
 
 
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
     before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
     answer_with = answer(claim(sources=["before", MEMORY]))
-    (found,) = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [before, *REMEMBERED], timed=True).claims
-    assert found.sources == (MEMORY,)
+    (result,) = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [before, *REMEMBERED], timed=True).claims
+    assert result.sources == (MEMORY,)
 
 
 def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
-    found = check(claim(verdict="unverified", sources=[], confidence=0.4))
-    assert (found.claims[0].confidence, found.unfounded) == (0.4, 0)
+    result = check(claim(verdict="unverified", sources=[], confidence=0.4))
+    assert (result.claims[0].confidence, result.unfounded) == (0.4, 0)
 
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
@@ -126,9 +131,11 @@ def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessa
 
 
 def test_a_repeated_claim_is_stored_once() -> None:
-    found = check(claim(), claim("we ran 600 ferries!", statement="Again."), clip(10_000, 20_000), clip(10_000, 20_000))
-    assert [finding.text for finding in found.claims] == ["They did."]
-    assert (len(found.clips), found.bad_clips) == (1, 1)
+    result = check(
+        claim(), claim("we ran 600 ferries!", statement="Again."), clip(10_000, 20_000), clip(10_000, 20_000)
+    )
+    assert [finding.text for finding in result.claims] == ["They did."]
+    assert (len(result.clips), result.bad_clips) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +156,9 @@ def test_a_repeated_claim_is_stored_once() -> None:
 def test_a_clip_lies_in_the_window_consists_of_whole_cues_and_has_a_permitted_length(
     start: int, end: int, expected: tuple[int, int] | None
 ) -> None:
-    found = check(clip(start, end))
-    assert [(finding.start_ms, finding.end_ms) for finding in found.clips] == ([] if expected is None else [expected])
-    assert found.bad_clips == (expected is None)
+    result = check(clip(start, end))
+    assert [(finding.start_ms, finding.end_ms) for finding in result.clips] == ([] if expected is None else [expected])
+    assert result.bad_clips == (expected is None)
 
 
 def test_a_clip_without_a_title_is_dropped() -> None:
@@ -159,20 +166,20 @@ def test_a_clip_without_a_title_is_dropped() -> None:
 
 
 def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
-    found = check(claim(), clip(10_000, 20_000), timed=False)
-    assert (found.clips, found.bad_clips) == ((), 1)
-    assert not found.claims[0].timed
+    result = check(claim(), clip(10_000, 20_000), timed=False)
+    assert (result.clips, result.bad_clips) == ((), 1)
+    assert not result.claims[0].timed
 
 
 def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:
-    found = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
-    assert (found.claims[0].text, found.claims[0].explanation, found.clips[0].title) == ("a b", "c d", "e f")
+    result = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
+    assert (result.claims[0].text, result.claims[0].explanation, result.clips[0].title) == ("a b", "c d", "e f")
     longer = "\ufb2c"  # three characters after normalization
-    found = check(
+    result = check(
         claim(statement=longer * 1_000, explanation=longer * 2_000),
         clip(10_000, 20_000, title="t", reason=longer * 1_000),
     )
-    texts = (found.claims[0].text, found.claims[0].explanation, found.clips[0].reason)
+    texts = (result.claims[0].text, result.claims[0].explanation, result.clips[0].reason)
     assert [len(text or "") for text in texts] == [2_000] * 3
     nothing = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
     assert (nothing.claims[0].text, nothing.claims[0].explanation) == ("We ran 600 ferries", None)
@@ -181,20 +188,20 @@ def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None
 
 def test_a_quote_is_truncated_to_the_api_limit() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
-    (found,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, SETTINGS, [], timed=True).claims
-    assert len(found.quote) == 2_000
+    (result,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, SETTINGS, [], timed=True).claims
+    assert len(result.quote) == 2_000
 
 
 @pytest.mark.parametrize("confidence", [0.0, 5e-324, 1e-200, 1 / 3, 1.0])
 def test_a_confidence_is_rounded_to_a_number_that_dynamodb_accepts(confidence: float) -> None:
-    (found,) = check(claim(verdict="unverified", confidence=confidence)).claims
-    assert found.confidence == round(confidence, 4)
+    (result,) = check(claim(verdict="unverified", confidence=confidence)).claims
+    assert result.confidence == round(confidence, 4)
 
 
 def test_the_repr_of_a_result_contains_no_finding() -> None:
-    found = check(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
-    assert "canary" not in repr((found, found.claims, found.clips))
-    assert "ferries" not in repr((found, found.claims, found.clips))
+    result = check(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
+    assert "canary" not in repr((result, result.claims, result.clips))
+    assert "ferries" not in repr((result, result.claims, result.clips))
 
 
 QUOTES = st.one_of(
@@ -230,16 +237,16 @@ QUOTES = st.one_of(
     ),
 )
 def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
-    found = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=True)
+    result = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=True)
     whole = " ".join(cue.text for cue in CUES)
-    for finding in found.claims:
+    for finding in result.claims:
         assert finding.quote in whole
         assert len(finding.quote.split()) > 1
         assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
         assert finding.verdict is Verdict.UNVERIFIED or finding.sources
         assert set(finding.sources) <= {MEMORY, "cue-30", "cue-31"}
-    for clip_ in found.clips:
+    for clip_ in result.clips:
         assert clip_.start_ms in {cue.start_ms for cue in CUES}
         assert clip_.end_ms in {cue.end_ms for cue in CUES}
         assert 5_000 <= clip_.end_ms - clip_.start_ms <= 20_000
-    assert len({finding.claim_id for finding in found.claims}) == len(found.claims) <= len(claims) - found.invented
+    assert len({finding.claim_id for finding in result.claims}) == len(result.claims) <= len(claims) - result.invented

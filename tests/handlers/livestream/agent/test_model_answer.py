@@ -38,10 +38,10 @@ def problem(text: str, *, patient: bool = False) -> StrEnum:
 
 @pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
 def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
-    found = parse_answer(form.replace("{}", answer()), WINDOW, skip_malformed=False)
-    assert (found.claims[0].verdict, found.claims[0].confidence) == (Verdict.REFUTED, 0.8)
-    assert (found.clips[0].start_ms, found.clips[0].end_ms) == (0, 9_000)
-    assert found.malformed == 0
+    result = parse_answer(form.replace("{}", answer()), WINDOW, skip_malformed=False)
+    assert (result.claims[0].verdict, result.claims[0].confidence) == (Verdict.REFUTED, 0.8)
+    assert (result.clips[0].start_ms, result.clips[0].end_ms) == (0, 9_000)
+    assert result.malformed == 0
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ BAD: list[tuple[str, object]] = [
 def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(kind: str, bad: object) -> None:
     good = CLAIM if kind == "claims" else CLIP
     assert problem(answer(**{kind: [good, bad]})) is AnswerProblem.BAD_ITEM
-    found = parse_answer(answer(**{kind: [bad, good]}), WINDOW, skip_malformed=True)
-    assert (len(found.claims), len(found.clips), found.malformed) == (1, 1, 1)
+    result = parse_answer(answer(**{kind: [bad, good]}), WINDOW, skip_malformed=True)
+    assert (len(result.claims), len(result.clips), result.malformed) == (1, 1, 1)
 
 
 def test_an_answer_with_malformed_claims_only_is_always_refused() -> None:
@@ -119,13 +119,13 @@ def test_an_answer_with_malformed_claims_only_is_always_refused() -> None:
 
 
 def test_the_repr_of_an_answer_contains_no_text_of_the_model() -> None:
-    found = parse_answer(
+    result = parse_answer(
         answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]),
         WINDOW,
         skip_malformed=False,
     )
-    assert CANARY not in repr(found)
-    assert CANARY not in repr(found.claims[0])
+    assert CANARY not in repr(result)
+    assert CANARY not in repr(result.claims[0])
 
 
 VALUES = st.recursive(

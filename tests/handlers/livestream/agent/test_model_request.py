@@ -22,18 +22,18 @@ from tests.handlers.livestream.sample_windows import CUES, MEMORY, SETTINGS, WIN
 MEMORIES = (MemoryEvent(MEMORY, "The report\nhas 410."),)
 
 
-def texts(asked: dict[str, Any]) -> list[str]:
-    (turn,) = asked["messages"]
+def texts(request: dict[str, Any]) -> list[str]:
+    (turn,) = request["messages"]
     assert turn["role"] == "user"
     return [block["text"] for block in turn["content"]]
 
 
 def test_the_instructions_come_first_are_always_equal_and_long_enough_to_be_cached() -> None:
-    asked = window_request(SETTINGS, WINDOW, "4c1f", 9, MEMORIES)
-    assert asked["system"] == [{"text": INSTRUCTIONS}, {"cachePoint": {"type": "default"}}]
-    assert valid(asked)
+    request = window_request(SETTINGS, WINDOW, "4c1f", 9, MEMORIES)
+    assert request["system"] == [{"text": INSTRUCTIONS}, {"cachePoint": {"type": "default"}}]
+    assert valid(request)
     assert (
-        window_request(RequestSettings(300, 1, 2), Window(0, 0, 1, CUES[:1]), "x", 1, [])["system"] == asked["system"]
+        window_request(RequestSettings(300, 1, 2), Window(0, 0, 1, CUES[:1]), "x", 1, [])["system"] == request["system"]
     )
     assert len(INSTRUCTIONS) / 4.5 > 1_024, "Bedrock does not cache a shorter prefix, and does not report that"
 

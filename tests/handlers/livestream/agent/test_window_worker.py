@@ -46,25 +46,25 @@ def handle(harness: WorkerHarness, body: str | None = None, remaining_ms: int = 
 
 
 def failure(harness: WorkerHarness) -> WindowFailure | None:
-    found: WindowFailure | None
-    (found,) = harness.findings.outcomes.values()
-    return found
+    result: WindowFailure | None
+    (result,) = harness.findings.outcomes.values()
+    return result
 
 
 def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
     harness.memory.recalled = [RECALLED]
     assert handle(harness) is WindowOutcome.CHECKED
-    (found,) = harness.findings.claims.values()
-    assert (found.quote, found.verdict, found.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
+    (result,) = harness.findings.claims.values()
+    assert (result.quote, result.verdict, result.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
     (clip,) = harness.findings.clips.values()
     assert (clip.start_ms, clip.end_ms) == (0, 12_000)
     assert failure(harness) is None
-    [(window_id, (actor, session, asked, answered))] = harness.memory.recorded.items()
+    [(window_id, (actor, session, request, answered))] = harness.memory.recorded.items()
     assert (actor, session) == (OWNER, EPISODE)
     assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
-    assert "We ran 600 ferries last spring." in asked
-    assert "islands" not in asked, "the overlap is remembered with the next window"
+    assert "We ran 600 ferries last spring." in request
+    assert "islands" not in request, "the overlap is remembered with the next window"
     checked, cut = (json.loads(line) for line in answered.split("\n"))
     assert (checked["verdict"], checked["quote"], cut["endMs"]) == ("refuted", "We ran 600 ferries", 12_000)
     assert "we sold ferries" not in answered
@@ -85,7 +85,10 @@ def test_a_finished_window_is_not_analyzed_again() -> None:
 
 @pytest.mark.parametrize("calls", range(10))
 def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiHarness, calls: int) -> None:
-    """The worker is interrupted after each number of DynamoDB calls. The model answers the second request differently."""
+    """The worker is interrupted after each number of DynamoDB calls.
+
+    The model answers the second request differently.
+    """
     first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
     worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
     harness.table.create(episode_with_expected_transcript())
@@ -136,8 +139,8 @@ def test_memories_of_an_earlier_upload_are_no_source() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(founded)]), memory=FakeMemory(recalled))
     handle(harness)
     assert not [line for line in lines(harness.model.requests[0]) if "memory" in line]
-    (found,) = harness.findings.claims.values()
-    assert (found.verdict, found.sources) == (Verdict.UNVERIFIED, ())
+    (result,) = harness.findings.claims.values()
+    assert (result.verdict, result.sources) == (Verdict.UNVERIFIED, ())
 
 
 def text(what: str) -> Callable[[dict[str, Any]], str]:

@@ -24,9 +24,9 @@ def provider() -> Provider:
     return Provider([Key("k1")])
 
 
-def decided(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
-    one = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
-    return one.authorize({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
+def authorize(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
+    lambda_authorizer = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
+    return lambda_authorizer.authorize({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
 def statement(policy: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def statement(policy: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provider, scheme: str) -> None:
-    policy = decided(provider, f"{scheme} {provider.token(sub='ann')}")
+    policy = authorize(provider, f"{scheme} {provider.token(sub='ann')}")
     name = user_id(provider.issuer, "ann")
     assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
     assert (policy["principalId"], policy["context"]) == (name, {"user": name})
@@ -49,14 +49,14 @@ def test_an_invalid_token_is_denied_without_an_error(
     provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = provider.token(**changed)
-    policy = decided(provider, f"Bearer {token}")
+    policy = authorize(provider, f"Bearer {token}")
     assert (statement(policy)["Effect"], policy["principalId"], "context" in policy) == ("Deny", "nobody", False)
     assert token not in capsys.readouterr().out
 
 
 @given(st.none() | st.text(max_size=200) | st.text(max_size=200).map(lambda text: f"Bearer {text}"))
 def test_any_other_header_is_denied_without_an_error(header: str | None) -> None:
-    assert statement(decided(Provider([Key("k1")]), header))["Effect"] == "Deny"
+    assert statement(authorize(Provider([Key("k1")]), header))["Effect"] == "Deny"
 
 
 def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Provider) -> None:

@@ -61,10 +61,10 @@ class FakeMemory:
                 records.remove(memoryRecordId)
         return {}
 
-    def _page(self, found: list[str], name: str, what: str, token: str) -> Mapping[str, Any]:
+    def _page(self, result: list[str], name: str, result_key: str, token: str) -> Mapping[str, Any]:
         at = int(token)
-        more = {"nextToken": str(at + 1)} if at + 1 < len(found) else {}
-        return {what: [{name: item_id} for item_id in found[at : at + 1]], **more}
+        more = {"nextToken": str(at + 1)} if at + 1 < len(result) else {}
+        return {result_key: [{name: item_id} for item_id in result[at : at + 1]], **more}
 
 
 @dataclass
@@ -114,8 +114,8 @@ def request_upload(harness: ApiHarness, kind: str = "video") -> tuple[str, str]:
     """Create an episode that expects an upload; return the ids of both."""
     episode = harness.create_episode()
     content_type = "video/mp4" if kind == "video" else "text/vtt"
-    asked = {"kind": kind, "contentType": content_type, "bytes": 100}
-    answer = harness.call("requestUpload", asked, episode_id=episode)
+    request = {"kind": kind, "contentType": content_type, "bytes": 100}
+    answer = harness.call("requestUpload", request, episode_id=episode)
     assert answer.status == 201
     return episode, answer.body["uploadId"]
 
@@ -128,8 +128,8 @@ def advance(
 
 
 def track_state(harness: ApiHarness, episode: str, kind: str = "video") -> tuple[str, str | None]:
-    found = harness.call("getEpisode", episode_id=episode).body[kind]
-    return found["state"], found.get("reason")
+    result = harness.call("getEpisode", episode_id=episode).body[kind]
+    return result["state"], result.get("reason")
 
 
 def remaining_keys(harness: ApiHarness, episode: str) -> set[str]:
@@ -166,8 +166,8 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
 def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(cleanup: CleanupHarness) -> None:
     harness = cleanup.harness
     episode, upload = request_upload(harness)
-    asked = {"kind": "transcript", "contentType": "text/vtt", "bytes": 100}
-    transcript = harness.call("requestUpload", asked, episode_id=episode).body["uploadId"]
+    request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 100}
+    transcript = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
     advance(harness, episode, transcript, TrackState.ANALYZING, TrackKind.TRANSCRIPT)
     advance(harness, episode, upload, TrackState.CHUNKING)
     harness.advance_time(hours=3)
@@ -212,14 +212,14 @@ def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(cleanup: Clean
     episode, upload = request_upload(harness)
     named = parse_upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
     assert named is not None
-    one = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
+    uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
-    assert videos.handle(created(one)) == []
+    assert videos.handle(created(uploaded)) == []
     assert len(videos.services.announced) == 1
     harness.advance_time(hours=2)
     assert cleanup.sweep()["timed_out"] == 1
-    assert videos.handle(completed(one), completed(one)) == []
+    assert videos.handle(completed(uploaded), completed(uploaded)) == []
     assert len(videos.services.jobs) == 1, "the repeated event submits no second job"
     assert track_state(harness, episode) == ("chunking", None)
 
@@ -239,8 +239,8 @@ def test_a_new_upload_after_a_timeout_is_swept_like_the_first(cleanup: CleanupHa
     episode, _ = request_upload(harness)
     harness.advance_time(hours=5)
     cleanup.sweep()
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
-    assert harness.call("requestUpload", asked, episode_id=episode).status == 201
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
+    assert harness.call("requestUpload", request, episode_id=episode).status == 201
     harness.advance_time(hours=1)
     cleanup.sweep()
     assert track_state(harness, episode) == ("requested", None)
@@ -253,11 +253,11 @@ def test_a_track_that_advanced_since_it_was_read_is_not_failed(cleanup: CleanupH
     harness = cleanup.harness
     episode, upload = request_upload(harness)
     table = CleanupTable(harness.dynamodb, TABLE)
-    seen = table.get(ANN, episode)
-    assert seen is not None
+    record = table.get(ANN, episode)
+    assert record is not None
     harness.advance_time(hours=5)
     advance(harness, episode, upload, TrackState.UPLOADED)
-    assert not table.fail_track(seen, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
+    assert not table.fail_track(record, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
     assert track_state(harness, episode) == ("uploaded", None)
 
 
@@ -266,8 +266,8 @@ def test_an_episode_that_was_added_again_stays_in_the_sweep_index(cleanup: Clean
     episode, _ = request_upload(harness)
     [first] = CleanupTable(harness.dynamodb, TABLE).due("9")
     harness.advance_time(minutes=1)
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
-    harness.call("requestUpload", asked, episode_id=episode)
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
+    harness.call("requestUpload", request, episode_id=episode)
     assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(first)
     assert not CleanupTable(harness.dynamodb, TABLE).postpone(first, "9")
     assert len(cleanup.sweep_times()) == 1
@@ -283,9 +283,9 @@ def test_a_recent_upload_request_is_not_read_by_the_sweep(cleanup: CleanupHarnes
 
 def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(cleanup: CleanupHarness) -> None:
     harness = cleanup.harness
-    gone, stays = harness.create_episode(), harness.create_episode()
+    deleted, kept = harness.create_episode(), harness.create_episode()
     others = harness.create_episode(owner=BOB)
-    for episode in (gone, stays):
+    for episode in (deleted, kept):
         for number in range(30):
             harness.store_claim(episode, number)
         harness.store_clip(episode, 5)
@@ -297,19 +297,19 @@ def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(cleanup: 
         harness.s3.create_multipart_upload(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/b")
         cleanup.memory.events[ANN, episode] = ["1", "2", "3"]
         cleanup.memory.records[f"/summaries/{ANN}/{episode}/"] = [f"r1-{episode}", f"r2-{episode}"]
-    harness.call("deleteEpisode", episode_id=gone)
+    harness.call("deleteEpisode", episode_id=deleted)
     assert cleanup.deliver_published() == []
-    assert remaining_keys(harness, gone) == {"EPISODE"}
-    assert len(remaining_keys(harness, stays)) == 33
+    assert remaining_keys(harness, deleted) == {"EPISODE"}
+    assert len(remaining_keys(harness, kept)) == 33
     assert remaining_keys(harness, others) == {"EPISODE"}
     keys = {
         stored_object["Key"].split("/")[2] for stored_object in harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
     }
     uploads = {upload["Key"].split("/")[2] for upload in harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]}
-    assert keys == uploads == {stays}
-    assert cleanup.memory.events == {(ANN, gone): [], (ANN, stays): ["1", "2", "3"]}
-    assert cleanup.memory.records[f"/summaries/{ANN}/{gone}/"] == []
-    assert len(cleanup.memory.records[f"/summaries/{ANN}/{stays}/"]) == 2
+    assert keys == uploads == {kept}
+    assert cleanup.memory.events == {(ANN, deleted): [], (ANN, kept): ["1", "2", "3"]}
+    assert cleanup.memory.records[f"/summaries/{ANN}/{deleted}/"] == []
+    assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept}/"]) == 2
 
 
 def test_all_object_versions_and_delete_markers_are_removed(cleanup: CleanupHarness) -> None:
@@ -322,9 +322,9 @@ def test_all_object_versions_and_delete_markers_are_removed(cleanup: CleanupHarn
     harness.s3.delete_object(Bucket=BUCKET, Key=key)
     harness.call("deleteEpisode", episode_id=episode)
     cleanup.deliver_published()
-    found = harness.s3.list_object_versions(Bucket=BUCKET)
-    assert not found.get("Versions")
-    assert not found.get("DeleteMarkers")
+    result = harness.s3.list_object_versions(Bucket=BUCKET)
+    assert not result.get("Versions")
+    assert not result.get("DeleteMarkers")
 
 
 def test_the_sweep_finds_a_deletion_whose_event_was_lost(cleanup: CleanupHarness) -> None:

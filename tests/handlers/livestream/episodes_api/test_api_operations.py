@@ -61,8 +61,8 @@ def some_path(harness: ApiHarness, operation: Operation) -> dict[str, str]:
     episode = harness.create_episode()
     if "upload_id" not in operation.parameters.model_fields:
         return {"episode_id": episode}
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": harness.limits.form_bytes + 1}
-    upload = harness.call("requestUpload", asked, episode_id=episode).body["uploadId"]
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": harness.limits.form_bytes + 1}
+    upload = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
     return {"episode_id": episode, "upload_id": upload}
 
 
@@ -91,7 +91,7 @@ def test_any_body_gets_a_documented_response_or_error(harness: ApiHarness, name:
 
 
 def _refused_or_mended(answer: ApiResponse, body: Any) -> None:
-    """Assert that an accepted body that violates the schema differs only in surrounding white space, which is stripped."""
+    """Assert that an accepted body violates the schema only by surrounding white space, which is stripped."""
     if answer.status < 400:
         texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
         assert any(isinstance(text, str) and text != text.strip() for text in texts)

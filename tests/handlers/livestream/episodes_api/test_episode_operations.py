@@ -49,18 +49,18 @@ def test_an_episode_has_the_documented_keys(harness: ApiHarness) -> None:
 
 
 def test_a_repeated_creation_returns_the_current_episode(harness: ApiHarness) -> None:
-    asked = {"title": "A", "clientToken": TOKEN}
-    first = harness.call("createEpisode", asked)
+    request = {"title": "A", "clientToken": TOKEN}
+    first = harness.call("createEpisode", request)
     harness.advance_time(seconds=5)
-    again = harness.call("createEpisode", asked)
+    again = harness.call("createEpisode", request)
     assert (first.status, again.status) == (201, 200)
     assert again.body == first.body
     episode = first.body["episodeId"]
     assert episode == episode_id_from_token(ANN, TOKEN)
     harness.call("updateEpisode", {"version": 1, "title": "Another"}, episode_id=episode)
-    assert harness.call("createEpisode", asked).body["title"] == "Another"
+    assert harness.call("createEpisode", request).body["title"] == "Another"
     harness.call("deleteEpisode", episode_id=episode)
-    assert harness.call("createEpisode", asked).error == (409, "TOKEN_USED")
+    assert harness.call("createEpisode", request).error == (409, "TOKEN_USED")
     assert len(harness.stored_items()) == 1
     other = harness.call("createEpisode", {"title": "B", "clientToken": TOKEN}, owner=BOB)
     assert (other.status, other.body["episodeId"] != episode) == (201, True), (
@@ -77,9 +77,9 @@ def test_a_client_token_cannot_create_a_different_episode(harness: ApiHarness, o
 
 
 def test_concurrent_creations_with_one_token_create_one_episode(harness: ApiHarness) -> None:
-    asked = {"title": "A", "clientToken": TOKEN}
+    request = {"title": "A", "clientToken": TOKEN}
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: harness.call("createEpisode", asked), range(8)))
+        answers = list(pool.map(lambda _: harness.call("createEpisode", request), range(8)))
     assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
     assert len({answer.body["episodeId"] for answer in answers}) == 1
 
@@ -252,10 +252,10 @@ def test_episodes_are_listed_newest_first_in_pages(harness: ApiHarness, limit: i
 def test_a_full_last_page_has_no_cursor(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     query = harness.dynamodb.query
 
-    def as_aws_does(**asked: Any) -> Any:
+    def as_aws_does(**request: Any) -> Any:
         """Return LastEvaluatedKey whenever the limit is reached. moto returns it only if more items exist."""
-        answer = query(**asked)
-        full = len(answer["Items"]) == asked["Limit"]
+        answer = query(**request)
+        full = len(answer["Items"]) == request["Limit"]
         return {**answer, "LastEvaluatedKey": answer["Items"][-1]} if full else answer
 
     monkeypatch.setattr(harness.dynamodb, "query", as_aws_does)
@@ -339,7 +339,7 @@ def test_each_operation_makes_one_dynamodb_call(harness: ApiHarness) -> None:
     harness.store_clip(episode, 0, "a")
     harness.create_episode()
     upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
-    asked: list[tuple[str, Any, dict[str, Any], str]] = [
+    request: list[tuple[str, Any, dict[str, Any], str]] = [
         ("createEpisode", {"title": "A"}, {}, "PutItem"),
         ("createEpisode", {"title": "A", "clientToken": TOKEN}, {}, "PutItem"),
         ("createEpisode", {"title": "A", "clientToken": TOKEN}, {}, "PutItem"),
@@ -355,7 +355,7 @@ def test_each_operation_makes_one_dynamodb_call(harness: ApiHarness) -> None:
         ("requestUpload", upload, {"episode_id": NO_EPISODE}, "UpdateItem"),
         ("deleteEpisode", None, {"episode_id": episode}, "UpdateItem"),
     ]
-    for operation, body, said, call in asked:
+    for operation, body, said, call in request:
         with harness.counted_calls() as calls:
             harness.call(operation, body, **said)
         assert calls == [call], operation

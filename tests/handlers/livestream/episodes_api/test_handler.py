@@ -57,23 +57,23 @@ def test_the_function_uses_its_environment(function: ApiHarness) -> None:
 
 
 def test_a_container_reads_the_secret_once_at_first_use(function: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    request: list[str] = []
     session = boto3.Session
 
     class Session(session):  # type: ignore[valid-type,misc]
         def client(self, service: str, **more: Any) -> Any:
             made = super().client(service, **more)
             if service == "ssm":
-                made.meta.events.register("before-call.ssm", lambda model, **_: asked.append(model.name))
+                made.meta.events.register("before-call.ssm", lambda model, **_: request.append(model.name))
             return made
 
     monkeypatch.setattr(boto3, "Session", Session)
     for _ in range(3):
         call("POST", "/episodes", {"title": "A"})
-    assert asked == []
+    assert request == []
     for _ in range(3):
         call("GET", "/episodes", queryStringParameters={"limit": "1"})
-    assert asked == ["GetParameter"]
+    assert request == ["GetParameter"]
 
 
 def test_the_environment_gives_the_upload_limits() -> None:
@@ -106,8 +106,8 @@ class FakeBus:
         self.answer = answer
         self.entries: list[dict[str, Any]] = []
 
-    def put_events(self, **asked: Any) -> Any:
-        self.entries += asked["Entries"]
+    def put_events(self, **request: Any) -> Any:
+        self.entries += request["Entries"]
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -102,11 +102,11 @@ def test_a_cursor_is_refused_for_any_other_list(listing: ListIdentity) -> None:
 
 
 def test_a_cursor_expires() -> None:
-    harness_ = CursorHarness()
-    harness_.now = START + timedelta(seconds=59)
-    assert harness_.is_accepted(CURSOR)
-    harness_.now = START + timedelta(seconds=60)
-    assert not harness_.is_accepted(CURSOR)
+    cursor_harness = CursorHarness()
+    cursor_harness.now = START + timedelta(seconds=59)
+    assert cursor_harness.is_accepted(CURSOR)
+    cursor_harness.now = START + timedelta(seconds=60)
+    assert not cursor_harness.is_accepted(CURSOR)
 
 
 def test_an_older_secret_decrypts_its_cursors_until_it_is_removed() -> None:

@@ -46,10 +46,10 @@ def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) 
     harness.advance_time(seconds=3)
     first, second = (harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
     assert first["key"] != second["key"]
-    told = harness.call("getEpisode", episode_id=episode).body
+    episode_view = harness.call("getEpisode", episode_id=episode).body
     at, upload = "2026-01-03T12:00:03.123Z", second["uploadId"]
-    assert told["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
-    assert (told["status"], told["video"]["state"], told["version"]) == ("uploading", "none", 1)
+    assert episode_view["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
+    assert (episode_view["status"], episode_view["video"]["state"], episode_view["version"]) == ("uploading", "none", 1)
     harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, TrackUpdate(upload, TrackState.UPLOADED, at))
     answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
     assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
@@ -59,15 +59,15 @@ def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) 
 @pytest.mark.parametrize("kind", TrackKind)
 def test_each_content_type_has_its_suffix(harness: ApiHarness, kind: TrackKind) -> None:
     for content_type, suffix in SUFFIXES[kind].items():
-        asked = {"kind": kind, "contentType": content_type, "bytes": 5}
-        key = harness.call("requestUpload", asked, episode_id=harness.create_episode()).body["key"]
+        request = {"kind": kind, "contentType": content_type, "bytes": 5}
+        key = harness.call("requestUpload", request, episode_id=harness.create_episode()).body["key"]
         assert key.startswith(f"{kind}s/")
         assert key.endswith(f".{suffix}")
     assert sum(map(len, SUFFIXES.values())) == len(ContentType)
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "field"),
+    ("request", "code", "field"),
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "contentType": "text/plain"}, "TYPE_UNSUPPORTED", "contentType"),
@@ -79,18 +79,18 @@ def test_each_content_type_has_its_suffix(harness: ApiHarness, kind: TrackKind) 
     ],
 )
 def test_an_unsupported_type_or_size_is_refused(
-    harness: ApiHarness, asked: dict[str, Any], code: str, field: str
+    harness: ApiHarness, request: dict[str, Any], code: str, field: str
 ) -> None:
     episode = harness.create_episode()
-    answer = harness.call("requestUpload", asked, episode_id=episode)
+    answer = harness.call("requestUpload", request, episode_id=episode)
     assert answer.error == (400, code)
     assert [field["field"] for field in answer.body["fields"]] == [field]
     assert harness.call("getEpisode", episode_id=episode).body["status"] == "draft"
 
 
 def test_a_file_of_exactly_the_maximum_size_is_accepted(harness: ApiHarness) -> None:
-    for asked in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
-        assert harness.call("requestUpload", asked, episode_id=harness.create_episode()).status == 201
+    for request in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
+        assert harness.call("requestUpload", request, episode_id=harness.create_episode()).status == 201
 
 
 def test_a_failed_track_accepts_another_upload(harness: ApiHarness) -> None:
@@ -99,9 +99,9 @@ def test_a_failed_track_accepts_another_upload(harness: ApiHarness) -> None:
     at = "2026-01-03T12:00:09.000Z"
     failure = TrackUpdate(upload, TrackState.FAILED, at, TrackReason.EMPTY)
     harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, failure)
-    told = harness.call("getEpisode", episode_id=episode).body
-    assert told["status"] == "failed"
-    assert told["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
+    episode_view = harness.call("getEpisode", episode_id=episode).body
+    assert episode_view["status"] == "failed"
+    assert episode_view["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
     assert harness.call("requestUpload", TRANSCRIPT, episode_id=episode).status == 201
     assert "reason" not in harness.call("getEpisode", episode_id=episode).body["transcript"]
 
@@ -248,15 +248,15 @@ def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: 
 
 
 def test_the_completion_names_the_announced_size(harness: ApiHarness) -> None:
-    video, asked = MultipartVideo(harness), []
+    video, request = MultipartVideo(harness), []
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        asked.append(params["headers"]["x-amz-mp-object-size"])
+        request.append(params["headers"]["x-amz-mp-object-size"])
 
     harness.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
     video.complete()
     harness.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
-    assert [int(call) for call in asked] == [MIN_PART_BYTES + 3]
+    assert [int(call) for call in request] == [MIN_PART_BYTES + 3]
 
 
 @pytest.mark.parametrize(

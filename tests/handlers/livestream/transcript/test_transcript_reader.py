@@ -23,16 +23,16 @@ WORDS = st.lists(st.text("abcdefghijklmnopqrstuvwxyzäéßЖж東京", min_size=
 
 def sentences(speakers: st.SearchStrategy[str | None]) -> st.SearchStrategy[tuple[Cue, ...]]:
     """Return a strategy for consecutive cues of one sentence each."""
-    one = st.tuples(st.integers(0, 5_000), st.integers(0, 20_000), WORDS, speakers)
+    part = st.tuples(st.integers(0, 5_000), st.integers(0, 20_000), WORDS, speakers)
 
     def cues(parts: list[tuple[int, int, list[str], str | None]]) -> tuple[Cue, ...]:
-        at, found = 0, []
+        at, result = 0, []
         for gap, length, words, speaker in parts:
-            found.append(Cue(at + gap, at + gap + length, " ".join(words) + ".", speaker))
+            result.append(Cue(at + gap, at + gap + length, " ".join(words) + ".", speaker))
             at += gap + length + 1
-        return tuple(found)
+        return tuple(result)
 
-    return st.lists(one, min_size=1, max_size=12).map(cues)
+    return st.lists(part, min_size=1, max_size=12).map(cues)
 
 
 def problem(data: bytes | str) -> TranscriptProblem:
@@ -60,11 +60,11 @@ def test_written_cues_are_read_back(silent: tuple[Cue, ...], voiced: tuple[Cue, 
 
 @given(sentences(st.none()))
 def test_plain_text_is_read_back_in_order(cues: tuple[Cue, ...]) -> None:
-    found = read_transcript(" ".join(cue.text for cue in cues).encode())
-    assert [cue.text for cue in found.cues] == [cue.text for cue in cues]
-    assert found.format is TranscriptFormat.PLAIN
-    assert not found.timed
-    for before, after in zip(found.cues, found.cues[1:], strict=False):
+    result = read_transcript(" ".join(cue.text for cue in cues).encode())
+    assert [cue.text for cue in result.cues] == [cue.text for cue in cues]
+    assert result.format is TranscriptFormat.PLAIN
+    assert not result.timed
+    for before, after in zip(result.cues, result.cues[1:], strict=False):
         assert before.start_ms <= before.end_ms == after.start_ms
 
 
@@ -78,10 +78,10 @@ def test_plain_text_is_read_back_in_order(cues: tuple[Cue, ...]) -> None:
 @example(b"WEBVTT\n\n00:00.000 --> 00:01.000\n<v" + b"." * 5_000)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
-        found = read_transcript(data)
+        result = read_transcript(data)
     except BadTranscript:
         return
-    assert found.cues
+    assert result.cues
 
 
 @given(st.text(max_size=300))
@@ -90,10 +90,10 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 def test_any_text_after_a_header_is_read_or_refused(text: str) -> None:
     for head in ("", "WEBVTT\n\n00:00.000 --> 00:01.000\n", "1\n00:00:00,000 --> 00:00:01,000\n", '{"results": '):
         try:
-            found = read_transcript((head + text).encode())
+            result = read_transcript((head + text).encode())
         except BadTranscript:
             continue
-        for cue in found.cues:
+        for cue in result.cues:
             assert cue.text
             assert "\n" not in cue.text
             assert 0 <= cue.start_ms <= cue.end_ms <= limits.MAX_MS
@@ -107,10 +107,10 @@ def test_the_content_decides_the_format() -> None:
 
 
 def test_srt_without_numbers_or_hours_is_read() -> None:
-    found = read_transcript(
+    result = read_transcript(
         b"00:01.5 --> 00:02,50\none\n\nand a line more\n\n12\n1:00:03.000 --> 1:00:04.000 X1:1 X2:2\ntwo"
     )
-    assert found.cues == (Cue(1_500, 2_500, "one and a line more"), Cue(3_603_000, 3_604_000, "two"))
+    assert result.cues == (Cue(1_500, 2_500, "one and a line more"), Cue(3_603_000, 3_604_000, "two"))
 
 
 def test_srt_styles_are_removed_and_other_brackets_stay() -> None:
@@ -163,15 +163,15 @@ def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "texts"),
     [
         (f"WEBVTT\n\n{FIRST}\nA --> B is how it goes\n", ["A --> B is how it goes"]),
         (f"WEBVTT\n\n{FIRST}\n42\n{SECOND}\nIs it?", ["42", "Is it?"]),
     ],
     ids=["arrow", "number"],
 )
-def test_text_that_resembles_times_or_cue_numbers_is_kept(text: str, said: list[str]) -> None:
-    assert [cue.text for cue in read_transcript(text.encode()).cues] == said
+def test_text_that_resembles_times_or_cue_numbers_is_kept(text: str, texts: list[str]) -> None:
+    assert [cue.text for cue in read_transcript(text.encode()).cues] == texts
 
 
 def test_each_voice_of_a_webvtt_cue_becomes_a_cue() -> None:
@@ -197,12 +197,17 @@ def job(items: list[dict[str, object]], **more: object) -> str:
 
 
 def test_transcribe_words_are_split_at_a_new_speaker_and_at_a_pause() -> None:
-    said = [word("Yes", "0.0", "0.5"), word("No", "0.6", "1.0"), word("Well", "9", "9.25"), word("then", "9.3", "9.5")]
+    texts = [
+        word("Yes", "0.0", "0.5"),
+        word("No", "0.6", "1.0"),
+        word("Well", "9", "9.25"),
+        word("then", "9.3", "9.5"),
+    ]
     turns = [
         {"items": [{"start_time": "0.0", "speaker_label": "spk_0"}]},
         {"items": [{"start_time": end_time, "speaker_label": "spk_1"} for end_time in ("0.6", "9", "9.3")]},
     ]
-    assert read_transcript(job(said, speaker_labels={"segments": turns}).encode()).cues == (
+    assert read_transcript(job(texts, speaker_labels={"segments": turns}).encode()).cues == (
         Cue(0, 500, "Yes", "spk_0"),
         Cue(600, 1_000, "No", "spk_1"),
         Cue(9_000, 9_500, "Well then", "spk_1"),
@@ -219,9 +224,9 @@ def test_transcribe_words_without_punctuation_are_split_and_sorted() -> None:
 
 def test_a_long_sentence_of_plain_text_is_split_between_words() -> None:
     text = "No, " + "word " * 200
-    found = read_transcript(text.encode())
-    assert " ".join(cue.text for cue in found.cues) == text.strip()
-    assert max(len(cue.text) for cue in found.cues) <= 300
+    result = read_transcript(text.encode())
+    assert " ".join(cue.text for cue in result.cues) == text.strip()
+    assert max(len(cue.text) for cue in result.cues) <= 300
 
 
 @pytest.mark.parametrize(
@@ -304,8 +309,8 @@ def test_a_far_too_long_cue_is_refused_even_if_its_text_is_short() -> None:
 def test_unclosed_voice_tags_are_parsed_quickly() -> None:
     # With backtracking over the blanks before the name, this would take a quarter of an hour.
     open_voice = "<v" + " " * (limits.MAX_WRITTEN_CHARACTERS - 3) + "x"
-    found = read_transcript(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
-    assert {cue.text for cue in found.cues} == {"<v x"}
+    result = read_transcript(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
+    assert {cue.text for cue in result.cues} == {"<v x"}
 
 
 def test_endless_punctuation_is_parsed_quickly() -> None:
@@ -319,11 +324,11 @@ def test_plain_text_longer_than_a_day_is_refused() -> None:
 
 
 def test_text_is_cleaned() -> None:
-    found = read_transcript("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
-    assert found.text == "ab \u0107 d"
+    result = read_transcript("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
+    assert result.text == "ab \u0107 d"
 
 
 def test_the_repr_of_a_transcript_contains_no_text() -> None:
-    found = read_transcript(webvtt([Cue(0, 1, CANARY, CANARY)]).encode())
-    assert CANARY not in repr(found)
-    assert CANARY not in repr(found.cues[0])
+    result = read_transcript(webvtt([Cue(0, 1, CANARY, CANARY)]).encode())
+    assert CANARY not in repr(result)
+    assert CANARY not in repr(result.cues[0])

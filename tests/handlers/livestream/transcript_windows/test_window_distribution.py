@@ -71,10 +71,10 @@ class DistributionHarness:
 
     def receive_all(self) -> list[WindowMessage]:
         """Receive and return all messages of the queue."""
-        found: list[WindowMessage] = []
+        result: list[WindowMessage] = []
         while batch := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            found += [WindowMessage.model_validate_json(body["Body"]) for body in batch]
-        return sorted(found, key=lambda one: one.index)
+            result += [WindowMessage.model_validate_json(body["Body"]) for body in batch]
+        return sorted(result, key=lambda message: message.index)
 
     @property
     def state(self) -> tuple[str, str | None]:
@@ -180,8 +180,8 @@ def claims(setup: DistributionHarness) -> list[str]:
 
 def store_claim(setup: DistributionHarness, window: WindowMessage, quote: str) -> None:
     """Store a claim of a window, in place of the agent."""
-    found = CLAIM.model_copy(update={"claim_id": window.finding_id("claim", quote), "quote": quote})
-    setup.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(found,)))
+    result = CLAIM.model_copy(update={"claim_id": window.finding_id("claim", quote), "quote": quote})
+    setup.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(result,)))
 
 
 def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(setup: DistributionHarness) -> None:
@@ -257,10 +257,10 @@ def test_a_bad_message_does_not_fail_its_batch_and_no_text_is_logged(
     with own_logger():  # the harness's logger would keep an earlier standard output
         assert setup.handle("canary", setup.upload(srt(CUES)), other, bad) == [0]
     assert len(setup.receive_all()) == 22
-    told = capsys.readouterr().out
-    assert '"windows":22' in told.replace(" ", "")
-    assert "transcript_refused" in told
-    assert not [secret for secret in ("canary", ANN, setup.broadcast.upload_id, "transcripts/") if secret in told]
+    logged = capsys.readouterr().out
+    assert '"windows":22' in logged.replace(" ", "")
+    assert "transcript_refused" in logged
+    assert not [secret for secret in ("canary", ANN, setup.broadcast.upload_id, "transcripts/") if secret in logged]
 
 
 def test_the_function_uses_its_environment(setup: DistributionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,9 +287,9 @@ def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
 @pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
 def test_a_transcript_is_recognized_for_every_s3_operation(reason: str) -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    found = parse_transcript_event(created(key, reason), VIDEO_BUCKET)
-    assert found is not None
-    assert (found.key, found.version_id, found.key_parts.suffix) == (key, "null", "other")
+    result = parse_transcript_event(created(key, reason), VIDEO_BUCKET)
+    assert result is not None
+    assert (result.key, result.version_id, result.key_parts.suffix) == (key, "null", "other")
     assert parse_transcript_event(created(video(), reason), VIDEO_BUCKET) is None
 
 

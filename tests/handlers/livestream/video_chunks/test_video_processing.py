@@ -49,12 +49,12 @@ THROTTLED, BROKEN, FORBIDDEN, REFUSED = (
         "BadRequestException",
     )
 )
-OURS = (
+OWN_EVENTS = (
     *(created(video()), completed(video())),
     *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
-WHERE = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
-CHUNKS = {"prefix": WHERE, "count": 3, "seconds": 120, "durationMs": 250_041}
+CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
+CHUNKS = {"prefix": CHUNK_PREFIX, "count": 3, "seconds": 120, "durationMs": 250_041}
 UPLOADED, CHUNKING, CHUNKED = (
     (state, None) for state in (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.CHUNKED)
 )
@@ -78,8 +78,8 @@ def test_an_uploaded_video_advances_the_track_and_is_announced(videos: VideoHarn
 def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
     assert videos.handle(completed(video())) == []
     assert videos.state() == CHUNKING
-    [asked] = videos.services.jobs
-    [source] = asked["Settings"]["Inputs"]
+    [request] = videos.services.jobs
+    [source] = request["Settings"]["Inputs"]
     assert source["FileInput"] == f"s3://{BUCKET}/{key()}"
     [clip] = source["InputClippings"]
     assert clip.keys() == {"EndTimecode"}, "a clip limits the cost of a long video in a small file"
@@ -93,17 +93,17 @@ def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, count: int) ->
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": count}})
 
 
-def ended(duration_ms: int, **metadata: str | None) -> str:
+def completed_job(duration_ms: int, **metadata: str | None) -> str:
     """Return the event of a complete job of this duration, with other metadata, because settings may have changed."""
     detail = json.loads(job(video(), "COMPLETE"))["detail"]
     detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
-    about = {**detail["userMetadata"], **metadata}
-    known = {name: value for name, value in about.items() if value is not None}
+    job_metadata = {**detail["userMetadata"], **metadata}
+    known = {name: value for name, value in job_metadata.items() if value is not None}
     return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=known)
 
 
 def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> None:
-    videos.handle(ended(250_041, chunkSeconds="60"))
+    videos.handle(completed_job(250_041, chunkSeconds="60"))
     assert videos.table.details == {"chunks": {**CHUNKS, "seconds": 60}}
 
 
@@ -119,13 +119,14 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
 def test_a_clipped_video_fails_as_too_large(
     videos: VideoHarness, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
 ) -> None:
-    videos.handle(ended(duration_ms, maxHours=hours))
+    videos.handle(completed_job(duration_ms, maxHours=hours))
     assert videos.state() == expected
 
 
 SHORT = video(suffix=".MP4")
 NO_SUCH_CLIP = job(SHORT, "ERROR", errorCode=1060)
-"""Error of a clip that ends after its input. MediaConvert's documentation does not state whether it accepts such a clip."""
+"""Error of a clip that ends after its input. MediaConvert's documentation does not state whether it accepts such a
+clip."""
 
 
 def test_a_video_shorter_than_its_clip_is_cut_to_its_own_end(videos: VideoHarness) -> None:
@@ -162,10 +163,10 @@ def test_a_rejected_second_job_is_requested_again(videos: VideoHarness) -> None:
 def test_a_clip_error_of_a_job_without_a_clip_is_a_failure(
     videos: VideoHarness, changed: dict[str, str | None]
 ) -> None:
-    told = json.loads(NO_SUCH_CLIP)
-    metadata = {**told["detail"]["userMetadata"], **changed}
-    told["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
-    videos.handle(json.dumps(told))
+    event = json.loads(NO_SUCH_CLIP)
+    metadata = {**event["detail"]["userMetadata"], **changed}
+    event["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
+    videos.handle(json.dumps(event))
     assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
     assert videos.services.jobs == []
 
@@ -183,7 +184,7 @@ def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffi
     assert (videos.services.announced, videos.services.jobs) == ([], [])
 
 
-@given(st.permutations(OURS), st.lists(st.sampled_from(OURS), max_size=8))
+@given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
 def test_repeated_events_in_any_order_end_with_chunks(events: list[str], again: list[str]) -> None:
     videos = VideoHarness()
     assert videos.handle(*events) == []
@@ -209,13 +210,13 @@ EVENTS = [
 
 @given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_the_final_state_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
-    one, two = VideoHarness(), VideoHarness()
-    one.handle(*events)
+    ordered, shuffled_harness = VideoHarness(), VideoHarness()
+    ordered.handle(*events)
     shuffled = [*events, *events]
     random.shuffle(shuffled)
-    two.handle(*shuffled)
-    assert one.table.track.state is two.table.track.state
-    assert one.table.details.get("chunks") == two.table.details.get("chunks")
+    shuffled_harness.handle(*shuffled)
+    assert ordered.table.track.state is shuffled_harness.table.track.state
+    assert ordered.table.details.get("chunks") == shuffled_harness.table.details.get("chunks")
 
 
 @pytest.mark.parametrize("first", [created(video()), job(video(), "ERROR"), created(video(suffix=".txt"))])
@@ -231,7 +232,7 @@ def test_events_of_another_upload_change_nothing(videos: VideoHarness, first: st
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
     videos.handle(job(video(), "ERROR"))
     videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
-    videos.handle(*OURS, created(video(NEWER)))
+    videos.handle(*OWN_EVENTS, created(video(NEWER)))
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
@@ -244,7 +245,7 @@ def test_late_failures_do_not_undo_finished_chunks(videos: VideoHarness, events:
 
 def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
-    assert videos.handle(*OURS, created(video(suffix=".txt"))) == []
+    assert videos.handle(*OWN_EVENTS, created(video(suffix=".txt"))) == []
     assert (videos.services.jobs, videos.services.announced) == ([], [])
 
 
@@ -291,7 +292,7 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> Non
 
 
 @pytest.mark.parametrize(
-    "ending", [created(video(suffix=".txt")), ended(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
+    "ending", [created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
 )
 def test_a_replay_restarts_no_other_failure(videos: VideoHarness, ending: str) -> None:
     videos.handle(ending)
@@ -306,8 +307,8 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
     """An alarm counts these log lines, because the events of failed jobs are processed without an error."""
     videos.handle(completed(video()), job(video(), "ERROR", errorCode=1401), job(video(NEWER), "CANCELED"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    [told] = [line for line in lines if line["message"] == "video_failed"]
-    assert told["code"] == "1401"
+    [failure_line] = [line for line in lines if line["message"] == "video_failed"]
+    assert failure_line["code"] == "1401"
     videos.handle(job(video(), "COMPLETE"), job(video(), "ERROR"))
     assert "video_failed" not in capsys.readouterr().out, "the video already has chunks"
 
@@ -320,9 +321,9 @@ def test_a_bad_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos.services.failures = [THROTTLED]
     assert videos.handle(*batch) == [0, 1, 2]
     assert len(videos.services.jobs) == 1
-    told = capsys.readouterr().out
-    assert "video_event" in told
-    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in told]
+    logged = capsys.readouterr().out
+    assert "video_event" in logged
+    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in logged]
 
 
 VARIABLES = {
@@ -340,7 +341,7 @@ def test_the_function_uses_its_environment(harness: rest.ApiHarness, monkeypatch
     assert harness.create_episode(owner=OWNER) == EPISODE
     harness.table.request_upload(OWNER, EPISODE, TrackKind.VIDEO, expected_upload(UPLOAD), "1")
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    harness.s3.put_object(Bucket=BUCKET, Key=f"{WHERE}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
+    harness.s3.put_object(Bucket=BUCKET, Key=f"{CHUNK_PREFIX}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()
     events = [created(video()), "no event", job(video(), "COMPLETE")]
     records = [{"messageId": str(place), "body": body} for place, body in enumerate(events)]

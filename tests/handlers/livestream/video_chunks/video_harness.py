@@ -48,22 +48,22 @@ def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> Up
 
 def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
     """Return an EventBridge event as a queue message body."""
-    about = {"version": "0", "id": "1", "account": "123456789012", "region": "us-east-1", "resources": []}
-    return json.dumps({**about, "source": source, "detail-type": detail_type, "detail": detail, **more})
+    common_fields = {"version": "0", "id": "1", "account": "123456789012", "region": "us-east-1", "resources": []}
+    return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **more})
 
 
-def created(one: UploadedVideo | str, reason: str = "PutObject", **changed: Any) -> str:
+def created(uploaded: UploadedVideo | str, reason: str = "PutObject", **changed: Any) -> str:
     """Return S3's event of a new object."""
-    version = {} if isinstance(one, str) else {"version-id": one.version_id}
-    name = one if isinstance(one, str) else one.key
-    about = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
-    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": about, "reason": reason}
+    version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
+    name = uploaded if isinstance(uploaded, str) else uploaded.key
+    common_fields = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": common_fields, "reason": reason}
     return envelope("aws.s3", "Object Created", {**detail, **changed})
 
 
-def completed(one: UploadedVideo, **changed: Any) -> str:
+def completed(uploaded: UploadedVideo, **changed: Any) -> str:
     """Return livestream's own event of a complete upload."""
-    detail = VideoUploadDetail.from_video(one).model_dump(by_alias=True)
+    detail = VideoUploadDetail.from_video(uploaded).model_dump(by_alias=True)
     return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
 
 
@@ -72,27 +72,36 @@ def replayed(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def playlist(one: UploadedVideo) -> str:
+def playlist(uploaded: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
-    prefix = chunk_job.chunk_prefix(one, chunk_job.job_token(BUCKET, one, SECONDS, HOURS))
-    return f"s3://{BUCKET}/{prefix}{one.key_parts.upload_id}{chunk_job.CHUNK_MODIFIER}.m3u8"
+    prefix = chunk_job.chunk_prefix(uploaded, chunk_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
+    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{chunk_job.CHUNK_MODIFIER}.m3u8"
 
 
-def job(one: UploadedVideo, status: str, **changed: Any) -> str:
+def job(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = chunk_job.job_request(BUCKET, one, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
-    output = {"outputFilePaths": [playlist(one)], "durationInMs": 250_041}
-    told: dict[str, dict[str, Any]] = {
+    metadata = chunk_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}
+    details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
         "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://episodes/videos"},
     }
-    detail = {"jobId": "1-a", "status": status, "userMetadata": metadata, **told.get(status, {}), **changed}
+    detail = {
+        "jobId": "1-a",
+        "status": status,
+        "userMetadata": metadata,
+        **details_by_status.get(status, {}),
+        **changed,
+    }
     return envelope("aws.mediaconvert", "MediaConvert Job State Change", detail)
 
 
 @dataclass
 class FakeTrackTable:
-    """Table with the video track of one episode, which follows the track model. A test compares the real table with the same model."""
+    """Table with the video track of one episode, which follows the track model.
+
+    A test compares the real table with the same model.
+    """
 
     track: Track = field(
         default_factory=lambda: request_upload(Track(state=TrackState.NONE, since="0"), expected_upload(UPLOAD), "0")
