@@ -67,7 +67,7 @@ def test_each_content_type_has_its_suffix(harness: ApiHarness, kind: TrackKind) 
 
 
 @pytest.mark.parametrize(
-    ("request", "code", "field"),
+    ("upload_request", "code", "field"),
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "contentType": "text/plain"}, "TYPE_UNSUPPORTED", "contentType"),
@@ -79,12 +79,12 @@ def test_each_content_type_has_its_suffix(harness: ApiHarness, kind: TrackKind) 
     ],
 )
 def test_an_unsupported_type_or_size_is_refused(
-    harness: ApiHarness, request: dict[str, Any], code: str, field: str
+    harness: ApiHarness, upload_request: dict[str, Any], code: str, field: str
 ) -> None:
     episode = harness.create_episode()
-    answer = harness.call("requestUpload", request, episode_id=episode)
+    answer = harness.call("requestUpload", upload_request, episode_id=episode)
     assert answer.error == (400, code)
-    assert [field["field"] for field in answer.body["fields"]] == [field]
+    assert [problem["field"] for problem in answer.body["fields"]] == [field]
     assert harness.call("getEpisode", episode_id=episode).body["status"] == "draft"
 
 
