@@ -68,7 +68,7 @@ class WindowMessage(Message):
 
     def finding_id(self, *parts: str) -> str:
         """Return the id of a finding: the same parts give the same id in each window of the same transcript version."""
-        return _hashed(self.episode_id, self.transcript_key, self.transcript_version, *parts)
+        return _hash_parts(self.episode_id, self.transcript_key, self.transcript_version, *parts)
 
     @property
     def other_window_ids(self) -> frozenset[str]:
@@ -81,10 +81,10 @@ class WindowMessage(Message):
         return self.transcript_key.rpartition("/")[2].partition(".")[0]
 
     def _name(self, index: int) -> str:
-        return _hashed(self.transcript_key, self.transcript_version, str(index))
+        return _hash_parts(self.transcript_key, self.transcript_version, str(index))
 
 
-def _hashed(*parts: str) -> str:
+def _hash_parts(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -32,7 +32,7 @@ class AgentMemory:
         self._now = now
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
-        """Return the latest events of a session, the oldest first. Raise ServiceFailed.
+        """Return the latest events of a session, the oldest first. Raise ServiceFailed if the call fails.
 
         One page is enough, because the service lists the newest events first.
         """
@@ -53,7 +53,7 @@ class AgentMemory:
         return sorted((_to_memory_event(event) for event in events), key=_event_order)
 
     def record(self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str) -> None:
-        """Store a model exchange as one event. Raise ServiceFailed.
+        """Store a model exchange as one event. Raise ServiceFailed if the call fails.
 
         The window id is the client token, so a repeated call creates no second event.
         """

@@ -1,4 +1,4 @@
-"""Environment of the function `agent`."""
+"""Environment of the function `agent`, which analyzes windows of transcripts."""
 
 from typing import Annotated, Self
 

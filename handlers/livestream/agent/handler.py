@@ -1,4 +1,4 @@
-"""Lambda function `agent`: analyzes windows of transcripts, which a queue names."""
+"""Lambda function `agent`: analyzes the transcript windows that its queue's messages name."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Environment of the function `authorizer`."""
+"""Environment of the function `authorizer`, which checks the tokens of API requests."""
 
 from handlers.common.environment import HandlerEnvironment
 

@@ -41,7 +41,7 @@ class CleanupTable:
         self._client = client
         self._name = name
 
-    def due(self, before: str) -> Iterator[DueEpisode]:
+    def list_due(self, before: str) -> Iterator[DueEpisode]:
         """Yield the episodes that have been in the sweep index since before a time, the oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,

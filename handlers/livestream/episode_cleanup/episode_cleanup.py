@@ -78,7 +78,7 @@ class EpisodeCleaner:
 
     def sweep(self) -> dict[str, int]:
         """Run one sweep; return the number of episodes by outcome."""
-        due = self._table.due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
+        due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(
             ([episode] for episode in due), self._check_episode, failure_event="episode_sweep_failed"
         )

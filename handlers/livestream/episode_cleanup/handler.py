@@ -1,4 +1,4 @@
-"""Lambda function `care`: cleans up deleted episodes, which a queue announces, and sweeps on a schedule."""
+"""Lambda function `care`: cleans up episodes whose deletion events a queue delivers, and sweeps on a schedule."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -20,7 +20,10 @@ class SessionMemory:
         self._summary_namespace = summary_namespace
 
     def delete_session(self, actor: str, session: str) -> int:
-        """Delete the events and summaries of a session, and return their number. Raise ServiceFailed."""
+        """Delete the events and summaries of a session, and return their number.
+
+        Raise ServiceFailed if a call fails.
+        """
         session_ids = {"actorId": actor, "sessionId": session}
         events = [event["eventId"] for event in self._list(self._client.list_events, "events", **session_ids)]
         for event_id in events:

@@ -1,4 +1,4 @@
-"""Operations of livestream's REST API, from which the gateway, the handler and the API documents are generated."""
+"""Operations of livestream's REST API. The gateway, the handler and the API document all use this table."""
 
 from handlers.common.http.rest_operations import Operation
 from handlers.livestream.api_models import (

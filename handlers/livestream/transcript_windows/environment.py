@@ -1,4 +1,7 @@
-"""Environment of the function `transcript-windows`. The stack settings use the same ranges."""
+"""Environment of the function `transcript-windows`, which queues the windows of uploaded transcripts.
+
+The stack settings use the same ranges.
+"""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,7 @@
-"""Environment of the function `video-chunks`. The stack settings use the same ranges."""
+"""Environment of the function `video-chunks`, which has uploaded videos cut by MediaConvert.
+
+The stack settings use the same ranges.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Event processing that leads a video from its upload to its chunks. Events may arrive twice or late.
+"""Processing of the events of a video, from its upload to its chunks. Events may arrive twice or late.
 
 Each event either does its work before it advances the track, or first checks with the track whether the work is still
 needed. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and

@@ -229,7 +229,7 @@ def test_a_sweep_keeps_an_episode_that_changes_during_the_sweep(cleanup: Cleanup
     episode, upload = request_upload(harness)
     harness.advance_time(hours=5)
     cleanup.sweep()
-    [due] = CleanupTable(harness.dynamodb, TABLE).due("9")
+    [due] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
     advance(harness, episode, upload, TrackState.UPLOADED)
     assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(due)
 
@@ -264,7 +264,7 @@ def test_a_track_that_advanced_since_it_was_read_is_not_failed(cleanup: CleanupH
 def test_an_episode_that_was_added_again_stays_in_the_sweep_index(cleanup: CleanupHarness) -> None:
     harness = cleanup.harness
     episode, _ = request_upload(harness)
-    [first] = CleanupTable(harness.dynamodb, TABLE).due("9")
+    [first] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
     harness.advance_time(minutes=1)
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
     harness.call("requestUpload", request, episode_id=episode)
@@ -456,6 +456,6 @@ def test_the_sweep_index_contains_only_the_keys_of_an_episode(cleanup: CleanupHa
     upload = ExpectedUpload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, upload, "2026-01-03T12:00:00.123Z")
-    assert list(CleanupTable(harness.dynamodb, TABLE).due("9")) == [
+    assert list(CleanupTable(harness.dynamodb, TABLE).list_due("9")) == [
         DueEpisode(ANN, episode, "2026-01-03T12:00:00.123Z")
     ]
