@@ -14,7 +14,7 @@ from local.flows import (
     voice_qa_flow,
 )
 from local.flows.ingestion_client import Runs
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.meetings_client import Meetings
 from local.flows.transcription_client import Captioning
 from local.flows.voice_qa_client import Lectures
@@ -67,7 +67,7 @@ FLOWS = {
         "episodes over HTTP, a video cut, a transcript checked",
         "real ffmpeg; the model is scripted",
         "every response is as documented",
-        lambda deployment, tell: livestream_flow.play(Livestream(deployment), tell),
+        lambda deployment, tell: livestream_flow.play(LivestreamClient(deployment), tell),
     ),
     "meetings": Flow(
         "a recording joined, transcribed and summarised",

@@ -7,8 +7,8 @@ from local.flows import Deployment, eventually, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
 
-class Livestream:
-    """Livestream backend of a deployment."""
+class LivestreamClient:
+    """Client for the livestream backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client, ids = deployment.client, deployment.ids

@@ -7,7 +7,7 @@ model answers from the transcript.
 import uuid
 
 from local.flows import Checks, Tell
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.sample_video import film
 
 TRANSCRIPT = b"""1
@@ -30,7 +30,7 @@ CHUNKS = 3
 PAGE = 2
 
 
-def play(livestream: Livestream, tell: Tell) -> list[str]:
+def play(livestream: LivestreamClient, tell: Tell) -> list[str]:
     """Run the flow with three episodes, of which the first one is processed; return the problems."""
     checks = Checks()
     token = uuid.uuid4().hex
@@ -86,8 +86,8 @@ def play(livestream: Livestream, tell: Tell) -> list[str]:
     checks.equal("status of a deleted episode", deleted_status, 404)
     checks.equal("remaining episodes", listed_titles(), ["third", "second"])
     tell(f"a deleted episode answers {deleted_status} and is in no list")
-    for other in others:
-        livestream.ask("DELETE", f"/episodes/{other['episodeId']}")
+    for episode in others:
+        livestream.ask("DELETE", f"/episodes/{episode['episodeId']}")
     for episode_id in sorted(own_ids):
         livestream.wait_until_removed(episode_id)
     tell("cleaned up: no claim, clip, object, incomplete upload or memory is left")

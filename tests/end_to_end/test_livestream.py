@@ -10,7 +10,7 @@ import pytest
 from components.blocks.api.gateway_responses import REFUSALS
 from local.flows import eventually
 from local.flows.http_requests import post_form, send
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.sample_video import film
 from tests.end_to_end.conftest import Platform, Played
 
@@ -35,7 +35,7 @@ def test_the_livestream_flow_passes(livestream_played: Played[list[str]]) -> Non
     ],
 )
 def test_every_error_has_the_same_form_and_a_cors_header(
-    livestream: Livestream, method: str, path: str, body: Any, status: int, code: str
+    livestream: LivestreamClient, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (status, code)
@@ -61,7 +61,7 @@ UPLOADS = f"/episodes/{UNKNOWN}/uploads"
     ],
 )
 def test_an_invalid_value_is_reported_with_its_field_and_rule(
-    livestream: Livestream, method: str, path: str, body: object, code: str, field: str
+    livestream: LivestreamClient, method: str, path: str, body: object, code: str, field: str
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (400, code)
@@ -78,7 +78,7 @@ def test_an_invalid_value_is_reported_with_its_field_and_rule(
     ],
 )
 def test_the_gateway_refuses_a_malformed_body_without_naming_a_field(
-    livestream: Livestream, method: str, path: str, body: object
+    livestream: LivestreamClient, method: str, path: str, body: object
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"], answer.body["fields"]) == (400, "MALFORMED", [])
@@ -86,12 +86,12 @@ def test_the_gateway_refuses_a_malformed_body_without_naming_a_field(
 
 
 @pytest.mark.parametrize("field", ["description", "more"])
-def test_a_large_body_gets_a_413(livestream: Livestream, field: str) -> None:
+def test_a_large_body_gets_a_413(livestream: LivestreamClient, field: str) -> None:
     answer = livestream.ask("POST", "/episodes", {"title": "t", field: "x" * 300_000})
     assert (answer.status, answer.body["code"]) == (413, "TOO_LARGE")
 
 
-def test_a_cors_preflight_is_answered(livestream: Livestream) -> None:
+def test_a_cors_preflight_is_answered(livestream: LivestreamClient) -> None:
     request = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
     answer = send("OPTIONS", f"{livestream.url}/episodes/{UNKNOWN}", headers=request)
     assert answer.status == 200
@@ -99,7 +99,7 @@ def test_a_cors_preflight_is_answered(livestream: Livestream) -> None:
     assert "Authorization" in answer.headers["access-control-allow-headers"]
 
 
-def test_a_form_accepts_only_the_announced_file(livestream: Livestream) -> None:
+def test_a_form_accepts_only_the_announced_file(livestream: LivestreamClient) -> None:
     episode = livestream.create("with a form")["episodeId"]
     request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
@@ -110,7 +110,7 @@ def test_a_form_accepts_only_the_announced_file(livestream: Livestream) -> None:
     assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
 
 
-def test_parts_can_be_sent_to_newly_signed_urls(livestream: Livestream) -> None:
+def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamClient) -> None:
     episode = livestream.create("on a slow line")["episodeId"]
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
@@ -122,7 +122,7 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: Livestream) -> None:
     assert send("PUT", first["url"], b"x" * 100).headers["etag"]
 
 
-def test_wrong_parts_do_not_complete_an_upload(livestream: Livestream) -> None:
+def test_wrong_parts_do_not_complete_an_upload(livestream: LivestreamClient) -> None:
     episode = livestream.create("in parts")["episodeId"]
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
@@ -132,7 +132,7 @@ def test_wrong_parts_do_not_complete_an_upload(livestream: Livestream) -> None:
     assert [field["field"] for field in answer.body["fields"]] == ["parts"]
 
 
-def test_a_cursor_is_valid_for_its_own_list_only(livestream: Livestream) -> None:
+def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamClient) -> None:
     episodes = [livestream.create(f"cursor {number}")["episodeId"] for number in range(2)]
     cursor = livestream.ask("GET", "/episodes?limit=1").body["nextCursor"]
     answer = livestream.ask("GET", f"/episodes/{episodes[0]}/claims?cursor={cursor}")
@@ -141,7 +141,7 @@ def test_a_cursor_is_valid_for_its_own_list_only(livestream: Livestream) -> None
         assert episode_id not in cursor
 
 
-def test_no_client_text_is_logged(platform: Platform, livestream: Livestream) -> None:
+def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamClient) -> None:
     created = livestream.create(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
     livestream.ask("PATCH", f"/episodes/{created['episodeId']}", {"version": 9, "title": CANARY})
     livestream.ask("POST", "/episodes", {"title": "", "description": CANARY})
@@ -153,7 +153,7 @@ def test_no_client_text_is_logged(platform: Platform, livestream: Livestream) ->
 
 
 def test_the_example_claim_of_the_requirements_is_returned_unchanged(
-    platform: Platform, livestream: Livestream
+    platform: Platform, livestream: LivestreamClient
 ) -> None:
     """The test writes the claim to the table, in place of the agent."""
     episode = livestream.create("with claims")["episodeId"]
@@ -178,7 +178,7 @@ def test_the_example_claim_of_the_requirements_is_returned_unchanged(
     assert json.loads(answer.data) == {"claims": [{**claim, "timed": True}]}
 
 
-def replay(platform: Platform, begun: datetime) -> None:
+def replay(platform: Platform, started_at: datetime) -> None:
     """Replay the archived events since a time, as the runbook describes."""
     events = platform.client("events")
     archive = events.describe_archive(ArchiveName="polyphony-local-livestream-events")
@@ -186,34 +186,34 @@ def replay(platform: Platform, begun: datetime) -> None:
     events.start_replay(
         ReplayName=name,
         EventSourceArn=archive["ArchiveArn"],
-        EventStartTime=begun,
+        EventStartTime=started_at,
         EventEndTime=datetime.now(UTC) + timedelta(minutes=1),
         Destination={"Arn": archive["EventSourceArn"]},
     )
     eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None, "a replay")
 
 
-def test_replayed_events_change_nothing(platform: Platform, livestream: Livestream) -> None:
+def test_replayed_events_change_nothing(platform: Platform, livestream: LivestreamClient) -> None:
     episode = livestream.create("replayed")["episodeId"]
-    begun = datetime.now(UTC) - timedelta(minutes=1)
+    started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", film(2))
     before, chunks = livestream.wait_until_cut(episode), livestream.chunks(episode)
-    replay(platform, begun)
+    replay(platform, started_at)
     logs = platform.client("logs")
 
-    def heard() -> int | None:
+    def count_replayed_events() -> int | None:
         lines = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-livestream-video-chunks")["events"]
         again = [
             line for line in lines if '"VideoUploadCompleted"' in line["message"] and '"unchanged"' in line["message"]
         ]
         return len(again) or None
 
-    eventually(heard, "the event, heard again")
+    eventually(count_replayed_events, "the replayed event in the log")
     assert livestream.ask("GET", f"/episodes/{episode}").body == before
     assert livestream.chunks(episode) == chunks
 
 
-def test_an_invalid_video_fails_its_track_with_a_reason(livestream: Livestream) -> None:
+def test_an_invalid_video_fails_its_track_with_a_reason(livestream: LivestreamClient) -> None:
     episode = livestream.create("broken")["episodeId"]
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
     result = livestream.wait_until_cut(episode)
@@ -224,15 +224,15 @@ def test_an_invalid_video_fails_its_track_with_a_reason(livestream: Livestream) 
     )
 
 
-def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: Livestream) -> None:
+def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamClient) -> None:
     """The test ends there, because MediaConvert treats an equal request within a minute as the failed job."""
-    episode = livestream.create("mended")["episodeId"]
-    begun = datetime.now(UTC) - timedelta(minutes=1)
+    episode = livestream.create("restarted")["episodeId"]
+    started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
     assert livestream.wait_until_cut(episode)["video"]["state"] == "failed"
-    replay(platform, begun)
+    replay(platform, started_at)
 
-    def taken_up() -> bool | None:
+    def is_restarted() -> bool | None:
         return livestream.ask("GET", f"/episodes/{episode}").body["video"]["state"] == "chunking" or None
 
-    eventually(taken_up, "a video that is taken up again")
+    eventually(is_restarted, "a restarted video")

@@ -37,7 +37,7 @@ NAMESPACE = "/summaries/{actorId}/{sessionId}/"
 
 
 @dataclass
-class FakeMemory:
+class FakeAgentCoreClient:
     """AgentCore client with pages of one entry, and an error for a session without events."""
 
     events: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class CleanupHarness:
     """Cleanup function on the harness's table and bucket."""
 
     harness: ApiHarness
-    memory: FakeMemory = field(default_factory=FakeMemory)
+    memory: FakeAgentCoreClient = field(default_factory=FakeAgentCoreClient)
 
     @property
     def cleaner(self) -> EpisodeCleaner:
