@@ -26,8 +26,8 @@ BUCKET, ROLE = "videos-bucket", "arn:aws:iam::123456789012:role/media"
 EPISODE, UPLOAD = "0" * 26, "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 PICTURES, SOUND = "testsrc=size=160x120:rate=5", "sine=frequency=440:sample_rate=48000"
 _TIMES = re.compile(r"pts_time:(\S+)")
-_STREAM = re.compile(r"Stream #0:\d+.*: (UploadedVideo|Audio): ")
-_SIZE = re.compile(r"UploadedVideo: .*?, (\d{2,5})x(\d{2,5})")
+_STREAM = re.compile(r"Stream #0:\d+.*: (Video|Audio): ")
+_SIZE = re.compile(r"Video: .*?, (\d{2,5})x(\d{2,5})")
 
 
 @cache
