@@ -118,7 +118,7 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
 
 
 CODES = {
-    "livestream": (livestream.Code, RestCode, CommonCode, GatewayCode),
+    "livestream": (livestream.LivestreamErrorCode, RestCode, CommonCode, GatewayCode),
     "meetings": (meetings.Code, CommonCode),
     "transcription": (transcription.Code, SocketCode, CommonCode),
     "voice-qa": (voice_qa.Code, SocketCode, CommonCode),

@@ -1,4 +1,4 @@
-"""Episodes of livestreams: what they are, their videos, and what is claimed in them."""
+"""Resources of the livestream backend: episodes with their videos, transcripts, fact claims and clips."""
 
 from components.livestream.livestream import Livestream, LivestreamArgs
 from components.livestream.usage import monthly_usage

@@ -1,7 +1,8 @@
-"""The agent: an uploaded transcript is cut into windows, and each window is checked by a model that remembers.
+"""Resources of the clip agent: a function that cuts transcripts into windows, and the agent that analyzes them.
 
-Two queues, because the two kinds of work take different times and fail for different reasons: one of uploads, whose
-function reads a transcript and names its windows, and one of windows, whose function asks the model.
+There are two queues, because the two kinds of work take different times and fail for different reasons. The queue
+`TranscriptEvents` contains S3 events of uploaded transcripts. The queue `AgentWindows` contains windows, each of which
+costs one model request.
 """
 
 from dataclasses import dataclass
@@ -21,15 +22,15 @@ from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
 from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 
 RULE = "transcript-created"
-TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 @dataclass(frozen=True)
-class AgentArgs:
-    """What the agent needs."""
+class TranscriptAgentArgs:
+    """Arguments of `TranscriptAgent`."""
 
     scope: Scope
     settings: LivestreamSettings
@@ -37,10 +38,10 @@ class AgentArgs:
     table: Table
 
 
-class Agent(pulumi.ComponentResource):
-    """Finds claims and clips."""
+class TranscriptAgent(pulumi.ComponentResource):
+    """Queues, functions and memory that find fact claims and clips in transcripts."""
 
-    def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: TranscriptAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Agent", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
@@ -69,19 +70,19 @@ class Agent(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.starter = self._starter()
+        self.window_distributor = self._window_distributor()
         self.worker = self._worker()
         pattern = objects_created(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
-        self.tokens = Chart("what the model read and wrote, in tokens", [self._tokens(name) for name in TOKENS])
+        self.tokens = Chart("tokens that the model read and wrote", [self._token_metric(name) for name in TOKEN_FIELDS])
         self.register_outputs({})
 
-    def _tokens(self, name: str) -> Metric:
-        """Of a kind of tokens: from the agent's own lines, one for each answer, whether it could be used or not."""
-        answered = '{ $.message = "model_answered" }'
-        return self.worker.logged(name.replace("_", "-"), answered, self._child, value=f"$.{name}")
+    def _token_metric(self, name: str) -> Metric:
+        """Return the metric of one kind of tokens. The agent logs one line for each answer, usable or not."""
+        pattern = '{ $.message = "model_answered" }'
+        return self.worker.logged(name.replace("_", "-"), pattern, self._child, value=f"$.{name}")
 
-    def _starter(self) -> Function:
+    def _window_distributor(self) -> Function:
         args, agent = self._args, self._args.settings.agent
         return Function(
             "transcript-windows",
@@ -90,7 +91,7 @@ class Agent(pulumi.ComponentResource):
                 logical_name="TranscriptWindows",
                 entry="handlers.livestream.transcript_windows.handler.handler",
                 settings=args.settings.transcript_windows,
-                environment=TranscriptEnvironment,
+                environment=TranscriptWindowsEnvironment,
                 values={
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,

@@ -1,37 +1,55 @@
-"""What rings when episodes stay behind, or MediaConvert or the agent fails, beside what every block watches of itself."""
+"""Alarms of the livestream backend that are derived from log lines.
+
+They cover stuck or failed episodes, MediaConvert, the agent and the sweep. The alarms that every function, queue and
+API has are registered by their blocks.
+"""
 
 import pulumi
 
-from components.blocks.api.rest_stage import RUNBOOK as REST
+from components.blocks.api.rest_stage import RUNBOOK as REST_RUNBOOK
 from components.blocks.compute.function import Function
 from components.blocks.monitoring.alarm import Severity
 
-STUCK = "episodes-stuck"
+STUCK_RUNBOOK = "episodes-stuck"
 
 
-def watch(episodes: Function, videos: Function, agent: Function, care: Function, opts: pulumi.ResourceOptions) -> None:
+def register_alarms(
+    episodes: Function, videos: Function, agent: Function, care: Function, opts: pulumi.ResourceOptions
+) -> None:
     """Register livestream's own alarms."""
-    # An answer that breaks its own model is never sent, and always a mistake of ours.
+    # The API never sends a response that violates its own model. Such a response is always a programming error.
     episodes.alarm_on_lines(
         "answers-broken",
         '{ $.message = "answer_broken" }',
-        "The API would have answered something that its document does not have.",
-        REST,
+        "A response of the API did not match its model and was replaced by an error.",
+        REST_RUNBOOK,
         opts,
         severity=Severity.CRITICAL,
     )
-    for what, function, message, value, says in (
-        ("deletions-untold", episodes, "deletion_not_published", "1", "The bus did not take what was deleted."),
-        ("videos-failed", videos, "video_failed", "1", "MediaConvert could not cut videos."),
-        ("windows-failed", agent, "window_failed", "1", "Nothing came of windows of a transcript."),
+    for alarm, function, message, value, description in (
+        (
+            "deletions-untold",
+            episodes,
+            "deletion_not_published",
+            "1",
+            "The event of a deletion could not be published.",
+        ),
+        ("videos-failed", videos, "video_failed", "1", "MediaConvert jobs failed."),
+        ("windows-failed", agent, "window_failed", "1", "The agent could not analyze windows of a transcript."),
         (
             "tracks-timed-out",
             care,
             "care_sweep",
             "$.timed_out",
-            "Videos or transcripts were given up: nobody worked on them.",
+            "The sweep failed videos or transcripts that stayed in one state for too long.",
         ),
-        ("episodes-unattended", care, "care_sweep", "$.failed", "The sweep could not look after episodes."),
-        ("sweep-unfinished", care, "care_sweep", "$.unfinished", "The sweep does not get through."),
+        ("episodes-unattended", care, "care_sweep", "$.failed", "The sweep could not process some episodes."),
+        (
+            "sweep-unfinished",
+            care,
+            "care_sweep",
+            "$.unfinished",
+            "The sweep used up its time before it had checked all due episodes.",
+        ),
     ):
-        function.alarm_on_lines(what, f'{{ $.message = "{message}" }}', says, STUCK, opts, value=value)
+        function.alarm_on_lines(alarm, f'{{ $.message = "{message}" }}', description, STUCK_RUNBOOK, opts, value=value)

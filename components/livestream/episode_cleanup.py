@@ -1,4 +1,7 @@
-"""Who looks after episodes: one function, told of deletions by a rule and a queue, and called by a schedule."""
+"""Resources of the cleanup: one function that receives deletion events through a queue and sweeps on a schedule.
+
+The names of these resources contain `care`, the former name of the function.
+"""
 
 from dataclasses import dataclass
 
@@ -16,20 +19,20 @@ from components.livestream.usage import SWEEP_MINUTES
 from components.livestream.videos import event_source
 from components.settings import LivestreamSettings
 from handlers.common.environment import LONGEST_SWEEP_SECONDS
-from handlers.livestream.episode_cleanup.environment import CareEnvironment
+from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.table_records import CARE_INDEX
+from handlers.livestream.table_records import SWEEP_INDEX
 
 RULE = "episode-deleted"
 FINISH_SECONDS = 20
-"""Kept for the episode that a sweep is at when its time ends."""
+"""Time reserved for the episode that the sweep is processing when its time budget ends."""
 
 
 @dataclass(frozen=True)
-class CareArgs:
-    """What looking after episodes needs."""
+class EpisodeCleanupArgs:
+    """Arguments of `EpisodeCleanup`."""
 
     scope: Scope
     settings: LivestreamSettings
@@ -38,10 +41,10 @@ class CareArgs:
     memory: AgentMemory
 
 
-class Care(pulumi.ComponentResource):
-    """Tidies up and gives up."""
+class EpisodeCleanup(pulumi.ComponentResource):
+    """Function, queue and schedule that clean up deleted episodes and fail overdue tracks."""
 
-    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: EpisodeCleanupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
@@ -74,7 +77,7 @@ class Care(pulumi.ComponentResource):
 
     def _function(self) -> Function:
         args = self._args
-        landing = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
+        failure_queue = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
         return Function(
             "care",
             FunctionArgs(
@@ -82,7 +85,7 @@ class Care(pulumi.ComponentResource):
                 logical_name="Care",
                 entry="handlers.livestream.episode_cleanup.handler.handler",
                 settings=args.settings.care,
-                environment=CareEnvironment,
+                environment=EpisodeCleanupEnvironment,
                 values={
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
@@ -93,22 +96,22 @@ class Care(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),
-                    args.table.grant("Query", index=CARE_INDEX),
+                    args.table.grant("Query", index=SWEEP_INDEX),
                     args.bucket.grant_list_uploads(),
                     args.bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*"),
                     *(
-                        one
+                        bucket_grant
                         for prefix in PREFIXES
-                        for one in (
+                        for bucket_grant in (
                             args.bucket.grant_list_versions(f"{prefix}*"),
-                            # Deleting versions needs both (S3's reference, "DeleteObjects").
+                            # DeleteObjects needs both permissions to delete versions (S3 API reference).
                             args.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=f"{prefix}*"),
                         )
                     ),
                     args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
                 ],
                 queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
-                asynchronous=Asynchronous(on_failure=landing),
+                asynchronous=Asynchronous(on_failure=failure_queue),
             ),
             self._child,
         )

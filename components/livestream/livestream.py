@@ -1,6 +1,7 @@
-"""The livestream backend: REST API → episodes in one table; videos in one bucket, cut into chunks.
+"""Livestream backend: a REST API for episodes in one table, and one bucket for videos, chunks and transcripts.
 
-Wires the parts: who is granted what, and what each function reads. How episodes are kept is in docs/decisions/0052.
+This module connects the parts: it grants permissions and passes settings to each function. Decision 0052 in
+`docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -26,54 +27,56 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import Index, Table, TableArgs
-from components.livestream.agent import Agent, AgentArgs
-from components.livestream.alarms import watch
-from components.livestream.episode_cleanup import Care, CareArgs
+from components.livestream.agent import TranscriptAgent, TranscriptAgentArgs
+from components.livestream.alarms import register_alarms
+from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.episodes_api.environment import ApiEnvironment
+from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.table_records import CARE_INDEX, INDEX
+from handlers.livestream.table_records import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
-"""An alarm rings when 5 of 100 answers take longer."""
+"""Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
 KEY_REQUESTS_PER_DAY = 50_000
-"""What the holder of an API key may ask for, with authorizer `apiKey`."""
-JUDGED_SECONDS = 60
-"""How long the gateway keeps what it was told of a token: so much longer may one that ran out be used."""
+"""Daily request quota of an API key, if the authorizer is `apiKey`."""
+AUTHORIZER_CACHE_SECONDS = 60
+"""Time for which API Gateway caches an authorizer's result. An expired token can be used that much longer."""
 
 
 @dataclass(frozen=True)
 class LivestreamArgs:
-    """What the livestream backend needs."""
+    """Arguments of `Livestream`."""
 
     scope: Scope
     settings: LivestreamSettings
 
 
 class Livestream(pulumi.ComponentResource):
-    """Episodes."""
+    """REST API, storage, functions, alarms and dashboard of the livestream backend."""
 
     def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Livestream", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
+        self._create_storage()
         self.episodes = self._episodes()
         self.api = self._api()
         self.videos = Videos(
             "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
-        self.agent = Agent(
-            "livestream-clip-agent", AgentArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        self.agent = TranscriptAgent(
+            "livestream-clip-agent",
+            TranscriptAgentArgs(args.scope, args.settings, self.bucket, self.table),
+            self._child,
         )
-        self.care = Care(
+        self.cleanup = EpisodeCleanup(
             "livestream-episode-care",
-            CareArgs(args.scope, args.settings, self.bucket, self.table, self.agent.memory),
+            EpisodeCleanupArgs(args.scope, args.settings, self.bucket, self.table, self.agent.memory),
             self._child,
         )
         EventArchive(
@@ -81,7 +84,7 @@ class Livestream(pulumi.ComponentResource):
             EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), EVENT_DAYS),
             self._child,
         )
-        watch(self.episodes, self.videos.function, self.agent.worker, self.care.function, self._child)
+        register_alarms(self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -89,11 +92,11 @@ class Livestream(pulumi.ComponentResource):
             "authorizer": args.settings.api.authorizer.value,
             "max_video_gigabytes": uploads.max_video_gigabytes,
             "max_transcript_megabytes": uploads.max_transcript_megabytes,
-            "routes": [one.route for one in OPERATIONS],
+            "routes": [operation.route for operation in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.api.url})
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
         self.table = Table(
             "null-check",
@@ -102,7 +105,7 @@ class Livestream(pulumi.ComponentResource):
                 logical_name="NullCheckTable",
                 hash_key="pk",
                 range_key="sk",
-                indexes=[Index(INDEX, "GSI1PK", "GSI1SK"), Index(CARE_INDEX, "GSI2PK", "GSI2SK", projected=[])],
+                indexes=[Index(OWNER_INDEX, "GSI1PK", "GSI1SK"), Index(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected=[])],
                 ttl_attribute="ttl",
             ),
             self._child,
@@ -123,7 +126,7 @@ class Livestream(pulumi.ComponentResource):
         )
         key = settings.encryption_key
         if key is None:
-            raise ValueError("livestream.encryptionKey is not set: the settings' loader refuses that")
+            raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
         self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
 
     def _episodes(self) -> Function:
@@ -135,7 +138,7 @@ class Livestream(pulumi.ComponentResource):
                 logical_name="Episodes",
                 entry="handlers.livestream.episodes_api.handler.handler",
                 settings=settings.episodes,
-                environment=ApiEnvironment,
+                environment=EpisodesApiEnvironment,
                 values={
                     "table_name": self.table.name,
                     "bucket_name": self.bucket.name,
@@ -149,8 +152,9 @@ class Livestream(pulumi.ComponentResource):
                 },
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
-                    self.table.grant("Query", index=INDEX),
-                    # Addresses are signed with this role: it may do what they allow. What came in parts is asked its size.
+                    self.table.grant("Query", index=OWNER_INDEX),
+                    # URLs are presigned with this role, so it needs the permissions that they use. GetObject also
+                    # permits HeadObject, which reads the size of a completed video.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                     self.key.grant_read(),
@@ -172,7 +176,7 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                judge=self._judge() if settings.authorizer is Authorizer.JWT else None,
+                judge=self._authorizer() if settings.authorizer is Authorizer.JWT else None,
                 plan=(
                     Plan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is Authorizer.API_KEY
@@ -184,7 +188,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _judge(self) -> Judge:
+    def _authorizer(self) -> Judge:
         identity = self._scope.foundation.identity
         function = Function(
             "authorizer",
@@ -202,13 +206,13 @@ class Livestream(pulumi.ComponentResource):
             ),
             self._child,
         )
-        return Judge(function, result_seconds=JUDGED_SECONDS)
+        return Judge(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
 
     def _charts(self) -> list[list[Chart]]:
         return [
             [function_chart(self.episodes), duration_chart(self.episodes)],
             [function_chart(self.videos.function), queue_chart(self.videos.queue)],
             [function_chart(self.agent.worker), queue_chart(self.agent.windows)],
-            [self.agent.tokens, function_chart(self.care.function)],
+            [self.agent.tokens, function_chart(self.cleanup.function)],
             [table_chart(self.table)],
         ]

@@ -1,7 +1,7 @@
-"""How much the livestream backend is used in a month, from its load settings: what the cost model prices.
+"""Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
-are constants here, each marked as assumed.
+The keys are Pulumi names of blocks, and the measures are those that the price rules read. Figures that no document
+states are constants here and marked as assumed.
 """
 
 import math
@@ -11,74 +11,74 @@ from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_fu
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
 EVENT_DAYS = 14
-"""How long the events of this subsystem are archived, to be replayed."""
+"""Time for which this subsystem's events are archived for a replay."""
 OLD_VERSION_DAYS = 1
-"""How long the bucket keeps an object that was overwritten or deleted, or that expired."""
+"""Time for which the bucket keeps a version that was overwritten, deleted or expired."""
 SWEEP_MINUTES = 15
 REQUESTS_PER_EPISODE = 300
-"""Assumed: requests to the API for one episode, mostly reading."""
+"""Assumed: API requests for one episode, most of them reads."""
 VIDEO_GIGABYTES = 1
 TRANSCRIPT_MEGABYTES = 0.2
-"""Assumed, both: the size of an episode's video and of its transcript."""
+"""Assumed, both: the size of an episode's video and transcript."""
 REQUEST_MILLISECONDS = 40
-"""Assumed: what one request takes."""
+"""Assumed: the duration of one request."""
 WRITING_SHARE = 0.05
-"""Assumed: of requests that write."""
+"""Assumed: the share of requests that write."""
 ITEM_KILOBYTES = 4
-"""Assumed: an episode, with what is claimed in it."""
+"""Assumed: the size of an episode with its findings."""
 EPISODE_MONTHS = 12
-"""Assumed: months of episodes in the table when its cost is looked at; it keeps growing."""
+"""Assumed: the number of months whose episodes are in the table. The table grows without limit."""
 EVENTS_PER_VIDEO = 4
-"""Created, completed, first progress, end."""
+"""Object created, upload completed, first progress, end of the job."""
 MINUTES_PER_UPDATE = 2
-"""Assumed: minutes of video that MediaConvert works on between two updates, of which it sends one a minute."""
+"""Assumed: minutes of video that MediaConvert processes between two status updates. It sends one update a minute."""
 EVENT_MILLISECONDS = 150
 EVENT_BYTES = 1_000
-"""Assumed, both: what the function takes for an event, and its size."""
+"""Assumed, both: the duration of processing an event, and its size."""
 TRANSCRIPT_MILLISECONDS = 1_000
 WINDOW_MILLISECONDS = 20_000
-"""Assumed, both: what reading a transcript takes, and a model's answer about a window."""
+"""Assumed, both: the duration of reading a transcript, and of analyzing a window."""
 CHARACTERS_PER_HOUR = 50_000
-"""Assumed: what is said in an hour."""
+"""Assumed: characters of speech in an hour."""
 INPUT_TOKENS = 7_000
 OUTPUT_TOKENS = 1_000
-"""Assumed, both: a window's words, instructions and memories; and claims and clips."""
+"""Assumed, both: tokens of instructions, memories and window text; tokens of claims and clips."""
 HD_FACTOR = 2
-"""A minute of HD (above 720 lines it would be more) counts as two, in AVC."""
+"""MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
 VIDEO_COPIES = 2
-"""Assumed: what a video is cut into is as large as it is."""
+"""Assumed: the chunks of a video are as large as the video."""
 PARTS_PER_VIDEO = 30
-"""Assumed: a large video is uploaded in parts."""
+"""Assumed: the number of parts of a video upload."""
 SWEEP_MILLISECONDS = 200
-TIDIED_SHARE = 0.1
-"""Assumed, both: what a sweep takes, and of episodes that are deleted by hand."""
-CHECKED_SHARE = 0.2
-"""Assumed: of requests whose token the gateway has not seen lately."""
-CHECK_MILLISECONDS = 30
-"""Assumed: what checking a token takes."""
+DELETED_SHARE = 0.1
+"""Assumed, both: the duration of a sweep, and the share of episodes that clients delete."""
+UNCACHED_TOKEN_SHARE = 0.2
+"""Assumed: the share of requests whose token is not in API Gateway's authorizer cache."""
+AUTHORIZER_MILLISECONDS = 30
+"""Assumed: the duration of checking a token."""
 
 
 def monthly_usage(settings: LivestreamSettings) -> Usage:
-    """Pulumi name of a block → measure → amount a month."""
+    """Return the monthly amounts by Pulumi name of the block and by measure."""
     load = settings.load
     episodes = load.episodes_per_day * DAYS
     requests = episodes * REQUESTS_PER_EPISODE
     writes = requests * WRITING_SHARE
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
-    kept_gb = load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb
-    firewall = {"inspectedRequests": requests} if settings.api.waf_requests else {}
-    checked = (
-        {"livestream-authorizer": of_function(requests * CHECKED_SHARE, CHECK_MILLISECONDS)}
+    retained_gb = load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb
+    inspected_requests = {"inspectedRequests": requests} if settings.api.waf_requests else {}
+    authorizer = (
+        {"livestream-authorizer": of_function(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)}
         if settings.api.authorizer is Authorizer.JWT
         else {}
     )
     minutes = episodes * load.video_minutes
-    windows = episodes * _windows(settings)
+    windows = episodes * _windows_per_transcript(settings)
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
-        "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
+        "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **inspected_requests},
         "livestream-episodes": of_function(requests, REQUEST_MILLISECONDS),
-        **checked,
+        **authorizer,
         "livestream-video-chunks": of_function(
             events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=2 * episodes
         ),
@@ -95,16 +95,16 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "memoryRecords": windows * settings.agent.memory_days / DAYS,
             "memoryRetrievals": 0,
         },
-        "livestream-care": of_function(DAYS * 24 * 60 / SWEEP_MINUTES + episodes * TIDIED_SHARE, SWEEP_MILLISECONDS),
+        "livestream-care": of_function(DAYS * 24 * 60 / SWEEP_MINUTES + episodes * DELETED_SHARE, SWEEP_MILLISECONDS),
         "livestream-care-failures": {"messages": 0},
-        "livestream-deletions": {"messages": episodes * TIDIED_SHARE, "batches": episodes * TIDIED_SHARE},
+        "livestream-deletions": {"messages": episodes * DELETED_SHARE, "batches": episodes * DELETED_SHARE},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
             "archivedGb": 2 * episodes * EVENT_BYTES / GB,
             "archiveGb": 2 * episodes / DAYS * EVENT_DAYS * EVENT_BYTES / GB,
         },
         "livestream-transcripts": {
-            "storageGb": kept_gb,
+            "storageGb": retained_gb,
             "puts": episodes * (PARTS_PER_VIDEO + 2),
             "gets": episodes,
             "downloadedGb": 0,
@@ -118,8 +118,8 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     }
 
 
-def _windows(settings: LivestreamSettings) -> int:
-    """Of one transcript: as many as its length makes, or its characters."""
+def _windows_per_transcript(settings: LivestreamSettings) -> int:
+    """Return the number of windows of one transcript: the larger of the numbers by duration and by text length."""
     minutes, agent = settings.load.video_minutes, settings.agent
     by_time = minutes * 60 / WINDOW_SECONDS
     by_characters = minutes * CHARACTERS_PER_HOUR / 60 / agent.window_characters

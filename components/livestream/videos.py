@@ -1,8 +1,8 @@
-"""Videos: from their upload to their chunks. Three rules, one queue, one function, and MediaConvert with a role of its own.
+"""Resources that turn uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
-A queue stands between rules and function, because MediaConvert may want no more jobs for longer than an asynchronous
-call is tried again; the function says why in its own words. What MediaConvert writes is below a prefix that no rule
-listens to, so nothing it makes comes back as an upload.
+The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
+invocation; the function's module explains this. MediaConvert writes below a prefix that no rule matches, so its output
+is never taken for an upload.
 """
 
 from collections.abc import Mapping
@@ -20,22 +20,26 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
-from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE, UPLOAD_COMPLETED
+from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE_SUFFIX, UPLOAD_COMPLETED
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
 DELIVERIES = 20
-"""How often an event is delivered, some minutes apart, before it is parked: MediaConvert may be busy for long."""
+"""Number of deliveries, some minutes apart, before an event moves to the dead-letter queue. MediaConvert may throttle
+job requests for a long time."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def event_source(scope: Scope) -> str:
-    """Of what this stack's livestream tells the bus, on which another stack may be too."""
-    return f"{scope.context.stack_label}{SOURCE}"
+    """Return the source of this stack's livestream events. Other stacks may use the same bus."""
+    return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
 
 
-def rules(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
-    """What each rule listens for. Jobs of others are on the same bus: ours name the bucket."""
+def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
+    """Return the event pattern of each rule.
+
+    Jobs of other programs use the same bus; this stack's jobs name the bucket.
+    """
     return {
         "video-created": objects_created(bucket, VIDEOS),
         "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},
@@ -49,7 +53,7 @@ def rules(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
 
 @dataclass(frozen=True)
 class VideosArgs:
-    """What videos need."""
+    """Arguments of `Videos`."""
 
     scope: Scope
     settings: LivestreamSettings
@@ -58,7 +62,7 @@ class VideosArgs:
 
 
 class Videos(pulumi.ComponentResource):
-    """Has videos cut."""
+    """Rules, queue, function and MediaConvert role that cut videos into chunks."""
 
     def __init__(self, name: str, args: VideosArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Videos", name, None, opts)
@@ -72,7 +76,7 @@ class Videos(pulumi.ComponentResource):
                 logical_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
                 max_receive_count=DELIVERIES,
-                senders=[sender(scope, what) for what in rules(args.bucket.name, event_source(scope))],
+                senders=[sender(scope, rule) for rule in event_patterns(args.bucket.name, event_source(scope))],
             ),
             self._child,
         )
@@ -92,8 +96,8 @@ class Videos(pulumi.ComponentResource):
             self._child,
         )
         self.function = self._function(role)
-        for what, pattern in rules(args.bucket.name, event_source(scope)).items():
-            EventRule(what, EventRuleArgs(scope, "VideoEvents", pattern, target=self.queue), self._child)
+        for rule, pattern in event_patterns(args.bucket.name, event_source(scope)).items():
+            EventRule(rule, EventRuleArgs(scope, "VideoEvents", pattern, target=self.queue), self._child)
         self.register_outputs({})
 
     def _function(self, role: Role) -> Function:
@@ -128,8 +132,9 @@ class Videos(pulumi.ComponentResource):
                         {"StringEquals": {"iam:PassedToService": Service.MEDIACONVERT.value}},
                     ),
                 ],
-                # One at a time: a MediaConvert that is throttled takes most of a call's time for one job. Of a batch
-                # that is cut off all would come back, and jobs that are made but not noted yet be paid for twice.
+                # One event per invocation: if MediaConvert throttles, one job request takes most of the timeout. If a
+                # batch timed out, SQS would deliver all its events again, and jobs that were submitted but not yet
+                # recorded would be paid for twice.
                 queues=[QueueSource(self.queue, batch_size=1, window_seconds=0, max_concurrency=5)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
@@ -137,6 +142,6 @@ class Videos(pulumi.ComponentResource):
 
 
 def grant_events(scope: Scope) -> Grant:
-    """Permission to tell the default bus, in the name of this stack's livestream alone."""
+    """Return the permission to publish on the default bus, only with this stack's livestream source."""
     bus = scope.context.arn("events", "event-bus/default")
     return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": event_source(scope)}})

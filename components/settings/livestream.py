@@ -21,7 +21,7 @@ from handlers.livestream.episodes_api.environment import (
     MultipartMegabytes,
     TranscriptMegabytes,
     VideoGigabytes,
-    secret_lines,
+    parse_secrets,
 )
 from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
 from handlers.livestream.video_chunks.environment import ChunkSeconds, MaxHours
@@ -30,7 +30,7 @@ Days = Annotated[int, Field(ge=1, le=365)]
 
 
 def _each_line_seals(secret: SecretStr) -> SecretStr:
-    secret_lines(secret.get_secret_value())
+    parse_secrets(secret.get_secret_value())
     return secret
 
 

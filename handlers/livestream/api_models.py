@@ -1,4 +1,4 @@
-"""What clients of livestream's REST API say and hear: one model each."""
+"""Pydantic models of the requests and responses of livestream's REST API."""
 
 from typing import Annotated, Self
 
@@ -13,88 +13,89 @@ from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, Tr
 MAX_PARTS = 100
 _LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _LINES = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
-"""Text may have several lines, but no other control characters."""
+"""Pattern for text of several lines. Control characters other than the line feed are not allowed."""
 
 
-def _text(longest: int, pattern: str = _LINE) -> StringConstraints:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest, pattern=pattern)
+def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=pattern)
 
 
 EpisodeId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{26}$")]
-Title = Annotated[str, _text(200)]
-Description = Annotated[str, _text(5_000, _LINES)]
-Speakers = Annotated[tuple[Annotated[str, _text(100)], ...], Field(max_length=20)]
+Title = Annotated[str, _text_constraints(200)]
+Description = Annotated[str, _text_constraints(5_000, _LINES)]
+Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
-MAX_FOUND = 2_000
-_Found = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FOUND)]
-"""What was heard, or made of it: nobody who reads it can mend it."""
-Found = Annotated[_Found, Field(repr=False)]
-FoundOrNone = Annotated[_Found | None, Field(repr=False)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+MAX_FINDING_CHARACTERS = 2_000
+_FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
+"""Text of a finding, which comes from the transcript or the model. It has no pattern, because no client could correct
+it."""
+FindingText = Annotated[_FindingText, Field(repr=False)]
+OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
+FindingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class EpisodePath(Message):
-    """Which episode."""
+    """Path parameter of an episode."""
 
     episode_id: EpisodeId
 
 
 class UploadPath(EpisodePath):
-    """Which upload to an episode."""
+    """Path parameters of an upload."""
 
     upload_id: Ulid
 
 
 class PageQuery(Message):
-    """Which part of a list."""
+    """Query parameters of a list."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=2_048)] | None = None
-    """The `nextCursor` of the page before."""
+    """The `nextCursor` of the previous page."""
 
 
 class NewEpisode(Message):
-    """An episode to be."""
+    """Request to create an episode."""
 
     title: Title
     description: Description | None = None
     language: LanguageCode = "en-US"
     speakers: Speakers = ()
     client_token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
-    """The client's name for this creation: sent again with the same content, it makes no second episode."""
+    """Idempotency token of the client. The same token with the same content creates no second episode."""
 
 
 class EpisodeChanges(Message):
-    """What is to be different about an episode. What is not named stays; a description of null goes."""
+    """Request to change an episode. Fields that are not named stay unchanged; null removes the description."""
 
     version: Version
-    """The one that the changes are made to."""
+    """Version of the episode that the client has read."""
     title: Title = Field(default_factory=str)
     description: Description | None = None
     language: LanguageCode = Field(default_factory=str)
     speakers: Speakers = Field(default_factory=tuple)
 
     @model_validator(mode="after")
-    def _changes_something(self) -> Self:
+    def _has_changes(self) -> Self:
         if self.model_fields_set <= {"version"}:
-            raise PydanticCustomError("nothing_to_change", "name what is to change")
+            raise PydanticCustomError("nothing_to_change", "name at least one field to change besides version")
         return self
 
 
 class TrackView(Message):
-    """Where a track stands."""
+    """State of a track."""
 
     state: TrackState
     since: Timestamp
     reason: TrackReason | None = None
-    """Why it failed."""
+    """Reason of the failure, if the track failed."""
     upload_id: Ulid | None = None
 
 
 class Episode(Message):
-    """An episode."""
+    """Episode with the state of both tracks."""
 
     episode_id: EpisodeId
     title: Title
@@ -107,18 +108,18 @@ class Episode(Message):
     created_at: Timestamp
     updated_at: Timestamp
     version: Version
-    """Of what a client may change; tracks move on without it."""
+    """Version of the fields that a client may change. Changes of the tracks do not increase it."""
 
 
 class EpisodePage(Message):
-    """Some episodes, newest first."""
+    """Page of episodes, newest first."""
 
     episodes: tuple[Episode, ...]
     next_cursor: str | None = None
 
 
 class UploadRequest(Message):
-    """What a client wants to upload."""
+    """Request to upload a video or a transcript."""
 
     kind: TrackKind
     content_type: ContentType
@@ -126,34 +127,35 @@ class UploadRequest(Message):
 
 
 class UploadForm(Message):
-    """Where to POST the file, as a form: `fields`, then the file."""
+    """Presigned POST: send a multipart form with `fields` first and the file last."""
 
     url: str
     fields: dict[str, str]
 
 
 class PartUrl(Message):
-    """Where to PUT a part."""
+    """Presigned URL to which one part is sent with PUT."""
 
     part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
     url: str
 
 
 class MultipartUpload(Message):
-    """Where to PUT the file in parts of `partBytes`, the last being what is left; each answers with an ETag.
+    """Presigned URLs for a multipart upload.
 
-    Then POST `multipartId` and the parts' numbers and ETags to the upload itself. Where addresses expire before, POST
-    `multipartId` to the upload's `parts`: what was sent stays.
+    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header. Finally POST `multipartId` and the numbers and ETags of the parts to the upload
+    itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
+    sent stay valid.
     """
 
     multipart_id: str
     part_bytes: Annotated[int, Field(ge=5 * 1024**2)]
-    """Every part but the last has so many."""
+    """Size of every part except the last."""
     parts: Annotated[tuple[PartUrl, ...], Field(min_length=1, max_length=MAX_PARTS)]
 
 
 class UploadReady(Message):
-    """Where to upload to: a form for what is small, parts for what is large."""
+    """Upload that was prepared: `form` for a small file, `multipart` for a large one."""
 
     upload_id: Ulid
     kind: TrackKind
@@ -165,37 +167,37 @@ class UploadReady(Message):
 
 
 class Part(Message):
-    """A part that was uploaded."""
+    """Uploaded part."""
 
     part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
     etag: Annotated[str, StringConstraints(pattern=r'^"?[A-Za-z0-9+/=_-]{1,128}"?$')]
-    """As the answer to the part's PUT had it."""
+    """ETag header of the response to the part's PUT."""
 
 
 MultipartId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{1,1024}$")]
 
 
 class SignParts(Message):
-    """Asks for new addresses of an upload's parts: those that were told hold for a while, and parts may take longer."""
+    """Request for new presigned URLs of an upload's parts, if the first ones expire during the upload."""
 
     multipart_id: MultipartId
 
 
 class CompleteUpload(Message):
-    """Puts the parts of an upload together."""
+    """Request to combine the parts of an upload to one object."""
 
     multipart_id: MultipartId
     parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=MAX_PARTS)]
 
     @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        if len({one.part_number for one in self.parts}) < len(self.parts):
-            raise PydanticCustomError("parts_repeated", "a part counts once")
+    def _has_distinct_parts(self) -> Self:
+        if len({part.part_number for part in self.parts}) < len(self.parts):
+            raise PydanticCustomError("parts_repeated", "each part number may occur only once")
         return self
 
 
 class UploadCompleted(Message):
-    """The file is whole. What is made of it, its track tells."""
+    """Completed upload. The state of the track shows the further processing."""
 
     upload_id: Ulid
     key: str
@@ -203,44 +205,44 @@ class UploadCompleted(Message):
 
 
 class Claim(Message):
-    """Something that is claimed in an episode, and what is to be thought of it."""
+    """Statement that was made in an episode, with the agent's verdict on it."""
 
-    claim_id: Name
+    claim_id: FindingId
     start_ms: Milliseconds
     end_ms: Milliseconds
     timed: bool = True
-    """Whether the times were measured, or estimated from a transcript without any."""
-    quote: Found
-    """As it is said."""
-    text: Found
-    """What it claims."""
-    speaker: FoundOrNone = None
+    """False if the times are estimates, because the transcript has none."""
+    quote: FindingText
+    """Words of the transcript."""
+    text: FindingText
+    """Content of the claim as one sentence."""
+    speaker: OptionalFindingText = None
     verdict: Verdict
     confidence: Annotated[float, Field(ge=0, le=1)]
-    explanation: FoundOrNone = None
-    sources: Annotated[tuple[_Found, ...], Field(max_length=20)] = ()
-    """What the verdict rests on."""
+    explanation: OptionalFindingText = None
+    sources: Annotated[tuple[_FindingText, ...], Field(max_length=20)] = ()
+    """Ids of the cues or memories that support the verdict."""
 
 
 class ClaimPage(Message):
-    """Some claims, in the order they are made."""
+    """Page of claims, by time."""
 
     claims: tuple[Claim, ...]
     next_cursor: str | None = None
 
 
 class Clip(Message):
-    """A part of an episode that may stand alone."""
+    """Section of an episode that the agent suggests to cut."""
 
-    clip_id: Name
+    clip_id: FindingId
     start_ms: Milliseconds
     end_ms: Milliseconds
-    title: Found
-    reason: FoundOrNone = None
+    title: FindingText
+    reason: OptionalFindingText = None
 
 
 class ClipPage(Message):
-    """Some clips, in the order of the episode."""
+    """Page of clips, by time."""
 
     clips: tuple[Clip, ...]
     next_cursor: str | None = None

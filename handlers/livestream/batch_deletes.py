@@ -1,4 +1,4 @@
-"""Deletes many items of livestream's table."""
+"""Deletion of many items of livestream's table with BatchWriteItem."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,18 +9,20 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-AT_ONCE = 25
-"""Items that one call deletes."""
+BATCH_SIZE = 25
+"""Maximum number of items in one BatchWriteItem request."""
 
 
-class NotAllDeleted(Exception):
-    """The table is busy: some items are there still."""
+class ItemsNotDeleted(Exception):
+    """DynamoDB left some items undeleted, because the table is throttled."""
 
 
 def delete_items(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> None:
-    """All of them; raises NotAllDeleted, and whoever asks again asks for those that are left."""
-    for at in range(0, len(keys), AT_ONCE):
-        wanted: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys[at : at + AT_ONCE]]
+    """Delete the items with these keys. Raise ItemsNotDeleted if some are left; the caller's retry deletes them."""
+    for start in range(0, len(keys), BATCH_SIZE):
+        wanted: list[WriteRequestTypeDef] = [
+            {"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]
+        ]
         answer = client.batch_write_item(RequestItems={table: wanted})
         if answer.get("UnprocessedItems"):
-            raise NotAllDeleted
+            raise ItemsNotDeleted

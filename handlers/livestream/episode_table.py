@@ -1,9 +1,10 @@
-"""Episodes in livestream's table: each method is one call of DynamoDB.
+"""DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
-What depends on what is there is a condition of the write, and where it does not hold the answer brings what is there.
-A deleted episode stays for some days as a mark that it is gone, and counts as absent everywhere.
+Writes are conditional. If a condition fails, DynamoDB returns the current item, and the raised exception contains it.
+A deleted episode remains as a tombstone for some days. All methods treat it as absent.
 
-The client itself repeats a call whose answer is lost. So a write that finds its own work done has succeeded.
+The AWS client retries a call whose response is lost. So a write whose condition fails still counts as successful if the
+item already has the values that it would write.
 """
 
 import re
@@ -15,73 +16,73 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, plain, stored, typed
 from handlers.common.errors import HandlerError
-from handlers.livestream.error_codes import Code
+from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_records import (
-    INDEX,
+    OWNER_INDEX,
     EpisodeRecord,
-    Found,
+    FindingKind,
     Key,
-    cared_for,
     episode_key,
-    listed,
-    partition,
+    owner_index_key,
+    partition_key,
+    sweep_index_key,
 )
 from handlers.livestream.tracks import (
-    DONE_AGAIN,
+    PROCESSING_STATES,
     RANKS,
-    REPLACEABLE,
-    UNDER_WAY,
-    Step,
+    REPLACEABLE_STATES,
+    RESTARTABLE_REASON,
+    ExpectedUpload,
     Track,
     TrackKind,
     TrackState,
-    Upload,
-    stands_at,
+    TrackUpdate,
+    is_applied,
 )
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-_THERE = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
-_NAMES = re.compile(r"#(\w+)")
+_EXISTS = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
+_NAME_PLACEHOLDER = re.compile(r"#(\w+)")
 
 
-class EpisodeMissing(HandlerError):
-    """There is no such episode, or no longer. A client is answered so where nothing handles it."""
+class EpisodeNotFound(HandlerError):
+    """The episode does not exist or is deleted. If no caller handles the exception, the API returns it as a 404."""
 
     def __init__(self, deleted_at: str | None = None) -> None:
-        super().__init__(Code.EPISODE_UNKNOWN, "There is no such episode.", 404)
+        super().__init__(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.", 404)
         self.deleted_at = deleted_at
 
 
-class EpisodeStands(Exception):
-    """The episode is there, but not as the call would have it."""
+class EpisodeConflict(Exception):
+    """The episode exists, but its current state does not allow the write."""
 
-    def __init__(self, there: EpisodeRecord) -> None:
+    def __init__(self, current: EpisodeRecord) -> None:
         super().__init__()
-        self.there = there
+        self.current = current
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some of a list."""
+class ItemPage:
+    """One page of a list."""
 
     items: tuple[dict[str, Any], ...]
-    position: str | None
-    """Behind it the list goes on; none where it ends."""
+    next_position: str | None
+    """Position after which the next page starts; None on the last page."""
 
 
 class EpisodeTable:
-    """Reads and writes episodes."""
+    """Reads and writes episode records, and lists episodes and findings."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
     def create(self, episode: EpisodeRecord) -> None:
-        """Writes a new episode; raises EpisodeStands where its id is taken, be it by one that is deleted."""
+        """Create an episode. Raise EpisodeConflict if the id is taken, also by a deleted episode."""
         values = episode.model_dump(mode="json", by_alias=True)
-        index = listed(episode.owner, episode.created_at, episode.episode_id)
+        index = owner_index_key(episode.owner, episode.created_at, episode.episode_id)
         try:
             self._client.put_item(
                 TableName=self._name,
@@ -90,168 +91,191 @@ class EpisodeTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            there = _found(error)
-            if there is None:
-                raise  # deleted by its time to live meanwhile: whoever asks again, makes it
-            raise EpisodeStands(there) from None
+            current = _current_record(error)
+            if current is None:
+                raise  # DynamoDB removed the expired tombstone just now; the client's retry creates the episode
+            raise EpisodeConflict(current) from None
 
     def get(self, owner: str, episode_id: str) -> EpisodeRecord:
-        """An episode."""
+        """Return an episode; raise EpisodeNotFound if it does not exist or is deleted."""
         answer = self._client.get_item(
             TableName=self._name, Key=stored(episode_key(owner, episode_id)), ConsistentRead=True
         )
-        episode = _record(answer.get("Item", {}))
+        episode = _to_record(answer.get("Item", {}))
         if episode is None or episode.deleted_at is not None:
-            raise EpisodeMissing
+            raise EpisodeNotFound
         return episode
 
-    def change(
+    def update(
         self, owner: str, episode_id: str, changes: Mapping[str, object], version: int, at: str
     ) -> EpisodeRecord:
-        """An episode with other values, if it is of this version still; None takes a value away."""
+        """Change values of an episode and return it. A value of None removes the attribute.
+
+        Raise EpisodeConflict if the episode no longer has this version.
+        """
         values = {**changes, "version": version + 1, "updatedAt": at}
         try:
             return self._update(episode_key(owner, episode_id), values, "#version = :known", {":known": version})
-        except EpisodeStands as stands:
-            there = stands.there.model_dump(mode="json", by_alias=True)
-            if any(there[name] != value for name, value in values.items()):
+        except EpisodeConflict as conflict:
+            current = conflict.current.model_dump(mode="json", by_alias=True)
+            if any(current[name] != value for name, value in values.items()):
                 raise
-            return stands.there
+            return conflict.current
 
-    def request(self, owner: str, episode_id: str, kind: TrackKind, upload: Upload, at: str) -> EpisodeRecord:
-        """An episode whose track waits for an upload, if it is where it takes one."""
+    def request_upload(
+        self, owner: str, episode_id: str, kind: TrackKind, upload: ExpectedUpload, at: str
+    ) -> EpisodeRecord:
+        """Make a track expect an upload, and return the episode.
+
+        Raise EpisodeConflict if the track is not in one of `REPLACEABLE_STATES`.
+        """
         track = Track(state=TrackState.REQUESTED, since=at, upload=upload)
-        takes = {f":{state}": state.value for state in sorted(REPLACEABLE)}
+        accepted_states = {f":{state}": state.value for state in sorted(REPLACEABLE_STATES)}
         return self._update(
             episode_key(owner, episode_id),
-            {kind.value: track.model_dump(mode="json", by_alias=True), "updatedAt": at, **cared_for(at)},
-            f"#{kind.value}.#state IN ({', '.join(takes)})",
-            takes,
+            {kind.value: track.model_dump(mode="json", by_alias=True), "updatedAt": at, **sweep_index_key(at)},
+            f"#{kind.value}.#state IN ({', '.join(accepted_states)})",
+            accepted_states,
         )
 
-    def advance(self, owner: str, episode_id: str, kind: TrackKind, step: Step) -> bool:
-        """Moves a track on, if it has not come so far yet.
+    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
+        """Apply an update to a track, unless the track has already reached that rank.
 
-        True where it stands there now, moved or not, so that a repeat is told the same as the first. False where it is
-        further, waits for another upload, is about another version of it, or has no episode.
+        Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
+        Return False if the update may not change the state of the track, or if it concerns another upload or version.
+        Return False also if the episode does not exist.
         """
         track = kind.value
-        # What was given up and goes on after all, no sweep looks at any more.
-        waited_for = cared_for(step.at) if step.state in UNDER_WAY else {}
-        facts = {f"{track}.{name}": value for name, value in step.facts.items()}
-        rises = f"#{track}.#rank < :reached"
-        about: dict[str, object] = {":upload": step.upload_id, ":reached": RANKS[step.state]}
-        if step.again:
-            rises = f"({rises} OR #{track}.#reason = :again)"
-            about[":again"] = DONE_AGAIN.value
-        condition = f"#{track}.#upload.#uploadId = :upload AND {rises}"
-        if step.version_id is not None:
-            facts[f"{track}.versionId"] = step.version_id
+        # After a timeout the sweep no longer checks the episode. An update that resumes work adds it to the index again.
+        sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
+        details = {f"{track}.{name}": value for name, value in update.details.items()}
+        is_forward = f"#{track}.#rank < :reached"
+        condition_values: dict[str, object] = {":upload": update.upload_id, ":reached": RANKS[update.state]}
+        if update.restart:
+            is_forward = f"({is_forward} OR #{track}.#reason = :restartable)"
+            condition_values[":restartable"] = RESTARTABLE_REASON.value
+        condition = f"#{track}.#upload.#uploadId = :upload AND {is_forward}"
+        if update.version_id is not None:
+            details[f"{track}.versionId"] = update.version_id
             condition += f" AND (attribute_not_exists(#{track}.#versionId) OR #{track}.#versionId = :version)"
-            about[":version"] = step.version_id
+            condition_values[":version"] = update.version_id
         try:
             self._update(
                 episode_key(owner, episode_id),
                 {
-                    f"{track}.state": step.state.value,
-                    f"{track}.rank": RANKS[step.state],
-                    f"{track}.since": step.at,
-                    f"{track}.reason": step.reason and step.reason.value,
-                    "updatedAt": step.at,
-                    **waited_for,
-                    **facts,
+                    f"{track}.state": update.state.value,
+                    f"{track}.rank": RANKS[update.state],
+                    f"{track}.since": update.at,
+                    f"{track}.reason": update.reason and update.reason.value,
+                    "updatedAt": update.at,
+                    **sweep_keys,
+                    **details,
                 },
                 condition,
-                about,
+                condition_values,
             )
-        except EpisodeMissing:
+        except EpisodeNotFound:
             return False
-        except EpisodeStands as stands:
-            return stands_at(stands.there.track(kind), step)
+        except EpisodeConflict as conflict:
+            return is_applied(conflict.current.track(kind), update)
         return True
 
     def delete(self, owner: str, episode_id: str, at: str, ttl: int) -> None:
-        """Leaves a mark of an episode, which no list shows, until `ttl`."""
+        """Replace an episode by a tombstone, which no list shows and which expires at `ttl`.
+
+        Raise EpisodeNotFound if the episode does not exist or was deleted by another call.
+        """
         unlisted = {"GSI1PK": None, "GSI1SK": None}
-        values = {"deletedAt": at, "ttl": ttl, **unlisted, **cared_for(at)}
+        values = {"deletedAt": at, "ttl": ttl, **unlisted, **sweep_index_key(at)}
         try:
             self._update(episode_key(owner, episode_id), values, "", {})
-        except EpisodeMissing as missing:
+        except EpisodeNotFound as missing:
             if missing.deleted_at != at:
                 raise
 
-    def page(self, owner: str, limit: int, after: str | None) -> Page:
-        """Some episodes of an owner, newest first."""
+    def list_episodes(self, owner: str, limit: int, after: str | None) -> ItemPage:
+        """Return a page of an owner's episodes, newest first."""
         start: Key = {}
         if after is not None:
             created_at, episode_id = after.split("#")
-            start = {**episode_key(owner, episode_id), **listed(owner, created_at, episode_id)}
+            start = {**episode_key(owner, episode_id), **owner_index_key(owner, created_at, episode_id)}
         return self._page(
             limit,
             start,
             "GSI1SK",
-            IndexName=INDEX,
+            IndexName=OWNER_INDEX,
             KeyConditionExpression="GSI1PK = :owner",
-            ExpressionAttributeValues={":owner": {"S": listed(owner, "", "")["GSI1PK"]}},
+            ExpressionAttributeValues={":owner": {"S": owner_index_key(owner, "", "")["GSI1PK"]}},
             ScanIndexForward=False,
         )
 
-    def found(self, owner: str, episode_id: str, kind: Found, limit: int, after: str | None) -> Page:
-        """Some of what is found in an episode, in its order. Whether there is the episode, this does not tell."""
-        place = partition(owner, episode_id)
+    def list_findings(self, owner: str, episode_id: str, kind: FindingKind, limit: int, after: str | None) -> ItemPage:
+        """Return a page of an episode's findings of one kind, by time.
+
+        The page is empty both if the episode has no findings and if it does not exist.
+        """
+        pk = partition_key(owner, episode_id)
         return self._page(
             limit,
-            {} if after is None else {"pk": place, "sk": after},
+            {} if after is None else {"pk": pk, "sk": after},
             "sk",
-            KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
-            ExpressionAttributeValues={":place": {"S": place}, ":kind": {"S": kind.value}},
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":kind": {"S": kind.value}},
             ConsistentRead=True,
         )
 
-    def _page(self, limit: int, start: Key, sort: str, **query: Any) -> Page:
-        """Asks for one more than is wanted: only where that comes, or the answer was cut off, does the list go on."""
-        begin: dict[str, Any] = {"ExclusiveStartKey": stored(start)} if start else {}
-        answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **begin)
+    def _page(self, limit: int, start: Key, sort: str, **query: Any) -> ItemPage:
+        """Query a page. The query asks for one item more than the limit.
+
+        Another page follows if that extra item exists, or if DynamoDB ended the query at its size limit.
+        """
+        start_argument: dict[str, Any] = {"ExclusiveStartKey": stored(start)} if start else {}
+        answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **start_argument)
         items = tuple(plain(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
         kept = items[:limit]
-        return Page(kept, str(kept[-1][sort]) if more and kept else None)
+        return ItemPage(kept, str(kept[-1][sort]) if more and kept else None)
 
     def _update(
-        self, key: Key, values: Mapping[str, object], condition: str, about: Mapping[str, object]
+        self, key: Key, values: Mapping[str, object], condition: str, condition_values: Mapping[str, object]
     ) -> EpisodeRecord:
-        """Sets values, of which a name may be a path, where the episode is there and the condition holds."""
-        condition = _THERE + (f" AND {condition}" if condition else "")
-        parts = {part for name in values for part in name.split(".")} | set(_NAMES.findall(condition))
-        places = {name: ".".join(f"#{part}" for part in name.split(".")) for name in values}
-        marks = {name: f":new_{name.replace('.', '_')}" for name in values}
-        sets = ", ".join(f"{places[name]} = {marks[name]}" for name, value in values.items() if value is not None)
-        gone = ", ".join(places[name] for name, value in values.items() if value is None)
-        new = {marks[name]: typed(value) for name, value in values.items() if value is not None}
+        """Set values if the episode exists and the condition holds.
+
+        The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise EpisodeNotFound or EpisodeConflict if the condition fails.
+        """
+        condition = _EXISTS + (f" AND {condition}" if condition else "")
+        parts = {part for name in values for part in name.split(".")} | set(_NAME_PLACEHOLDER.findall(condition))
+        paths = {name: ".".join(f"#{part}" for part in name.split(".")) for name in values}
+        placeholders = {name: f":new_{name.replace('.', '_')}" for name in values}
+        assignments = ", ".join(
+            f"{paths[name]} = {placeholders[name]}" for name, value in values.items() if value is not None
+        )
+        removals = ", ".join(paths[name] for name, value in values.items() if value is None)
+        new = {placeholders[name]: typed(value) for name, value in values.items() if value is not None}
         try:
             answer = self._client.update_item(
                 TableName=self._name,
                 Key=stored(key),
-                UpdateExpression=f"SET {sets}" + (f" REMOVE {gone}" if gone else ""),
+                UpdateExpression=f"SET {assignments}" + (f" REMOVE {removals}" if removals else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{part}": part for part in sorted(parts)},
-                ExpressionAttributeValues=new | {name: typed(value) for name, value in about.items()},
+                ExpressionAttributeValues=new | {name: typed(value) for name, value in condition_values.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            there = _found(error)
-            if there is None or there.deleted_at is not None:
-                raise EpisodeMissing(there.deleted_at if there else None) from None
-            raise EpisodeStands(there) from None
+            current = _current_record(error)
+            if current is None or current.deleted_at is not None:
+                raise EpisodeNotFound(current.deleted_at if current else None) from None
+            raise EpisodeConflict(current) from None
         return EpisodeRecord.model_validate(plain(answer["Attributes"]))
 
 
-def _record(item: Item) -> EpisodeRecord | None:
+def _to_record(item: Item) -> EpisodeRecord | None:
     return EpisodeRecord.model_validate(plain(item)) if item else None
 
 
-def _found(error: ClientError) -> EpisodeRecord | None:
-    """What was there when a condition did not hold."""
+def _current_record(error: ClientError) -> EpisodeRecord | None:
+    """Return the record that DynamoDB found when the condition failed."""
     response: Mapping[str, Any] = error.response
-    return _record(response.get("Item", {}))
+    return _to_record(response.get("Item", {}))

@@ -1,18 +1,18 @@
-"""What can be wrong with a request to livestream that has the form it should."""
+"""Error codes of livestream's REST API for requests that are well formed but cannot be served."""
 
 from enum import StrEnum
 
 
-class Code(StrEnum):
-    """By what clients tell errors apart."""
+class LivestreamErrorCode(StrEnum):
+    """Codes by which clients distinguish the errors."""
 
     CURSOR_INVALID = "CURSOR_INVALID"
     EPISODE_UNKNOWN = "EPISODE_UNKNOWN"
     TOKEN_USED = "TOKEN_USED"  # noqa: S105 - a code
-    """The client token belongs to another creation."""
+    """The client token was used for a different creation request, or its episode is deleted."""
     TYPE_UNSUPPORTED = "TYPE_UNSUPPORTED"
     UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
-    """The parts do not make up what was promised."""
+    """The uploaded parts do not form an object of the announced size."""
     UPLOAD_NOT_EXPECTED = "UPLOAD_NOT_EXPECTED"
     UPLOAD_TOO_LARGE = "UPLOAD_TOO_LARGE"
     UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"

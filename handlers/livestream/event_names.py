@@ -1,15 +1,19 @@
-"""Names of the events that livestream tells the default bus, and of those that it hears there. Pure."""
+"""Names of the events that livestream publishes on the default bus, and of those that it receives from MediaConvert."""
 
 from typing import Final
 
-SOURCE: Final = ".livestream"
-"""How the source of what livestream tells ends: it begins with the stack's name, because stacks may share a bus."""
+SOURCE_SUFFIX: Final = ".livestream"
+"""End of the source of livestream's own events. The source begins with the stack's name, because stacks may share a
+bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
 MEDIACONVERT: Final = "aws.mediaconvert"
 JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
 
 
-def ours(source: str) -> bool:
-    """Whether a livestream tells it. Rules let in this stack's alone."""
-    return source.endswith(SOURCE)
+def is_livestream_source(source: str) -> bool:
+    """Return True if a livestream backend published the event.
+
+    The event rules already restrict the source to this stack.
+    """
+    return source.endswith(SOURCE_SUFFIX)

@@ -1,4 +1,4 @@
-"""What livestream tells the default bus."""
+"""Publisher of livestream's events on the default EventBridge bus."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-Publish = Callable[[str, Mapping[str, object]], None]
-"""Takes an event's detail type and its detail; raises NotPublished."""
+PublishEvent = Callable[[str, Mapping[str, object]], None]
+"""Function that publishes one event, given its detail type and detail. Raises EventNotPublished."""
 
 
-class NotPublished(Exception):
-    """The bus did not take an event, or it is not known whether it did; says nothing of the event."""
+class EventNotPublished(Exception):
+    """EventBridge rejected an event, or the call failed and the result is unknown. Contains no part of the event."""
 
 
-class Publisher:
-    """Publishes events."""
+class EventPublisher:
+    """Sends events with PutEvents."""
 
     def __init__(self, client: "EventBridgeClient", source: str) -> None:
         self._client = client
         self._source = source
 
     def __call__(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        """One event."""
+        """Publish one event; raise EventNotPublished on failure."""
         entry: PutEventsRequestEntryTypeDef = {
             "Source": self._source,
             "DetailType": detail_type,
@@ -35,6 +35,6 @@ class Publisher:
         try:
             answer = self._client.put_events(Entries=[entry])
         except (ClientError, BotoCoreError):
-            raise NotPublished from None
+            raise EventNotPublished from None
         if answer["FailedEntryCount"]:
-            raise NotPublished
+            raise EventNotPublished

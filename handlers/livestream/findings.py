@@ -1,10 +1,10 @@
-"""Words for what the agent finds, and for why it finds nothing. Pure."""
+"""Verdicts that the agent gives on fact claims, and reasons why it cannot analyze a window."""
 
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a claim is found to be."""
+    """Verdict on a fact claim."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
@@ -13,14 +13,14 @@ class Verdict(StrEnum):
 
 
 class WindowFailure(StrEnum):
-    """Why nothing was found in a window."""
+    """Reason why a window could not be analyzed."""
 
     TRANSCRIPT_GONE = "transcript_gone"
     TRANSCRIPT_UNREADABLE = "transcript_unreadable"
     UNUSABLE_ANSWER = "unusable_answer"
     GUARDRAIL = "guardrail"
-    """The guardrail stopped it."""
+    """The Bedrock guardrail blocked the request or the answer."""
     FILTERED = "filtered"
-    """The model's provider stopped it."""
+    """The content filter of the model's provider blocked the answer."""
     TOO_LARGE = "too_large"
-    """The window is more than the model can read."""
+    """The window exceeds the context length of the model."""

@@ -1,12 +1,15 @@
-"""Findings in livestream's table, and what became of each window of a transcript.
+"""DynamoDB gateway for findings (fact claims and clips) and for the outcome of each transcript window.
 
-What is there first stays, so that whatever is told twice is kept once. A window's findings and that it is done are one
-write: a model that is asked again answers otherwise, and of two answers one counts. The transcript is done when all of
-its windows are. Who writes the last of them moves the track, and so does who hears of a
-window that is done already: whoever was to move it may have stopped in between.
+Existing items are never overwritten, so a repeated message stores its findings once. A window's findings and its
+outcome are written in one transaction, because a model that is asked again answers differently, and only one answer may
+count.
 
-Each finding says which upload it is from. A transcript that was given up on may have left some, and its successor,
-which clients may upload, has them again under other ids, or does not say so any more: so they go when it comes.
+The transcript is finished when all its windows have an outcome. The writer of the last outcome then moves the track. A
+worker that receives a finished window tries to move the track too, because the earlier worker may have stopped between
+the two writes.
+
+Each finding names the upload that it comes from. A transcript that failed may have left findings. A later upload finds
+them again under other ids, or no longer contains them, so the earlier findings are deleted when a new upload arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,30 +20,30 @@ from handlers.common.aws.dynamodb_values import Item, stored
 from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
-from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.batch_deletes import delete_items
-from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
+from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.findings import WindowFailure
-from handlers.livestream.table_records import SCHEMA_VERSION, Found, Key, found_key, partition, window_key
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.window_queue import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_dynamodb.type_defs import PutTypeDef
 
-FOUND = "found"
-"""The outcome of a window that something came of, be it no finding at all; of any other it is why not."""
-TAKEN, LEFT_ALONE = "ConditionalCheckFailed", "None"
-"""What a transaction that was not made says of an item: it is there already; it was no reason."""
-PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""And what does not last."""
+WINDOW_SUCCEEDED = "found"
+"""Outcome of a window that was analyzed, even without a finding. A failed window has its failure as outcome."""
+ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
+"""Cancellation codes of a transaction's items: the item already exists; this item did not cause the cancellation."""
+TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Cancellation codes of transient errors."""
 
 
 class FindingsTable:
-    """Keeps findings. What is there already stays as it is.
+    """Stores findings and window outcomes. Existing items stay unchanged.
 
-    Of an episode that is gone, or waits for another upload by now, nothing is kept.
+    Nothing is stored if the episode is deleted or its transcript track expects another upload.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
@@ -49,83 +52,94 @@ class FindingsTable:
         self._clock = clock
         self._episodes = EpisodeTable(client, table_name)
 
-    def done(self, window: WindowMessage) -> bool:
-        """Whether it is recorded what became of a window, or nothing would be kept of it."""
-        key = stored(_key(window, window.index))
+    def is_done(self, window: WindowMessage) -> bool:
+        """Return True if the window has an outcome, or if its findings would not be stored."""
+        key = stored(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
-            self._complete(window)
+            self._finish_track_if_complete(window)
             return True
-        return not self._awaited(window)
+        return not self._is_current_upload(window)
 
-    def found(self, window: WindowMessage, found: Checked) -> None:
-        """Keeps what was found, and with it that the window is done; raises ServiceFailed where that may pass."""
-        if not self._awaited(window):
+    def save_findings(self, window: WindowMessage, findings: VerifiedAnswer) -> None:
+        """Store the findings of a window together with its outcome; raise ServiceFailed on a transient error."""
+        if not self._is_current_upload(window):
             return
-        place = window.owner, window.episode_id
+        episode = window.owner, window.episode_id
         items: list[tuple[Key, Message]] = [
-            *((found_key(*place, Found.CLAIM, one.start_ms, one.claim_id), one) for one in found.claims),
-            *((found_key(*place, Found.CLIP, one.start_ms, one.clip_id), one) for one in found.clips),
+            *(
+                (finding_key(*episode, FindingKind.CLAIM, claim.start_ms, claim.claim_id), claim)
+                for claim in findings.claims
+            ),
+            *((finding_key(*episode, FindingKind.CLIP, clip.start_ms, clip.clip_id), clip) for clip in findings.clips),
         ]
-        self._end(window, FOUND, items)
+        self._finish_window(window, WINDOW_SUCCEEDED, items)
 
-    def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
-        """Keeps that a window is done, and that nothing came of it."""
-        if self._awaited(window):
-            self._end(window, failure.value)
+    def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
+        """Store that a window failed."""
+        if self._is_current_upload(window):
+            self._finish_window(window, failure.value)
 
-    def leave_from(self, owner: str, episode_id: str, upload_id: str) -> int:
-        """Deletes what was found in earlier uploads than this one; says how much there was.
+    def delete_older_findings(self, owner: str, episode_id: str, upload_id: str) -> int:
+        """Delete the findings of uploads before this one, and return their number.
 
-        Ids of uploads grow. So this may be told again while findings of the upload itself, or of a later one, come in.
+        Upload ids increase with time. So a repeated call is safe while findings of this or a later upload are stored.
         """
-        keys = [key for kind in Found for key in self._before(partition(owner, episode_id), kind, upload_id)]
+        keys = [
+            key for kind in FindingKind for key in self._older_keys(partition_key(owner, episode_id), kind, upload_id)
+        ]
         delete_items(self._client, self._name, keys)
         return len(keys)
 
-    def _before(self, place: str, kind: Found, upload_id: str) -> Iterator[Item]:
+    def _older_keys(self, pk: str, kind: FindingKind, upload_id: str) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
             FilterExpression="uploadId < :upload",
-            ExpressionAttributeValues=stored({":place": place, ":kind": kind.value, ":upload": upload_id}),
+            ExpressionAttributeValues=stored({":pk": pk, ":kind": kind.value, ":upload": upload_id}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
         for page in pages:
             yield from page["Items"]
 
-    def _awaited(self, window: WindowMessage) -> bool:
-        """Whether the episode is there, and the transcript still its own: one asked for anew takes its place."""
+    def _is_current_upload(self, window: WindowMessage) -> bool:
+        """Return True if the episode exists and its transcript track still has the window's upload.
+
+        A newer upload replaces it.
+        """
         try:
             upload = self._episodes.get(window.owner, window.episode_id).transcript.upload
-        except EpisodeMissing:
+        except EpisodeNotFound:
             return False
         return upload is not None and upload.upload_id == window.upload_id
 
-    def _end(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
-        items = [(_key(window, window.index), _Ended(outcome=outcome)), *findings]
-        if self._written([self._put(window, *item) for item in items]) and not self._awaited(window):
-            # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
+    def _finish_window(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
+        items = [(_window_key(window, window.index), WindowEndRecord(outcome=outcome)), *findings]
+        if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
+            # A newer upload was requested meanwhile. Its deletion of older findings may have run before this write.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=stored(key))
             return
-        self._complete(window)
+        self._finish_track_if_complete(window)
 
-    def _written(self, puts: "list[PutTypeDef]") -> bool:
-        """Writes the window's end, which is the first, and its findings: all or none. Whether this was who ended it."""
+    def _write_new_items(self, puts: "list[PutTypeDef]") -> bool:
+        """Write the window's outcome, which is the first item, and its findings in one transaction.
+
+        Return False if the window already has an outcome; then nothing is written.
+        """
         while True:
             try:
                 self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
             except self._client.exceptions.TransactionCanceledException as error:
-                reasons = [one.get("Code", LEFT_ALONE) for one in error.response["CancellationReasons"]]
-                if reasons[0] == TAKEN:
+                reasons = [reason.get("Code", NO_REASON) for reason in error.response["CancellationReasons"]]
+                if reasons[0] == ALREADY_EXISTS:
                     return False
-                left = [put for put, reason in zip(puts, reasons, strict=True) if reason != TAKEN]
-                if len(left) == len(puts):
-                    if PASSING.issuperset(set(reasons) - {LEFT_ALONE}):
+                remaining = [put for put, reason in zip(puts, reasons, strict=True) if reason != ALREADY_EXISTS]
+                if len(remaining) == len(puts):
+                    if TRANSIENT_REASONS.issuperset(set(reasons) - {NO_REASON}):
                         raise ServiceFailed(Fault.UNAVAILABLE) from None
                     raise
-                puts = left  # another window has the same finding
+                puts = remaining  # another window already stored the same finding
             else:
                 return True
 
@@ -137,30 +151,30 @@ class FindingsTable:
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
-    def _complete(self, window: WindowMessage) -> None:
-        """Moves the track to its end, if this was the last window."""
+    def _finish_track_if_complete(self, window: WindowMessage) -> None:
+        """Move the track to its final state if all windows have an outcome."""
         outcomes = list(self._outcomes(window))
         if len(outcomes) < window.count:
             return
-        failed = sum(one != FOUND for one in outcomes)
-        nothing = failed == window.count
-        step = Step(
+        failed_count = sum(outcome != WINDOW_SUCCEEDED for outcome in outcomes)
+        all_failed = failed_count == window.count
+        update = TrackUpdate(
             window.upload_id,
-            TrackState.FAILED if nothing else TrackState.ANALYZED,
+            TrackState.FAILED if all_failed else TrackState.ANALYZED,
             timestamp(self._clock()),
-            TrackReason.ANALYSIS_FAILED if nothing else None,
+            TrackReason.ANALYSIS_FAILED if all_failed else None,
             window.transcript_version,
-            {"windows": window.count, "failedWindows": failed},
+            {"windows": window.count, "failedWindows": failed_count},
         )
-        self._episodes.advance(window.owner, window.episode_id, TrackKind.TRANSCRIPT, step)
+        self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
 
     def _outcomes(self, window: WindowMessage) -> Iterator[str]:
-        """Of those windows of the transcript that are done."""
-        first, last = _key(window, 0), _key(window, window.count - 1)
+        """Yield the outcomes of the transcript's finished windows."""
+        first, last = _window_key(window, 0), _window_key(window, window.count - 1)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :place AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=stored({":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=stored({":pk": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
             ProjectionExpression="outcome",
             ConsistentRead=True,
         )
@@ -169,11 +183,11 @@ class FindingsTable:
                 yield item["outcome"]["S"]
 
 
-class _Ended(Message):
-    """What became of a window."""
+class WindowEndRecord(Message):
+    """Content of the item that records a window's outcome."""
 
     outcome: str
 
 
-def _key(window: WindowMessage, index: int) -> Key:
+def _window_key(window: WindowMessage, index: int) -> Key:
     return window_key(window.owner, window.episode_id, window.transcript_key, window.transcript_version, index)

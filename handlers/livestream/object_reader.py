@@ -1,15 +1,15 @@
-"""Reader of objects in livestream's bucket."""
+"""Reader of uploaded transcripts and chunk playlists in livestream's bucket."""
 
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.livestream.transcript.cues import MAX_BYTES
+from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-GONE = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
+MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
 """S3's error codes for a missing object, a missing version, and a version that is a delete marker."""
 
 
@@ -25,12 +25,12 @@ class ObjectReader:
 
         Return at most one byte more than a transcript may have. That byte shows that the object is too large.
         """
-        which: dict[str, Any] = {} if version is None else {"VersionId": version}
+        version_argument: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
-            found = self._client.get_object(Bucket=self._bucket, Key=key, **which)
+            response = self._client.get_object(Bucket=self._bucket, Key=key, **version_argument)
         except ClientError as error:
-            if error.response["Error"]["Code"] in GONE:
+            if error.response["Error"]["Code"] in MISSING_OBJECT_CODES:
                 return None
             raise
-        with found["Body"] as body:
-            return body.read(MAX_BYTES + 1)
+        with response["Body"] as body:
+            return body.read(MAX_TRANSCRIPT_BYTES + 1)

@@ -1,8 +1,9 @@
-"""Where the bucket has what: how its keys begin. Pure."""
+"""Key prefixes of livestream's bucket."""
 
 from typing import Final
 
 VIDEOS: Final = "videos/"
 TRANSCRIPTS: Final = "transcripts/"
 CHUNKS: Final = "chunks/"
-"""Of what MediaConvert cuts; no rule listens here, so nothing that it makes comes back as an upload."""
+"""Prefix of the video chunks that MediaConvert writes. No event rule matches it, so chunks are never taken for
+uploads."""

@@ -1,6 +1,7 @@
-"""Livestream's table: where everything is, and an episode as it is kept. Pure.
+"""Keys of livestream's DynamoDB table, and the record of an episode.
 
-Everything of an episode is in one partition, which has its owner's name in it: what is somebody else's is not there.
+All items of an episode are in one partition. The partition key contains the owner, so a caller can never reach another
+owner's episode.
 """
 
 import base64
@@ -9,66 +10,70 @@ from enum import StrEnum
 
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import Episode, TrackView
-from handlers.livestream.tracks import Track, TrackKind, status
+from handlers.livestream.tracks import Track, TrackKind, episode_status
 
 Key = dict[str, str]
 SCHEMA_VERSION = 1
-EPISODE = "EPISODE"
-WINDOW = "WINDOW#"
-INDEX = "GSI1"
-"""Of an owner's episodes, by when they were made."""
-CARE_INDEX = "GSI2"
-"""Of episodes that somebody has to look after, by since when: those that wait for an upload or are worked on, and
-those that are deleted. Sparse: the sweep takes episodes out of it."""
-CARE = "CARE"
+EPISODE_SORT_KEY = "EPISODE"
+WINDOW_PREFIX = "WINDOW#"
+OWNER_INDEX = "GSI1"
+"""Index that lists an owner's episodes by creation time."""
+SWEEP_INDEX = "GSI2"
+"""Index of the episodes that the sweep checks, by time. It contains episodes that wait for an upload or are being
+processed, and deleted episodes. The index is sparse: the sweep removes an episode's index keys when it needs no more
+checks."""
+SWEEP_PARTITION = "CARE"
 ID_LENGTH = 26
 
 
-class Found(StrEnum):
-    """What is found in an episode: how its sort keys begin. Then comes where it starts, and its id."""
+class FindingKind(StrEnum):
+    """Kinds of findings. The value is the prefix of the sort key; start time and id of the finding follow."""
 
     CLAIM = "CLAIM#"
     CLIP = "CLIP#"
 
 
-def partition(owner: str, episode_id: str) -> str:
-    """Where all of an episode is."""
+def partition_key(owner: str, episode_id: str) -> str:
+    """Return the partition key that all items of an episode share."""
     return f"EPISODE#{owner}#{episode_id}"
 
 
 def episode_key(owner: str, episode_id: str) -> Key:
-    """Where an episode is."""
-    return {"pk": partition(owner, episode_id), "sk": EPISODE}
+    """Return the key of an episode's own item."""
+    return {"pk": partition_key(owner, episode_id), "sk": EPISODE_SORT_KEY}
 
 
-def found_key(owner: str, episode_id: str, kind: Found, start_ms: int, name: str) -> Key:
-    """Where a claim or a clip is."""
-    return {"pk": partition(owner, episode_id), "sk": f"{kind}{start_ms:010d}#{name}"}
+def finding_key(owner: str, episode_id: str, kind: FindingKind, start_ms: int, finding_id: str) -> Key:
+    """Return the key of a fact claim or a clip."""
+    return {"pk": partition_key(owner, episode_id), "sk": f"{kind}{start_ms:010d}#{finding_id}"}
 
 
 def window_key(owner: str, episode_id: str, transcript_key: str, version: str, index: int) -> Key:
-    """Where it stands what became of a window of one version of a transcript; in the order of the windows."""
+    """Return the key of the item that records the outcome of a window. The sort keys follow the order of the windows.
+
+    Each version of a transcript has its own window items.
+    """
     transcript = hashlib.sha256(f"{transcript_key}\n{version}".encode()).hexdigest()[:32]
-    return {"pk": partition(owner, episode_id), "sk": f"{WINDOW}{transcript}#{index:05d}"}
+    return {"pk": partition_key(owner, episode_id), "sk": f"{WINDOW_PREFIX}{transcript}#{index:05d}"}
 
 
-def listed(owner: str, created_at: str, episode_id: str) -> Key:
-    """Where the index has an episode."""
+def owner_index_key(owner: str, created_at: str, episode_id: str) -> Key:
+    """Return the index attributes that list an episode among its owner's episodes."""
     return {"GSI1PK": f"OWNER#{owner}", "GSI1SK": f"{created_at}#{episode_id}"}
 
 
-def cared_for(since: str) -> Key:
-    """Puts an episode where the sweep looks."""
-    return {"GSI2PK": CARE, "GSI2SK": since}
+def sweep_index_key(since: str) -> Key:
+    """Return the index attributes that make the sweep check an episode."""
+    return {"GSI2PK": SWEEP_PARTITION, "GSI2SK": since}
 
 
-def id_of_token(owner: str, token: str) -> str:
-    """The id of the episode that an owner's client token makes: always the same."""
+def episode_id_from_token(owner: str, token: str) -> str:
+    """Return the episode id for a client token. The same owner and token always give the same id."""
     return base64.b32encode(hashlib.sha256(f"{owner}\n{token}".encode()).digest()).decode()[:ID_LENGTH]
 
 
 class EpisodeRecord(Message):
-    """An episode as it is kept."""
+    """Stored form of an episode."""
 
     schema_version: int = SCHEMA_VERSION
     owner: str
@@ -83,35 +88,35 @@ class EpisodeRecord(Message):
     updated_at: str
     version: int = 1
     creation: str | None = None
-    """Fingerprint of what its creation asked for."""
+    """Fingerprint of the creation request; None if the client gave no token."""
     deleted_at: str | None = None
 
     @property
     def key(self) -> Key:
-        """Where it is."""
+        """Key of the episode's item."""
         return episode_key(self.owner, self.episode_id)
 
     def track(self, kind: TrackKind) -> Track:
-        """One of its tracks."""
+        """Return one of the two tracks."""
         return self.video if kind is TrackKind.VIDEO else self.transcript
 
-    def view(self) -> Episode:
-        """What its owner sees of it."""
+    def to_episode(self) -> Episode:
+        """Return the episode as the API shows it."""
         return Episode(
             episode_id=self.episode_id,
             title=self.title,
             description=self.description,
             language=self.language,
             speakers=self.speakers,
-            status=status(self.video.state, self.transcript.state),
-            video=_view(self.video),
-            transcript=_view(self.transcript),
+            status=episode_status(self.video.state, self.transcript.state),
+            video=_to_track_view(self.video),
+            transcript=_to_track_view(self.transcript),
             created_at=self.created_at,
             updated_at=self.updated_at,
             version=self.version,
         )
 
 
-def _view(track: Track) -> TrackView:
+def _to_track_view(track: Track) -> TrackView:
     upload_id = track.upload.upload_id if track.upload else None
     return TrackView(state=track.state, since=track.since, reason=track.reason, upload_id=upload_id)

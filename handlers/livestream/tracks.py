@@ -1,10 +1,16 @@
-"""An episode's two tracks, and the status that they add up to. Pure.
+"""State machine of an episode's two tracks (video and transcript), and the episode status that follows from them.
 
-Each track is a state machine of its own that only moves on: what is heard again, late or about an upload that is no
-longer the track's changes nothing, and of two versions of its object the first alone counts. So events may come in any
-order, and repeated. A failure is no end: what is done after all counts as done, and where a sweep only gave up, whatever
-is heard of the upload counts. Where a job failed, a person may have it done again. Any other failed track begins anew only
-with an upload that is asked for anew. The table itself sees to that, by the conditions of `episode_table.py`.
+Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are
+ignored. Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several
+versions, only the first one counts.
+
+A failed track can still succeed:
+- A success that arrives after a failure counts.
+- If the sweep failed the track because it heard nothing for too long, any later update of the same upload counts.
+- If the MediaConvert job failed, an operator can restart it (see `RESTARTABLE_REASON`).
+- In all other cases the client must request a new upload.
+
+This module calls no AWS service. `episode_table.py` enforces the same rules with DynamoDB conditions.
 """
 
 from collections.abc import Mapping
@@ -17,18 +23,18 @@ from handlers.common.websocket.messages import Message
 
 
 class TrackKind(StrEnum):
-    """What an episode is made of."""
+    """The two tracks of an episode."""
 
     VIDEO = "video"
     TRANSCRIPT = "transcript"
 
 
 class TrackState(StrEnum):
-    """How far a track has come."""
+    """Processing state of a track."""
 
     NONE = "none"
     REQUESTED = "requested"
-    """An upload was asked for; nothing has come yet."""
+    """The client requested an upload, and no object has arrived yet."""
     UPLOADED = "uploaded"
     CHUNKING = "chunking"
     CHUNKED = "chunked"
@@ -38,7 +44,7 @@ class TrackState(StrEnum):
 
 
 class TrackReason(StrEnum):
-    """Why a track failed."""
+    """Reason why a track failed."""
 
     NEVER_UPLOADED = "NEVER_UPLOADED"
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
@@ -51,7 +57,7 @@ class TrackReason(StrEnum):
 
 
 class EpisodeStatus(StrEnum):
-    """What the tracks add up to."""
+    """Status of an episode, derived from its two tracks."""
 
     DRAFT = "draft"
     UPLOADING = "uploading"
@@ -70,21 +76,22 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""A track moves from lower to higher: the table compares these."""
-REPLACEABLE = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
-"""Where another upload may be asked for: what is there and whole, or being worked on, stays."""
-UNDER_WAY = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
-"""Where somebody is working on it, or should be."""
-GIVEN_UP = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Why a sweep fails a track: it says nothing against the upload, only that nothing was heard of it for too long."""
-DONE_AGAIN = TrackReason.CHUNKING_FAILED
-"""Why a track fails whose upload a person may have worked on again: MediaConvert has one number for a file that it cannot
-read and for one that it may not, so it may say nothing against the upload."""
-_ENDS = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
+"""Rank of each state. A track moves only to a higher rank; the table's write condition compares the stored rank."""
+REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
+"""States in which a client may request another upload. An upload that is being processed or is complete stays."""
+PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
+"""States in which a function, a MediaConvert job or the agent should be working on the upload."""
+TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
+"""Reasons with which the sweep fails a track. They mean that no event arrived for too long, not that the upload is
+bad."""
+RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
+"""Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
+unreadable file and for a missing permission, so the upload itself may be good."""
+_SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
 class ContentType(StrEnum):
-    """What an upload says it is."""
+    """Content type that the client declares for an upload."""
 
     MP4 = "video/mp4"
     QUICKTIME = "video/quicktime"
@@ -96,74 +103,77 @@ class ContentType(StrEnum):
     TEXT = "text/plain"
 
 
-class Upload(Message):
-    """What was promised to be uploaded."""
+class ExpectedUpload(Message):
+    """Upload that the client announced for a track."""
 
     upload_id: str
     content_type: ContentType
     size: int
     parts: int = 0
-    """None of a form."""
+    """Number of parts of a multipart upload; 0 for an upload by form."""
 
 
 class Track(Message):
-    """Where a track stands, as it is kept."""
+    """Stored state of a track."""
 
     state: TrackState
     since: str
     reason: TrackReason | None = None
-    upload: Upload | None = None
+    upload: ExpectedUpload | None = None
     version_id: str | None = None
-    """Of the upload's object, the version that came first."""
+    """S3 version of the uploaded object whose event arrived first."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def rank(self) -> int:
-        """What the table compares: a track that was given up is below all that may yet be heard of its upload."""
-        return RANKS[TrackState.REQUESTED if self.reason in GIVEN_UP else self.state]
+        """Rank that the table's write condition compares.
+
+        A track that the sweep failed has a low rank, so that every later update of its upload still counts.
+        """
+        return RANKS[TrackState.REQUESTED if self.reason in TIMEOUT_REASONS else self.state]
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is heard of an upload."""
+class TrackUpdate:
+    """New state of a track, as an event about its upload reports it."""
 
     upload_id: str
     state: TrackState
     at: str
     reason: TrackReason | None = None
     version_id: str | None = None
-    """Of the upload's object; none where it is about whatever came."""
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """What else is to be kept with the track, such as where the chunks are."""
-    again: bool = False
-    """Whether a person has it done again, where it failed for a reason that may have been mended."""
+    """S3 version that the update concerns; None if it applies to any version."""
+    details: Mapping[str, object] = field(default_factory=dict)
+    """Further attributes to store with the track, for example the prefix of the video chunks."""
+    restart: bool = False
+    """True if an operator restarts processing after a failure with `RESTARTABLE_REASON`."""
 
 
-def given_up(track: Track, reason: TrackReason, at: str) -> Track:
-    """The track once nobody waits for it any more."""
+def fail_track(track: Track, reason: TrackReason, at: str) -> Track:
+    """Return the track after the sweep failed it."""
     return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 
-def is_about(step: Step, track: Track) -> bool:
-    """Whether what is heard is about the upload that the track has."""
-    if track.upload is None or track.upload.upload_id != step.upload_id:
+def is_for_upload(update: TrackUpdate, track: Track) -> bool:
+    """Return True if the update concerns the upload, and the object version, that the track has."""
+    if track.upload is None or track.upload.upload_id != update.upload_id:
         return False
-    # A form may be sent twice, and then there are two versions: the first is the upload.
-    return None in (track.version_id, step.version_id) or track.version_id == step.version_id
+    # A client can submit a form twice, which creates two versions of the object. The first one is the upload.
+    return None in (track.version_id, update.version_id) or track.version_id == update.version_id
 
 
-def stands_at(track: Track, step: Step) -> bool:
-    """Whether a track is where a step leads."""
-    return is_about(step, track) and track.state is step.state
+def is_applied(track: Track, update: TrackUpdate) -> bool:
+    """Return True if the track already has the state that the update sets."""
+    return is_for_upload(update, track) and track.state is update.state
 
 
-def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
-    """What an episode's tracks add up to."""
+def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
+    """Return the status of an episode whose tracks are in these states."""
     both = {video, transcript}
     if TrackState.FAILED in both:
         return EpisodeStatus.FAILED
-    if both & UNDER_WAY:
+    if both & PROCESSING_STATES:
         return EpisodeStatus.PROCESSING
     if TrackState.REQUESTED in both:
         return EpisodeStatus.UPLOADING
-    return EpisodeStatus.READY if both & _ENDS else EpisodeStatus.DRAFT
+    return EpisodeStatus.READY if both & _SUCCESS_STATES else EpisodeStatus.DRAFT

@@ -1,6 +1,6 @@
-"""What the keys of livestream's uploads say. Pure.
+"""Parser for the S3 keys of uploads: `<prefix><owner>/<episode id>/<upload id>.<suffix>`.
 
-Uploads of every kind have keys of one form below a prefix of their own.
+Videos and transcripts have keys of the same form below different prefixes.
 """
 
 import re
@@ -9,38 +9,38 @@ from dataclasses import dataclass
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 
-OWNER = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
-EPISODE = r"[0-9A-Z]{26}"
-_PLACE = re.compile(rf"({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
+OWNER_PATTERN = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
+EPISODE_PATTERN = r"[0-9A-Z]{26}"
+_KEY = re.compile(rf"({OWNER_PATTERN})/({EPISODE_PATTERN})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class UploadKey:
-    """What an upload's key says."""
+    """Parts of an upload's key."""
 
     owner: str
     episode_id: str
     upload_id: str
     suffix: str
-    """In lower case; empty where there is none."""
+    """File name suffix without the dot, in lower case; empty if the key has none."""
 
-    def is_of(self, owner: str, episode_id: str, upload_id: str) -> bool:
-        """Whether it is the key of an upload that somebody else names."""
+    def matches(self, owner: str, episode_id: str, upload_id: str) -> bool:
+        """Return True if the key belongs to this upload of this episode."""
         return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
 
 
 @dataclass(frozen=True)
-class StoredUpload:
+class UploadedObject:
     """One version of an uploaded object."""
 
     key: str
     version_id: str
-    named: UploadKey
+    key_parts: UploadKey
 
 
-def upload_key(prefix: str, key: str) -> UploadKey | None:
-    """What a key below a prefix says; none where it is not of an upload's form."""
-    match = _PLACE.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
+def parse_upload_key(prefix: str, key: str) -> UploadKey | None:
+    """Parse a key below a prefix. Return None if it is not the key of an upload."""
+    match = _KEY.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
     if match is None:
         return None
     owner, episode_id, upload_id, suffix = match.groups(default="")

@@ -1,8 +1,8 @@
-"""One window of a transcript as it goes through the queue.
+"""Messages of the queue `agent-windows`, each of which names one window of a transcript.
 
-The message names a window and says nothing of it: whoever works on it reads the transcript again, and cuts it again, to
-the sizes that the message has. By those of today, windows of before would be others: some cues would be in two cores, and
-some in none.
+A message contains no text of the window. The agent's worker reads the transcript again and cuts it again, with the
+window sizes that the message contains. With other sizes, for example from newer settings, some cues would be in the
+cores of two windows and others in none.
 """
 
 import hashlib
@@ -20,15 +20,16 @@ from handlers.livestream.s3_prefixes import TRANSCRIPTS
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
-BATCH = 10
-"""Messages that SQS takes at once."""
+BATCH_SIZE = 10
+"""Maximum number of messages in one SendMessageBatch request."""
 MAX_WINDOWS = 1_000
-"""Of a transcript. Each is a call of the model, in a queue that all episodes share: a day's speech stays below this."""
-Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
+"""Maximum number of windows of a transcript. Each window is one model request, in a queue that all episodes share. The
+speech of a whole day stays below this limit."""
+OwnerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 
-class Cut(Message):
-    """The sizes by which a transcript was cut."""
+class WindowSizes(Message):
+    """Window sizes with which a transcript was cut."""
 
     characters: Annotated[int, Field(ge=1)]
     milliseconds: Annotated[int, Field(ge=1)]
@@ -36,62 +37,62 @@ class Cut(Message):
 
     @property
     def sizes(self) -> Sizes:
-        """For whoever cuts it again."""
+        """Return the sizes in the form that `windows` accepts."""
         return Sizes(self.characters, self.milliseconds, self.overlap_characters)
 
 
 class WindowMessage(Message):
-    """One window that is to be worked on, as it goes through the queue."""
+    """Queue message that asks the agent to analyze one window."""
 
     schema_version: Literal[1] = 1
-    owner: Owner
+    owner: OwnerId
     episode_id: EpisodeId
     transcript_key: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
-    cut: Cut
+    cut: WindowSizes
 
     @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         if self.index >= self.count:
-            raise ValueError("the index is one of the count")
+            raise ValueError("index must be less than count")
         if not self.transcript_key.startswith(f"{TRANSCRIPTS}{self.owner}/{self.episode_id}/"):
-            raise ValueError("the transcript is the episode's own")
+            raise ValueError("transcriptKey must belong to the episode")
         return self
 
     @property
     def window_id(self) -> str:
-        """The window's name: the same transcript's same window has the same, whenever it is cut."""
+        """Id of the window. The same window of the same transcript version always has the same id."""
         return self._name(self.index)
 
-    def id_of(self, *parts: str) -> str:
+    def finding_id(self, *parts: str) -> str:
         """Return the id of a finding: the same parts give the same id in each window of the same transcript version."""
-        return _hashed(self.episode_id, self.transcript_key, self.transcript_version, *parts)
+        return _hash_parts(self.episode_id, self.transcript_key, self.transcript_version, *parts)
 
     @property
-    def others(self) -> frozenset[str]:
-        """Names of the same transcript's other windows."""
+    def other_window_ids(self) -> frozenset[str]:
+        """Ids of the other windows of the same transcript version."""
         return frozenset(self._name(index) for index in range(self.count) if index != self.index)
 
     @property
     def upload_id(self) -> str:
-        """The upload that the transcript came with: its object is named after it."""
+        """Id of the transcript's upload, which is part of the object's key."""
         return self.transcript_key.rpartition("/")[2].partition(".")[0]
 
     def _name(self, index: int) -> str:
-        return _hashed(self.transcript_key, self.transcript_version, str(index))
+        return _hash_parts(self.transcript_key, self.transcript_version, str(index))
 
 
-def _hashed(*parts: str) -> str:
+def _hash_parts(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def messages(
+def window_messages(
     owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: Sizes
 ) -> tuple[WindowMessage, ...]:
-    """What the queue gets for a transcript of so many windows, which were cut to these sizes."""
-    cut = Cut(**asdict(sizes))
+    """Return one message for each of the `count` windows of a transcript that was cut to these sizes."""
+    cut = WindowSizes(**asdict(sizes))
     return tuple(
         WindowMessage(
             owner=owner,
@@ -106,26 +107,30 @@ def messages(
     )
 
 
-class NotQueued(Exception):
-    """Some of the messages were not taken; says nothing of them."""
+class WindowsNotQueued(Exception):
+    """SQS rejected some of the messages. Contains no part of them."""
 
 
 class WindowQueue:
-    """Queues windows, with SendMessageBatch alone."""
+    """Sends window messages; the only SQS operation used is SendMessageBatch."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, messages: Sequence[WindowMessage]) -> None:
-        """All of them; where some are not taken, none that follow are sent: whoever asks again sends all again."""
-        for start in range(0, len(messages), BATCH):
+        """Send all messages.
+
+        Raise WindowsNotQueued if SQS rejects some of a batch. Later batches are then not sent, and the caller's retry
+        sends all messages again.
+        """
+        for start in range(0, len(messages), BATCH_SIZE):
             answer = self._client.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(one.index), "MessageBody": one.model_dump_json(by_alias=True)}
-                    for one in messages[start : start + BATCH]
+                    {"Id": str(message.index), "MessageBody": message.model_dump_json(by_alias=True)}
+                    for message in messages[start : start + BATCH_SIZE]
                 ],
             )
             if answer.get("Failed"):
-                raise NotQueued
+                raise WindowsNotQueued

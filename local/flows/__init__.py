@@ -1,4 +1,4 @@
-"""What each subsystem does, driven from outside as its users would: for the demo, and for the end-to-end tests."""
+"""Flows: each subsystem used from end to end through its public interfaces, for the demo and the end-to-end tests."""
 
 import json
 import time
@@ -11,61 +11,65 @@ from local.platform.emulator_clients import Clients
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
-"""Hears what was just done."""
+"""Function that reports a finished step of a flow."""
 PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.05
 POLL_SHARE = 0.1
-"""The longer it has waited, the more seldom it asks: who asks takes the processor from those who work."""
+"""Share of the time waited so far that passes between two polls. Frequent polling would take CPU time from the
+platform."""
 
 
 class NotInTime(Exception):
-    """Something that should have happened did not."""
+    """An expected result did not appear within the time limit."""
 
 
-def eventually(found: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """The first thing that `found` finds. The one place that waits: the platform works on after it answered."""
-    began = time.monotonic()
-    while (value := found()) is None:
-        waited = time.monotonic() - began
+def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+    """Poll `find` and return its first result that is not None. Raise NotInTime after `seconds`.
+
+    The platform processes requests asynchronously, so flows and tests wait for results with this function.
+    """
+    started = time.monotonic()
+    while (value := find()) is None:
+        waited = time.monotonic() - started
         if waited > seconds:
-            raise NotInTime(f"{what}: not in {seconds:g} s")
+            raise NotInTime(f"{what} did not appear within {seconds:g} s")
         time.sleep(max(POLL_SECONDS, waited * POLL_SHARE))
     return value
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that was deployed to the emulator."""
+    """Stack that is deployed to the emulator."""
 
     emulator: Emulator
     client: Clients
     ids: Mapping[str, Any]
-    """Ids of the resources by their Pulumi names."""
+    """Resource ids by Pulumi name."""
     outputs: Mapping[str, Any]
 
     def frontend(self, subsystem: str) -> Any:
-        """Return what a frontend of a subsystem knows."""
+        """Return the part of the `frontend` output for a subsystem."""
         return self.outputs["frontend"][subsystem]
 
     def function(self, name: str) -> str:
-        """Return the alias of a function."""
+        """Return the name of a function with its alias `live`."""
         return f"{self.ids[f'{name}-function']}:live"
 
 
 def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
-    """Call a function as its schedule or an operator does, and return its result."""
+    """Invoke a function as its schedule or an operator does, and return its result."""
     answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     return result
 
 
 class Checks:
-    """What a flow found, compared with what it should have found."""
+    """Collects the differences between actual and expected results of a flow."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
 
     def equal(self, what: str, found: object, expected: object) -> None:
-        """Note a problem if the values differ."""
+        """Add a problem if the values differ."""
         if found != expected:
-            self.problems.append(f"{what}: {found!r}, not {expected!r}")
+            self.problems.append(f"{what}: got {found!r}, expected {expected!r}")

@@ -1,7 +1,7 @@
-"""`make demo`: preview, platform up, the flows one after the other, grants against use, outputs, cost, and down again.
+"""Command behind `make demo`: preview, deployment, the five flows, check of the grants, outputs, cost, and removal.
 
-In a folder and on a port of its own, so that a platform that is up stays as it is. The exit status says whether all
-of it is as it should be.
+The demo uses a folder and a port of its own, so it does not affect a running platform. Its exit status is 0 only if
+every step succeeds.
 """
 
 import sys
@@ -35,13 +35,16 @@ PREFIX = "polyphony-local-"
 
 
 class DemoFailed(Exception):
-    """Something is not as it should be; the message says what."""
+    """A step of the demo failed; the message states the problem."""
 
 
 def command(chosen: str = "") -> int:
-    """Runs the demo: all flows, or the one that was chosen."""
+    """Run the demo with all flows or the chosen one; return the exit status."""
     if chosen and chosen not in FLOWS:
-        print(f"there is no flow {chosen}: FLOW is one of {', '.join(FLOWS)}, or left out for all", file=sys.stderr)
+        print(
+            f"Unknown flow {chosen}. Set FLOW to one of {', '.join(FLOWS)}, or leave it out to run all.",
+            file=sys.stderr,
+        )
         return 2
     config = stack_files.read("local")
     out = terminal()
@@ -53,66 +56,72 @@ def command(chosen: str = "") -> int:
         print(error, file=sys.stderr)
         return 2
     except (DemoFailed, CannotRun, ResourceFailed, NotInTime) as error:
-        print(f"the demo failed: {error}\nwhat the platform logged: {FOLDER / 'emulator.log'}", file=sys.stderr)
+        print(f"The demo failed: {error}\nLog of the platform: {FOLDER / 'emulator.log'}", file=sys.stderr)
         return 1
-    out.print(f"\n[green]all of it worked[/], in {time.monotonic() - start:.0f} s; nothing is left running")
+    out.print(f"\n[green]all steps succeeded[/] in {time.monotonic() - start:.0f} s; nothing is left running")
     return 0
 
 
 def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _part(out, "preview"):
-        found = preview(config)
-        out.print(f"  {len(found.graph.customs())} resources, {len(found.rules)} policies asked")
-        out.print(f"  {len(found.mandatory)} mandatory findings; about ${found.cost.total:,.2f} a month")
-        if not found.deployable:
-            raise DemoFailed("the preview found what must be mended first: `make preview STACK=local`")
-    emulator.stop(FOLDER)  # the last demo's, if it was killed and is not gone yet
+        result = preview(config)
+        out.print(f"  {len(result.graph.customs())} resources, {len(result.rules)} policies evaluated")
+        out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
+        if not result.deployable:
+            raise DemoFailed(
+                "the preview has mandatory findings. Fix them first; `make preview STACK=local` lists them"
+            )
+    emulator.stop(FOLDER)  # the emulator of an earlier demo that was killed
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _part(out, "up, with IAM enforced"):
             deployed = deploy(config, started.emulator, Silent())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
-            if left := [one for one in judged_again(config, deployed.graph) if one.level == "mandatory"]:
-                raise DemoFailed(f"{left[0].policy}: {left[0].message}")
+            if findings := [
+                finding for finding in judged_again(config, deployed.graph) if finding.level == "mandatory"
+            ]:
+                raise DemoFailed(f"{findings[0].policy}: {findings[0].message}")
         deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
         for name in flows:
-            _flow(out, name, FLOWS[name], deployment)
-        with _part(out, "grants against use"):
-            _grants(out, clients, whole=flows == list(FLOWS))
+            _run_flow(out, name, FLOWS[name], deployment)
+        with _part(out, "granted and used permissions"):
+            _check_grants(out, clients, whole=flows == list(FLOWS))
         out.print("\n[bold]outputs[/]")
         report.values(out, deployed.outputs)
-        report.cost(out, found)
+        report.cost(out, result)
         with _part(out, "down"):
             if remains := delete_all(started.emulator, Silent()):
-                raise DemoFailed(f"would not go: {', '.join(remains)}")
+                raise DemoFailed(f"these resources could not be deleted: {', '.join(remains)}")
             out.print("  every resource deleted, in reverse order")
 
 
-def _flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
+def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
     with _part(out, f"{name}: {flow.title} ({flow.scripted})"):
-        if wrong := flow.play(deployment, Clock(out)):
-            raise DemoFailed(f"{name} is not as it should be: {'; '.join(wrong)}")
+        if problems := flow.play(deployment, StepTimer(out)):
+            raise DemoFailed(f"the flow {name} has problems: {'; '.join(problems)}")
         out.print(f"  {flow.promise}")
 
 
-def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
+def _check_grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
     decisions = read(FOLDER)
-    found = table(granted_on(clients("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
-    out.print(f"  {len(decisions)} decisions")
-    _by_subsystem(out, found)
-    problems = found.problems() if whole else [f"used and not granted: {one}" for one in found.not_granted]
+    grants_table = table(granted_on(clients("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
+    out.print(f"  {len(decisions)} IAM decisions")
+    _print_by_subsystem(out, grants_table)
+    problems = (
+        grants_table.problems() if whole else [f"used but not granted: {grant}" for grant in grants_table.not_granted]
+    )
     if problems:
         raise DemoFailed("\n".join(problems))
-    out.print(f"  none is missing{', none is granted for nothing' if whole else ''}")
+    out.print(f"  no permission is missing{', and none is superfluous' if whole else ''}")
 
 
-def _by_subsystem(out: Console, found: Table) -> None:
+def _print_by_subsystem(out: Console, grants_table: Table) -> None:
     used, kept = (
-        Counter(parse_subsystem(one.role.removeprefix(PREFIX)) for one in grants)
-        for grants in (found.used, (*found.reviewed, *found.never_used))
+        Counter(parse_subsystem(grant.role.removeprefix(PREFIX)) for grant in grants)
+        for grants in (grants_table.used, (*grants_table.reviewed, *grants_table.never_used))
     )
     for name in sorted(used | kept):
-        out.print(f"  {name:14} {used[name]:4} granted and used, {kept[name]:4} for what did not happen here")
+        out.print(f"  {name:14} {used[name]:4} used, {kept[name]:4} not used by these flows")
 
 
 @contextmanager
@@ -127,8 +136,8 @@ def _part(out: Console, what: str) -> Iterator[None]:
     out.print(f"  [dim]{time.monotonic() - start:.1f} s[/]")
 
 
-class Clock:
-    """Prints each step with the time that it took."""
+class StepTimer:
+    """Prints each finished step with its duration."""
 
     def __init__(self, out: Console) -> None:
         self._out = out

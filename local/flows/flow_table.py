@@ -1,4 +1,4 @@
-"""The five flows as the demo shows them: what each is, what in it is scripted, and what must have come of it."""
+"""Table of the five flows: title, scripted parts, and the result that each guarantees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from local.flows import (
     voice_qa_flow,
 )
 from local.flows.ingestion_client import Runs
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.meetings_client import Meetings
 from local.flows.transcription_client import Captioning
 from local.flows.voice_qa_client import Lectures
 
 FILES = 230
-"""One full manifest and a flushed one."""
+"""Number of files: enough for one full manifest and a partial one."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """One flow."""
+    """Flow of one subsystem, as the demo shows it."""
 
     title: str
     scripted: str
     promise: str
-    """What holds when it went well."""
+    """Statement that holds if the flow has no problems."""
     play: Callable[[Deployment, Tell], list[str]]
-    """Plays it and returns what is not as it should be."""
+    """Function that runs the flow and returns its problems."""
 
 
 def _ingestion(deployment: Deployment, tell: Tell) -> list[str]:
@@ -41,38 +41,38 @@ def _ingestion(deployment: Deployment, tell: Tell) -> list[str]:
         ingestion_flow.expected(FILES),
     )
     checks = Checks()
-    checks.equal("the manifests' files", outcome.sizes, [200, FILES - 200])
-    checks.equal("rows", len(outcome.rows), len(expected))
-    checks.equal("whether the rows are right", outcome.rows == expected, expected=True)
+    checks.equal("files per manifest", outcome.sizes, [200, FILES - 200])
+    checks.equal("number of rows", len(outcome.rows), len(expected))
+    checks.equal("rows equal the expected rows", outcome.rows == expected, expected=True)
     return checks.problems
 
 
 FLOWS = {
     "ingestion": Flow(
-        "files to rows", "nothing is scripted", "every row of every file is there once, and nothing else", _ingestion
+        "files to rows", "nothing is scripted", "every row of every file exists exactly once", _ingestion
     ),
     "transcription": Flow(
         "speech to captions",
-        "the words are tones, which the local Transcribe hears",
-        "every sentence is on the screen once, and in order",
+        "words are tones, which the local Transcribe recognizes",
+        "every sentence is shown once, in order",
         lambda deployment, tell: transcription_flow.play(Captioning(deployment), tell),
     ),
     "voice-qa": Flow(
         "a lecture, a question, an answer",
-        "the local agent listens to both, and quotes",
-        "every piece came once, in order, and quotes what the lecture says",
+        "the local agent recognizes both and quotes the lecture",
+        "every piece arrived once, in order, and quotes the lecture",
         lambda deployment, tell: voice_qa_flow.play(Lectures(deployment), tell),
     ),
     "livestream": Flow(
         "episodes over HTTP, a video cut, a transcript checked",
         "real ffmpeg; the model is scripted",
-        "every answer is what the API's document says",
-        lambda deployment, tell: livestream_flow.play(Livestream(deployment), tell),
+        "every response is as documented",
+        lambda deployment, tell: livestream_flow.play(LivestreamClient(deployment), tell),
     ),
     "meetings": Flow(
-        "a recording put together, transcribed, summarised",
+        "a recording joined, transcribed and summarised",
         "real ffmpeg; words are tones, the model is scripted",
-        "what was said is read by whoever recorded it, and by nobody else",
+        "only the user who recorded the meeting can read it",
         lambda deployment, tell: meetings_flow.play(Meetings(deployment), tell),
     ),
 }

@@ -1,6 +1,6 @@
-"""A guest of an identity pool, as a page in a browser is one: an identity, an hour's credentials, and what they sign.
+"""Guest of an identity pool: a Cognito identity with credentials for one hour, as a browser page gets them.
 
-Nothing of it is the owner's: pools are asked without credentials, everything else with the guest's own.
+The guest uses no other credentials. The requests to the identity pool are unsigned.
 """
 
 from dataclasses import dataclass, field
@@ -16,43 +16,43 @@ from local.platform.emulator_clients import Clients, EmulatorClients
 from local.preview.preview_provider import REGION
 
 SIGNED_FOR_SECONDS = 60
-"""How long a signed address is good for: long enough to connect, too short to be worth passing on."""
+"""Validity of a signed URL: long enough to connect, and too short to be useful to others."""
 
 
 @dataclass(frozen=True)
 class Guest:
-    """One guest."""
+    """Guest with identity and credentials."""
 
     identity_id: str
     credentials: Credentials = field(repr=False)
     client: Clients = field(repr=False)
-    """A client by service, with the guest's credentials."""
+    """Function that returns an AWS client with the guest's credentials, by service."""
 
     @classmethod
     def of(cls, endpoint: str, pool_id: str) -> Self:
-        """A new guest of a pool: nobody has met him before."""
+        """Create a guest with a new identity of the pool."""
         identities = EmulatorClients(endpoint)("cognito-identity")
         return cls.again(endpoint, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
 
     @classmethod
     def again(cls, endpoint: str, identity_id: str) -> Self:
-        """A guest who kept his identity id, with new credentials."""
+        """Return a guest with an existing identity and new credentials."""
         identities = EmulatorClients(endpoint)("cognito-identity")
-        given = identities.get_credentials_for_identity(IdentityId=identity_id)["Credentials"]
-        key, secret, token = given["AccessKeyId"], given["SecretKey"], given["SessionToken"]
+        issued = identities.get_credentials_for_identity(IdentityId=identity_id)["Credentials"]
+        key, secret, token = issued["AccessKeyId"], issued["SecretKey"], issued["SessionToken"]
         return cls(identity_id, Credentials(key, secret, token), EmulatorClients(endpoint, (key, secret, token)))
 
     def signed_url(self, url: str) -> str:
-        """The address of a WebSocket API, signed in its query: browsers can set no header.
+        """Return the URL of a WebSocket API with a signature in its query, because browsers cannot set headers.
 
-        The session token is part of what is signed.
+        The signature covers the session token.
         """
         address = urlsplit(url)
-        # The scheme is no part of a signature; botocore knows http only.
+        # The scheme is not part of the signature, and botocore only signs http URLs.
         request = AWSRequest("GET", address._replace(scheme=address.scheme.replace("ws", "http", 1)).geturl())
         SigV4QueryAuth(self.credentials, "execute-api", REGION, expires=SIGNED_FOR_SECONDS).add_auth(request)
         return urlsplit(str(request.url))._replace(scheme=address.scheme).geturl()
 
     def connect(self, url: str) -> ClientConnection:
-        """A connection to a WebSocket API."""
+        """Connect to a WebSocket API."""
         return connect(self.signed_url(url), proxy=None, close_timeout=1)

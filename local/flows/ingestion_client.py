@@ -1,6 +1,6 @@
-"""Ingestion, driven from outside: files are dropped, tracked, gathered into runs, and come out as rows of the lake.
+"""Clients for the ingestion backend of a local deployment: file uploads, the file table, workflow runs and rows.
 
-Nothing in it is scripted: the handlers, the workflow and the Spark job are those that a deployment has.
+Nothing is scripted. The handlers, the workflow and the Spark job are those of a deployment.
 """
 
 import json
@@ -18,7 +18,7 @@ Item = dict[str, Any]
 
 
 class Intake:
-    """The intake from outside."""
+    """Landing bucket, queue and file table of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
@@ -28,25 +28,25 @@ class Intake:
         self.table = deployment.ids["ingestion-files-table"]
 
     def drop(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
-        """Uploads a file; returns its version."""
+        """Upload a file; return its version."""
         answer = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
         return str(answer["VersionId"])
 
     def records(self, key: str) -> list[Item]:
-        """The table's records of a key."""
+        """Return the file records of a key."""
         return [item for item in self.files() if item["object_key"]["S"] == key]
 
     def files(self) -> list[Item]:
-        """The table's records of files; those of manifests stand beside them."""
+        """Return all file records, without the manifest records of the same table."""
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         return [item for page in pages for item in page["Items"] if "object_key" in item]
 
     def tracked(self, key: str) -> list[Item]:
-        """Waits for the records of a key."""
+        """Wait for the file records of a key; return them."""
         return eventually(lambda: self.records(key) or None, f"the record of {key}")
 
     def announce_again(self, record: Item) -> None:
-        """Sends the notification of a tracked file once more, as queues may."""
+        """Send the notification of a tracked file again, as SQS may do."""
         event = {
             "eventName": "ObjectCreated:Put",
             "eventTime": record["arrived_at"]["S"],
@@ -62,22 +62,22 @@ class Intake:
         self.send(json.dumps({"Records": [event]}))
 
     def send(self, body: str) -> None:
-        """Sends any message to the intake's queue."""
+        """Send any message to the queue of notifications."""
         self.client("sqs").send_message(QueueUrl=self.queue_url, MessageBody=body)
 
     def waiting(self, url: str) -> tuple[int, int]:
-        """How many messages of a queue can be received, and how many are being worked on or hidden until a retry."""
+        """Return the number of visible messages of a queue, and of those in processing or hidden until a retry."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return int(found[names[0]]), int(found[names[1]])
+        attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return int(attributes[names[0]]), int(attributes[names[1]])
 
     def emptied(self) -> None:
-        """Waits until the intake's queue has nothing left."""
+        """Wait until the queue of notifications is empty."""
         eventually(lambda: True if self.waiting(self.queue_url) == (0, 0) else None, "an empty queue")
 
 
 class Runs:
-    """From tracked files to rows."""
+    """Workflow executions, sweeper and lake of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
@@ -88,46 +88,49 @@ class Runs:
         self.machine = deployment.ids["ingestion-workflow-machine"]
 
     def drop_all(self, files: Mapping[str, bytes]) -> None:
-        """Uploads many files at once."""
+        """Upload files in parallel."""
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda one: self.intake.drop(*one), files.items()))
+            list(pool.map(lambda file: self.intake.drop(*file), files.items()))
 
     def statuses(self, prefix: str) -> Counter[str]:
-        """How many files below a prefix are in which state."""
-        found = (item for item in self.intake.files() if item["object_key"]["S"].startswith(prefix))
-        return Counter(item["status"]["S"] for item in found)
+        """Return the number of files below a prefix by status."""
+        records = (item for item in self.intake.files() if item["object_key"]["S"].startswith(prefix))
+        return Counter(item["status"]["S"] for item in records)
 
-    def all_tracked(self, prefix: str, count: int) -> None:
-        """Waits until every file below a prefix has its record."""
+    def wait_until_tracked(self, prefix: str, count: int) -> None:
+        """Wait until this number of files below a prefix has records."""
         eventually(lambda: True if self.statuses(prefix).total() == count else None, f"{count} records", 60)
 
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
-        """Calls the sweeper, as its schedule does."""
+        """Invoke the sweeper as its schedule does."""
         return invoke(self.client, self.sweeper, kind=kind)
 
     def executions(self) -> dict[str, str]:
-        """Name of every execution so far → how it stands."""
+        """Return the status of each execution by name."""
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
-        return {one["name"]: one["status"] for page in pages for one in page["executions"]}
+        return {execution["name"]: execution["status"] for page in pages for execution in page["executions"]}
 
-    def all_ended(self) -> dict[str, str]:
-        """Waits until no execution is running."""
+    def wait_until_ended(self) -> dict[str, str]:
+        """Wait until no execution is running; return the statuses."""
 
-        def ended() -> dict[str, str] | None:
-            found = self.executions()
-            return found if found and "RUNNING" not in found.values() else None
+        def find_ended() -> dict[str, str] | None:
+            statuses = self.executions()
+            return statuses if statuses and "RUNNING" not in statuses.values() else None
 
-        return eventually(ended, "the end of every run", 180)
+        return eventually(find_ended, "the end of every run", 180)
 
     def sizes(self, names: Mapping[str, str]) -> list[int]:
-        """How many files each of these executions was given, largest first."""
+        """Return the number of files of each execution's manifest, largest first."""
         s3 = self.client("s3")
         ids = [name.rpartition("-")[0] for name in names]
-        lists = [json.load(s3.get_object(Bucket=self.lake, Key=f"manifests/{one}.json")["Body"]) for one in ids]
-        return sorted((len(one["files"]) for one in lists), reverse=True)
+        lists = [
+            json.load(s3.get_object(Bucket=self.lake, Key=f"manifests/{manifest_id}.json")["Body"])
+            for manifest_id in ids
+        ]
+        return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every row that a reader of the lake sees, by way of the pointers."""
+        """Return all rows that a reader of the lake sees through the pointers."""
         with tempfile.TemporaryDirectory() as scratch:
             variables = spark_process.environment(Path(scratch), endpoint=self.endpoint)
             with spark_process.Session(variables) as session:

@@ -1,7 +1,7 @@
-"""Ingestion's flow: files are dropped, some announced twice, some with awkward names or unreadable lines; rows come out.
+"""Flow of ingestion: files are uploaded, processed by Spark, and read back as rows.
 
-One piece of code for the demo and for the end-to-end test: it drives and measures, whoever runs it compares. Nothing is
-scripted; other files make other rows.
+Some files are announced twice, some have unusual names, and some contain unreadable lines. The demo and the end-to-end
+test use the same flow and compare its outcome. Nothing is scripted, so other files give other rows.
 """
 
 import gzip
@@ -18,57 +18,60 @@ GZIP_EVERY = 9
 REPEATED_EVERY = 30
 LINES = 3
 AWKWARD = {1: " two words", 2: "+plus+", 3: "%2Bpercent%", 4: "-ü-日本", 5: "/deep//er", 6: "&amp;=?#"}
-"""What the names of some files hold besides their number."""
-LONGEST, KEY_BYTES = 7, 1024
-"""A file whose key is as long as S3 takes."""
+"""Additions to the names of some files, by file number."""
+LONGEST_KEY, KEY_BYTES = 7, 1024
+"""Number of the file with the longest key that S3 allows, and the length of that key."""
 NOT_UTF8 = 8
-"""A file with a line that is no UTF-8."""
+"""Number of the file with a line that is not UTF-8."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of the files."""
+class IngestionOutcome:
+    """Outcome of the flow for its files."""
 
     sizes: list[int]
-    """Files of each manifest, largest first."""
+    """Number of files of each manifest, largest first."""
     ended: Counter[str]
-    """How the workflows ended."""
+    """Number of workflow executions by final status."""
     statuses: Counter[str]
+    """Number of files by status."""
     rows: list[tuple[Any, ...]]
-    """What a reader of the lake sees, sorted."""
+    """Rows that a reader of the lake sees, sorted."""
 
 
 def expected(files: int) -> list[tuple[Any, ...]]:
-    """The rows that the files hold, sorted."""
+    """Return the rows that the files contain, sorted."""
     return sorted(tuple(line.values()) for number in range(files) for line in _lines(number))
 
 
-def play(runs: Runs, prefix: str, files: int, tell: Tell) -> Outcome:
-    """Drops so many files below a prefix, and one each that is empty and of a kind that is not taken."""
+def play(runs: Runs, prefix: str, files: int, tell: Tell) -> IngestionOutcome:
+    """Run the flow with this number of files below a prefix, plus an empty file and one of an unsupported type."""
     before = runs.executions()
     runs.drop_all({_key(prefix, number): _content(number) for number in range(files)})
     runs.drop_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
-    tell(f"{files} files dropped, some gzip, every {BAD_EVERY}th with a line that is no JSON; one empty, one foreign")
-    runs.all_tracked(prefix, files + 2)
+    tell(
+        f"{files} files uploaded, some compressed, every {BAD_EVERY}th with a line that is not JSON; one empty file, one of another type"
+    )
+    runs.wait_until_tracked(prefix, files + 2)
     for number in range(0, files, REPEATED_EVERY):
         runs.intake.announce_again(runs.intake.tracked(_key(prefix, number))[0])
     runs.intake.emptied()
-    tell(f"each tracked once, every {REPEATED_EVERY}th although it was announced twice")
+    tell(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
     runs.sweep()
     runs.sweep("flush")
     runs.sweep("reconcile")
-    tell("the sweeper built what was left into a last manifest")
-    mine = {name: status for name, status in runs.all_ended().items() if name not in before}
-    tell(f"{len(mine)} workflows ended, each with a run of real Spark: {dict(Counter(mine.values()))}")
-    outcome = Outcome(
-        sizes=runs.sizes(mine),
-        ended=Counter(mine.values()),
+    tell("the sweeper built a manifest of the remaining files")
+    new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in before}
+    tell(f"{len(new_runs)} workflows ended, each with a Spark run: {dict(Counter(new_runs.values()))}")
+    outcome = IngestionOutcome(
+        sizes=runs.sizes(new_runs),
+        ended=Counter(new_runs.values()),
         statuses=runs.statuses(prefix),
         rows=sorted(
             (row["file"], row["line"], row["text"]) for row in runs.rows() if row["_source_key"].startswith(prefix)
         ),
     )
-    tell(f"{len(outcome.rows)} rows read back through the lake's pointers; files by state: {dict(outcome.statuses)}")
+    tell(f"{len(outcome.rows)} rows read back through the lake's pointers; files by status: {dict(outcome.statuses)}")
     return outcome
 
 
@@ -77,7 +80,7 @@ def _lines(number: int) -> list[dict[str, object]]:
 
 
 def _content(number: int) -> bytes:
-    text = "".join(json.dumps(one) + "\n" for one in _lines(number))
+    text = "".join(json.dumps(line) + "\n" for line in _lines(number))
     if number % BAD_EVERY == 0:
         text += "{not json\n"
     content = text.encode() + (b'{"text": "\xff"}\n' if number == NOT_UTF8 else b"")
@@ -86,6 +89,6 @@ def _content(number: int) -> bytes:
 
 def _key(prefix: str, number: int) -> str:
     suffix = ".ndjson.gz" if number % GZIP_EVERY == 0 else ".ndjson"
-    if number == LONGEST:
+    if number == LONGEST_KEY:
         return f"{prefix}/{number:03}".ljust(KEY_BYTES - len(suffix), "k") + suffix
     return f"{prefix}/{number:03}{AWKWARD.get(number, '')}{suffix}"

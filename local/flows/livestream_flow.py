@@ -1,13 +1,13 @@
-"""The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted; another's
-upload never comes.
+"""Flow of livestream: an episode is created, listed, changed, gets a transcript and a video, and is deleted.
 
-The video is cut by the local MediaConvert, with real ffmpeg; the local model answers by what the transcript says.
+The expected video of another episode never arrives. The local MediaConvert cuts the video with ffmpeg, and the local
+model answers from the transcript.
 """
 
 import uuid
 
 from local.flows import Checks, Tell
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.sample_video import film
 
 TRANSCRIPT = b"""1
@@ -24,64 +24,71 @@ It is the largest harbour of the country.
 """
 CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"]
 FILM_SECONDS = 5
-"""As many make more than a form takes on the local platform: the video goes in parts."""
+"""Duration of the video. It is large enough to be uploaded in parts on the local platform."""
 CHUNKS = 3
-"""Of two seconds, the last of one."""
+"""Number of chunks of two seconds; the last one has one second."""
 PAGE = 2
 
 
-def play(livestream: Livestream, tell: Tell) -> list[str]:
-    """Create three episodes, work on the first, and delete them all; return what was not as it should be."""
+def play(livestream: LivestreamClient, tell: Tell) -> list[str]:
+    """Run the flow with three episodes, of which the first one is processed; return the problems."""
     checks = Checks()
     token = uuid.uuid4().hex
     first = livestream.create("first", clientToken=token)
     again = livestream.create("first", clientToken=token)
-    checks.equal("the episode that is created twice", again["episodeId"], first["episodeId"])
+    checks.equal("id of the episode that is created twice", again["episodeId"], first["episodeId"])
     others = [livestream.create(title) for title in ("second", "third")]
-    own = {one["episodeId"] for one in (first, *others)}
+    own_ids = {episode["episodeId"] for episode in (first, *others)}
 
-    def listed() -> list[str]:
-        return [one["title"] for page in livestream.pages(PAGE) for one in page if one["episodeId"] in own]
+    def listed_titles() -> list[str]:
+        episodes = [episode for page in livestream.pages(PAGE) for episode in page]
+        return [episode["title"] for episode in episodes if episode["episodeId"] in own_ids]
 
     path = f"/episodes/{first['episodeId']}"
-    tell("three episodes created over HTTP; the first one twice under its token: it is one")
+    tell("three episodes created; the first was sent twice with one client token, and exists once")
     livestream.ask("PATCH", path, {"version": first["version"], "title": "first, corrected"})
     conflict = livestream.ask("PATCH", path, {"version": first["version"], "title": "too late"})
-    checks.equal("the status of a late change", conflict.status, 409)
-    tell(f"one changed; a change to what it was before: {conflict.status} {conflict.body['code']}")
-    checks.equal("the longest page", max(len(page) for page in livestream.pages(PAGE)), PAGE)
-    checks.equal("the episodes, newest first", titles := listed(), ["third", "second", "first, corrected"])
-    tell(f"listed newest first, with sealed cursors: {', '.join(titles)}")
+    checks.equal("status of a change to an old version", conflict.status, 409)
+    tell(f"an episode changed; a change to its old version is refused: {conflict.status} {conflict.body['code']}")
+    checks.equal("length of the longest page", max(len(page) for page in livestream.pages(PAGE)), PAGE)
+    checks.equal("episodes, newest first", titles := listed_titles(), ["third", "second", "first, corrected"])
+    tell(f"listed newest first, with encrypted cursors: {', '.join(titles)}")
     files = {("transcript", "application/x-subrip"): TRANSCRIPT, ("video", "video/mp4"): film(FILM_SECONDS)}
     uploads = [(livestream.upload(first["episodeId"], *kind, data)[0], len(data)) for kind, data in files.items()]
-    checks.equal("how they are uploaded", ["form" in one for one, _ in uploads], [True, False])
-    checks.equal("what arrived", [livestream.size(one["key"]) for one, _ in uploads], [size for _, size in uploads])
-    tell(f"a transcript uploaded by form, a video in parts: {', '.join(f'{size} bytes' for _, size in uploads)}")
-    cut = livestream.done(first["episodeId"])
-    checks.equal("the tracks", [cut["transcript"]["state"], cut["video"]["state"]], ["analyzed", "chunked"])
+    checks.equal("upload by form", ["form" in ready for ready, _ in uploads], [True, False])
+    checks.equal(
+        "sizes of the objects",
+        [livestream.object_size(ready["key"]) for ready, _ in uploads],
+        [size for _, size in uploads],
+    )
+    tell(f"a transcript uploaded by form and a video in parts: {', '.join(f'{size} bytes' for _, size in uploads)}")
+    episode = livestream.wait_until_processed(first["episodeId"])
+    checks.equal(
+        "states of the tracks", [episode["transcript"]["state"], episode["video"]["state"]], ["analyzed", "chunked"]
+    )
     chunks = livestream.chunks(first["episodeId"])
-    checks.equal("the chunks", len(chunks), CHUNKS)
-    tell(f"the video is {cut['video']['state']} into {len(chunks)}, by real ffmpeg")
-    claims = [one["quote"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]
+    checks.equal("number of chunks", len(chunks), CHUNKS)
+    tell(f"the video is {episode['video']['state']}: {len(chunks)} chunks, cut with ffmpeg")
+    claims = [claim["quote"] for claim in livestream.ask("GET", f"{path}/claims").body["claims"]]
     clips = livestream.ask("GET", f"{path}/clips").body["clips"]
-    checks.equal("what is claimed in the transcript", claims, CLAIMS)
-    checks.equal("the clips", len(clips), 1)
-    tell(f"the transcript is {cut['transcript']['state']}: {'; '.join(claims)}; {len(clips)} clip")
-    waits = f"/episodes/{others[0]['episodeId']}"
-    livestream.ask("POST", f"{waits}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
-    livestream.ages(others[0]["episodeId"], "video")
+    checks.equal("quotes of the claims", claims, CLAIMS)
+    checks.equal("number of clips", len(clips), 1)
+    tell(f"the transcript is {episode['transcript']['state']}: claims {'; '.join(claims)}; {len(clips)} clip")
+    waiting_path = f"/episodes/{others[0]['episodeId']}"
+    livestream.ask("POST", f"{waiting_path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
+    livestream.backdate_track(others[0]["episodeId"], "video")
     livestream.sweep()
-    given_up = livestream.ask("GET", waits).body["video"]
-    checks.equal("a video that never came", (given_up["state"], given_up["reason"]), ("failed", "NEVER_UPLOADED"))
-    tell(f"another's video never came, and a sweep a year later gives it up: {given_up['reason']}")
+    timed_out = livestream.ask("GET", waiting_path).body["video"]
+    checks.equal("video that never arrived", (timed_out["state"], timed_out["reason"]), ("failed", "NEVER_UPLOADED"))
+    tell(f"the sweep fails a video that was expected for a year and never arrived: {timed_out['reason']}")
     livestream.ask("DELETE", path)
-    gone = livestream.ask("GET", path).status
-    checks.equal("the status of a deleted episode", gone, 404)
-    checks.equal("the episodes that are left", listed(), ["third", "second"])
-    tell(f"deleted: {gone}, and no list has it")
-    for one in others:
-        livestream.ask("DELETE", f"/episodes/{one['episodeId']}")
-    for episode in sorted(own):
-        livestream.tidied(episode)
-    tell("tidied up: no claim, clip, object, begun upload or memory is left")
+    deleted_status = livestream.ask("GET", path).status
+    checks.equal("status of a deleted episode", deleted_status, 404)
+    checks.equal("remaining episodes", listed_titles(), ["third", "second"])
+    tell(f"a deleted episode answers {deleted_status} and is in no list")
+    for episode in others:
+        livestream.ask("DELETE", f"/episodes/{episode['episodeId']}")
+    for episode_id in sorted(own_ids):
+        livestream.wait_until_removed(episode_id)
+    tell("cleaned up: no claim, clip, object, incomplete upload or memory is left")
     return checks.problems

@@ -1,7 +1,6 @@
-"""Transcription, driven from outside: a client speaks into the WebSocket API and reads the captions that come back.
+"""Client for the transcription backend of a local deployment: it sends speech and follows the captions.
 
-Nothing is scripted: the audio is real, and the local Transcribe hears its words in it (they are tones). Other words
-make other captions.
+Nothing is scripted. The local Transcribe recognizes the words, which are tones, in real audio.
 """
 
 import base64
@@ -24,11 +23,11 @@ SAMPLE_RATE = 16_000
 
 
 class Refused(Exception):
-    """A session was not opened; the message says why."""
+    """The router refused to open a session; the message states the reason."""
 
 
 class Captioning:
-    """Transcription of a deployment."""
+    """Transcription backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
@@ -38,11 +37,11 @@ class Captioning:
         self.live_table = deployment.ids["transcription-live-table"]
 
     def operate(self, **event: Any) -> dict[str, Any]:
-        """Calls the router as its schedule does, or an operator."""
+        """Invoke the router as its schedule or an operator does."""
         return invoke(self.client, self.router, **event)
 
     def fallbacks(self) -> float:
-        """How many fallbacks CloudWatch was told of."""
+        """Return the number of fallbacks in the CloudWatch metric."""
         now = time.time()
         points = self.client("cloudwatch").get_metric_statistics(
             Namespace=NAMESPACE,
@@ -53,19 +52,19 @@ class Captioning:
             Period=3600,
             Statistics=["Sum"],
         )["Datapoints"]
-        return sum(float(one["Sum"]) for one in points)
+        return sum(float(point["Sum"]) for point in points)
 
 
 @dataclass
 class Screen:
-    """What a reader sees: each result is one line, replaced until it is final."""
+    """Captions as a reader sees them: each result is one line, which is replaced until it is final."""
 
     lines: dict[tuple[int, int, str], Message] = field(default_factory=dict)
     shown: list[Message] = field(default_factory=list)
-    """Every caption, as it came."""
+    """All captions in the order of their arrival."""
 
     def take(self, message: Message) -> None:
-        """Follows one message."""
+        """Apply one message."""
         match message["type"]:
             case "caption":
                 self._remove(message["utterance"], message["resultId"])
@@ -75,36 +74,38 @@ class Screen:
                 self._remove(message["utterance"], message["resultId"], message["revision"])
             case "resend":
                 for again in message["utterances"]:
-                    self._cut(again["utterance"], again["fromMs"])
+                    self._remove_unfinished(again["utterance"], again["fromMs"])
 
     def text(self) -> list[str]:
-        """The lines in the order of speech."""
+        """Return the lines in the order of speech."""
         return [self.lines[key]["text"] for key in sorted(self.lines)]
 
     def _remove(self, utterance: str, result_id: str, revision: int | None = None) -> None:
-        """A line goes, unless it has changed since."""
+        """Remove a line, unless it has a newer revision."""
 
-        def meant(line: Message) -> bool:
+        def is_removed(line: Message) -> bool:
             same = (line["utterance"], line["resultId"]) == (utterance, result_id)
             return same and (revision is None or line["revision"] <= revision)
 
-        self.lines = {key: line for key, line in self.lines.items() if not meant(line)}
+        self.lines = {key: line for key, line in self.lines.items() if not is_removed(line)}
 
-    def _cut(self, utterance: str, from_ms: int) -> None:
-        """What is not final by then comes again with the utterance."""
+    def _remove_unfinished(self, utterance: str, from_ms: int) -> None:
+        """Remove the lines of an utterance that are not final by this time, because the client sends that part again."""
 
-        def holds(line: Message) -> bool:
+        def is_kept(line: Message) -> bool:
             return bool(line["final"]) and line["endMs"] <= from_ms
 
-        self.lines = {key: line for key, line in self.lines.items() if line["utterance"] != utterance or holds(line)}
+        self.lines = {key: line for key, line in self.lines.items() if line["utterance"] != utterance or is_kept(line)}
 
 
 class Speaker(Dialogue):
-    """A client with one connection and, once it is opened, one session."""
+    """Client with one connection and, after `open`, one session."""
 
     def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
         offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
-        super().__init__(connect(url, subprotocols=[Subprotocol(one) for one in offered], proxy=None, close_timeout=1))
+        super().__init__(
+            connect(url, subprotocols=[Subprotocol(name) for name in offered], proxy=None, close_timeout=1)
+        )
         self.protocol = self._connection.subprotocol
         self.screen = Screen()
         self.session = ""
@@ -118,12 +119,12 @@ class Speaker(Dialogue):
         super().__exit__(kind, error, trace)
 
     def drop(self) -> None:
-        """Loses the connection; the session stays."""
+        """Close the connection without closing the session."""
         self.session = ""
         self._connection.close()
 
     def open(self, **asked: Any) -> Message:
-        """Opens a session, or takes one over."""
+        """Open a session, or take over an existing one."""
         answer = self.ask("open", sampleRate=SAMPLE_RATE, **asked)
         if answer["type"] != "opened":
             raise Refused(f"{answer['code']}: {answer['message']}")
@@ -132,12 +133,12 @@ class Speaker(Dialogue):
         return answer
 
     def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
-        """Says words as one utterance; gives the router's answer, captions come later."""
+        """Send words as one utterance; return the router's response. The captions follow later."""
         audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, self.encoding)
         return self.send_audio(utterance, audio, sequence=sequence)
 
     def send_audio(self, utterance: str, audio: bytes, *, sequence: int = 0) -> Message:
-        """Sends any bytes as one utterance."""
+        """Send any bytes as one utterance; return the router's response."""
         return self.ask(
             "audio",
             sessionId=self.session,
@@ -147,17 +148,20 @@ class Speaker(Dialogue):
         )
 
     def ended(self, utterance: str) -> Message:
-        """Waits until an utterance is done, or is to be sent again."""
+        """Wait until an utterance is done or must be sent again; return that message."""
 
-        def ends(one: Message) -> bool:
-            if one["type"] == "resend":
-                return any(again["utterance"] == utterance for again in one["utterances"])
-            return bool(one["type"] == "done" and one["utterance"] == utterance)
+        def is_end(message: Message) -> bool:
+            if message["type"] == "resend":
+                return any(again["utterance"] == utterance for again in message["utterances"])
+            return bool(message["type"] == "done" and message["utterance"] == utterance)
 
-        return self._await(ends, f"the end of {utterance}")
+        return self._await(is_end, f"the end of {utterance}")
 
     def done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
-        """Waits until what was said is done. What is asked for again, as on a busy machine, is said again by any client."""
+        """Wait until an utterance is done; return that message.
+
+        Send it again if the service asks for that, as on a busy machine.
+        """
         while (end := self.ended(utterance))["type"] == "resend":
             self.say(utterance, words, sequence=sequence)
         return end

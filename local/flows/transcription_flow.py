@@ -1,6 +1,7 @@
-"""Transcription's flow: a sentence spoken into a live session, two utterances that overlap, a stream that breaks off.
+"""Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that
+fails.
 
-The audio alone decides what is heard, faults included: the local Transcribe fails at words that say how.
+The audio decides the captions and the faults: the local Transcribe fails at certain words.
 """
 
 from local.flows import Checks, Tell, eventually
@@ -9,12 +10,12 @@ from local.flows.transcription_client import Captioning, Speaker
 SENTENCE = "hello world this is a live test of the stream we speak"
 FIRST = "we speak in tones ."
 SECOND = "we speak in tones . good day"
-"""Begins with what the first says: the client cut its audio with some overlap."""
+"""Words of the second utterance. It starts with those of the first, because a client cuts its audio with an overlap."""
 DROPPED = "dropped captions come back"
 
 
 def play(captioning: Captioning, tell: Tell) -> list[str]:
-    """Speak three times, and make the schedule's call; return what was not as it should be."""
+    """Run the flow and one sweep; return the problems."""
     checks = Checks()
     url = captioning.url
     with Speaker(url) as speaker:
@@ -22,11 +23,11 @@ def play(captioning: Captioning, tell: Tell) -> list[str]:
         speaker.say("sentence", SENTENCE)
         speaker.done("sentence", SENTENCE)
         live = speaker.screen.text()
-        growing = [one["text"] for one in speaker.screen.shown if not one["final"]]
-    checks.equal("the sentence", live, ["Hello world this is a live test of the stream we speak."])
-    checks.equal("whether captions came before it was over", growing != [], expected=True)
-    checks.equal("captions without its beginning", [text for text in growing if "Hello" not in text], [])
-    tell(f"a sentence spoken as Opus: {len(growing)} captions while it grew, then {live}")
+        partials = [caption["text"] for caption in speaker.screen.shown if not caption["final"]]
+    checks.equal("captions of the sentence", live, ["Hello world this is a live test of the stream we speak."])
+    checks.equal("partial captions were shown", partials != [], expected=True)
+    checks.equal("partial captions without the first word", [text for text in partials if "Hello" not in text], [])
+    tell(f"a sentence sent as Opus: {len(partials)} partial captions, then {live}")
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("first", FIRST, sequence=1)
@@ -34,22 +35,22 @@ def play(captioning: Captioning, tell: Tell) -> list[str]:
         speaker.done("first", FIRST, sequence=1)
         speaker.done("second", SECOND, sequence=2)
         overlapping = speaker.screen.text()
-    checks.equal("utterances that overlap", overlapping, ["We speak in tones.", "Good day."])
-    tell(f"two utterances at once that overlap: {overlapping}")
+    checks.equal("captions of overlapping utterances", overlapping, ["We speak in tones.", "Good day."])
+    tell(f"two simultaneous utterances that overlap: {overlapping}")
     before = captioning.fallbacks()
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("dropped", DROPPED)
         done = speaker.ended("dropped")
-        fallen_back = speaker.screen.text()
+        final_captions = speaker.screen.text()
     after = eventually(
         lambda: now if (now := captioning.fallbacks()) > before else None,
-        "the metric that the fallback's alarm watches",
+        "the metric of the fallback alarm",
     )
-    checks.equal("a stream that broke off", fallen_back, ["Dropped captions come back."])
-    checks.equal("its fallback, and how many are counted", (done.get("fallback"), after - before), ("stream_failed", 1))
-    tell(f"a stream of Transcribe's that broke off: finals only, {fallen_back}; counted where an alarm looks")
+    checks.equal("captions of a failed stream", final_captions, ["Dropped captions come back."])
+    checks.equal("fallback and its metric", (done.get("fallback"), after - before), ("stream_failed", 1))
+    tell(f"a Transcribe stream that failed: final captions only, {final_captions}; counted in the alarm's metric")
     lost = captioning.operate(kind="sweep")["lost"]
     checks.equal("lost utterances", lost, 0)
-    tell(f"the sweep, which the schedule calls every minute: {lost} utterances lost on the way")
+    tell(f"the sweep, which runs every minute, found {lost} lost utterances")
     return checks.problems

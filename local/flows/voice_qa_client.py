@@ -1,6 +1,7 @@
-"""Voice Q&A, driven from outside: a guest uploads a lecture and a spoken question, asks, and hears the answer.
+"""Client for the voice Q&A backend of a local deployment: a guest uploads a lecture, asks questions and receives
+answers.
 
-The local agent listens to both and answers from what it heard (words are tones): another lecture, another answer.
+The local agent recognizes both, as their words are tones, and answers from the lecture.
 """
 
 import base64
@@ -21,79 +22,79 @@ SAMPLE_RATE = 16_000
 
 
 class Lectures:
-    """Voice Q&A of a deployment."""
+    """Voice Q&A backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
-        known = deployment.frontend("voiceQa")
+        frontend = deployment.frontend("voiceQa")
         self.client = deployment.client
         self.endpoint = deployment.emulator.endpoint
-        self.url, self.pool_id = known["url"], known["identityPoolId"]
+        self.url, self.pool_id = frontend["url"], frontend["identityPoolId"]
         self.bucket = deployment.ids["voice-qa-audio-bucket"]
         self.table = deployment.ids["voice-qa-sessions-table"]
         self.validator = deployment.function("voice-qa-validate-lecture")
 
     def guest(self) -> Guest:
-        """Somebody new."""
+        """Return a new guest."""
         return Guest.of(self.endpoint, self.pool_id)
 
     def record(self, lecture_id: str) -> Message | None:
-        """What is known of a lecture, once it was validated."""
+        """Return the record of a lecture, or None before its validation."""
         key = stored(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
 
     def validated(self, lecture_id: str) -> Message:
-        """Waits until a lecture was looked at."""
+        """Wait until a lecture is validated; return its record."""
         return eventually(lambda: self.record(lecture_id), "a validated lecture")
 
     def turns(self, identity: str, session: str, lecture_id: str) -> int:
-        """How many turns a conversation had."""
+        """Return the number of turns of a conversation."""
         key = {"sessionId": {"S": f"{identity}#{session}"}, "lectureId": {"S": lecture_id}}
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
         return int(item["totalTurns"]["N"])
 
     def sweep(self) -> dict[str, Any]:
-        """Calls the validator as its schedule does."""
+        """Invoke the validator as its schedule does."""
         return invoke(self.client, self.validator, kind="sweep")
 
 
 @dataclass
 class Heard:
-    """What came of one question."""
+    """Received pieces of one answer."""
 
     pieces: list[Message] = field(default_factory=list)
     end: Message | None = None
     repeated: int = 0
-    """Pieces that came once more: whether a message arrived is not always known to whoever sent it."""
+    """Number of pieces received again. A sender does not always know whether a message arrived."""
 
     def hear(self, piece: Message) -> None:
-        """One piece. An answer that began anew takes the place of what was heard of it."""
-        self.pieces = [one for one in self.pieces if one["attempt"] >= piece["attempt"]]
-        if any(one["number"] == piece["number"] for one in self.pieces):
+        """Add a piece. Pieces of a newer attempt replace those of earlier attempts."""
+        self.pieces = [kept for kept in self.pieces if kept["attempt"] >= piece["attempt"]]
+        if any(kept["number"] == piece["number"] for kept in self.pieces):
             self.repeated += 1
         else:
             self.pieces.append(piece)
 
     def text(self) -> str:
-        """The answer's words."""
-        return "".join(one["text"] for one in self.pieces if one["type"] == "text")
+        """Return the text of the answer."""
+        return "".join(piece["text"] for piece in self.pieces if piece["type"] == "text")
 
     def citations(self) -> list[Message]:
-        """Where it is from."""
-        return [one for one in self.pieces if one["type"] == "citation"]
+        """Return the citations of the answer."""
+        return [piece for piece in self.pieces if piece["type"] == "citation"]
 
     def audio(self) -> bytes:
-        """The spoken answer, its files one after the other."""
-        return b"".join(base64.b64decode(one["audio"]) for one in self.pieces if one["type"] == "audio")
+        """Return the audio files of the answer, concatenated."""
+        return b"".join(base64.b64decode(piece["audio"]) for piece in self.pieces if piece["type"] == "audio")
 
     @property
     def numbers(self) -> list[int]:
-        """The pieces' numbers, as they came."""
-        return [one["number"] for one in self.pieces]
+        """Numbers of the pieces in the order of their arrival."""
+        return [piece["number"] for piece in self.pieces]
 
 
 class Listener(Dialogue):
-    """A guest with one connection."""
+    """Guest with one connection."""
 
     def __init__(self, lectures: Lectures, guest: Guest | None = None) -> None:
         self.guest = guest or lectures.guest()
@@ -101,21 +102,21 @@ class Listener(Dialogue):
         self.heard: dict[str, Heard] = {}
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
-        """Says a lecture, uploads it; gives its id."""
+        """Upload a spoken lecture; return its id."""
         audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
         ready = self.ask("upload", kind="lecture", contentType=content_type)
         post(ready, audio)
         return str(ready["lectureId"])
 
     def upload_question(self, words: str) -> str:
-        """Says a question, uploads it; gives its key."""
+        """Upload a spoken question; return its S3 key."""
         audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
         ready = self.ask("upload", kind="query", contentType="audio/ogg")
         post(ready, audio)
         return str(ready["key"])
 
     def question(self, lecture_id: str, query_id: str | None = None, **how: Any) -> tuple[Message, Heard]:
-        """Asks, and listens to the end."""
+        """Ask a question and receive the whole answer; return the response to the question and the answer."""
         query_id = query_id or uuid.uuid4().hex
         answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **how)
         if answer["type"] == "error":
@@ -123,10 +124,10 @@ class Listener(Dialogue):
         return answer, self.listen(query_id)
 
     def listen(self, query_id: str) -> Heard:
-        """Waits until a question is answered, or is not."""
+        """Wait for the end of an answer, or for its failure; return the answer."""
         heard = self.heard.setdefault(query_id, Heard())
         while heard.end is None:
-            self._await(lambda one: one.get("queryId") == query_id, f"the answer to {query_id}")
+            self._await(lambda message: message.get("queryId") == query_id, f"the answer to {query_id}")
         return heard
 
     def _take(self, message: Message) -> None:
@@ -140,5 +141,5 @@ class Listener(Dialogue):
 
 
 def post(ready: Message, audio: bytes) -> int:
-    """Uploads as a browser's form does; the status."""
+    """Upload by form; return the status."""
     return post_form(ready["url"], ready["fields"], audio).status

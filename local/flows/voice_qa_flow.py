@@ -1,6 +1,6 @@
-"""Voice Q&A's flow: a guest uploads a lecture, asks two questions by voice, goes on after a broken connection.
+"""Flow of voice Q&A: a guest uploads a lecture, asks two spoken questions, and resumes an answer on a new connection.
 
-Lecture and questions alone decide what is answered: the local agent listens to both.
+The local agent recognizes lecture and questions, and answers only from them.
 """
 
 from local.flows import Checks, Tell
@@ -14,38 +14,40 @@ QUESTIONS = {
     "tones captions": ["we speak in tones and captions", "please speak of captions"],
     "come back": ["come back in the world"],
 }
-"""Each with what its answer quotes."""
-SOUND_BYTES = 1_000
+"""Questions with the quotes of their answers."""
+MIN_AUDIO_BYTES = 1_000
 
 
 def play(lectures: Lectures, tell: Tell) -> list[str]:
-    """Upload, ask twice in one conversation, and listen to the first answer again from its third piece on.
+    """Run the flow: a lecture, two questions in one conversation, and the first answer again from its third piece.
 
-    Return what was not as it should be.
+    Return the problems.
     """
     checks = Checks()
     with Listener(lectures) as listener:
         lecture_id = listener.upload_lecture(LECTURE)
         record = lectures.validated(lecture_id)
-        checks.equal("the lecture", record["status"], "ready")
-        tell(f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest and found {record['status']}")
+        checks.equal("status of the lecture", record["status"], "ready")
+        tell(
+            f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest; its validation status is {record['status']}"
+        )
         keys = [listener.upload_question(words) for words in QUESTIONS]
         accepted, first = listener.question(lecture_id, "first-question", audioKey=keys[0])
-        tell(f"asked by voice, answered in {len(first.pieces)} pieces: {first.text()}")
+        tell(f"a spoken question answered in {len(first.pieces)} pieces: {first.text()}")
         session = accepted["sessionId"]
         _, second = listener.question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
-        tell(f"asked again in the same conversation: {second.text()}")
+        tell(f"a second question in the same conversation: {second.text()}")
     for heard, quotes in zip((first, second), QUESTIONS.values(), strict=True):
-        checks.equal("what is quoted", [cited["quote"] for cited in heard.citations()], quotes)
-        checks.equal("the pieces' numbers", heard.numbers, list(range(len(heard.pieces))))
-        checks.equal("whether an answer says where it is from", "you hear" in heard.text(), expected=True)
-        checks.equal("whether an answer is spoken", len(heard.audio()) > SOUND_BYTES, expected=True)
+        checks.equal("quotes", [citation["quote"] for citation in heard.citations()], quotes)
+        checks.equal("numbers of the pieces", heard.numbers, list(range(len(heard.pieces))))
+        checks.equal("answer names its position", "you hear" in heard.text(), expected=True)
+        checks.equal("answer has audio", len(heard.audio()) > MIN_AUDIO_BYTES, expected=True)
     with Listener(lectures, listener.guest) as again:
         _, replayed = again.question(lecture_id, "first-question", audioKey=keys[0], sessionId=session, resumeFrom=2)
-    checks.equal("pieces after the connection broke", replayed.numbers, list(range(2, len(first.pieces))))
-    tell(f"over another connection, from piece 2 on: {len(replayed.pieces)} pieces, as they were kept")
+    checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))
+    tell(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
     missing = lectures.sweep()["missing"]
-    checks.equal("lectures that nobody had looked at", missing, 0)
-    tell(f"the sweep, which the schedule calls: {missing} lectures that nobody had looked at")
-    checks.equal("turns", lectures.turns(listener.guest.identity_id, session, lecture_id), 2)
+    checks.equal("lectures without validation", missing, 0)
+    tell(f"the scheduled sweep found {missing} lectures without validation")
+    checks.equal("turns of the conversation", lectures.turns(listener.guest.identity_id, session, lecture_id), 2)
     return checks.problems

@@ -1,4 +1,4 @@
-"""A client's side of a WebSocket API of ours: what is asked has an id, and its answer has the same; more comes between."""
+"""Client for the WebSocket APIs. A response has the id of its request; other messages may arrive in between."""
 
 import json
 import time
@@ -14,16 +14,17 @@ from local.flows import NotInTime
 Message = dict[str, Any]
 PATIENCE_SECONDS = 30
 FRAME_BYTES = 30_000
-"""A frame is 32 KB at most; browsers send a message as one frame, other clients may cut it."""
+"""Size of a frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame; other clients may split
+it."""
 
 
 class Dialogue(ABC):
-    """One client with one connection."""
+    """Client with one connection."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._waiting: list[Message] = []
-        """What came before anybody asked for it."""
+        """Received messages that no call has returned yet."""
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -36,36 +37,38 @@ class Dialogue(ABC):
 
     @abstractmethod
     def _take(self, message: Message) -> None:
-        """Follows whatever comes, as it comes."""
+        """Process a message when it is received."""
 
     def ask(self, action: str, **content: Any) -> Message:
-        """Sends a message and waits for its answer."""
+        """Send a request and return its response."""
         self._count += 1
-        name = f"m{self._count}"
-        self.send(json.dumps({"action": action, "id": name, **content}))
-        return self._await(lambda one: one.get("id") == name, f"an answer to {action}")
+        request_id = f"m{self._count}"
+        self.send(json.dumps({"action": action, "id": request_id, **content}))
+        return self._await(lambda message: message.get("id") == request_id, f"the response to {action}")
 
     def send(self, text: str) -> None:
-        """Sends anything, in frames that are small enough for API Gateway."""
+        """Send a text, in frames that are small enough for API Gateway."""
         frames = [text[start : start + FRAME_BYTES] for start in range(0, len(text), FRAME_BYTES)]
         self._connection.send(frames if len(frames) > 1 else text)
 
     def next(self) -> Message:
-        """The next message that is no answer to anything else."""
+        """Return the next message that no other call has returned."""
         return self._await(lambda _: True, "a message")
 
-    def _await(self, wanted: Callable[[Message], bool], what: str) -> Message:
+    def _await(self, is_wanted: Callable[[Message], bool], what: str) -> Message:
         deadline = time.monotonic() + PATIENCE_SECONDS
         for index, message in enumerate(self._waiting):
-            if wanted(message):
+            if is_wanted(message):
                 return self._waiting.pop(index)
-        while (left := deadline - time.monotonic()) > 0:
+        while (remaining := deadline - time.monotonic()) > 0:
             try:
-                message = dict(json.loads(self._connection.recv(timeout=left)))
+                message = dict(json.loads(self._connection.recv(timeout=remaining)))
             except TimeoutError:
                 break
             self._take(message)
-            if wanted(message):
+            if is_wanted(message):
                 return message
             self._waiting.append(message)
-        raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s; came: {[one['type'] for one in self._waiting]}")
+        raise NotInTime(
+            f"{what} did not arrive within {PATIENCE_SECONDS} s; received types: {[message['type'] for message in self._waiting]}"
+        )

@@ -15,7 +15,7 @@ from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants,
 from local.emulation.iam.policy_evaluator import Verdict
 from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
 from local.flows.ingestion_client import Intake, Runs
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.meetings_client import Meetings
 from local.flows.transcription_client import Captioning
 from local.flows.voice_qa_client import Lectures
@@ -131,7 +131,7 @@ class Played(Generic[T]):
     decisions: list[Decision]
 
 
-Ingested = Played[tuple[int, ingestion_flow.Outcome]]
+Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 """With how many files of other tests the last manifest takes along."""
 
 
@@ -178,13 +178,13 @@ def lectures(platform: Platform) -> Lectures:
 
 
 @pytest.fixture(scope="session")
-def livestream(platform: Platform) -> Livestream:
+def livestream(platform: Platform) -> LivestreamClient:
     """The livestream backend from outside."""
-    return Livestream(platform.deployment)
+    return LivestreamClient(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream_played(platform: Platform, livestream: Livestream) -> Played[list[str]]:
+def livestream_played(platform: Platform, livestream: LivestreamClient) -> Played[list[str]]:
     """The livestream's flow."""
     mark = platform.mark()
     outcome = livestream_flow.play(livestream, lambda _: None)

@@ -1,4 +1,4 @@
-"""The livestream's REST API over real HTTP, as a page and as anybody else would call it."""
+"""The livestream REST API on the local platform, called over HTTP."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ import pytest
 from components.blocks.api.gateway_responses import REFUSALS
 from local.flows import eventually
 from local.flows.http_requests import post_form, send
-from local.flows.livestream_client import Livestream
+from local.flows.livestream_client import LivestreamClient
 from local.flows.sample_video import film
 from tests.end_to_end.conftest import Platform, Played
 
@@ -19,7 +19,7 @@ UNKNOWN = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 CANARY = "canary-of-a-title"
 
 
-def test_episodes_are_created_listed_changed_uploaded_and_deleted(livestream_played: Played[list[str]]) -> None:
+def test_the_livestream_flow_passes(livestream_played: Played[list[str]]) -> None:
     assert livestream_played.outcome == []
 
 
@@ -34,8 +34,8 @@ def test_episodes_are_created_listed_changed_uploaded_and_deleted(livestream_pla
         ("GET", f"/episodes/{UNKNOWN}/claims", None, 404, "EPISODE_UNKNOWN"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_form_and_pages_may_read_it(
-    livestream: Livestream, method: str, path: str, body: Any, status: int, code: str
+def test_every_error_has_the_same_form_and_a_cors_header(
+    livestream: LivestreamClient, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (status, code)
@@ -60,13 +60,13 @@ UPLOADS = f"/episodes/{UNKNOWN}/uploads"
         ("POST", f"{UPLOADS}/{UNKNOWN}", {"multipartId": "x", "parts": []}, "MALFORMED", "parts"),
     ],
 )
-def test_a_value_that_is_wrong_is_named_by_its_field_with_its_rule(
-    livestream: Livestream, method: str, path: str, body: object, code: str, field: str
+def test_an_invalid_value_is_reported_with_its_field_and_rule(
+    livestream: LivestreamClient, method: str, path: str, body: object, code: str, field: str
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (400, code)
-    assert [one["field"] for one in answer.body["fields"]] == [field]
-    assert all(one["rule"] for one in answer.body["fields"])
+    assert [field["field"] for field in answer.body["fields"]] == [field]
+    assert all(field["rule"] for field in answer.body["fields"])
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_value_that_is_wrong_is_named_by_its_field_with_its_rule(
         ("POST", UPLOADS, {**VIDEO, "bytes": "10"}),
     ],
 )
-def test_a_body_that_has_not_the_form_is_refused_by_the_gateway_which_names_no_field(
-    livestream: Livestream, method: str, path: str, body: object
+def test_the_gateway_refuses_a_malformed_body_without_naming_a_field(
+    livestream: LivestreamClient, method: str, path: str, body: object
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"], answer.body["fields"]) == (400, "MALFORMED", [])
@@ -86,23 +86,23 @@ def test_a_body_that_has_not_the_form_is_refused_by_the_gateway_which_names_no_f
 
 
 @pytest.mark.parametrize("field", ["description", "more"])
-def test_no_body_is_too_large_for_a_clear_answer(livestream: Livestream, field: str) -> None:
+def test_a_large_body_gets_a_413(livestream: LivestreamClient, field: str) -> None:
     answer = livestream.ask("POST", "/episodes", {"title": "t", field: "x" * 300_000})
     assert (answer.status, answer.body["code"]) == (413, "TOO_LARGE")
 
 
-def test_a_page_asks_before_it_writes(livestream: Livestream) -> None:
-    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
-    answer = send("OPTIONS", f"{livestream.url}/episodes/{UNKNOWN}", headers=asked)
+def test_a_cors_preflight_is_answered(livestream: LivestreamClient) -> None:
+    request = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
+    answer = send("OPTIONS", f"{livestream.url}/episodes/{UNKNOWN}", headers=request)
     assert answer.status == 200
     assert {"PATCH", "DELETE", "GET"} <= set(answer.headers["access-control-allow-methods"].split(","))
     assert "Authorization" in answer.headers["access-control-allow-headers"]
 
 
-def test_a_form_takes_what_was_promised_and_nothing_else(livestream: Livestream) -> None:
+def test_a_form_accepts_only_the_announced_file(livestream: LivestreamClient) -> None:
     episode = livestream.create("with a form")["episodeId"]
-    asked = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     form = ready["form"]
     assert post_form(form["url"], form["fields"], b"x" * 11).status >= 400
     other = {**form["fields"], "key": form["fields"]["key"].replace(episode, UNKNOWN)}
@@ -110,10 +110,10 @@ def test_a_form_takes_what_was_promised_and_nothing_else(livestream: Livestream)
     assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
 
 
-def test_parts_may_go_to_addresses_that_were_signed_again(livestream: Livestream) -> None:
+def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamClient) -> None:
     episode = livestream.create("on a slow line")["episodeId"]
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     named = {"multipartId": ready["multipart"]["multipartId"]}
     again = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", named)
     assert again.status == 200
@@ -122,40 +122,40 @@ def test_parts_may_go_to_addresses_that_were_signed_again(livestream: Livestream
     assert send("PUT", first["url"], b"x" * 100).headers["etag"]
 
 
-def test_parts_that_are_not_those_of_the_upload_make_nothing(livestream: Livestream) -> None:
+def test_wrong_parts_do_not_complete_an_upload(livestream: LivestreamClient) -> None:
     episode = livestream.create("in parts")["episodeId"]
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     wrong = {"multipartId": ready["multipart"]["multipartId"], "parts": [{"partNumber": 1, "etag": "x"}]}
     answer = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}", wrong)
     assert (answer.status, answer.body["code"]) == (409, "UPLOAD_INCOMPLETE")
-    assert [one["field"] for one in answer.body["fields"]] == ["parts"]
+    assert [field["field"] for field in answer.body["fields"]] == ["parts"]
 
 
-def test_a_cursor_serves_its_own_list_alone(livestream: Livestream) -> None:
+def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamClient) -> None:
     episodes = [livestream.create(f"cursor {number}")["episodeId"] for number in range(2)]
     cursor = livestream.ask("GET", "/episodes?limit=1").body["nextCursor"]
     answer = livestream.ask("GET", f"/episodes/{episodes[0]}/claims?cursor={cursor}")
     assert (answer.status, answer.body["code"]) == (400, "CURSOR_INVALID")
-    for one in episodes:
-        assert one not in cursor
+    for episode_id in episodes:
+        assert episode_id not in cursor
 
 
-def test_nothing_that_was_said_is_logged(platform: Platform, livestream: Livestream) -> None:
+def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamClient) -> None:
     created = livestream.create(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
     livestream.ask("PATCH", f"/episodes/{created['episodeId']}", {"version": 9, "title": CANARY})
     livestream.ask("POST", "/episodes", {"title": "", "description": CANARY})
     logs = platform.client("logs")
     group = "/aws/lambda/polyphony-local-livestream-episodes"
-    lines = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
     assert any('"request_refused"' in line for line in lines)
     assert not [line for line in lines if CANARY in line or created["episodeId"] in line]
 
 
-def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
-    platform: Platform, livestream: Livestream
+def test_the_example_claim_of_the_requirements_is_returned_unchanged(
+    platform: Platform, livestream: LivestreamClient
 ) -> None:
-    """Who finds claims writes them beside the episode; here the test does."""
+    """The test writes the claim to the table, in place of the agent."""
     episode = livestream.create("with claims")["episodeId"]
     claim = {
         "claimId": "c1",
@@ -169,8 +169,8 @@ def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
     }
     key = {"pk": {"S": f"EPISODE#everybody#{episode}"}, "sk": {"S": "CLAIM#0000061000#c1"}}
     typed = {
-        **{name: {"S": one} for name, one in claim.items() if isinstance(one, str)},
-        **{name: {"N": str(one)} for name, one in claim.items() if isinstance(one, int | float)},
+        **{name: {"S": value} for name, value in claim.items() if isinstance(value, str)},
+        **{name: {"N": str(value)} for name, value in claim.items() if isinstance(value, int | float)},
         "sources": {"L": []},
     }
     platform.client("dynamodb").put_item(TableName=livestream.table, Item={**key, **typed})
@@ -178,61 +178,61 @@ def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
     assert json.loads(answer.data) == {"claims": [{**claim, "timed": True}]}
 
 
-def replay(platform: Platform, begun: datetime) -> None:
-    """Has our events since then said again, as the runbook has it."""
+def replay(platform: Platform, started_at: datetime) -> None:
+    """Replay the archived events since a time, as the runbook describes."""
     events = platform.client("events")
     archive = events.describe_archive(ArchiveName="polyphony-local-livestream-events")
     name = f"replay-{uuid.uuid4().hex}"
     events.start_replay(
         ReplayName=name,
         EventSourceArn=archive["ArchiveArn"],
-        EventStartTime=begun,
+        EventStartTime=started_at,
         EventEndTime=datetime.now(UTC) + timedelta(minutes=1),
         Destination={"Arn": archive["EventSourceArn"]},
     )
     eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None, "a replay")
 
 
-def test_our_events_replayed_change_nothing(platform: Platform, livestream: Livestream) -> None:
+def test_replayed_events_change_nothing(platform: Platform, livestream: LivestreamClient) -> None:
     episode = livestream.create("replayed")["episodeId"]
-    begun = datetime.now(UTC) - timedelta(minutes=1)
+    started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", film(2))
-    before, chunks = livestream.cut(episode), livestream.chunks(episode)
-    replay(platform, begun)
+    before, chunks = livestream.wait_until_cut(episode), livestream.chunks(episode)
+    replay(platform, started_at)
     logs = platform.client("logs")
 
-    def heard() -> int | None:
+    def count_replayed_events() -> int | None:
         lines = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-livestream-video-chunks")["events"]
-        again = [one for one in lines if '"UploadCompleted"' in one["message"] and '"unchanged"' in one["message"]]
+        again = [
+            line for line in lines if '"VideoUploadCompleted"' in line["message"] and '"unchanged"' in line["message"]
+        ]
         return len(again) or None
 
-    eventually(heard, "the event, heard again")
+    eventually(count_replayed_events, "the replayed event in the log")
     assert livestream.ask("GET", f"/episodes/{episode}").body == before
     assert livestream.chunks(episode) == chunks
 
 
-def test_a_video_that_is_none_fails_its_track_with_a_reason(livestream: Livestream) -> None:
+def test_an_invalid_video_fails_its_track_with_a_reason(livestream: LivestreamClient) -> None:
     episode = livestream.create("broken")["episodeId"]
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
-    found = livestream.cut(episode)
-    assert (found["status"], found["video"]["state"], found["video"]["reason"]) == (
+    result = livestream.wait_until_cut(episode)
+    assert (result["status"], result["video"]["state"], result["video"]["reason"]) == (
         "failed",
         "failed",
         "CHUNKING_FAILED",
     )
 
 
-def test_a_video_whose_job_failed_is_taken_up_again_where_its_event_is_replayed(
-    platform: Platform, livestream: Livestream
-) -> None:
-    """No further than that: for a minute, MediaConvert takes the job for the one that failed."""
-    episode = livestream.create("mended")["episodeId"]
-    begun = datetime.now(UTC) - timedelta(minutes=1)
+def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamClient) -> None:
+    """The test ends there, because MediaConvert treats an equal request within a minute as the failed job."""
+    episode = livestream.create("restarted")["episodeId"]
+    started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
-    assert livestream.cut(episode)["video"]["state"] == "failed"
-    replay(platform, begun)
+    assert livestream.wait_until_cut(episode)["video"]["state"] == "failed"
+    replay(platform, started_at)
 
-    def taken_up() -> bool | None:
+    def is_restarted() -> bool | None:
         return livestream.ask("GET", f"/episodes/{episode}").body["video"]["state"] == "chunking" or None
 
-    eventually(taken_up, "a video that is taken up again")
+    eventually(is_restarted, "a restarted video")

@@ -186,7 +186,7 @@ def present(model: type[HandlerEnvironment]) -> Mapping[str, str]:
         ("voice-qa", WorkerEnvironment, "ANSWER_SECONDS", "1000", "less than or equal to 840"),
         ("voice-qa", SocketEnvironment, "LECTURES_PER_DAY", "2.5", "valid integer"),
         ("meetings", SummaryEnvironment, "PART_CHARACTERS", "2000", "overlap"),
-        ("livestream", AgentEnvironment, "CLIP_MIN_SECONDS", "200", "not longer"),
+        ("livestream", AgentEnvironment, "CLIP_MIN_SECONDS", "200", "not be greater"),
     ],
 )
 def test_what_a_function_would_refuse_is_refused_also_by_the_rules_of_its_group(

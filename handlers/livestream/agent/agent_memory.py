@@ -1,8 +1,8 @@
-"""What the agent remembers: events of AgentCore's memory, by actor (the owner) and session (the episode).
+"""Gateway for AgentCore memory: the events of earlier windows, by actor (the owner) and session (the episode).
 
-It decides what an exchange looks like as an event, and how much of the past is looked at. Events are there at once;
-what the service's strategies draw from them takes a minute or two, and into which namespaces is the deployment's
-affair.
+This module defines how a model exchange is stored as an event, and how many past events are read. New events are
+available at once. The records that the service derives from them take a minute or two. The deployment defines the
+namespaces of those records.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,18 +12,19 @@ from typing import Any
 from handlers.common.aws.service_faults import Fault, ServiceFailed, called
 from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
 
-RECALLED = 2 * MAX_MEMORIES
-"""Events that are looked at: some may be of the window itself, of an earlier upload, or without words."""
-MAX_TEXT = 100_000
-"""Characters that an event takes in one piece."""
-WINDOW = "window"
-"""The metadata that says which window an event is of."""
-HEARD, FOUND = "USER", "ASSISTANT"
-"""Who says what in an exchange: the window its words, and the agent what it found in them."""
+MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
+"""Number of events to read. It exceeds `MAX_MEMORIES`, because some events may be of the same window, of an earlier
+upload, or without text."""
+MAX_EVENT_CHARACTERS = 100_000
+"""Maximum length of one text in an event."""
+WINDOW_METADATA = "window"
+"""Metadata key of the window id of an event."""
+TRANSCRIPT_ROLE, FINDINGS_ROLE = "USER", "ASSISTANT"
+"""Conversation roles of an event: the user part has the text of the window, the assistant part the findings."""
 
 
 class AgentMemory:
-    """One memory, with ListEvents and CreateEvent alone."""
+    """Reads and creates events of one memory; the only operations used are ListEvents and CreateEvent."""
 
     def __init__(self, client: Any, memory_id: str, now: Callable[[], datetime]) -> None:
         self._client = client
@@ -31,50 +32,56 @@ class AgentMemory:
         self._now = now
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
-        """The latest events of a session, the oldest of them first; raises ServiceFailed.
+        """Return the latest events of a session, the oldest first. Raise ServiceFailed if the call fails.
 
-        The service lists the newest first, so that one page of them is enough.
+        One page is enough, because the service lists the newest events first.
         """
         try:
-            found = called(
+            events = called(
                 self._client.list_events,
                 memoryId=self._memory_id,
                 actorId=actor,
                 sessionId=session,
                 includePayloads=True,
-                maxResults=RECALLED,
+                maxResults=MAX_RECALLED_EVENTS,
             )["events"]
         except ServiceFailed as error:
             if error.fault is not Fault.MISSING:
                 raise
-            # Nothing was recorded in this session yet. A memory that is not there at all shows when something is.
+            # The session has no event yet. If the memory itself does not exist, `record` raises.
             return ()
-        return sorted((_event(one) for one in found), key=_when)
+        return sorted((_to_memory_event(event) for event in events), key=_event_order)
 
-    def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
-        """Records an exchange, once however often it is told; raises ServiceFailed."""
-        turns = ((HEARD, asked), (FOUND, answered))
+    def record(self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str) -> None:
+        """Store a model exchange as one event. Raise ServiceFailed if the call fails.
+
+        The window id is the client token, so a repeated call creates no second event.
+        """
+        turns = ((TRANSCRIPT_ROLE, transcript_text), (FINDINGS_ROLE, findings_text))
         called(
             self._client.create_event,
             memoryId=self._memory_id,
             actorId=actor,
             sessionId=session,
             eventTimestamp=self._now(),
-            payload=[{"conversational": {"role": role, "content": {"text": text[:MAX_TEXT]}}} for role, text in turns],
+            payload=[
+                {"conversational": {"role": role, "content": {"text": text[:MAX_EVENT_CHARACTERS]}}}
+                for role, text in turns
+            ],
             clientToken=window_id,
-            metadata={WINDOW: {"stringValue": window_id}},
+            metadata={WINDOW_METADATA: {"stringValue": window_id}},
         )
 
 
-def _when(event: MemoryEvent) -> tuple[str, str]:
-    """Ids begin with a number that grows, and so tell events of one second apart, which timestamps do not."""
+def _event_order(event: MemoryEvent) -> tuple[str, str]:
+    """Return a sort key. Event ids start with an increasing number, which also orders the events of the same second."""
     number, _, rest = event.event_id.partition("#")
     return number.zfill(20), rest
 
 
-def _event(event: Mapping[str, Any]) -> MemoryEvent:
-    turns = [one["conversational"] for one in event.get("payload", ()) if "conversational" in one]
-    # What was found first: a window's words alone may be more than the model is told of an event.
-    turns.sort(key=lambda one: one["role"] != FOUND)
+def _to_memory_event(event: Mapping[str, Any]) -> MemoryEvent:
+    turns = [item["conversational"] for item in event.get("payload", ()) if "conversational" in item]
+    # Findings first, because the text of the window may fill the length to which a memory is cut.
+    turns.sort(key=lambda turn: turn["role"] != FINDINGS_ROLE)
     text = "\n".join(turn["content"].get("text", "") for turn in turns)
-    return MemoryEvent(event["eventId"], text, event.get("metadata", {}).get(WINDOW, {}).get("stringValue"))
+    return MemoryEvent(event["eventId"], text, event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue"))

@@ -1,14 +1,17 @@
-"""Holds what the model says of a window to the transcript and to what it was given. Pure.
+"""Verification of the model's answer about a window against the transcript and the request's sources.
 
-The model decides what is worth telling; code decides what is true of it:
-- a claim whose quote was not said is dropped, and the words and times of those that stay are the transcript's;
-- what begins behind the window's core is left to the next window, which has it whole: so nothing is found twice, in
-  other words;
-- a verdict stays only if it rests on a source that the model was given, and a claim is no source of itself, wherever
-  else its words are said: captions that roll up have each line twice, and what is remembered has claims. Where it does
-  not, nothing is known of the claim, and how sure the model was of it counts for nothing;
-- a clip stays only if it is within the window, begins and ends with a cue, and is neither too short nor too long.
-What is dropped or changed is counted. What is left has the API's form, so that nothing is kept which no list could show.
+The model decides which statements matter. This module decides what may be stored:
+- A claim whose quote does not occur in the window is dropped. Text and times of a stored quote come from the
+  transcript.
+- A claim that begins after the window's core is left to the next window, which contains it completely. So no claim is
+  found twice in different words.
+- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source for
+  it: rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
+  `unverified` with confidence 0.
+- A clip must lie within the window and have a permitted length. It is extended to whole cues.
+
+Everything that is dropped or changed is counted. The result consists of models of the API, so the table only contains
+findings that the API can return.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,89 +21,99 @@ from typing import TypeVar
 from handlers.common.text.quote_search import Found, Spoken
 from handlers.common.text.text_cleaning import cleaned
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.model_answer import Answer, SaidClaim, SaidClip
-from handlers.livestream.agent.model_request import Asking, MemoryEvent, cue_id
-from handlers.livestream.api_models import MAX_FOUND, Claim, Clip
+from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
+from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
 from handlers.livestream.findings import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.window_queue import WindowMessage
 
 CONFIDENCE_DIGITS = 4
-"""A table takes no number as small as a model may write."""
+"""Decimal places of the stored confidence. DynamoDB rejects numbers as small as a model may write."""
 F = TypeVar("F", Claim, Clip)
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What is left of an answer, and how much is not."""
+class VerifiedAnswer:
+    """Verified findings of an answer, and the number of items that were dropped or changed."""
 
     claims: tuple[Claim, ...] = field(default=(), repr=False)
     clips: tuple[Clip, ...] = field(default=(), repr=False)
     invented: int = 0
-    """Claims whose quote was not said."""
+    """Claims whose quote does not occur in the window."""
     unfounded: int = 0
-    """Verdicts without a source, which count as unverified."""
+    """Claims whose verdict was changed to unverified, because it had no valid source."""
     elsewhere: int = 0
-    """Claims and clips that are another window's."""
+    """Claims and clips that begin in the core of another window."""
     bad_clips: int = 0
+    """Clips with a wrong position or length, without a title, repeated, or of a transcript without measured times."""
     malformed: int = 0
-    """Claims and clips that were none."""
+    """Claims and clips of the answer that were malformed."""
 
 
-def checked(
-    answer: Answer,
+def verify_answer(
+    answer: WindowAnswer,
     window: Window[Cue],
     message: WindowMessage,
-    asking: Asking,
+    settings: RequestSettings,
     memories: Sequence[MemoryEvent],
     *,
     timed: bool,
-) -> Checked:
-    """What can be kept of an answer about the message's window. `memories` are what the model was told of; `timed` is the transcript's."""
-    said = Spoken(window.passages)
-    remembered = {one.event_id: Spoken([Cue(0, 0, one.text)]) for one in memories}
-    placed = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
-    found = [(claim, place) for claim, place in placed if place is not None]
+) -> VerifiedAnswer:
+    """Return the findings of an answer that may be stored.
+
+    `memories` are those that the request contained. `timed` is that of the transcript; without measured times all clips
+    are dropped.
+    """
+    spoken = Spoken(window.passages)
+    remembered = {memory.event_id: Spoken([Cue(0, 0, memory.text)]) for memory in memories}
+    located = [(claim, spoken.find(claim.quote, _expected_passage(claim, window))) for claim in answer.claims]
+    found = [(claim, place) for claim, place in located if place is not None]
     own = [(claim, place) for claim, place in found if place.first < window.core]
     claims = [
-        _claim(claim, place, message, _sources(claim, said, window, remembered), timed=timed) for claim, place in own
+        _claim(claim, place, message, _valid_sources(claim, spoken, window, remembered), timed=timed)
+        for claim, place in own
     ]
-    cut = [_clip(clip, window, message, asking) for clip in answer.clips] if timed else []
-    clips = _each_once([clip for clip in cut if clip is not None], lambda one: one.clip_id)
+    checked_clips = [_clip(clip, window, message, settings) for clip in answer.clips] if timed else []
+    clips = _each_once([clip for clip in checked_clips if clip is not None], lambda clip: clip.clip_id)
     own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
-    return Checked(
-        claims=_each_once(claims, lambda one: one.claim_id),
+    return VerifiedAnswer(
+        claims=_each_once(claims, lambda claim: claim.claim_id),
         clips=own_clips,
-        invented=len(placed) - len(found),
-        unfounded=sum(claim.verdict is not said_so.verdict for claim, (said_so, _) in zip(claims, own, strict=True)),
+        invented=len(located) - len(found),
+        unfounded=sum(claim.verdict is not answered.verdict for claim, (answered, _) in zip(claims, own, strict=True)),
         elsewhere=len(found) - len(own) + len(clips) - len(own_clips),
         bad_clips=len(answer.clips) - len(clips),
         malformed=answer.malformed,
     )
 
 
-def _near(claim: SaidClaim, window: Window[Cue]) -> int | None:
+def _expected_passage(claim: AnsweredClaim, window: Window[Cue]) -> int | None:
     return None if claim.cue is None else claim.cue - window.first
 
 
-def _sources(claim: SaidClaim, said: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]) -> tuple[str, ...]:
-    """Those of a claim's sources that it may have, each once."""
-    saying = said.saying(claim.quote)
-    given = {cue_id(window.first + at) for at in range(len(window.passages)) if at not in saying}
-    given.update(name for name, text in remembered.items() if not text.saying(claim.quote))
-    return tuple(dict.fromkeys(source for source in claim.sources if source in given))
+def _valid_sources(
+    claim: AnsweredClaim, spoken: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]
+) -> tuple[str, ...]:
+    """Return the sources of a claim that the request contained and that do not repeat the claim, each once."""
+    repetitions = spoken.saying(claim.quote)
+    valid_ids = {cue_id(window.first + index) for index in range(len(window.passages)) if index not in repetitions}
+    valid_ids.update(event_id for event_id, text in remembered.items() if not text.saying(claim.quote))
+    return tuple(dict.fromkeys(source for source in claim.sources if source in valid_ids))
 
 
-def _claim(claim: SaidClaim, place: Found, message: WindowMessage, sources: tuple[str, ...], *, timed: bool) -> Claim:
+def _claim(
+    claim: AnsweredClaim, place: Found, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
+) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
-    quote = place.quote[:MAX_FOUND]
+    quote = place.quote[:MAX_FINDING_CHARACTERS]
     return Claim(
-        claim_id=message.id_of("claim", str(place.start_ms), place.words),
+        claim_id=message.finding_id("claim", str(place.start_ms), place.words),
         start_ms=place.start_ms,
         end_ms=place.end_ms,
         timed=timed,
         quote=quote,
-        # Of a statement of nothing but control characters nothing is left.
+        # A statement that consists of control characters only is empty after cleaning.
         text=_text(claim.statement) or quote,
         speaker=place.speaker,
         verdict=Verdict.UNVERIFIED if unfounded else claim.verdict,
@@ -110,40 +123,44 @@ def _claim(claim: SaidClaim, place: Found, message: WindowMessage, sources: tupl
     )
 
 
-def _clip(said: SaidClip, window: Window[Cue], message: WindowMessage, asking: Asking) -> Clip | None:
-    if not window.start_ms <= said.start_ms < said.end_ms <= window.end_ms:
+def _clip(
+    answered: AnsweredClip, window: Window[Cue], message: WindowMessage, settings: RequestSettings
+) -> Clip | None:
+    if not window.start_ms <= answered.start_ms < answered.end_ms <= window.end_ms:
         return None
-    start_ms, end_ms = _whole_cues(said, window)
-    title = _text(said.title)
-    if not title or not asking.clip_min_ms <= end_ms - start_ms <= asking.clip_max_ms:
+    start_ms, end_ms = _whole_cues(answered, window)
+    title = _text(answered.title)
+    if not title or not settings.clip_min_ms <= end_ms - start_ms <= settings.clip_max_ms:
         return None
     return Clip(
-        clip_id=message.id_of("clip", str(start_ms), str(end_ms)),
+        clip_id=message.finding_id("clip", str(start_ms), str(end_ms)),
         start_ms=start_ms,
         end_ms=end_ms,
         title=title,
-        reason=_text(said.reason) or None,
+        reason=_text(answered.reason) or None,
     )
 
 
-def _whole_cues(said: SaidClip, window: Window[Cue]) -> tuple[int, int]:
-    """The clip's times, moved outwards to where the cues begin and end that it would cut through."""
-    cut: Sequence[tuple[int, int]] = [
+def _whole_cues(answered: AnsweredClip, window: Window[Cue]) -> tuple[int, int]:
+    """Return the clip's times, extended to the start and end of the cues that it would otherwise split."""
+    cue_times: Sequence[tuple[int, int]] = [
         (cue.start_ms, cue.end_ms)
         for cue in window.passages
-        if cue.start_ms < said.end_ms and cue.end_ms > said.start_ms
+        if cue.start_ms < answered.end_ms and cue.end_ms > answered.start_ms
     ]
-    return min([said.start_ms, *(start for start, _ in cut)]), max([said.end_ms, *(end for _, end in cut)])
+    start_ms = min([answered.start_ms, *(start for start, _ in cue_times)])
+    end_ms = max([answered.end_ms, *(end for _, end in cue_times)])
+    return start_ms, end_ms
 
 
 def _text(written: str) -> str:
-    """Return a text of the model's as the API may show it: normalising characters can make a text longer."""
-    return cleaned(written)[:MAX_FOUND]
+    """Return a text of the model cleaned and truncated to the API's limit. Normalization can make a text longer."""
+    return cleaned(written)[:MAX_FINDING_CHARACTERS]
 
 
-def _each_once(found: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:
-    """Return each claim or clip once, by time; of several with the same id, the first that the model gave."""
+def _each_once(findings: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:
+    """Return each claim or clip once, by time. Of several with the same id, keep the first in the answer."""
     first: dict[str, F] = {}
-    for one in found:
-        first.setdefault(id_of(one), one)
-    return tuple(sorted(first.values(), key=lambda one: (one.start_ms, id_of(one))))
+    for finding in findings:
+        first.setdefault(id_of(finding), finding)
+    return tuple(sorted(first.values(), key=lambda finding: (finding.start_ms, id_of(finding))))

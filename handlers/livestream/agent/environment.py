@@ -1,4 +1,4 @@
-"""What the agent's worker reads from its environment."""
+"""Environment of the function `agent`, which analyzes windows of transcripts."""
 
 from typing import Annotated, Self
 
@@ -15,7 +15,7 @@ ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
 
 
 class AgentEnvironment(HandlerEnvironment):
-    """The agent's worker's."""
+    """Environment variables of the agent's worker."""
 
     table_name: str
     bucket_name: str
@@ -25,14 +25,14 @@ class AgentEnvironment(HandlerEnvironment):
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     answer_seconds: AnswerSeconds = 50
-    """How long an answer may take."""
+    """Timeout of one model request."""
     clip_min_seconds: ClipMinSeconds = 10
     clip_max_seconds: ClipMaxSeconds = 90
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _is_consistent(self) -> Self:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("a guardrail has an id and a version")
+            raise ValueError("guardrail_id and guardrail_version must be set together")
         if self.clip_min_seconds > self.clip_max_seconds:
-            raise ValueError("the shortest clip is not longer than the longest")
+            raise ValueError("clip_min_seconds must not be greater than clip_max_seconds")
         return self

@@ -1,4 +1,4 @@
-"""The agent's function, fed by the queue of windows."""
+"""Lambda function `agent`: analyzes the transcript windows that its queue's messages name."""
 
 import os
 from collections.abc import Mapping
@@ -15,35 +15,35 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import Asking
-from handlers.livestream.agent.window_worker import AgentWorker, Services
+from handlers.livestream.agent.model_request import RequestSettings
+from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""The worker asks again itself, as long as there is time."""
+"""One attempt per call, because the worker itself retries as long as there is time."""
 
 
 @cache
-def _worker() -> AgentWorker:
-    """Made once a container."""
+def _worker() -> WindowWorker:
+    """Create the worker once per container."""
     environment = AgentEnvironment.read()
-    # boto3 has types for these two, but the project does not install them for three calls.
+    # Both clients are untyped, because the project does not install type stubs for three operations.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
-    services = Services(
+    services = AgentServices(
         transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, clock.now),
         model=BedrockModel(bedrock, environment.model_id),
         findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, clock.now),
     )
-    return AgentWorker(services, asking(environment), EventLog(environment.log_level))
+    return WindowWorker(services, request_settings(environment), EventLog(environment.log_level))
 
 
-def asking(environment: AgentEnvironment) -> Asking:
-    """How the model is asked."""
+def request_settings(environment: AgentEnvironment) -> RequestSettings:
+    """Return the settings for model requests."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
-    return Asking(
+    return RequestSettings(
         max_tokens=environment.max_output_tokens,
         clip_min_ms=environment.clip_min_seconds * 1000,
         clip_max_ms=environment.clip_max_seconds * 1000,
@@ -53,9 +53,9 @@ def asking(environment: AgentEnvironment) -> Asking:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
-    """The entry point of the function."""
+    """Process one batch of queue messages."""
     return _worker().batch(event, context.get_remaining_time_in_millis)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _worker()  # while the container starts, which is faster and comes before anybody waits
+    _worker()  # created during initialization, before the first message waits for it

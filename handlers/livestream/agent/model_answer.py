@@ -1,7 +1,7 @@
-"""Reads what the model answers: one JSON object, maybe in a code fence. Pure.
+"""Parser for the model's answer about a window: one JSON object, possibly in a code fence.
 
-It decides whether an answer has the form that was asked for, and says what is wrong in words that quote nothing of it.
-Whether what it says is true to the transcript is left to `checking`.
+It checks the form of the answer and describes a problem without quoting the answer. `answer_verification` checks the
+content against the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ MAX_CLAIMS = 50
 MAX_CLIPS = 20
 
 
-class Problem(StrEnum):
-    """What is wrong with an answer that is JSON, or would be, as the model is told."""
+class AnswerProblem(StrEnum):
+    """Problem of an answer, worded as the model receives it when it is asked again."""
 
     CUT_OFF = "It was cut off at the limit of its length. Give fewer claims and clips, with shorter texts."
     NO_OBJECT = "It was JSON, but not an object with the fields window, claims and clips, where these are lists."
@@ -28,12 +28,12 @@ class Problem(StrEnum):
     BAD_ITEM = "At least one claim or clip lacked a field, or had one of the wrong type, length or choice."
 
 
-class SaidClaim(ModelSaid):
-    """A claim, as the model has it."""
+class AnsweredClaim(ModelSaid):
+    """Fact claim as the model answered it."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
     cue: Annotated[int | None, Field(ge=0)] = None
-    """Where the quote begins, as the model thinks."""
+    """Number of the cue in which the quote begins, according to the model."""
     statement: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     verdict: Annotated[Verdict, Field(strict=False)]
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -41,8 +41,8 @@ class SaidClaim(ModelSaid):
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
 
 
-class SaidClip(ModelSaid):
-    """A clip, as the model has it."""
+class AnsweredClip(ModelSaid):
+    """Clip as the model answered it."""
 
     start_ms: Annotated[int, Field(ge=0)]
     end_ms: Annotated[int, Field(ge=0)]
@@ -50,40 +50,43 @@ class SaidClip(ModelSaid):
     reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
 
 
-class _Envelope(ModelSaid):
+class _AnswerObject(ModelSaid):
     window: str
     claims: list[Any]
     clips: list[Any]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model says of a window."""
+class WindowAnswer:
+    """Well-formed fact claims and clips of an answer."""
 
-    claims: tuple[SaidClaim, ...] = field(repr=False)
-    clips: tuple[SaidClip, ...] = field(repr=False)
+    claims: tuple[AnsweredClaim, ...] = field(repr=False)
+    clips: tuple[AnsweredClip, ...] = field(repr=False)
     malformed: int = 0
-    """Claims and clips that were passed over, because they were none."""
+    """Number of malformed claims and clips that were skipped."""
 
 
-def parse(text: str, window_id: str, *, patient: bool) -> Answer:
-    """The answer for a window; raises BadAnswer. `patient`: single claims and clips that are none are passed over."""
-    envelope = _envelope(text)
-    if envelope.window != window_id:
-        raise BadAnswer(Problem.OTHER_WINDOW)
-    if len(envelope.claims) > MAX_CLAIMS or len(envelope.clips) > MAX_CLIPS:
-        raise BadAnswer(Problem.TOO_MANY)
-    claims = [claim for each in envelope.claims if (claim := held_to(SaidClaim, each)) is not None]
-    clips = [clip for each in envelope.clips if (clip := held_to(SaidClip, each)) is not None]
-    given = len(envelope.claims) + len(envelope.clips)
-    malformed = given - len(claims) - len(clips)
-    if malformed and (not patient or malformed == given):
-        raise BadAnswer(Problem.BAD_ITEM)
-    return Answer(tuple(claims), tuple(clips), malformed)
+def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
+    """Parse the answer about a window; raise BadAnswer if it has a problem.
+
+    With `skip_malformed`, malformed claims and clips are skipped, unless all of them are malformed.
+    """
+    answer = _parse_object(text)
+    if answer.window != window_id:
+        raise BadAnswer(AnswerProblem.OTHER_WINDOW)
+    if len(answer.claims) > MAX_CLAIMS or len(answer.clips) > MAX_CLIPS:
+        raise BadAnswer(AnswerProblem.TOO_MANY)
+    claims = [claim for item in answer.claims if (claim := held_to(AnsweredClaim, item)) is not None]
+    clips = [clip for item in answer.clips if (clip := held_to(AnsweredClip, item)) is not None]
+    item_count = len(answer.claims) + len(answer.clips)
+    malformed = item_count - len(claims) - len(clips)
+    if malformed and (not skip_malformed or malformed == item_count):
+        raise BadAnswer(AnswerProblem.BAD_ITEM)
+    return WindowAnswer(tuple(claims), tuple(clips), malformed)
 
 
-def _envelope(text: str) -> _Envelope:
-    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
-    if envelope is None:
-        raise BadAnswer(Problem.NO_OBJECT)
-    return envelope
+def _parse_object(text: str) -> _AnswerObject:
+    answer = held_to(_AnswerObject, json_of(text, MAX_ANSWER))
+    if answer is None:
+        raise BadAnswer(AnswerProblem.NO_OBJECT)
+    return answer

@@ -1,7 +1,7 @@
-"""What the model is always told: the fixed part of each request, which providers keep and charge less for.
+"""Instructions for the model: the fixed part of each request, which Bedrock caches at a lower price.
 
-A provider only keeps a part of some length: for most models of about a thousand tokens, which this is held to by a
-test. So nothing that differs between windows or episodes may stand here.
+Bedrock only caches a prefix of a minimum length, about a thousand tokens for most models. A test checks that length.
+The prefix must be identical in all requests, so nothing that differs between windows or episodes may be added.
 """
 
 INSTRUCTIONS = """\
@@ -85,7 +85,7 @@ again."}
 {"cue": 89, "id": "cue-89", "startMs": 604000, "endMs": 611000, "speaker": "spk_1", "text": "We ran six hundred \
 ferries last spring, and I am proud of it."}
 
-Answer:
+WindowAnswer:
 {"window": "4c1f", "claims": [{"quote": "We ran six hundred ferries last spring", "cue": 89, "statement": "The \
 company ran 600 ferries last spring.", "verdict": "refuted", "confidence": 0.8, "explanation": "The annual report \
 that was read out earlier has 410.", "sources": ["0000001731#ab12"]}], "clips": []}

@@ -1,9 +1,9 @@
-"""What the model is asked about a window: a request of Bedrock's Converse, without the model's name. Pure.
+"""Model request about a window: a Bedrock Converse request without the model id.
 
-It decides what is told, and in which order: the fixed part first and a cache point behind it, then what is remembered,
-then the window's cues. Each is a JSON object on a line of its own, so that nothing which somebody said can end the
-line it stands in. The answer is asked for as JSON text and not as a call of a tool: any model can be set, and not all
-of them can be made to call one; the form is checked in either case, and a broken one is asked for again.
+The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each
+memory and cue is a JSON object on a line of its own, so no text of the transcript can end its line. The answer is
+requested as JSON text and not as a tool call, because not every model that may be configured can be forced to call a
+tool. The form of the answer is checked in either case, and a malformed answer is requested again.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -21,75 +21,76 @@ from handlers.livestream.transcript.cues import Cue
 
 MAX_MEMORIES = 10
 MAX_MEMORY_CHARACTERS = 4_000
-"""Of what was found in a window, and then of what was said in it."""
+"""Maximum length of a memory. It starts with the findings of a window; the window's text follows."""
 
 
 @dataclass(frozen=True)
 class MemoryEvent:
-    """Something that was recorded earlier."""
+    """Event that the agent stored in its memory for an earlier window."""
 
     event_id: str
     text: str = field(repr=False)
     window_id: str | None = None
-    """The window that it was recorded of."""
+    """Id of the window that the event describes; None if the event names none."""
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How the model is asked."""
+class RequestSettings:
+    """Settings for model requests."""
 
     max_tokens: int
     clip_min_ms: int
     clip_max_ms: int
     guardrail: Guardrail | None = None
     answer_seconds: int = 50
-    """How long an answer may take."""
+    """Timeout of one request."""
 
 
-def told(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[MemoryEvent, ...]:
-    """What of the recalled events the model is told: the latest, cut down, and of windows no more than `others` gave.
+def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
+    """Return the latest events for the model, truncated. Of window events, only those of `other_window_ids` are used.
 
-    Not what this very window did, nor one of an earlier upload: its words may be the same, and no source of themselves.
+    Events of the same window or of an earlier upload are left out. They may contain the same words, which cannot be a
+    source for themselves.
     """
-    kept = [
+    memories = [
         MemoryEvent(event.event_id, cleaned(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
         for event in events
-        if event.window_id is None or event.window_id in others
+        if event.window_id is None or event.window_id in other_window_ids
     ]
-    return tuple([event for event in kept if event.text][-MAX_MEMORIES:])
+    return tuple([event for event in memories if event.text][-MAX_MEMORIES:])
 
 
-def request(
-    asking: Asking,
+def window_request(
+    settings: RequestSettings,
     window: Window[Cue],
     window_id: str,
     count: int,
     memories: Sequence[MemoryEvent],
     problem: StrEnum | None = None,
 ) -> Request:
-    """The question; with `problem`, the one after an answer that could not be used."""
-    head = {
+    """Return the request for a window. With `problem`, it asks again after an unusable answer."""
+    window_line = {
         "window": window_id,
         "index": window.index,
         "count": count,
-        "clipMinMs": asking.clip_min_ms,
-        "clipMaxMs": asking.clip_max_ms,
+        "clipMinMs": settings.clip_min_ms,
+        "clipMaxMs": settings.clip_max_ms,
     }
-    content = [lines([head])]
+    content = [lines([window_line])]
     if memories:
         content.append(lines({"memory": event.event_id, "text": event.text} for event in memories))
-    content.append(lines(_cues(window)))
+    content.append(lines(_cue_lines(window)))
     if problem is not None:
         content.append(repair(problem))
-    return converse.request(INSTRUCTIONS, content, Manner(asking.max_tokens, asking.guardrail))
+    return converse.request(INSTRUCTIONS, content, Manner(settings.max_tokens, settings.guardrail))
 
 
 def cue_id(number: int) -> str:
-    """How a cue is named as a source."""
+    """Return the id by which the model names a cue as a source."""
     return f"cue-{number}"
 
 
-def _cues(window: Window[Cue]) -> Iterator[dict[str, Any]]:
+def _cue_lines(window: Window[Cue]) -> Iterator[dict[str, Any]]:
     for number, cue in enumerate(window.passages, window.first):
         line = {"cue": number, "id": cue_id(number), "startMs": cue.start_ms, "endMs": cue.end_ms}
         speaker = {} if cue.speaker is None else {"speaker": cue.speaker}

@@ -1,12 +1,14 @@
-"""The agent: works on one window of a transcript for each message of its queue.
+"""Worker of the agent: analyzes one window of a transcript for each queue message.
 
-It decides in which order things are done and what a failure means. A window that is done is not done again. What may
-pass by itself is tried again while there is time, then the message goes back to its queue, and in the end to where a
-person sees it. An answer that cannot be used is asked for once more, and then the window is recorded as failed.
+It controls the order of the steps and the handling of failures:
+- A window that already has an outcome is skipped.
+- Transient errors are retried while there is time. Then the message returns to the queue, and finally it moves to the
+  dead-letter queue.
+- An unusable answer is requested once more. If the second answer is unusable too, the window is stored as failed.
 
-The exchange is recorded before the findings are, and these in one write with that the window is done: so none of it is
-ever left out, and where a window is asked about again, the findings are of one answer. Nothing of a transcript, a
-question or an answer is in a log line or an exception.
+The exchange with the model is stored in the memory before the findings are. The findings and the window's outcome are
+one write. So no finding is missing in the memory, and if a window is analyzed again, all its findings come from one
+answer. Log lines and exceptions contain no text of the transcript, the request or the answer.
 """
 
 import json
@@ -25,42 +27,43 @@ from handlers.common.bedrock.model_questions import NoAnswer, Question, ask
 from handlers.common.logging import EventLog, hashed
 from handlers.common.text.text_windows import Window, windows
 from handlers.livestream.agent.agent_memory import AgentMemory
-from handlers.livestream.agent.answer_verification import Checked, checked
-from handlers.livestream.agent.model_answer import Answer, Problem, parse
-from handlers.livestream.agent.model_request import Asking, MemoryEvent, request, told
+from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
+from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
-from handlers.livestream.transcript.transcript_reader import Transcript, read
+from handlers.livestream.transcript.transcript_reader import ParsedTranscript, read_transcript
 from handlers.livestream.window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
-"""Kept for recording what was found."""
+"""Time that is reserved for storing the findings."""
 
 
-class Outcome(StrEnum):
-    """What became of a message."""
+class WindowOutcome(StrEnum):
+    """Outcome of a message."""
 
     CHECKED = "checked"
     FAILED = "failed"
     ALREADY_DONE = "already_done"
 
 
-class NoMessage(Exception):
-    """Something in the queue that names no window: it belongs where a person sees it."""
+class InvalidWindowMessage(Exception):
+    """The message names no window. SQS moves it to the dead-letter queue after its retries."""
 
 
-class OtherWindows(Exception):
-    """A transcript is cut otherwise here than where its message was written.
+class WindowCountMismatch(Exception):
+    """The transcript has another number of windows now than when its messages were written.
 
-    Nothing is wrong with it: whoever is deployed again as before can work on the window.
+    The code that reads or cuts transcripts has changed since. The message is valid, and the previous version of the
+    code can process it.
     """
 
 
 @dataclass(frozen=True)
-class Services:
-    """What the worker rests on."""
+class AgentServices:
+    """Gateways that the worker uses."""
 
     transcripts: ObjectReader
     memory: AgentMemory
@@ -68,41 +71,43 @@ class Services:
     findings: FindingsTable
 
 
-class AgentWorker:
-    """Works on windows."""
+class WindowWorker:
+    """Analyzes windows and stores their findings."""
 
-    def __init__(self, services: Services, asking: Asking, log: EventLog, timing: Timing | None = None) -> None:
+    def __init__(
+        self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: Timing | None = None
+    ) -> None:
         self._services = services
-        self._asking = asking
+        self._settings = settings
         self._log = log
         self._timing = timing or Timing()
 
     def batch(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, list[dict[str, str]]]:
-        """What Lambda is told of some messages: which ones go back to the queue."""
+        """Process the messages of an event; return those that SQS must deliver again."""
         returned: list[dict[str, str]] = []
         for record in event["Records"]:
             try:
                 self.handle(record["body"], remaining_ms())
-            except Exception as error:  # noqa: BLE001 - what it says may hold anything, and the message comes again
+            except Exception as error:  # noqa: BLE001 - SQS delivers again; the text may contain customer data
                 cause = error.fault.value if isinstance(error, ServiceFailed) else ""
                 self._log.error("window_returned", error_type=type(error).__name__, cause=cause)
                 returned.append({"itemIdentifier": record["messageId"]})
         return {"batchItemFailures": returned}
 
-    def handle(self, body: str, remaining_ms: int) -> Outcome:
-        """One message; raises where it must come again, or is none."""
-        message = _message(body)
-        ends = self._timing.now() + remaining_ms / 1000
-        patience, finishing = Patience(self._timing, ends - FINISH_SECONDS), Patience(self._timing, ends)
-        if self._services.findings.done(message):
+    def handle(self, body: str, remaining_ms: int) -> WindowOutcome:
+        """Analyze the window that a message names. Raise an exception if SQS must deliver the message again."""
+        message = _parse_message(body)
+        deadline = self._timing.now() + remaining_ms / 1000
+        patience, finishing = Patience(self._timing, deadline - FINISH_SECONDS), Patience(self._timing, deadline)
+        if self._services.findings.is_done(message):
             self._log.info("window_already_done", session_hash=hashed(message.episode_id))
-            return Outcome.ALREADY_DONE
-        result = self._checked(message, patience)
+            return WindowOutcome.ALREADY_DONE
+        result = self._analyze(message, patience)
         if isinstance(result, WindowFailure):
-            finishing.call(partial(self._services.findings.failed, message, result))
+            finishing.call(partial(self._services.findings.save_failure, message, result))
             self._log.warning("window_failed", session_hash=hashed(message.episode_id), cause=result.value)
-            return Outcome.FAILED
-        finishing.call(partial(self._services.findings.found, message, result))
+            return WindowOutcome.FAILED
+        finishing.call(partial(self._services.findings.save_findings, message, result))
         self._log.info(
             "window_checked",
             session_hash=hashed(message.episode_id),
@@ -114,51 +119,53 @@ class AgentWorker:
             bad_clips=result.bad_clips,
             malformed=result.malformed,
         )
-        return Outcome.CHECKED
+        return WindowOutcome.CHECKED
 
-    def _checked(self, message: WindowMessage, patience: Patience) -> Checked | WindowFailure:
-        """What is found in a window, once the exchange is recorded."""
-        cut = self._window(message)
-        if isinstance(cut, WindowFailure):
-            return cut
-        transcript, window = cut
+    def _analyze(self, message: WindowMessage, patience: Patience) -> VerifiedAnswer | WindowFailure:
+        """Return the verified findings of a window after storing the exchange in the memory."""
+        located = self._read_window(message)
+        if isinstance(located, WindowFailure):
+            return located
+        transcript, window = located
         memory, session = self._services.memory, (message.owner, message.episode_id)
-        memories = told(patience.call(lambda: memory.recall(*session)), message.others)
-        answer = self._answer(message, window, memories, patience)
+        memories = select_memories(patience.call(lambda: memory.recall(*session)), message.other_window_ids)
+        answer = self._ask_model(message, window, memories, patience)
         if isinstance(answer, NoAnswer):
             return WindowFailure(answer.value)
-        found = checked(answer, window, message, self._asking, memories, timed=transcript.timed)
-        what = (_heard(message, window), _found(found))
-        patience.call(lambda: memory.record(*session, message.window_id, *what))
-        return found
+        findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
+        exchange = (_transcript_text(message, window), _findings_text(findings))
+        patience.call(lambda: memory.record(*session, message.window_id, *exchange))
+        return findings
 
-    def _answer(
+    def _ask_model(
         self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Patience
-    ) -> Answer | NoAnswer:
-        def asked(problem: StrEnum | None) -> Request:
-            return request(self._asking, window, message.window_id, message.count, memories, problem)
+    ) -> WindowAnswer | NoAnswer:
+        def build_request(problem: StrEnum | None) -> Request:
+            return window_request(self._settings, window, message.window_id, message.count, memories, problem)
 
-        def read_answer(text: str, last: bool) -> Answer:
-            return parse(text, message.window_id, patient=last)
+        def read_answer(text: str, last: bool) -> WindowAnswer:
+            return parse_answer(text, message.window_id, skip_malformed=last)
 
-        question = Question(asked, read_answer, Problem.CUT_OFF)
-        return ask(self._services.model, question, patience, self._asking.answer_seconds, partial(self._count, message))
+        question = Question(build_request, read_answer, AnswerProblem.CUT_OFF)
+        return ask(
+            self._services.model, question, patience, self._settings.answer_seconds, partial(self._log_usage, message)
+        )
 
-    def _window(self, message: WindowMessage) -> tuple[Transcript, Window[Cue]] | WindowFailure:
+    def _read_window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
         if data is None:
             return WindowFailure.TRANSCRIPT_GONE
         try:
-            transcript = read(data)
+            transcript = read_transcript(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
-        cut = windows(transcript.cues, message.cut.sizes)
-        if len(cut) != message.count:
-            raise OtherWindows
-        return transcript, cut[message.index]
+        cut_windows = windows(transcript.cues, message.cut.sizes)
+        if len(cut_windows) != message.count:
+            raise WindowCountMismatch
+        return transcript, cut_windows[message.index]
 
-    def _count(self, message: WindowMessage, usage: Usage) -> None:
-        """What an answer cost, whether it can be used or not: a metric is made of this line."""
+    def _log_usage(self, message: WindowMessage, usage: Usage) -> None:
+        """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""
         self._log.info(
             "model_answered",
             session_hash=hashed(message.episode_id),
@@ -169,33 +176,34 @@ class AgentWorker:
         )
 
 
-def _message(body: str) -> WindowMessage:
+def _parse_message(body: str) -> WindowMessage:
     try:
         return WindowMessage.model_validate_json(body)
     except ValidationError:
         pass
-    raise NoMessage
+    raise InvalidWindowMessage
 
 
-def _heard(message: WindowMessage, window: Window[Cue]) -> str:
-    """What is remembered of a window's words: those of its core, since what follows is remembered with its own."""
-    said = [one.text if one.speaker is None else f"{one.speaker}: {one.text}" for one in window.passages[: window.core]]
-    return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *said])
+def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
+    """Return the window's text for the memory: only its core, because the overlap belongs to the next window's event."""
+    cues = window.passages[: window.core]
+    cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
+    return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])
 
 
-def _found(found: Checked) -> str:
-    """What is remembered of the findings: what was checked, not what the model said."""
+def _findings_text(findings: VerifiedAnswer) -> str:
+    """Return the findings for the memory, as they were verified and not as the model wrote them."""
     claims = [
         {
-            "claim": one.text,
-            "quote": one.quote,
-            "startMs": one.start_ms,
-            "verdict": one.verdict.value,
-            "explanation": one.explanation or "",
-            "sources": one.sources,
+            "claim": claim.text,
+            "quote": claim.quote,
+            "startMs": claim.start_ms,
+            "verdict": claim.verdict.value,
+            "explanation": claim.explanation or "",
+            "sources": claim.sources,
         }
-        for one in found.claims
+        for claim in findings.claims
     ]
-    clips = [{"clip": one.title, "startMs": one.start_ms, "endMs": one.end_ms} for one in found.clips]
-    lines = [json.dumps(one, ensure_ascii=False) for one in [*claims, *clips]]
+    clips = [{"clip": clip.title, "startMs": clip.start_ms, "endMs": clip.end_ms} for clip in findings.clips]
+    lines = [json.dumps(finding, ensure_ascii=False) for finding in [*claims, *clips]]
     return "\n".join(lines) or "Nothing to check, and nothing to cut."

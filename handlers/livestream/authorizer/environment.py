@@ -1,10 +1,10 @@
-"""What the authorizer reads from its environment."""
+"""Environment of the function `authorizer`, which checks the tokens of API requests."""
 
 from handlers.common.environment import HandlerEnvironment
 
 
 class AuthorizerEnvironment(HandlerEnvironment):
-    """The identity provider whose tokens count."""
+    """Identity provider whose tokens the authorizer accepts."""
 
     issuer: str
     audience: str

@@ -1,8 +1,10 @@
-"""Whom the REST API answers, where callers have tokens of the identity provider: API Gateway asks here, and keeps the answer.
+"""Lambda authorizer of livestream's REST API for tokens of an external identity provider.
 
-A REST API knows tokens of Cognito alone by itself. Who has no valid token gets a policy that denies, never an
-exception: anybody can send a token that is none, and must not be able to ring an alarm. An exception means that nobody
-can tell.
+A REST API can only validate Cognito tokens without such a function. API Gateway caches the result for each token.
+
+A caller without a valid token gets a policy that denies access. It does not cause an exception, because then any caller
+could trigger the function's error alarm by sending an invalid token. An exception means that the token could not be
+checked.
 """
 
 import os
@@ -17,43 +19,46 @@ from handlers.common.time_and_ids import clock
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
-NOBODY = "nobody"
+DENIED_PRINCIPAL = "nobody"
 Policy = dict[str, Any]
 
 
-class ProviderAway(Exception):
-    """The identity provider does not answer: whose a token is cannot be told now."""
+class IdentityProviderUnavailable(Exception):
+    """The identity provider's signing keys are not available, so tokens cannot be checked."""
 
 
 class Authorizer:
-    """Tells API Gateway whose a request is."""
+    """Decides which caller API Gateway lets in."""
 
     def __init__(self, verifier: Verifier, log: EventLog) -> None:
         self._verifier = verifier
         self._log = log
 
-    def decide(self, event: Mapping[str, Any]) -> Policy:
-        """What a token allows: everything of this API's stage, as its caller, or nothing."""
-        stage = _stage(str(event["methodArn"]))
+    def authorize(self, event: Mapping[str, Any]) -> Policy:
+        """Return a policy that allows the token's user all methods of the API stage, or denies them.
+
+        Raise IdentityProviderUnavailable if the token cannot be checked.
+        """
+        stage = _stage_arn(str(event["methodArn"]))
         header = str(event.get("authorizationToken") or "")
         if not header.lower().startswith(SCHEME):
-            return self._refused(stage, Reason.MALFORMED)
+            return self._deny(stage, Reason.MALFORMED)
         try:
             user = self._verifier.verify(header[len(SCHEME) :].strip())
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
-                raise ProviderAway from None
-            return self._refused(stage, error.reason)
+                raise IdentityProviderUnavailable from None
+            return self._deny(stage, error.reason)
         return {**_policy("Allow", stage, user), "context": {"user": user}}
 
-    def _refused(self, stage: str, reason: Reason) -> Policy:
+    def _deny(self, stage: str, reason: Reason) -> Policy:
         self._log.info("caller_refused", cause=reason)
-        return _policy("Deny", stage, NOBODY)
+        return _policy("Deny", stage, DENIED_PRINCIPAL)
 
 
-def _stage(method_arn: str) -> str:
-    """All methods of the stage that a method is of: the answer is kept for all of them."""
+def _stage_arn(method_arn: str) -> str:
+    """Return the ARN of all methods of a method's stage, because API Gateway caches the policy for all of them."""
     api, stage, *_ = method_arn.split("/")
     return f"{api}/{stage}/*"
 
@@ -65,7 +70,7 @@ def _policy(effect: str, resource: str, principal: str) -> Policy:
 
 @cache
 def _authorizer() -> Authorizer:
-    """Made once a container."""
+    """Create the authorizer once per container."""
     environment = AuthorizerEnvironment.read()
     keys = KeySet(environment.jwks_url)
     verifier = Verifier(environment.issuer, environment.audience, keys, clock.now)
@@ -73,9 +78,9 @@ def _authorizer() -> Authorizer:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Policy:
-    """The entry point of the function."""
-    return _authorizer().decide(event)
+    """Authorize one request for API Gateway."""
+    return _authorizer().authorize(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _authorizer()  # while the container starts, which is faster and comes before anybody waits
+    _authorizer()  # created during initialization, before the first request waits for it

@@ -1,7 +1,7 @@
-"""Episodes as who looks after them reads and writes them: whichever is due, deleted ones too.
+"""DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
 
-What is written holds only if the episode still is as it was read: an event, a new upload or another sweep may come in
-between, and knows better.
+Each write is conditional on the state that was read, because an event, a new upload or another sweep may have changed
+the episode in between. Their change then wins.
 """
 
 from collections.abc import Iterator
@@ -10,53 +10,60 @@ from typing import TYPE_CHECKING
 
 from handlers.common.aws.dynamodb_values import plain, stored
 from handlers.livestream.batch_deletes import delete_items
-from handlers.livestream.table_records import CARE, CARE_INDEX, EPISODE, EpisodeRecord, episode_key, partition
-from handlers.livestream.tracks import TrackKind, TrackReason, given_up
+from handlers.livestream.table_records import (
+    EPISODE_SORT_KEY,
+    SWEEP_INDEX,
+    SWEEP_PARTITION,
+    EpisodeRecord,
+    episode_key,
+    partition_key,
+)
+from handlers.livestream.tracks import TrackKind, TrackReason, fail_track
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 
 @dataclass(frozen=True)
-class Due:
-    """An episode that is to be looked at."""
+class DueEpisode:
+    """Episode that the sweep must check."""
 
     owner: str
     episode_id: str
     since: str
-    """By when it stands where the sweep looks."""
+    """Sort key of the episode in the sweep index."""
 
 
-class CareTable:
-    """Reads and writes for the sweep and the tidy-up."""
+class CleanupTable:
+    """Finds due episodes, fails overdue tracks and deletes the contents of deleted episodes."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
-    def due(self, before: str) -> Iterator[Due]:
-        """Episodes that have been waiting since before then, the oldest first."""
+    def list_due(self, before: str) -> Iterator[DueEpisode]:
+        """Yield the episodes that have been in the sweep index since before a time, the oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            IndexName=CARE_INDEX,
-            KeyConditionExpression="GSI2PK = :care AND GSI2SK < :before",
-            ExpressionAttributeValues=stored({":care": CARE, ":before": before}),
+            IndexName=SWEEP_INDEX,
+            KeyConditionExpression="GSI2PK = :sweep AND GSI2SK < :before",
+            ExpressionAttributeValues=stored({":sweep": SWEEP_PARTITION, ":before": before}),
         )
         for page in pages:
             for item in page["Items"]:
                 _, owner, episode_id = item["pk"]["S"].split("#")
-                yield Due(owner, episode_id, item["GSI2SK"]["S"])
+                yield DueEpisode(owner, episode_id, item["GSI2SK"]["S"])
 
-    def look(self, owner: str, episode_id: str) -> EpisodeRecord | None:
-        """An episode, be it deleted; none where there is none, or no longer."""
+    def get(self, owner: str, episode_id: str) -> EpisodeRecord | None:
+        """Return an episode, even if it is deleted. Return None if no item exists."""
         key = stored(episode_key(owner, episode_id))
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else EpisodeRecord.model_validate(plain(item))
 
-    def give_up(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
-        """Fails a track that stands where it was seen; whether it did."""
-        there = seen.track(kind)
-        failed = given_up(there, reason, at)
+    def fail_track(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
+        """Fail a track if it is still in the state that was read; return True if it was failed."""
+        track = seen.track(kind)
+        failed = fail_track(track, reason, at)
         names = ("state", "rank", "since", "reason", "updatedAt", "deletedAt", kind.value)
         return self._update(
             seen.owner,
@@ -71,34 +78,34 @@ class CareTable:
                         ":failed": failed.state,
                         ":at": at,
                         ":reason": reason,
-                        ":seen": there.state,
-                        ":since": there.since,
+                        ":seen": track.state,
+                        ":since": track.since,
                     }
                 ),
                 ":rank": {"N": str(failed.rank)},
             },
         )
 
-    def dismiss(self, due: Due) -> bool:
-        """Takes an episode from where the sweep looks, if it was not put there anew; whether it did."""
-        known = stored({":since": due.since})
-        return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, known)
+    def remove_from_sweep(self, due: DueEpisode) -> bool:
+        """Remove an episode from the sweep index, unless it was added again meanwhile; return True if it was removed."""
+        values = stored({":since": due.since})
+        return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
-    def postpone(self, due: Due, until: str) -> bool:
-        """Has the sweep look at an episode later, if it was not put there anew; whether it did."""
-        known = stored({":since": due.since, ":until": until})
-        return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, known)
+    def postpone(self, due: DueEpisode, until: str) -> bool:
+        """Postpone the sweep's check of an episode, unless it was added again meanwhile; return True if postponed."""
+        values = stored({":since": due.since, ":until": until})
+        return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 
-    def forget(self, owner: str, episode_id: str) -> int:
-        """Deletes everything of an episode but its own item; says how much there was."""
+    def delete_contents(self, owner: str, episode_id: str) -> int:
+        """Delete all items of an episode except its own item, and return their number."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :place",
-            ExpressionAttributeValues=stored({":place": partition(owner, episode_id)}),
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=stored({":pk": partition_key(owner, episode_id)}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
-        keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE]
+        keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE_SORT_KEY]
         delete_items(self._client, self._name, keys)
         return len(keys)
 

@@ -1,4 +1,7 @@
-"""What the function that looks after episodes reads from its environment; a deployment's settings share the ranges."""
+"""Environment of the function `care`, which cleans up deleted episodes and fails overdue tracks.
+
+The stack settings use the same range.
+"""
 
 from typing import Annotated
 
@@ -7,20 +10,21 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment, SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
-"""Below a day, so that a deleted episode's mark outlives all that may still write."""
+"""Time limit of a track state. Below a day, so that the tombstone of a deleted episode outlives everything that may
+still write to the episode."""
 
 
-class CareEnvironment(HandlerEnvironment):
-    """The function's own."""
+class EpisodeCleanupEnvironment(HandlerEnvironment):
+    """Environment variables of the cleanup function."""
 
     table_name: str
     bucket_name: str
     memory_id: str
     summary_namespace: str
-    """Where AgentCore writes summaries, with `{actorId}` and `{sessionId}` in it."""
+    """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
     requested_minutes: LimitMinutes = 720
     uploaded_minutes: LimitMinutes = 120
     chunking_minutes: LimitMinutes = 720
     analyzing_minutes: LimitMinutes = 360
     sweep_seconds: SweepSeconds = 40
-    """After which a sweep begins nothing more."""
+    """Time after which a sweep starts no further episode."""

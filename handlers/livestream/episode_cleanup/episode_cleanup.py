@@ -1,7 +1,8 @@
-"""Looks after episodes: what is left of deleted ones is tidied up, and tracks that nobody works on any more are failed.
+"""Cleanup of deleted episodes, and the sweep that fails tracks which exceeded their time limit.
 
-A deletion is told on the bus and tidied up at once. The sweep finds the deletions that were not told, and tidies each
-up a second time when all that was under way has ended: an agent or a job may have written after the first.
+The API publishes an event for each deletion, and the cleanup then starts at once. The sweep finds deletions whose event
+was lost. It also cleans up each deleted episode a second time, after all work on it must have ended. The agent or a
+MediaConvert job may have written something after the first cleanup.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,50 +20,50 @@ from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable, Due
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.overdue_tracks import Limits, at_rest, overdue
-from handlers.livestream.event_names import EPISODE_DELETED, ours
+from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits, is_idle, timeout_reason
+from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
 from handlers.livestream.table_records import EpisodeRecord
 from handlers.livestream.tracks import TrackKind
-from handlers.livestream.upload_keys import OWNER
+from handlers.livestream.upload_keys import OWNER_PATTERN
 
-GRACE = timedelta(minutes=15)
-"""What was put there later is not looked at yet."""
+SWEEP_GRACE_PERIOD = timedelta(minutes=15)
+"""The sweep ignores episodes that were added to its index more recently than this."""
 
 
 class DeletedDetail(Message):
-    """The detail of `Episode Deleted`."""
+    """Detail of the event `Episode Deleted`."""
 
     schema_version: Literal[1] = 1
-    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
+    owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
     episode_id: EpisodeId
 
 
-class Outcome(StrEnum):
-    """What a deletion came to."""
+class CleanupOutcome(StrEnum):
+    """Outcome of a deletion event or of a sweep's check."""
 
-    TIDIED = "tidied"
+    CLEANED_UP = "tidied"
     IGNORED = "ignored"
-    """The episode is there: whoever said otherwise was wrong."""
+    """The episode is not deleted, so the event is wrong."""
 
 
-class Care:
-    """Ends what nobody else will."""
+class EpisodeCleaner:
+    """Cleans up deleted episodes and fails overdue tracks."""
 
     def __init__(
         self,
-        table: CareTable,
+        table: CleanupTable,
         objects: EpisodeObjects,
         memory: SessionMemory,
         *,
-        limits: Limits,
+        limits: TrackLimits,
         budget: timedelta,
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
-        """`budget`: how long a sweep may take."""
+        """`budget`: time after which a sweep starts no further episode."""
         self._table = table
         self._objects = objects
         self._memory = memory
@@ -72,65 +73,67 @@ class Care:
         self._log = log
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """A batch of deletions; the answer names the messages to deliver again."""
-        return acted_on(messages, self._deleted, self._log, about="deletion")
+        """Process a batch of deletion events; return the messages that SQS must deliver again."""
+        return acted_on(messages, self._handle_deletion, self._log, about="deletion")
 
     def sweep(self) -> dict[str, int]:
-        """Sweep once; return what was found, by number."""
-        due = self._table.due(timestamp(self._clock() - GRACE))
-        count = self._loop.run(([one] for one in due), self._look, failure_event="episode_unattended")
-        return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", Outcome.TIDIED)
+        """Run one sweep; return the number of episodes by outcome."""
+        due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
+        count = self._loop.run(
+            ([episode] for episode in due), self._check_episode, failure_event="episode_sweep_failed"
+        )
+        return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", CleanupOutcome.CLEANED_UP)
 
-    def _deleted(self, body: str) -> Outcome:
+    def _handle_deletion(self, body: str) -> CleanupOutcome:
         event = envelope(body)
-        if not ours(event.source) or event.detail_type != EPISODE_DELETED:
-            raise NotAnEvent("nobody asked for events of this kind")
+        if not is_livestream_source(event.source) or event.detail_type != EPISODE_DELETED:
+            raise NotAnEvent("no rule of this queue matches events of this kind")
         try:
             detail = DeletedDetail.model_validate(event.detail)
         except ValidationError as error:
             raise lacking(error) from None
         owner, episode_id = detail.owner, detail.episode_id
-        there = self._table.look(owner, episode_id)
-        if there is None:
-            self._tidy(owner, episode_id)
-        elif there.deleted_at is None:
-            return Outcome.IGNORED
+        episode = self._table.get(owner, episode_id)
+        if episode is None:
+            self._clean_up(owner, episode_id)
+        elif episode.deleted_at is None:
+            return CleanupOutcome.IGNORED
         else:
-            self._tidy_up(Due(owner, episode_id, there.deleted_at), there.deleted_at)
-        return Outcome.TIDIED
+            self._clean_up_and_reschedule(DueEpisode(owner, episode_id, episode.deleted_at), episode.deleted_at)
+        return CleanupOutcome.CLEANED_UP
 
-    def _look(self, due: Due) -> list[str]:
-        """What was done about an episode."""
-        there = self._table.look(due.owner, due.episode_id)
-        if there is None:
-            return []  # the index is a moment behind
-        if there.deleted_at is not None:
-            self._tidy_up(due, there.deleted_at)
-            return [Outcome.TIDIED]
-        given_up = self._give_up(there)
-        if all(at_rest(there.track(kind)) for kind in TrackKind):
-            self._table.dismiss(due)
-        return given_up
+    def _check_episode(self, due: DueEpisode) -> list[str]:
+        """Clean up a deleted episode, or fail the overdue tracks of an existing one; return the outcomes."""
+        episode = self._table.get(due.owner, due.episode_id)
+        if episode is None:
+            return []  # the index is eventually consistent
+        if episode.deleted_at is not None:
+            self._clean_up_and_reschedule(due, episode.deleted_at)
+            return [CleanupOutcome.CLEANED_UP]
+        timeouts = self._fail_overdue_tracks(episode)
+        if all(is_idle(episode.track(kind)) for kind in TrackKind):
+            self._table.remove_from_sweep(due)
+        return timeouts
 
-    def _give_up(self, there: EpisodeRecord) -> list[str]:
+    def _fail_overdue_tracks(self, episode: EpisodeRecord) -> list[str]:
         now = self._clock()
-        found = {kind: overdue(there.track(kind), now, self._limits) for kind in TrackKind}
+        reasons = {kind: timeout_reason(episode.track(kind), now, self._limits) for kind in TrackKind}
         return [
             reason.lower()
-            for kind, reason in found.items()
-            if reason is not None and self._table.give_up(there, kind, reason, timestamp(now))
+            for kind, reason in reasons.items()
+            if reason is not None and self._table.fail_track(episode, kind, reason, timestamp(now))
         ]
 
-    def _tidy_up(self, due: Due, deleted_at: str) -> None:
-        """Now, and again when nothing writes to the episode any more that was begun before its deletion."""
-        self._tidy(due.owner, due.episode_id)
-        settled = datetime.fromisoformat(deleted_at) + max(self._limits.of.values())
-        if self._clock() < settled:
-            self._table.postpone(due, timestamp(settled))
+    def _clean_up_and_reschedule(self, due: DueEpisode, deleted_at: str) -> None:
+        """Clean up now, and schedule a second cleanup for the time when all earlier work must have ended."""
+        self._clean_up(due.owner, due.episode_id)
+        work_ends_at = datetime.fromisoformat(deleted_at) + max(self._limits.by_state.values())
+        if self._clock() < work_ends_at:
+            self._table.postpone(due, timestamp(work_ends_at))
         else:
-            self._table.dismiss(due)
+            self._table.remove_from_sweep(due)
 
-    def _tidy(self, owner: str, episode_id: str) -> None:
+    def _clean_up(self, owner: str, episode_id: str) -> None:
         self._objects.delete(owner, episode_id)
-        self._memory.forget(owner, episode_id)
-        self._table.forget(owner, episode_id)
+        self._memory.delete_session(owner, episode_id)
+        self._table.delete_contents(owner, episode_id)

@@ -1,4 +1,4 @@
-"""The function that looks after episodes: batches of deletions from a queue, and the sweep of a schedule."""
+"""Lambda function `care`: cleans up episodes whose deletion events a queue delivers, and sweeps on a schedule."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,25 +12,25 @@ from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable
-from handlers.livestream.episode_cleanup.environment import CareEnvironment
-from handlers.livestream.episode_cleanup.episode_cleanup import Care
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
+from handlers.livestream.episode_cleanup.episode_cleanup import EpisodeCleaner
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.overdue_tracks import Limits
+from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
 from handlers.livestream.tracks import TrackState
 
 
-class Call(BaseModel):
-    """What the schedule sends."""
+class CleanupSweepEvent(BaseModel):
+    """Event that the schedule sends."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _care() -> Care:
-    """Made once a container."""
-    environment = CareEnvironment.read()
+def _cleaner() -> EpisodeCleaner:
+    """Create the cleaner once per container."""
+    environment = EpisodeCleanupEnvironment.read()
     memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
     minutes = {
         TrackState.REQUESTED: environment.requested_minutes,
@@ -38,11 +38,11 @@ def _care() -> Care:
         TrackState.CHUNKING: environment.chunking_minutes,
         TrackState.ANALYZING: environment.analyzing_minutes,
     }
-    return Care(
-        CareTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+    return EpisodeCleaner(
+        CleanupTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
         SessionMemory(memory, environment.memory_id, environment.summary_namespace),
-        limits=Limits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
+        limits=TrackLimits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
         budget=timedelta(seconds=environment.sweep_seconds),
         clock=clock.now,
         log=EventLog(environment.log_level),
@@ -50,9 +50,9 @@ def _care() -> Care:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """The entry point of the function."""
-    care = _care()
+    """Process a batch of deletion events, or run one sweep."""
+    cleaner = _cleaner()
     if "Records" in event:
-        return care.handle(event["Records"])
-    Call.model_validate(event)
-    return care.sweep()
+        return cleaner.handle(event["Records"])
+    CleanupSweepEvent.model_validate(event)
+    return cleaner.sweep()

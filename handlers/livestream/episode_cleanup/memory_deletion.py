@@ -1,6 +1,7 @@
-"""What the agent remembers of an episode, deleted: its session's events, and the summaries drawn from them.
+"""Deletion of an episode's AgentCore memory: the events of its session, and the summaries derived from them.
 
-What was drawn from them about the owner stands without its session and cannot be told apart: it stays.
+Facts that AgentCore derived about the owner remain. They do not name a session, so they cannot be assigned to an
+episode.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,44 +11,47 @@ from handlers.common.aws.service_faults import Fault, ServiceFailed, called
 
 
 class SessionMemory:
-    """The sessions of one memory."""
+    """Deletes sessions of one AgentCore memory. The session id is the episode id, the actor id its owner."""
 
-    def __init__(self, client: Any, memory_id: str, summaries: str) -> None:
-        """`summaries`: the namespace of summaries, with `{actorId}` and `{sessionId}` in it."""
+    def __init__(self, client: Any, memory_id: str, summary_namespace: str) -> None:
+        """`summary_namespace`: namespace of the summaries. It contains `{actorId}` and `{sessionId}`."""
         self._client = client
         self._memory_id = memory_id
-        self._summaries = summaries
+        self._summary_namespace = summary_namespace
 
-    def forget(self, actor: str, session: str) -> int:
-        """Deletes what is remembered of a session, and says how much there was; raises ServiceFailed."""
-        where = {"actorId": actor, "sessionId": session}
-        events = [one["eventId"] for one in self._pages(self._client.list_events, "events", **where)]
-        for one in events:
-            self._delete(self._client.delete_event, eventId=one, **where)
-        namespace = self._summaries.format(**where)
-        records = self._pages(self._client.list_memory_records, "memoryRecordSummaries", namespace=namespace)
-        summaries = [one["memoryRecordId"] for one in records]
-        for one in summaries:
-            self._delete(self._client.delete_memory_record, memoryRecordId=one)
+    def delete_session(self, actor: str, session: str) -> int:
+        """Delete the events and summaries of a session, and return their number.
+
+        Raise ServiceFailed if a call fails.
+        """
+        session_ids = {"actorId": actor, "sessionId": session}
+        events = [event["eventId"] for event in self._list(self._client.list_events, "events", **session_ids)]
+        for event_id in events:
+            self._delete(self._client.delete_event, eventId=event_id, **session_ids)
+        namespace = self._summary_namespace.format(**session_ids)
+        records = self._list(self._client.list_memory_records, "memoryRecordSummaries", namespace=namespace)
+        summaries = [record["memoryRecordId"] for record in records]
+        for record_id in summaries:
+            self._delete(self._client.delete_memory_record, memoryRecordId=record_id)
         return len(events) + len(summaries)
 
-    def _pages(self, operation: Any, what: str, **where: str) -> Iterator[Mapping[str, Any]]:
-        more: dict[str, str] = {}
+    def _list(self, operation: Any, result_key: str, **parameters: str) -> Iterator[Mapping[str, Any]]:
+        next_page: dict[str, str] = {}
         while True:
             try:
-                page = called(operation, memoryId=self._memory_id, **where, **more)
+                page = called(operation, memoryId=self._memory_id, **parameters, **next_page)
             except ServiceFailed as error:
-                if error.fault is Fault.MISSING:  # nothing was ever recorded there
+                if error.fault is Fault.MISSING:  # the session never had an event
                     return
                 raise
-            yield from page[what]
+            yield from page[result_key]
             if not page.get("nextToken"):
                 return
-            more = {"nextToken": page["nextToken"]}
+            next_page = {"nextToken": page["nextToken"]}
 
-    def _delete(self, operation: Any, **what: str) -> None:
+    def _delete(self, operation: Any, **parameters: str) -> None:
         try:
-            called(operation, memoryId=self._memory_id, **what)
+            called(operation, memoryId=self._memory_id, **parameters)
         except ServiceFailed as error:
             if error.fault is not Fault.MISSING:
                 raise

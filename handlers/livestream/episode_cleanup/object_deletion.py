@@ -1,4 +1,4 @@
-"""Objects of an episode, all versions of them, and uploads in parts that were never completed: deleted."""
+"""Deletion of all S3 data of an episode: every version of its objects, and incomplete multipart uploads."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 PREFIXES = (VIDEOS, TRANSCRIPTS, CHUNKS)
 
 
-class ObjectsRemain(Exception):
-    """S3 did not delete everything it was asked to."""
+class ObjectsNotDeleted(Exception):
+    """S3 did not delete some of the objects."""
 
 
 class EpisodeObjects:
-    """What the bucket has of episodes."""
+    """Deletes the objects of episodes from the bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def delete(self, owner: str, episode_id: str) -> int:
-        """Deletes all objects of an episode, and says how many versions there were."""
-        below = f"{owner}/{episode_id}/"
-        # Uploads first: one that is completed meanwhile is an object by then. Videos alone come in parts.
-        for key, upload_id in list(self._uploads(f"{VIDEOS}{below}")):
+        """Delete all objects of an episode, and return the number of deleted versions."""
+        key_part = f"{owner}/{episode_id}/"
+        # Multipart uploads first: one that is completed meanwhile is then an object. Only videos are uploaded in parts.
+        for key, upload_id in list(self._multipart_uploads(f"{VIDEOS}{key_part}")):
             self._abort(key, upload_id)
-        return sum(self._delete(page) for prefix in PREFIXES for page in self._versions(f"{prefix}{below}"))
+        return sum(self._delete_versions(page) for prefix in PREFIXES for page in self._versions(f"{prefix}{key_part}"))
 
-    def _uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
+    def _multipart_uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
-            for one in page.get("Uploads", ()):
-                yield one["Key"], one["UploadId"]
+            for upload in page.get("Uploads", ()):
+                yield upload["Key"], upload["UploadId"]
 
     def _abort(self, key: str, upload_id: str) -> None:
         try:
@@ -47,15 +47,15 @@ class EpisodeObjects:
                 raise
 
     def _versions(self, prefix: str) -> "Iterator[list[ObjectIdentifierTypeDef]]":
-        """Pages of at most a thousand, as many as one call deletes."""
+        """Yield pages of at most 1,000 versions, the maximum for one DeleteObjects call."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
-            found: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            if found:
-                yield [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            versions: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            if versions:
+                yield [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
 
-    def _delete(self, versions: "list[ObjectIdentifierTypeDef]") -> int:
+    def _delete_versions(self, versions: "list[ObjectIdentifierTypeDef]") -> int:
         answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
         if answer.get("Errors"):
-            raise ObjectsRemain
+            raise ObjectsNotDeleted
         return len(versions)

@@ -1,7 +1,7 @@
-"""Which tracks have stayed too long where they are. Pure.
+"""Time limits of track states, and the check whether a track has exceeded its limit.
 
-Every state that is no end has a limit, well above what it takes when all goes well and what is tried again by itself:
-what is still there then, nobody is working on any more.
+Every state in which a track waits for an event has a limit. The limit is well above the normal duration including all
+automatic retries, so nothing is working on a track that exceeds it.
 """
 
 from collections.abc import Mapping
@@ -10,27 +10,27 @@ from datetime import datetime, timedelta
 
 from handlers.livestream.tracks import Track, TrackReason, TrackState
 
-_ENDS = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
+_IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long a track may be in each state."""
+class TrackLimits:
+    """Longest time that a track may stay in each state."""
 
-    of: Mapping[TrackState, timedelta]
+    by_state: Mapping[TrackState, timedelta]
 
     def __post_init__(self) -> None:
-        if missing := set(TrackState) - _ENDS - set(self.of):
+        if missing := set(TrackState) - _IDLE_STATES - set(self.by_state):
             raise ValueError(f"no limit for {', '.join(sorted(missing))}")
 
 
-def at_rest(track: Track) -> bool:
-    """Whether nothing is waited for."""
-    return track.state in _ENDS
+def is_idle(track: Track) -> bool:
+    """Return True if the track waits for no event."""
+    return track.state in _IDLE_STATES
 
 
-def overdue(track: Track, now: datetime, limits: Limits) -> TrackReason | None:
-    """Why a track is to be given up; none where it is at rest, or has time."""
-    if at_rest(track) or now - datetime.fromisoformat(track.since) <= limits.of[track.state]:
+def timeout_reason(track: Track, now: datetime, limits: TrackLimits) -> TrackReason | None:
+    """Return the reason with which to fail an overdue track. Return None if the track is idle or within its limit."""
+    if is_idle(track) or now - datetime.fromisoformat(track.since) <= limits.by_state[track.state]:
         return None
     return TrackReason.NEVER_UPLOADED if track.state is TrackState.REQUESTED else TrackReason.TIMED_OUT

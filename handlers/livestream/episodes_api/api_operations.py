@@ -1,4 +1,4 @@
-"""Livestream's REST API: what it offers. Pure."""
+"""Operations of livestream's REST API. The gateway, the handler and the API document all use this table."""
 
 from handlers.common.http.rest_operations import Operation
 from handlers.livestream.api_models import (
@@ -18,15 +18,15 @@ from handlers.livestream.api_models import (
     UploadRequest,
 )
 
-EPISODES = "/episodes"
-EPISODE = "/episodes/{episodeId}"
+EPISODES_PATH = "/episodes"
+EPISODE_PATH = "/episodes/{episodeId}"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="createEpisode",
         method="POST",
-        path=EPISODES,
-        summary="Creates an episode; 200 where the client token has made the same one before.",
+        path=EPISODES_PATH,
+        summary="Create an episode. The status is 200 if the same client token already created it.",
         body=NewEpisode,
         answer=Episode,
         statuses=(201, 200),
@@ -34,24 +34,24 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="listEpisodes",
         method="GET",
-        path=EPISODES,
-        summary="Lists episodes, newest first.",
+        path=EPISODES_PATH,
+        summary="List the caller's episodes, newest first.",
         query=PageQuery,
         answer=EpisodePage,
     ),
     Operation(
         name="getEpisode",
         method="GET",
-        path=EPISODE,
-        summary="Tells an episode.",
+        path=EPISODE_PATH,
+        summary="Return an episode.",
         parameters=EpisodePath,
         answer=Episode,
     ),
     Operation(
         name="updateEpisode",
         method="PATCH",
-        path=EPISODE,
-        summary="Changes an episode, if it still is as the client knows it.",
+        path=EPISODE_PATH,
+        summary="Change an episode, if its version is still the one that the client names.",
         parameters=EpisodePath,
         body=EpisodeChanges,
         answer=Episode,
@@ -59,16 +59,16 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="deleteEpisode",
         method="DELETE",
-        path=EPISODE,
-        summary="Deletes an episode, and by and by all that belongs to it.",
+        path=EPISODE_PATH,
+        summary="Delete an episode. Its objects and findings are deleted in the background.",
         parameters=EpisodePath,
         statuses=(204,),
     ),
     Operation(
         name="requestUpload",
         method="POST",
-        path=f"{EPISODE}/uploads",
-        summary="Tells where to upload an episode's video or transcript.",
+        path=f"{EPISODE_PATH}/uploads",
+        summary="Prepare the upload of an episode's video or transcript.",
         parameters=EpisodePath,
         body=UploadRequest,
         answer=UploadReady,
@@ -77,8 +77,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="signParts",
         method="POST",
-        path=f"{EPISODE}/uploads/{{uploadId}}/parts",
-        summary="Tells anew where to PUT the parts of an upload, while it is waited for.",
+        path=f"{EPISODE_PATH}/uploads/{{uploadId}}/parts",
+        summary="Return new presigned URLs for the parts of an upload that is not complete.",
         parameters=UploadPath,
         body=SignParts,
         answer=UploadReady,
@@ -86,8 +86,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="completeUpload",
         method="POST",
-        path=f"{EPISODE}/uploads/{{uploadId}}",
-        summary="Puts the parts of an upload together.",
+        path=f"{EPISODE_PATH}/uploads/{{uploadId}}",
+        summary="Complete an upload by combining its parts.",
         parameters=UploadPath,
         body=CompleteUpload,
         answer=UploadCompleted,
@@ -95,8 +95,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="listClaims",
         method="GET",
-        path=f"{EPISODE}/claims",
-        summary="Lists what is claimed in an episode, in order.",
+        path=f"{EPISODE_PATH}/claims",
+        summary="List the claims of an episode, by time.",
         parameters=EpisodePath,
         query=PageQuery,
         answer=ClaimPage,
@@ -104,8 +104,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="listClips",
         method="GET",
-        path=f"{EPISODE}/clips",
-        summary="Lists what may be cut out of an episode, in order.",
+        path=f"{EPISODE_PATH}/clips",
+        summary="List the suggested clips of an episode, by time.",
         parameters=EpisodePath,
         query=PageQuery,
         answer=ClipPage,

@@ -1,4 +1,6 @@
-"""What livestream's REST API reads from its environment."""
+"""Environment of the function `episodes`, which serves livestream's REST API. The stack settings use the same
+ranges.
+"""
 
 from typing import Annotated
 
@@ -10,43 +12,47 @@ CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
 TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
-"""No larger one is read: `cues.MAX_BYTES`."""
+"""Largest transcript. The upper bound is `cues.MAX_TRANSCRIPT_BYTES`, above which no transcript is read."""
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 DeletedDays = Annotated[int, Field(ge=1, le=90)]
-SHORTEST_SECRET = 16
-"""Characters of one that cursors are sealed with."""
+MIN_SECRET_CHARACTERS = 16
+"""Minimum length of a secret for encrypting cursors."""
 
 
-def secret_lines(secret: str) -> list[str]:
-    """The secrets that a text has, one a line, the newest first; raises ValueError where one is too short, or there is none.
+def parse_secrets(secret: str) -> list[str]:
+    """Return the secrets of a text, one per line, the newest first.
 
-    Here, because the settings hold the text to the same: a line too short would be found by the first list that goes on.
+    Raise ValueError if one is too short or none exists. The stack settings use this function too. Otherwise only the first list with a second page would reveal a short
+    secret.
     """
     lines = [line.strip() for line in secret.splitlines() if line.strip()]
-    if not lines or any(len(line) < SHORTEST_SECRET for line in lines):
-        raise ValueError(f"one of its lines is too short: each needs at least {SHORTEST_SECRET} characters")
+    if not lines or any(len(line) < MIN_SECRET_CHARACTERS for line in lines):
+        raise ValueError(
+            f"each line must have at least {MIN_SECRET_CHARACTERS} characters, and there must be at least one line"
+        )
     return lines
 
 
-class ApiEnvironment(HandlerEnvironment):
-    """The function behind the REST API."""
+class EpisodesApiEnvironment(HandlerEnvironment):
+    """Environment variables of the REST API's function."""
 
     table_name: str
     bucket_name: str
     event_source: str
-    """Under which it tells the bus of what was deleted."""
+    """Source of the event that announces a deletion."""
     encryption_key: str
-    """Name of the SecureString that cursors are encrypted with: never the key itself."""
+    """Name of the SSM SecureString parameter with the secrets for cursors; never a secret itself."""
     encryption_key_version: str | None = None
-    """Which version of it was deployed. Nobody reads it: with a new one callers get containers that read the key anew."""
+    """Deployed version of the parameter. No code reads it; its change starts new containers, which read the parameter
+    again."""
     origin: str = "*"
-    """Whose pages may read the answers."""
+    """Web origin that CORS permits."""
     cursor_seconds: CursorSeconds = 3600
     url_seconds: UrlSeconds = 3600
-    """How long a form or a part's address holds."""
+    """Validity of a presigned form or URL."""
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100
-    """What is larger is uploaded in parts."""
+    """Files above this size are uploaded in parts."""
     deleted_days: DeletedDays = 7
-    """How long what is left of a deleted episode is kept."""
+    """Time for which the tombstone of a deleted episode is kept."""

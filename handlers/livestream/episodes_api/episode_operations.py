@@ -1,6 +1,7 @@
-"""What clients do with episodes: create, read, change, list and delete them, and list what was found in them.
+"""API operations on episodes: create, read, change, list and delete them, and list their findings.
 
-An owner's episodes are in partitions of his own, so somebody else's are as unknown as those that never were.
+The partition key of an episode contains its owner. So another owner's episode gives the same 404 as one that does not
+exist.
 """
 
 import hashlib
@@ -21,123 +22,127 @@ from handlers.livestream.api_models import (
     EpisodePage,
     NewEpisode,
 )
-from handlers.livestream.episode_table import EpisodeStands, EpisodeTable, Page
-from handlers.livestream.episodes_api.page_cursors import Cursors, Listing
-from handlers.livestream.error_codes import Code
+from handlers.livestream.episode_table import EpisodeConflict, EpisodeTable, ItemPage
+from handlers.livestream.episodes_api.page_cursors import Cursors, ListIdentity
+from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.event_names import EPISODE_DELETED
-from handlers.livestream.event_publisher import NotPublished, Publish
-from handlers.livestream.table_records import EpisodeRecord, Found, id_of_token
+from handlers.livestream.event_publisher import EventNotPublished, PublishEvent
+from handlers.livestream.table_records import EpisodeRecord, FindingKind, episode_id_from_token
 from handlers.livestream.tracks import Track, TrackState
 
 
 @dataclass(frozen=True)
-class Episodes:
-    """Does what operations ask."""
+class EpisodeOperations:
+    """Implements the operations on episodes."""
 
     table: EpisodeTable
     cursors: Cursors
-    publish: Publish
+    publish: PublishEvent
     _: KW_ONLY
     deleted_days: int
-    """How long a deleted episode's mark stays."""
+    """Time for which the tombstone of a deleted episode is kept."""
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    """Gives ULIDs."""
+    """Function that returns a new ULID."""
     log: EventLog
 
     def create(self, call: Call) -> Answered:
-        """A new episode; or the one that the same creation made before."""
-        asked: NewEpisode = call.body
-        episode = self._new(call.owner, asked)
+        """Create an episode, or return the one that the same request with the same client token created before."""
+        request: NewEpisode = call.body
+        episode = self._new_record(call.owner, request)
         try:
             self.table.create(episode)
-        except EpisodeStands as stands:
-            if stands.there.creation != episode.creation or stands.there.deleted_at is not None:
+        except EpisodeConflict as conflict:
+            if conflict.current.creation != episode.creation or conflict.current.deleted_at is not None:
                 raise HandlerError(
-                    Code.TOKEN_USED, "clientToken was used to create another episode, or one that is deleted.", 409
+                    LivestreamErrorCode.TOKEN_USED,
+                    "This clientToken was already used to create a different or deleted episode. Use a new clientToken.",
+                    409,
                 ) from None
-            return Answered(stands.there.view(), 200)
-        return Answered(episode.view(), 201)
+            return Answered(conflict.current.to_episode(), 200)
+        return Answered(episode.to_episode(), 201)
 
     def get(self, call: Call) -> Answered:
-        """An episode."""
-        return Answered(self.table.get(call.owner, call.parameters.episode_id).view())
+        """Return an episode."""
+        return Answered(self.table.get(call.owner, call.parameters.episode_id).to_episode())
 
     def update(self, call: Call) -> Answered:
-        """An episode with changes, if they are made to what it is now."""
-        asked: EpisodeChanges = call.body
-        changes = asked.model_dump(mode="json", by_alias=True, include=asked.model_fields_set - {"version"})
+        """Change an episode, if its version is still the one that the client names."""
+        request: EpisodeChanges = call.body
+        changes = request.model_dump(mode="json", by_alias=True, include=request.model_fields_set - {"version"})
         now = timestamp(self.clock())
         try:
-            changed = self.table.change(call.owner, call.parameters.episode_id, changes, asked.version, now)
-        except EpisodeStands as stands:
+            changed = self.table.update(call.owner, call.parameters.episode_id, changes, request.version, now)
+        except EpisodeConflict as conflict:
             raise HandlerError(
-                Code.VERSION_CONFLICT, f"The episode is of version {stands.there.version} by now. Read it again.", 409
+                LivestreamErrorCode.VERSION_CONFLICT,
+                f"The episode is now at version {conflict.current.version}. Read it again and repeat the change.",
+                409,
             ) from None
-        return Answered(changed.view())
+        return Answered(changed.to_episode())
 
     def delete(self, call: Call) -> Answered:
-        """Nothing, once the episode is gone. What belongs to it goes when the bus tells of it."""
+        """Delete an episode, and publish the event that starts its cleanup."""
         now, episode_id = self.clock(), call.parameters.episode_id
-        ends = now + timedelta(days=self.deleted_days)
-        self.table.delete(call.owner, episode_id, timestamp(now), int(ends.timestamp()))
+        tombstone_expires = now + timedelta(days=self.deleted_days)
+        self.table.delete(call.owner, episode_id, timestamp(now), int(tombstone_expires.timestamp()))
         try:
             self.publish(EPISODE_DELETED, {"owner": call.owner, "episodeId": episode_id})
-        except NotPublished:
-            # The episode is gone, and says so; a sweep finds what is left of it.
+        except EventNotPublished:
+            # The episode is already deleted for the client. The sweep finds it and cleans it up.
             self.log.error("deletion_not_published", route="deleteEpisode")
         return Answered(status=204)
 
     def list(self, call: Call) -> Answered:
-        """Some of an owner's episodes."""
-        listing = Listing("listEpisodes", call.owner)
-        page = self.table.page(call.owner, call.query.limit, self._after(call, listing))
-        episodes = tuple(EpisodeRecord.model_validate(item).view() for item in page.items)
+        """Return a page of the owner's episodes."""
+        listing = ListIdentity("listEpisodes", call.owner)
+        page = self.table.list_episodes(call.owner, call.query.limit, self._after(call, listing))
+        episodes = tuple(EpisodeRecord.model_validate(item).to_episode() for item in page.items)
         return Answered(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
 
     def claims(self, call: Call) -> Answered:
-        """Some of an episode's claims."""
-        page, cursor = self._found(call, Found.CLAIM, "listClaims")
-        return Answered(ClaimPage(claims=tuple(Claim.model_validate(one) for one in page.items), next_cursor=cursor))
+        """Return a page of an episode's claims."""
+        page, cursor = self._list_findings(call, FindingKind.CLAIM, "listClaims")
+        return Answered(ClaimPage(claims=tuple(Claim.model_validate(item) for item in page.items), next_cursor=cursor))
 
     def clips(self, call: Call) -> Answered:
-        """Some of an episode's clips."""
-        page, cursor = self._found(call, Found.CLIP, "listClips")
-        return Answered(ClipPage(clips=tuple(Clip.model_validate(one) for one in page.items), next_cursor=cursor))
+        """Return a page of an episode's clips."""
+        page, cursor = self._list_findings(call, FindingKind.CLIP, "listClips")
+        return Answered(ClipPage(clips=tuple(Clip.model_validate(item) for item in page.items), next_cursor=cursor))
 
-    def _found(self, call: Call, kind: Found, operation: str) -> tuple[Page, str | None]:
+    def _list_findings(self, call: Call, kind: FindingKind, operation: str) -> tuple[ItemPage, str | None]:
         episode_id = call.parameters.episode_id
-        listing = Listing(operation, call.owner, {"episodeId": episode_id})
+        listing = ListIdentity(operation, call.owner, {"episodeId": episode_id})
         after = self._after(call, listing)
-        page = self.table.found(call.owner, episode_id, kind, call.query.limit, after)
+        page = self.table.list_findings(call.owner, episode_id, kind, call.query.limit, after)
         if not page.items and after is None:
-            self.get(call)  # an episode without any, or no episode at all
+            self.get(call)  # raises a 404 if the list is empty because the episode does not exist
         return page, self._next(page, listing)
 
-    def _after(self, call: Call, listing: Listing) -> str | None:
+    def _after(self, call: Call, listing: ListIdentity) -> str | None:
         cursor: str | None = call.query.cursor
-        return None if cursor is None else self.cursors.opened(cursor, listing)
+        return None if cursor is None else self.cursors.decrypt(cursor, listing)
 
-    def _next(self, page: Page, listing: Listing) -> str | None:
-        return None if page.position is None else self.cursors.sealed(page.position, listing)
+    def _next(self, page: ItemPage, listing: ListIdentity) -> str | None:
+        return None if page.next_position is None else self.cursors.encrypt(page.next_position, listing)
 
-    def _new(self, owner: str, asked: NewEpisode) -> EpisodeRecord:
-        now, token = timestamp(self.clock()), asked.client_token
-        nothing = Track(state=TrackState.NONE, since=now)
+    def _new_record(self, owner: str, request: NewEpisode) -> EpisodeRecord:
+        now, token = timestamp(self.clock()), request.client_token
+        empty_track = Track(state=TrackState.NONE, since=now)
         return EpisodeRecord(
             owner=owner,
-            episode_id=self.new_id() if token is None else id_of_token(owner, token),
-            title=asked.title,
-            description=asked.description,
-            language=asked.language,
-            speakers=asked.speakers,
-            video=nothing,
-            transcript=nothing,
+            episode_id=self.new_id() if token is None else episode_id_from_token(owner, token),
+            title=request.title,
+            description=request.description,
+            language=request.language,
+            speakers=request.speakers,
+            video=empty_track,
+            transcript=empty_track,
             created_at=now,
             updated_at=now,
-            creation=None if token is None else _fingerprint(asked),
+            creation=None if token is None else _fingerprint(request),
         )
 
 
-def _fingerprint(asked: NewEpisode) -> str:
-    return hashlib.sha256(asked.model_dump_json(exclude={"client_token"}).encode()).hexdigest()
+def _fingerprint(request: NewEpisode) -> str:
+    return hashlib.sha256(request.model_dump_json(exclude={"client_token"}).encode()).hexdigest()

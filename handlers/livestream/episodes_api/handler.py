@@ -1,4 +1,4 @@
-"""The REST API's function: wires episodes and uploads to its operations."""
+"""Lambda function `episodes`: serves livestream's REST API."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,20 +14,20 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.episodes_api.environment import ApiEnvironment
-from handlers.livestream.episodes_api.episode_operations import Episodes
-from handlers.livestream.episodes_api.page_cursors import Cursors, Secret
+from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
+from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
+from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
-from handlers.livestream.episodes_api.upload_operations import UploadLimits, Uploads
-from handlers.livestream.event_publisher import Publisher
+from handlers.livestream.episodes_api.upload_operations import UploadLimits, UploadOperations
+from handlers.livestream.event_publisher import EventPublisher
 
 MEGABYTE, GIGABYTE = 1000**2, 1000**3
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
-"""Putting parts together takes seconds; two attempts end before the function does."""
+"""Completing a multipart upload takes seconds. Two attempts fit into the function's timeout."""
 
 
-def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Answered]]:
-    """What does each operation."""
+def operation_handlers(episodes: EpisodeOperations, uploads: UploadOperations) -> dict[str, Callable[[Call], Answered]]:
+    """Return the function that implements each operation, by operation name."""
     return {
         "createEpisode": episodes.create,
         "listEpisodes": episodes.list,
@@ -42,8 +42,8 @@ def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Ans
     }
 
 
-def limits(environment: ApiEnvironment) -> UploadLimits:
-    """What the environment lets be uploaded."""
+def upload_limits(environment: EpisodesApiEnvironment) -> UploadLimits:
+    """Return the limits for uploads that the environment sets."""
     return UploadLimits(
         max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
         max_transcript_bytes=environment.max_transcript_megabytes * MEGABYTE,
@@ -53,21 +53,21 @@ def limits(environment: ApiEnvironment) -> UploadLimits:
 
 @cache
 def _rest() -> Rest:
-    """Made once a container."""
-    environment = ApiEnvironment.read()
+    """Create the REST dispatcher once per container."""
+    environment = EpisodesApiEnvironment.read()
     session = boto3.Session()
     log = EventLog(environment.log_level)
     table = EpisodeTable(session.client("dynamodb", config=LIVE_CONFIG), environment.table_name)
     cursors = Cursors(
-        Secret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
+        CursorSecret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
         clock=clock.now,
         nonce=os.urandom,
     )
-    episodes = Episodes(
+    episodes = EpisodeOperations(
         table,
         cursors,
-        Publisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
+        EventPublisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
         clock=clock.now,
         new_id=clock.new_id,
@@ -75,14 +75,14 @@ def _rest() -> Rest:
     )
     s3 = session.client("s3", config=_S3_CONFIG.merge(signing()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
-    uploads = Uploads(table, bucket, limits=limits(environment), clock=clock.now, new_id=clock.new_id)
-    return Rest(OPERATIONS, acts(episodes, uploads), origin=environment.origin, log=log)
+    uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=clock.new_id)
+    return Rest(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:
-    """The entry point of the function."""
+    """Answer one request of API Gateway."""
     return _rest().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _rest()  # while the container starts, which is faster and comes before anybody waits
+    _rest()  # created during initialization, before the first request waits for it

@@ -1,12 +1,13 @@
-"""Cursors of lists: encrypted, authenticated, expiring, and good for the list that they were given for alone.
+"""Cursors for the pages of a list. A cursor is encrypted and authenticated, expires, and is valid for one list only.
 
-A cursor says where a list goes on. Clients can neither read nor make one; sealed with it, unseen, is the list:
-operation, owner, and what the list is of. The size of a page is no part of that, so a client may change it on the way.
+A cursor contains the position after which the next page starts. Clients can neither read nor create one. The identity
+of the list (operation, owner and parameters) is authenticated with the cursor but not contained in it. The page size is
+not part of the identity, so a client may change it between pages.
 
-A secret of several lines has the newest first: it seals, and the older ones still open what they sealed. A byte before
-everything else says which.
+If the secret has several lines, the first one encrypts, and the others still decrypt older cursors. The first byte of a
+cursor identifies the key. This allows changing the secret without invalidating cursors.
 
-Loads cryptography: only the function that answers lists imports this file.
+This module imports cryptography, which is slow to load. So only the function that serves lists may import it.
 """
 
 import base64
@@ -23,8 +24,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from handlers.common.errors import HandlerError
-from handlers.livestream.episodes_api.environment import secret_lines
-from handlers.livestream.error_codes import Code
+from handlers.livestream.episodes_api.environment import parse_secrets
+from handlers.livestream.error_codes import LivestreamErrorCode
 
 if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
@@ -34,14 +35,14 @@ _EXPIRY_BYTES = 8
 _PURPOSE = b"polyphony.livestream.cursor"
 
 
-class SecretUnavailable(Exception):
-    """It could not be read; says nothing of it."""
+class CursorSecretUnavailable(Exception):
+    """The secret could not be read from SSM. Contains no part of it."""
 
 
-class Secret:
-    """One SecureString, which the environment names and does not hold: read when first needed, and once.
+class CursorSecret:
+    """Secret in an SSM SecureString parameter. It is read at first use and then kept.
 
-    It is read again only by a new container: who changes it by a deployment gets new ones.
+    Only a new container reads it again. A deployment that changes the secret starts new containers.
     """
 
     def __init__(self, client: "SSMClient", name: str) -> None:
@@ -50,27 +51,27 @@ class Secret:
         self._value: str | None = None
 
     def __call__(self) -> str:
-        """Its value. A failure is not kept: the next one who asks tries again."""
+        """Return the secret. A failure is not cached, so the next call tries again."""
         if self._value is None:
             try:
                 answer = self._client.get_parameter(Name=self._name, WithDecryption=True)
             except (ClientError, BotoCoreError):
-                raise SecretUnavailable from None
+                raise CursorSecretUnavailable from None
             self._value = answer["Parameter"]["Value"]
         return self._value
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Which list it is."""
+class ListIdentity:
+    """Identity of a list: a cursor is valid for one identity only."""
 
     operation: str
     owner: str
-    of: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def sealed(self) -> bytes:
-        """One text for one list, and no other."""
-        return json.dumps([self.operation, self.owner, sorted(self.of.items())]).encode()
+    def associated_data(self) -> bytes:
+        """Return bytes that are different for every list. The encryption authenticates them."""
+        return json.dumps([self.operation, self.owner, sorted(self.parameters.items())]).encode()
 
 
 class _Key:
@@ -81,7 +82,7 @@ class _Key:
 
 
 class Cursors:
-    """Makes cursors, and reads them."""
+    """Creates and reads cursors."""
 
     def __init__(
         self,
@@ -91,56 +92,62 @@ class Cursors:
         clock: Callable[[], datetime],
         nonce: Callable[[int], bytes],
     ) -> None:
-        """`secret` is asked once, when it is first needed; `seconds`: how long a cursor holds."""
+        """`secret`: called once, at first use. `seconds`: validity of a cursor."""
         self._secret = secret
         self._keys: tuple[_Key, ...] = ()
-        self._lasts = timedelta(seconds=seconds)
+        self._validity = timedelta(seconds=seconds)
         self._clock = clock
         self._nonce = nonce
 
-    def sealed(self, position: str, listing: Listing) -> str:
-        """A cursor that goes on behind a position."""
-        key, nonce = self._known()[0], self._nonce(NONCE_BYTES)
-        expiry = int((self._clock() + self._lasts).timestamp()).to_bytes(_EXPIRY_BYTES, "big")
-        sealed = key.cipher.encrypt(nonce, expiry + position.encode(), key.version + listing.sealed())
-        return _text(key.version + nonce + sealed)
+    def encrypt(self, position: str, listing: ListIdentity) -> str:
+        """Return a cursor for the page that starts after a position."""
+        key, nonce = self._get_keys()[0], self._nonce(NONCE_BYTES)
+        expiry = int((self._clock() + self._validity).timestamp()).to_bytes(_EXPIRY_BYTES, "big")
+        sealed = key.cipher.encrypt(nonce, expiry + position.encode(), key.version + listing.associated_data())
+        return _encode(key.version + nonce + sealed)
 
-    def opened(self, cursor: str, listing: Listing) -> str:
-        """The position that a cursor goes on behind."""
-        raw = _raw(cursor)
+    def decrypt(self, cursor: str, listing: ListIdentity) -> str:
+        """Return the position that a cursor contains.
+
+        Raise HandlerError if it is invalid, expired or of another list.
+        """
+        raw = _decode(cursor)
         version, nonce, sealed = raw[:1], raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :]
-        for key in self._known():
+        for key in self._get_keys():
             if key.version != version:
                 continue
             try:
-                plain = key.cipher.decrypt(nonce, sealed, version + listing.sealed())
+                plain = key.cipher.decrypt(nonce, sealed, version + listing.associated_data())
             except (InvalidTag, ValueError):
                 continue
             if int.from_bytes(plain[:_EXPIRY_BYTES], "big") <= self._clock().timestamp():
                 break
             return plain[_EXPIRY_BYTES:].decode()
-        raise _invalid()
+        raise _invalid_cursor()
 
-    def _known(self) -> tuple[_Key, ...]:
+    def _get_keys(self) -> tuple[_Key, ...]:
         if not self._keys:
-            self._keys = tuple(_Key(line.encode()) for line in secret_lines(self._secret()))
+            self._keys = tuple(_Key(line.encode()) for line in parse_secrets(self._secret()))
         return self._keys
 
 
-def _text(raw: bytes) -> str:
+def _encode(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _raw(cursor: str) -> bytes:
-    """What a cursor's text stands for, if it is the one text that does."""
+def _decode(cursor: str) -> bytes:
+    """Decode a cursor. Refuse any text that is not the canonical encoding of its bytes."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
-        raise _invalid() from None
-    if _text(raw) != cursor:
-        raise _invalid()
+        raise _invalid_cursor() from None
+    if _encode(raw) != cursor:
+        raise _invalid_cursor()
     return raw
 
 
-def _invalid() -> HandlerError:
-    return HandlerError(Code.CURSOR_INVALID, "The cursor does not belong to this list, or is too old. Begin again.")
+def _invalid_cursor() -> HandlerError:
+    return HandlerError(
+        LivestreamErrorCode.CURSOR_INVALID,
+        "This cursor has expired or does not belong to this list. Start again with the first page.",
+    )

@@ -1,6 +1,6 @@
-"""Uploads as S3 takes them: forms and addresses that are signed here, and parts that S3 puts together.
+"""S3 gateway for uploads: presigned forms and URLs, and multipart uploads.
 
-Forms and addresses are signed without asking anybody.
+Presigning is a local computation and calls no AWS service.
 """
 
 from collections.abc import Iterable
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _NOT_FOUND = frozenset({"403", "404"})
-"""What HeadObject, which has no body, says of what is not there: 403 to those who may not list the bucket."""
+"""HeadObject errors for a missing object. The response has no body; it is a 403 if the role may not list the bucket."""
 
 
-class Completion(StrEnum):
-    """What S3 makes of parts."""
+class CompletionResult(StrEnum):
+    """Result of completing a multipart upload."""
 
     DONE = "done"
     UNKNOWN = "unknown"
-    """There is no such upload in parts, or no longer."""
+    """The multipart upload does not exist, or no longer exists."""
     REFUSED = "refused"
-    """The parts are not what was uploaded, or not what was promised."""
+    """The parts differ from those that were uploaded, or their total size differs from the announced one."""
 
 
 _REFUSALS = {
-    "NoSuchUpload": Completion.UNKNOWN,
-    "InvalidPart": Completion.REFUSED,
-    "InvalidPartOrder": Completion.REFUSED,
-    "InvalidRequest": Completion.REFUSED,
-    "EntityTooSmall": Completion.REFUSED,
+    "NoSuchUpload": CompletionResult.UNKNOWN,
+    "InvalidPart": CompletionResult.REFUSED,
+    "InvalidPartOrder": CompletionResult.REFUSED,
+    "InvalidRequest": CompletionResult.REFUSED,
+    "EntityTooSmall": CompletionResult.REFUSED,
 }
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an upload goes, and what it is."""
+class UploadTarget:
+    """Key, content type and size of an upload."""
 
     key: str
     content_type: str
@@ -48,56 +48,66 @@ class Place:
 
 
 class UploadBucket:
-    """The bucket of uploads."""
+    """Presigns and completes uploads to one bucket."""
 
     def __init__(self, client: "S3Client", name: str, url_seconds: int) -> None:
-        """`client` is made with `signing`; forms and addresses hold for `url_seconds`."""
+        """`client`: created with `signing()`. `url_seconds`: validity of presigned forms and URLs."""
         self._client = client
         self._name = name
         self.url_seconds = url_seconds
 
-    def form(self, place: Place) -> UploadForm:
-        """A form for one key, one content type and one size."""
-        content_type = {"Content-Type": place.content_type}
+    def create_form(self, target: UploadTarget) -> UploadForm:
+        """Return a presigned form that accepts only this key, content type and exact size."""
+        content_type = {"Content-Type": target.content_type}
         post = self._client.generate_presigned_post(
             self._name,
-            place.key,
+            target.key,
             Fields=dict(content_type),
-            Conditions=[content_type, ["content-length-range", place.size, place.size]],
+            Conditions=[content_type, ["content-length-range", target.size, target.size]],
             ExpiresIn=self.url_seconds,
         )
         return UploadForm(url=post["url"], fields=post["fields"])
 
-    def in_parts(self, place: Place, part_bytes: int, parts: int) -> MultipartUpload:
-        """Begins an upload in parts, with an address for each."""
-        begun = self._client.create_multipart_upload(Bucket=self._name, Key=place.key, ContentType=place.content_type)
-        return self.signed(place, begun["UploadId"], part_bytes, parts)
+    def start_multipart(self, target: UploadTarget, part_bytes: int, parts: int) -> MultipartUpload:
+        """Start a multipart upload; return a presigned URL for each part."""
+        response = self._client.create_multipart_upload(
+            Bucket=self._name, Key=target.key, ContentType=target.content_type
+        )
+        return self.sign_parts(target, response["UploadId"], part_bytes, parts)
 
-    def signed(self, place: Place, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
-        """An upload in parts, with a new address for each; whether it was begun, S3 tells who uses them."""
-        urls = (self._part_url(place.key, multipart_id, number) for number in range(1, parts + 1))
+    def sign_parts(self, target: UploadTarget, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
+        """Return new presigned URLs for the parts of a multipart upload.
+
+        S3 checks the multipart id only when a client uses a URL.
+        """
+        urls = (self._part_url(target.key, multipart_id, number) for number in range(1, parts + 1))
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 
-    def complete(self, place: Place, multipart_id: str, parts: Iterable[Part]) -> Completion:
-        """Puts parts together; S3 refuses any other size than the promised one before there is an object."""
-        inside = sorted(parts, key=lambda one: one.part_number)
+    def complete(self, target: UploadTarget, multipart_id: str, parts: Iterable[Part]) -> CompletionResult:
+        """Complete a multipart upload.
+
+        If the total size differs from the announced one, S3 refuses and creates no object.
+        """
+        sorted_parts = sorted(parts, key=lambda part: part.part_number)
         try:
             self._client.complete_multipart_upload(
                 Bucket=self._name,
-                Key=place.key,
+                Key=target.key,
                 UploadId=multipart_id,
-                MultipartUpload={"Parts": [{"PartNumber": one.part_number, "ETag": one.etag} for one in inside]},
-                MpuObjectSize=place.size,
+                MultipartUpload={
+                    "Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in sorted_parts]
+                },
+                MpuObjectSize=target.size,
             )
         except ClientError as error:
             refusal = _REFUSALS.get(error.response["Error"]["Code"])
             if refusal is None:
                 raise
             return refusal
-        return Completion.DONE
+        return CompletionResult.DONE
 
-    def size(self, key: str) -> int | None:
-        """How large an object is; none where there is none."""
+    def object_size(self, key: str) -> int | None:
+        """Return the size of an object, or None if it does not exist."""
         try:
             return self._client.head_object(Bucket=self._name, Key=key)["ContentLength"]
         except ClientError as error:

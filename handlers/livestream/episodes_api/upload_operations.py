@@ -1,7 +1,7 @@
-"""Where clients upload videos and transcripts to: a form for what is small, parts for what is large.
+"""API operations on uploads: a presigned form for small files, a multipart upload for large ones.
 
-First the track says for which upload it waits, then is told where it goes: so an object never arrives that nobody
-expects. What arrives, the events tell; completing an upload in parts changes nothing in the table.
+A track expects the upload before the client gets a URL, so no object arrives that no track expects. S3's event advances
+the track. Completing a multipart upload changes nothing in the table.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from handlers.livestream.api_models import (
     UploadReady,
     UploadRequest,
 )
-from handlers.livestream.episode_table import EpisodeStands, EpisodeTable
-from handlers.livestream.episodes_api.upload_bucket import Completion, Place, UploadBucket
-from handlers.livestream.error_codes import Code
+from handlers.livestream.episode_table import EpisodeConflict, EpisodeTable
+from handlers.livestream.episodes_api.upload_bucket import CompletionResult, UploadBucket, UploadTarget
+from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.tracks import ContentType, TrackKind, TrackState, Upload
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackState
 
 MEBIBYTE = 1024**2
-SMALLEST_PART = 8 * MEBIBYTE
+MIN_PART_BYTES = 8 * MEBIBYTE
 PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
 SUFFIXES = {
     TrackKind.VIDEO: {
@@ -49,25 +49,25 @@ SUFFIXES = {
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """What may be uploaded, and how."""
+    """Limits for uploads."""
 
     max_video_bytes: int
     max_transcript_bytes: int
     form_bytes: int
-    """What is larger goes in parts."""
+    """Largest file that is uploaded by form."""
 
-    def most(self, kind: TrackKind) -> int:
-        """Bytes of one upload."""
+    def max_bytes(self, kind: TrackKind) -> int:
+        """Return the largest permitted size of an upload."""
         return self.max_video_bytes if kind is TrackKind.VIDEO else self.max_transcript_bytes
 
 
-class ObjectNotSeen(Exception):
-    """An object was put together, and cannot be looked at."""
+class CompletedObjectMissing(Exception):
+    """A multipart upload was completed, but HeadObject does not find the object."""
 
 
 @dataclass(frozen=True)
-class Uploads:
-    """Does what operations ask."""
+class UploadOperations:
+    """Implements the operations on uploads."""
 
     table: EpisodeTable
     bucket: UploadBucket
@@ -75,76 +75,84 @@ class Uploads:
     limits: UploadLimits
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    """Gives ULIDs."""
+    """Function that returns a new ULID."""
 
     def request(self, call: Call) -> Answered:
-        """Where to upload to."""
-        asked: UploadRequest = call.body
-        self._check(asked)
+        """Make the track expect an upload, and return its form or part URLs."""
+        request: UploadRequest = call.body
+        self._validate(request)
         episode_id = call.parameters.episode_id
-        parts = self._parts(asked)
-        upload = Upload(upload_id=self.new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
+        parts = self._part_count(request)
+        upload = ExpectedUpload(
+            upload_id=self.new_id(), content_type=request.content_type, size=request.bytes, parts=parts
+        )
         try:
-            self.table.request(call.owner, episode_id, asked.kind, upload, timestamp(self.clock()))
-        except EpisodeStands:
-            raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
-        place = _place(call.owner, episode_id, asked.kind, upload)
+            self.table.request_upload(call.owner, episode_id, request.kind, upload, timestamp(self.clock()))
+        except EpisodeConflict:
+            raise _not_expected(
+                f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
+            ) from None
+        target = _upload_target(call.owner, episode_id, request.kind, upload)
         if parts:
-            multipart = self.bucket.in_parts(place, _part_bytes(upload.size), parts)
-            return Answered(self._ready(asked.kind, upload, place, multipart=multipart), 201)
-        return Answered(self._ready(asked.kind, upload, place, form=self.bucket.form(place)), 201)
+            multipart = self.bucket.start_multipart(target, _part_bytes(upload.size), parts)
+            return Answered(self._upload_ready(request.kind, upload, target, multipart=multipart), 201)
+        return Answered(self._upload_ready(request.kind, upload, target, form=self.bucket.create_form(target)), 201)
 
     def sign(self, call: Call) -> Answered:
-        """Where to upload the parts of an upload to, for as long again."""
-        asked: SignParts = call.body
-        kind, upload, state = self._expected(call)
+        """Return new URLs for the parts of a multipart upload."""
+        request: SignParts = call.body
+        kind, upload, state = self._find_multipart_upload(call)
         if state is not TrackState.REQUESTED:
-            raise _not_expected("This upload has come already.")
-        place = _place(call.owner, call.parameters.episode_id, kind, upload)
-        multipart = self.bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
-        return Answered(self._ready(kind, upload, place, multipart=multipart))
+            raise _not_expected("This upload is already complete.")
+        target = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
+        multipart = self.bucket.sign_parts(target, request.multipart_id, _part_bytes(upload.size), upload.parts)
+        return Answered(self._upload_ready(kind, upload, target, multipart=multipart))
 
     def complete(self, call: Call) -> Answered:
-        """What the parts of an upload make; the same when it is asked again."""
-        asked: CompleteUpload = call.body
-        kind, upload, _ = self._expected(call)
-        place = _place(call.owner, call.parameters.episode_id, kind, upload)
-        if len(asked.parts) != upload.parts:
-            raise _incomplete([FieldProblem("parts", f"there are {upload.parts} parts")])
-        completion = self.bucket.complete(place, asked.multipart_id, asked.parts)
-        if completion is Completion.REFUSED:
+        """Complete a multipart upload. A repeated request gets the same response."""
+        request: CompleteUpload = call.body
+        kind, upload, _ = self._find_multipart_upload(call)
+        target = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
+        if len(request.parts) != upload.parts:
+            raise _incomplete([FieldProblem("parts", f"this upload has {upload.parts} parts")])
+        completion = self.bucket.complete(target, request.multipart_id, request.parts)
+        if completion is CompletionResult.REFUSED:
             raise _incomplete()
-        size = self.bucket.size(place.key)
-        if size is None and completion is Completion.DONE:
-            raise ObjectNotSeen
+        size = self.bucket.object_size(target.key)
+        if size is None and completion is CompletionResult.DONE:
+            raise CompletedObjectMissing
         if size is None:
-            raise HandlerError(Code.UPLOAD_UNKNOWN, "There is no such upload, or no longer. Ask for another.", 404)
-        if size != place.size:
+            raise HandlerError(
+                LivestreamErrorCode.UPLOAD_UNKNOWN,
+                "This upload does not exist, or no longer exists. Request a new upload.",
+                404,
+            )
+        if size != target.size:
             raise _incomplete()
-        return Answered(UploadCompleted(upload_id=upload.upload_id, key=place.key, bytes=size))
+        return Answered(UploadCompleted(upload_id=upload.upload_id, key=target.key, bytes=size))
 
-    def _check(self, asked: UploadRequest) -> None:
-        """Refuses what no track takes."""
-        if asked.content_type not in SUFFIXES[asked.kind]:
-            known = ", ".join(SUFFIXES[asked.kind])
+    def _validate(self, request: UploadRequest) -> None:
+        """Raise HandlerError if the content type or the size is not accepted."""
+        if request.content_type not in SUFFIXES[request.kind]:
+            accepted = ", ".join(SUFFIXES[request.kind])
             raise HandlerError(
-                Code.TYPE_UNSUPPORTED,
-                f"This is no type of a {asked.kind}.",
-                fields=[FieldProblem("contentType", f"one of {known}")],
+                LivestreamErrorCode.TYPE_UNSUPPORTED,
+                f"This content type is not accepted for a {request.kind}.",
+                fields=[FieldProblem("contentType", f"one of {accepted}")],
             )
-        most = self.limits.most(asked.kind)
-        if asked.bytes > most:
+        max_bytes = self.limits.max_bytes(request.kind)
+        if request.bytes > max_bytes:
             raise HandlerError(
-                Code.UPLOAD_TOO_LARGE,
-                f"A {asked.kind} of so many bytes is not taken.",
-                fields=[FieldProblem("bytes", f"at most {most}")],
+                LivestreamErrorCode.UPLOAD_TOO_LARGE,
+                f"This {request.kind} is too large.",
+                fields=[FieldProblem("bytes", f"at most {max_bytes}")],
             )
 
-    def _ready(
+    def _upload_ready(
         self,
         kind: TrackKind,
-        upload: Upload,
-        place: Place,
+        upload: ExpectedUpload,
+        target: UploadTarget,
         *,
         form: UploadForm | None = None,
         multipart: MultipartUpload | None = None,
@@ -152,49 +160,51 @@ class Uploads:
         return UploadReady(
             upload_id=upload.upload_id,
             kind=kind,
-            key=place.key,
-            max_bytes=place.size,
+            key=target.key,
+            max_bytes=target.size,
             expires_seconds=self.bucket.url_seconds,
             form=form,
             multipart=multipart,
         )
 
-    def _parts(self, asked: UploadRequest) -> int:
-        """How many parts; none of a form."""
-        size = asked.bytes
-        if asked.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
+    def _part_count(self, request: UploadRequest) -> int:
+        """Return the number of parts, or 0 for an upload by form."""
+        size = request.bytes
+        if request.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
             return 0
         return -(-size // _part_bytes(size))
 
-    def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
-        """The upload in parts that a track waits for, or has got, and where the track is."""
+    def _find_multipart_upload(self, call: Call) -> tuple[TrackKind, ExpectedUpload, TrackState]:
+        """Return the track kind, the multipart upload that the path names, and the state of its track."""
         episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
             track = episode.track(kind)
             if track.upload is not None and track.upload.upload_id == call.parameters.upload_id:
                 if track.upload.parts == 0:
-                    raise _not_expected("This upload is a form: it is complete when it is sent.")
+                    raise _not_expected(
+                        "This upload uses a form, so it has no parts. It is complete when the form is sent."
+                    )
                 if track.state is TrackState.FAILED:
-                    raise _not_expected("This upload has failed. Ask for another.")
+                    raise _not_expected("This upload has failed. Request a new upload.")
                 return kind, track.upload, track.state
-        raise HandlerError(Code.UPLOAD_UNKNOWN, "No track of this episode waits for such an upload.", 404)
+        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload.", 404)
 
 
 def _part_bytes(size: int) -> int:
-    """How large the parts of so many bytes are, but for the last."""
-    return max(SMALLEST_PART, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
+    """Return the part size for a file size. The last part may be smaller."""
+    return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 
 
-def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:
+def _upload_target(owner: str, episode_id: str, kind: TrackKind, upload: ExpectedUpload) -> UploadTarget:
     suffix = SUFFIXES[kind][upload.content_type]
     key = f"{PREFIXES[kind]}{owner}/{episode_id}/{upload.upload_id}.{suffix}"
-    return Place(key, upload.content_type.value, upload.size)
+    return UploadTarget(key, upload.content_type.value, upload.size)
 
 
 def _not_expected(message: str) -> HandlerError:
-    return HandlerError(Code.UPLOAD_NOT_EXPECTED, message, 409)
+    return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message, 409)
 
 
 def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
-    message = "The parts are not those of this upload, or do not have the size that was promised."
-    return HandlerError(Code.UPLOAD_INCOMPLETE, message, 409, fields or ())
+    message = "The parts do not match this upload, or their total size differs from the announced one."
+    return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, 409, fields or ())

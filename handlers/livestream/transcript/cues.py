@@ -1,8 +1,8 @@
-"""What a transcript is made of, whatever it was written in, and how much of it is taken. Pure.
+"""Cues, the timed lines of a transcript, and the limits that apply to every transcript format.
 
-A transcript is somebody's upload. So every format's reader hands its cues through here: text is made harmless and
-bounded, times are held to a broadcast's length, and what cannot be taken is refused with one of a few reasons, which
-become the reason of the episode's track. Nothing of the text is in an exception.
+A transcript is an upload by an untrusted client. So the readers of all formats pass their cues through `prepare_cues`,
+which cleans and bounds the text and checks the times. A transcript that is refused gets one of a few problems, from
+which the failure reason of its track follows. No exception contains any text of the transcript.
 """
 
 from collections.abc import Iterable
@@ -11,40 +11,40 @@ from enum import StrEnum
 
 from handlers.common.text.text_cleaning import cleaned
 
-MAX_BYTES = 20_000_000
-"""Of a file. Amazon Transcribe says of each word when it was said: a day's speech stays below this."""
+MAX_TRANSCRIPT_BYTES = 20_000_000
+"""Maximum size of a file. Amazon Transcribe writes the times of every word; a whole day of speech stays below this."""
 MAX_CUES = 50_000
 MAX_CHARACTERS = 2_000_000
-"""Of all that is said: an hour has about 50,000."""
+"""Maximum length of the whole text. An hour of speech has about 50,000 characters."""
 MAX_CUE_CHARACTERS = 2_000
 MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
-"""Of a cue as it stands in the file, with its tags and blanks."""
+"""Maximum length of a cue in the file, including tags and white space."""
 MAX_SPEAKER_CHARACTERS = 100
 MAX_MS = 24 * 60 * 60 * 1000
-"""A cue that ends later was not cut from a broadcast."""
+"""Latest end of a cue. No broadcast is longer than 24 hours."""
 
 
 class TranscriptProblem(StrEnum):
-    """Why a file is not taken as a transcript."""
+    """Problem for which a file is refused as a transcript."""
 
     EMPTY = "transcript_empty"
-    """Nothing is said in it."""
+    """The transcript contains no text."""
     TOO_LARGE = "transcript_too_large"
     TOO_MANY_CUES = "transcript_too_many_cues"
     TOO_LONG_CUE = "transcript_too_long_cue"
     UTF16 = "transcript_utf16"
-    """Only UTF-8 is read."""
+    """The file is encoded in UTF-16. Only UTF-8 is supported."""
     NOT_UTF8 = "transcript_not_utf8"
     NOT_TEXT = "transcript_not_text"
     OTHER_FORMAT = "transcript_other_format"
-    """Markup of a kind that is not read here; as plain text it would be quoted as if somebody had said it."""
+    """The file is markup of an unsupported format. Read as plain text, its tags would be quoted as speech."""
     MALFORMED = "transcript_malformed"
     BAD_TIMES = "transcript_bad_times"
-    """Negative, backwards, or later than a broadcast can be."""
+    """A time is missing or malformed, an end is before its start, or a cue ends after `MAX_MS`."""
 
 
 class BadTranscript(Exception):
-    """A file that is not taken."""
+    """The file is not a valid transcript."""
 
     def __init__(self, problem: TranscriptProblem) -> None:
         super().__init__(problem.value)
@@ -53,7 +53,7 @@ class BadTranscript(Exception):
 
 @dataclass(frozen=True)
 class Cue:
-    """What is said from one moment to another."""
+    """One timed line of a transcript."""
 
     start_ms: int
     end_ms: int
@@ -61,40 +61,43 @@ class Cue:
     speaker: str | None = field(default=None, repr=False)
 
 
-def ordered(cues: Iterable[Cue]) -> tuple[Cue, ...]:
-    """Cues as they follow each other, made harmless and held to all bounds; those that say nothing are left out.
+def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
+    """Return the cues cleaned, checked against all limits and sorted by time, without those that have no text.
 
-    Cues that overlap stay as they are: people interrupt each other.
+    Overlapping cues are allowed, because speakers interrupt each other. Raise BadTranscript if a limit is exceeded.
     """
     kept: list[Cue] = []
     characters = 0
     for cue in cues:
-        one = _cleaned(cue)
-        if one is None:
+        cleaned_cue = _clean_cue(cue)
+        if cleaned_cue is None:
             continue
-        characters += len(one.text)
+        characters += len(cleaned_cue.text)
         if characters > MAX_CHARACTERS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         if len(kept) == MAX_CUES:
             raise BadTranscript(TranscriptProblem.TOO_MANY_CUES)
-        kept.append(one)
+        kept.append(cleaned_cue)
     if not kept:
         raise BadTranscript(TranscriptProblem.EMPTY)
     return tuple(sorted(kept, key=lambda cue: (cue.start_ms, cue.end_ms)))
 
 
-def bounded(written: str) -> str:
-    """A cue as it stands in the file, if it is not far too long: nothing else looks at one that is."""
+def strip_bounded(written: str) -> str:
+    """Return a cue's text without surrounding white space.
+
+    Raise BadTranscript before further processing if it is far too long.
+    """
     text = written.strip()
     if len(text) > MAX_WRITTEN_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     return text
 
 
-def _cleaned(cue: Cue) -> Cue | None:
+def _clean_cue(cue: Cue) -> Cue | None:
     if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    text = cleaned(bounded(cue.text))
+    text = cleaned(strip_bounded(cue.text))
     if len(text) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     speaker = None if cue.speaker is None else cleaned(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None

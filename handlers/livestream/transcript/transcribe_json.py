@@ -1,7 +1,7 @@
-"""Cues of the JSON that an Amazon Transcribe job writes. Pure.
+"""Reader for the JSON output of an Amazon Transcribe job.
 
-Words become cues by sentence: one ends at a full stop, where somebody else speaks, where there is a pause, and where it
-would grow too long.
+Words are joined to one cue for each sentence. A cue ends at the end of a sentence, at a change of speaker, at a pause,
+and before it would become too long.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ _PROBLEMS = {
 
 
 def transcribe_cues(text: str) -> Iterator[Cue]:
-    """The cues of a job's output."""
+    """Yield the cues of a job's output. Raise BadTranscript if it is malformed."""
     try:
         yield from _cues(heard(text, MAX_MS))
     except BadOutput as bad:
@@ -32,28 +32,28 @@ def _cues(words: Iterable[Word | Mark]) -> Iterator[Cue]:
     sentence: list[str] = []
     start_ms = end_ms = 0
     speaker: str | None = None
-    for one in words:
-        if isinstance(one, Mark):
+    for item in words:
+        if isinstance(item, Mark):
             if sentence:
-                sentence[-1] = _with(sentence[-1], one.text)
-                if one.text in ENDS:
+                sentence[-1] = _append_mark(sentence[-1], item.text)
+                if item.text in ENDS:
                     yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
                     sentence = []
             continue
-        length = sum(len(word) + 1 for word in sentence) + len(one.text)
-        apart = one.speaker != speaker or one.start_ms - end_ms > PAUSE_MS or one.start_ms < start_ms
-        if sentence and (apart or length > SENTENCE_CHARACTERS):
+        length = sum(len(word) + 1 for word in sentence) + len(item.text)
+        is_new_cue = item.speaker != speaker or item.start_ms - end_ms > PAUSE_MS or item.start_ms < start_ms
+        if sentence and (is_new_cue or length > SENTENCE_CHARACTERS):
             yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
             sentence = []
         if not sentence:
-            start_ms, end_ms, speaker = one.start_ms, one.end_ms, one.speaker
-        sentence.append(one.text)
-        end_ms = max(end_ms, one.end_ms)
+            start_ms, end_ms, speaker = item.start_ms, item.end_ms, item.speaker
+        sentence.append(item.text)
+        end_ms = max(end_ms, item.end_ms)
     if sentence:
         yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
 
 
-def _with(word: str, mark: str) -> str:
+def _append_mark(word: str, mark: str) -> str:
     if len(word) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     return word + mark

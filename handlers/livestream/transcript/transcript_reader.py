@@ -1,7 +1,7 @@
-"""Reads a transcript: SRT, WebVTT, Amazon Transcribe's JSON, or plain text. Pure.
+"""Reader for transcripts in SRT, WebVTT, Amazon Transcribe's JSON or plain text.
 
-It decides by content what a file is, because names and content types are whatever a client says. What it cannot read it
-refuses with a reason; nothing else comes out of it, whatever bytes go in.
+The content decides the format, because the client chooses file name and content type, and both may be wrong. For every
+input the reader either returns cues or raises BadTranscript.
 """
 
 import codecs
@@ -9,7 +9,13 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from handlers.livestream.transcript.cues import MAX_BYTES, BadTranscript, Cue, TranscriptProblem, ordered
+from handlers.livestream.transcript.cues import (
+    MAX_TRANSCRIPT_BYTES,
+    BadTranscript,
+    Cue,
+    TranscriptProblem,
+    prepare_cues,
+)
 from handlers.livestream.transcript.plain_text import is_markup, plain_cues
 from handlers.livestream.transcript.subtitles import is_srt, is_webvtt, srt_cues, webvtt_cues
 from handlers.livestream.transcript.transcribe_json import transcribe_cues
@@ -17,8 +23,8 @@ from handlers.livestream.transcript.transcribe_json import transcribe_cues
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-class Format(StrEnum):
-    """What a transcript is written in."""
+class TranscriptFormat(StrEnum):
+    """File format of a transcript."""
 
     SRT = "srt"
     WEBVTT = "webvtt"
@@ -27,40 +33,40 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True)
-class Transcript:
-    """What is said in a broadcast, in its order."""
+class ParsedTranscript:
+    """Cues of a transcript, sorted by time."""
 
-    format: Format
+    format: TranscriptFormat
     cues: tuple[Cue, ...] = field(repr=False)
 
     @property
     def timed(self) -> bool:
-        """Whether the times were measured; those of plain text are estimates, which nothing should be cut by."""
-        return self.format is not Format.PLAIN
+        """True if the file contains times. The times of plain text are estimates, so no clip may be cut by them."""
+        return self.format is not TranscriptFormat.PLAIN
 
 
-def read(data: bytes) -> Transcript:
-    """The transcript in a file; raises BadTranscript."""
-    text = _text(data)
-    # Not `splitlines`: to it, characters within a line end one.
+def read_transcript(data: bytes) -> ParsedTranscript:
+    """Read a transcript file; raise BadTranscript if it is invalid."""
+    text = _to_text(data)
+    # `splitlines` would also split at other Unicode characters that may occur within a line.
     lines = text.split("\n")
     if is_webvtt(lines):
-        return Transcript(Format.WEBVTT, ordered(webvtt_cues(lines)))
+        return ParsedTranscript(TranscriptFormat.WEBVTT, prepare_cues(webvtt_cues(lines)))
     if _is_json(text):
-        return Transcript(Format.TRANSCRIBE, ordered(transcribe_cues(text)))
+        return ParsedTranscript(TranscriptFormat.TRANSCRIBE, prepare_cues(transcribe_cues(text)))
     if is_markup(text):
         raise BadTranscript(TranscriptProblem.OTHER_FORMAT)
     if is_srt(lines):
-        return Transcript(Format.SRT, ordered(srt_cues(lines)))
-    return Transcript(Format.PLAIN, ordered(plain_cues(text)))
+        return ParsedTranscript(TranscriptFormat.SRT, prepare_cues(srt_cues(lines)))
+    return ParsedTranscript(TranscriptFormat.PLAIN, prepare_cues(plain_cues(text)))
 
 
-def _text(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
+def _to_text(data: bytes) -> str:
+    if len(data) > MAX_TRANSCRIPT_BYTES:
         raise BadTranscript(TranscriptProblem.TOO_LARGE)
     if data.startswith(_UTF16):
         raise BadTranscript(TranscriptProblem.UTF16)
-    text = _decoded(data.removeprefix(codecs.BOM_UTF8))
+    text = _decode_utf8(data.removeprefix(codecs.BOM_UTF8))
     if text is None:
         raise BadTranscript(TranscriptProblem.NOT_UTF8)
     if "\0" in text:
@@ -68,8 +74,11 @@ def _text(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decoded(data: bytes) -> str | None:
-    """None where it is no UTF-8: the decoder's exception holds the data, so it must not get out."""
+def _decode_utf8(data: bytes) -> str | None:
+    """Return the decoded text, or None if it is not UTF-8.
+
+    The decoder's exception is suppressed, because it contains the data.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -77,7 +86,10 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _is_json(text: str) -> bool:
-    """A brace begins nothing else that is read here, but a bracket also a remark like [Applause]."""
+    """Return True if the text is JSON.
+
+    A brace starts no other supported format; a bracket may start a remark like [Applause].
+    """
     start = text.lstrip()[:1]
     if start == "{":
         return not is_markup(text)

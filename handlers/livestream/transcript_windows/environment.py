@@ -1,4 +1,7 @@
-"""What the function that has transcripts analyzed reads from its environment; a deployment's settings share the ranges."""
+"""Environment of the function `transcript-windows`, which queues the windows of uploaded transcripts.
+
+The stack settings use the same ranges.
+"""
 
 from typing import Annotated, Self
 
@@ -14,25 +17,25 @@ OVERLAP_CHARACTERS = 600
 OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
 
 
-class TranscriptEnvironment(HandlerEnvironment):
-    """The function's own."""
+class TranscriptWindowsEnvironment(HandlerEnvironment):
+    """Environment variables of the function that queues the windows of a transcript."""
 
     table_name: str
     bucket_name: str
     agent_queue_url: Annotated[str, Field(min_length=1)]
     window_characters: WindowCharacters = 6_000
-    """Of what is said in a window, before its overlap with the next."""
+    """Maximum length of a window's text without the overlap with the next window."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """The longest claim that is certain to stand whole in one window."""
+    """Length of the overlap. A fact claim of at most this length is always complete in one window."""
 
     @model_validator(mode="after")
-    def _overlaps(self) -> Self:
+    def _has_small_overlap(self) -> Self:
         if self.overlap_characters * 2 > self.window_characters:
-            raise ValueError("windows overlap by half of their characters at most")
+            raise ValueError("overlap_characters must be at most half of window_characters")
         return self
 
     @property
     def sizes(self) -> Sizes:
-        """How large windows are."""
+        """Window sizes in the form that `windows` accepts."""
         return Sizes(self.window_characters, self.window_seconds * 1000, self.overlap_characters)

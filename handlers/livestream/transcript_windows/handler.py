@@ -1,7 +1,8 @@
-"""The function behind the rule for transcripts, fed by a queue.
+"""Lambda function that turns an uploaded transcript into window messages. It receives S3 events through a queue.
 
-A queue for the reasons that videos have one: an event is delivered as often as its settings say, without the others of
-its batch, and what still fails is parked where one command sends it back.
+The events pass through a queue for the same reasons as those of videos. The queue's settings limit the number of
+deliveries, and each event is retried independently of the others. An event that still fails moves to the dead-letter
+queue. A redrive command sends it back.
 """
 
 import os
@@ -18,17 +19,17 @@ from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
-from handlers.livestream.transcript_windows.window_distribution import TranscriptStarting
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
+from handlers.livestream.transcript_windows.window_distribution import WindowDistributor
 from handlers.livestream.window_queue import WindowQueue
 
 
 @cache
-def _starting() -> TranscriptStarting:
-    """Made once a container."""
-    environment = TranscriptEnvironment.read()
+def _distributor() -> WindowDistributor:
+    """Create the distributor once per container."""
+    environment = TranscriptWindowsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
-    return TranscriptStarting(
+    return WindowDistributor(
         EpisodeTable(dynamodb, environment.table_name),
         ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
@@ -41,9 +42,9 @@ def _starting() -> TranscriptStarting:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """The entry point of the function."""
-    return _starting().handle(event["Records"])
+    """Process one batch of queue messages."""
+    return _distributor().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _starting()  # while the container starts, which is faster and comes before anybody waits
+    _distributor()  # created during initialization, before the first event waits for it

@@ -1,8 +1,8 @@
-"""Takes a transcript from its upload to the agent's queue, window by window.
+"""Distribution of an uploaded transcript: one message on the agent's queue for each window.
 
-The track says whether there is anything to do: it says yes to a repeat too, until all windows are queued. So what stops
-halfway is done again. What was found in an earlier upload, which was given up on, goes first. A window that is queued
-twice is worked on once: the agent's worker sees to that.
+The transcript track decides whether an event needs work. It accepts a repeated event until all windows are queued, so
+an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
+that is queued twice is analyzed once, because the agent's worker checks its outcome first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,37 +20,37 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
-from handlers.livestream.transcript.transcript_reader import read
-from handlers.livestream.upload_keys import StoredUpload, upload_key
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowQueue, messages
+from handlers.livestream.transcript.transcript_reader import read_transcript
+from handlers.livestream.upload_keys import UploadedObject, parse_upload_key
+from handlers.livestream.window_queue import MAX_WINDOWS, WindowQueue, window_messages
 
-REASONS = {
+TRACK_REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
     TranscriptProblem.TOO_LARGE: TrackReason.TOO_LARGE,
     TranscriptProblem.TOO_MANY_CUES: TrackReason.TOO_LARGE,
 }
-"""What a track says of a transcript that is not taken; of any other that it is unreadable."""
+"""Failure reason of the track for each problem of a transcript. All other problems become `UNREADABLE`."""
 
 
-class Outcome(StrEnum):
-    """What an event came to."""
+class DistributionOutcome(StrEnum):
+    """Outcome of one event."""
 
     QUEUED = "queued"
-    BAD = "bad"
-    """It is no transcript that is taken."""
+    INVALID = "bad"
+    """The object is not a valid transcript."""
     UNCHANGED = "unchanged"
-    """The track is further on, about another upload or version, or not there."""
+    """The track has advanced further, has another upload or version, or does not exist."""
     GONE = "gone"
-    """The object is there no more."""
+    """The object no longer exists."""
     IGNORED = "ignored"
-    """The event is not about a transcript of ours."""
+    """The event does not concern an uploaded transcript."""
 
 
 @dataclass(frozen=True)
-class TranscriptStarting:
-    """Acts on events, one by one or as queue messages bring them."""
+class WindowDistributor:
+    """Processes the events of uploaded transcripts."""
 
     table: EpisodeTable
     transcripts: ObjectReader
@@ -63,58 +63,63 @@ class TranscriptStarting:
     log: EventLog
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """One batch; the answer names the messages to deliver again."""
-        return acted_on(records, self._act, self.log, about="transcript")
+        """Process a batch of queue messages; return those that SQS must deliver again."""
+        return acted_on(records, self._handle_event, self.log, about="transcript")
 
-    def _act(self, body: str) -> Outcome:
-        event = parsed(body, self.bucket)
+    def _handle_event(self, body: str) -> DistributionOutcome:
+        event = parse_transcript_event(body, self.bucket)
         if event is None:
-            return Outcome.IGNORED
-        outcome = self._started(event)
-        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
+            return DistributionOutcome.IGNORED
+        outcome = self._distribute(event)
+        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.key_parts.upload_id))
         return outcome
 
-    def _started(self, event: StoredUpload) -> Outcome:
-        if not self._moved(event, TrackState.UPLOADED):
-            return Outcome.UNCHANGED
-        named = event.named
-        # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
-        earlier = self.findings.leave_from(named.owner, named.episode_id, named.upload_id)
-        if earlier:
-            self.log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
+    def _distribute(self, event: UploadedObject) -> DistributionOutcome:
+        if not self._advance(event, TrackState.UPLOADED):
+            return DistributionOutcome.UNCHANGED
+        upload = event.key_parts
+        # Deleted before the transcript is read, so that findings of an earlier transcript never belong to an unreadable one.
+        deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
+        if deleted_count:
+            self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hashed(upload.upload_id))
         data = self.transcripts.read(event.key, event.version_id)
         if data is None:
-            return Outcome.GONE
+            return DistributionOutcome.GONE
         try:
-            count = self._count(data)
-        except BadTranscript as bad:
-            self.log.warning("transcript_refused", cause=bad.problem)
-            self._moved(event, TrackState.FAILED, REASONS.get(bad.problem, TrackReason.UNREADABLE))
-            return Outcome.BAD
-        about = named.owner, named.episode_id, event.key, event.version_id
-        self.queue.send(messages(*about, count, self.sizes))
-        self._moved(event, TrackState.ANALYZING, windows=count)
-        self.log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
-        return Outcome.QUEUED
+            count = self._count_windows(data)
+        except BadTranscript as error:
+            self.log.warning("transcript_refused", cause=error.problem)
+            self._advance(event, TrackState.FAILED, TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE))
+            return DistributionOutcome.INVALID
+        transcript = upload.owner, upload.episode_id, event.key, event.version_id
+        self.queue.send(window_messages(*transcript, count, self.sizes))
+        self._advance(event, TrackState.ANALYZING, windows=count)
+        self.log.info("transcript_queued", windows=count, key_hash=hashed(upload.upload_id))
+        return DistributionOutcome.QUEUED
 
-    def _count(self, data: bytes) -> int:
-        """How many windows a transcript has; raises BadTranscript, of too many too."""
-        count = len(windows(read(data).cues, self.sizes))
+    def _count_windows(self, data: bytes) -> int:
+        """Return the number of windows of a transcript.
+
+        Raise BadTranscript if it is invalid or has too many windows.
+        """
+        count = len(windows(read_transcript(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
-    def _moved(self, event: StoredUpload, state: TrackState, reason: TrackReason | None = None, **facts: int) -> bool:
-        named = event.named
-        step = Step(named.upload_id, state, timestamp(self.clock()), reason, event.version_id, facts)
-        return self.table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+    def _advance(
+        self, event: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
+    ) -> bool:
+        upload = event.key_parts
+        update = TrackUpdate(upload.upload_id, state, timestamp(self.clock()), reason, event.version_id, details)
+        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.TRANSCRIPT, update)
 
 
-def parsed(body: str, bucket: str) -> StoredUpload | None:
+def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
     """Return the uploaded transcript that an event announces, or None if it announces another object of the bucket.
 
     Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
     """
-    one = new_object(body, bucket)
-    named = upload_key(TRANSCRIPTS, one.key)
-    return None if named is None else StoredUpload(one.key, one.version_id, named)
+    created_object = new_object(body, bucket)
+    key_parts = parse_upload_key(TRANSCRIPTS, created_object.key)
+    return None if key_parts is None else UploadedObject(created_object.key, created_object.version_id, key_parts)

@@ -1,105 +1,108 @@
-"""The job that has one video cut. Pure.
+"""MediaConvert job that cuts one video into chunks.
 
-One HLS group, because a group of MP4 files cannot be cut; and HLS rather than CMAF, because its segments have sound and
-pictures in one file: each chunk can be looked at by itself. `EXACT` gives every chunk its full length, with a key frame
-where it begins.
+The job has one HLS output group. MediaConvert cannot split an MP4 group into segments. HLS is used instead of CMAF,
+because an HLS segment contains audio and video in one file, so each chunk can be played separately. `EXACT` gives every
+chunk its full length, and each chunk starts with a key frame.
 
-The same version of the same object, cut to the same length and the same end, is the same job: the same token, under which
-MediaConvert keeps repeats of a minute apart, and the same place for its chunks, so that a repeat after that writes the same
-again.
+The same object version, cut to the same chunk length and end, always gives the same request token and the same output
+prefix. MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition
+writes the same chunks again.
 
-MediaConvert is paid by the minute, and a still picture plays for a day in a megabyte or two. So a job ends at a time that
-is counted from the video's first frame, whatever the container says of itself: no length that somebody wrote there is
-believed. Only where MediaConvert finds no such time in a video is it cut to its own end.
+MediaConvert is billed by the minute, and a still image of one or two megabytes can play for a day. So the job clips the
+input at a time counted from the first frame, and ignores the duration that the file's container declares. A video is
+cut to its own end only if MediaConvert reports that it contains no such time.
 """
 
 import hashlib
 from typing import Any
 
 from handlers.livestream.s3_prefixes import CHUNKS
-from handlers.livestream.upload_keys import StoredUpload
+from handlers.livestream.upload_keys import UploadedObject
 from handlers.livestream.video_chunks.video_events import JobMetadata
 
-AUDIO = "Audio Selector 1"
-MODIFIER = "_chunk"
-"""What tells the chunks and their playlist from the playlist above it."""
-JOB_LENGTH = 16
-"""Characters of the token that name a job's folder."""
+AUDIO_SELECTOR = "Audio Selector 1"
+CHUNK_MODIFIER = "_chunk"
+"""Suffix that distinguishes the chunks and their playlist from the master playlist."""
+JOB_FOLDER_CHARACTERS = 16
+"""Number of token characters in the output prefix of a job."""
 WIDTH, HEIGHT = 1280, 720
 MAX_BITRATE = 3_000_000
-QUALITY = 7
+QVBR_QUALITY = 7
 AUDIO_BITRATE = 96_000
 AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
-EXTRA_MINUTES = 30
-"""How much longer than it may be a video is cut: by that, one that was cut off is told from one that is just short
-enough, also where its frames are counted as a few more or less a second than they are. With it, the longest clip stays
-below the 12 hours that MediaConvert takes."""
+CLIP_MARGIN_MINUTES = 30
+"""Time by which the clip is longer than the longest permitted video. The margin distinguishes a clipped video from a
+video that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is
+still below MediaConvert's limit of 12 hours."""
 
 
-def token(bucket: str, video: StoredUpload, seconds: int, clip_hours: int | None) -> str:
-    """The name of the one job that cuts this version of this object in this way: 64 characters, no more may be."""
-    named = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
-    return hashlib.sha256("\n".join(named).encode()).hexdigest()
+def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
+    """Return the request token of the job that cuts this object version in this way.
+
+    It has 64 characters, the maximum that MediaConvert accepts.
+    """
+    identity = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
+    return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
-def prefix(video: StoredUpload, job: str) -> str:
-    """Of the keys of a job's chunks."""
-    return f"{CHUNKS}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
+def chunk_prefix(video: UploadedObject, job: str) -> str:
+    """Return the key prefix of a job's chunks."""
+    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job[:JOB_FOLDER_CHARACTERS]}/"
 
 
-def request(
+def job_request(
     bucket: str,
-    video: StoredUpload,
+    video: UploadedObject,
     *,
     seconds: int,
     role_arn: str,
     max_hours: int | None = None,
     to_its_end: bool = False,
 ) -> dict[str, Any]:
-    """What CreateJob is asked; without `max_hours`, and where it is asked for, a video is cut to its end."""
+    """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the input has no clip end."""
     clip_hours = None if to_its_end else max_hours
-    job = token(bucket, video, seconds, clip_hours)
-    named = video.named
+    job = job_token(bucket, video, seconds, clip_hours)
+    upload = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
-        owner=named.owner,
-        episode_id=named.episode_id,
-        upload_id=named.upload_id,
+        owner=upload.owner,
+        episode_id=upload.episode_id,
+        upload_id=upload.upload_id,
         key=video.key,
         version_id=video.version_id,
         chunk_seconds=seconds,
         max_hours=max_hours,
         to_its_end=to_its_end or None,
     )
-    carried = metadata.model_dump(by_alias=True, exclude_none=True)
+    values = metadata.model_dump(by_alias=True, exclude_none=True)
     return {
         "ClientRequestToken": job,
         "Role": role_arn,
         "StatusUpdateInterval": STATUS_UPDATES,
-        "UserMetadata": {name: str(value) for name, value in carried.items()},
+        "UserMetadata": {name: str(value) for name, value in values.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
             "Inputs": [_input(f"s3://{bucket}/{video.key}", clip_hours)],
-            "OutputGroups": [_group(f"s3://{bucket}/{prefix(video, job)}", seconds)],
+            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, job)}", seconds)],
         },
     }
 
 
 def _input(uri: str, clip_hours: int | None) -> dict[str, Any]:
-    # Of a clip with an end alone, everything up to there is taken; most videos end before. Should MediaConvert not take
-    # that, it says so, and the video is known to end before: `JobChanged.shorter`.
-    clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{EXTRA_MINUTES}:00:00"}]
+    # A clip with only an end covers everything up to that time, and most videos end before it. If MediaConvert rejects
+    # such a clip, the video is known to be shorter: see `JobChanged.video_to_cut_unclipped`.
+    clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{CLIP_MARGIN_MINUTES}:00:00"}]
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",
         **({"InputClippings": clips} if clips else {}),
         "VideoSelector": {"Rotate": "AUTO"},
-        "AudioSelectors": {AUDIO: {"DefaultSelection": "DEFAULT"}},
+        "AudioSelectors": {AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}},
     }
 
 
-def _group(destination: str, seconds: int) -> dict[str, Any]:
+def _output_group(destination: str, seconds: int) -> dict[str, Any]:
     return {
         "Name": "Chunks",
         "OutputGroupSettings": {
@@ -118,7 +121,7 @@ def _group(destination: str, seconds: int) -> dict[str, Any]:
         },
         "Outputs": [
             {
-                "NameModifier": MODIFIER,
+                "NameModifier": CHUNK_MODIFIER,
                 "ContainerSettings": {"Container": "M3U8", "M3u8Settings": {}},
                 "VideoDescription": {
                     "Width": WIDTH,
@@ -128,7 +131,7 @@ def _group(destination: str, seconds: int) -> dict[str, Any]:
                         "Codec": "H_264",
                         "H264Settings": {
                             "RateControlMode": "QVBR",
-                            "QvbrSettings": {"QvbrQualityLevel": QUALITY},
+                            "QvbrSettings": {"QvbrQualityLevel": QVBR_QUALITY},
                             "MaxBitrate": MAX_BITRATE,
                             "QualityTuningLevel": "SINGLE_PASS_HQ",
                             "FramerateControl": "INITIALIZE_FROM_SOURCE",
@@ -138,7 +141,7 @@ def _group(destination: str, seconds: int) -> dict[str, Any]:
                 },
                 "AudioDescriptions": [
                     {
-                        "AudioSourceName": AUDIO,
+                        "AudioSourceName": AUDIO_SELECTOR,
                         "CodecSettings": {
                             "Codec": "AAC",
                             "AacSettings": {

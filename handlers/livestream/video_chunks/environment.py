@@ -1,4 +1,7 @@
-"""What the function that has videos cut reads from its environment; a deployment's settings share the range."""
+"""Environment of the function `video-chunks`, which has uploaded videos cut by MediaConvert.
+
+The stack settings use the same ranges.
+"""
 
 from typing import Annotated
 
@@ -8,17 +11,17 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""MediaConvert takes clips of less than 12 hours."""
+"""Longest permitted video. MediaConvert accepts only clips of less than 12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):
-    """The function's own."""
+    """Environment variables of the function that submits MediaConvert jobs."""
 
     table_name: str
     bucket_name: str
     event_source: str
-    """Under which it tells the bus that a video is there."""
+    """Source of the event that announces a complete video upload."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120
     max_hours: MaxHours | None = None
-    """How long a video may be."""
+    """Longest permitted video; None for no limit."""

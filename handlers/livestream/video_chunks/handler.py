@@ -1,9 +1,10 @@
-"""The function behind the rules for videos, fed by a queue, whatever the rule.
+"""Lambda function that has uploaded videos cut into chunks. One queue feeds it with the events of all video rules.
 
-A queue, rather than the function as the rules' own target: an asynchronous call is given up after two more attempts,
-three minutes later, and MediaConvert may want no more jobs for longer than that. From a queue, an event is delivered as
-often as the queue's settings say, and alone, so that it has all of a call's time; what still fails is parked where one
-command sends it back; and the queue's concurrency bounds how many jobs are asked for at once.
+The rules send to a queue instead of invoking the function directly. Lambda retries an asynchronous invocation only
+twice, within about three minutes, and MediaConvert may throttle job requests for longer. The queue's settings limit the
+number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still fails
+moves to the dead-letter queue, and a redrive command sends it back. The concurrency of the queue limits how many jobs
+are requested at the same time.
 """
 
 import os
@@ -18,7 +19,7 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_publisher import Publisher
+from handlers.livestream.event_publisher import EventPublisher
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.video_processing import VideoProcessing
@@ -26,11 +27,12 @@ from handlers.livestream.video_chunks.video_processing import VideoProcessing
 
 @cache
 def _processing() -> VideoProcessing:
-    """Made once a container.
+    """Create the event processor once per container.
 
-    boto3 has types for MediaConvert, but the project does not install them for one call. MediaConvert is called at the
-    Region's own endpoint, which boto3 knows. The client retries throttling and server errors. A job that MediaConvert
-    refuses is raised too: it has not read the video yet, so the deployment is at fault, and the event is delivered again.
+    The MediaConvert client is untyped, because the project does not install type stubs for a single operation. boto3
+    knows MediaConvert's endpoint in the Region. The client retries throttling and server errors. A rejected job request
+    raises an exception too. MediaConvert has not read the video at that point, so the fault lies in the deployment, and
+    SQS delivers the event again.
     """
     environment = VideoEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)
@@ -38,7 +40,7 @@ def _processing() -> VideoProcessing:
         EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         mediaconvert.create_job,
-        Publisher(boto3.client("events", config=CONFIG), environment.event_source),
+        EventPublisher(boto3.client("events", config=CONFIG), environment.event_source),
         bucket=environment.bucket_name,
         role_arn=environment.mediaconvert_role_arn,
         chunk_seconds=environment.chunk_seconds,
@@ -49,9 +51,9 @@ def _processing() -> VideoProcessing:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """The entry point of the function."""
+    """Process one batch of queue messages."""
     return _processing().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _processing()  # while the container starts, which is faster and comes before anybody waits
+    _processing()  # created during initialization, before the first event waits for it

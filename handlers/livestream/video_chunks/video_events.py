@@ -1,9 +1,9 @@
-"""Events about videos, parsed into what they say. Pure.
+"""Parser for the events about videos.
 
-They come from the default bus, on which anybody in the account may put something: nothing of them is believed that has
-not been parsed. Three kinds matter: an object that was created below `videos/`, by whatever request of S3's; our own
-word that an upload is complete; and what MediaConvert says of a job of ours. A job is ours if its metadata is: jobs of
-others are on the same bus, and are nobody's failure.
+The events come from the default bus, to which every principal of the account may be allowed to write. So nothing is
+used without validation. There are three kinds of events. S3 reports an object that any operation created below
+`videos/`, livestream announces a complete upload, and MediaConvert reports the state of a job. A job belongs to this
+stack if its user metadata does. Jobs of other programs are on the same bus and are ignored without an error.
 """
 
 import re
@@ -19,42 +19,44 @@ from handlers.common.name_patterns import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
-from handlers.livestream.upload_keys import EPISODE, OWNER, StoredUpload, UploadKey, upload_key
+from handlers.livestream.upload_keys import EPISODE_PATTERN, OWNER_PATTERN, UploadedObject, UploadKey, parse_upload_key
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060
-"""MediaConvert's number for a clip whose times its input has not."""
+"""MediaConvert's error code for a clip outside its input."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
-"""Suffixes, in lower case, of what MediaConvert reads."""
-_PLAYLIST = re.compile(rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8")
+"""Lower-case suffixes of the formats that MediaConvert reads."""
+_PLAYLIST = re.compile(
+    rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER_PATTERN})/({EPISODE_PATTERN})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
+)
 
 
 @dataclass(frozen=True)
-class Video(StoredUpload):
-    """An uploaded video that has just come."""
+class UploadedVideo(UploadedObject):
+    """Uploaded video that an event announces."""
 
     size: int
 
 
 @dataclass(frozen=True)
 class ObjectCreated:
-    """An object that was created below `videos/`."""
+    """S3 event: an object was created below `videos/`."""
 
-    video: Video
+    video: UploadedVideo
 
 
 @dataclass(frozen=True)
-class UploadCompleted:
-    """Our own word that a video is there, of a type that can be cut."""
+class VideoUploadCompleted:
+    """Event of livestream: a video of a supported format is completely uploaded."""
 
-    video: Video
+    video: UploadedVideo
     replayed: bool = False
-    """Whether a person has it said again."""
+    """True if an operator replayed the event from the archive."""
 
 
 @dataclass(frozen=True)
-class Output:
-    """What a job has made."""
+class ChunkOutput:
+    """Output of a complete job."""
 
     playlist: str
     """The key of the playlist that names the chunks."""
@@ -63,51 +65,54 @@ class Output:
 
 
 class JobMetadata(Message):
-    """What a job of ours carries, and gives back with each of its events: strings, as MediaConvert takes no others."""
+    """User metadata of a job, which MediaConvert returns with each event. MediaConvert accepts only strings."""
 
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
-    """Whose job it is: stacks may share an account."""
-    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
-    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
+    """Bucket of the stack that submitted the job. Several stacks may share an account."""
+    owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
+    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE_PATTERN}$")]
     upload_id: Ulid
     version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
     key: Annotated[str, Field(max_length=256)]
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
-    """How long the video may be: the setting may have changed since."""
+    """Longest permitted video when the job was submitted. The setting may have changed since."""
     to_its_end: bool | None = None
-    """Whether it has no clip, although the video may be only so long."""
+    """True if the job has no clip although `max_hours` is set."""
 
 
 @dataclass(frozen=True)
 class JobChanged:
-    """What MediaConvert says of a job of ours."""
+    """MediaConvert event: the state of one of this stack's jobs changed."""
 
     job: JobMetadata
     status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
     error_code: int | None = None
-    output: Output | None = None
-    """Of a job that is complete."""
+    output: ChunkOutput | None = None
+    """Output if the job is complete, otherwise None."""
 
     @property
-    def cut_off(self) -> bool:
-        """Whether there is more of the video than it may have: its job ends behind that, and says so by its length."""
-        longest = self.job.max_hours
-        return longest is not None and self.output is not None and self.output.duration_ms > longest * HOUR_MS
+    def is_too_long(self) -> bool:
+        """True if the video is longer than permitted. The job's clip has a margin, so its duration shows that."""
+        max_hours = self.job.max_hours
+        return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
 
     @property
-    def shorter(self) -> StoredUpload | None:
-        """The video, where MediaConvert did not take the end of its clip, because the video ends before."""
+    def video_to_cut_unclipped(self) -> UploadedObject | None:
+        """Video to cut again without a clip, because MediaConvert rejected the clip's end; None in all other cases.
+
+        MediaConvert rejects the end if the video is shorter than the clip.
+        """
         job = self.job
-        named = upload_key(VIDEOS, job.key)
-        if self.error_code != NO_SUCH_CLIP or job.to_its_end or job.max_hours is None or named is None:
+        key_parts = parse_upload_key(VIDEOS, job.key)
+        if self.error_code != NO_SUCH_CLIP or job.to_its_end or job.max_hours is None or key_parts is None:
             return None
-        ours = named.is_of(job.owner, job.episode_id, job.upload_id)
-        return StoredUpload(job.key, job.version_id, named) if ours else None
+        is_own_upload = key_parts.matches(job.owner, job.episode_id, job.upload_id)
+        return UploadedObject(job.key, job.version_id, key_parts) if is_own_upload else None
 
 
-class CompletedDetail(Message):
-    """The detail of `Video Upload Completed`."""
+class VideoUploadDetail(Message):
+    """Detail of the event `Video Upload Completed`."""
 
     schema_version: Literal[1] = 1
     owner: str
@@ -118,13 +123,13 @@ class CompletedDetail(Message):
     size: Annotated[int, Field(ge=0)]
 
     @classmethod
-    def of(cls, video: Video) -> "CompletedDetail":
-        """What is said of a video."""
-        named = video.named
+    def from_video(cls, video: UploadedVideo) -> "VideoUploadDetail":
+        """Return the detail for a video."""
+        upload = video.key_parts
         return cls(
-            owner=named.owner,
-            episode_id=named.episode_id,
-            upload_id=named.upload_id,
+            owner=upload.owner,
+            episode_id=upload.episode_id,
+            upload_id=upload.upload_id,
             key=video.key,
             version_id=video.version_id,
             size=video.size,
@@ -140,29 +145,29 @@ class _Group(Parsed):
     outputs: Annotated[list[_OutputDetail], Field(validation_alias="outputDetails", min_length=1)]
 
 
-class _Changed(Parsed):
+class _JobChangeDetail(Parsed):
     status: str
     error_code: Annotated[int | None, Field(validation_alias="errorCode")] = None
     groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
 
 
-def parsed(body: str, bucket: str) -> ObjectCreated | UploadCompleted | JobChanged | None:
-    """What one event says of the videos in our bucket; none where it says nothing of them.
+def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadCompleted | JobChanged | None:
+    """Parse an event. Return None if it does not concern a video of this stack.
 
-    Raises NotAnEvent where it should say something and does not.
+    Raise NotAnEvent if it is malformed or of an unexpected kind.
     """
     event = envelope(body)
     try:
         match event.source, event.detail_type:
             case event_bus.S3, event_bus.OBJECT_CREATED:
-                return _created(event.detail, bucket)
-            case source, event_names.UPLOAD_COMPLETED if event_names.ours(source):
-                return _completed(event.detail, replayed=event.replay_name is not None)
+                return _parse_created(event.detail, bucket)
+            case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
+                return _parse_completed(event.detail, replayed=event.replay_name is not None)
             case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
-                return _changed(event.detail, bucket)
+                return _parse_job_change(event.detail, bucket)
     except ValidationError as error:
         raise lacking(error) from None
-    raise NotAnEvent("nobody asked for events of this kind")
+    raise NotAnEvent("no rule of this queue matches events of this kind")
 
 
 def is_video(key: UploadKey) -> bool:
@@ -170,47 +175,49 @@ def is_video(key: UploadKey) -> bool:
     return key.suffix in VIDEO_TYPES
 
 
-def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
-    one = created(detail, bucket)
-    named = upload_key(VIDEOS, one.key)
-    return None if named is None else ObjectCreated(Video(one.key, one.version_id, named, one.size))
+def _parse_created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
+    s3_object = created(detail, bucket)
+    key_parts = parse_upload_key(VIDEOS, s3_object.key)
+    if key_parts is None:
+        return None
+    return ObjectCreated(UploadedVideo(s3_object.key, s3_object.version_id, key_parts, s3_object.size))
 
 
-def _completed(detail: dict[str, Any], *, replayed: bool) -> UploadCompleted:
-    one = CompletedDetail.model_validate(detail)
-    named = upload_key(VIDEOS, one.key)
-    if named is None or not is_video(named):
-        raise NotAnEvent("the key is not a video's")
-    if not named.is_of(one.owner, one.episode_id, one.upload_id):
-        raise NotAnEvent("the key is another upload's")
-    return UploadCompleted(Video(one.key, one.version_id, named, one.size), replayed)
+def _parse_completed(detail: dict[str, Any], *, replayed: bool) -> VideoUploadCompleted:
+    upload = VideoUploadDetail.model_validate(detail)
+    key_parts = parse_upload_key(VIDEOS, upload.key)
+    if key_parts is None or not is_video(key_parts):
+        raise NotAnEvent("the key is not the key of a video")
+    if not key_parts.matches(upload.owner, upload.episode_id, upload.upload_id):
+        raise NotAnEvent("the key belongs to another upload")
+    return VideoUploadCompleted(UploadedVideo(upload.key, upload.version_id, key_parts, upload.size), replayed)
 
 
-def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
-    one = _Changed.model_validate(detail)
+def _parse_job_change(detail: dict[str, Any], bucket: str) -> JobChanged | None:
+    change = _JobChangeDetail.model_validate(detail)
     try:
-        ours = JobMetadata.model_validate(detail.get("userMetadata") or {})
+        job = JobMetadata.model_validate(detail.get("userMetadata") or {})
     except ValidationError:
         return None
-    if ours.bucket != bucket:
+    if job.bucket != bucket:
         return None
-    match one.status:
+    match change.status:
         case "PROGRESSING" | "STATUS_UPDATE":
-            return JobChanged(ours, "PROGRESSING")
+            return JobChanged(job, "PROGRESSING")
         case "COMPLETE":
-            return JobChanged(ours, "COMPLETE", output=_output(one, ours))
+            return JobChanged(job, "COMPLETE", output=_output(change, job))
         case "ERROR" | "CANCELED" as status:
-            return JobChanged(ours, status, one.error_code)
-        case _:  # INPUT_INFORMATION, NEW_WARNING, QUEUE_HOP, and what may come
+            return JobChanged(job, status, change.error_code)
+        case _:  # INPUT_INFORMATION, NEW_WARNING, QUEUE_HOP and future states
             return None
 
 
-def _output(one: _Changed, ours: JobMetadata) -> Output:
-    """Where the chunks of a complete job are: below the episode's own prefix, or it is not believed."""
-    if len(one.groups) != 1 or len(one.groups[0].outputs) != 1:
-        raise NotAnEvent("a job of ours has one group of one output")
-    [output] = one.groups[0].outputs
+def _output(change: _JobChangeDetail, job: JobMetadata) -> ChunkOutput:
+    """Return the output of a complete job. Raise NotAnEvent if it is not below the episode's own prefix."""
+    if len(change.groups) != 1 or len(change.groups[0].outputs) != 1:
+        raise NotAnEvent("the job must have one output group with one output")
+    [output] = change.groups[0].outputs
     match = _PLAYLIST.fullmatch(output.playlists[0])
-    if match is None or (match[1], match[3], match[4]) != (ours.bucket, ours.owner, ours.episode_id):
-        raise NotAnEvent("the chunks are not where a job of ours puts them")
-    return Output(match[0].removeprefix(f"s3://{ours.bucket}/"), match[2], output.duration_ms)
+    if match is None or (match[1], match[3], match[4]) != (job.bucket, job.owner, job.episode_id):
+        raise NotAnEvent("the chunks are not below the prefix of the episode")
+    return ChunkOutput(match[0].removeprefix(f"s3://{job.bucket}/"), match[2], output.duration_ms)

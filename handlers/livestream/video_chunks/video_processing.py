@@ -1,11 +1,12 @@
-"""Takes a video from its upload to its chunks: each event is a step of its own, and may come twice or late.
+"""Processing of the events of a video, from its upload to its chunks. Events may arrive twice or late.
 
-A step does its work first and moves the track after it, or asks the track whether the work is still to be done: the
-track says yes to a repeat too, as long as nothing further has happened. So what stops halfway is done again, and what
-is done is not. The one exception costs money but changes nothing: a job that was made although nobody could note it.
+Each event either does its work before it advances the track, or first checks with the track whether the work is still
+needed. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
+finished work is not. There is one exception, which costs money but changes nothing: if the track cannot be advanced
+after a job was submitted, the same job may be submitted again.
 
-What a job failed of may be the deployment's, and MediaConvert does not always say so. So our own word that the upload is
-there, replayed by a person, has a video done again whose job failed.
+A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
+replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,93 +20,93 @@ from handlers.common.logging import EventLog, hashed
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
-from handlers.livestream.event_publisher import Publish
+from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.upload_keys import StoredUpload
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.upload_keys import UploadedObject
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import (
-    CompletedDetail,
+    ChunkOutput,
     JobChanged,
     ObjectCreated,
-    Output,
-    UploadCompleted,
+    VideoUploadCompleted,
+    VideoUploadDetail,
     is_video,
-    parsed,
+    parse_video_event,
 )
 
-ENTRY = b"#EXTINF:"
-"""A playlist has one line that begins with this tag for each chunk."""
+SEGMENT_TAG = b"#EXTINF:"
+"""Tag that starts one line of the playlist for each chunk."""
 
 
-class Outcome(StrEnum):
-    """What an event came to."""
+class VideoEventOutcome(StrEnum):
+    """Outcome of one event."""
 
     ANNOUNCED = "announced"
     UNSUPPORTED = "unsupported"
     SUBMITTED = "submitted"
     MOVED = "moved"
     UNCHANGED = "unchanged"
-    """The track is further on, about a newer upload, or not there."""
+    """The track has advanced further, has a newer upload, or does not exist."""
     GONE = "gone"
-    """What a job made is there no more."""
+    """The output of the job no longer exists."""
     IGNORED = "ignored"
-    """The event is not about a video of ours."""
+    """The event does not concern a video of this stack."""
 
 
 @dataclass(frozen=True)
 class VideoProcessing:
-    """Acts on events, one by one or as queue messages bring them."""
+    """Processes the events of videos."""
 
     table: EpisodeTable
     objects: ObjectReader
     create_job: Callable[..., object]
     """MediaConvert's CreateJob."""
-    publish: Publish
+    publish: PublishEvent
     _: KW_ONLY
     bucket: str
     role_arn: str
     chunk_seconds: int
     max_hours: int | None
-    """How long a video may be; None for any length."""
+    """Longest permitted video; None for no limit."""
     clock: Callable[[], datetime]
     log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """One batch; the answer names the messages to deliver again."""
-        return acted_on(messages, self._act, self.log, about="video")
+        """Process a batch of queue messages; return those that SQS must deliver again."""
+        return acted_on(messages, self._handle_event, self.log, about="video")
 
-    def _act(self, body: str) -> Outcome:
-        event = parsed(body, self.bucket)
+    def _handle_event(self, body: str) -> VideoEventOutcome:
+        event = parse_video_event(body, self.bucket)
         match event:
             case ObjectCreated():
-                outcome = self._created(event)
-            case UploadCompleted():
-                outcome = self._completed(event)
+                outcome = self._handle_created(event)
+            case VideoUploadCompleted():
+                outcome = self._handle_completed(event)
             case JobChanged():
-                outcome = self._changed(event)
+                outcome = self._handle_job_change(event)
             case None:
-                return Outcome.IGNORED
-        upload = event.job.upload_id if isinstance(event, JobChanged) else event.video.named.upload_id
+                return VideoEventOutcome.IGNORED
+        upload = event.job.upload_id if isinstance(event, JobChanged) else event.video.key_parts.upload_id
         self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
         return outcome
 
-    def _created(self, event: ObjectCreated) -> Outcome:
-        if not is_video(event.video.named):
-            moved = self._moved(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-            return Outcome.UNSUPPORTED if moved else Outcome.UNCHANGED
-        if not self._moved(event.video, TrackState.UPLOADED):
-            return Outcome.UNCHANGED
-        self.publish(UPLOAD_COMPLETED, CompletedDetail.of(event.video).model_dump(by_alias=True))
-        return Outcome.ANNOUNCED
+    def _handle_created(self, event: ObjectCreated) -> VideoEventOutcome:
+        if not is_video(event.video.key_parts):
+            moved = self._advance(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+            return VideoEventOutcome.UNSUPPORTED if moved else VideoEventOutcome.UNCHANGED
+        if not self._advance(event.video, TrackState.UPLOADED):
+            return VideoEventOutcome.UNCHANGED
+        self.publish(UPLOAD_COMPLETED, VideoUploadDetail.from_video(event.video).model_dump(by_alias=True))
+        return VideoEventOutcome.ANNOUNCED
 
-    def _completed(self, event: UploadCompleted) -> Outcome:
-        if not self._moved(event.video, TrackState.UPLOADED, again=event.replayed):
-            return Outcome.UNCHANGED
-        return self._submitted(event.video)
+    def _handle_completed(self, event: VideoUploadCompleted) -> VideoEventOutcome:
+        if not self._advance(event.video, TrackState.UPLOADED, restart=event.replayed):
+            return VideoEventOutcome.UNCHANGED
+        return self._submit_job(event.video)
 
-    def _submitted(self, video: StoredUpload, *, to_its_end: bool = False) -> Outcome:
-        job = chunk_job.request(
+    def _submit_job(self, video: UploadedObject, *, to_its_end: bool = False) -> VideoEventOutcome:
+        job = chunk_job.job_request(
             self.bucket,
             video,
             seconds=self.chunk_seconds,
@@ -114,50 +115,52 @@ class VideoProcessing:
             to_its_end=to_its_end,
         )
         self.create_job(**job)
-        self._moved(video, TrackState.CHUNKING)
-        return Outcome.SUBMITTED
+        self._advance(video, TrackState.CHUNKING)
+        return VideoEventOutcome.SUBMITTED
 
-    def _changed(self, event: JobChanged) -> Outcome:
-        if (video := event.shorter) is not None:
-            # It ends before its clip would have, and is cut to its own end.
-            if not self._moved(video, TrackState.CHUNKING):
-                return Outcome.UNCHANGED
-            return self._submitted(video, to_its_end=True)
+    def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
+        if (video := event.video_to_cut_unclipped) is not None:
+            # The video is shorter than its clip, so it is cut to its own end.
+            if not self._advance(video, TrackState.CHUNKING):
+                return VideoEventOutcome.UNCHANGED
+            return self._submit_job(video, to_its_end=True)
         state, reason = TrackState.FAILED, None
-        facts: dict[str, object] = {}
+        details: dict[str, object] = {}
         if event.status == "PROGRESSING":
             state = TrackState.CHUNKING
-        elif event.cut_off:
-            # What there is of it stays until it expires: half a video would pass for a whole one.
+        elif event.is_too_long:
+            # The chunks stay unlisted until they expire, because a part of the video would look like all of it.
             reason = TrackReason.TOO_LARGE
         elif event.output is not None:
             playlist = self.objects.read(event.output.playlist)
             if playlist is None:
-                return Outcome.GONE
-            state, facts = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
+                return VideoEventOutcome.GONE
+            state, details = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
         else:
             reason = TrackReason.CHUNKING_FAILED
-            facts = {} if event.error_code is None else {"errorCode": event.error_code}
+            details = {} if event.error_code is None else {"errorCode": event.error_code}
         job = event.job
-        step = Step(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, facts)
-        moved = self.table.advance(job.owner, job.episode_id, TrackKind.VIDEO, step)
+        update = TrackUpdate(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, details)
+        moved = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
         if moved and event.status == "ERROR":
             self.log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
-        return Outcome.MOVED if moved else Outcome.UNCHANGED
+        return VideoEventOutcome.MOVED if moved else VideoEventOutcome.UNCHANGED
 
-    def _moved(
-        self, video: StoredUpload, state: TrackState, reason: TrackReason | None = None, *, again: bool = False
+    def _advance(
+        self, video: UploadedObject, state: TrackState, reason: TrackReason | None = None, *, restart: bool = False
     ) -> bool:
-        named = video.named
-        step = Step(named.upload_id, state, timestamp(self.clock()), reason, video.version_id, again=again)
-        return self.table.advance(named.owner, named.episode_id, TrackKind.VIDEO, step)
+        upload = video.key_parts
+        update = TrackUpdate(
+            upload.upload_id, state, timestamp(self.clock()), reason, video.version_id, restart=restart
+        )
+        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
-def _chunks(output: Output, seconds: int, playlist: bytes) -> dict[str, object]:
-    """Return what the track keeps of the chunks.
+def _chunks(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
+    """Return the details of the chunks to store with the track.
 
-    They are counted in the playlist. A job's duration does not give their number, because it is that of the longest
-    track: a sound that ends some milliseconds after the last picture would count as one more chunk.
+    The playlist gives the number of chunks. The job's duration is that of the longest stream, so audio that ends some
+    milliseconds after the last frame would count as one more chunk.
     """
-    count = sum(line.startswith(ENTRY) for line in playlist.splitlines())
+    count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
     return {"prefix": output.prefix, "count": count, "seconds": seconds, "durationMs": output.duration_ms}

@@ -1,4 +1,4 @@
-"""The livestream backend as tests deploy it."""
+"""The livestream backend, deployed on the recording engine for tests."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "video": {"chunkSeconds": 12, "maxHours": 8, "chunkingMinutes": 31},
     "care": {"timeoutSeconds": 100},
 }
-"""Settings that do not meet: no two numbers are the same, so whoever finds one knows where it comes from."""
+"""Non-default settings. All numbers are different, so a number in the resources identifies its setting."""
 
 LIVESTREAM = Deployment(
     Subsystem.LIVESTREAM,
@@ -42,5 +42,5 @@ plain = LIVESTREAM.preview
 
 
 def changed() -> Recorded:
-    """With all of these changes, as a preview sees it."""
+    """Return the preview of a deployment with `CHANGES`."""
     return livestream(**CHANGES)

@@ -1,29 +1,29 @@
-"""The agent's deployment: memory, queues, functions, what the model costs, and which model may be asked."""
+"""Deployment of the agent: memory, queues, functions, token metrics and model permissions."""
 
 import json
 from typing import Any
 
 import pytest
 
-from components.livestream.agent import TOKENS
+from components.livestream.agent import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem_tests import ACCOUNT, QUEUES, permissions, variables
 
 
-def test_uploaded_transcripts_are_heard_and_nothing_else() -> None:
+def test_the_rule_matches_uploaded_transcripts_only() -> None:
     pattern = json.loads(complete().one("cloudwatch.EventRule", "transcript-created").inputs["eventPattern"])
     assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": "transcripts/"}]}}
     target = complete().one("cloudwatch.EventTarget", "transcript-created").inputs
     assert target["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-transcript-events"
 
 
-def test_the_memory_is_the_documents() -> None:
+def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
     memory = complete().one("bedrock.AgentcoreMemory").inputs
     assert (memory["name"], memory["eventExpiryDuration"]) == ("polyphony_test_clipAgentMemory", 90)
     strategies = {
-        one.inputs["type"]: one.inputs["namespaceTemplates"]
-        for one in complete().all("bedrock.AgentcoreMemoryStrategy")
+        strategy.inputs["type"]: strategy.inputs["namespaceTemplates"]
+        for strategy in complete().all("bedrock.AgentcoreMemoryStrategy")
     }
     assert strategies == {
         "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
@@ -31,10 +31,10 @@ def test_the_memory_is_the_documents() -> None:
     }
     assert changed().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
     facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
-    assert summaries in list(complete().ancestors(facts)), "the memory takes one update at a time"
+    assert summaries in list(complete().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
 
 
-def test_the_agent_has_two_minutes_and_works_on_one_window_at_a_time() -> None:
+def test_the_agent_has_two_minutes_for_one_window_per_invocation() -> None:
     one = complete().one("lambda.Function", "livestream-agent").inputs
     assert (one["timeout"], one["memorySize"]) == (120, 1024)
     source = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
@@ -56,8 +56,8 @@ def test_both_functions_use_the_same_table_and_bucket() -> None:
     assert variables(complete(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
 
 
-@pytest.mark.parametrize("name", TOKENS)
-def test_each_kind_of_tokens_is_a_metric_of_the_agents_own_lines(name: str) -> None:
+@pytest.mark.parametrize("name", TOKEN_FIELDS)
+def test_each_kind_of_tokens_has_a_metric_filter_on_the_agents_log(name: str) -> None:
     assert name in ALLOWED
     one = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
@@ -81,22 +81,26 @@ def test_each_kind_of_tokens_is_a_metric_of_the_agents_own_lines(name: str) -> N
         ),
     ],
 )
-def test_only_the_model_that_is_named_may_be_asked(agent: dict[str, Any], expected: set[str]) -> None:
-    policies = [one for one in livestream(agent=agent).all("iam.RolePolicy") if one.name == "livestream-agent-grants"]
-    statements = [one for policy in policies for one in json.loads(policy.inputs["policy"])["Statement"]]
-    asked = {arn for one in statements if "bedrock:InvokeModel" in one["Action"] for arn in one["Resource"]}
-    assert asked == expected
+def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], expected: set[str]) -> None:
+    policies = [
+        policy for policy in livestream(agent=agent).all("iam.RolePolicy") if policy.name == "livestream-agent-grants"
+    ]
+    statements = [statement for policy in policies for statement in json.loads(policy.inputs["policy"])["Statement"]]
+    request = {
+        arn for statement in statements if "bedrock:InvokeModel" in statement["Action"] for arn in statement["Resource"]
+    }
+    assert request == expected
 
 
-def test_a_guardrail_is_granted_where_there_is_one() -> None:
-    assert not [one for one in permissions(complete(), f"{PREFIX}-agent") if "Guardrail" in one[0]]
-    [policy] = [one for one in changed().all("iam.RolePolicy") if one.name == "livestream-agent-grants"]
+def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:
+    assert not [permission for permission in permissions(complete(), f"{PREFIX}-agent") if "Guardrail" in permission[0]]
+    [policy] = [policy for policy in changed().all("iam.RolePolicy") if policy.name == "livestream-agent-grants"]
     assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
     read = variables(changed(), "livestream-agent-function")
     assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
 
 
-def test_the_worker_is_told_how_long_an_answer_may_be_and_take() -> None:
-    plain, other = (variables(one, "livestream-agent-function") for one in (complete(), changed()))
+def test_the_worker_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:
+    plain, other = (variables(recorded, "livestream-agent-function") for recorded in (complete(), changed()))
     assert (plain["MAX_OUTPUT_TOKENS"], plain["ANSWER_SECONDS"]) == ("3000", "50")
     assert other["ANSWER_SECONDS"] == "51"

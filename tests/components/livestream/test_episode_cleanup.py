@@ -1,4 +1,4 @@
-"""Who looks after episodes hears of deletions and is called again and again."""
+"""Deployment of the cleanup function: its queue of deletion events and its schedule."""
 
 import json
 
@@ -6,7 +6,7 @@ from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABL
 from tests.components.subsystem_tests import ACCOUNT, variables
 
 
-def test_deletions_are_heard_by_a_queue_that_parks_what_cannot_be_tidied_up() -> None:
+def test_deletion_events_reach_the_function_through_a_queue_with_a_dead_letter_queue() -> None:
     rule = complete().one("cloudwatch.EventRule", "episode-deleted").inputs
     assert json.loads(rule["eventPattern"]) == {
         "source": ["polyphony-test.livestream"],
@@ -20,21 +20,21 @@ def test_deletions_are_heard_by_a_queue_that_parks_what_cannot_be_tidied_up() ->
     assert mapping["functionName"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-care:live"
 
 
-def test_the_sweep_comes_every_quarter_of_an_hour() -> None:
+def test_the_sweep_runs_every_fifteen_minutes() -> None:
     schedule = complete().one("scheduler.Schedule", "care-sweep").inputs
     assert schedule["scheduleExpression"] == "rate(15 minutes)"
     assert json.loads(schedule["target"]["input"]) == {"kind": "sweep"}
     assert schedule["target"]["deadLetterConfig"]["arn"].endswith("care-sweep-dlq")
 
 
-def test_a_sweep_is_as_long_as_its_function_lets_it_and_no_longer_than_it_may_be() -> None:
+def test_the_time_of_a_sweep_follows_the_function_timeout_up_to_a_maximum() -> None:
     assert variables(changed(), "care")["SWEEP_SECONDS"] == "80"
     assert variables(livestream(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
 
 
-def test_the_function_knows_the_limits() -> None:
-    found = variables(changed(), "care")
-    assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
-    assert (found["REQUESTED_MINUTES"], found["UPLOADED_MINUTES"]) == ("720", "120")
-    assert (found["CHUNKING_MINUTES"], found["ANALYZING_MINUTES"]) == ("31", "360")
-    assert found["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"
+def test_the_function_reads_the_time_limits_of_track_states() -> None:
+    result = variables(changed(), "care")
+    assert (result["TABLE_NAME"], result["BUCKET_NAME"]) == (TABLE, BUCKET)
+    assert (result["REQUESTED_MINUTES"], result["UPLOADED_MINUTES"]) == ("720", "120")
+    assert (result["CHUNKING_MINUTES"], result["ANALYZING_MINUTES"]) == ("31", "360")
+    assert result["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"

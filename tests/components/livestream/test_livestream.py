@@ -1,4 +1,5 @@
-"""The livestream backend to the document: table, bucket, functions, API, and the settings that change them."""
+"""Deployment of the livestream backend as required: table, bucket, functions, API, and the settings that change
+them."""
 
 import json
 from typing import Any
@@ -40,43 +41,43 @@ ENVIRONMENT = {
 
 
 def body(recorded: Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
-    return found
+    result: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
+    return result
 
 
-def test_the_table_is_the_documents() -> None:
+def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
     table = complete().one("dynamodb.Table").inputs
     assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
     assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
     listed, cared_for = table["globalSecondaryIndexes"]
-    keys = {one["keyType"]: one["attributeName"] for one in listed["keySchemas"]}
+    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in listed["keySchemas"]}
     assert (listed["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
     assert (cared_for["name"], cared_for["projectionType"]) == ("GSI2", "KEYS_ONLY")
     assert table["tags"]["Backup"] != "none"
 
 
-def test_the_bucket_forgets_everything_after_a_week_and_a_day_later_for_good() -> None:
+def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
     rules = complete().one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    kept = next(one for one in rules if one["id"] == "expire-all")
+    kept = next(rule for rule in rules if rule["id"] == "expire-all")
     assert kept["expiration"] == {"days": 7}
     assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
     rules = changed().one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert {"days": 3} in [one.get("expiration") for one in rules]
+    assert {"days": 3} in [rule.get("expiration") for rule in rules]
 
 
-def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:
+def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() -> None:
     assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
     [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
-    assert rule["exposeHeaders"] == ["ETag"], "or a page could not put the parts of its upload together"
+    assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
 
 
-def test_the_function_reads_what_is_listed_here() -> None:
+def test_the_function_reads_exactly_the_listed_variables() -> None:
     assert variables(complete(), "episodes") == ENVIRONMENT
     expected = ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN}
-    assert variables(plain(), "episodes") == expected, "and all else is known at preview"
+    assert variables(plain(), "episodes") == expected, "all other values are known at preview"
     assert variables(changed(), "episodes") == expected | {
         "ORIGIN": "https://app.example.com",
         "MULTIPART_MEGABYTES": "11",
@@ -85,37 +86,42 @@ def test_the_function_reads_what_is_listed_here() -> None:
     }
 
 
-def test_functions_are_of_the_documents_size_and_traced() -> None:
+def test_functions_have_the_required_size_and_are_traced() -> None:
     one = complete().one("lambda.Function", "episodes").inputs
     assert (one["memorySize"], one["timeout"], one["architectures"]) == (1024, 25, ["arm64"])
     assert (one["runtime"], one["tracingConfig"]["mode"]) == ("python3.13", "Active")
 
 
-def test_the_key_is_a_parameter_and_nowhere_else() -> None:
+def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
     parameter = complete().one("ssm.Parameter").inputs
     assert (parameter["name"], parameter["type"]) == (f"/{PREFIX}-cursors", "SecureString")
-    for one in complete().graph:
-        if one.kind != "Parameter":
-            assert KEY not in str(one.request), one.name
+    for resource in complete().graph:
+        if resource.kind != "Parameter":
+            assert KEY not in str(resource.request), resource.name
 
 
-def test_the_api_is_called_api_and_every_operation_is_answered_by_the_alias() -> None:
+def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
     assert complete().one("apigateway.Stage").inputs["stageName"] == "api"
-    operations = [one for path in body(plain())["paths"].values() for one in path.values() if "operationId" in one]
-    assert {one["operationId"] for one in operations} == {
+    operations = [
+        operation
+        for path in body(plain())["paths"].values()
+        for operation in path.values()
+        if "operationId" in operation
+    ]
+    assert {operation["operationId"] for operation in operations} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
         *("requestUpload", "signParts", "completeUpload", "listClaims", "listClips"),
     }
-    uris = {one["x-amazon-apigateway-integration"]["uri"] for one in operations}
+    uris = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
     alias = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-episodes:live"
     assert uris == {f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{alias}/invocations"}
 
 
-def test_callers_prove_who_they_are_as_the_settings_say() -> None:
+def test_the_setting_selects_the_authorizer() -> None:
     def schemes(authorizer: str) -> set[str]:
         return set(body(livestream(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 
-    assert {one: schemes(one) for one in Authorizer} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
+    assert {kind: schemes(kind) for kind in Authorizer} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
     read = variables(complete(), "authorizer")
     assert (read["ISSUER"], read["AUDIENCE"]) == (ISSUER, "polyphony")
     assert read["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"
@@ -123,13 +129,13 @@ def test_callers_prove_who_they_are_as_the_settings_say() -> None:
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
 
 
-def test_a_key_has_a_quota() -> None:
+def test_an_api_key_has_a_daily_quota() -> None:
     plan = livestream(api={"authorizer": "apiKey", "requestsPerSecond": 5}).one("apigateway.UsagePlan").inputs
     assert plan["quotaSettings"] == {"limit": 50_000, "period": "DAY"}
     assert plan["throttleSettings"] == {"rateLimit": 5, "burstLimit": 10}
 
 
-def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
+def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
     settings = changed().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
     settings = complete().one("apigateway.MethodSettings").inputs["settings"]
@@ -141,13 +147,13 @@ def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
     assert complete().one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
 
 
-def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
+def test_the_api_has_a_firewall_only_if_configured() -> None:
     assert complete().all("wafv2.WebAcl") == []
-    found = changed()
-    [rule] = found.one("wafv2.WebAcl").inputs["rules"]
+    result = changed()
+    [rule] = result.one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
 
 
-def test_without_its_key_nothing_is_deployed() -> None:
+def test_a_missing_encryption_key_stops_the_deployment() -> None:
     with pytest.raises(Exception, match="encryptionKey is not set"):
         livestream(encryptionKey=None)

@@ -1,4 +1,4 @@
-"""Who may do what in the livestream backend: one list for each role, the document's grants and those that were added."""
+"""Permissions of each role of the livestream backend: the required ones and those that were added."""
 
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, livestream
 from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
@@ -11,26 +11,26 @@ BUS = f"arn:aws:events:{ACCOUNT}:event-bus/default"
 
 
 EPISODES_MAY: set[Permission] = {
-    # As the document lists them.
+    # Required permissions.
     *may("dynamodb", "GetItem PutItem UpdateItem Query", ITEMS),
     *may("dynamodb", "Query", f"{ITEMS}/index/GSI1"),
     *may("s3", "PutObject", f"{OBJECTS}/videos/*", f"{OBJECTS}/transcripts/*"),
-    # An upload in parts is held to the size that was promised.
+    # The completed multipart upload must have the announced size.
     *may("s3", "GetObject", f"{OBJECTS}/videos/*"),
-    # The environment names the key of cursors, and does not hold it.
+    # The environment contains the name of the cursor secret, not the secret.
     *may("ssm", "GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-cursors"),
-    # A deletion is told, so that what belongs to the episode goes too.
+    # The event of a deletion starts the cleanup.
     *may("events", "PutEvents", BUS, condition=OURS),
 }
 VIDEOS_MAY: set[Permission] = {
-    # As the document lists them, as far as cutting needs them.
+    # Required permissions, as far as cutting videos needs them.
     *may("dynamodb", "UpdateItem", ITEMS),
     *may("events", "PutEvents", BUS, condition=OURS),
     *may("mediaconvert", "CreateJob", f"arn:aws:mediaconvert:{ACCOUNT}:queues/Default"),
     *may("iam", "PassRole", f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert", condition=TO_MEDIA_CONVERT),
-    # The playlist says how many chunks there are.
+    # The playlist gives the number of chunks.
     *may("s3", "GetObject", f"{OBJECTS}/chunks/*"),
-    # Or S3 answers 403 for a playlist that is gone, and it is tried for ever.
+    # Without ListBucket, S3 answers 403 for a missing playlist, and the event would be retried in vain.
     *may("s3", "ListBucket", OBJECTS),
     *may_consume(f"{PREFIX}-videos"),
 }
@@ -40,33 +40,33 @@ MEDIA_CONVERT_MAY: set[Permission] = {
 }
 PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 AGENT_MAY: set[Permission] = {
-    # A profile needs its models by name, in each region.
+    # An inference profile needs permission for its model in each Region.
     *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/{PROFILE}"),
     *(
         ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{PROFILE.removeprefix('us.')}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
     ),
-    # Or S3 answers 403 for a transcript that is gone; the version that was announced is read, not the newest.
+    # Without ListBucket, S3 answers 403 for a missing transcript. The announced version is read, not the newest one.
     *may("s3", "ListBucket", OBJECTS),
     *may("s3", "GetObjectVersion", f"{OBJECTS}/transcripts/*"),
-    # Findings are kept, windows are counted, and the track is moved; findings are taken back where another upload came.
+    # Stores findings, counts windows and advances the track; deletes its findings if a newer upload was requested.
     *may("dynamodb", "GetItem PutItem Query UpdateItem DeleteItem", ITEMS),
     *may_consume(f"{PREFIX}-agent-windows"),
 }
 STARTER_MAY: set[Permission] = {
     *may("s3", "ListBucket", OBJECTS),
     *may("s3", "GetObjectVersion", f"{OBJECTS}/transcripts/*"),
-    # The track is moved, and what was found in an earlier upload goes.
+    # Advances the track, and deletes the findings of earlier uploads.
     *may("dynamodb", "UpdateItem BatchWriteItem Query", ITEMS),
     *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows"),
     *may_consume(f"{PREFIX}-transcript-events"),
 }
 PREFIXES = ("videos", "transcripts", "chunks")
 CARE_MAY: set[Permission] = {
-    # The sweep finds episodes that wait, and deleted ones; tracks are given up, and what was found goes.
+    # The sweep finds waiting and deleted episodes, fails overdue tracks, and deletes the items of episodes.
     *may("dynamodb", "Query", f"{ITEMS}/index/GSI2"),
     *may("dynamodb", "BatchWriteItem GetItem Query UpdateItem", ITEMS),
-    # Uploads in parts that nobody completes go with their episode, as do all versions of its objects.
+    # The cleanup aborts incomplete multipart uploads and deletes all object versions.
     *may("s3", "ListBucketMultipartUploads", OBJECTS),
     *may("s3", "AbortMultipartUpload", f"{OBJECTS}/videos/*"),
     *(("s3:ListBucketVersions", OBJECTS, f'{{"StringLike": {{"s3:prefix": "{prefix}/*"}}}}') for prefix in PREFIXES),
@@ -90,37 +90,47 @@ ROLES: dict[str, set[Permission]] = {
 }
 
 
-def test_the_agent_reaches_its_own_memory_and_no_other() -> None:
-    found = {one for one in permissions(complete(), f"{PREFIX}-agent") if one[0].startswith("bedrock-agentcore:")}
-    assert {action for action, _, _ in found} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
-    [resource] = {resource for _, resource, _ in found}
+def test_the_agent_may_use_only_its_own_memory() -> None:
+    result = {
+        permission
+        for permission in permissions(complete(), f"{PREFIX}-agent")
+        if permission[0].startswith("bedrock-agentcore:")
+    }
+    assert {action for action, _, _ in result} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
+    [resource] = {resource for _, resource, _ in result}
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
     assert not resource.endswith(("*", "/"))
 
 
-def test_who_tidies_up_reaches_the_agents_memory_to_delete() -> None:
-    found = {one for one in permissions(complete(), f"{PREFIX}-care") if one[0].startswith("bedrock-agentcore:")}
-    assert {action.partition(":")[2] for action, _, _ in found} == {
+def test_the_cleanup_may_delete_from_the_agents_memory() -> None:
+    result = {
+        permission
+        for permission in permissions(complete(), f"{PREFIX}-care")
+        if permission[0].startswith("bedrock-agentcore:")
+    }
+    assert {action.partition(":")[2] for action, _, _ in result} == {
         "DeleteEvent",
         "DeleteMemoryRecord",
         "ListEvents",
         "ListMemoryRecords",
     }
-    [resource] = {resource for _, resource, _ in found}
+    [resource] = {resource for _, resource, _ in result}
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
 
 
-def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
-    found = {
+def test_each_role_has_exactly_the_listed_permissions() -> None:
+    result = {
         role.removeprefix(f"{PREFIX}-"): {
-            one for one in permissions(complete(), role) if not one[0].startswith("bedrock-agentcore:")
+            permission
+            for permission in permissions(complete(), role)
+            if not permission[0].startswith("bedrock-agentcore:")
         }
         for role in roles(complete())
     }
-    assert found == ROLES
+    assert result == ROLES
 
 
-def test_without_tokens_there_is_nobody_to_check_them() -> None:
+def test_an_api_without_tokens_has_no_authorizer_role() -> None:
     for authorizer in ("none", "apiKey"):
-        found = livestream(api={"authorizer": authorizer})
-        assert {role.removeprefix(f"{PREFIX}-") for role in roles(found)} == ROLES.keys() - {"authorizer"}
+        result = livestream(api={"authorizer": authorizer})
+        assert {role.removeprefix(f"{PREFIX}-") for role in roles(result)} == ROLES.keys() - {"authorizer"}

@@ -8,9 +8,9 @@ import pytest
 from components.settings import load
 from components.settings.livestream import WINDOW_MARGIN_SECONDS
 from handlers.livestream.agent.window_worker import FINISH_SECONDS
-from handlers.livestream.episodes_api.environment import secret_lines
+from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.episodes_api.handler import MEGABYTE
-from handlers.livestream.transcript.cues import MAX_BYTES
+from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
 from handlers.voice_qa.query_worker.agent.http_client import Address
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, complete, problems
 from tests.fake_engine import FOUNDATION
@@ -261,7 +261,7 @@ def test_only_one_runtime_can_be_named(arn: str) -> None:
 def test_the_agent_has_time_to_keep_what_it_found_and_every_transcript_that_is_accepted_is_read() -> None:
     assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS
     largest = load(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
-    assert largest.max_transcript_megabytes * MEGABYTE <= MAX_BYTES
+    assert largest.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
 
 
 def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_is_on() -> None:
@@ -280,7 +280,7 @@ def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_i
     [
         ("canary-short", "it needs 32 to 4096 characters, was given 12"),
         *(
-            (key, "one of its lines is too short: each needs at least 16 characters")
+            (key, "each line must have at least 16 characters, and there must be at least one line")
             for key in (f"canary-new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\ncanary-old\n", " \n" * 32)
         ),
     ],
@@ -295,7 +295,7 @@ def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
     both = f"{'n' * 16}\n{'o' * 16}\n"
     key = load(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
     assert key is not None
-    assert secret_lines(key.get_secret_value()) == ["n" * 16, "o" * 16]
+    assert parse_secrets(key.get_secret_value()) == ["n" * 16, "o" * 16]
 
 
 @pytest.mark.parametrize(

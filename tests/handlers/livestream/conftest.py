@@ -1,16 +1,16 @@
-"""What tests of the REST API act on."""
+"""Fixtures for tests of the REST API."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.livestream.api_setup import Stage, staged
+from tests.handlers.livestream.api_harness import ApiHarness, running_harness
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Table, bucket and secret, empty."""
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
+    """Harness with an empty table and an empty bucket."""
     credentials(monkeypatch)
-    with staged() as one:
+    with running_harness() as one:
         yield one

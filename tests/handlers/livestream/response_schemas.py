@@ -1,4 +1,4 @@
-"""Values made from the JSON Schemas that the API document is made of, good ones and bad ones."""
+"""Hypothesis strategies for values of the API's JSON Schemas, both valid and invalid."""
 
 from functools import cache
 from typing import Any
@@ -18,28 +18,28 @@ ANYTHING = st.recursive(
 
 @cache
 def schema_of(model: type[Message], *, answered: bool = False) -> Schema:
-    """Made once, as all here is: examples are many, models few. Nobody changes it."""
+    """Return the JSON Schema of a model. It is cached, because many examples use few models."""
     return model.model_json_schema(mode="serialization" if answered else "validation")
 
 
 @cache
 def validator(model: type[Message], *, answered: bool = False) -> jsonschema.Draft202012Validator:
-    """Has checked the schema itself, which takes longer than any value."""
+    """Return a cached validator. It checks the schema itself, which takes longer than checking a value."""
     schema = schema_of(model, answered=answered)
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 
 
 @cache
-def good(model: type[Message]) -> st.SearchStrategy[Any]:
-    """Values that a model's schema allows."""
+def valid_values(model: type[Message]) -> st.SearchStrategy[Any]:
+    """Return a strategy for values that the model's schema allows."""
     schema = schema_of(model)
     return _values(schema, schema.get("$defs", {}))
 
 
 @cache
-def bad(model: type[Message]) -> st.SearchStrategy[Any]:
-    """Values that may be anything, and such as are good but for a field or two."""
+def arbitrary_values(model: type[Message]) -> st.SearchStrategy[Any]:
+    """Return a strategy for arbitrary values, and for valid ones with changed or missing fields."""
     names = sorted(schema_of(model)["properties"])
 
     def spoilt(pair: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def bad(model: type[Message]) -> st.SearchStrategy[Any]:
     wrong = st.dictionaries(st.sampled_from(names), ANYTHING, min_size=1, max_size=2)
     return (
         ANYTHING
-        | st.tuples(good(model), wrong).map(spoilt)
-        | st.tuples(good(model), st.sampled_from(names)).map(shortened)
+        | st.tuples(valid_values(model), wrong).map(spoilt)
+        | st.tuples(valid_values(model), st.sampled_from(names)).map(shortened)
     )
 
 
@@ -60,7 +60,7 @@ def _values(schema: Schema, known: dict[str, Schema]) -> st.SearchStrategy[Any]:
     if "$ref" in schema:
         return _values(known[schema["$ref"].rsplit("/", 1)[-1]], known)
     if "anyOf" in schema:
-        return st.one_of([_values(one, known) for one in schema["anyOf"]])
+        return st.one_of([_values(option, known) for option in schema["anyOf"]])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     match schema["type"]:
@@ -77,11 +77,11 @@ def _values(schema: Schema, known: dict[str, Schema]) -> st.SearchStrategy[Any]:
                 max_size=min(schema.get("maxItems", 5), 5),
             )
         case "object":
-            fields = {name: _values(one, known) for name, one in schema["properties"].items()}
+            fields = {name: _values(field_schema, known) for name, field_schema in schema["properties"].items()}
             required = set(schema.get("required", ()))
             return st.fixed_dictionaries(
-                {name: one for name, one in fields.items() if name in required},
-                optional={name: one for name, one in fields.items() if name not in required},
+                {name: field_schema for name, field_schema in fields.items() if name in required},
+                optional={name: field_schema for name, field_schema in fields.items() if name not in required},
             )
     raise TypeError(f"no values of type {schema['type']} are made yet")
 

@@ -1,12 +1,12 @@
-"""A window of a broadcast, and how a model is asked about it, for tests of what comes of it."""
+"""Sample window with its message, request settings, and builders for answers."""
 
 from typing import Any
 
 from handlers.common.text.text_windows import Sizes, Window
-from handlers.livestream.agent.model_answer import Answer, SaidClaim, SaidClip
-from handlers.livestream.agent.model_request import Asking
+from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.agent.model_request import RequestSettings
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.window_queue import messages
+from handlers.livestream.window_queue import window_messages
 
 CUES = (
     Cue(10_000, 14_000, "Well, good evening.", "Ann"),
@@ -17,22 +17,24 @@ CUES = (
 FIRST = 30
 WINDOW = Window(index=2, first=FIRST, core=3, passages=CUES)
 EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
-[MESSAGE] = messages("everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, Sizes(60, 60_000, 10))
-ASKING = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+[MESSAGE] = window_messages(
+    "everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, Sizes(60, 60_000, 10)
+)
+SETTINGS = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 MEMORY = "0000001731#ab12"
 
 
-def claim(quote: str = "We ran 600 ferries", **changed: Any) -> SaidClaim:
+def claim(quote: str = "We ran 600 ferries", **changed: Any) -> AnsweredClaim:
     whole = {"quote": quote, "statement": "They did.", "verdict": "refuted", "confidence": 0.8, "sources": [MEMORY]}
-    return SaidClaim.model_validate({**whole, **changed})
+    return AnsweredClaim.model_validate({**whole, **changed})
 
 
-def clip(start_ms: int, end_ms: int, **changed: Any) -> SaidClip:
-    return SaidClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changed})
+def clip(start_ms: int, end_ms: int, **changed: Any) -> AnsweredClip:
+    return AnsweredClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changed})
 
 
-def answer(*items: SaidClaim | SaidClip) -> Answer:
-    return Answer(
-        tuple(one for one in items if isinstance(one, SaidClaim)),
-        tuple(one for one in items if isinstance(one, SaidClip)),
+def answer(*items: AnsweredClaim | AnsweredClip) -> WindowAnswer:
+    return WindowAnswer(
+        tuple(item for item in items if isinstance(item, AnsweredClaim)),
+        tuple(item for item in items if isinstance(item, AnsweredClip)),
     )

@@ -1,4 +1,4 @@
-"""What texts a client may give: plain ones, stripped, of bounded length."""
+"""Texts of clients must be plain and of bounded length, and are stripped."""
 
 import json
 from typing import Any
@@ -24,19 +24,19 @@ REFUSED: dict[str, list[object]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, one) for name, values in REFUSED.items() for one in values])
-def test_what_is_no_episode_is_refused(name: str, value: object) -> None:
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
+def test_an_invalid_value_of_a_new_episode_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
         parsed(**{name: value})
 
 
-def test_bounds_themselves_are_good() -> None:
+def test_values_at_their_limits_are_accepted() -> None:
     parsed(title="x" * 200, description="x" * 4999 + "\u00e9", speakers=["y" * 100] * 20, clientToken="t" * 64)
     parsed(title="x", description="a\nb", speakers=[], clientToken="t" * 8, language="yue-HK")
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_a_title_that_is_taken_is_plain(text: str) -> None:
+def test_an_accepted_title_has_no_control_characters(text: str) -> None:
     try:
         title = parsed(title=text).title
     except ValidationError:
@@ -46,6 +46,6 @@ def test_a_title_that_is_taken_is_plain(text: str) -> None:
     assert all(ord(letter) >= 32 and not 127 <= ord(letter) < 160 for letter in title)
 
 
-def test_what_is_not_named_is_not_changed() -> None:
+def test_only_named_fields_are_set_in_a_change() -> None:
     changes = EpisodeChanges.model_validate({"version": 3, "description": None})
     assert changes.model_fields_set == {"version", "description"}

@@ -1,4 +1,4 @@
-"""Findings are kept once, where clients list them, and the last window that is done moves the track, in any order."""
+"""Findings are stored once, and the last finished window moves the track, in any order."""
 
 from typing import TypeVar
 
@@ -8,95 +8,97 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_answer import MAX_CLAIMS, MAX_CLIPS
 from handlers.livestream.api_models import Claim, Clip
-from handlers.livestream.batch_deletes import NotAllDeleted
+from handlers.livestream.batch_deletes import ItemsNotDeleted
 from handlers.livestream.findings import Verdict, WindowFailure
-from handlers.livestream.table_records import Found
+from handlers.livestream.table_records import FindingKind
 from handlers.livestream.tracks import TrackReason, TrackState
 from handlers.livestream.window_queue import WindowMessage
-from tests.handlers.livestream.api_setup import ANN, Stage
-from tests.handlers.livestream.findings_setup import CLAIM, CLIP, FOUND, Broadcast
+from tests.handlers.livestream.api_harness import ANN, ApiHarness
+from tests.handlers.livestream.broadcast_harness import CLAIM, CLIP, FINDINGS, Broadcast
 
 M = TypeVar("M", Claim, Clip)
 
 
 @pytest.fixture
-def broadcast(stage: Stage) -> Broadcast:
-    return Broadcast.requested(stage)
+def broadcast(harness: ApiHarness) -> Broadcast:
+    return Broadcast.requested(harness)
 
 
-def like(one: M, **changed: object) -> M:
-    return one.model_copy(update=changed)
+def like(first: M, **changed: object) -> M:
+    return first.model_copy(update=changed)
 
 
 def claims(broadcast: Broadcast) -> list[Claim]:
-    page = broadcast.stage.table.found(ANN, broadcast.episode_id, Found.CLAIM, 100, None)
-    return [Claim.model_validate(one) for one in page.items]
+    page = broadcast.harness.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
+    return [Claim.model_validate(item) for item in page.items]
 
 
-def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
+def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
     unknown: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
     later = like(CLAIM, claim_id="e" * 32, start_ms=20_000, **unknown)
     [window] = broadcast.windows(1)
-    broadcast.findings.found(window, Checked(claims=(later, CLAIM), clips=(CLIP,)))
-    listed = broadcast.stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert [Claim.model_validate(one) for one in listed] == [CLAIM, later]
-    clips = broadcast.stage.does("listClips", episode_id=broadcast.episode_id).body["clips"]
-    assert [Clip.model_validate(one) for one in clips] == [CLIP]
-    item, *_ = [one for one in broadcast.stage.stored() if one["sk"]["S"].endswith(later.claim_id)]
-    assert not {"speaker", "explanation"} & item.keys(), "what is not known is left out of the item"
+    broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
+    listed = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    assert [Claim.model_validate(listed_claim) for listed_claim in listed] == [CLAIM, later]
+    clips = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
+    assert [Clip.model_validate(listed_clip) for listed_clip in clips] == [CLIP]
+    item, *_ = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later.claim_id)]
+    assert not {"speaker", "explanation"} & item.keys(), "the item has no attributes without a value"
     assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later.claim_id}", {"N": "1"})
 
 
-def test_what_is_there_first_stays(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.findings.found(one, Checked(claims=(CLAIM,)))
-    broadcast.findings.found(one, Checked(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
-    broadcast.findings.failed(one, WindowFailure.GUARDRAIL)
-    assert [each.split("#")[0] for each in broadcast.kept] == ["CLAIM", "WINDOW"], "of two answers the first counts"
-    broadcast.findings.found(two, Checked(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
-    assert claims(broadcast) == [CLAIM], "another window has the same finding"
+def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
+    first, second = broadcast.windows(2)
+    broadcast.findings.save_findings(first, VerifiedAnswer(claims=(CLAIM,)))
+    broadcast.findings.save_findings(first, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
+    broadcast.findings.save_failure(first, WindowFailure.GUARDRAIL)
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "WINDOW"], (
+        "the first of two answers counts"
+    )
+    broadcast.findings.save_findings(second, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
+    assert claims(broadcast) == [CLAIM], "another window found the same claim"
     assert broadcast.track["failedWindows"] == 0
 
 
-def test_a_window_is_done_once_it_is_told_so(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    assert not broadcast.findings.done(one)
-    broadcast.findings.found(one, Checked())
-    assert broadcast.findings.done(one)
-    assert not broadcast.findings.done(two)
-    assert not broadcast.findings.done(broadcast.windows(2, "v2")[0]), "it is another transcript"
-    broadcast.findings.failed(two, WindowFailure.FILTERED)
-    assert broadcast.findings.done(two)
-    outcomes = {one["outcome"]["S"] for one in broadcast.stage.stored() if "outcome" in one}
+def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> None:
+    first, second = broadcast.windows(2)
+    assert not broadcast.findings.is_done(first)
+    broadcast.findings.save_findings(first, VerifiedAnswer())
+    assert broadcast.findings.is_done(first)
+    assert not broadcast.findings.is_done(second)
+    assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "another version is another transcript"
+    broadcast.findings.save_failure(second, WindowFailure.FILTERED)
+    assert broadcast.findings.is_done(second)
+    outcomes = {item["outcome"]["S"] for item in broadcast.harness.stored_items() if "outcome" in item}
     assert outcomes == {"found", "filtered"}
 
 
-def test_a_window_is_done_only_with_its_findings(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     [window] = broadcast.windows(1)
 
     def failing(**_: object) -> object:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactWriteItems")
 
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "transact_write_items", failing)
+        patched.setattr(broadcast.harness.dynamodb, "transact_write_items", failing)
         with pytest.raises(ClientError):
-            broadcast.findings.found(window, FOUND)
-    assert (broadcast.findings.done(window), broadcast.kept) == (False, [])
-    broadcast.findings.found(window, FOUND)
-    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+            broadcast.findings.save_findings(window, FINDINGS)
+    assert (broadcast.findings.is_done(window), broadcast.stored_sort_keys) == (False, [])
+    broadcast.findings.save_findings(window, FINDINGS)
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_as_many_findings_as_an_answer_may_have_are_kept_at_once(broadcast: Broadcast) -> None:
-    most = Checked(
+def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> None:
+    largest = VerifiedAnswer(
         claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(MAX_CLAIMS)),
         clips=tuple(like(CLIP, clip_id=f"{at:032}") for at in range(MAX_CLIPS)),
     )
     [window] = broadcast.windows(1)
-    broadcast.findings.found(window, most)
-    assert len(broadcast.kept) == MAX_CLAIMS + MAX_CLIPS + 1
+    broadcast.findings.save_findings(window, largest)
+    assert len(broadcast.stored_sort_keys) == MAX_CLAIMS + MAX_CLIPS + 1
 
 
 @pytest.mark.parametrize(
@@ -107,10 +109,10 @@ def test_as_many_findings_as_an_answer_may_have_are_kept_at_once(broadcast: Broa
         (["None", "ValidationError", "None"], False),
     ],
 )
-def test_what_clashes_or_is_too_much_right_now_may_be_tried_again(
+def test_a_conflict_or_throttling_is_a_transient_error(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, codes: list[str], *, passes: bool
 ) -> None:
-    dynamodb = broadcast.stage.dynamodb
+    dynamodb = broadcast.harness.dynamodb
 
     def cancelled(**_: object) -> object:
         response = {
@@ -121,15 +123,15 @@ def test_what_clashes_or_is_too_much_right_now_may_be_tried_again(
 
     monkeypatch.setattr(dynamodb, "transact_write_items", cancelled)
     with pytest.raises(ServiceFailed if passes else ClientError):
-        broadcast.findings.found(broadcast.windows(1)[0], FOUND)
-    assert broadcast.kept == []
+        broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
+    assert broadcast.stored_sort_keys == []
 
 
 def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
     if failure is None:
-        broadcast.findings.found(window, Checked())
+        broadcast.findings.save_findings(window, VerifiedAnswer())
     else:
-        broadcast.findings.failed(window, failure)
+        broadcast.findings.save_failure(window, failure)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
@@ -137,144 +139,142 @@ def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | No
     failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=12),
     data=st.data(),
 )
-def test_the_last_window_moves_the_track_whichever_it_is(
-    stage: Stage, failures: list[WindowFailure | None], data: st.DataObject
+def test_the_last_finished_window_moves_the_track_in_any_order(
+    harness: ApiHarness, failures: list[WindowFailure | None], data: st.DataObject
 ) -> None:
-    broadcast = Broadcast.requested(stage)
+    broadcast = Broadcast.requested(harness)
     broadcast.advance(TrackState.ANALYZING)
     windows = broadcast.windows(len(failures))
     order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
     again = data.draw(st.lists(st.sampled_from(order), max_size=3))
     *before, last = order
-    for window, failure in [*before, *(one for one in again if one != last)]:
+    for window, failure in [*before, *(window for window in again if window != last)]:
         end(broadcast, window, failure)
         assert broadcast.track["state"] == "analyzing"
     for window, failure in (last, *again):
         end(broadcast, window, failure)
-    track, failed = broadcast.track, sum(one is not None for one in failures)
-    nothing = failed == len(failures)
+    track, failed = broadcast.track, sum(failure is not None for failure in failures)
+    all_failed = failed == len(failures)
     assert (track["state"], track.get("reason")) == (
-        ("failed", TrackReason.ANALYSIS_FAILED) if nothing else ("analyzed", None)
+        ("failed", TrackReason.ANALYSIS_FAILED) if all_failed else ("analyzed", None)
     )
     assert (track["windows"], track["failedWindows"]) == (len(failures), failed)
 
 
-def test_windows_of_another_version_do_not_count(broadcast: Broadcast) -> None:
-    broadcast.findings.found(broadcast.windows(2, "v1")[0], Checked())
-    broadcast.findings.found(broadcast.windows(2, "v2")[1], Checked())
+def test_windows_of_another_transcript_version_do_not_count(broadcast: Broadcast) -> None:
+    broadcast.findings.save_findings(broadcast.windows(2, "v1")[0], VerifiedAnswer())
+    broadcast.findings.save_findings(broadcast.windows(2, "v2")[1], VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
 
 
-def test_many_windows_are_counted_over_all_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = broadcast.stage.dynamodb._make_api_call
+def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = broadcast.harness.dynamodb._make_api_call
 
-    def small(name: str, asked: dict[str, object]) -> object:
-        return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
+    def small(name: str, request: dict[str, object]) -> object:
+        return query(name, {**request, "Limit": 2} if name == "Query" else request)
 
     windows = broadcast.windows(5)
-    monkeypatch.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
+    monkeypatch.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
     for window in windows:
-        broadcast.findings.found(window, Checked())
+        broadcast.findings.save_findings(window, VerifiedAnswer())
     assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
 
 
-def test_a_window_that_is_told_again_moves_the_track_that_a_crash_left_behind(
+def test_a_repeated_message_moves_the_track_after_a_crash(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.findings.found(one, Checked())
+    first, second = broadcast.windows(2)
+    broadcast.findings.save_findings(first, VerifiedAnswer())
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "update_item", None)
+        patched.setattr(broadcast.harness.dynamodb, "update_item", None)
         with pytest.raises(TypeError):
-            broadcast.findings.found(two, Checked())
+            broadcast.findings.save_findings(second, VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
-    assert broadcast.findings.done(two)
+    assert broadcast.findings.is_done(second)
     assert broadcast.track["state"] == "analyzed"
 
 
-def test_of_an_episode_that_is_deleted_nothing_is_kept_and_nobody_is_asked(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.stage.does("deleteEpisode", episode_id=broadcast.episode_id)
-    broadcast.findings.found(one, FOUND)
-    broadcast.findings.failed(two, WindowFailure.TRANSCRIPT_GONE)
-    assert broadcast.kept == []
-    assert broadcast.findings.done(one), "a model would be asked for nothing"
+def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
+    first, second = broadcast.windows(2)
+    broadcast.harness.call("deleteEpisode", episode_id=broadcast.episode_id)
+    broadcast.findings.save_findings(first, FINDINGS)
+    broadcast.findings.save_failure(second, WindowFailure.TRANSCRIPT_GONE)
+    assert broadcast.stored_sort_keys == []
+    assert broadcast.findings.is_done(first), "the result of a model request would not be stored"
 
 
-def test_of_an_episode_that_never_was_nothing_is_kept(broadcast: Broadcast) -> None:
+def test_nothing_is_stored_for_an_unknown_episode(broadcast: Broadcast) -> None:
     broadcast.episode_id = "Z" * 26
     [window] = broadcast.windows(1)
-    broadcast.findings.found(window, FOUND)
-    assert broadcast.kept == []
-    assert broadcast.findings.done(window)
+    broadcast.findings.save_findings(window, FINDINGS)
+    assert broadcast.stored_sort_keys == []
+    assert broadcast.findings.is_done(window)
 
 
-def test_of_a_transcript_that_another_upload_replaces_nothing_is_kept(broadcast: Broadcast) -> None:
-    one, two = broadcast.windows(2)
-    broadcast.findings.failed(one, WindowFailure.UNUSABLE_ANSWER)
+def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> None:
+    first, second = broadcast.windows(2)
+    broadcast.findings.save_failure(first, WindowFailure.UNUSABLE_ANSWER)
     broadcast.request_another()
-    broadcast.findings.found(two, FOUND)
-    assert [each.split("#")[0] for each in broadcast.kept] == ["WINDOW"]
-    assert broadcast.findings.done(two)
+    broadcast.findings.save_findings(second, FINDINGS)
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["WINDOW"]
+    assert broadcast.findings.is_done(second)
     assert broadcast.track["state"] == "requested"
 
 
-def test_what_an_earlier_upload_left_goes_however_much_it_is(
-    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    many = Checked(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
-    broadcast.findings.found(broadcast.windows(2)[0], many)
-    other = Broadcast.requested(broadcast.stage)
-    other.findings.found(other.windows(2)[0], FOUND)
+def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    many_findings = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
+    broadcast.findings.save_findings(broadcast.windows(2)[0], many_findings)
+    other = Broadcast.requested(broadcast.harness)
+    other.findings.save_findings(other.windows(2)[0], FINDINGS)
     newer = broadcast.request_another()
-    query = broadcast.stage.dynamodb._make_api_call
+    query = broadcast.harness.dynamodb._make_api_call
 
-    def small(name: str, asked: dict[str, object]) -> object:
-        return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
+    def small(name: str, request: dict[str, object]) -> object:
+        return query(name, {**request, "Limit": 2} if name == "Query" else request)
 
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
-        assert broadcast.findings.leave_from(ANN, broadcast.episode_id, newer) == 31
-    assert [one.split("#")[0] for one in broadcast.kept] == ["WINDOW"]
-    assert [one.split("#")[0] for one in other.kept] == ["CLAIM", "CLIP", "WINDOW"]
+        patched.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
+        assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 31
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["WINDOW"]
+    assert [sort_key.split("#")[0] for sort_key in other.stored_sort_keys] == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_what_the_upload_itself_or_a_later_one_left_stays(broadcast: Broadcast) -> None:
+def test_findings_of_the_same_or_a_later_upload_are_kept(broadcast: Broadcast) -> None:
     earlier, broadcast.upload_id = broadcast.upload_id, broadcast.request_another()
-    broadcast.findings.found(broadcast.windows(2)[0], FOUND)
+    broadcast.findings.save_findings(broadcast.windows(2)[0], FINDINGS)
     for upload in (broadcast.upload_id, earlier):
-        assert broadcast.findings.leave_from(ANN, broadcast.episode_id, upload) == 0
-    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+        assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, upload) == 0
+    assert [sort_key.split("#")[0] for sort_key in broadcast.stored_sort_keys] == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_a_table_that_is_busy_is_asked_again(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    broadcast.findings.found(broadcast.windows(2)[0], FOUND)
+def test_an_incomplete_deletion_raises(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast.findings.save_findings(broadcast.windows(2)[0], FINDINGS)
     newer = broadcast.request_another()
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
-        with pytest.raises(NotAllDeleted):
-            broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
-    assert broadcast.findings.leave_from(ANN, broadcast.episode_id, newer) == 2
+        patched.setattr(broadcast.harness.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
+        with pytest.raises(ItemsNotDeleted):
+            broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
+    assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 2
 
 
-def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
+def test_findings_written_while_a_new_upload_is_requested_are_removed(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = broadcast.stage.dynamodb.transact_write_items
+    write = broadcast.harness.dynamodb.transact_write_items
 
-    def overtaken(**asked: object) -> object:
-        # All of this between two calls of the late window: asked for, uploaded, and what was there is gone.
+    def overtaken(**request: object) -> object:
+        # Between two calls for the old window, a newer upload is requested and its distribution deletes older findings.
         newer = broadcast.request_another()
-        broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
-        return write(**asked)
+        broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
+        return write(**request)
 
-    monkeypatch.setattr(broadcast.stage.dynamodb, "transact_write_items", overtaken)
-    broadcast.findings.found(broadcast.windows(1)[0], FOUND)
-    assert broadcast.kept == []
+    monkeypatch.setattr(broadcast.harness.dynamodb, "transact_write_items", overtaken)
+    broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
+    assert broadcast.stored_sort_keys == []
     assert broadcast.track["state"] == "requested"
 
 
-def test_a_transcript_that_was_given_up_on_is_analyzed_after_all(broadcast: Broadcast) -> None:
-    broadcast.is_given_up()
-    broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+def test_a_timed_out_transcript_can_still_be_analyzed(broadcast: Broadcast) -> None:
+    broadcast.time_out()
+    broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
     assert (broadcast.track["state"], broadcast.track.get("reason")) == ("analyzed", None)

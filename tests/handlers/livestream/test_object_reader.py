@@ -1,4 +1,4 @@
-"""One version of an object is read, and not more of it than a transcript may have."""
+"""The reader reads one version of an object, up to the size limit of a transcript."""
 
 import io
 
@@ -12,17 +12,17 @@ from tests.handlers.scripted_clients import stubbed
 
 
 @pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])
-def test_that_version_is_read_which_was_named(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(object_reader, "MAX_BYTES", 3)
+def test_the_named_version_is_read(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_reader, "MAX_TRANSCRIPT_BYTES", 3)
     with stubbed("s3") as (client, stubber):
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
         stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})
         read = ObjectReader(client, "b").read("k", version.get("VersionId"))
-    assert read == b"abcd", "one byte tells that it is too large"
+    assert read == b"abcd", "one more byte shows that the object is too large"
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
-def test_an_object_that_is_gone_is_none(code: str) -> None:
+def test_a_missing_object_is_none(code: str) -> None:
     with stubbed("s3") as (client, stubber):
         stubber.add_client_error("get_object", code)
         assert ObjectReader(client, "b").read("k", "v1") is None

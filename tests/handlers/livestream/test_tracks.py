@@ -1,4 +1,4 @@
-"""Tracks move on, whatever is heard in whatever order; and the table moves them as the model does."""
+"""Tracks only move forward for updates in any order, and the table moves them like the model."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,129 +9,135 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import plain
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable
-from handlers.livestream.episode_table import EpisodeStands
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.episode_table import EpisodeConflict
 from handlers.livestream.tracks import (
-    GIVEN_UP,
-    REPLACEABLE,
-    UNDER_WAY,
+    PROCESSING_STATES,
+    REPLACEABLE_STATES,
+    TIMEOUT_REASONS,
     ContentType,
     EpisodeStatus,
-    Step,
+    ExpectedUpload,
     Track,
     TrackKind,
     TrackReason,
     TrackState,
-    Upload,
-    given_up,
-    stands_at,
-    status,
+    TrackUpdate,
+    episode_status,
+    fail_track,
+    is_applied,
 )
-from tests.handlers.livestream.api_setup import ANN, BOB, TABLE, Stage
-from tests.handlers.livestream.track_model import heard, requested
+from tests.handlers.livestream.api_harness import ANN, BOB, TABLE, ApiHarness
+from tests.handlers.livestream.track_model import apply_update, request_upload
 
 NONE = Track(state=TrackState.NONE, since="0")
-OLD, NEW = (Upload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
-WAITING = requested(NONE, NEW, "1")
-HEARD = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
+OLD, NEW = (ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
+WAITING = request_upload(NONE, NEW, "1")
+REPORTED_STATES = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
 
 
-def step(state: TrackState, upload: Upload = NEW, at: str = "2") -> Step:
+def make_update(state: TrackState, upload: ExpectedUpload = NEW, at: str = "2") -> TrackUpdate:
     reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
-    return Step(upload.upload_id, state, at, reason)
+    return TrackUpdate(upload.upload_id, state, at, reason)
 
 
-def after(steps: Iterable[Step], track: Track = WAITING) -> Track:
-    for one in steps:
-        track = heard(track, one)
+def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
+    for update in updates:
+        track = apply_update(track, update)
     return track
 
 
-def of_version(track: Track, version_id: str | None) -> Track:
+def with_version(track: Track, version_id: str | None) -> Track:
     return track.model_copy(update={"version_id": version_id})
 
 
-STEPS = st.builds(step, st.sampled_from(HEARD), st.sampled_from([OLD, NEW]), st.sampled_from("2345"))
-WAITED_FOR = UNDER_WAY | {TrackState.REQUESTED}
-OF_VERSIONS = st.builds(
-    lambda one, version: replace(one, version_id=version), STEPS, st.sampled_from(["v1", "v2", None])
+UNVERSIONED_UPDATES = st.builds(
+    make_update, st.sampled_from(REPORTED_STATES), st.sampled_from([OLD, NEW]), st.sampled_from("2345")
 )
-DONE_AGAIN = st.builds(replace, OF_VERSIONS, again=st.just(True))
+WAITING_STATES = PROCESSING_STATES | {TrackState.REQUESTED}
+UPDATES = st.builds(
+    lambda update, version: replace(update, version_id=version),
+    UNVERSIONED_UPDATES,
+    st.sampled_from(["v1", "v2", None]),
+)
+RESTARTS = st.builds(replace, UPDATES, restart=st.just(True))
 
 
-def test_the_order_of_events_does_not_matter() -> None:
-    for chosen in product([True, False], repeat=len(HEARD)):
-        states = [state for state, taken in zip(HEARD, chosen, strict=True) if taken]
-        ends = {after(step(state) for state in order).state for order in permutations(states)}
-        assert len(ends) == 1
+def test_updates_give_the_same_state_in_any_order() -> None:
+    for chosen in product([True, False], repeat=len(REPORTED_STATES)):
+        states = [state for state, accepts_upload in zip(REPORTED_STATES, chosen, strict=True) if accepts_upload]
+        final_states = {apply_all(make_update(state) for state in order).state for order in permutations(states)}
+        assert len(final_states) == 1
 
 
-@given(st.lists(OF_VERSIONS, min_size=1))
-def test_a_track_never_goes_back_and_hears_nothing_twice(steps: list[Step]) -> None:
+@given(st.lists(UPDATES, min_size=1))
+def test_a_track_never_moves_back_and_ignores_repeated_updates(updates: list[TrackUpdate]) -> None:
     track = WAITING
-    for one in steps:
-        moved = heard(track, one)
+    for update in updates:
+        moved = apply_update(track, update)
         assert moved == track or moved.rank > track.rank
-        assert heard(moved, one) == moved
+        assert apply_update(moved, update) == moved
         track = moved
 
 
-def test_an_upload_that_is_no_longer_the_tracks_is_not_heard() -> None:
-    for state in HEARD:
-        assert heard(WAITING, step(state, OLD)) == WAITING
-        assert heard(NONE, step(state)) == NONE
+def test_updates_of_a_replaced_upload_are_ignored() -> None:
+    for state in REPORTED_STATES:
+        assert apply_update(WAITING, make_update(state, OLD)) == WAITING
+        assert apply_update(NONE, make_update(state)) == NONE
 
 
-@given(st.lists(OF_VERSIONS))
-def test_of_two_versions_the_first_alone_is_heard(steps: list[Step]) -> None:
-    events = [one for one in steps if one.upload_id == NEW.upload_id and one.version_id]
-    assert after(events) == after(one for one in events if one.version_id == events[0].version_id)
+@given(st.lists(UPDATES))
+def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> None:
+    events = [update for update in updates if update.upload_id == NEW.upload_id and update.version_id]
+    assert apply_all(events) == apply_all(update for update in events if update.version_id == events[0].version_id)
 
 
-def test_a_failure_says_why_and_stays_the_first_one() -> None:
-    failed = after([Step(NEW.upload_id, TrackState.FAILED, "2", TrackReason.EMPTY), step(TrackState.FAILED, at="3")])
+def test_the_first_failure_reason_is_kept() -> None:
+    failed = apply_all(
+        [TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", TrackReason.EMPTY), make_update(TrackState.FAILED, at="3")]
+    )
     assert (failed.state, failed.reason, failed.since) == (TrackState.FAILED, TrackReason.EMPTY, "2")
 
 
-def test_what_is_done_after_all_is_done() -> None:
-    done = after([step(TrackState.FAILED), step(TrackState.CHUNKED)])
+def test_a_success_after_a_failure_counts() -> None:
+    done = apply_all([make_update(TrackState.FAILED), make_update(TrackState.CHUNKED)])
     assert (done.state, done.reason) == (TrackState.CHUNKED, None)
-    assert heard(done, step(TrackState.FAILED)) == done
+    assert apply_update(done, make_update(TrackState.FAILED)) == done
 
 
-@given(st.lists(OF_VERSIONS), st.sampled_from(sorted(GIVEN_UP)), OF_VERSIONS)
-def test_a_track_that_was_given_up_hears_what_its_upload_would_have_been_heard_with(
-    steps: list[Step], reason: TrackReason, late: Step
+@given(st.lists(UPDATES), st.sampled_from(sorted(TIMEOUT_REASONS)), UPDATES)
+def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
+    updates: list[TrackUpdate], reason: TrackReason, late: TrackUpdate
 ) -> None:
-    track = after(steps)
-    expected = heard(of_version(WAITING, track.version_id), late)
-    moved = heard(given_up(track, reason, "5"), late)
+    track = apply_all(updates)
+    expected = apply_update(with_version(WAITING, track.version_id), late)
+    moved = apply_update(fail_track(track, reason, "5"), late)
     if expected.state is TrackState.REQUESTED:
-        assert moved == given_up(track, reason, "5"), "it is about another upload or version"
+        assert moved == fail_track(track, reason, "5"), "the update concerns another upload or version"
     else:
         assert moved == expected
 
 
-@pytest.mark.parametrize("reason", sorted(frozenset(TrackReason) - GIVEN_UP))
-def test_what_has_failed_by_itself_is_begun_again_only_by_a_person_and_only_where_a_job_failed(
+@pytest.mark.parametrize("reason", sorted(frozenset(TrackReason) - TIMEOUT_REASONS))
+def test_only_an_operator_can_restart_a_failure_and_only_of_a_job(
     reason: TrackReason,
 ) -> None:
-    failed = after([Step(NEW.upload_id, TrackState.FAILED, "2", reason)])
-    for state in HEARD:
-        assert (heard(failed, step(state)) == failed) is (state is not TrackState.CHUNKED)
-    begun = heard(failed, replace(step(TrackState.UPLOADED, at="3"), again=True))
+    failed = apply_all([TrackUpdate(NEW.upload_id, TrackState.FAILED, "2", reason)])
+    for state in REPORTED_STATES:
+        assert (apply_update(failed, make_update(state)) == failed) is (state is not TrackState.CHUNKED)
+    restarted = apply_update(failed, replace(make_update(TrackState.UPLOADED, at="3"), restart=True))
     if reason is TrackReason.CHUNKING_FAILED:
-        assert (begun.state, begun.reason, begun.since) == (TrackState.UPLOADED, None, "3")
+        assert (restarted.state, restarted.reason, restarted.since) == (TrackState.UPLOADED, None, "3")
     else:
-        assert begun == failed
+        assert restarted == failed
 
 
 @pytest.mark.parametrize("state", TrackState)
-def test_an_upload_is_asked_for_where_there_is_none_or_none_that_serves(state: TrackState) -> None:
+def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: TrackState) -> None:
     track = Track(state=state, since="0", upload=OLD)
-    taken = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
-    asked = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
-    assert requested(track, NEW, "9") == (asked if taken else track)
+    accepts_upload = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
+    request = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
+    assert request_upload(track, NEW, "9") == (request if accepts_upload else track)
 
 
 STATUSES = {
@@ -144,86 +150,92 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("expected", EpisodeStatus)
-def test_two_tracks_add_up_to_one_status(expected: EpisodeStatus) -> None:
+def test_the_states_of_both_tracks_give_the_status(expected: EpisodeStatus) -> None:
     for states in STATUSES[expected]:
-        assert status(*map(TrackState, states.split())) is expected
+        assert episode_status(*map(TrackState, states.split())) is expected
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
-    moves=st.lists(OF_VERSIONS | DONE_AGAIN | st.sampled_from([OLD, NEW, *sorted(GIVEN_UP)]), min_size=1, max_size=6)
+    actions=st.lists(UPDATES | RESTARTS | st.sampled_from([OLD, NEW, *sorted(TIMEOUT_REASONS)]), min_size=1, max_size=6)
 )
-def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Step | Upload | TrackReason]) -> None:
-    episode = stage.episode()
-    track = stage.table.get(ANN, episode).video
-    for move in moves:
+def test_the_table_moves_a_track_like_the_model(
+    harness: ApiHarness, actions: list[TrackUpdate | ExpectedUpload | TrackReason]
+) -> None:
+    episode = harness.create_episode()
+    track = harness.table.get(ANN, episode).video
+    for action in actions:
         before = track
-        if isinstance(move, Upload):
-            track = requested(before, move, "9")
+        if isinstance(action, ExpectedUpload):
+            track = request_upload(before, action, "9")
             try:
-                stage.table.request(ANN, episode, TrackKind.VIDEO, move, "9")
-            except EpisodeStands:
-                assert before.state not in REPLACEABLE
-        elif isinstance(move, TrackReason):
-            if before.state not in WAITED_FOR:
+                harness.table.request_upload(ANN, episode, TrackKind.VIDEO, action, "9")
+            except EpisodeConflict:
+                assert before.state not in REPLACEABLE_STATES
+        elif isinstance(action, TrackReason):
+            if before.state not in WAITING_STATES:
                 continue
-            track = given_up(before, move, "9")
-            seen = stage.table.get(ANN, episode)
-            assert CareTable(stage.dynamodb, TABLE).give_up(seen, TrackKind.VIDEO, move, "9")
+            track = fail_track(before, action, "9")
+            record_read = harness.table.get(ANN, episode)
+            assert CleanupTable(harness.dynamodb, TABLE).fail_track(record_read, TrackKind.VIDEO, action, "9")
         else:
-            track = heard(before, move)
-            assert stage.table.advance(ANN, episode, TrackKind.VIDEO, move) is stands_at(track, move)
-        record = stage.table.get(ANN, episode)
+            track = apply_update(before, action)
+            assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, action) is is_applied(track, action)
+        record = harness.table.get(ANN, episode)
         assert record.video == track
-        assert record.transcript.state is TrackState.NONE, "one track is no other's business"
-        assert record.version == 1, "a client's changes do not collide with what the tracks do"
+        assert record.transcript.state is TrackState.NONE, "the other track is unchanged"
+        assert record.version == 1, "track updates do not change the version"
 
 
 @pytest.mark.parametrize(
-    ("reason", "again", "moves"),
+    ("reason", "restart", "is_restarted"),
     [
         (TrackReason.CHUNKING_FAILED, True, True),
         (TrackReason.CHUNKING_FAILED, False, False),
         (TrackReason.TOO_LARGE, True, False),
     ],
 )
-def test_the_table_has_a_failed_job_done_again_for_a_person_alone(
-    stage: Stage, reason: TrackReason, again: bool, moves: bool
+def test_the_table_restarts_a_failed_job_for_an_operator_only(
+    harness: ApiHarness, reason: TrackReason, restart: bool, is_restarted: bool
 ) -> None:
-    episode = stage.episode()
-    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    failed = Step(NEW.upload_id, TrackState.FAILED, "9", reason, "v1")
-    assert stage.table.advance(ANN, episode, TrackKind.VIDEO, failed)
-    uploaded = Step(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", again=again)
-    assert stage.table.advance(ANN, episode, TrackKind.VIDEO, uploaded) is moves
-    assert (stage.table.get(ANN, episode).video.state is TrackState.UPLOADED) is moves
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    failed = TrackUpdate(NEW.upload_id, TrackState.FAILED, "9", reason, "v1")
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
+    uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=restart)
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is is_restarted
+    assert (harness.table.get(ANN, episode).video.state is TrackState.UPLOADED) is is_restarted
 
 
-def test_a_track_of_an_episode_that_is_gone_does_not_move(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    uploaded = step(TrackState.UPLOADED)
-    assert not stage.table.advance(BOB, episode, TrackKind.VIDEO, uploaded)
-    stage.does("deleteEpisode", episode_id=episode)
-    assert not stage.table.advance(ANN, episode, TrackKind.VIDEO, uploaded)
-    [item] = stage.stored()
+def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    uploaded = make_update(TrackState.UPLOADED)
+    assert not harness.table.advance_track(BOB, episode, TrackKind.VIDEO, uploaded)
+    harness.call("deleteEpisode", episode_id=episode)
+    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
+    [item] = harness.stored_items()
     assert item["video"]["M"]["state"] == {"S": "requested"}
 
 
-def test_a_repeat_is_told_the_same_as_the_first(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    chunking, uploaded = step(TrackState.CHUNKING), step(TrackState.UPLOADED)
-    told = [stage.table.advance(ANN, episode, TrackKind.VIDEO, one) for one in (uploaded, uploaded, chunking)]
-    assert told == [True, True, True]
-    assert not stage.table.advance(ANN, episode, TrackKind.VIDEO, uploaded)
+def test_a_repeated_update_gets_the_same_result(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    chunking, uploaded = make_update(TrackState.CHUNKING), make_update(TrackState.UPLOADED)
+    results = [
+        harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update) for update in (uploaded, uploaded, chunking)
+    ]
+    assert results == [True, True, True]
+    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
 
 
-def test_what_else_is_known_is_kept_with_the_track(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    facts = {"chunks": {"prefix": "chunks/", "count": 3}}
-    stage.table.advance(ANN, episode, TrackKind.VIDEO, replace(step(TrackState.CHUNKED), facts=facts))
-    [item] = stage.stored()
-    assert plain(item)["video"]["chunks"] == facts["chunks"]
-    assert stage.table.get(ANN, episode).video.state is TrackState.CHUNKED
+def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    chunk_details = {"chunks": {"prefix": "chunks/", "count": 3}}
+    harness.table.advance_track(
+        ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=chunk_details)
+    )
+    [item] = harness.stored_items()
+    assert plain(item)["video"]["chunks"] == chunk_details["chunks"]
+    assert harness.table.get(ANN, episode).video.state is TrackState.CHUNKED

@@ -1,18 +1,18 @@
-"""Keys of uploads say whose they are, and keys of any other form are nobody's."""
+"""Keys of uploads are parsed into their parts; other keys are refused."""
 
 import pytest
 
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.upload_keys import UploadKey, upload_key
-from tests.handlers.livestream.video_chunks.video_setup import EPISODE, OWNER, UPLOAD, key
+from handlers.livestream.upload_keys import UploadKey, parse_upload_key
+from tests.handlers.livestream.video_chunks.video_harness import EPISODE, OWNER, UPLOAD, key
 
 
 @pytest.mark.parametrize("prefix", [VIDEOS, TRANSCRIPTS])
 @pytest.mark.parametrize("owner", [OWNER, "everybody"])
 @pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
-def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suffix: str) -> None:
-    found = upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
-    assert found == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
+def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -> None:
+    result = parse_upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
+    assert result == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suf
         VIDEOS,
     ],
 )
-def test_a_key_of_any_other_form_is_nobodys(wrong: str) -> None:
-    assert upload_key(VIDEOS, wrong) is None
+def test_a_key_of_any_other_form_is_refused(wrong: str) -> None:
+    assert parse_upload_key(VIDEOS, wrong) is None

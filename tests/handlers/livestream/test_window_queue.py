@@ -1,4 +1,4 @@
-"""A message names a window of a transcript, and says nothing of it."""
+"""A queue message names a window of a transcript and contains no text of it."""
 
 import pytest
 from pydantic import ValidationError
@@ -7,7 +7,7 @@ from components.settings.livestream import AgentSettings
 from handlers.common.text.text_windows import Sizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, messages
+from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, window_messages
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 SIZES = Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
@@ -29,21 +29,21 @@ def message(**changed: object) -> WindowMessage:
     return WindowMessage.model_validate({"schemaVersion": 1, **whole, **changed})
 
 
-def test_a_windows_name_is_the_same_each_time_and_no_others() -> None:
+def test_a_window_id_is_stable_and_unique() -> None:
     assert message().window_id == message().window_id
     others = [message(index=1), message(transcriptVersion="v2"), message(transcriptKey=KEY + "x")]
-    assert len({message().window_id, *(one.window_id for one in others)}) == 4
+    assert len({message().window_id, *(message.window_id for message in others)}) == 4
 
 
-def test_a_window_knows_the_names_of_its_transcripts_other_windows() -> None:
-    made = messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
-    assert made[1].others == {made[0].window_id, made[2].window_id}
-    assert messages(OWNER, EPISODE, KEY, "v1", 1, SIZES)[0].others == frozenset()
+def test_a_message_lists_the_ids_of_the_other_windows() -> None:
+    made = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
+    assert made[1].other_window_ids == {made[0].window_id, made[2].window_id}
+    assert window_messages(OWNER, EPISODE, KEY, "v1", 1, SIZES)[0].other_window_ids == frozenset()
 
 
-def test_there_is_a_message_a_window_which_the_queue_gives_back_as_it_was() -> None:
-    made = messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
-    assert [one.index for one in made] == [0, 1, 2]
+def test_each_window_has_a_message_that_survives_serialization() -> None:
+    made = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
+    assert [message.index for message in made] == [0, 1, 2]
     written = made[1].model_dump_json(by_alias=True)
     assert '"schemaVersion":1' in written
     assert WindowMessage.model_validate_json(written) == made[1]
@@ -69,13 +69,13 @@ def test_there_is_a_message_a_window_which_the_queue_gives_back_as_it_was() -> N
         {"cut": None},
     ],
 )
-def test_a_message_that_does_not_hold_together_is_refused(changed: dict[str, object]) -> None:
+def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
         message(**changed)
     assert "input_value" not in str(caught.value)
 
 
-def test_with_the_windows_that_are_the_default_every_transcript_that_is_read_is_taken() -> None:
+def test_the_largest_readable_transcript_stays_below_the_window_limit() -> None:
     characters = AgentSettings().window_characters
     most = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
     assert most <= MAX_WINDOWS

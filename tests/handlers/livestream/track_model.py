@@ -1,29 +1,29 @@
-"""How tracks move, in plain code: what the table's conditions are held against."""
+"""Model of a track in plain Python, with which tests compare the table's conditions."""
 
 from handlers.livestream.tracks import (
-    DONE_AGAIN,
     RANKS,
-    REPLACEABLE,
-    Step,
+    REPLACEABLE_STATES,
+    RESTARTABLE_REASON,
+    ExpectedUpload,
     Track,
     TrackState,
-    Upload,
-    is_about,
+    TrackUpdate,
+    is_for_upload,
 )
 
 
-def requested(track: Track, upload: Upload, at: str) -> Track:
-    """The track once an upload is asked for; the same where it takes none."""
-    return Track(state=TrackState.REQUESTED, since=at, upload=upload) if track.state in REPLACEABLE else track
+def request_upload(track: Track, upload: ExpectedUpload, at: str) -> Track:
+    """Return the track after an upload request, unchanged if its state accepts none."""
+    return Track(state=TrackState.REQUESTED, since=at, upload=upload) if track.state in REPLACEABLE_STATES else track
 
 
-def heard(track: Track, step: Step) -> Track:
-    """The track once something is heard of its upload; the same where that is old or about another upload."""
-    if not is_about(step, track) or not _rises(track, step):
+def apply_update(track: Track, update: TrackUpdate) -> Track:
+    """Return the track after an update, unchanged if the update is old or concerns another upload."""
+    if not is_for_upload(update, track) or not _is_forward(track, update):
         return track
-    version_id = track.version_id or step.version_id
-    return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload, version_id=version_id)
+    version_id = track.version_id or update.version_id
+    return Track(state=update.state, since=update.at, reason=update.reason, upload=track.upload, version_id=version_id)
 
 
-def _rises(track: Track, step: Step) -> bool:
-    return RANKS[step.state] > track.rank or (step.again and track.reason is DONE_AGAIN)
+def _is_forward(track: Track, update: TrackUpdate) -> bool:
+    return RANKS[update.state] > track.rank or (update.restart and track.reason is RESTARTABLE_REASON)

@@ -1,4 +1,4 @@
-"""Transcripts as their formats' own programs would write them, for tests to read back."""
+"""Writers for transcript files, whose output tests read back."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def webvtt(cues: Sequence[Cue], end: str = "\n") -> str:
 
 
 def transcribe(cues: Sequence[Cue]) -> str:
-    """Each cue's text is words and a full stop; its words share its time."""
+    """Return the JSON of a Transcribe job. Each cue is words and a full stop; its words share its time equally."""
     items: list[dict[str, Any]] = []
     for cue in cues:
         words = cue.text.removesuffix(".").split(" ")

@@ -1,4 +1,4 @@
-"""What the demo says and how it ends; the flows themselves are the end-to-end tests'."""
+"""Output and exit status of the demo. The end-to-end tests cover the flows themselves."""
 
 import io
 from collections.abc import Callable
@@ -14,45 +14,45 @@ from local.flows.flow_table import FLOWS, Flow
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
 
-NOWHERE = cast("Deployment", None)
+NO_DEPLOYMENT = cast("Deployment", None)
 
 
-def shown(flow: Flow) -> str:
+def output_of(flow: Flow) -> str:
     out = io.StringIO()
-    demo._flow(Console(file=out), "captions", flow, NOWHERE)
+    demo._run_flow(Console(file=out), "captions", flow, NO_DEPLOYMENT)
     return out.getvalue()
 
 
-def flow(play: Callable[[Any, Tell], list[str]]) -> Flow:
+def make_flow(play: Callable[[Any, Tell], list[str]]) -> Flow:
     return Flow("speech to captions", "the words are [tones]", "all was heard", play)
 
 
 def test_there_is_a_flow_for_every_subsystem() -> None:
-    assert set(FLOWS) == {one.value for one in Subsystem} - {Subsystem.FOUNDATION.value}
+    assert set(FLOWS) == {subsystem.value for subsystem in Subsystem} - {Subsystem.FOUNDATION.value}
 
 
-def test_a_flow_shows_what_is_scripted_each_step_and_what_holds() -> None:
+def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
     def play(_deployment: Deployment, tell: Tell) -> list[str]:
         tell("a word [said]")
         return []
 
-    lines = shown(flow(play)).splitlines()
+    lines = output_of(make_flow(play)).splitlines()
     assert lines[1] == "captions: speech to captions (the words are [tones])"
     assert lines[2].endswith("s  a word [said]")
     assert lines[3] == "  all was heard"
 
 
-def test_a_flow_that_went_wrong_fails_the_demo_with_all_that_is_wrong() -> None:
-    with pytest.raises(demo.DemoFailed, match="captions is not as it should be: said is 'a', not 'b'; more"):
-        shown(flow(lambda _stage, _tell: ["said is 'a', not 'b'", "more"]))
+def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:
+    with pytest.raises(demo.DemoFailed, match="the flow captions has problems: said is 'a', not 'b'; more"):
+        output_of(make_flow(lambda _stage, _tell: ["said is 'a', not 'b'", "more"]))
 
 
-def test_an_unknown_flow_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_flow_is_refused_with_a_list_of_flows(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.command("captions") == 2
     assert "ingestion, transcription, voice-qa, livestream, meetings" in capsys.readouterr().err
 
 
-def test_a_stack_file_that_cannot_be_read_is_one_line(
+def test_an_invalid_stack_file_gives_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def unreadable(_stack: str) -> None:

@@ -1,4 +1,4 @@
-"""Everything that the agent's worker rests on, in memory, and the worker on top of it."""
+"""In-memory fakes of the gateways that the agent's worker uses, and a harness with the worker."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.converse import Reply, Request, Usage
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import Sizes
-from handlers.livestream.agent.answer_verification import Checked
-from handlers.livestream.agent.model_request import Asking, MemoryEvent
-from handlers.livestream.agent.window_worker import AgentWorker, Services
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
+from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.window_queue import WindowMessage, messages
+from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.transcript_writers import srt
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
@@ -27,12 +27,12 @@ SAID = (
     Cue(12_000, 20_000, "It is the largest fleet that ever was."),
 )
 SIZES = Sizes(characters=60, milliseconds=60_000, overlap_characters=10)
-"""Two windows: each has one cue in its core, and the next as its overlap."""
+"""Sizes that give two windows. Each has one cue in its core and the next one as overlap."""
 REMAINING_MS = 120_000
 RECALLED = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
 
-Answering = Callable[[dict[str, Any]], str]
-"""What is answered to the prompt's lines."""
+AnswerFunction = Callable[[dict[str, Any]], str]
+"""Function that returns the model's answer, given the window line of the request."""
 
 
 def lines(asked: Request) -> list[dict[str, Any]]:
@@ -45,17 +45,19 @@ def claim(quote: str, **changed: Any) -> dict[str, Any]:
     return {**whole, **changed}
 
 
-def said(*claims: dict[str, Any], clips: Sequence[dict[str, Any]] = (), window: str | None = None) -> Answering:
-    """An answer of these claims."""
+def answer_with(
+    *claims: dict[str, Any], clips: Sequence[dict[str, Any]] = (), window: str | None = None
+) -> AnswerFunction:
+    """Return a function that answers with these claims and clips."""
 
-    def answering(head: dict[str, Any]) -> str:
+    def build_answer(head: dict[str, Any]) -> str:
         return json.dumps({"window": window or head["window"], "claims": claims, "clips": list(clips)})
 
-    return answering
+    return build_answer
 
 
 @dataclass
-class Shelf:
+class FakeTranscripts:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def read(self, key: str, version: str) -> bytes | None:
@@ -63,13 +65,13 @@ class Shelf:
 
 
 @dataclass
-class Notebook:
-    """The memory: what is recalled, and what was recorded by window."""
+class FakeMemory:
+    """Memory with the events to recall, and the recorded exchanges by window id."""
 
     recalled: list[MemoryEvent] = field(default_factory=list)
     recorded: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     faults: list[Fault | None] = field(default_factory=list)
-    """Of the calls to come; None lets one through."""
+    """Faults of the next calls; None lets a call succeed."""
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
         assert (actor, session) == (OWNER, EPISODE)
@@ -86,72 +88,74 @@ class Notebook:
 
 
 @dataclass
-class Oracle:
-    """The model: answers, texts or faults, one after the other; the last one stays."""
+class FakeModel:
+    """Model that follows a script of answers and faults. The last entry is repeated."""
 
-    script: list[Answering | Fault | tuple[Answering, str]] = field(default_factory=lambda: [said()])
-    asked: list[Request] = field(default_factory=list)
+    script: list[AnswerFunction | Fault | tuple[AnswerFunction, str]] = field(default_factory=lambda: [answer_with()])
+    requests: list[Request] = field(default_factory=list)
 
     def converse(self, request: Request) -> Reply:
-        self.asked.append(request)
-        next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(next_one, Fault):
-            raise ServiceFailed(next_one)
-        answering, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
-        return Reply(answering(lines(request)[0]), Usage(100, 10, 1_000, 1), stop)
+        self.requests.append(request)
+        entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(entry, Fault):
+            raise ServiceFailed(entry)
+        build_answer, stop = entry if isinstance(entry, tuple) else (entry, "end_turn")
+        return Reply(build_answer(lines(request)[0]), Usage(100, 10, 1_000, 1), stop)
 
 
 @dataclass
-class Ledger:
-    """The findings: what is there already stays."""
+class FakeFindings:
+    """Store of findings and outcomes. Existing entries stay unchanged."""
 
     claims: dict[str, Claim] = field(default_factory=dict)
     clips: dict[str, Clip] = field(default_factory=dict)
-    ended: dict[str, WindowFailure | None] = field(default_factory=dict)
+    outcomes: dict[str, WindowFailure | None] = field(default_factory=dict)
     broken: bool = False
     faults: list[Fault] = field(default_factory=list)
-    """Of the calls to come."""
+    """Faults of the next calls."""
 
-    def done(self, window: WindowMessage) -> bool:
-        return window.window_id in self.ended
+    def is_done(self, window: WindowMessage) -> bool:
+        return window.window_id in self.outcomes
 
-    def found(self, window: WindowMessage, found: Checked) -> None:
+    def save_findings(self, window: WindowMessage, result: VerifiedAnswer) -> None:
         if self.broken:
             raise RuntimeError("canary")
         if self.faults:
             raise ServiceFailed(self.faults.pop(0))
-        for one in found.claims:
-            self.claims.setdefault(one.claim_id, one)
-        for clip in found.clips:
+        for finding in result.claims:
+            self.claims.setdefault(finding.claim_id, finding)
+        for clip in result.clips:
             self.clips.setdefault(clip.clip_id, clip)
-        self.ended.setdefault(window.window_id, None)
+        self.outcomes.setdefault(window.window_id, None)
 
-    def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
-        self.ended.setdefault(window.window_id, failure)
+    def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
+        self.outcomes.setdefault(window.window_id, failure)
 
 
-def fake_services(transcripts: Any, memory: Any, model: Any, findings: Any) -> Services:
-    """What the worker rests on, with stand-ins for its gateways."""
-    return Services(transcripts, memory, model, findings)
+def fake_services(transcripts: Any, memory: Any, model: Any, findings: Any) -> AgentServices:
+    """Return the worker's gateways. The parameters are untyped, because the fakes replace concrete classes."""
+    return AgentServices(transcripts, memory, model, findings)
 
 
 @dataclass
-class Booth:
-    """The worker, and all that is around it."""
+class WorkerHarness:
+    """Worker with fakes for all gateways, and a clock that only pauses advance."""
 
-    shelf: Shelf = field(default_factory=lambda: Shelf({(KEY, "v1"): srt(SAID).encode()}))
-    notebook: Notebook = field(default_factory=Notebook)
-    oracle: Oracle = field(default_factory=Oracle)
-    ledger: Any = field(default_factory=Ledger)
+    transcripts: FakeTranscripts = field(default_factory=lambda: FakeTranscripts({(KEY, "v1"): srt(SAID).encode()}))
+    memory: FakeMemory = field(default_factory=FakeMemory)
+    model: FakeModel = field(default_factory=FakeModel)
+    findings: Any = field(default_factory=FakeFindings)
     at: float = 1_000.0
     waits: list[float] = field(default_factory=list)
     answer_seconds: int = 50
 
-    def worker(self) -> AgentWorker:
-        services = fake_services(self.shelf, self.notebook, self.oracle, self.ledger)
-        asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds)
+    def worker(self) -> WindowWorker:
+        services = fake_services(self.transcripts, self.memory, self.model, self.findings)
+        settings = RequestSettings(
+            max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds
+        )
         timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
-        return AgentWorker(services, asking, EventLog("DEBUG"), timing)
+        return WindowWorker(services, settings, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -159,4 +163,7 @@ class Booth:
 
 
 def bodies(version: str = "v1", count: int = 2, sizes: Sizes = SIZES) -> list[str]:
-    return [one.model_dump_json(by_alias=True) for one in messages(OWNER, EPISODE, KEY, version, count, sizes)]
+    return [
+        message.model_dump_json(by_alias=True)
+        for message in window_messages(OWNER, EPISODE, KEY, version, count, sizes)
+    ]

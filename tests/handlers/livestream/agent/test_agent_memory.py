@@ -1,4 +1,4 @@
-"""The memory's gateway lists and creates events as AgentCore takes them."""
+"""The memory gateway lists and creates events in the form of AgentCore."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.livestream.agent.agent_memory import MAX_TEXT, RECALLED, AgentMemory
-from handlers.livestream.agent.model_request import MemoryEvent, told
-from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
+from handlers.livestream.agent.agent_memory import MAX_EVENT_CHARACTERS, MAX_RECALLED_EVENTS, AgentMemory
+from handlers.livestream.agent.model_request import MemoryEvent, select_memories
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from tests.handlers.scripted_clients import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ LIST = {
     "actorId": ACTOR,
     "sessionId": SESSION,
     "includePayloads": True,
-    "maxResults": RECALLED,
+    "maxResults": MAX_RECALLED_EVENTS,
 }
 
 
@@ -30,7 +30,7 @@ def event(event_id: str, *texts: str, **more: Any) -> dict[str, Any]:
     return {**whole, "payload": payload, **more}
 
 
-def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
+def test_recall_returns_the_latest_events_oldest_first() -> None:
     events = [
         event("10#ab", "third", metadata={"window": {"stringValue": "w"}}),
         event("9#cd", "second", "and more"),
@@ -38,15 +38,15 @@ def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
     ]
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("list_events", {"events": events, "nextToken": "more"}, LIST)
-        found = AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION)
-    assert found == [
+        result = AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION)
+    assert result == [
         MemoryEvent("8#ef", ""),
         MemoryEvent("9#cd", "second\nand more"),
         MemoryEvent("10#ab", "third", "w"),
     ]
 
 
-def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
+def test_an_exchange_is_stored_with_the_window_id_as_client_token() -> None:
     turns = [("USER", "asked"), ("ASSISTANT", "answered")]
     expected = {
         "memoryId": MEMORY,
@@ -62,7 +62,7 @@ def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
         AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "asked", "answered")
 
 
-def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
+def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
     kept: list[dict[str, Any]] = []
 
     client = SimpleNamespace(
@@ -70,18 +70,18 @@ def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
         create_event=lambda **request: kept.append({"eventId": "0000000001#ab", **request}),
     )
     memory = AgentMemory(client, MEMORY, lambda: NOW)
-    full = TranscriptEnvironment.model_fields["window_characters"].default
+    full = TranscriptWindowsEnvironment.model_fields["window_characters"].default
     memory.record(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
-    [recalled] = told(memory.recall(ACTOR, SESSION), {WINDOW})
+    [recalled] = select_memories(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
-    assert recalled.text.count("ferries") > 100, "and of the words as many as there is room for"
+    assert recalled.text.count("ferries") > 100, "the window's text fills the rest"
 
 
-def test_no_text_is_longer_than_an_event_takes() -> None:
+def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
     sent: list[dict[str, Any]] = []
     client = SimpleNamespace(create_event=lambda **request: sent.append(request))
-    AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_TEXT + 1), "y")
-    assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_TEXT, 1]
+    AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y")
+    assert [len(item["conversational"]["content"]["text"]) for item in sent[0]["payload"]] == [MAX_EVENT_CHARACTERS, 1]
 
 
 FAULTS = {
@@ -93,7 +93,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
-def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
+def test_each_service_error_becomes_a_fault(code: str, fault: Fault) -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", code, "canary")
         stubber.add_client_error("create_event", code, "canary")
@@ -104,9 +104,7 @@ def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
             assert caught.value.fault is fault
 
 
-def test_a_session_that_is_not_there_yet_remembers_nothing_and_a_missing_memory_shows_when_something_is_recorded() -> (
-    None
-):
+def test_recall_from_a_missing_session_is_empty_and_recording_to_a_missing_memory_fails() -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
         stubber.add_client_error("create_event", "ResourceNotFoundException", http_status_code=404)

@@ -1,4 +1,4 @@
-"""The agent's function: made of its environment, and of real parts but for the model and the memory."""
+"""The agent's function with its environment. Only the model and the memory are stubbed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from handlers.common.bedrock.converse import Guardrail
 from handlers.livestream.agent import handler
 from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import Asking
-from tests.handlers.livestream.agent.fake_agent_services import REMAINING_MS, claim, lines, said
-from tests.handlers.livestream.api_setup import BUCKET, TABLE, Stage
-from tests.handlers.livestream.findings_setup import Broadcast
+from handlers.livestream.agent.model_request import RequestSettings
+from tests.handlers.livestream.agent.fake_agent_services import REMAINING_MS, answer_with, claim, lines
+from tests.handlers.livestream.api_harness import BUCKET, TABLE, ApiHarness
+from tests.handlers.livestream.broadcast_harness import Broadcast
 
 VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}
 
@@ -25,8 +25,8 @@ class Context:
 
 
 @pytest.fixture
-def clients(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The clients that the function makes, by service, and with which settings."""
+def clients(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Collect the boto3 clients that the function creates, by service."""
     made: dict[str, Any] = {}
     make: Any = boto3.client
 
@@ -44,19 +44,19 @@ def clients(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         client.close()
 
 
-def test_a_window_goes_from_the_queue_to_the_list_of_claims(
-    stage: Stage, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_queued_window_ends_in_the_list_of_claims(
+    harness: ApiHarness, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broadcast = Broadcast.requested(stage)
-    stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    broadcast = Broadcast.requested(harness)
+    harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     text = b"We ran 600 ferries last spring."
-    version = stage.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
+    version = harness.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
     [window] = broadcast.windows(1, version)
     asked: list[dict[str, Any]] = []
 
     def converse(**request: Any) -> dict[str, Any]:
         asked.append(request)
-        answer = said(claim("We ran 600 ferries"))(lines(request)[0])
+        answer = answer_with(claim("We ran 600 ferries"))(lines(request)[0])
         return {
             "output": {"message": {"content": [{"text": answer}]}},
             "usage": {"inputTokens": 1, "outputTokens": 1},
@@ -64,7 +64,7 @@ def test_a_window_goes_from_the_queue_to_the_list_of_claims(
         }
 
     worker = handler._worker()
-    assert handler._worker() is worker, "made once a container"
+    assert handler._worker() is worker, "created once per container"
     monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
     records = [
         {"messageId": "1", "body": window.model_dump_json(by_alias=True)},
@@ -75,20 +75,18 @@ def test_a_window_goes_from_the_queue_to_the_list_of_claims(
         memory.add_client_error("create_event", "ValidationException")
         answer = handler.handler({"Records": records}, Context())
         assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
-        assert broadcast.kept == [], "what is not remembered is not kept"
+        assert broadcast.stored_sort_keys == [], "findings are stored only after the exchange"
     with Stubber(clients["bedrock-agentcore"]) as memory:
         memory.add_response("list_events", {"events": []})
         monkeypatch.setattr(clients["bedrock-agentcore"], "create_event", lambda **_: {})
         assert handler.handler({"Records": records[:1]}, Context()) == {"batchItemFailures": []}
     assert asked[0]["modelId"] == "us.model"
-    [listed] = stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    [listed] = harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
     assert (listed["quote"], listed["text"]) == ("We ran 600 ferries", "They say so.")
     assert broadcast.track["state"] == "analyzed"
 
 
-def test_the_worker_alone_asks_the_model_and_the_memory_again(
-    clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_clients_of_model_and_memory_do_not_retry(clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSWER_SECONDS", "77")
     handler._worker()
     for service in ("bedrock-runtime", "bedrock-agentcore"):
@@ -96,11 +94,11 @@ def test_the_worker_alone_asks_the_model_and_the_memory_again(
     assert clients["bedrock-runtime"].meta.config.read_timeout == 77
 
 
-def test_how_the_model_is_asked_is_the_environments() -> None:
+def test_the_environment_gives_the_request_settings() -> None:
     plain = AgentEnvironment.model_validate(VARIABLES)
-    assert handler.asking(plain) == Asking(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
+    assert handler.request_settings(plain) == RequestSettings(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
     changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
-    guarded = handler.asking(AgentEnvironment.model_validate({**VARIABLES, **changed}))
+    guarded = handler.request_settings(AgentEnvironment.model_validate({**VARIABLES, **changed}))
     assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))
 
 
@@ -115,6 +113,6 @@ def test_how_the_model_is_asked_is_the_environments() -> None:
         {"ANSWER_SECONDS": "9"},
     ],
 )
-def test_an_environment_that_cannot_be_meant_is_refused(changed: dict[str, str]) -> None:
+def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         AgentEnvironment.model_validate({**VARIABLES, **changed})

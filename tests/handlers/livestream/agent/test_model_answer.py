@@ -1,4 +1,4 @@
-"""An answer has the form that was asked for, or is refused in words that quote nothing of it."""
+"""An answer has the requested form, or is refused without being quoted."""
 
 import json
 from enum import StrEnum
@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.bedrock.model_answers import BadAnswer, Unread
-from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, Problem, parse
+from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
 from handlers.livestream.findings import Verdict
 
 CANARY = "canary"
@@ -30,18 +30,18 @@ def answer(**changed: Any) -> str:
 
 def problem(text: str, *, patient: bool = False) -> StrEnum:
     with pytest.raises(BadAnswer) as caught:
-        parse(text, WINDOW, patient=patient)
-    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+        parse_answer(text, WINDOW, skip_malformed=patient)
+    assert caught.value.__context__ is None, "the original exception may contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
 @pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
 def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
-    found = parse(form.replace("{}", answer()), WINDOW, patient=False)
-    assert (found.claims[0].verdict, found.claims[0].confidence) == (Verdict.REFUTED, 0.8)
-    assert (found.clips[0].start_ms, found.clips[0].end_ms) == (0, 9_000)
-    assert found.malformed == 0
+    result = parse_answer(form.replace("{}", answer()), WINDOW, skip_malformed=False)
+    assert (result.claims[0].verdict, result.claims[0].confidence) == (Verdict.REFUTED, 0.8)
+    assert (result.clips[0].start_ms, result.clips[0].end_ms) == (0, 9_000)
+    assert result.malformed == 0
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
         (f"{answer()}\n{answer(note=CANARY)}", Unread.NO_JSON),
         (answer(note=float("nan")), Unread.NO_JSON),
         ("[" * 100_000, Unread.NO_JSON),
-        (f'["{CANARY}"]', Problem.NO_OBJECT),
-        ("null", Problem.NO_OBJECT),
-        (answer(claims={"a": CANARY}), Problem.NO_OBJECT),
-        (json.dumps({"window": WINDOW, "claims": []}), Problem.NO_OBJECT),
-        (answer(window="another"), Problem.OTHER_WINDOW),
-        (answer(window=""), Problem.OTHER_WINDOW),
-        (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), Problem.TOO_MANY),
-        (answer(clips=[CLIP] * 21), Problem.TOO_MANY),
+        (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
+        ("null", AnswerProblem.NO_OBJECT),
+        (answer(claims={"a": CANARY}), AnswerProblem.NO_OBJECT),
+        (json.dumps({"window": WINDOW, "claims": []}), AnswerProblem.NO_OBJECT),
+        (answer(window="another"), AnswerProblem.OTHER_WINDOW),
+        (answer(window=""), AnswerProblem.OTHER_WINDOW),
+        (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), AnswerProblem.TOO_MANY),
+        (answer(clips=[CLIP] * 21), AnswerProblem.TOO_MANY),
     ],
 )
-def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: StrEnum) -> None:
+def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skipped(text: str, expected: StrEnum) -> None:
     assert problem(text) is expected
     assert problem(text, patient=True) is expected
 
@@ -106,24 +106,26 @@ BAD: list[tuple[str, object]] = [
 
 
 @pytest.mark.parametrize(("kind", "bad"), BAD)
-def test_a_claim_or_clip_that_is_none_is_a_problem_once_and_then_passed_over(kind: str, bad: object) -> None:
+def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(kind: str, bad: object) -> None:
     good = CLAIM if kind == "claims" else CLIP
-    assert problem(answer(**{kind: [good, bad]})) is Problem.BAD_ITEM
-    found = parse(answer(**{kind: [bad, good]}), WINDOW, patient=True)
-    assert (len(found.claims), len(found.clips), found.malformed) == (1, 1, 1)
+    assert problem(answer(**{kind: [good, bad]})) is AnswerProblem.BAD_ITEM
+    result = parse_answer(answer(**{kind: [bad, good]}), WINDOW, skip_malformed=True)
+    assert (len(result.claims), len(result.clips), result.malformed) == (1, 1, 1)
 
 
-def test_an_answer_of_nothing_but_bad_claims_is_refused_even_then() -> None:
-    assert problem(answer(claims=[{}], clips=[]), patient=True) is Problem.BAD_ITEM
-    assert parse(answer(claims=[], clips=[]), WINDOW, patient=True).claims == ()
+def test_an_answer_with_malformed_claims_only_is_always_refused() -> None:
+    assert problem(answer(claims=[{}], clips=[]), patient=True) is AnswerProblem.BAD_ITEM
+    assert parse_answer(answer(claims=[], clips=[]), WINDOW, skip_malformed=True).claims == ()
 
 
-def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
-    found = parse(
-        answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]), WINDOW, patient=False
+def test_the_repr_of_an_answer_contains_no_text_of_the_model() -> None:
+    result = parse_answer(
+        answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]),
+        WINDOW,
+        skip_malformed=False,
     )
-    assert CANARY not in repr(found)
-    assert CANARY not in repr(found.claims[0])
+    assert CANARY not in repr(result)
+    assert CANARY not in repr(result.claims[0])
 
 
 VALUES = st.recursive(
@@ -136,9 +138,9 @@ VALUES = st.recursive(
 @given(st.text(max_size=60) | st.builds(lambda claims, clips: answer(claims=claims, clips=clips), VALUES, VALUES))
 @example('{"window": "4c1f", "claims": [{"quote": "\\ud800"}], "clips": []}')
 @example('{"window": ' + "9" * 5_000 + "}")
-def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     for patient in (False, True):
         try:
-            parse(text, WINDOW, patient=patient)
+            parse_answer(text, WINDOW, skip_malformed=patient)
         except BadAnswer as bad:
-            assert isinstance(bad.problem, Problem | Unread)  # noqa: PT017 - either outcome is right, nothing else is
+            assert isinstance(bad.problem, AnswerProblem | Unread)  # noqa: PT017 - either outcome is right, nothing else is

@@ -1,4 +1,4 @@
-"""The agent works each window through once, however often it is told to, and says nothing of it in a log."""
+"""The worker analyzes each window once, even if its message is repeated, and logs no text."""
 
 import json
 from collections.abc import Callable
@@ -10,14 +10,14 @@ import pytest
 from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.model_answers import Unread
 from handlers.common.text.text_windows import Sizes
-from handlers.livestream.agent.model_answer import Problem
+from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
-from handlers.livestream.agent.window_worker import NoMessage, OtherWindows, Outcome
+from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
 from handlers.livestream.findings import Verdict, WindowFailure
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.tracks import ContentType, Track, TrackState, Upload
-from handlers.livestream.window_queue import WindowMessage, messages
+from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackState
+from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.agent.fake_agent_services import (
     EPISODE,
     KEY,
@@ -25,90 +25,94 @@ from tests.handlers.livestream.agent.fake_agent_services import (
     RECALLED,
     REMAINING_MS,
     SIZES,
-    Booth,
-    Notebook,
-    Oracle,
-    Shelf,
+    FakeMemory,
+    FakeModel,
+    FakeTranscripts,
+    WorkerHarness,
+    answer_with,
     bodies,
     claim,
     lines,
-    said,
 )
-from tests.handlers.livestream.api_setup import TABLE, Stage
+from tests.handlers.livestream.api_harness import TABLE, ApiHarness
 
 FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[RECALLED.event_id])
 LARGEST = claim("the largest fleet that ever was")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
-def handled(booth: Booth, body: str | None = None, remaining_ms: int = REMAINING_MS) -> Outcome:
-    return booth.worker().handle(body or bodies()[0], remaining_ms)
+def handle(harness: WorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
+    return harness.worker().handle(body or bodies()[0], remaining_ms)
 
 
-def failure(booth: Booth) -> WindowFailure | None:
-    found: WindowFailure | None
-    (found,) = booth.ledger.ended.values()
-    return found
+def failure(harness: WorkerHarness) -> WindowFailure | None:
+    result: WindowFailure | None
+    (result,) = harness.findings.outcomes.values()
+    return result
 
 
-def test_a_window_is_checked_with_what_is_remembered_and_its_findings_are_kept_and_recorded() -> None:
-    booth = Booth(oracle=Oracle([said(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
-    booth.notebook.recalled = [RECALLED]
-    assert handled(booth) is Outcome.CHECKED
-    (found,) = booth.ledger.claims.values()
-    assert (found.quote, found.verdict, found.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
-    (clip,) = booth.ledger.clips.values()
+def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
+    harness.memory.recalled = [RECALLED]
+    assert handle(harness) is WindowOutcome.CHECKED
+    (result,) = harness.findings.claims.values()
+    assert (result.quote, result.verdict, result.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
+    (clip,) = harness.findings.clips.values()
     assert (clip.start_ms, clip.end_ms) == (0, 12_000)
-    assert failure(booth) is None
-    [(window_id, (actor, session, asked, answered))] = booth.notebook.recorded.items()
+    assert failure(harness) is None
+    [(window_id, (actor, session, request, answered))] = harness.memory.recorded.items()
     assert (actor, session) == (OWNER, EPISODE)
     assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
-    assert "We ran 600 ferries last spring." in asked
-    assert "islands" not in asked, "what follows the core is remembered with its own window"
+    assert "We ran 600 ferries last spring." in request
+    assert "islands" not in request, "the overlap is remembered with the next window"
     checked, cut = (json.loads(line) for line in answered.split("\n"))
     assert (checked["verdict"], checked["quote"], cut["endMs"]) == ("refuted", "We ran 600 ferries", 12_000)
     assert "we sold ferries" not in answered
 
 
-def test_a_window_without_findings_is_recorded_too() -> None:
-    booth = Booth()
-    handled(booth)
-    ((*_, answered),) = booth.notebook.recorded.values()
+def test_a_window_without_findings_is_remembered_too() -> None:
+    harness = WorkerHarness()
+    handle(harness)
+    ((*_, answered),) = harness.memory.recorded.values()
     assert answered
 
 
-def test_a_window_that_is_done_is_not_done_again() -> None:
-    booth = Booth(oracle=Oracle([said(FERRIES)]))
-    assert [handled(booth), handled(booth)] == [Outcome.CHECKED, Outcome.ALREADY_DONE]
-    assert len(booth.oracle.asked) == 1
+def test_a_finished_window_is_not_analyzed_again() -> None:
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    assert [handle(harness), handle(harness)] == [WindowOutcome.CHECKED, WindowOutcome.ALREADY_DONE]
+    assert len(harness.model.requests) == 1
 
 
 @pytest.mark.parametrize("calls", range(10))
-def test_a_window_that_broke_off_has_the_findings_of_one_answer(stage: Stage, calls: int) -> None:
-    """Wherever it broke off: the model answers otherwise when it is asked again."""
-    first = said(FERRIES, claim("last spring"), clips=[CLIP])
-    booth = Booth(oracle=Oracle([first, said(claim("600 ferries last spring"))]))
-    stage.table.create(waiting())
-    booth.ledger = FindingsTable(stage.dynamodb, TABLE, lambda: stage.now)
-    worker = booth.worker()
-    left = iter([None] * calls)
+def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiHarness, calls: int) -> None:
+    """The worker is interrupted after each number of DynamoDB calls.
 
-    def broken(**_: Any) -> None:
-        if next(left, RuntimeError) is RuntimeError:
+    The model answers the second request differently.
+    """
+    first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
+    worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
+    harness.table.create(episode_with_expected_transcript())
+    worker_harness.findings = FindingsTable(harness.dynamodb, TABLE, lambda: harness.now)
+    worker = worker_harness.worker()
+    successful_calls = iter([None] * calls)
+
+    def fail_after_calls(**_: Any) -> None:
+        if next(successful_calls, RuntimeError) is RuntimeError:
             raise RuntimeError("canary")
 
-    stage.dynamodb.meta.events.register("before-call.dynamodb", broken)
+    harness.dynamodb.meta.events.register("before-call.dynamodb", fail_after_calls)
     with suppress(RuntimeError):
         worker.handle(bodies()[0], REMAINING_MS)
-    stage.dynamodb.meta.events.unregister("before-call.dynamodb", broken)
+    harness.dynamodb.meta.events.unregister("before-call.dynamodb", fail_after_calls)
     worker.handle(bodies()[0], REMAINING_MS)
-    quotes = {one["quote"] for one in stage.does("listClaims", episode_id=EPISODE, owner=None).body["claims"]}
+    listed_claims = harness.call("listClaims", episode_id=EPISODE, owner=None).body["claims"]
+    quotes = {listed_claim["quote"] for listed_claim in listed_claims}
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
 
 
-def waiting() -> EpisodeRecord:
-    """The booth's episode, whose transcript was asked for."""
-    upload = Upload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
+def episode_with_expected_transcript() -> EpisodeRecord:
+    """Return the record of the harness's episode, which expects a transcript."""
+    upload = ExpectedUpload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
     return EpisodeRecord(
         owner=OWNER,
         episode_id=EPISODE,
@@ -121,22 +125,22 @@ def waiting() -> EpisodeRecord:
     )
 
 
-def test_findings_that_cannot_be_kept_right_now_are_kept_a_little_later() -> None:
-    booth = Booth(oracle=Oracle([said(FERRIES)]))
-    booth.ledger.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
-    assert handled(booth) is Outcome.CHECKED
-    assert (len(booth.ledger.claims), len(booth.oracle.asked), len(booth.waits)) == (1, 1, 2)
+def test_storing_findings_is_retried_after_a_transient_error() -> None:
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    harness.findings.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
+    assert handle(harness) is WindowOutcome.CHECKED
+    assert (len(harness.findings.claims), len(harness.model.requests), len(harness.waits)) == (1, 1, 2)
 
 
-def test_what_an_earlier_upload_of_the_same_words_gave_is_no_source() -> None:
-    given_up = messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
-    recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", one.window_id) for at, one in enumerate(given_up)]
-    founded = claim("We ran 600 ferries", verdict="supported", sources=[one.event_id for one in recalled])
-    booth = Booth(oracle=Oracle([said(founded)]), notebook=Notebook(recalled))
-    handled(booth)
-    assert not [line for line in lines(booth.oracle.asked[0]) if "memory" in line]
-    (found,) = booth.ledger.claims.values()
-    assert (found.verdict, found.sources) == (Verdict.UNVERIFIED, ())
+def test_memories_of_an_earlier_upload_are_no_source() -> None:
+    given_up = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
+    recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", message.window_id) for at, message in enumerate(given_up)]
+    founded = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in recalled])
+    harness = WorkerHarness(model=FakeModel([answer_with(founded)]), memory=FakeMemory(recalled))
+    handle(harness)
+    assert not [line for line in lines(harness.model.requests[0]) if "memory" in line]
+    (result,) = harness.findings.claims.values()
+    assert (result.verdict, result.sources) == (Verdict.UNVERIFIED, ())
 
 
 def text(what: str) -> Callable[[dict[str, Any]], str]:
@@ -147,30 +151,30 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
     ("bad", "problem"),
     [
         (text("I would rather not, canary."), Unread.NO_JSON),
-        (said(FERRIES, window="another"), Problem.OTHER_WINDOW),
-        (said({"quote": "canary"}), Problem.BAD_ITEM),
-        ((said(FERRIES), "max_tokens"), Problem.CUT_OFF),
+        (answer_with(FERRIES, window="another"), AnswerProblem.OTHER_WINDOW),
+        (answer_with({"quote": "canary"}), AnswerProblem.BAD_ITEM),
+        ((answer_with(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: Problem) -> None:
-    booth = Booth(oracle=Oracle([bad, said(FERRIES)]))
-    assert handled(booth) is Outcome.CHECKED
-    assert len(booth.ledger.claims) == 1
-    repair = booth.oracle.asked[1]["messages"][-1]["content"][-1]["text"]
+def test_an_unusable_answer_is_requested_once_more(bad: Any, problem: AnswerProblem) -> None:
+    harness = WorkerHarness(model=FakeModel([bad, answer_with(FERRIES)]))
+    assert handle(harness) is WindowOutcome.CHECKED
+    assert len(harness.findings.claims) == 1
+    repair = harness.model.requests[1]["messages"][-1]["content"][-1]["text"]
     assert problem.value in repair
     assert "canary" not in repair
 
-    booth = Booth(oracle=Oracle([bad]))
-    assert handled(booth) is Outcome.FAILED
-    assert failure(booth) is WindowFailure.UNUSABLE_ANSWER
-    assert len(booth.oracle.asked) == 2
-    assert (booth.ledger.claims, booth.notebook.recorded) == ({}, {})
+    harness = WorkerHarness(model=FakeModel([bad]))
+    assert handle(harness) is WindowOutcome.FAILED
+    assert failure(harness) is WindowFailure.UNUSABLE_ANSWER
+    assert len(harness.model.requests) == 2
+    assert (harness.findings.claims, harness.memory.recorded) == ({}, {})
 
 
-def test_the_second_time_single_bad_claims_are_passed_over() -> None:
-    booth = Booth(oracle=Oracle([said({"quote": "x"}, FERRIES)]))
-    assert handled(booth) is Outcome.CHECKED
-    assert (len(booth.ledger.claims), len(booth.oracle.asked)) == (1, 2)
+def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
+    harness = WorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES)]))
+    assert handle(harness) is WindowOutcome.CHECKED
+    assert (len(harness.findings.claims), len(harness.model.requests)) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +185,11 @@ def test_the_second_time_single_bad_claims_are_passed_over() -> None:
         ("model_context_window_exceeded", WindowFailure.TOO_LARGE),
     ],
 )
-def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: WindowFailure) -> None:
-    booth = Booth(oracle=Oracle([(said(FERRIES), stop)]))
-    assert handled(booth) is Outcome.FAILED
-    assert failure(booth) is expected
-    assert len(booth.oracle.asked) == 1
+def test_a_blocked_or_oversized_request_is_not_repeated(stop: str, expected: WindowFailure) -> None:
+    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES), stop)]))
+    assert handle(harness) is WindowOutcome.FAILED
+    assert failure(harness) is expected
+    assert len(harness.model.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -196,98 +200,101 @@ def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: Win
         ({(KEY, "v1"): b"\xff\xfe"}, WindowFailure.TRANSCRIPT_UNREADABLE),
     ],
 )
-def test_a_window_that_is_not_there_is_recorded_as_failed(
+def test_a_window_without_a_readable_transcript_is_stored_as_failed(
     objects: dict[tuple[str, str], bytes], expected: WindowFailure
 ) -> None:
-    booth = Booth(shelf=Shelf(objects))
-    assert handled(booth) is Outcome.FAILED
-    assert failure(booth) is expected
-    assert not booth.oracle.asked
+    harness = WorkerHarness(transcripts=FakeTranscripts(objects))
+    assert handle(harness) is WindowOutcome.FAILED
+    assert failure(harness) is expected
+    assert not harness.model.requests
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_window_that_is_cut_otherwise_here_is_no_failure_of_the_transcripts(count: int) -> None:
-    """It comes again, and whoever has mended the deployment has it worked on."""
-    booth = Booth()
-    with pytest.raises(OtherWindows):
-        handled(booth, bodies(count=count)[0])
-    assert (booth.ledger.ended, booth.oracle.asked) == ({}, [])
-    assert handled(booth, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is Outcome.CHECKED
+def test_a_different_window_count_raises_and_stores_no_failure(count: int) -> None:
+    """SQS delivers the message again, so a corrected deployment can process it."""
+    harness = WorkerHarness()
+    with pytest.raises(WindowCountMismatch):
+        handle(harness, bodies(count=count)[0])
+    assert (harness.findings.outcomes, harness.model.requests) == ({}, [])
+    assert handle(harness, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
-def test_throttling_is_waited_out() -> None:
-    booth = Booth(oracle=Oracle([Fault.THROTTLED, Fault.UNAVAILABLE, said(FERRIES)]))
-    booth.notebook.faults = [Fault.THROTTLED]
-    assert handled(booth) is Outcome.CHECKED
-    assert booth.waits == [0.5, 0.5, 1]
+def test_a_throttled_call_is_retried_after_a_pause() -> None:
+    harness = WorkerHarness(model=FakeModel([Fault.THROTTLED, Fault.UNAVAILABLE, answer_with(FERRIES)]))
+    harness.memory.faults = [Fault.THROTTLED]
+    assert handle(harness) is WindowOutcome.CHECKED
+    assert harness.waits == [0.5, 0.5, 1]
 
 
-def test_what_does_not_pass_in_time_goes_back_to_the_queue() -> None:
-    booth = Booth(oracle=Oracle([Fault.THROTTLED]))
+def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
+    harness = WorkerHarness(model=FakeModel([Fault.THROTTLED]))
     with pytest.raises(ServiceFailed):
-        handled(booth)
-    assert booth.at <= 1_000 + REMAINING_MS / 1000 - 58, "there was time for an answer after each pause"
-    assert not booth.ledger.ended
-    assert not booth.notebook.recorded
+        handle(harness)
+    assert harness.at <= 1_000 + REMAINING_MS / 1000 - 58, "every retry had enough time for an answer"
+    assert not harness.findings.outcomes
+    assert not harness.memory.recorded
 
 
-def test_an_answer_has_the_time_that_the_setting_gives_it() -> None:
-    slow = Booth(answer_seconds=112)
+def test_the_setting_decides_the_time_for_an_answer() -> None:
+    slow = WorkerHarness(answer_seconds=112)
     with pytest.raises(ServiceFailed):
-        handled(slow, remaining_ms=119_000)
-    assert not slow.oracle.asked
-    assert handled(Booth(answer_seconds=110), remaining_ms=119_000) is Outcome.CHECKED
+        handle(slow, remaining_ms=119_000)
+    assert not slow.model.requests
+    assert handle(WorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
-def test_what_never_passes_goes_back_at_once() -> None:
-    booth = Booth(oracle=Oracle([Fault.REFUSED]))
+def test_a_permanent_error_returns_the_message_at_once() -> None:
+    harness = WorkerHarness(model=FakeModel([Fault.REFUSED]))
     with pytest.raises(ServiceFailed):
-        handled(booth)
-    assert (len(booth.oracle.asked), booth.waits, booth.ledger.ended) == (1, [], {})
+        handle(harness)
+    assert (len(harness.model.requests), harness.waits, harness.findings.outcomes) == (1, [], {})
 
 
-def test_findings_are_not_kept_before_the_exchange_is_recorded() -> None:
-    booth = Booth(oracle=Oracle([said(FERRIES)]))
-    booth.notebook.faults = [None, Fault.REFUSED]
+def test_findings_are_not_stored_before_the_exchange_is_remembered() -> None:
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    harness.memory.faults = [None, Fault.REFUSED]
     with pytest.raises(ServiceFailed):
-        handled(booth)
-    assert not booth.ledger.claims
+        handle(harness)
+    assert not harness.findings.claims
 
 
 @pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
-def test_what_is_no_message_is_raised_without_what_it_says(body: str) -> None:
-    with pytest.raises(NoMessage) as caught:
-        handled(Booth(), body or " ")
+def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
+    with pytest.raises(InvalidWindowMessage) as caught:
+        handle(WorkerHarness(), body or " ")
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
 
 
-def test_one_message_of_several_goes_back_alone() -> None:
-    booth = Booth(oracle=Oracle([Fault.REFUSED, said(LARGEST)]))
+def test_only_the_failed_message_of_a_batch_returns() -> None:
+    harness = WorkerHarness(model=FakeModel([Fault.REFUSED, answer_with(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
-    answer = booth.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    answer = harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
-    assert len(booth.ledger.ended) == 1
+    assert len(harness.findings.outcomes) == 1
 
 
-def test_tokens_of_every_answer_are_logged_and_nothing_that_was_said(capsys: pytest.CaptureFixture[str]) -> None:
-    booth = Booth(
-        oracle=Oracle(
-            [text("canary"), said(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}])]
+def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    harness = WorkerHarness(
+        model=FakeModel(
+            [text("canary"), answer_with(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}])]
         )
     )
-    booth.notebook.recalled = [RECALLED, MemoryEvent("1#c", "canary")]
+    harness.memory.recalled = [RECALLED, MemoryEvent("1#c", "canary")]
     records = [{"messageId": "m", "body": bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
-    booth.worker().batch({"Records": records}, lambda: REMAINING_MS)
-    booth.ledger.broken = True
-    booth.worker().batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
+    harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    harness.findings.broken = True
+    harness.worker().batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    answered = [one for one in logged if one["message"] == "model_answered"]
-    assert [(one["input_tokens"], one["output_tokens"], one["cache_read_tokens"]) for one in answered] == [
+    answered = [line for line in logged if line["message"] == "model_answered"]
+    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [
         (100, 10, 1_000)
     ] * 3
-    (checked,) = (one for one in logged if one["message"] == "window_checked")
+    (checked,) = (line for line in logged if line["message"] == "window_checked")
     assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
-    assert [one["error_type"] for one in logged if one["message"] == "window_returned"] == ["NoMessage", "RuntimeError"]
+    assert [line["error_type"] for line in logged if line["message"] == "window_returned"] == [
+        "InvalidWindowMessage",
+        "RuntimeError",
+    ]
     for secret in ("canary", "ferries", RECALLED.text, KEY, EPISODE, RECALLED.event_id):
         assert secret not in json.dumps(logged)

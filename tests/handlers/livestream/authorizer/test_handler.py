@@ -1,4 +1,4 @@
-"""Whom the REST API answers: callers with a token of the provider, each as himself, and nobody else."""
+"""The authorizer allows callers with a valid token of the identity provider and denies all others."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from handlers.common.identity.oidc_tokens import Verifier
 from handlers.common.identity.user_ids import user_id
 from handlers.common.logging import EventLog
 from handlers.livestream.authorizer import handler
-from handlers.livestream.authorizer.handler import Authorizer, ProviderAway
+from handlers.livestream.authorizer.handler import Authorizer, IdentityProviderUnavailable
 from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, serving
 
 STAGE = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api"
@@ -24,9 +24,9 @@ def provider() -> Provider:
     return Provider([Key("k1")])
 
 
-def decided(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
-    one = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
-    return one.decide({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
+def authorize(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
+    lambda_authorizer = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
+    return lambda_authorizer.authorize({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
 def statement(policy: dict[str, Any]) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def statement(policy: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_a_caller_is_let_in_as_himself_to_all_of_the_stage(provider: Provider, scheme: str) -> None:
-    policy = decided(provider, f"{scheme} {provider.token(sub='ann')}")
+def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provider, scheme: str) -> None:
+    policy = authorize(provider, f"{scheme} {provider.token(sub='ann')}")
     name = user_id(provider.issuer, "ann")
     assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
     assert (policy["principalId"], policy["context"]) == (name, {"user": name})
@@ -45,25 +45,25 @@ def test_a_caller_is_let_in_as_himself_to_all_of_the_stage(provider: Provider, s
 @pytest.mark.parametrize(
     "changed", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
 )
-def test_a_token_that_is_none_is_refused_without_an_error(
+def test_an_invalid_token_is_denied_without_an_error(
     provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = provider.token(**changed)
-    policy = decided(provider, f"Bearer {token}")
+    policy = authorize(provider, f"Bearer {token}")
     assert (statement(policy)["Effect"], policy["principalId"], "context" in policy) == ("Deny", "nobody", False)
     assert token not in capsys.readouterr().out
 
 
 @given(st.none() | st.text(max_size=200) | st.text(max_size=200).map(lambda text: f"Bearer {text}"))
-def test_whatever_is_sent_is_refused_without_an_error(header: str | None) -> None:
-    assert statement(decided(Provider([Key("k1")]), header))["Effect"] == "Deny"
+def test_any_other_header_is_denied_without_an_error(header: str | None) -> None:
+    assert statement(authorize(Provider([Key("k1")]), header))["Effect"] == "Deny"
 
 
-def test_a_provider_that_is_away_is_nobodys_refusal(provider: Provider) -> None:
+def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Provider) -> None:
     verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
-    with pytest.raises(ProviderAway) as raised:
-        Authorizer(verifier, EventLog("ERROR")).decide(event)
+    with pytest.raises(IdentityProviderUnavailable) as raised:
+        Authorizer(verifier, EventLog("ERROR")).authorize(event)
     assert not str(raised.value)
 
 
@@ -77,7 +77,7 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
         handler._authorizer.cache_clear()
 
 
-def test_the_function_asks_the_provider_that_its_environment_names(function: Provider) -> None:
+def test_the_function_uses_the_provider_of_its_environment(function: Provider) -> None:
     token = function.token(exp=4_000_000_000, iat=0, sub="ann")
     answer = handler.handler({"authorizationToken": f"Bearer {token}", "methodArn": METHOD}, None)
     assert answer["principalId"] == user_id(function.issuer, "ann")

@@ -1,4 +1,4 @@
-"""Nothing stays behind: what is left of deleted episodes goes, and what nobody works on any more is given up."""
+"""Deleted episodes are cleaned up completely, and overdue tracks fail."""
 
 import json
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.batch_deletes import NotAllDeleted
-from handlers.livestream.episode_cleanup.cleanup_table import CareTable, Due
-from handlers.livestream.episode_cleanup.episode_cleanup import GRACE, Care
+from handlers.livestream.batch_deletes import ItemsNotDeleted
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
+from handlers.livestream.episode_cleanup.episode_cleanup import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsRemain
-from handlers.livestream.episode_cleanup.overdue_tracks import Limits
+from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsNotDeleted
+from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
 from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.table_records import window_key
-from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState, Upload
-from handlers.livestream.upload_keys import upload_key
-from handlers.livestream.video_chunks.video_events import Video
-from tests.handlers.livestream.api_setup import ANN, BOB, BUCKET, TABLE, Stage
-from tests.handlers.livestream.video_chunks import video_setup
-from tests.handlers.livestream.video_chunks.video_setup import completed, created
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.upload_keys import parse_upload_key
+from handlers.livestream.video_chunks.video_events import UploadedVideo
+from tests.handlers.livestream.api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
+from tests.handlers.livestream.video_chunks import video_harness
+from tests.handlers.livestream.video_chunks.video_harness import completed, created
 
 HOUR = timedelta(hours=1)
-LIMITS = Limits(
+LIMITS = TrackLimits(
     {
         TrackState.REQUESTED: 4 * HOUR,
         TrackState.UPLOADED: 1 * HOUR,
@@ -37,8 +37,8 @@ NAMESPACE = "/summaries/{actorId}/{sessionId}/"
 
 
 @dataclass
-class Memory:
-    """AgentCore's memory, as boto3's client gives it: pages of one, and an error where nothing was recorded."""
+class FakeAgentCoreClient:
+    """AgentCore client with pages of one entry, and an error for a session without events."""
 
     events: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     records: dict[str, list[str]] = field(default_factory=dict)
@@ -61,78 +61,80 @@ class Memory:
                 records.remove(memoryRecordId)
         return {}
 
-    def _page(self, found: list[str], name: str, what: str, token: str) -> Mapping[str, Any]:
+    def _page(self, result: list[str], name: str, result_key: str, token: str) -> Mapping[str, Any]:
         at = int(token)
-        more = {"nextToken": str(at + 1)} if at + 1 < len(found) else {}
-        return {what: [{name: one} for one in found[at : at + 1]], **more}
+        more = {"nextToken": str(at + 1)} if at + 1 < len(result) else {}
+        return {result_key: [{name: item_id} for item_id in result[at : at + 1]], **more}
 
 
 @dataclass
-class Caretaker:
-    """Who looks after the stage."""
+class CleanupHarness:
+    """Cleanup function on the harness's table and bucket."""
 
-    stage: Stage
-    memory: Memory = field(default_factory=Memory)
+    harness: ApiHarness
+    memory: FakeAgentCoreClient = field(default_factory=FakeAgentCoreClient)
 
     @property
-    def care(self) -> Care:
+    def cleaner(self) -> EpisodeCleaner:
         memory: Any = self.memory
-        return Care(
-            CareTable(self.stage.dynamodb, TABLE),
-            EpisodeObjects(self.stage.s3, BUCKET),
+        return EpisodeCleaner(
+            CleanupTable(self.harness.dynamodb, TABLE),
+            EpisodeObjects(self.harness.s3, BUCKET),
             SessionMemory(memory, "memory", NAMESPACE),
             limits=LIMITS,
             budget=timedelta(minutes=1),
-            clock=lambda: self.stage.now,
-            log=self.stage.log,
+            clock=lambda: self.harness.now,
+            log=self.harness.log,
         )
 
     def sweep(self) -> dict[str, int]:
-        return self.care.sweep()
+        return self.cleaner.sweep()
 
-    def hears(self, detail: Mapping[str, object], **envelope: object) -> list[str]:
-        """The messages that come again."""
+    def deliver_event(self, detail: Mapping[str, object], **envelope: object) -> list[str]:
+        """Deliver a deletion event; return the messages that must be delivered again."""
         event = {"source": "polyphony-test.livestream", "detail-type": "Episode Deleted", "detail": detail, **envelope}
-        answer = self.care.handle([{"messageId": "m", "body": json.dumps(event)}])
-        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+        answer = self.cleaner.handle([{"messageId": "m", "body": json.dumps(event)}])
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def told(self) -> list[str]:
-        """Hears what the bus was told of deletions."""
-        return [failed for _, detail in self.stage.published for failed in self.hears(detail)]
+    def deliver_published(self) -> list[str]:
+        """Deliver all deletion events that the API published."""
+        return [failed for _, detail in self.harness.published for failed in self.deliver_event(detail)]
 
-    def waiting(self) -> list[str]:
-        """Where the sweep looks, by when."""
-        return sorted(one["GSI2SK"]["S"] for one in self.stage.stored() if "GSI2SK" in one)
+    def sweep_times(self) -> list[str]:
+        """Return the sort keys of the sweep index."""
+        return sorted(item["GSI2SK"]["S"] for item in self.harness.stored_items() if "GSI2SK" in item)
 
 
 @pytest.fixture
-def caretaker(stage: Stage) -> Caretaker:
-    return Caretaker(stage)
+def cleanup(harness: ApiHarness) -> CleanupHarness:
+    return CleanupHarness(harness)
 
 
-def requested(stage: Stage, kind: str = "video") -> tuple[str, str]:
-    """An episode that waits for an upload; ids of both."""
-    episode = stage.episode()
+def request_upload(harness: ApiHarness, kind: str = "video") -> tuple[str, str]:
+    """Create an episode that expects an upload; return the ids of both."""
+    episode = harness.create_episode()
     content_type = "video/mp4" if kind == "video" else "text/vtt"
-    asked = {"kind": kind, "contentType": content_type, "bytes": 100}
-    answer = stage.does("requestUpload", asked, episode_id=episode)
+    request = {"kind": kind, "contentType": content_type, "bytes": 100}
+    answer = harness.call("requestUpload", request, episode_id=episode)
     assert answer.status == 201
     return episode, answer.body["uploadId"]
 
 
-def reaches(stage: Stage, episode: str, upload: str, state: TrackState, kind: TrackKind = TrackKind.VIDEO) -> None:
-    now = stage.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    assert stage.table.advance(ANN, episode, kind, Step(upload, state, now))
+def advance(
+    harness: ApiHarness, episode: str, upload: str, state: TrackState, kind: TrackKind = TrackKind.VIDEO
+) -> None:
+    now = harness.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert harness.table.advance_track(ANN, episode, kind, TrackUpdate(upload, state, now))
 
 
-def track(stage: Stage, episode: str, kind: str = "video") -> tuple[str, str | None]:
-    found = stage.does("getEpisode", episode_id=episode).body[kind]
-    return found["state"], found.get("reason")
+def track_state(harness: ApiHarness, episode: str, kind: str = "video") -> tuple[str, str | None]:
+    result = harness.call("getEpisode", episode_id=episode).body[kind]
+    return result["state"], result.get("reason")
 
 
-def left(stage: Stage, episode: str) -> set[str]:
-    """Sort keys of what there is of an episode."""
-    return {one["sk"]["S"] for one in stage.stored() if one["pk"]["S"].endswith(episode)}
+def remaining_keys(harness: ApiHarness, episode: str) -> set[str]:
+    """Return the sort keys of an episode's items."""
+    return {item["sk"]["S"] for item in harness.stored_items() if item["pk"]["S"].endswith(episode)}
 
 
 @pytest.mark.parametrize(
@@ -143,242 +145,246 @@ def left(stage: Stage, episode: str) -> set[str]:
         (TrackState.CHUNKING, "TIMED_OUT"),
     ],
 )
-def test_a_track_that_stays_too_long_is_given_up_with_a_reason(
-    caretaker: Caretaker, state: TrackState, reason: str
+def test_the_sweep_fails_an_overdue_track_with_a_reason(
+    cleanup: CleanupHarness, state: TrackState, reason: str
 ) -> None:
-    stage = caretaker.stage
-    episode, upload = requested(stage)
+    harness = cleanup.harness
+    episode, upload = request_upload(harness)
     if state is not TrackState.REQUESTED:
-        reaches(stage, episode, upload, state)
-    stage.now += LIMITS.of[state]
-    swept = caretaker.sweep()
+        advance(harness, episode, upload, state)
+    harness.now += LIMITS.by_state[state]
+    swept = cleanup.sweep()
     assert (swept["checked"], swept["never_uploaded"] + swept["timed_out"]) == (1, 0)
-    assert track(stage, episode) == (state.value, None)
-    stage.passes(seconds=1)
-    swept = caretaker.sweep()
+    assert track_state(harness, episode) == (state.value, None)
+    harness.advance_time(seconds=1)
+    swept = cleanup.sweep()
     assert swept[reason.lower()] == 1
-    assert track(stage, episode) == ("failed", reason)
-    assert stage.does("getEpisode", episode_id=episode).body["status"] == "failed"
+    assert track_state(harness, episode) == ("failed", reason)
+    assert harness.call("getEpisode", episode_id=episode).body["status"] == "failed"
 
 
-def test_a_transcript_is_given_up_and_the_video_beside_it_goes_on(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode, upload = requested(stage)
-    asked = {"kind": "transcript", "contentType": "text/vtt", "bytes": 100}
-    transcript = stage.does("requestUpload", asked, episode_id=episode).body["uploadId"]
-    reaches(stage, episode, transcript, TrackState.ANALYZING, TrackKind.TRANSCRIPT)
-    reaches(stage, episode, upload, TrackState.CHUNKING)
-    stage.passes(hours=3)
-    caretaker.sweep()
-    assert track(stage, episode, "transcript") == ("failed", "TIMED_OUT")
-    assert track(stage, episode) == ("chunking", None)
-    assert caretaker.waiting(), "the video is waited for"
-    reaches(stage, episode, upload, TrackState.CHUNKED)
-    caretaker.sweep()
-    assert not caretaker.waiting()
+def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode, upload = request_upload(harness)
+    request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 100}
+    transcript = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
+    advance(harness, episode, transcript, TrackState.ANALYZING, TrackKind.TRANSCRIPT)
+    advance(harness, episode, upload, TrackState.CHUNKING)
+    harness.advance_time(hours=3)
+    cleanup.sweep()
+    assert track_state(harness, episode, "transcript") == ("failed", "TIMED_OUT")
+    assert track_state(harness, episode) == ("chunking", None)
+    assert cleanup.sweep_times(), "the video still needs the sweep"
+    advance(harness, episode, upload, TrackState.CHUNKED)
+    cleanup.sweep()
+    assert not cleanup.sweep_times()
 
 
-def test_what_is_done_after_it_was_given_up_counts_as_done(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode, upload = requested(stage)
-    reaches(stage, episode, upload, TrackState.CHUNKING)
-    stage.passes(hours=7)
-    assert caretaker.sweep()["timed_out"] == 1
-    reaches(stage, episode, upload, TrackState.CHUNKED)
-    assert track(stage, episode) == ("chunked", None)
+def test_a_success_after_a_timeout_counts(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode, upload = request_upload(harness)
+    advance(harness, episode, upload, TrackState.CHUNKING)
+    harness.advance_time(hours=7)
+    assert cleanup.sweep()["timed_out"] == 1
+    advance(harness, episode, upload, TrackState.CHUNKED)
+    assert track_state(harness, episode) == ("chunked", None)
 
 
 @pytest.mark.parametrize("state", [TrackState.UPLOADED, TrackState.CHUNKING])
-def test_what_goes_on_after_it_was_given_up_is_looked_after_as_before(caretaker: Caretaker, state: TrackState) -> None:
-    stage = caretaker.stage
-    episode, upload = requested(stage)
-    stage.passes(hours=5)
-    assert caretaker.sweep()["never_uploaded"] == 1
-    caretaker.sweep()
-    assert not caretaker.waiting()
-    reaches(stage, episode, upload, state)
-    assert track(stage, episode) == (state.value, None)
-    stage.now += LIMITS.of[state] + timedelta(seconds=1)
-    assert caretaker.sweep()["timed_out"] == 1
-    assert track(stage, episode) == ("failed", "TIMED_OUT")
+def test_a_track_that_resumes_after_a_timeout_is_swept_again(cleanup: CleanupHarness, state: TrackState) -> None:
+    harness = cleanup.harness
+    episode, upload = request_upload(harness)
+    harness.advance_time(hours=5)
+    assert cleanup.sweep()["never_uploaded"] == 1
+    cleanup.sweep()
+    assert not cleanup.sweep_times()
+    advance(harness, episode, upload, state)
+    assert track_state(harness, episode) == (state.value, None)
+    harness.now += LIMITS.by_state[state] + timedelta(seconds=1)
+    assert cleanup.sweep()["timed_out"] == 1
+    assert track_state(harness, episode) == ("failed", "TIMED_OUT")
 
 
-def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    table: Any = stage.table
-    videos = video_setup.Stage(table)
-    episode, upload = requested(stage)
-    named = upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
+def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    table: Any = harness.table
+    videos = video_harness.VideoHarness(table)
+    episode, upload = request_upload(harness)
+    named = parse_upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
     assert named is not None
-    one = Video(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
-    stage.passes(hours=5)
-    assert caretaker.sweep()["never_uploaded"] == 1
-    assert videos.handle(created(one)) == []
-    assert len(videos.cloud.announced) == 1
-    stage.passes(hours=2)
-    assert caretaker.sweep()["timed_out"] == 1
-    assert videos.handle(completed(one), completed(one)) == []
-    assert len(videos.cloud.jobs) == 1, "and not again"
-    assert track(stage, episode) == ("chunking", None)
+    uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
+    harness.advance_time(hours=5)
+    assert cleanup.sweep()["never_uploaded"] == 1
+    assert videos.handle(created(uploaded)) == []
+    assert len(videos.services.announced) == 1
+    harness.advance_time(hours=2)
+    assert cleanup.sweep()["timed_out"] == 1
+    assert videos.handle(completed(uploaded), completed(uploaded)) == []
+    assert len(videos.services.jobs) == 1, "the repeated event submits no second job"
+    assert track_state(harness, episode) == ("chunking", None)
 
 
-def test_a_sweep_does_not_dismiss_what_goes_on_while_it_looks(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode, upload = requested(stage)
-    stage.passes(hours=5)
-    caretaker.sweep()
-    [due] = CareTable(stage.dynamodb, TABLE).due("9")
-    reaches(stage, episode, upload, TrackState.UPLOADED)
-    assert not CareTable(stage.dynamodb, TABLE).dismiss(due)
+def test_a_sweep_keeps_an_episode_that_changes_during_the_sweep(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode, upload = request_upload(harness)
+    harness.advance_time(hours=5)
+    cleanup.sweep()
+    [due] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
+    advance(harness, episode, upload, TrackState.UPLOADED)
+    assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(due)
 
 
-def test_an_upload_may_be_asked_for_anew_and_is_looked_after_as_the_first(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode, _ = requested(stage)
-    stage.passes(hours=5)
-    caretaker.sweep()
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
-    assert stage.does("requestUpload", asked, episode_id=episode).status == 201
-    stage.passes(hours=1)
-    caretaker.sweep()
-    assert track(stage, episode) == ("requested", None)
-    stage.passes(hours=4)
-    caretaker.sweep()
-    assert track(stage, episode) == ("failed", "NEVER_UPLOADED")
+def test_a_new_upload_after_a_timeout_is_swept_like_the_first(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode, _ = request_upload(harness)
+    harness.advance_time(hours=5)
+    cleanup.sweep()
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
+    assert harness.call("requestUpload", request, episode_id=episode).status == 201
+    harness.advance_time(hours=1)
+    cleanup.sweep()
+    assert track_state(harness, episode) == ("requested", None)
+    harness.advance_time(hours=4)
+    cleanup.sweep()
+    assert track_state(harness, episode) == ("failed", "NEVER_UPLOADED")
 
 
-def test_what_moved_on_since_it_was_looked_at_is_not_given_up(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode, upload = requested(stage)
-    table = CareTable(stage.dynamodb, TABLE)
-    seen = table.look(ANN, episode)
-    assert seen is not None
-    stage.passes(hours=5)
-    reaches(stage, episode, upload, TrackState.UPLOADED)
-    assert not table.give_up(seen, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
-    assert track(stage, episode) == ("uploaded", None)
+def test_a_track_that_advanced_since_it_was_read_is_not_failed(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode, upload = request_upload(harness)
+    table = CleanupTable(harness.dynamodb, TABLE)
+    record = table.get(ANN, episode)
+    assert record is not None
+    harness.advance_time(hours=5)
+    advance(harness, episode, upload, TrackState.UPLOADED)
+    assert not table.fail_track(record, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
+    assert track_state(harness, episode) == ("uploaded", None)
 
 
-def test_nobody_is_dismissed_who_was_put_there_anew(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode, _ = requested(stage)
-    [first] = CareTable(stage.dynamodb, TABLE).due("9")
-    stage.passes(minutes=1)
-    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
-    stage.does("requestUpload", asked, episode_id=episode)
-    assert not CareTable(stage.dynamodb, TABLE).dismiss(first)
-    assert not CareTable(stage.dynamodb, TABLE).postpone(first, "9")
-    assert len(caretaker.waiting()) == 1
+def test_an_episode_that_was_added_again_stays_in_the_sweep_index(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode, _ = request_upload(harness)
+    [first] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
+    harness.advance_time(minutes=1)
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
+    harness.call("requestUpload", request, episode_id=episode)
+    assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(first)
+    assert not CleanupTable(harness.dynamodb, TABLE).postpone(first, "9")
+    assert len(cleanup.sweep_times()) == 1
 
 
-def test_what_was_asked_for_just_now_is_not_even_read(caretaker: Caretaker) -> None:
-    requested(caretaker.stage)
-    caretaker.stage.now += GRACE
-    with caretaker.stage.counted() as calls:
-        assert caretaker.sweep()["checked"] == 0
+def test_a_recent_upload_request_is_not_read_by_the_sweep(cleanup: CleanupHarness) -> None:
+    request_upload(cleanup.harness)
+    cleanup.harness.now += SWEEP_GRACE_PERIOD
+    with cleanup.harness.counted_calls() as calls:
+        assert cleanup.sweep()["checked"] == 0
     assert calls == ["Query"]
 
 
-def test_a_deletion_takes_everything_of_its_episode_and_nothing_else(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    gone, stays = stage.episode(), stage.episode()
-    others = stage.episode(owner=BOB)
-    for episode in (gone, stays):
+def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    deleted, kept = harness.create_episode(), harness.create_episode()
+    others = harness.create_episode(owner=BOB)
+    for episode in (deleted, kept):
         for number in range(30):
-            stage.claim(episode, number)
-        stage.clip(episode, 5)
-        stage.dynamodb.put_item(
-            TableName=TABLE, Item={name: {"S": one} for name, one in window_key(ANN, episode, "k", "v", 0).items()}
+            harness.store_claim(episode, number)
+        harness.store_clip(episode, 5)
+        harness.dynamodb.put_item(
+            TableName=TABLE, Item={name: {"S": value} for name, value in window_key(ANN, episode, "k", "v", 0).items()}
         )
         for prefix in ("videos", "transcripts", "chunks"):
-            stage.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{ANN}/{episode}/a", Body=b"1")
-        stage.s3.create_multipart_upload(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/b")
-        caretaker.memory.events[ANN, episode] = ["1", "2", "3"]
-        caretaker.memory.records[f"/summaries/{ANN}/{episode}/"] = [f"r1-{episode}", f"r2-{episode}"]
-    stage.does("deleteEpisode", episode_id=gone)
-    assert caretaker.told() == []
-    assert left(stage, gone) == {"EPISODE"}
-    assert len(left(stage, stays)) == 33
-    assert left(stage, others) == {"EPISODE"}
-    keys = {one["Key"].split("/")[2] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
-    uploads = {one["Key"].split("/")[2] for one in stage.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]}
-    assert keys == uploads == {stays}
-    assert caretaker.memory.events == {(ANN, gone): [], (ANN, stays): ["1", "2", "3"]}
-    assert caretaker.memory.records[f"/summaries/{ANN}/{gone}/"] == []
-    assert len(caretaker.memory.records[f"/summaries/{ANN}/{stays}/"]) == 2
+            harness.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{ANN}/{episode}/a", Body=b"1")
+        harness.s3.create_multipart_upload(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/b")
+        cleanup.memory.events[ANN, episode] = ["1", "2", "3"]
+        cleanup.memory.records[f"/summaries/{ANN}/{episode}/"] = [f"r1-{episode}", f"r2-{episode}"]
+    harness.call("deleteEpisode", episode_id=deleted)
+    assert cleanup.deliver_published() == []
+    assert remaining_keys(harness, deleted) == {"EPISODE"}
+    assert len(remaining_keys(harness, kept)) == 33
+    assert remaining_keys(harness, others) == {"EPISODE"}
+    keys = {
+        stored_object["Key"].split("/")[2] for stored_object in harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    }
+    uploads = {upload["Key"].split("/")[2] for upload in harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]}
+    assert keys == uploads == {kept}
+    assert cleanup.memory.events == {(ANN, deleted): [], (ANN, kept): ["1", "2", "3"]}
+    assert cleanup.memory.records[f"/summaries/{ANN}/{deleted}/"] == []
+    assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept}/"]) == 2
 
 
-def test_all_versions_and_marks_of_deletions_go(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    episode = stage.episode()
+def test_all_object_versions_and_delete_markers_are_removed(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    episode = harness.create_episode()
     key = f"videos/{ANN}/{episode}/a"
     for body in (b"1", b"2"):
-        stage.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-    stage.s3.delete_object(Bucket=BUCKET, Key=key)
-    stage.does("deleteEpisode", episode_id=episode)
-    caretaker.told()
-    found = stage.s3.list_object_versions(Bucket=BUCKET)
-    assert not found.get("Versions")
-    assert not found.get("DeleteMarkers")
+        harness.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    harness.s3.delete_object(Bucket=BUCKET, Key=key)
+    harness.call("deleteEpisode", episode_id=episode)
+    cleanup.deliver_published()
+    result = harness.s3.list_object_versions(Bucket=BUCKET)
+    assert not result.get("Versions")
+    assert not result.get("DeleteMarkers")
 
 
-def test_a_deletion_that_nobody_told_is_found(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode = stage.episode()
-    stage.claim(episode, 1)
-    stage.does("deleteEpisode", episode_id=episode)
-    stage.passes(minutes=16)
-    swept = caretaker.sweep()
+def test_the_sweep_finds_a_deletion_whose_event_was_lost(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode = harness.create_episode()
+    harness.store_claim(episode, 1)
+    harness.call("deleteEpisode", episode_id=episode)
+    harness.advance_time(minutes=16)
+    swept = cleanup.sweep()
     assert (swept["checked"], swept["tidied"]) == (1, 1)
-    assert left(stage, episode) == {"EPISODE"}
+    assert remaining_keys(harness, episode) == {"EPISODE"}
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_what_late_work_wrote_goes_with_a_second_tidy_up_and_no_third(caretaker: Caretaker, told: bool) -> None:
-    stage = caretaker.stage
-    episode = stage.episode()
-    stage.does("deleteEpisode", episode_id=episode)
-    if told:
-        caretaker.told()
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(
+    cleanup: CleanupHarness, is_published: bool
+) -> None:
+    harness = cleanup.harness
+    episode = harness.create_episode()
+    harness.call("deleteEpisode", episode_id=episode)
+    if is_published:
+        cleanup.deliver_published()
     else:
-        stage.passes(minutes=16)
-        caretaker.sweep()
-    stage.claim(episode, 1)
-    stage.passes(hours=1)
-    assert caretaker.sweep()["checked"] == 0, "it is left alone until everything has ended"
-    stage.passes(hours=6)
-    assert caretaker.sweep()["tidied"] == 1
-    assert left(stage, episode) == {"EPISODE"}
-    assert not caretaker.waiting()
+        harness.advance_time(minutes=16)
+        cleanup.sweep()
+    harness.store_claim(episode, 1)
+    harness.advance_time(hours=1)
+    assert cleanup.sweep()["checked"] == 0, "the second cleanup waits until all work has ended"
+    harness.advance_time(hours=6)
+    assert cleanup.sweep()["tidied"] == 1
+    assert remaining_keys(harness, episode) == {"EPISODE"}
+    assert not cleanup.sweep_times()
 
 
-def test_a_deletion_told_again_changes_nothing(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode = stage.episode()
-    stage.does("deleteEpisode", episode_id=episode)
-    caretaker.told()
-    before = stage.stored()
-    assert caretaker.told() == []
-    assert stage.stored() == before
+def test_a_repeated_deletion_event_changes_nothing(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode = harness.create_episode()
+    harness.call("deleteEpisode", episode_id=episode)
+    cleanup.deliver_published()
+    before = harness.stored_items()
+    assert cleanup.deliver_published() == []
+    assert harness.stored_items() == before
 
 
-def test_an_episode_that_is_there_is_not_tidied_up_whoever_says_so(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode = stage.episode()
-    stage.claim(episode, 1)
-    assert caretaker.hears({"schemaVersion": 1, "owner": ANN, "episodeId": episode}) == []
-    assert len(left(stage, episode)) == 2
+def test_an_existing_episode_is_not_cleaned_up(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode = harness.create_episode()
+    harness.store_claim(episode, 1)
+    assert cleanup.deliver_event({"schemaVersion": 1, "owner": ANN, "episodeId": episode}) == []
+    assert len(remaining_keys(harness, episode)) == 2
 
 
-def test_what_is_left_of_an_episode_whose_own_item_is_gone_goes_too(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    episode = stage.episode()
-    stage.claim(episode, 1)
-    stage.does("deleteEpisode", episode_id=episode)
-    stage.dynamodb.delete_item(TableName=TABLE, Key={"pk": {"S": f"EPISODE#{ANN}#{episode}"}, "sk": {"S": "EPISODE"}})
-    assert caretaker.told() == []
-    assert left(stage, episode) == set()
+def test_an_episode_without_its_own_item_is_cleaned_up_too(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    episode = harness.create_episode()
+    harness.store_claim(episode, 1)
+    harness.call("deleteEpisode", episode_id=episode)
+    harness.dynamodb.delete_item(TableName=TABLE, Key={"pk": {"S": f"EPISODE#{ANN}#{episode}"}, "sk": {"S": "EPISODE"}})
+    assert cleanup.deliver_published() == []
+    assert remaining_keys(harness, episode) == set()
 
 
 @pytest.mark.parametrize(
@@ -392,62 +398,64 @@ def test_what_is_left_of_an_episode_whose_own_item_is_gone_goes_too(caretaker: C
         ({"schemaVersion": 1, "owner": ANN, "episodeId": "0" * 26}, {"detail-type": "Video Upload Completed"}),
     ],
 )
-def test_what_is_no_deletion_comes_again_until_it_is_parked(
-    caretaker: Caretaker, detail: dict[str, object], envelope: dict[str, object]
+def test_an_invalid_event_returns_to_the_queue(
+    cleanup: CleanupHarness, detail: dict[str, object], envelope: dict[str, object]
 ) -> None:
-    assert caretaker.hears(detail, **envelope) == ["m"]
+    assert cleanup.deliver_event(detail, **envelope) == ["m"]
 
 
-def test_one_episodes_trouble_does_not_stop_the_others(
-    caretaker: Caretaker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_failure_of_one_episode_does_not_stop_the_sweep(
+    cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = caretaker.stage
-    first, second = stage.episode(), stage.episode()
+    harness = cleanup.harness
+    first, second = harness.create_episode(), harness.create_episode()
     for episode in (first, second):
-        stage.claim(episode, 1)
-        stage.does("deleteEpisode", episode_id=episode)
-    forget = SessionMemory.forget
+        harness.store_claim(episode, 1)
+        harness.call("deleteEpisode", episode_id=episode)
+    forget = SessionMemory.delete_session
 
     def fails(self: SessionMemory, actor: str, session: str) -> int:
         if session == first:
             raise RuntimeError("canary")
         return forget(self, actor, session)
 
-    monkeypatch.setattr(SessionMemory, "forget", fails)
-    stage.passes(minutes=16)
-    swept = caretaker.sweep()
+    monkeypatch.setattr(SessionMemory, "delete_session", fails)
+    harness.advance_time(minutes=16)
+    swept = cleanup.sweep()
     assert (swept["checked"], swept["tidied"], swept["failed"]) == (2, 1, 1)
-    assert "CLAIM#0000000001#claim-1" in left(stage, first)
-    assert left(stage, second) == {"EPISODE"}
+    assert "CLAIM#0000000001#claim-1" in remaining_keys(harness, first)
+    assert remaining_keys(harness, second) == {"EPISODE"}
     assert "canary" not in capsys.readouterr().out
     monkeypatch.undo()
-    assert caretaker.sweep()["tidied"] == 1
+    assert cleanup.sweep()["tidied"] == 1
 
 
-def test_a_busy_table_or_bucket_is_a_failure_and_not_an_end(
-    caretaker: Caretaker, monkeypatch: pytest.MonkeyPatch
+def test_an_incomplete_deletion_of_items_or_objects_raises(
+    cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = caretaker.stage
-    episode = stage.episode()
-    stage.claim(episode, 1)
-    table, objects = CareTable(stage.dynamodb, TABLE), EpisodeObjects(stage.s3, BUCKET)
-    monkeypatch.setattr(stage.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {TABLE: [{}]}})
-    with pytest.raises(NotAllDeleted):
-        table.forget(ANN, episode)
-    stage.s3.put_object(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/a", Body=b"1")
-    monkeypatch.setattr(stage.s3, "delete_objects", lambda **_: {"Errors": [{"Code": "AccessDenied"}]}, raising=False)
-    with pytest.raises(ObjectsRemain):
+    harness = cleanup.harness
+    episode = harness.create_episode()
+    harness.store_claim(episode, 1)
+    table, objects = CleanupTable(harness.dynamodb, TABLE), EpisodeObjects(harness.s3, BUCKET)
+    monkeypatch.setattr(harness.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {TABLE: [{}]}})
+    with pytest.raises(ItemsNotDeleted):
+        table.delete_contents(ANN, episode)
+    harness.s3.put_object(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/a", Body=b"1")
+    monkeypatch.setattr(harness.s3, "delete_objects", lambda **_: {"Errors": [{"Code": "AccessDenied"}]}, raising=False)
+    with pytest.raises(ObjectsNotDeleted):
         objects.delete(ANN, episode)
 
 
-def test_every_state_that_is_no_end_has_a_limit() -> None:
+def test_every_state_that_waits_for_an_event_needs_a_limit() -> None:
     with pytest.raises(ValueError, match="chunking"):
-        Limits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
+        TrackLimits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
 
 
-def test_where_the_sweep_looks_nothing_is_told_of_the_episode(caretaker: Caretaker) -> None:
-    stage = caretaker.stage
-    upload = Upload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
-    episode = stage.episode()
-    stage.table.request(ANN, episode, TrackKind.VIDEO, upload, "2026-01-03T12:00:00.123Z")
-    assert list(CareTable(stage.dynamodb, TABLE).due("9")) == [Due(ANN, episode, "2026-01-03T12:00:00.123Z")]
+def test_the_sweep_index_contains_only_the_keys_of_an_episode(cleanup: CleanupHarness) -> None:
+    harness = cleanup.harness
+    upload = ExpectedUpload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
+    episode = harness.create_episode()
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, upload, "2026-01-03T12:00:00.123Z")
+    assert list(CleanupTable(harness.dynamodb, TABLE).list_due("9")) == [
+        DueEpisode(ANN, episode, "2026-01-03T12:00:00.123Z")
+    ]

@@ -1,4 +1,4 @@
-"""The function as the deployment sets it up: environment, secret and bus; and what it does when these fail."""
+"""The API's function with its environment, secret and event bus, and their failures."""
 
 import json
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import ValidationError
 
 from handlers.livestream.episodes_api import handler
-from handlers.livestream.episodes_api.environment import ApiEnvironment
-from handlers.livestream.event_publisher import NotPublished, Publisher
-from tests.handlers.livestream.api_setup import BUCKET, PARAMETER, TABLE, Stage
+from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
+from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
+from tests.handlers.livestream.api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
 
 VARIABLES = {
     "TABLE_NAME": TABLE,
@@ -26,99 +26,99 @@ VARIABLES = {
 
 
 @pytest.fixture
-def function(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """The function, on the stage's table and bucket."""
+def function(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
+    """Function on the harness's table and bucket."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     handler._rest.cache_clear()
-    yield stage
+    yield harness
     handler._rest.cache_clear()
 
 
-def asks(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
+def call(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
     event = {"resource": resource, "httpMethod": method, "body": None if body is None else json.dumps(body)}
     answer = handler.handler({**event, "requestContext": {"requestId": "r1"}, **more}, None)
     assert answer["headers"]["Access-Control-Allow-Origin"] == "https://one.example"
     return answer["statusCode"], json.loads(answer["body"] or "{}")
 
 
-def test_the_function_does_what_its_environment_says(function: Stage) -> None:
-    made = [asks("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
+def test_the_function_uses_its_environment(function: ApiHarness) -> None:
+    made = [call("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
     path = {"pathParameters": {"episodeId": made[0]}}
     upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
-    status, ready = asks("POST", "/episodes/{episodeId}/uploads", upload, **path)
+    status, ready = call("POST", "/episodes/{episodeId}/uploads", upload, **path)
     assert (status, ready["expiresSeconds"]) == (201, 61)
     assert BUCKET in ready["form"]["url"]
-    status, page = asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+    status, page = call("GET", "/episodes", queryStringParameters={"limit": "1"})
     assert page["episodes"][0]["episodeId"] == made[1]
-    status, page = asks("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
+    status, page = call("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
     assert page["episodes"][0]["episodeId"] == made[0]
-    assert asks("DELETE", "/episodes/{episodeId}", **path) == (204, {})
+    assert call("DELETE", "/episodes/{episodeId}", **path) == (204, {})
 
 
-def test_a_container_reads_the_secret_once_and_late(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_a_container_reads_the_secret_once_at_first_use(function: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    request: list[str] = []
     session = boto3.Session
 
     class Session(session):  # type: ignore[valid-type,misc]
         def client(self, service: str, **more: Any) -> Any:
             made = super().client(service, **more)
             if service == "ssm":
-                made.meta.events.register("before-call.ssm", lambda model, **_: asked.append(model.name))
+                made.meta.events.register("before-call.ssm", lambda model, **_: request.append(model.name))
             return made
 
     monkeypatch.setattr(boto3, "Session", Session)
     for _ in range(3):
-        asks("POST", "/episodes", {"title": "A"})
-    assert asked == []
+        call("POST", "/episodes", {"title": "A"})
+    assert request == []
     for _ in range(3):
-        asks("GET", "/episodes", queryStringParameters={"limit": "1"})
-    assert asked == ["GetParameter"]
+        call("GET", "/episodes", queryStringParameters={"limit": "1"})
+    assert request == ["GetParameter"]
 
 
-def test_limits_are_as_the_environment_says() -> None:
+def test_the_environment_gives_the_upload_limits() -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"}
     sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
-    environment = ApiEnvironment.model_validate({**needed, **sizes})
-    limits = handler.limits(environment)
+    environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
+    limits = handler.upload_limits(environment)
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
     assert environment.origin == "*"
     for name in needed:
         with pytest.raises(ValidationError):
-            ApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
+            EpisodesApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
 
 
-def test_without_the_secret_lists_of_one_page_are_answered_and_others_fail(
-    function: Stage, monkeypatch: pytest.MonkeyPatch
+def test_without_the_secret_only_lists_of_one_page_succeed(
+    function: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENCRYPTION_KEY", "/nothing")
     for _ in range(2):
-        asks("POST", "/episodes", {"title": "A"})
-    assert asks("GET", "/episodes")[0] == 200
-    status, answer = asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+        call("POST", "/episodes", {"title": "A"})
+    assert call("GET", "/episodes")[0] == 200
+    status, answer = call("GET", "/episodes", queryStringParameters={"limit": "1"})
     assert (status, answer["code"]) == (500, "INTERNAL")
 
 
-class Bus:
-    """A bus that answers as told."""
+class FakeBus:
+    """EventBridge client with a fixed response."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.entries: list[dict[str, Any]] = []
 
-    def put_events(self, **asked: Any) -> Any:
-        self.entries += asked["Entries"]
+    def put_events(self, **request: Any) -> Any:
+        self.entries += request["Entries"]
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
-def publisher(bus: Any) -> Publisher:
-    return Publisher(bus, "polyphony-test.livestream")
+def publisher(bus: Any) -> EventPublisher:
+    return EventPublisher(bus, "polyphony-test.livestream")
 
 
-def test_an_event_is_told_with_source_type_and_version() -> None:
-    bus = Bus({"FailedEntryCount": 0})
+def test_an_event_is_published_with_source_type_and_version() -> None:
+    bus = FakeBus({"FailedEntryCount": 0})
     publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})
     [entry] = bus.entries
     assert entry.keys() == {"Source", "DetailType", "Detail"}
@@ -134,8 +134,8 @@ def test_an_event_is_told_with_source_type_and_version() -> None:
         EndpointConnectionError(endpoint_url="https://canary"),
     ],
 )
-def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
-    with pytest.raises(NotPublished) as raised:
-        publisher(Bus(answer))("Episode Deleted", {})
+def test_the_error_of_a_failed_publication_does_not_quote_the_event(answer: Any) -> None:
+    with pytest.raises(EventNotPublished) as raised:
+        publisher(FakeBus(answer))("Episode Deleted", {})
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""Cursors: only what was given, for the list that it was given for, for as long as it holds."""
+"""A cursor is accepted only unchanged, for its own list, and until it expires."""
 
 from datetime import timedelta
 
@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.errors import HandlerError
-from handlers.livestream.episodes_api.page_cursors import Cursors, Listing, Secret, SecretUnavailable
-from tests.handlers.livestream.api_setup import ANN, BOB, PARAMETER, SECRET, START, Stage
+from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret, CursorSecretUnavailable, ListIdentity
+from tests.handlers.livestream.api_harness import ANN, BOB, PARAMETER, SECRET, START, ApiHarness
 
 ONE, TWO = "secret-number-one", "secret-number-two"
-LISTING = Listing("listClaims", ANN, {"episodeId": "E"})
+LIST = ListIdentity("listClaims", ANN, {"episodeId": "E"})
 POSITION = "CLAIM#0000000001#canary"
 
 
-class Desk:
-    """Cursors whose clock and secret a test sets."""
+class CursorHarness:
+    """Cursors with a clock and a secret that the test sets."""
 
     def __init__(self, secret: str = ONE) -> None:
         self.secret = secret
@@ -27,9 +27,9 @@ class Desk:
     def cursors(self) -> Cursors:
         return Cursors(lambda: self.secret, seconds=60, clock=lambda: self.now, nonce=self._nonce)
 
-    def opens(self, cursor: str, listing: Listing = LISTING) -> bool:
+    def is_accepted(self, cursor: str, listing: ListIdentity = LIST) -> bool:
         try:
-            return self.cursors.opened(cursor, listing) == POSITION
+            return self.cursors.decrypt(cursor, listing) == POSITION
         except HandlerError as error:
             if (error.code, error.status) != ("CURSOR_INVALID", 400):
                 raise
@@ -40,27 +40,27 @@ class Desk:
         return self.nonces.to_bytes(length, "big")
 
 
-CURSOR = Desk().cursors.sealed(POSITION, LISTING)
+CURSOR = CursorHarness().cursors.encrypt(POSITION, LIST)
 
 
-@given(st.text(), st.builds(Listing, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
-def test_what_was_sealed_comes_back(position: str, listing: Listing) -> None:
-    cursors = Desk().cursors
-    assert cursors.opened(cursors.sealed(position, listing), listing) == position
+@given(st.text(), st.builds(ListIdentity, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
+def test_a_cursor_decrypts_to_its_position(position: str, listing: ListIdentity) -> None:
+    cursors = CursorHarness().cursors
+    assert cursors.decrypt(cursors.encrypt(position, listing), listing) == position
 
 
-def test_a_cursor_shows_nothing_of_what_it_says() -> None:
+def test_a_cursor_reveals_neither_position_nor_list() -> None:
     assert "canary" not in CURSOR
-    assert CURSOR.replace("-", "").replace("_", "").isalnum(), "it needs no escaping in an address"
+    assert CURSOR.replace("-", "").replace("_", "").isalnum(), "a cursor needs no escaping in a URL"
     assert len(CURSOR) < 200
-    cursors = Desk().cursors
-    assert cursors.sealed(POSITION, LISTING) != cursors.sealed(POSITION, LISTING)
+    cursors = CursorHarness().cursors
+    assert cursors.encrypt(POSITION, LIST) != cursors.encrypt(POSITION, LIST)
 
 
 @given(st.text(), st.binary(max_size=200))
-def test_nothing_made_up_opens_also_behind_a_known_version(text: str, raw: bytes) -> None:
-    assert not Desk().opens(text)
-    assert not Desk().opens(CURSOR[:4] + raw.hex())
+def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, raw: bytes) -> None:
+    assert not CursorHarness().is_accepted(text)
+    assert not CursorHarness().is_accepted(CURSOR[:4] + raw.hex())
 
 
 @given(
@@ -68,75 +68,75 @@ def test_nothing_made_up_opens_also_behind_a_known_version(text: str, raw: bytes
     st.integers(0, 6),
     st.sampled_from("ABCDwxyz0189-_=+/ \n\N{GREEK SMALL LETTER ALPHA}"),
 )
-def test_no_bit_or_letter_can_be_changed_or_put_in(place: int, shift: int, letter: str) -> None:
+def test_a_cursor_with_a_changed_or_inserted_character_is_refused(place: int, shift: int, letter: str) -> None:
     before, behind = CURSOR[:place], CURSOR[place + 1 :]
-    assert not Desk().opens(before + chr(ord(CURSOR[place]) ^ 1 << shift) + behind)
-    assert not Desk().opens(before + letter + CURSOR[place:])
+    assert not CursorHarness().is_accepted(before + chr(ord(CURSOR[place]) ^ 1 << shift) + behind)
+    assert not CursorHarness().is_accepted(before + letter + CURSOR[place:])
     if CURSOR[place] != letter:
-        assert not Desk().opens(before + letter + behind)
+        assert not CursorHarness().is_accepted(before + letter + behind)
 
 
-def test_nothing_can_be_cut_off_or_added() -> None:
-    assert Desk().opens(CURSOR)
+def test_a_truncated_or_extended_cursor_is_refused() -> None:
+    assert CursorHarness().is_accepted(CURSOR)
     for length in range(len(CURSOR)):
-        assert not Desk().opens(CURSOR[:length])
-        assert not Desk().opens(CURSOR[length + 1 :])
+        assert not CursorHarness().is_accepted(CURSOR[:length])
+        assert not CursorHarness().is_accepted(CURSOR[length + 1 :])
     for tail in ("=", "==", "A", "\n", " "):
-        assert not Desk().opens(CURSOR + tail)
+        assert not CursorHarness().is_accepted(CURSOR + tail)
 
 
 @pytest.mark.parametrize(
     "listing",
     [
-        Listing("listClips", ANN, {"episodeId": "E"}),
-        Listing("listClaims", BOB, {"episodeId": "E"}),
-        Listing("listClaims", ANN, {"episodeId": "F"}),
-        Listing("listClaims", ANN),
-        Listing("listClaims", ANN, {"episodeId": "E", "more": ""}),
-        Listing(f"listClaims{ANN}", "", {"episodeId": "E"}),
-        Listing("listClaims", ANN, {"episodeId,E": ""}),
+        ListIdentity("listClips", ANN, {"episodeId": "E"}),
+        ListIdentity("listClaims", BOB, {"episodeId": "E"}),
+        ListIdentity("listClaims", ANN, {"episodeId": "F"}),
+        ListIdentity("listClaims", ANN),
+        ListIdentity("listClaims", ANN, {"episodeId": "E", "more": ""}),
+        ListIdentity(f"listClaims{ANN}", "", {"episodeId": "E"}),
+        ListIdentity("listClaims", ANN, {"episodeId,E": ""}),
     ],
 )
-def test_a_cursor_opens_no_other_list(listing: Listing) -> None:
-    assert not Desk().opens(CURSOR, listing)
+def test_a_cursor_is_refused_for_any_other_list(listing: ListIdentity) -> None:
+    assert not CursorHarness().is_accepted(CURSOR, listing)
 
 
-def test_a_cursor_holds_for_a_while() -> None:
-    desk = Desk()
-    desk.now = START + timedelta(seconds=59)
-    assert desk.opens(CURSOR)
-    desk.now = START + timedelta(seconds=60)
-    assert not desk.opens(CURSOR)
+def test_a_cursor_expires() -> None:
+    cursor_harness = CursorHarness()
+    cursor_harness.now = START + timedelta(seconds=59)
+    assert cursor_harness.is_accepted(CURSOR)
+    cursor_harness.now = START + timedelta(seconds=60)
+    assert not cursor_harness.is_accepted(CURSOR)
 
 
-def test_an_older_secret_opens_what_it_sealed_until_it_is_taken_away() -> None:
-    assert Desk(f"{TWO}\n{ONE}\n").opens(CURSOR)
-    newest = Desk(f"{TWO}\n{ONE}").cursors.sealed(POSITION, LISTING)
-    assert Desk(TWO).opens(newest), "the first line seals"
-    assert not Desk(ONE).opens(newest)
-    assert not Desk(TWO).opens(CURSOR)
+def test_an_older_secret_decrypts_its_cursors_until_it_is_removed() -> None:
+    assert CursorHarness(f"{TWO}\n{ONE}\n").is_accepted(CURSOR)
+    newest = CursorHarness(f"{TWO}\n{ONE}").cursors.encrypt(POSITION, LIST)
+    assert CursorHarness(TWO).is_accepted(newest), "the first line encrypts"
+    assert not CursorHarness(ONE).is_accepted(newest)
+    assert not CursorHarness(TWO).is_accepted(CURSOR)
 
 
 @pytest.mark.parametrize("secret", ["", "\n", "short", f"{ONE}\nshort"])
-def test_a_secret_that_anybody_could_guess_is_none(secret: str) -> None:
-    with pytest.raises(ValueError, match="too short") as raised:
-        Desk(secret).cursors.sealed(POSITION, LISTING)
+def test_a_short_secret_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="each line must have at least") as raised:
+        CursorHarness(secret).cursors.encrypt(POSITION, LIST)
     assert "short\n" not in repr(raised.value)
 
 
-def test_a_secret_is_read_decrypted_and_once(stage: Stage) -> None:
-    secret = Secret(stage.ssm, PARAMETER)
+def test_the_secret_is_read_decrypted_and_once(harness: ApiHarness) -> None:
+    secret = CursorSecret(harness.ssm, PARAMETER)
     assert secret() == SECRET
-    stage.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
+    harness.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
     assert secret() == SECRET
 
 
-def test_a_secret_that_cannot_be_read_is_tried_again_and_tells_nothing(stage: Stage) -> None:
-    secret = Secret(stage.ssm, "/canary")
+def test_a_failed_read_of_the_secret_is_retried_and_reveals_nothing(harness: ApiHarness) -> None:
+    secret = CursorSecret(harness.ssm, "/canary")
     for _ in range(2):
-        with pytest.raises(SecretUnavailable) as raised:
+        with pytest.raises(CursorSecretUnavailable) as raised:
             secret()
         assert "canary" not in repr(raised.value)
         assert raised.value.__cause__ is None
-    stage.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
+    harness.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
     assert secret() == SECRET

@@ -1,4 +1,4 @@
-"""Uploads: what the forms hold S3 to, parts that are put together, and what is refused."""
+"""API operations on uploads: forms, multipart uploads and refusals."""
 
 import base64
 import json
@@ -10,22 +10,22 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
-from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, SMALLEST_PART, SUFFIXES, _part_bytes
-from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState
-from tests.handlers.livestream.api_setup import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
+from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, MIN_PART_BYTES, SUFFIXES, _part_bytes
+from handlers.livestream.tracks import ContentType, TrackKind, TrackReason, TrackState, TrackUpdate
+from tests.handlers.livestream.api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
-VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": SMALLEST_PART + 3}
+VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": MIN_PART_BYTES + 3}
 
 
-def policy(answer: Said) -> dict[str, Any]:
+def policy(answer: ApiResponse) -> dict[str, Any]:
     decoded: dict[str, Any] = json.loads(base64.b64decode(answer.body["form"]["fields"]["policy"]))
     return decoded
 
 
-def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stage) -> None:
-    episode = stage.episode()
-    answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
+def test_a_small_file_gets_a_form_for_one_key_type_and_size(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
     body = answer.body
     assert answer.status == 201
     assert body["key"] == f"transcripts/{ANN}/{episode}/{body['uploadId']}.vtt"
@@ -36,36 +36,38 @@ def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stag
     conditions = policy(answer)["conditions"]
     assert {"Content-Type": "text/vtt"} in conditions
     assert {"key": body["key"]} in conditions
-    assert [one for one in conditions if isinstance(one, list)] == [["content-length-range", 500, 500]]
+    assert [condition for condition in conditions if isinstance(condition, list)] == [
+        ["content-length-range", 500, 500]
+    ]
 
 
-def test_the_track_waits_for_the_upload_and_another_may_be_asked_for_until_one_has_come(stage: Stage) -> None:
-    episode = stage.episode()
-    stage.passes(seconds=3)
-    first, second = (stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
+def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    harness.advance_time(seconds=3)
+    first, second = (harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
     assert first["key"] != second["key"]
-    told = stage.does("getEpisode", episode_id=episode).body
+    episode_view = harness.call("getEpisode", episode_id=episode).body
     at, upload = "2026-01-03T12:00:03.123Z", second["uploadId"]
-    assert told["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
-    assert (told["status"], told["video"]["state"], told["version"]) == ("uploading", "none", 1)
-    stage.table.advance(ANN, episode, TrackKind.TRANSCRIPT, Step(upload, TrackState.UPLOADED, at))
-    answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
-    assert stage.does("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
+    assert episode_view["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
+    assert (episode_view["status"], episode_view["video"]["state"], episode_view["version"]) == ("uploading", "none", 1)
+    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, TrackUpdate(upload, TrackState.UPLOADED, at))
+    answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
+    assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
+    assert harness.call("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
 
 
 @pytest.mark.parametrize("kind", TrackKind)
-def test_each_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
+def test_each_content_type_has_its_suffix(harness: ApiHarness, kind: TrackKind) -> None:
     for content_type, suffix in SUFFIXES[kind].items():
-        asked = {"kind": kind, "contentType": content_type, "bytes": 5}
-        key = stage.does("requestUpload", asked, episode_id=stage.episode()).body["key"]
+        request = {"kind": kind, "contentType": content_type, "bytes": 5}
+        key = harness.call("requestUpload", request, episode_id=harness.create_episode()).body["key"]
         assert key.startswith(f"{kind}s/")
         assert key.endswith(f".{suffix}")
     assert sum(map(len, SUFFIXES.values())) == len(ContentType)
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "field"),
+    ("upload_request", "code", "field"),
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "contentType": "text/plain"}, "TYPE_UNSUPPORTED", "contentType"),
@@ -76,112 +78,118 @@ def test_each_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
         ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
     ],
 )
-def test_what_no_track_takes_is_refused(stage: Stage, asked: dict[str, Any], code: str, field: str) -> None:
-    episode = stage.episode()
-    answer = stage.does("requestUpload", asked, episode_id=episode)
-    assert answer.refusal == (400, code)
-    assert [one["field"] for one in answer.body["fields"]] == [field]
-    assert stage.does("getEpisode", episode_id=episode).body["status"] == "draft"
+def test_an_unsupported_type_or_size_is_refused(
+    harness: ApiHarness, upload_request: dict[str, Any], code: str, field: str
+) -> None:
+    episode = harness.create_episode()
+    answer = harness.call("requestUpload", upload_request, episode_id=episode)
+    assert answer.error == (400, code)
+    assert [problem["field"] for problem in answer.body["fields"]] == [field]
+    assert harness.call("getEpisode", episode_id=episode).body["status"] == "draft"
 
 
-def test_a_limit_itself_is_taken(stage: Stage) -> None:
-    for asked in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
-        assert stage.does("requestUpload", asked, episode_id=stage.episode()).status == 201
+def test_a_file_of_exactly_the_maximum_size_is_accepted(harness: ApiHarness) -> None:
+    for request in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
+        assert harness.call("requestUpload", request, episode_id=harness.create_episode()).status == 201
 
 
-def test_what_failed_may_be_uploaded_anew(stage: Stage) -> None:
-    episode = stage.episode()
-    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
+def test_a_failed_track_accepts_another_upload(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    upload = harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
     at = "2026-01-03T12:00:09.000Z"
-    failure = Step(upload, TrackState.FAILED, at, TrackReason.EMPTY)
-    stage.table.advance(ANN, episode, TrackKind.TRANSCRIPT, failure)
-    told = stage.does("getEpisode", episode_id=episode).body
-    assert told["status"] == "failed"
-    assert told["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
-    assert stage.does("requestUpload", TRANSCRIPT, episode_id=episode).status == 201
-    assert "reason" not in stage.does("getEpisode", episode_id=episode).body["transcript"]
+    failure = TrackUpdate(upload, TrackState.FAILED, at, TrackReason.EMPTY)
+    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, failure)
+    episode_view = harness.call("getEpisode", episode_id=episode).body
+    assert episode_view["status"] == "failed"
+    assert episode_view["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
+    assert harness.call("requestUpload", TRANSCRIPT, episode_id=episode).status == 201
+    assert "reason" not in harness.call("getEpisode", episode_id=episode).body["transcript"]
 
 
-def test_nothing_is_begun_for_an_episode_that_is_not_there(stage: Stage) -> None:
-    answer = stage.does("requestUpload", VIDEO, episode_id=stage.episode(), owner=BOB)
-    assert answer.refusal == (404, "EPISODE_UNKNOWN")
-    assert stage.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+def test_no_upload_is_started_for_an_unknown_episode(harness: ApiHarness) -> None:
+    answer = harness.call("requestUpload", VIDEO, episode_id=harness.create_episode(), owner=BOB)
+    assert answer.error == (404, "EPISODE_UNKNOWN")
+    assert harness.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
-def test_what_is_large_is_uploaded_in_parts(stage: Stage) -> None:
-    episode = stage.episode()
-    answer = stage.does("requestUpload", VIDEO, episode_id=episode)
+def test_a_large_file_is_uploaded_in_parts(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    answer = harness.call("requestUpload", VIDEO, episode_id=episode)
     body = answer.body
     assert (answer.status, "form" in body) == (201, False)
     multipart = body["multipart"]
-    assert (multipart["partBytes"], [one["partNumber"] for one in multipart["parts"]]) == (SMALLEST_PART, [1, 2])
-    for one in multipart["parts"]:
-        url = urlsplit(one["url"])
+    assert (multipart["partBytes"], [part["partNumber"] for part in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
+    for part in multipart["parts"]:
+        url = urlsplit(part["url"])
         query = parse_qs(url.query)
         assert url.path == f"/{body['key']}"
-        assert query["partNumber"] == [str(one["partNumber"])]
+        assert query["partNumber"] == [str(part["partNumber"])]
         assert query["uploadId"] == [multipart["multipartId"]]
         assert query["X-Amz-Expires"] == [str(URL_SECONDS)]
 
 
-def of(kind: TrackKind, size: int) -> UploadRequest:
+def upload_request(kind: TrackKind, size: int) -> UploadRequest:
     content_type = ContentType.MP4 if kind is TrackKind.VIDEO else ContentType.VTT
     return UploadRequest(kind=kind, content_type=content_type, bytes=size)
 
 
-@pytest.mark.parametrize("size", [MEBIBYTE + 1, SMALLEST_PART, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
-def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) -> None:
-    part_bytes, parts = _part_bytes(size), stage.uploads._parts(of(TrackKind.VIDEO, size))
+@pytest.mark.parametrize("size", [MEBIBYTE + 1, MIN_PART_BYTES, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
+def test_parts_have_an_allowed_number_and_size_and_cover_the_file(harness: ApiHarness, size: int) -> None:
+    part_bytes, parts = _part_bytes(size), harness.uploads._part_count(upload_request(TrackKind.VIDEO, size))
     assert 1 <= parts <= 100
-    assert part_bytes >= SMALLEST_PART
+    assert part_bytes >= MIN_PART_BYTES
     assert (parts - 1) * part_bytes < size <= parts * part_bytes
 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 0), (MEBIBYTE, 0), (MEBIBYTE + 1, 1)])
-def test_only_what_is_larger_than_a_form_takes_goes_in_parts(stage: Stage, size: int, parts: int) -> None:
-    assert stage.uploads._parts(of(TrackKind.VIDEO, size)) == parts
-    assert stage.uploads._parts(of(TrackKind.TRANSCRIPT, size)) == 0, "a transcript is one form however long it is"
+def test_only_files_above_the_form_limit_are_uploaded_in_parts(harness: ApiHarness, size: int, parts: int) -> None:
+    assert harness.uploads._part_count(upload_request(TrackKind.VIDEO, size)) == parts
+    assert harness.uploads._part_count(upload_request(TrackKind.TRANSCRIPT, size)) == 0, (
+        "a transcript of any size is uploaded by form"
+    )
 
 
-class Parted:
-    """A video whose parts are uploaded."""
+class MultipartVideo:
+    """Multipart upload of a video whose parts are uploaded."""
 
-    def __init__(self, stage: Stage, size: int = SMALLEST_PART + 3, sent: int | None = None) -> None:
-        self.stage, self.episode = stage, stage.episode()
-        ready = stage.does("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
+    def __init__(self, harness: ApiHarness, size: int = MIN_PART_BYTES + 3, sent: int | None = None) -> None:
+        self.harness, self.episode = harness, harness.create_episode()
+        ready = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
         self.upload, self.key, multipart = ready["uploadId"], ready["key"], ready["multipart"]
         self.multipart = multipart["multipartId"]
         self.parts = []
         left = size if sent is None else sent
-        for one in multipart["parts"]:
+        for part in multipart["parts"]:
             data = b"x" * min(left, multipart["partBytes"])
             left -= len(data)
-            answer = stage.s3.upload_part(
-                Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=one["partNumber"], Body=data
+            answer = harness.s3.upload_part(
+                Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=part["partNumber"], Body=data
             )
-            self.parts.append({"partNumber": one["partNumber"], "etag": answer["ETag"]})
+            self.parts.append({"partNumber": part["partNumber"], "etag": answer["ETag"]})
 
-    def completes(self, **other: Any) -> Said:
+    def complete(self, **other: Any) -> ApiResponse:
         body = {"multipartId": self.multipart, "parts": self.parts, **other.pop("body", {})}
-        return self.stage.does(
+        return self.harness.call(
             "completeUpload", body, **{"episode_id": self.episode, "upload_id": self.upload, **other}
         )
 
     @property
-    def there(self) -> bool:
-        return bool(self.stage.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
+    def object_exists(self) -> bool:
+        return bool(self.harness.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
 
 
-def test_an_upload_that_takes_longer_than_its_addresses_hold_gets_new_ones(stage: Stage) -> None:
-    episode = stage.episode()
-    ready = stage.does("requestUpload", VIDEO, episode_id=episode).body
-    multipart, before = ready["multipart"], stage.stored()
+def test_an_upload_gets_new_urls_after_its_urls_expire(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    ready = harness.call("requestUpload", VIDEO, episode_id=episode).body
+    multipart, before = ready["multipart"], harness.stored_items()
     where = {"episode_id": episode, "upload_id": ready["uploadId"]}
-    with stage.counted() as calls:
-        answer = stage.does("signParts", {"multipartId": multipart["multipartId"]}, **where)
+    with harness.counted_calls() as calls:
+        answer = harness.call("signParts", {"multipartId": multipart["multipartId"]}, **where)
     assert (answer.status, calls) == (200, ["GetItem"])
-    assert stage.stored() == before
-    assert len(stage.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, "and none is begun"
+    assert harness.stored_items() == before
+    assert len(harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, (
+        "no second multipart upload is started"
+    )
     again = answer.body["multipart"]
     assert {**answer.body, "multipart": None} == {**ready, "multipart": None}
     assert {**again, "parts": None} == {**multipart, "parts": None}
@@ -193,87 +201,87 @@ def test_an_upload_that_takes_longer_than_its_addresses_hold_gets_new_ones(stage
         assert parse_qs(new_url.query)["X-Amz-Expires"] == [str(URL_SECONDS)]
 
 
-def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: Stage) -> None:
-    video = Parted(stage)
+def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHarness) -> None:
+    video = MultipartVideo(harness)
     body = {"multipartId": video.multipart}
 
-    def signs(**other: Any) -> Said:
-        return stage.does("signParts", body, **{"episode_id": video.episode, "upload_id": video.upload, **other})
+    def sign(**other: Any) -> ApiResponse:
+        return harness.call("signParts", body, **{"episode_id": video.episode, "upload_id": video.upload, **other})
 
-    assert signs().status == 200
-    assert signs(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
-    assert signs(owner=BOB).refusal == (404, "EPISODE_UNKNOWN")
+    assert sign().status == 200
+    assert sign(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
+    assert sign(owner=BOB).error == (404, "EPISODE_UNKNOWN")
     at = "2026-01-03T12:00:09.000Z"
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.UPLOADED, at))
-    assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
-    failure = Step(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, failure)
-    assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
+    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.UPLOADED, at))
+    assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
+    failure = TrackUpdate(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
+    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, failure)
+    assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_a_form_has_no_parts_to_sign_or_to_complete(stage: Stage) -> None:
-    episode = stage.episode()
-    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
+def test_an_upload_by_form_has_no_parts_to_sign_or_complete(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    upload = harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
     parts = [{"partNumber": 1, "etag": "e"}]
     for operation, body in (
         ("signParts", {"multipartId": "m"}),
         ("completeUpload", {"multipartId": "m", "parts": parts}),
     ):
-        answer = stage.does(operation, body, episode_id=episode, upload_id=upload)
-        assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
+        answer = harness.call(operation, body, episode_id=episode, upload_id=upload)
+        assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_in_it(stage: Stage) -> None:
-    video = Parted(stage)
-    before = stage.stored()
-    with stage.counted() as calls:
-        answer = video.completes(body={"parts": video.parts[::-1]})
-    size = SMALLEST_PART + 3
+def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: ApiHarness) -> None:
+    video = MultipartVideo(harness)
+    before = harness.stored_items()
+    with harness.counted_calls() as calls:
+        answer = video.complete(body={"parts": video.parts[::-1]})
+    size = MIN_PART_BYTES + 3
     assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": size})
-    assert (calls, stage.stored()) == (["GetItem"], before)
-    head = stage.s3.head_object(Bucket=BUCKET, Key=video.key)
+    assert (calls, harness.stored_items()) == (["GetItem"], before)
+    head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
     assert (head["ContentLength"], head["ContentType"]) == (size, "video/mp4")
-    assert video.completes().text == answer.text, "asked again, it is answered alike"
+    assert video.complete().text == answer.text, "a repeated completion gets the same response"
     at = "2026-01-03T12:00:09.000Z"
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.CHUNKING, at))
-    assert video.completes().status == 200
+    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.CHUNKING, at))
+    assert video.complete().status == 200
 
 
-def test_s3_is_told_the_promised_size(stage: Stage) -> None:
-    video, asked = Parted(stage), []
+def test_the_completion_names_the_announced_size(harness: ApiHarness) -> None:
+    video, request = MultipartVideo(harness), []
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        asked.append(params["headers"]["x-amz-mp-object-size"])
+        request.append(params["headers"]["x-amz-mp-object-size"])
 
-    stage.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
-    video.completes()
-    stage.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
-    assert [int(one) for one in asked] == [SMALLEST_PART + 3]
+    harness.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
+    video.complete()
+    harness.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
+    assert [int(call) for call in request] == [MIN_PART_BYTES + 3]
 
 
 @pytest.mark.parametrize(
     ("sent", "parts", "fields"),
     [
-        (SMALLEST_PART + 2, slice(None), []),
-        (None, slice(1), [{"field": "parts", "rule": "there are 2 parts"}]),
+        (MIN_PART_BYTES + 2, slice(None), []),
+        (None, slice(1), [{"field": "parts", "rule": "this upload has 2 parts"}]),
     ],
     ids=["another size", "a part left out"],
 )
-def test_what_does_not_make_up_the_upload_is_refused(
-    stage: Stage, sent: int | None, parts: slice, fields: list[dict[str, str]]
+def test_parts_of_another_number_or_total_size_are_refused(
+    harness: ApiHarness, sent: int | None, parts: slice, fields: list[dict[str, str]]
 ) -> None:
-    video = Parted(stage, sent=sent)
-    answer = video.completes(body={"parts": video.parts[parts]})
-    assert answer.refusal == (409, "UPLOAD_INCOMPLETE")
+    video = MultipartVideo(harness, sent=sent)
+    answer = video.complete(body={"parts": video.parts[parts]})
+    assert answer.error == (409, "UPLOAD_INCOMPLETE")
     assert answer.body["fields"] == fields
 
 
-def test_a_part_that_was_not_uploaded_is_refused(stage: Stage) -> None:
-    video = Parted(stage)
+def test_a_part_that_was_never_uploaded_is_refused(harness: ApiHarness) -> None:
+    video = MultipartVideo(harness)
     forged = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
-    assert video.completes(body={"parts": forged}).refusal == (409, "UPLOAD_INCOMPLETE")
-    assert not video.there
-    assert video.completes().status == 200, "and it can still be completed"
+    assert video.complete(body={"parts": forged}).error == (409, "UPLOAD_INCOMPLETE")
+    assert not video.object_exists
+    assert video.complete().status == 200, "the upload can still be completed"
 
 
 def failing(code: str, operation: str) -> Callable[..., None]:
@@ -299,42 +307,40 @@ def failing(code: str, operation: str) -> Callable[..., None]:
         ("", "503", (500, "INTERNAL")),
     ],
 )
-def test_what_s3_refuses_is_the_clients_to_mend_and_what_it_cannot_do_is_not(
-    stage: Stage, completing: str, looking: str, expected: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+def test_a_refusal_of_s3_is_a_client_error_and_any_other_failure_is_not(
+    harness: ApiHarness, completing: str, looking: str, expected: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """HeadObject says 403 of what is not there to those who may not list the bucket."""
-    video = Parted(stage)
+    """HeadObject answers 403 for a missing object if the role may not list the bucket."""
+    video = MultipartVideo(harness)
     if completing:
-        monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing(completing, "CompleteMultipartUpload"))
+        monkeypatch.setattr(harness.s3, "complete_multipart_upload", failing(completing, "CompleteMultipartUpload"))
     if looking:
-        monkeypatch.setattr(stage.s3, "head_object", failing(looking, "HeadObject"), raising=False)
-    answer = video.completes()
-    assert answer.refusal == expected
+        monkeypatch.setattr(harness.s3, "head_object", failing(looking, "HeadObject"), raising=False)
+    answer = video.complete()
+    assert answer.error == expected
     assert "canary" not in answer.text
 
 
-def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = Parted(stage)
-    first = video.completes()
-    monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing("NoSuchUpload", "CompleteMultipartUpload"))
-    assert video.completes().text == first.text
+def test_completing_a_completed_upload_succeeds(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = MultipartVideo(harness)
+    first = video.complete()
+    monkeypatch.setattr(harness.s3, "complete_multipart_upload", failing("NoSuchUpload", "CompleteMultipartUpload"))
+    assert video.complete().text == first.text
 
 
-def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> None:
-    video, other = Parted(stage), Parted(stage)
-    assert video.completes(body={"multipartId": other.multipart}).refusal == (404, "UPLOAD_UNKNOWN")
-    assert video.completes(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
-    assert video.completes(owner=BOB).refusal == (404, "EPISODE_UNKNOWN")
-    assert video.completes(episode_id=other.episode).refusal == (404, "UPLOAD_UNKNOWN")
-    stage.does("requestUpload", VIDEO, episode_id=video.episode)
-    assert video.completes().refusal == (404, "UPLOAD_UNKNOWN"), "another upload has taken its place"
-    assert not video.there
-    failure = Step(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
-    stage.table.advance(ANN, other.episode, TrackKind.VIDEO, failure)
-    assert other.completes().refusal == (409, "UPLOAD_NOT_EXPECTED"), "it has failed"
-    assert not other.there
+def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
+    video, other = MultipartVideo(harness), MultipartVideo(harness)
+    assert video.complete(body={"multipartId": other.multipart}).error == (404, "UPLOAD_UNKNOWN")
+    assert video.complete(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
+    assert video.complete(owner=BOB).error == (404, "EPISODE_UNKNOWN")
+    assert video.complete(episode_id=other.episode).error == (404, "UPLOAD_UNKNOWN")
+    harness.call("requestUpload", VIDEO, episode_id=video.episode)
+    assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "another upload replaced it"
+    assert not video.object_exists
+    failure = TrackUpdate(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
+    harness.table.advance_track(ANN, other.episode, TrackKind.VIDEO, failure)
+    assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "the upload has failed"
+    assert not other.object_exists
 
 
 @pytest.mark.parametrize(
@@ -349,17 +355,17 @@ def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> 
         {"multipartId": ""},
     ],
 )
-def test_what_is_no_completion_is_refused(stage: Stage, body: dict[str, Any]) -> None:
+def test_an_invalid_completion_is_refused(harness: ApiHarness, body: dict[str, Any]) -> None:
     whole = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}], **body}
-    answer = stage.does("completeUpload", whole, episode_id="0" * 26, upload_id="0" * 26)
-    assert answer.refusal == (400, "MALFORMED")
+    answer = harness.call("completeUpload", whole, episode_id="0" * 26, upload_id="0" * 26)
+    assert answer.error == (400, "MALFORMED")
     assert "canary" not in answer.text
 
 
-def test_no_key_or_address_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    video = Parted(stage)
-    video.completes()
-    video.completes(upload_id=stage.new_id())
+def test_no_key_or_url_is_logged(harness: ApiHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    video = MultipartVideo(harness)
+    video.complete()
+    video.complete(upload_id=harness.new_id())
     logged = capsys.readouterr().out
     assert "request_refused" in logged
     for secret in (video.upload, video.key, video.multipart, "amazonaws", "Signature"):

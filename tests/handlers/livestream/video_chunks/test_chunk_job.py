@@ -1,4 +1,4 @@
-"""The job, by botocore's own model of the service, and what makes two of them one."""
+"""MediaConvert job requests, checked with botocore's service model, and their tokens."""
 
 import json
 from typing import Any
@@ -13,43 +13,43 @@ from hypothesis import strategies as st
 from handlers.livestream.video_chunks import chunk_job
 from local.emulation.mediaconvert.video_cutting import cut_of
 from local.emulation.request_validation import read_request
-from tests.handlers.livestream.video_chunks.video_setup import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
+from tests.handlers.livestream.video_chunks.video_harness import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
 
 def request(**changed: Any) -> dict[str, Any]:
-    return chunk_job.request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
+    return chunk_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
 
 
-def test_mediaconvert_takes_the_job() -> None:
+def test_mediaconvert_accepts_the_request() -> None:
     client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
     operation = client.meta.service_model.operation_model("CreateJob")
     for job in (request(), request(max_hours=1), request(max_hours=11), request(max_hours=11, to_its_end=True)):
         with Stubber(client) as stub:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
-        # botocore checks types and names only.
+        # The stub checks only types and names, so the emulation's stricter check follows.
         sent = create_serializer("rest-json").serialize_to_request(job, operation)
         assert read_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
 
 
-def test_it_is_cut_exactly_into_segments_that_have_pictures_and_sound() -> None:
+def test_chunks_have_exact_length_with_audio_and_video() -> None:
     [group] = request(seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
-    assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "a file group cannot be cut"
+    assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "MediaConvert cannot split a file group"
     how = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
     assert how == (77, "SEGMENTED_FILES", "EXACT")
     [output] = group["Outputs"]
     h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
     assert (h264["RateControlMode"], "MaxBitrate" in h264) == ("QVBR", True)
     assert output["VideoDescription"]["Height"] <= 720
-    assert [one["CodecSettings"]["Codec"] for one in output["AudioDescriptions"]] == ["AAC"]
+    assert [audio["CodecSettings"]["Codec"] for audio in output["AudioDescriptions"]] == ["AAC"]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
-def test_it_reads_the_upload_and_writes_below_the_episode_where_no_rule_listens(suffix: str) -> None:
-    job = chunk_job.request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
+def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) -> None:
+    job = chunk_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
     wanted, token = cut_of(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
@@ -57,8 +57,8 @@ def test_it_reads_the_upload_and_writes_below_the_episode_where_no_rule_listens(
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
-def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) -> None:
-    """By more than that, a video is known that was cut off; MediaConvert takes no clip of 12 hours."""
+def test_the_clip_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
+    """A longer duration identifies a video that was clipped. MediaConvert accepts no clip of 12 hours."""
     end = cut_of(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
@@ -67,7 +67,7 @@ def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) 
         assert "InputClippings" not in whole["Settings"]["Inputs"][0]
 
 
-def test_it_carries_whose_it_is_in_strings() -> None:
+def test_the_user_metadata_consists_of_strings() -> None:
     assert request()["UserMetadata"] == {
         "bucket": BUCKET,
         "owner": OWNER,
@@ -81,9 +81,9 @@ def test_it_carries_whose_it_is_in_strings() -> None:
 
 
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
-def test_the_same_version_is_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
+def test_the_same_version_gives_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
     tokens = {
-        chunk_job.token(bucket, video(upload, version=version), seconds, hours)
+        chunk_job.job_token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
         for version in (one, two)
@@ -91,4 +91,4 @@ def test_the_same_version_is_the_same_job_and_any_other_another(one: str, two: s
         for hours in (None, 11)
     }
     assert len(tokens) == 8 * len({one, two}) * len({short, long})
-    assert {len(token) for token in tokens} == {64}, "MediaConvert takes no more"
+    assert {len(token) for token in tokens} == {64}, "MediaConvert accepts no longer token"

@@ -1,4 +1,4 @@
-"""What events say, and which of them say nothing, or what cannot be."""
+"""Events about videos are parsed, ignored or refused."""
 
 import contextlib
 import json
@@ -12,11 +12,11 @@ from handlers.common.aws.s3_notifications import NotAnEvent
 from handlers.livestream.video_chunks.video_events import (
     VIDEO_TYPES,
     ObjectCreated,
-    UploadCompleted,
+    VideoUploadCompleted,
     is_video,
-    parsed,
+    parse_video_event,
 )
-from tests.handlers.livestream.video_chunks.video_setup import (
+from tests.handlers.livestream.video_chunks.video_harness import (
     BUCKET,
     EPISODE,
     NEWER,
@@ -40,32 +40,34 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
-def test_an_object_counts_however_it_was_created(reason: str) -> None:
-    assert parsed(created(video(), reason), BUCKET) == ObjectCreated(video())
-    unversioned = parsed(created(key(), reason), BUCKET)
+def test_an_object_is_recognized_for_every_s3_operation(reason: str) -> None:
+    assert parse_video_event(created(video(), reason), BUCKET) == ObjectCreated(video())
+    unversioned = parse_video_event(created(key(), reason), BUCKET)
     assert isinstance(unversioned, ObjectCreated)
     assert unversioned.video.version_id == "null"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".Mov", ".MKV", ".FLV"])
-def test_a_video_is_known_by_its_suffix_in_whatever_case(suffix: str) -> None:
-    assert is_video(video(suffix=suffix).named)
-    assert not is_video(video(suffix=f"{suffix}x").named)
+def test_the_suffix_of_a_video_is_case_insensitive(suffix: str) -> None:
+    assert is_video(video(suffix=suffix).key_parts)
+    assert not is_video(video(suffix=f"{suffix}x").key_parts)
 
 
-def test_no_playlist_passes_for_a_video() -> None:
-    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, "these name other files, which the job's role would read"
+def test_a_playlist_is_no_video() -> None:
+    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, (
+        "such files name other files, which MediaConvert would read with the job's role"
+    )
 
 
-def test_an_object_of_another_key_is_nobodys_video_and_one_of_another_bucket_is_refused() -> None:
-    assert parsed(created(key().replace("videos/", "chunks/")), BUCKET) is None
+def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
+    assert parse_video_event(created(key().replace("videos/", "chunks/")), BUCKET) is None
     with pytest.raises(NotAnEvent):
-        parsed(created(video(), bucket={"name": "another"}), BUCKET)
+        parse_video_event(created(video(), bucket={"name": "another"}), BUCKET)
 
 
-def test_what_we_say_ourselves_is_understood() -> None:
-    assert parsed(completed(video()), BUCKET) == UploadCompleted(video())
-    assert parsed(replayed(completed(video())), BUCKET) == UploadCompleted(video(), replayed=True)
+def test_the_own_upload_event_is_parsed() -> None:
+    assert parse_video_event(completed(video()), BUCKET) == VideoUploadCompleted(video())
+    assert parse_video_event(replayed(completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +85,14 @@ def test_what_we_say_ourselves_is_understood() -> None:
         {"size": None},
     ],
 )
-def test_nobody_can_say_in_our_name_what_does_not_fit_together(changed: dict[str, Any]) -> None:
+def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(NotAnEvent):
-        parsed(completed(video(), **changed), BUCKET)
+        parse_video_event(completed(video(), **changed), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
-def test_other_states_say_nothing(status: str) -> None:
-    assert parsed(job(video(), status), BUCKET) is None
+def test_other_job_states_are_ignored(status: str) -> None:
+    assert parse_video_event(job(video(), status), BUCKET) is None
 
 
 METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
@@ -101,8 +103,8 @@ METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
     "metadata",
     [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}],
 )
-def test_jobs_of_others_are_nobodys_failure(status: str, metadata: Any) -> None:
-    assert parsed(job(video(), status, userMetadata=metadata), BUCKET) is None
+def test_jobs_of_other_programs_are_ignored(status: str, metadata: Any) -> None:
+    assert parse_video_event(job(video(), status, userMetadata=metadata), BUCKET) is None
 
 
 @pytest.mark.parametrize(
@@ -117,16 +119,16 @@ def test_jobs_of_others_are_nobodys_failure(status: str, metadata: Any) -> None:
         f"s3://{BUCKET}/chunks/{OWNER}/{EPISODE}/../x.m3u8",
     ],
 )
-def test_chunks_are_believed_below_the_episode_only(path: str) -> None:
+def test_chunks_outside_the_episodes_prefix_are_refused(path: str) -> None:
     groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
     with pytest.raises(NotAnEvent):
-        parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
 def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
     with pytest.raises(NotAnEvent):
-        parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize(
@@ -148,14 +150,14 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
         created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
     ],
 )
-def test_what_is_no_event_of_ours_is_refused(body: str) -> None:
+def test_any_other_event_is_refused(body: str) -> None:
     with pytest.raises(NotAnEvent) as refused:
-        parsed(body, BUCKET)
-    assert OWNER not in str(refused.value), "a refusal is logged somewhere sooner or later"
+        parse_video_event(body, BUCKET)
+    assert OWNER not in str(refused.value), "an error message may be logged"
 
 
 @given(st.sampled_from(["aws.s3", "polyphony-test.livestream", "aws.mediaconvert"]), JSON, JSON)
-def test_whatever_comes_is_an_event_or_is_refused(source: str, detail: Any, metadata: Any) -> None:
+def test_any_body_is_parsed_or_refused(source: str, detail: Any, metadata: Any) -> None:
     kinds = ("Object Created", "Video Upload Completed", "MediaConvert Job State Change")
     for kind in kinds:
         for body in (
@@ -163,11 +165,11 @@ def test_whatever_comes_is_an_event_or_is_refused(source: str, detail: Any, meta
             envelope(source, kind, {"userMetadata": metadata, "status": "ERROR"}),
         ):
             with contextlib.suppress(NotAnEvent):
-                assert parsed(body, BUCKET) is None
+                assert parse_video_event(body, BUCKET) is None
 
 
 @given(st.data())
-def test_a_good_event_with_one_thing_changed_is_an_event_or_is_refused(data: st.DataObject) -> None:
+def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject) -> None:
     whole = json.loads(data.draw(st.sampled_from([created(video()), completed(video()), job(video(), "COMPLETE")])))
     holder = whole
     while isinstance(holder, dict) and holder:
@@ -177,4 +179,4 @@ def test_a_good_event_with_one_thing_changed_is_an_event_or_is_refused(data: st.
             break
         holder = holder[name]
     with contextlib.suppress(NotAnEvent):
-        parsed(json.dumps(whole), BUCKET)
+        parse_video_event(json.dumps(whole), BUCKET)

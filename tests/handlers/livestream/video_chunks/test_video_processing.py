@@ -1,4 +1,4 @@
-"""From an upload to its chunks, with events in every order, again and again, and with whatever fails on the way."""
+"""Processing of a video from upload to chunks, with reordered and repeated events and with failures."""
 
 import json
 from random import Random
@@ -14,10 +14,10 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.environment import VideoEnvironment
-from handlers.livestream.video_chunks.video_events import CompletedDetail
-from tests.handlers.livestream import api_setup as rest
-from tests.handlers.livestream.track_model import requested
-from tests.handlers.livestream.video_chunks.video_setup import (
+from handlers.livestream.video_chunks.video_events import VideoUploadDetail
+from tests.handlers.livestream import api_harness as rest
+from tests.handlers.livestream.track_model import request_upload
+from tests.handlers.livestream.video_chunks.video_harness import (
     BUCKET,
     EPISODE,
     HOURS,
@@ -28,13 +28,13 @@ from tests.handlers.livestream.video_chunks.video_setup import (
     ROLE,
     STATUSES,
     UPLOAD,
-    Stage,
+    VideoHarness,
     completed,
     created,
     envelope,
+    expected_upload,
     job,
     key,
-    of,
     playlist,
     replayed,
     video,
@@ -49,62 +49,62 @@ THROTTLED, BROKEN, FORBIDDEN, REFUSED = (
         "BadRequestException",
     )
 )
-OURS = (
+OWN_EVENTS = (
     *(created(video()), completed(video())),
     *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
-WHERE = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
-CHUNKS = {"prefix": WHERE, "count": 3, "seconds": 120, "durationMs": 250_041}
+CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
+CHUNKS = {"prefix": CHUNK_PREFIX, "count": 3, "seconds": 120, "durationMs": 250_041}
 UPLOADED, CHUNKING, CHUNKED = (
     (state, None) for state in (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.CHUNKED)
 )
 TOO_LARGE = (TrackState.FAILED, TrackReason.TOO_LARGE)
 CHUNKING_FAILED = (TrackState.FAILED, TrackReason.CHUNKING_FAILED)
-ANNOUNCED = ("Video Upload Completed", CompletedDetail.of(video()).model_dump(by_alias=True))
+ANNOUNCED = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
 
 
 @pytest.fixture
-def videos() -> Stage:
-    return Stage()
+def videos() -> VideoHarness:
+    return VideoHarness()
 
 
-def test_an_upload_is_noted_and_announced(videos: Stage) -> None:
+def test_an_uploaded_video_advances_the_track_and_is_announced(videos: VideoHarness) -> None:
     assert videos.handle(created(video())) == []
     assert videos.state() == UPLOADED
     assert (videos.table.track.version_id, videos.table.track.since) == ("v1", timestamp(NOW))
-    assert videos.cloud.announced == [ANNOUNCED]
+    assert videos.services.announced == [ANNOUNCED]
 
 
-def test_an_announced_upload_gets_a_job(videos: Stage) -> None:
+def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
     assert videos.handle(completed(video())) == []
     assert videos.state() == CHUNKING
-    [asked] = videos.cloud.jobs
-    [source] = asked["Settings"]["Inputs"]
+    [request] = videos.services.jobs
+    [source] = request["Settings"]["Inputs"]
     assert source["FileInput"] == f"s3://{BUCKET}/{key()}"
     [clip] = source["InputClippings"]
-    assert clip.keys() == {"EndTimecode"}, "a still picture plays for a day in a megabyte, and a minute costs"
+    assert clip.keys() == {"EndTimecode"}, "a clip limits the cost of a long video in a small file"
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_chunks_are_counted_by_their_playlist(videos: Stage, count: int) -> None:
-    """250.041 s are three chunks of 120 s; by its length, a video of 240.041 s would be three too."""
-    videos.cloud.count = count
+def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, count: int) -> None:
+    """By duration, 250.041 s are three chunks of 120 s, but so are 240.041 s, which are only two."""
+    videos.services.count = count
     assert videos.handle(job(video(), "COMPLETE")) == []
-    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": {**CHUNKS, "count": count}})
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": count}})
 
 
-def ended(duration_ms: int, **metadata: str | None) -> str:
-    """A job that has cut so much, with other metadata of its own: the settings may have changed since it was made."""
+def completed_job(duration_ms: int, **metadata: str | None) -> str:
+    """Return the event of a complete job of this duration, with other metadata, because settings may have changed."""
     detail = json.loads(job(video(), "COMPLETE"))["detail"]
     detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
-    about = {**detail["userMetadata"], **metadata}
-    known = {name: value for name, value in about.items() if value is not None}
+    job_metadata = {**detail["userMetadata"], **metadata}
+    known = {name: value for name, value in job_metadata.items() if value is not None}
     return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=known)
 
 
-def test_the_length_of_chunks_is_the_jobs_own(videos: Stage) -> None:
-    videos.handle(ended(250_041, chunkSeconds="60"))
-    assert videos.table.facts == {"chunks": {**CHUNKS, "seconds": 60}}
+def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> None:
+    videos.handle(completed_job(250_041, chunkSeconds="60"))
+    assert videos.table.details == {"chunks": {**CHUNKS, "seconds": 60}}
 
 
 @pytest.mark.parametrize(
@@ -116,205 +116,214 @@ def test_the_length_of_chunks_is_the_jobs_own(videos: Stage) -> None:
         (100 * 3_600_000, None, CHUNKED),
     ],
 )
-def test_a_video_that_was_cut_off_by_its_own_job_does_not_pass_for_a_whole_one(
-    videos: Stage, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
+def test_a_clipped_video_fails_as_too_large(
+    videos: VideoHarness, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
 ) -> None:
-    videos.handle(ended(duration_ms, maxHours=hours))
+    videos.handle(completed_job(duration_ms, maxHours=hours))
     assert videos.state() == expected
 
 
 SHORT = video(suffix=".MP4")
 NO_SUCH_CLIP = job(SHORT, "ERROR", errorCode=1060)
-"""Whether MediaConvert takes a clip that ends behind its input is not written anywhere."""
+"""Error of a clip that ends after its input. MediaConvert's documentation does not state whether it accepts such a
+clip."""
 
 
-def test_a_video_that_ends_before_its_clip_is_cut_to_its_own_end(videos: Stage) -> None:
+def test_a_video_shorter_than_its_clip_is_cut_to_its_own_end(videos: VideoHarness) -> None:
     assert videos.handle(completed(SHORT), NO_SUCH_CLIP, NO_SUCH_CLIP) == []
     assert videos.state() == CHUNKING
-    clipped, whole = videos.cloud.jobs[:2]
-    assert len(videos.tokens) == 2, "another job than the first, and a repeat is the same job"
+    clipped, whole = videos.services.jobs[:2]
+    assert len(videos.tokens) == 2, "the second job has another token, and its repetition the same"
     assert clipped["Settings"]["Inputs"][0].keys() - whole["Settings"]["Inputs"][0].keys() == {"InputClippings"}
     videos.handle(job(SHORT, "ERROR", errorCode=1060, userMetadata=whole["UserMetadata"]))
-    assert videos.state() == CHUNKING_FAILED, "a job without a clip cannot lack it"
+    assert videos.state() == CHUNKING_FAILED, "a job without a clip fails with the error"
     output = {"outputFilePaths": [playlist(SHORT)], "durationInMs": HOURS * 3_600_000 + 1}
-    other = Stage()
+    other = VideoHarness()
     other.handle(
         completed(SHORT),
         job(SHORT, "COMPLETE", outputGroupDetails=[{"outputDetails": [output]}], userMetadata=whole["UserMetadata"]),
     )
-    assert other.state() == TOO_LARGE, "it may be no longer either"
+    assert other.state() == TOO_LARGE, "the duration limit applies to the second job too"
 
 
-def test_the_failure_of_a_clip_changes_nothing_after_the_video_has_come(videos: Stage) -> None:
+def test_a_clip_error_after_success_changes_nothing(videos: VideoHarness) -> None:
     videos.handle(completed(SHORT), job(SHORT, "COMPLETE"), NO_SUCH_CLIP)
-    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKED, 1)
+    assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
-def test_a_second_job_that_cannot_be_had_now_is_asked_for_again(videos: Stage) -> None:
+def test_a_rejected_second_job_is_requested_again(videos: VideoHarness) -> None:
     videos.handle(completed(SHORT))
-    videos.cloud.failures.append(THROTTLED)
+    videos.services.failures.append(THROTTLED)
     assert videos.handle(NO_SUCH_CLIP) == [0]
     assert videos.handle(NO_SUCH_CLIP) == []
     assert len(videos.tokens) == 2
 
 
 @pytest.mark.parametrize("changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}])
-def test_a_clip_that_no_job_of_ours_can_have_lacked_is_a_failure(videos: Stage, changed: dict[str, str | None]) -> None:
-    told = json.loads(NO_SUCH_CLIP)
-    metadata = {**told["detail"]["userMetadata"], **changed}
-    told["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
-    videos.handle(json.dumps(told))
-    assert (videos.state(), videos.table.facts) == (CHUNKING_FAILED, {"errorCode": 1060})
-    assert videos.cloud.jobs == []
+def test_a_clip_error_of_a_job_without_a_clip_is_a_failure(
+    videos: VideoHarness, changed: dict[str, str | None]
+) -> None:
+    event = json.loads(NO_SUCH_CLIP)
+    metadata = {**event["detail"]["userMetadata"], **changed}
+    event["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
+    videos.handle(json.dumps(event))
+    assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
+    assert videos.services.jobs == []
 
 
-@pytest.mark.parametrize(("status", "facts"), [("ERROR", {"errorCode": 1010}), ("CANCELED", {})])
-def test_a_failed_job_says_why_by_number_alone(videos: Stage, status: str, facts: dict[str, object]) -> None:
+@pytest.mark.parametrize(("status", "details"), [("ERROR", {"errorCode": 1010}), ("CANCELED", {})])
+def test_a_failed_job_stores_only_its_error_code(videos: VideoHarness, status: str, details: dict[str, object]) -> None:
     videos.handle(job(video(), status))
-    assert (videos.state(), videos.table.facts) == (CHUNKING_FAILED, facts)
+    assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, details)
 
 
 @pytest.mark.parametrize("suffix", [".txt", ""])
-def test_what_is_no_video_fails_at_once(videos: Stage, suffix: str) -> None:
+def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffix: str) -> None:
     assert videos.handle(created(video(suffix=suffix))) == []
     assert videos.state() == (TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-    assert (videos.cloud.announced, videos.cloud.jobs) == ([], [])
+    assert (videos.services.announced, videos.services.jobs) == ([], [])
 
 
-@given(st.permutations(OURS), st.lists(st.sampled_from(OURS), max_size=8))
-def test_any_order_and_any_repeats_end_with_chunks(events: list[str], again: list[str]) -> None:
-    videos = Stage()
+@given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
+def test_repeated_events_in_any_order_end_with_chunks(events: list[str], again: list[str]) -> None:
+    videos = VideoHarness()
     assert videos.handle(*events) == []
-    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
-    moves, jobs, announced = videos.table.moves, list(videos.cloud.jobs), list(videos.cloud.announced)
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
+    moves, jobs, announced = videos.table.moves, list(videos.services.jobs), list(videos.services.announced)
     assert videos.handle(*again, *events) == []
-    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
-    assert (videos.table.moves, videos.cloud.jobs, videos.cloud.announced) == (moves, jobs, announced), (
-        "what is done is not done again: a replay of the archive would cost a job a video"
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
+    assert (videos.table.moves, videos.services.jobs, videos.services.announced) == (moves, jobs, announced), (
+        "finished work is not repeated, or a replay of the archive would pay for every job again"
     )
 
 
 EVENTS = [
     event
-    for one in (OLDER, UPLOAD, NEWER)
-    for event in (created(video(one)), completed(video(one)), *(job(video(one), status) for status in STATUSES))
+    for upload in (OLDER, UPLOAD, NEWER)
+    for event in (
+        created(video(upload)),
+        completed(video(upload)),
+        *(job(video(upload), status) for status in STATUSES),
+    )
 ]
 
 
 @given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_the_end_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
-    one, two = Stage(), Stage()
-    one.handle(*events)
+def test_the_final_state_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
+    ordered, shuffled_harness = VideoHarness(), VideoHarness()
+    ordered.handle(*events)
     shuffled = [*events, *events]
     random.shuffle(shuffled)
-    two.handle(*shuffled)
-    assert one.table.track.state is two.table.track.state
-    assert one.table.facts.get("chunks") == two.table.facts.get("chunks")
+    shuffled_harness.handle(*shuffled)
+    assert ordered.table.track.state is shuffled_harness.table.track.state
+    assert ordered.table.details.get("chunks") == shuffled_harness.table.details.get("chunks")
 
 
 @pytest.mark.parametrize("first", [created(video()), job(video(), "ERROR"), created(video(suffix=".txt"))])
-def test_another_upload_than_the_tracks_changes_nothing(videos: Stage, first: str) -> None:
+def test_events_of_another_upload_change_nothing(videos: VideoHarness, first: str) -> None:
     videos.handle(first)
-    before, announced = videos.table.track, list(videos.cloud.announced)
-    others = [one for one in EVENTS if UPLOAD not in one]
+    before, announced = videos.table.track, list(videos.services.announced)
+    others = [event for event in EVENTS if UPLOAD not in event]
     assert videos.handle(*others) == []
     assert videos.table.track == before
-    assert (videos.cloud.jobs, videos.cloud.announced) == ([], announced)
+    assert (videos.services.jobs, videos.services.announced) == ([], announced)
 
 
-def test_a_newer_upload_starts_anew(videos: Stage) -> None:
+def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
     videos.handle(job(video(), "ERROR"))
-    videos.table.track = requested(videos.table.track, of(NEWER), "1")
-    videos.handle(*OURS, created(video(NEWER)))
-    assert (videos.state(), videos.table.track.upload) == (UPLOADED, of(NEWER))
+    videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
+    videos.handle(*OWN_EVENTS, created(video(NEWER)))
+    assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
 @pytest.mark.parametrize("events", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
-def test_chunks_that_are_there_are_there(videos: Stage, events: tuple[str, str]) -> None:
-    """Somebody had given up on it, or a repeated job failed."""
-    videos.handle(*(job(video(), one) for one in events))
-    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
+def test_late_failures_do_not_undo_finished_chunks(videos: VideoHarness, events: tuple[str, str]) -> None:
+    """The failure may be a timeout, or that of a repeated job."""
+    videos.handle(*(job(video(), update) for update in events))
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
 
 
-def test_an_episode_that_is_gone_gets_no_job(videos: Stage) -> None:
+def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
-    assert videos.handle(*OURS, created(video(suffix=".txt"))) == []
-    assert (videos.cloud.jobs, videos.cloud.announced) == ([], [])
+    assert videos.handle(*OWN_EVENTS, created(video(suffix=".txt"))) == []
+    assert (videos.services.jobs, videos.services.announced) == ([], [])
 
 
-def test_chunks_that_were_deleted_meanwhile_are_not_recorded(videos: Stage) -> None:
-    videos.cloud.count = None
+def test_deleted_chunks_are_not_recorded(videos: VideoHarness) -> None:
+    videos.services.count = None
     assert videos.handle(job(video(), "COMPLETE")) == []
     assert videos.table.moves == 0
 
 
 @pytest.mark.parametrize("failure", [THROTTLED, BROKEN, FORBIDDEN, REFUSED, TimeoutError()])
-def test_what_may_pass_or_be_mended_goes_back_and_is_done_then(videos: Stage, failure: Exception) -> None:
-    videos.cloud.failures = [failure]
+def test_a_failed_call_returns_the_message_and_succeeds_later(videos: VideoHarness, failure: Exception) -> None:
+    videos.services.failures = [failure]
     assert videos.handle(completed(video())) == [0]
     assert videos.state() == UPLOADED
     assert videos.handle(completed(video())) == []
-    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKING, 1)
+    assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 1)
 
 
-def test_an_upload_that_could_not_be_announced_is_announced_later(videos: Stage) -> None:
-    videos.cloud.failures = [BROKEN]
+def test_a_failed_announcement_is_repeated(videos: VideoHarness) -> None:
+    videos.services.failures = [BROKEN]
     assert videos.handle(created(video())) == [0]
     assert videos.handle(created(video())) == []
-    assert videos.cloud.announced == [ANNOUNCED]
+    assert videos.services.announced == [ANNOUNCED]
 
 
-def test_a_job_that_nobody_could_note_is_made_again_under_the_same_name(videos: Stage) -> None:
+def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
     videos.handle(completed(video()))
-    videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=of(UPLOAD), version_id="v1")
+    videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=expected_upload(UPLOAD), version_id="v1")
     videos.handle(completed(video()))
-    assert len(videos.cloud.jobs) == 2
-    assert videos.cloud.jobs[0] == videos.cloud.jobs[1]
+    assert len(videos.services.jobs) == 2
+    assert videos.services.jobs[0] == videos.services.jobs[1]
 
 
-def test_a_video_whose_job_failed_is_cut_once_its_event_is_replayed(videos: Stage) -> None:
-    """What a role lacked has been mended: MediaConvert's number for it is that of a video which it cannot read, too."""
+def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> None:
+    """MediaConvert reports a missing permission and an unreadable video with the same error code."""
     videos.handle(completed(video()), job(video(), "ERROR"))
     assert videos.handle(completed(video()), created(video())) == []
-    assert len(videos.cloud.jobs) == 1, "an event that comes late or twice has nothing done again"
+    assert len(videos.services.jobs) == 1, "a late or repeated event restarts nothing"
     again = replayed(completed(video()))
     assert videos.handle(again, again) == []
-    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKING, 2)
+    assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 2)
     videos.handle(job(video(), "COMPLETE"), again)
-    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKED, 2)
+    assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 2)
 
 
 @pytest.mark.parametrize(
-    "ending", [created(video(suffix=".txt")), ended(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
+    "ending", [created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
 )
-def test_a_replay_changes_nothing_of_what_no_mending_would(videos: Stage, ending: str) -> None:
+def test_a_replay_restarts_no_other_failure(videos: VideoHarness, ending: str) -> None:
     videos.handle(ending)
     before = videos.state()
     assert videos.handle(replayed(completed(video()))) == []
-    assert (videos.state(), videos.cloud.jobs) == (before, [])
+    assert (videos.state(), videos.services.jobs) == (before, [])
 
 
-def test_a_video_that_failed_is_told_by_its_number_alone(videos: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    """An alarm counts these lines: a role that MediaConvert may not use fails every video, and each event counts as done."""
+def test_a_failed_video_is_logged_with_its_error_code_only(
+    videos: VideoHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alarm counts these log lines, because the events of failed jobs are processed without an error."""
     videos.handle(completed(video()), job(video(), "ERROR", errorCode=1401), job(video(NEWER), "CANCELED"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    [told] = [line for line in lines if line["message"] == "video_failed"]
-    assert told["code"] == "1401"
+    [failure_line] = [line for line in lines if line["message"] == "video_failed"]
+    assert failure_line["code"] == "1401"
     videos.handle(job(video(), "COMPLETE"), job(video(), "ERROR"))
-    assert "video_failed" not in capsys.readouterr().out, "there are chunks"
+    assert "video_failed" not in capsys.readouterr().out, "the video already has chunks"
 
 
-def test_one_bad_message_does_not_fail_its_batch_and_nothing_of_an_event_reaches_a_log(
-    videos: Stage, capsys: pytest.CaptureFixture[str]
+def test_a_bad_message_does_not_fail_its_batch_and_no_event_is_logged(
+    videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strange = envelope("somebody", "Something", {"canary": 1})
     batch = ["canary", created(video()), strange, completed(video()), created("videos/canary"), job(video(), "ERROR")]
-    videos.cloud.failures = [THROTTLED]
+    videos.services.failures = [THROTTLED]
     assert videos.handle(*batch) == [0, 1, 2]
-    assert len(videos.cloud.jobs) == 1
-    told = capsys.readouterr().out
-    assert "video_event" in told
-    assert not [one for one in ("canary", OWNER, UPLOAD, "videos/", "s3://") if one in told]
+    assert len(videos.services.jobs) == 1
+    logged = capsys.readouterr().out
+    assert "video_event" in logged
+    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in logged]
 
 
 VARIABLES = {
@@ -325,14 +334,14 @@ VARIABLES = {
 }
 
 
-def test_the_function_is_made_of_its_environment(stage: rest.Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_uses_its_environment(harness: rest.ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    stage.new_id = lambda: EPISODE  # type: ignore[method-assign]
-    assert stage.episode(owner=OWNER) == EPISODE
-    stage.table.request(OWNER, EPISODE, TrackKind.VIDEO, of(UPLOAD), "1")
+    harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
+    assert harness.create_episode(owner=OWNER) == EPISODE
+    harness.table.request_upload(OWNER, EPISODE, TrackKind.VIDEO, expected_upload(UPLOAD), "1")
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    stage.s3.put_object(Bucket=BUCKET, Key=f"{WHERE}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
+    harness.s3.put_object(Bucket=BUCKET, Key=f"{CHUNK_PREFIX}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()
     events = [created(video()), "no event", job(video(), "COMPLETE")]
     records = [{"messageId": str(place), "body": body} for place, body in enumerate(events)]
@@ -341,11 +350,11 @@ def test_the_function_is_made_of_its_environment(stage: rest.Stage, monkeypatch:
     finally:
         handler._processing.cache_clear()
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-    [item] = stage.stored()
+    [item] = harness.stored_items()
     assert item["video"]["M"]["chunks"]["M"]["count"] == {"N": "1"}
 
 
-def test_chunks_have_two_minutes_unless_told_and_a_wrong_environment_is_refused() -> None:
+def test_chunks_have_two_minutes_by_default_and_an_invalid_environment_is_refused() -> None:
     assert VideoEnvironment.model_validate(VARIABLES).chunk_seconds == 120
     for changed in ({"CHUNK_SECONDS": "0"}, {"CHUNK_SECONDS": "3601"}, {"MEDIACONVERT_ROLE_ARN": "media"}):
         with pytest.raises(ValidationError):

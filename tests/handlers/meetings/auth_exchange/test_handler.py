@@ -18,7 +18,7 @@ from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeReques
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.session_names import sanitised
 from handlers.meetings.auth_exchange.token_exchange import RETRY_SECONDS, ClientRole, Credentials
-from tests.handlers.livestream.response_schemas import bad, good, validator
+from tests.handlers.livestream.response_schemas import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.call_counter import ORIGIN, RENEW_BEFORE, ROLE, SECONDS, STORE, Counter, Said, asked
 from tests.handlers.scripted_clients import stubbed
 from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
@@ -135,7 +135,7 @@ def test_a_malformed_body_is_a_400_with_the_field(counter: Counter, body: Any, f
 
 
 @SHARED
-@given(body=good(ExchangeRequest))
+@given(body=valid_values(ExchangeRequest))
 def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[str, Any]) -> None:
     validator(ExchangeRequest).validate(body)
     answer = counter.sends(json.dumps(body))
@@ -145,7 +145,7 @@ def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[s
 
 
 @SHARED
-@given(body=bad(ExchangeRequest))
+@given(body=arbitrary_values(ExchangeRequest))
 def test_whatever_else_is_sent_is_refused(counter: Counter, body: Any) -> None:
     assert counter.sends(json.dumps(body)).status in {400, 401}
 

@@ -11,7 +11,7 @@ import pytest
 from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.converse import BedrockModel, Reply
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.model_request import Asking, MemoryEvent, request
+from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, window_request
 from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_service import serve
 from local.emulation.bedrock.meeting_answers import meeting_of
@@ -20,7 +20,7 @@ from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-ASKING = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+ASKING = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 FERRIES = "We ran 600 ferries last spring. I am glad."
 
 
@@ -30,11 +30,11 @@ def client() -> Iterator[Any]:
         yield client_of("bedrock-runtime", port)
 
 
-def prompt(*texts: str, memories: tuple[str, ...] = (), asking: Asking = ASKING) -> dict[str, Any]:
+def prompt(*texts: str, memories: tuple[str, ...] = (), asking: RequestSettings = ASKING) -> dict[str, Any]:
     """A livestream's request, with one cue for each text."""
     cues = tuple(Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts))
     events = [MemoryEvent(f"000{at}#ab", text) for at, text in enumerate(memories)]
-    return request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
+    return window_request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
 
 
 def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> Reply:
@@ -60,7 +60,7 @@ def test_another_transcript_has_another_answer(client: Any) -> None:
 
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
 def test_a_clip_is_as_long_as_a_clip_has_to_be(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
-    longer = Asking(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
+    longer = RequestSettings(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
     found = answered(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
     assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
 

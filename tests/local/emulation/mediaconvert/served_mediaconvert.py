@@ -14,9 +14,9 @@ from typing import Any
 import imageio_ffmpeg
 
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
-from handlers.livestream.video_chunks.video_events import Video
+from handlers.livestream.video_chunks.video_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.speech.audio_files import run_ffmpeg
 from tests.local.emulation.fake_account import Account, client_of
@@ -101,13 +101,13 @@ class Served:
     client: Any
     now: list[float]
 
-    def upload(self, data: bytes, suffix: str = ".mp4") -> Video:
+    def upload(self, data: bytes, suffix: str = ".mp4") -> UploadedVideo:
         """Put a video into the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
-        named = upload_key(VIDEOS, key)
+        named = parse_upload_key(VIDEOS, key)
         assert named is not None
-        return Video(key, "v1", named, len(data))
+        return UploadedVideo(key, "v1", named, len(data))
 
     def cut(self, data: bytes, seconds: int = 2, suffix: str = ".mp4", **how: Any) -> list[dict[str, Any]]:
         """Upload a video and cut it; return the details of the events."""
@@ -119,9 +119,9 @@ class Served:
         return [data for name, data in self.account.files().items() if name.endswith(".ts")]
 
 
-def job(video: Video, seconds: int = 2, **how: Any) -> dict[str, Any]:
+def job(video: UploadedVideo, seconds: int = 2, **how: Any) -> dict[str, Any]:
     """Return the request of the project's own code."""
-    return chunk_job.request(BUCKET, video, seconds=seconds, role_arn=ROLE, **how)
+    return chunk_job.job_request(BUCKET, video, seconds=seconds, role_arn=ROLE, **how)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What tests of the REST API stand on: table, bucket and secret as moto plays them, a clock, ids in order, a bus."""
+"""Harness for the REST API: table, bucket and secret in moto, a clock, sequential ids and a recorded event bus."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,12 +19,12 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.episodes_api.episode_operations import Episodes
-from handlers.livestream.episodes_api.handler import acts
+from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
+from handlers.livestream.episodes_api.handler import operation_handlers
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
-from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, Uploads
-from handlers.livestream.table_records import Found, found_key
+from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
+from handlers.livestream.table_records import FindingKind, finding_key
 from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
@@ -34,12 +34,12 @@ ANN, BOB = "A" * 32, "B" * 32
 LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, form_bytes=MEBIBYTE)
 URL_SECONDS, CURSOR_SECONDS = 600, 900
 DELETED_DAYS = 3
-OPERATION = {one.name: one for one in OPERATIONS}
+OPERATION = {operation.name: operation for operation in OPERATIONS}
 
 
 @cache
 def _clients() -> dict[str, Any]:
-    """Made once: most of a test's time would be theirs."""
+    """Create the clients once, because creating them takes most of a test's time."""
     return {
         "dynamodb": boto3.client("dynamodb"),
         "s3": boto3.client("s3", config=LIVE_CONFIG.merge(signing())),
@@ -47,8 +47,8 @@ def _clients() -> dict[str, Any]:
     }
 
 
-class Bucket:
-    """S3 as moto plays it, but for uploads in parts that are none of the key's: there S3 refuses, and moto does not."""
+class MultipartBucket:
+    """S3 client of moto that, like S3, refuses to complete a multipart upload that does not belong to the key."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -56,23 +56,23 @@ class Bucket:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def complete_multipart_upload(self, **asked: Any) -> Any:
-        begun = self._client.list_multipart_uploads(Bucket=asked["Bucket"]).get("Uploads", [])
-        if (asked["Key"], asked["UploadId"]) not in {(one["Key"], one["UploadId"]) for one in begun}:
+    def complete_multipart_upload(self, **request: Any) -> Any:
+        begun = self._client.list_multipart_uploads(Bucket=request["Bucket"]).get("Uploads", [])
+        if (request["Key"], request["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in begun}:
             raise ClientError({"Error": {"Code": "NoSuchUpload", "Message": "canary"}}, "CompleteMultipartUpload")
-        return self._client.complete_multipart_upload(**asked)
+        return self._client.complete_multipart_upload(**request)
 
 
 @dataclass
-class Stage:
-    """The REST API, and everything that it talks to."""
+class ApiHarness:
+    """REST API with all the services that it uses."""
 
     dynamodb: Any
     s3: Any
     ssm: Any
     now: datetime = START
     published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
-    refusing: Exception | None = None
+    publish_error: Exception | None = None
     limits: UploadLimits = LIMITS
     ids: int = 0
     secret: str = SECRET
@@ -86,8 +86,8 @@ class Stage:
         return Cursors(lambda: self.secret, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
 
     @property
-    def episodes(self) -> Episodes:
-        return Episodes(
+    def episodes(self) -> EpisodeOperations:
+        return EpisodeOperations(
             self.table,
             self.cursors,
             self._publish,
@@ -98,29 +98,33 @@ class Stage:
         )
 
     @property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> UploadOperations:
         bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
-        return Uploads(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
+        return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
 
     @cached_property
     def log(self) -> EventLog:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Logger, created in the test that first uses it, because a logger keeps the standard output of its creation."""
         return EventLog("DEBUG")
 
     @cached_property
     def rest(self) -> Rest:
-        return Rest(OPERATIONS, acts(self.episodes, self.uploads), origin="https://example.org", log=self.log)
+        return Rest(
+            OPERATIONS, operation_handlers(self.episodes, self.uploads), origin="https://example.org", log=self.log
+        )
 
-    def does(self, operation: str, body: Any = None, *, owner: str | None = ANN, **said: Any) -> "Said":
-        """What an operation answers; `said` names its parameters, and what else is the query's."""
-        return self.sends(operation, None if body is None else json.dumps(body), owner=owner, **said)
+    def call(self, operation: str, body: Any = None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":
+        """Call an operation. Keyword arguments are its path parameters; all others are query parameters."""
+        return self.send(operation, None if body is None else json.dumps(body), owner=owner, **parameters)
 
-    def sends(self, operation: str, body: str | None, *, owner: str | None = ANN, **said: Any) -> "Said":
-        """The same with any text as body."""
+    def send(self, operation: str, body: str | None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":
+        """Call an operation with any text as body."""
         known = OPERATION[operation]
         names = set(known.parameters.model_fields) if known.parameters else set()
-        path = {_camel(name): value for name, value in said.items() if name in names}
-        query = {_camel(name): str(value) for name, value in said.items() if name not in names and value is not None}
+        path = {_camel(name): value for name, value in parameters.items() if name in names}
+        query = {
+            _camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
+        }
         context = {"requestId": "r1", **({} if owner is None else {"authorizer": {"user": owner, "principalId": "x"}})}
         event = {
             "resource": known.path,
@@ -131,36 +135,44 @@ class Stage:
             "isBase64Encoded": False,
             "requestContext": context,
         }
-        return Said(self.rest.handle(event))
+        return ApiResponse(self.rest.handle(event))
 
-    def episode(self, owner: str | None = ANN, **content: Any) -> str:
-        """The id of a new episode."""
-        answer = self.does("createEpisode", {"title": "A stream", **content}, owner=owner)
+    def create_episode(self, owner: str | None = ANN, **content: Any) -> str:
+        """Create an episode and return its id."""
+        answer = self.call("createEpisode", {"title": "A stream", **content}, owner=owner)
         assert answer.status == 201
         return str(answer.body["episodeId"])
 
-    def finds(self, kind: Found, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any) -> None:
-        """The agent's part: writes a claim or a clip."""
-        key = found_key(owner, episode_id, kind, start_ms, name)
+    def store_finding(
+        self, kind: FindingKind, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any
+    ) -> None:
+        """Write a claim or a clip to the table, in place of the agent."""
+        key = finding_key(owner, episode_id, kind, start_ms, name)
         item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
         self.dynamodb.put_item(TableName=TABLE, Item=stored(item))
 
-    def claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
-        said = {"claimId": name, "quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5}
-        self.finds(Found.CLAIM, episode_id, start_ms, name, **{**said, "sources": [], **values})
+    def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
+        default_values = {
+            "claimId": name,
+            "quote": "It is so.",
+            "text": "It is so",
+            "verdict": "unverified",
+            "confidence": 0.5,
+        }
+        self.store_finding(FindingKind.CLAIM, episode_id, start_ms, name, **{**default_values, "sources": [], **values})
 
-    def clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
-        said = {"clipId": name, "title": "A clip", "reason": "It is short."}
-        self.finds(Found.CLIP, episode_id, start_ms, name, **{**said, **values})
+    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
+        default_values = {"clipId": name, "title": "A clip", "reason": "It is short."}
+        self.store_finding(FindingKind.CLIP, episode_id, start_ms, name, **{**default_values, **values})
 
-    def stored(self) -> list[dict[str, Any]]:
-        """Everything in the table."""
+    def stored_items(self) -> list[dict[str, Any]]:
+        """Return all items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
     @contextmanager
-    def counted(self) -> Iterator[list[str]]:
-        """The calls of DynamoDB that are made meanwhile, by name."""
+    def counted_calls(self) -> Iterator[list[str]]:
+        """Collect the names of the DynamoDB calls that are made in the context."""
         calls: list[str] = []
 
         def note(model: Any, **_: Any) -> None:
@@ -172,7 +184,7 @@ class Stage:
         finally:
             self.dynamodb.meta.events.unregister("before-call.dynamodb", note)
 
-    def passes(self, **time: float) -> None:
+    def advance_time(self, **time: float) -> None:
         self.now += timedelta(**time)
 
     def new_id(self) -> str:
@@ -184,13 +196,13 @@ class Stage:
         return self.ids.to_bytes(length, "big")
 
     def _publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        if self.refusing is not None:
-            raise self.refusing
+        if self.publish_error is not None:
+            raise self.publish_error
         self.published.append((detail_type, detail))
 
 
-class Said:
-    """An answer of the API, taken apart."""
+class ApiResponse:
+    """Response of the API."""
 
     def __init__(self, response: dict[str, Any]) -> None:
         self.status: int = response["statusCode"]
@@ -203,8 +215,8 @@ class Said:
         return content
 
     @property
-    def refusal(self) -> tuple[int, str]:
-        """Status and code of an error."""
+    def error(self) -> tuple[int, str]:
+        """Status and code of an error response."""
         return self.status, self.body["code"]
 
 
@@ -214,8 +226,8 @@ def _camel(name: str) -> str:
 
 
 @contextmanager
-def staged() -> Iterator[Stage]:
-    """The stage; the environment has credentials by then."""
+def running_harness() -> Iterator[ApiHarness]:
+    """Yield a harness. The environment must already contain credentials."""
     with mock_aws():
         clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
@@ -227,4 +239,4 @@ def staged() -> Iterator[Stage]:
             "sk",
             indexes={"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")},
         )
-        yield Stage(clients["dynamodb"], Bucket(clients["s3"]), clients["ssm"])
+        yield ApiHarness(clients["dynamodb"], MultipartBucket(clients["s3"]), clients["ssm"])

@@ -1,0 +1,102 @@
+"""An episode that expects a transcript, with its windows and findings, for tests of transcripts and findings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from handlers.common.aws.dynamodb_values import plain
+from handlers.common.text.text_windows import Sizes
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.livestream.agent.answer_verification import VerifiedAnswer
+from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.findings import Verdict
+from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.window_queue import WindowMessage, window_messages
+from tests.handlers.livestream.api_harness import ANN, TABLE, ApiHarness
+
+CLAIM = Claim(
+    claim_id="c" * 32,
+    start_ms=14_000,
+    end_ms=20_000,
+    quote="We ran 600 ferries",
+    speaker="Ann",
+    text="They ran 600 ferries.",
+    verdict=Verdict.REFUTED,
+    confidence=0.9,
+    explanation="The report has 410.",
+    sources=("cue-32", "0000001731#ab12"),
+)
+CLIP = Clip(clip_id="d" * 32, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone.")
+SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
+"""Window sizes of the test transcripts."""
+FINDINGS = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
+
+
+@dataclass
+class Broadcast:
+    """Episode of the harness that expects a transcript."""
+
+    harness: ApiHarness
+    episode_id: str
+    upload_id: str
+
+    @classmethod
+    def requested(cls, harness: ApiHarness) -> "Broadcast":
+        one = cls(harness, harness.create_episode(), harness.new_id())
+        one.request(one.upload_id)
+        return one
+
+    def request(self, upload_id: str) -> None:
+        upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
+        self.harness.table.request_upload(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
+
+    def request_another(self) -> str:
+        """Fail the transcript and request another upload; return its id."""
+        self.advance(TrackState.FAILED, TrackReason.ANALYSIS_FAILED)
+        newer = self.harness.new_id()
+        self.request(newer)
+        return newer
+
+    def time_out(self) -> None:
+        """Fail the transcript track as the sweep does after a timeout."""
+        table = CleanupTable(self.harness.dynamodb, TABLE)
+        seen = table.get(ANN, self.episode_id)
+        assert seen is not None
+        assert table.fail_track(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
+
+    def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
+        step = TrackUpdate(self.upload_id, state, self.now, reason)
+        return self.harness.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, step)
+
+    @property
+    def now(self) -> str:
+        return timestamp(self.harness.now)
+
+    @property
+    def key(self) -> str:
+        return f"transcripts/{ANN}/{self.episode_id}/{self.upload_id}.srt"
+
+    @property
+    def findings(self) -> FindingsTable:
+        return FindingsTable(self.harness.dynamodb, TABLE, lambda: self.harness.now)
+
+    def windows(self, count: int, version: str = "v1") -> tuple[WindowMessage, ...]:
+        return window_messages(ANN, self.episode_id, self.key, version, count, SIZES)
+
+    @property
+    def track(self) -> dict[str, Any]:
+        """Stored transcript track with all its details."""
+        [item] = [
+            item
+            for item in self.harness.stored_items()
+            if item["sk"]["S"] == "EPISODE" and self.episode_id in item["pk"]["S"]
+        ]
+        track: dict[str, Any] = plain(item)["transcript"]
+        return track
+
+    @property
+    def stored_sort_keys(self) -> list[str]:
+        """Sort keys of all items of the episode except its own."""
+        mine = [item["sk"]["S"] for item in self.harness.stored_items() if self.episode_id in item["pk"]["S"]]
+        return sorted(sort_key for sort_key in mine if sort_key != "EPISODE")

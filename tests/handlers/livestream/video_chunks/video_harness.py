@@ -1,0 +1,192 @@
+"""Harness for video processing: events in the form of their sources, fake services and a fake track table."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.livestream.s3_prefixes import VIDEOS
+from handlers.livestream.tracks import (
+    ContentType,
+    ExpectedUpload,
+    Track,
+    TrackKind,
+    TrackReason,
+    TrackState,
+    TrackUpdate,
+    is_applied,
+)
+from handlers.livestream.upload_keys import parse_upload_key
+from handlers.livestream.video_chunks import chunk_job
+from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
+from handlers.livestream.video_chunks.video_processing import VideoProcessing
+from tests.handlers.livestream.track_model import apply_update, request_upload
+
+BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
+SECONDS, HOURS = 120, 11
+NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
+OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
+OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
+REASONS = ("PutObject", "POST Object", "CompleteMultipartUpload", "CopyObject")
+STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+
+
+def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
+    """Return the key of an upload."""
+    return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
+
+
+def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedVideo:
+    """Return one version of an uploaded video."""
+    named = parse_upload_key(VIDEOS, key(upload, suffix))
+    assert named is not None
+    return UploadedVideo(key(upload, suffix), version, named, 1000)
+
+
+def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
+    """Return an EventBridge event as a queue message body."""
+    common_fields = {"version": "0", "id": "1", "account": "123456789012", "region": "us-east-1", "resources": []}
+    return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **more})
+
+
+def created(uploaded: UploadedVideo | str, reason: str = "PutObject", **changed: Any) -> str:
+    """Return S3's event of a new object."""
+    version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
+    name = uploaded if isinstance(uploaded, str) else uploaded.key
+    common_fields = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": common_fields, "reason": reason}
+    return envelope("aws.s3", "Object Created", {**detail, **changed})
+
+
+def completed(uploaded: UploadedVideo, **changed: Any) -> str:
+    """Return livestream's own event of a complete upload."""
+    detail = VideoUploadDetail.from_video(uploaded).model_dump(by_alias=True)
+    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
+
+
+def replayed(event: str) -> str:
+    """Return an event as EventBridge replays it from an archive."""
+    return json.dumps({**json.loads(event), "replay-name": "again-1"})
+
+
+def playlist(uploaded: UploadedVideo) -> str:
+    """Return the URI of the playlist of a video's chunks."""
+    prefix = chunk_job.chunk_prefix(uploaded, chunk_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
+    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{chunk_job.CHUNK_MODIFIER}.m3u8"
+
+
+def job(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
+    """Return MediaConvert's event of a job for a video."""
+    metadata = chunk_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}
+    details_by_status: dict[str, dict[str, Any]] = {
+        "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
+        "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://episodes/videos"},
+    }
+    detail = {
+        "jobId": "1-a",
+        "status": status,
+        "userMetadata": metadata,
+        **details_by_status.get(status, {}),
+        **changed,
+    }
+    return envelope("aws.mediaconvert", "MediaConvert Job State Change", detail)
+
+
+@dataclass
+class FakeTrackTable:
+    """Table with the video track of one episode, which follows the track model.
+
+    A test compares the real table with the same model.
+    """
+
+    track: Track = field(
+        default_factory=lambda: request_upload(Track(state=TrackState.NONE, since="0"), expected_upload(UPLOAD), "0")
+    )
+    details: dict[str, object] = field(default_factory=dict)
+    moves: int = 0
+    exists: bool = True
+
+    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, step: TrackUpdate) -> bool:
+        if not self.exists:
+            return False
+        assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
+        after = apply_update(self.track, step)
+        if after != self.track:
+            self.track, self.details, self.moves = after, dict(step.details), self.moves + 1
+        return is_applied(self.track, step)
+
+
+def expected_upload(upload: str) -> ExpectedUpload:
+    """Return the upload that the track expects."""
+    return ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000)
+
+
+@dataclass
+class FakeVideoServices:
+    """MediaConvert, event bus and bucket, which record their calls."""
+
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    announced: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    """Exceptions that the next calls raise."""
+    count: int | None = 3
+    """Number of chunks in the playlist; None if there is no playlist."""
+
+    def create_job(self, **request: Any) -> None:
+        self._fail()
+        self.jobs.append(request)
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        self._fail()
+        self.announced.append((detail_type, detail))
+
+    def read(self, _key: str) -> bytes | None:
+        return None if self.count is None else b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * self.count
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class VideoHarness:
+    """Video processing with fake services."""
+
+    table: FakeTrackTable = field(default_factory=FakeTrackTable)
+    services: FakeVideoServices = field(default_factory=FakeVideoServices)
+
+    @property
+    def processing(self) -> VideoProcessing:
+        table: Any = self.table
+        services: Any = self.services
+        return VideoProcessing(
+            table,
+            services,
+            services.create_job,
+            services.publish,
+            bucket=BUCKET,
+            role_arn=ROLE,
+            chunk_seconds=SECONDS,
+            max_hours=HOURS,
+            clock=lambda: NOW,
+            log=EventLog("DEBUG"),
+        )
+
+    def handle(self, *bodies: str) -> list[int]:
+        """Process one batch; return the indexes of the failed messages."""
+        messages = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
+        failures = self.processing.handle(messages)["batchItemFailures"]
+        return [int(failure["itemIdentifier"]) for failure in failures]
+
+    def state(self) -> tuple[TrackState, TrackReason | None]:
+        """Return state and reason of the track."""
+        return self.table.track.state, self.table.track.reason
+
+    @property
+    def tokens(self) -> set[str]:
+        """Request tokens of the submitted jobs."""
+        return {job["ClientRequestToken"] for job in self.services.jobs}
