@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-class Output(BaseModel):
+class OutputModel(BaseModel):
     """Base of all output models: camelCase outside."""
 
     model_config = ConfigDict(
@@ -19,7 +19,7 @@ class Output(BaseModel):
     )
 
 
-class IngestionOutput(Output):
+class IngestionOutput(OutputModel):
     """Where files are dropped."""
 
     bucket: str
@@ -34,7 +34,7 @@ class IngestionOutput(Output):
     """Larger files are rejected."""
 
 
-class TranscriptionOutput(Output):
+class TranscriptionOutput(OutputModel):
     """Where speech becomes captions: docs/transcription.md has the messages."""
 
     url: str
@@ -53,7 +53,7 @@ class TranscriptionOutput(Output):
     """What a message's `action` may be."""
 
 
-class VoiceQaOutput(Output):
+class VoiceQaOutput(OutputModel):
     """Where lectures are asked: docs/voice-qa.md has the messages."""
 
     url: str
@@ -72,7 +72,7 @@ class VoiceQaOutput(Output):
     """What a message's `action` may be."""
 
 
-class LivestreamOutput(Output):
+class LivestreamOutput(OutputModel):
     """Where episodes are: docs/openapi.json has the operations."""
 
     api_url: str
@@ -87,7 +87,7 @@ class LivestreamOutput(Output):
     """Method and path of each operation: `POST /episodes`."""
 
 
-class MeetingsOutput(Output):
+class MeetingsOutput(OutputModel):
     """Where recordings go, and what became of them is read: docs/meetings-client.md has a client."""
 
     api_url: str
@@ -106,7 +106,7 @@ class MeetingsOutput(Output):
     """Method and path of each operation."""
 
 
-class Frontend(Output):
+class Frontend(OutputModel):
     """Everything a frontend needs to know of one stack."""
 
     schema_version: Literal[1]
@@ -121,12 +121,12 @@ class Frontend(Output):
     livestream: LivestreamOutput | None = None
     meetings: MeetingsOutput | None = None
 
-    def exported(self) -> dict[str, object]:
+    def to_output(self) -> dict[str, object]:
         """As the stack exports it."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def frontend(
+def build_frontend(
     environment: str, region: str, subsystems: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
 ) -> dict[str, Any]:
     """The output of a stack whose subsystems (those that are off are none) gave these values.
@@ -151,5 +151,5 @@ def frontend(
     model = Frontend.model_validate({"schemaVersion": 1, "environment": environment, "region": region, **known})
     return {
         name: {field: late.get(str(value), value) for field, value in part.items()} if isinstance(part, dict) else part
-        for name, part in model.exported().items()
+        for name, part in model.to_output().items()
     }

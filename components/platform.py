@@ -12,7 +12,7 @@ import pulumi
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.scope import Scope
 from components.foundation import Foundation
-from components.frontend_output import frontend
+from components.frontend_output import build_frontend
 from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
@@ -63,7 +63,7 @@ class Platform(pulumi.ComponentResource):
 
         ingestion, transcription, voice_qa = settings.ingestion, settings.transcription, settings.voice_qa
         livestream, meetings = settings.livestream, settings.meetings
-        self.frontend = frontend(
+        self.frontend = build_frontend(
             settings.environment,
             context.region,
             {

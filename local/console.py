@@ -96,7 +96,7 @@ class Console:
 
     def _known(self, path: str) -> Answer:
         try:
-            return Answer.document(frontend(self.folder).exported() if path == FRONTEND else _local(self.folder))
+            return Answer.document(frontend(self.folder).to_output() if path == FRONTEND else _local(self.folder))
         except CannotRun as error:
             return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 

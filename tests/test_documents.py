@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.blocks.api.gateway_responses import GatewayCode
+from components.blocks.api.gateway_responses import GatewayErrorCode
 from components.settings.column_types import OWN_COLUMNS
 from handlers.common.errors import CommonCode
 from handlers.common.http.rest_dispatch import RestCode
@@ -118,7 +118,7 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
 
 
 CODES = {
-    "livestream": (livestream.Code, RestCode, CommonCode, GatewayCode),
+    "livestream": (livestream.Code, RestCode, CommonCode, GatewayErrorCode),
     "meetings": (meetings.Code, CommonCode),
     "transcription": (transcription.Code, SocketCode, CommonCode),
     "voice-qa": (voice_qa.Code, SocketCode, CommonCode),

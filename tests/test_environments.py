@@ -28,7 +28,7 @@ GIVEN_BY_ALL = "log_level"
 def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str, Any, Any]]:
     """Of production's functions each variable that has a default: model, field, default, and what is deployed."""
     seen: list[tuple[type[HandlerEnvironment], Mapping[str, object]]] = []
-    real = function_environment.variables
+    real = function_environment.environment_variables
 
     def recorded(model: type[HandlerEnvironment], values: Mapping[str, object], added: Any) -> Any:
         seen.append((model, values))

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from components.blocks.compute.function import RUNTIME
-from components.blocks.compute.image_repository import PINNED
+from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
@@ -315,7 +315,7 @@ def pushed(folder: Path, named: str, images: dict[str, Any]) -> dict[str, Any]:
 def test_what_the_stack_file_names_is_kept_before_another_is_pushed(tmp_path: Path) -> None:
     named, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
     once = pushed(tmp_path, named, {"older": named})
-    kept = f"{PINNED}aaaaaaaaaaaa"
+    kept = f"{PINNED_TAG_PREFIX}aaaaaaaaaaaa"
     assert once == {"older": named, kept: named, "commit": other, "log": ["tag", "push"]}
     del once["commit"]
     assert pushed(tmp_path, f'"{named}"', once)["log"] == ["push"], "it has its tag"

@@ -11,7 +11,7 @@ import pulumi
 from components.blocks.bedrock.agent_memory import AgentMemory, AgentMemoryArgs
 from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.alarm import Metric
 from components.blocks.monitoring.dashboard import Chart
@@ -56,7 +56,7 @@ class Agent(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="TranscriptEvents",
                 consumer_timeout_seconds=settings.transcript_windows.timeout_seconds,
-                senders=[sender(scope, RULE)],
+                senders=[rule_sender(scope, RULE)],
             ),
             self._child,
         )
@@ -71,7 +71,7 @@ class Agent(pulumi.ComponentResource):
         )
         self.starter = self._starter()
         self.worker = self._worker()
-        pattern = objects_created(args.bucket.name, TRANSCRIPTS)
+        pattern = object_created_pattern(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
         self.tokens = Chart("what the model read and wrote, in tokens", [self._tokens(name) for name in TOKENS])
         self.register_outputs({})
@@ -79,7 +79,7 @@ class Agent(pulumi.ComponentResource):
     def _tokens(self, name: str) -> Metric:
         """Of a kind of tokens: from the agent's own lines, one for each answer, whether it could be used or not."""
         answered = '{ $.message = "model_answered" }'
-        return self.worker.logged(name.replace("_", "-"), answered, self._child, value=f"$.{name}")
+        return self.worker.log_metric(name.replace("_", "-"), answered, self._child, value=f"$.{name}")
 
     def _starter(self) -> Function:
         args, agent = self._args, self._args.settings.agent

@@ -12,7 +12,7 @@ STUCK = "episodes-stuck"
 def watch(episodes: Function, videos: Function, agent: Function, care: Function, opts: pulumi.ResourceOptions) -> None:
     """Register livestream's own alarms."""
     # An answer that breaks its own model is never sent, and always a mistake of ours.
-    episodes.alarm_on_lines(
+    episodes.alarm_on_log_lines(
         "answers-broken",
         '{ $.message = "answer_broken" }',
         "The API would have answered something that its document does not have.",
@@ -34,4 +34,4 @@ def watch(episodes: Function, videos: Function, agent: Function, care: Function,
         ("episodes-unattended", care, "care_sweep", "$.failed", "The sweep could not look after episodes."),
         ("sweep-unfinished", care, "care_sweep", "$.unfinished", "The sweep does not get through."),
     ):
-        function.alarm_on_lines(what, f'{{ $.message = "{message}" }}', says, STUCK, opts, value=value)
+        function.alarm_on_log_lines(what, f'{{ $.message = "{message}" }}', says, STUCK, opts, value=value)

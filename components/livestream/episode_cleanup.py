@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bedrock.agent_memory import SUMMARIES, AgentMemory
-from components.blocks.compute.function import Asynchronous, Function, FunctionArgs, QueueSource
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
@@ -52,7 +52,7 @@ class Care(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="EpisodeDeletions",
                 consumer_timeout_seconds=settings.care.timeout_seconds,
-                senders=[sender(scope, RULE)],
+                senders=[rule_sender(scope, RULE)],
             ),
             self._child,
         )
@@ -108,7 +108,7 @@ class Care(pulumi.ComponentResource):
                     args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
                 ],
                 queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
-                asynchronous=Asynchronous(on_failure=landing),
+                asynchronous=AsyncInvocation(on_failure=landing),
             ),
             self._child,
         )

@@ -14,7 +14,7 @@ from components.blocks.compute.function import Function, FunctionArgs, QueueSour
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
@@ -37,7 +37,7 @@ def event_source(scope: Scope) -> str:
 def rules(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
     """What each rule listens for. Jobs of others are on the same bus: ours name the bucket."""
     return {
-        "video-created": objects_created(bucket, VIDEOS),
+        "video-created": object_created_pattern(bucket, VIDEOS),
         "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},
         "video-jobs": {
             "source": [MEDIACONVERT],
@@ -72,7 +72,7 @@ class Videos(pulumi.ComponentResource):
                 logical_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
                 max_receive_count=DELIVERIES,
-                senders=[sender(scope, what) for what in rules(args.bucket.name, event_source(scope))],
+                senders=[rule_sender(scope, what) for what in rules(args.bucket.name, event_source(scope))],
             ),
             self._child,
         )
@@ -80,7 +80,7 @@ class Videos(pulumi.ComponentResource):
             f"{scope.subsystem}-media-convert",
             RoleArgs(
                 scope=scope,
-                what="media-convert",
+                short_name="media-convert",
                 logical_name="MediaConvertRole",
                 trust=Service.MEDIACONVERT,
                 grants=[

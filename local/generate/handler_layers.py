@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.blocks.compute.handler_archive import zip_of
+from components.blocks.compute.handler_archive import zip_files
 from components.foundation.layer import ARCHIVE, LOCK, lock_hash
 from local import ROOT
 
@@ -43,7 +43,7 @@ def command() -> int:
             print(f"the layer has {size / 1024**2:.0f} MB unzipped, Lambda takes 250", file=sys.stderr)
             return 1
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(zip_of((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
+        target.write_bytes(zip_files((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
         mark.write_text(lock_hash())
     note = "compiled" if with_bytecode else f"not compiled, for want of a Python {_dotted()}: functions start slower"
     print(f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {note}")

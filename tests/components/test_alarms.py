@@ -45,7 +45,7 @@ def of_logs(subsystem: str, name: str, runbook: str, threshold: float = 0, **mor
     return Rule(f"polyphony-test/{subsystem}", name, threshold, runbook, {}, **more)
 
 
-def of_function(subsystem: str, name: str, errors: int = 0, throttles: int = 0) -> dict[str, Rule]:
+def function_usage(subsystem: str, name: str, errors: int = 0, throttles: int = 0) -> dict[str, Rule]:
     """Return what every function has: both count only calls of the live version."""
     return {
         f"{name}-errors-critical": of_live(subsystem, name, "Errors", errors, "function-errors"),
@@ -122,9 +122,9 @@ def of_table(metric: str) -> Rule:
 INGEST, CAPTIONS, VOICE, LIVE, MEET = DEPLOYMENTS
 ALARMS: dict[str, dict[str, Rule]] = {
     INGEST: {
-        **of_function(INGEST, "manifest-builder"),
-        **of_function(INGEST, "steps"),
-        **of_function(INGEST, "sweeper"),
+        **function_usage(INGEST, "manifest-builder"),
+        **function_usage(INGEST, "steps"),
+        **function_usage(INGEST, "sweeper"),
         **of_queues(INGEST, "intake-dlq", "reconcile-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"),
         **of_workflow(INGEST),
         "builder-duration-warning": of_live(
@@ -139,13 +139,13 @@ ALARMS: dict[str, dict[str, Rule]] = {
     },
     CAPTIONS: {
         # The six that the requirement lists.
-        **of_function(CAPTIONS, "audio-processor", errors=5, throttles=10),
+        **function_usage(CAPTIONS, "audio-processor", errors=5, throttles=10),
         "latency-critical": of_captions("PartialResultProcessingLatency", 5_000, statistic="p95", periods=2),
         "rate-limit-warning": of_captions("PartialResultsDropped", 100, seconds=60, periods=2),
         "orphans-warning": of_captions("OrphanedResultsFlushed", 10, periods=2),
         "fallback-critical": of_captions("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
         # Beyond them.
-        **of_function(CAPTIONS, "router"),
+        **function_usage(CAPTIONS, "router"),
         **of_queues(CAPTIONS, "router-failed", "sweep-dlq"),
         **of_socket("live"),
         "audio-processor-memory-warning": of_logs(
@@ -156,9 +156,9 @@ ALARMS: dict[str, dict[str, Rule]] = {
         "messages-failed-critical": of_logs(CAPTIONS, "messages-failed", "websocket-errors", 1, comparison=AT_LEAST),
     },
     VOICE: {
-        **of_function(VOICE, "websocket-handler"),
-        **of_function(VOICE, "query-worker"),
-        **of_function(VOICE, "validate-lecture"),
+        **function_usage(VOICE, "websocket-handler"),
+        **function_usage(VOICE, "query-worker"),
+        **function_usage(VOICE, "validate-lecture"),
         **of_queues(VOICE, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq"),
         **of_socket("Prod"),
         "handler-duration-warning": of_live(
@@ -183,12 +183,12 @@ ALARMS: dict[str, dict[str, Rule]] = {
         "table-write-throttles-warning": of_table("WriteThrottleEvents"),
     },
     LIVE: {
-        **of_function(LIVE, "agent"),
-        **of_function(LIVE, "authorizer"),
-        **of_function(LIVE, "care"),
-        **of_function(LIVE, "episodes"),
-        **of_function(LIVE, "transcript-windows"),
-        **of_function(LIVE, "video-chunks"),
+        **function_usage(LIVE, "agent"),
+        **function_usage(LIVE, "authorizer"),
+        **function_usage(LIVE, "care"),
+        **function_usage(LIVE, "episodes"),
+        **function_usage(LIVE, "transcript-windows"),
+        **function_usage(LIVE, "video-chunks"),
         **of_queues(LIVE, "agent-windows-dlq", "transcript-created-dlq", "transcript-events-dlq"),
         **of_queues(LIVE, "video-completed-dlq", "video-created-dlq", "video-jobs-dlq", "videos-dlq"),
         **of_queues(LIVE, "care-failures", "care-sweep-dlq", "deletions-dlq", "episode-deleted-dlq"),
@@ -203,12 +203,12 @@ ALARMS: dict[str, dict[str, Rule]] = {
         },
     },
     MEET: {
-        **of_function(MEET, "auth-exchange"),
-        **of_function(MEET, "start"),
-        **of_function(MEET, "steps"),
-        **of_function(MEET, "bedrock-summarize", errors=20),
-        **of_function(MEET, "sweep"),
-        **of_function(MEET, "storage"),
+        **function_usage(MEET, "auth-exchange"),
+        **function_usage(MEET, "start"),
+        **function_usage(MEET, "steps"),
+        **function_usage(MEET, "bedrock-summarize", errors=20),
+        **function_usage(MEET, "sweep"),
+        **function_usage(MEET, "storage"),
         **of_queues(MEET, "care-failures", "uploads-dlq", "recording-uploaded-dlq"),
         **of_queues(MEET, "sweep-schedule-dlq", "storage-schedule-dlq"),
         **of_workflow(MEET),

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.frontend_output import frontend
+from components.frontend_output import build_frontend
 from local.preview.property_values import UNKNOWN
 from tests.fake_engine import Engine, scope
 
@@ -35,7 +35,7 @@ SHOWN = {
 
 
 def made(**subsystems: Mapping[str, Any] | None) -> dict[str, Any]:
-    return frontend("dev", "us-east-1", subsystems)
+    return build_frontend("dev", "us-east-1", subsystems)
 
 
 def exported(engine: Engine, transcription: Mapping[str, Any], late: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
 from components.meetings import monthly_usage as meetings_usage
 from components.transcription import monthly_usage as transcription_usage
-from components.usage_measures import DAYS, Usage
+from components.usage_measures import DAYS_PER_MONTH, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.estimate import CostReport, estimate
 from guardrails.pricing.requirement_costs.transcription import STREAMING
@@ -136,8 +136,8 @@ def test_large_files_make_runs_of_fewer(megabytes: float, files_a_run: int) -> N
 @pytest.mark.parametrize("seconds", [0.5, 2.5, 5])
 def test_a_stream_is_billed_a_quarter_of_a_minute_however_short_its_utterance(seconds: float) -> None:
     processor = usage("transcription", load={"utteranceSeconds": seconds})["transcription-audio-processor"]
-    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * DAYS / 4)
-    assert processor["invocations"] == processor["metricRequests"] == 1_000 * DAYS
+    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * DAYS_PER_MONTH / 4)
+    assert processor["invocations"] == processor["metricRequests"] == 1_000 * DAYS_PER_MONTH
     assert processor["milliseconds"] == (seconds + 1) * 1_000
 
 
@@ -152,12 +152,14 @@ def test_by_default_as_much_is_streamed_as_at_the_documents_usage_and_costs_the_
 
 def test_each_question_is_one_call_and_each_lecture_one_message_and_one_validation_beside_the_sweeps() -> None:
     few, many = (usage("voice-qa", load={"lecturesPerDay": lectures}) for lectures in (5, 15))
-    assert few["voice-qa-query-worker"]["invocations"] == 200 * DAYS
+    assert few["voice-qa-query-worker"]["invocations"] == 200 * DAYS_PER_MONTH
     assert few["voice-qa-query-worker"]["milliseconds"] >= 8_000
-    assert few["voice-qa-uploads"]["messages"] == 5 * DAYS
+    assert few["voice-qa-uploads"]["messages"] == 5 * DAYS_PER_MONTH
     validator = "voice-qa-validate-lecture"
-    assert few[validator]["invocations"] == pytest.approx(5 * DAYS + DAYS * 24 * 4), "a sweep every 15 minutes"
-    assert many[validator]["invocations"] - few[validator]["invocations"] == pytest.approx(10 * DAYS)
+    assert few[validator]["invocations"] == pytest.approx(5 * DAYS_PER_MONTH + DAYS_PER_MONTH * 24 * 4), (
+        "a sweep every 15 minutes"
+    )
+    assert many[validator]["invocations"] - few[validator]["invocations"] == pytest.approx(10 * DAYS_PER_MONTH)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_what_expires_is_paid_for_a_day_more_where_versions_are_kept() -> None:
 
 def test_a_window_is_as_long_as_its_characters_or_its_seconds_allow() -> None:
     def windows(**agent: Any) -> float:
-        return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (4 * DAYS)
+        return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (4 * DAYS_PER_MONTH)
 
     assert windows() == 5, "25,000 characters of half an hour, at 6,000 each"
     assert windows(windowCharacters=50_000) == 3, "and at ten minutes each"

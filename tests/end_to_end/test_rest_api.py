@@ -11,8 +11,8 @@ import pulumi
 import pytest
 from pydantic import Field
 
-from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
@@ -117,7 +117,7 @@ class Shared:
 
 def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
     logs = ApiLogs(scope(layers=[]))
-    own = scope(layers=[], after=[logs.account])
+    own = scope(layers=[], prerequisites=[logs.account])
 
     def function(what: str) -> Function:
         return Function(
@@ -144,8 +144,8 @@ def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
         pulumi.export(what, made.url)
 
     api("open", requests_per_address=1000)
-    api("keyed", plan=Plan(rate=5, burst=10, requests_per_day=3))
-    api("judged", judge=Judge(judge, 60))
+    api("keyed", usage_plan=KeyUsagePlan(rate=5, burst=10, requests_per_day=3))
+    api("judged", authorizer=AuthorizerFunction(judge, 60))
     api("slow", throttle=Throttle(rate=0.001, burst=1))
 
 

@@ -97,7 +97,7 @@ def ask(client: Connection, **message: Any) -> Any:
 def body() -> None:
     own = scope(layers=[])
     logs = ApiLogs(own)
-    own = scope(layers=[], after=[logs.account])
+    own = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
     api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle))
     muted = WebSocketApi("muted", WebSocketApiArgs(own, "MutedApi", "live", throttle))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi_aws
 import pytest
 
-from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
+from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from guardrails import catalogue
 from guardrails.catalogue import POLICIES
 from guardrails.cost.required_tags import TAGGABLE
@@ -113,7 +113,7 @@ def test_the_pack_imports_nothing_but_itself_its_sdk_and_the_action_table() -> N
 
 def test_both_trust_tables_say_the_same_of_a_service() -> None:
     for service in Service:
-        sent, judged = service in SENDING_THEIR_SOURCE, SENDS[service.value]
+        sent, judged = service in SOURCE_SENDING_SERVICES, SENDS[service.value]
         assert (sent, sent) == (judged.account, judged.arn), service
 
 

@@ -18,7 +18,7 @@ from components.blocks.api.gateway_responses import (
     preflight,
     refusing,
 )
-from components.blocks.api.gateway_schema import SCHEMAS, Schema, converted, model_name
+from components.blocks.api.gateway_schema import SCHEMAS, Schema, model_name, to_gateway_schemas
 
 Document = dict[str, Any]
 
@@ -29,7 +29,7 @@ BOTH, PARAMETERS = "body-and-parameters", "parameters"
 PROXY = "/{proxy+}"
 
 
-class Authorization(StrEnum):
+class RestAuthorization(StrEnum):
     """What the gateway asks of whoever calls."""
 
     NONE = "none"
@@ -49,14 +49,14 @@ class Authorizer:
 
 
 @dataclass(frozen=True)
-class Gateway:
+class GatewayOptions:
     """What the gateway adds to an API's documentation."""
 
     integration: str
     """What the gateway calls: `lambda_uri`."""
     cors_origin: str
     """Whose pages may read answers; `*` for everybody's."""
-    authorization: Authorization = Authorization.NONE
+    authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
     bodies_validated: bool = True
     """Whether bodies without the form are refused before anything is called. Which field is wrong, only a function says."""
@@ -72,14 +72,14 @@ def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
     return f"arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{alias_arn}/invocations"
 
 
-def gateway_document(document: Document, gateway: Gateway) -> Document:
+def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
     """The document that is imported."""
     made: Document = {
         "openapi": "3.0.1",
         "info": dict(document["info"]),
         "paths": {path: _path(path, operations, gateway) for path, operations in document["paths"].items()},
         "components": {
-            "schemas": converted(dict(_bodies(document))),
+            "schemas": to_gateway_schemas(dict(_bodies(document))),
             "securitySchemes": dict(_schemes(gateway)),
         },
         "x-amazon-apigateway-request-validators": {
@@ -94,7 +94,7 @@ def gateway_document(document: Document, gateway: Gateway) -> Document:
     return made
 
 
-def _path(path: str, operations: Document, gateway: Gateway) -> Document:
+def _path(path: str, operations: Document, gateway: GatewayOptions) -> Document:
     """The operations of a path, its preflight, and the answer to every other method."""
     methods = [method.upper() for method in operations]
     made = {method: _operation(one, gateway) for method, one in operations.items()}
@@ -104,7 +104,7 @@ def _path(path: str, operations: Document, gateway: Gateway) -> Document:
     return made
 
 
-def _operation(one: Document, gateway: Gateway) -> Document:
+def _operation(one: Document, gateway: GatewayOptions) -> Document:
     made: Document = {
         "operationId": one["operationId"],
         "responses": {
@@ -124,7 +124,7 @@ def _operation(one: Document, gateway: Gateway) -> Document:
     if "requestBody" in one:
         name = _body_name(one)
         made["requestBody"] = {"required": True, "content": {JSON: {"schema": {"$ref": SCHEMAS + model_name(name)}}}}
-    if gateway.authorization is not Authorization.NONE:
+    if gateway.authorization is not RestAuthorization.NONE:
         made["security"] = [{gateway.authorization.value: []}]
     return made
 
@@ -165,9 +165,9 @@ def _names_in(value: Any) -> list[str]:
     return [name for inner in value for name in _names_in(inner)] if isinstance(value, list) else []
 
 
-def _schemes(gateway: Gateway) -> Iterator[tuple[str, Document]]:
+def _schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:
     authorizer = gateway.authorizer
-    if gateway.authorization is Authorization.API_KEY:
+    if gateway.authorization is RestAuthorization.API_KEY:
         yield gateway.authorization.value, {"type": "apiKey", "name": "x-api-key", "in": "header"}
     elif authorizer is not None:
         yield (

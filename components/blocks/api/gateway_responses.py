@@ -30,7 +30,7 @@ ANSWERED_TYPES = (
 """Content types for which what the gateway answers by itself has a template; it refuses any other with a 415."""
 
 
-class GatewayCode(StrEnum):
+class GatewayErrorCode(StrEnum):
     """What the gateway says happened, beside what the handlers say."""
 
     INTERNAL = "INTERNAL"
@@ -47,45 +47,49 @@ class GatewayCode(StrEnum):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class GatewayRefusal:
     """How one kind of refusal is answered."""
 
-    code: GatewayCode
+    code: GatewayErrorCode
     message: str | None = None
     """None repeats the gateway's own sentence, which may name parameters of ours that are missing."""
     status: int | None = None
     """None leaves each kind its own."""
 
 
-BROKEN = Refusal(GatewayCode.INTERNAL, "Something went wrong on our side.")
-REFUSALS: Mapping[str, Refusal] = {
-    "DEFAULT_4XX": Refusal(GatewayCode.REFUSED),
+BROKEN = GatewayRefusal(GatewayErrorCode.INTERNAL, "Something went wrong on our side.")
+REFUSALS: Mapping[str, GatewayRefusal] = {
+    "DEFAULT_4XX": GatewayRefusal(GatewayErrorCode.REFUSED),
     "DEFAULT_5XX": BROKEN,
     # By a judging function alone: whoever has no token that holds gets a policy that denies, and may get another token.
-    "ACCESS_DENIED": Refusal(GatewayCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
-    "BAD_REQUEST_BODY": Refusal(
-        GatewayCode.MALFORMED,
+    "ACCESS_DENIED": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
+    "BAD_REQUEST_BODY": GatewayRefusal(
+        GatewayErrorCode.MALFORMED,
         "The body has not the form that the API's document gives it: something is missing or of another type, or it is "
         "no JSON.",
         400,
     ),
-    "BAD_REQUEST_PARAMETERS": Refusal(GatewayCode.MALFORMED, None, 400),
-    "EXPIRED_TOKEN": Refusal(GatewayCode.UNAUTHORIZED, "The token has expired.", 401),
-    "INVALID_API_KEY": Refusal(GatewayCode.INVALID_API_KEY, "The header x-api-key has no valid key.", 403),
-    "MISSING_AUTHENTICATION_TOKEN": Refusal(GatewayCode.NOT_FOUND, "There is nothing at this path.", 404),
-    "QUOTA_EXCEEDED": Refusal(GatewayCode.QUOTA_EXCEEDED, "The key has been used as often as it may be.", 429),
-    "REQUEST_TOO_LARGE": Refusal(GatewayCode.TOO_LARGE, "The request is too large.", 413),
-    "THROTTLED": Refusal(GatewayCode.THROTTLED, "Too many requests: try again in a moment.", 429),
-    "UNAUTHORIZED": Refusal(
-        GatewayCode.UNAUTHORIZED, "Say who asks: the header Authorization is missing or wrong.", 401
+    "BAD_REQUEST_PARAMETERS": GatewayRefusal(GatewayErrorCode.MALFORMED, None, 400),
+    "EXPIRED_TOKEN": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token has expired.", 401),
+    "INVALID_API_KEY": GatewayRefusal(GatewayErrorCode.INVALID_API_KEY, "The header x-api-key has no valid key.", 403),
+    "MISSING_AUTHENTICATION_TOKEN": GatewayRefusal(GatewayErrorCode.NOT_FOUND, "There is nothing at this path.", 404),
+    "QUOTA_EXCEEDED": GatewayRefusal(
+        GatewayErrorCode.QUOTA_EXCEEDED, "The key has been used as often as it may be.", 429
     ),
-    "UNSUPPORTED_MEDIA_TYPE": Refusal(GatewayCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON.", 415),
+    "REQUEST_TOO_LARGE": GatewayRefusal(GatewayErrorCode.TOO_LARGE, "The request is too large.", 413),
+    "THROTTLED": GatewayRefusal(GatewayErrorCode.THROTTLED, "Too many requests: try again in a moment.", 429),
+    "UNAUTHORIZED": GatewayRefusal(
+        GatewayErrorCode.UNAUTHORIZED, "Say who asks: the header Authorization is missing or wrong.", 401
+    ),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayRefusal(GatewayErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON.", 415),
     # The one rule of the firewall counts requests.
-    "WAF_FILTERED": Refusal(GatewayCode.THROTTLED, "Too many requests from one address: try again in a while.", 429),
+    "WAF_FILTERED": GatewayRefusal(
+        GatewayErrorCode.THROTTLED, "Too many requests from one address: try again in a while.", 429
+    ),
 }
 """By the gateway's kinds. What nothing asks for by IAM's signature, it calls a missing token: an unknown path."""
-UNKNOWN_PATH = Refusal(GatewayCode.NOT_FOUND, "There is nothing at this path.", 404)
-UNKNOWN_METHOD = Refusal(GatewayCode.METHOD_NOT_ALLOWED, "This path does not have this method.", 405)
+UNKNOWN_PATH = GatewayRefusal(GatewayErrorCode.NOT_FOUND, "There is nothing at this path.", 404)
+UNKNOWN_METHOD = GatewayRefusal(GatewayErrorCode.METHOD_NOT_ALLOWED, "This path does not have this method.", 405)
 
 
 def gateway_responses(origin: str) -> Answer:
@@ -101,7 +105,7 @@ def gateway_responses(origin: str) -> Answer:
     }
 
 
-def error_body(refusal: Refusal) -> str:
+def error_body(refusal: GatewayRefusal) -> str:
     """The common error body, with the request's id where the gateway puts it."""
     said = GATEWAYS_WORDS if refusal.message is None else json.dumps(refusal.message)
     return f'{{"code":"{refusal.code}","message":{said},"fields":[],"requestId":"{REQUEST_ID}"}}'
@@ -123,7 +127,7 @@ def preflight(methods: Sequence[str], origin: str) -> Answer:
     return mock(200, "{}", allowed)
 
 
-def refusing(refusal: Refusal, origin: str) -> Answer:
+def refusing(refusal: GatewayRefusal, origin: str) -> Answer:
     """An operation that refuses whatever comes."""
     return mock(refusal.status or 400, error_body(refusal), cors_headers(origin))
 

@@ -35,15 +35,15 @@ def model_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", name)
 
 
-def converted(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+def to_gateway_schemas(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     """All schemas of a document by their new names; the first keyword that has no place is a ValueError."""
-    made = {model_name(name): _converted(schema, name) for name, schema in schemas.items()}
+    made = {model_name(name): _to_gateway_schema(schema, name) for name, schema in schemas.items()}
     if len(made) < len(schemas):
         raise ValueError(f"two of {', '.join(schemas)} have one name without punctuation")
     return made
 
 
-def _converted(schema: Schema, at: str) -> Schema:
+def _to_gateway_schema(schema: Schema, at: str) -> Schema:
     if "$ref" in schema:
         beside = sorted(set(schema) - {"$ref", "description"} - LEFT_OUT)
         if beside:
@@ -54,13 +54,13 @@ def _converted(schema: Schema, at: str) -> Schema:
         if keyword in KEPT:
             made[keyword] = value
         elif keyword == "properties":
-            made["properties"] = {name: _converted(one, f"{at}.{name}") for name, one in value.items()}
+            made["properties"] = {name: _to_gateway_schema(one, f"{at}.{name}") for name, one in value.items()}
         elif keyword == "items":
-            made["items"] = _converted(value, f"{at}[]")
+            made["items"] = _to_gateway_schema(value, f"{at}[]")
         elif keyword == "anyOf":
             # `null` has no type in OpenAPI 3.0, and the gateway ignores `nullable`: of what may be null nothing is asked.
             if NULL not in value:
-                made["anyOf"] = [_converted(one, at) for one in value]
+                made["anyOf"] = [_to_gateway_schema(one, at) for one in value]
         elif keyword not in LEFT_OUT:
             raise ValueError(f"{at}: API Gateway would ignore the keyword {keyword!r}")
     return made

@@ -34,7 +34,7 @@ class Error(Message):
     """To be told to whoever looks for it in the logs."""
 
 
-def document(title: str, version: str, operations: Sequence[Operation]) -> Document:
+def build_document(title: str, version: str, operations: Sequence[Operation]) -> Document:
     """Operations as an OpenAPI 3.1 document."""
     _check(operations)
     schemas = _Schemas(operations)

@@ -15,15 +15,15 @@ import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.api.gateway_document import (
-    Authorization,
     Authorizer,
-    Gateway,
+    GatewayOptions,
+    RestAuthorization,
     gateway_document,
     lambda_uri,
 )
-from components.blocks.api.openapi_document import document
-from components.blocks.api.rest_rate_limits import Plan, give_key, wall_off
-from components.blocks.api.rest_stage import STAGE, RestAlarms, open_rest_stage
+from components.blocks.api.openapi_document import build_document
+from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
+from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
@@ -34,7 +34,7 @@ VERSION = "1"
 
 
 @dataclass(frozen=True)
-class Judge:
+class AuthorizerFunction:
     """The function that judges who calls, by the header `Authorization`."""
 
     function: Function
@@ -55,9 +55,9 @@ class RestApiArgs:
     alarms: RestAlarms
     cors_origin: str = "*"
     """Whose pages may read answers: `https://console.example.com`, or everybody's."""
-    judge: Judge | None = None
+    authorizer: AuthorizerFunction | None = None
     """The function that judges who calls; or:"""
-    plan: Plan | None = None
+    usage_plan: KeyUsagePlan | None = None
     """What the holder of a key may ask for. Without either, the gateway lets everybody in."""
     checked_by: str | None = None
     """Where the gateway asks for nothing: what checks callers instead, in a few words. The policies ask for it."""
@@ -73,29 +73,29 @@ class RestApi(Block):
     url: pulumi.Output[str]
     """Where clients call: `https://…/stage`."""
 
-    def __init__(self, what: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("RestApi", what, args.scope, opts)
+    def __init__(self, short_name: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("RestApi", short_name, args.scope, opts)
         scope = args.scope
         self._args = args
-        self.name = scope.name(Kind.REST_API, what)
+        self.name = scope.name(Kind.REST_API, short_name)
         body = json.dumps(self._document(), sort_keys=True)
         self.api = apigateway.RestApi(
-            self.part("api"),
+            self.part_name("api"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             body=body,
             endpoint_configuration={"types": "REGIONAL"},
             disable_execute_api_endpoint=False,
             tags=scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
-            opts=self.inside(args.function.live),
+            opts=self.part_options(args.function.live),
         )
         deployment = apigateway.Deployment(
-            self.part("deployment"),
+            self.part_name("deployment"),
             rest_api=self.api.id,
             triggers={"document": hashlib.sha256(body.encode()).hexdigest()},
-            opts=self.inside(self.api),
+            opts=self.part_options(self.api),
         )
-        self.stage = open_rest_stage(
+        self.stage = create_rest_stage(
             self,
             api_id=self.api.id,
             api_name=self.name,
@@ -105,9 +105,13 @@ class RestApi(Block):
             alarms=args.alarms,
             after=self._permissions(),
         )
-        self.key = give_key(self, what, args.logical_name, args.plan, self.stage) if args.plan else None
+        self.key = (
+            create_api_key(self, short_name, args.logical_name, args.usage_plan, self.stage)
+            if args.usage_plan
+            else None
+        )
         if args.requests_per_address is not None:
-            wall_off(self, what, args.logical_name, args.requests_per_address, self.stage)
+            create_firewall(self, short_name, args.logical_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url
         self.register_outputs({"url": self.url})
 
@@ -117,15 +121,23 @@ class RestApi(Block):
         return {"ApiName": self.name, "Stage": STAGE}
 
     def _document(self) -> dict[str, object]:
-        args, judge = self._args, self._args.judge
-        authorization = Authorization.LAMBDA if judge else Authorization.API_KEY if args.plan else Authorization.NONE
+        args, authorizer = self._args, self._args.authorizer
+        authorization = (
+            RestAuthorization.LAMBDA
+            if authorizer
+            else RestAuthorization.API_KEY
+            if args.usage_plan
+            else RestAuthorization.NONE
+        )
         return gateway_document(
-            document(self.name, VERSION, args.operations),
-            Gateway(
+            build_document(self.name, VERSION, args.operations),
+            GatewayOptions(
                 integration=self._uri(args.function),
                 cors_origin=args.cors_origin,
                 authorization=authorization,
-                authorizer=Authorizer(self._uri(judge.function), judge.result_seconds) if judge else None,
+                authorizer=Authorizer(self._uri(authorizer.function), authorizer.result_seconds)
+                if authorizer
+                else None,
                 bodies_validated=args.bodies_validated,
             ),
         )
@@ -135,10 +147,10 @@ class RestApi(Block):
 
     def _permissions(self) -> list[pulumi.Resource]:
         """Lets this stage call the function, and the gateway the one that judges."""
-        given: list[pulumi.Resource] = [self._args.function.allow_api(self.label, self._arn(f"{STAGE}/*"))]
-        if self._args.judge is not None:
+        given: list[pulumi.Resource] = [self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))]
+        if self._args.authorizer is not None:
             label = f"{self.label}-authorizer"
-            given.append(self._args.judge.function.allow_api(label, self._arn("authorizers/*")))
+            given.append(self._args.authorizer.function.allow_api_gateway(label, self._arn("authorizers/*")))
         return given
 
     def _arn(self, resource: str) -> pulumi.Output[str]:

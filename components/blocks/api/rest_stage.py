@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.api.stage_settings import Throttle, stage_logs
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.api.stage_settings import Throttle, create_log_groups
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.scope import Block
 
 ACCESS_LOGS = "/aws/apigateway"
@@ -49,7 +49,7 @@ class RestAlarms:
     """What 95 of 100 requests take at most, over a quarter of an hour."""
 
 
-def open_rest_stage(
+def create_rest_stage(
     api: Block,
     *,
     api_id: pulumi.Input[str],
@@ -63,9 +63,9 @@ def open_rest_stage(
     """Make the stage as a part of its API, last of all, with its logs and alarms."""
     access_log = f"{ACCESS_LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(EXECUTION_LOGS, api_id, f"/{STAGE}")
-    groups = stage_logs(api, logical_name, access_log, execution_log)
+    groups = create_log_groups(api, logical_name, access_log, execution_log)
     stage = apigateway.Stage(
-        api.part("stage"),
+        api.part_name("stage"),
         rest_api=api_id,
         stage_name=STAGE,
         deployment=deployment_id,
@@ -75,10 +75,10 @@ def open_rest_stage(
         },
         xray_tracing_enabled=True,
         tags=api.scope.tags(logical_name),
-        opts=api.inside(*groups, *after),
+        opts=api.part_options(*groups, *after),
     )
     apigateway.MethodSettings(
-        api.part("settings"),
+        api.part_name("settings"),
         rest_api=api_id,
         stage_name=stage.stage_name,
         method_path="*/*",
@@ -89,21 +89,21 @@ def open_rest_stage(
             "throttling_rate_limit": throttle.rate,
             "throttling_burst_limit": throttle.burst,
         },
-        opts=api.inside(),
+        opts=api.part_options(),
     )
-    what, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.inside()
-    for part, name, statistic, severity, threshold, says, periods in (
+    short_name, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.part_options()
+    for part, name, statistic, severity, threshold, problem, periods in (
         ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "fails", 1),
         ("client-errors", "4XXError", "Sum", Severity.WARNING, alarms.client_errors_above, "refuses many requests", 1),
         ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
     ):
         metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)
-        alarm(
-            f"{what}-{part}",
+        register_alarm(
+            f"{short_name}-{part}",
             api.scope,
             metric,
             threshold,
-            f"{logical_name} {says}.",
+            f"{logical_name} {problem}.",
             RUNBOOK,
             opts,
             severity=severity,

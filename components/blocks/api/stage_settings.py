@@ -17,22 +17,22 @@ class Throttle:
     burst: int
 
     @staticmethod
-    def of(rate: int) -> "Throttle":
+    def from_rate(rate: int) -> "Throttle":
         """Return a throttle whose bursts may be twice the rate."""
         return Throttle(rate, 2 * rate)
 
 
-def stage_logs(
+def create_log_groups(
     api: Block, logical_name: str, access_log: str, execution_log: pulumi.Input[str]
 ) -> list[cloudwatch.LogGroup]:
     """Both log groups of a stage; API Gateway would make the second by itself, and keep its lines for ever."""
     return [
         cloudwatch.LogGroup(
-            api.part(part),
+            api.part_name(part),
             name=name,
             retention_in_days=api.scope.foundation.logs.retention_days,
             tags=api.scope.tags(logical_name),
-            opts=api.inside(),
+            opts=api.part_options(),
         )
         for part, name in (("access-logs", access_log), ("execution-logs", execution_log))
     ]

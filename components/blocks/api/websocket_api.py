@@ -17,7 +17,7 @@ import pulumi
 from pulumi_aws import apigatewayv2
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_stage import open_stage
+from components.blocks.api.websocket_stage import create_websocket_stage
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
@@ -27,12 +27,12 @@ CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
 
 
-def actions(routes: Iterable[str]) -> list[str]:
+def message_actions(routes: Iterable[str]) -> list[str]:
     """What a message's `action` may be: all routes but those that API Gateway takes by itself."""
     return [one for one in routes if one not in SPECIAL]
 
 
-class Authorization(StrEnum):
+class WebSocketAuthorization(StrEnum):
     """What API Gateway asks of whoever connects."""
 
     NONE = "NONE"
@@ -49,7 +49,7 @@ class WebSocketApiArgs:
     logical_name: str
     stage: str
     routes_throttle: Throttle
-    authorization: Authorization = Authorization.NONE
+    authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
     """What checks callers where API Gateway does not, in 15 characters or more: a tag of the API, which the policies ask
     for outside dev. None where everybody may connect."""
@@ -63,18 +63,18 @@ class WebSocketApi(Block):
     callback_url: pulumi.Output[str]
     """Where functions post to connections: `https://…/stage`."""
 
-    def __init__(self, what: str, args: WebSocketApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("WebSocketApi", what, args.scope, opts)
+    def __init__(self, short_name: str, args: WebSocketApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("WebSocketApi", short_name, args.scope, opts)
         self._args = args
-        self.name = args.scope.name(Kind.WEBSOCKET_API, what)
+        self.name = args.scope.name(Kind.WEBSOCKET_API, short_name)
         self.api = apigatewayv2.Api(
-            self.part("api"),
+            self.part_name("api"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             protocol_type="WEBSOCKET",
             route_selection_expression="$request.body.action",
             tags=args.scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.url = pulumi.Output.concat(self.api.api_endpoint, "/", args.stage)
         self.callback_url = self.url.apply(_callback_url)
@@ -89,13 +89,13 @@ class WebSocketApi(Block):
         return grant("execute-api", ["ManageConnections"], self._arn("POST/@connections/*"))
 
     def grant_connect(self) -> Grant:
-        """Permission to connect, where callers sign (`Authorization.IAM`)."""
+        """Permission to connect, where callers sign (`WebSocketAuthorization.IAM`)."""
         return grant("execute-api", ["Invoke"], self._arn(CONNECT))
 
     def serve(self, routes: Sequence[str], function: Function) -> None:
         """Give every route the function, and open the stage."""
         integration = self._integration(function)
-        permission = function.allow_api(self.label, self._arn("*"))
+        permission = function.allow_api_gateway(self.label, self._arn("*"))
         deployed: list[pulumi.Resource] = [integration]
         parts: list[pulumi.Input[str]] = []
         for key in sorted(routes):
@@ -103,7 +103,7 @@ class WebSocketApi(Block):
             deployed += found
             parts += [key, function.live_arn, *(one.id for one in found)]
         parts += [self._args.authorization.value, integration.id]
-        open_stage(
+        create_websocket_stage(
             self,
             api_id=self.api.id,
             api_name=self.name,
@@ -124,7 +124,7 @@ class WebSocketApi(Block):
     def _integration(self, function: Function) -> apigatewayv2.Integration:
         context = self.scope.context
         return apigatewayv2.Integration(
-            self.part(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
+            self.part_name(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
             api_id=self.api.id,
             integration_type="AWS_PROXY",
             integration_method="POST",
@@ -132,29 +132,29 @@ class WebSocketApi(Block):
                 f"arn:{context.partition}:apigateway:{context.region}:lambda:path/2015-03-31/functions/"
                 f"{function.live_arn}/invocations"
             ),
-            opts=self.inside(function.live),
+            opts=self.part_options(function.live),
         )
 
     def _route(self, key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
         """A route, and what lets its function's answer reach the client."""
         answers = key not in {CONNECT, DISCONNECT}
         route = apigatewayv2.Route(
-            self.part(f"{key}-route"),
+            self.part_name(f"{key}-route"),
             api_id=self.api.id,
             route_key=key,
-            authorization_type=(self._args.authorization if key == CONNECT else Authorization.NONE).value,
+            authorization_type=(self._args.authorization if key == CONNECT else WebSocketAuthorization.NONE).value,
             route_response_selection_expression=DEFAULT if answers else None,
             target=pulumi.Output.concat("integrations/", integration.id),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         if not answers:
             return [route]
         response = apigatewayv2.RouteResponse(
-            self.part(f"{key}-response"),
+            self.part_name(f"{key}-response"),
             api_id=self.api.id,
             route_id=route.id,
             route_response_key=DEFAULT,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         return [route, response]
 
@@ -163,10 +163,10 @@ class WebSocketApi(Block):
     ) -> apigatewayv2.Deployment:
         """A snapshot of all routes; whatever of them changes asks for a new one."""
         return apigatewayv2.Deployment(
-            self.part("deployment"),
+            self.part_name("deployment"),
             api_id=self.api.id,
             triggers={"deployed": pulumi.Output.all(*parts).apply(_digest)},
-            opts=self.inside(*deployed),
+            opts=self.part_options(*deployed),
         )
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_aws import apigatewayv2
 
-from components.blocks.api.stage_settings import Throttle, stage_logs
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.api.stage_settings import Throttle, create_log_groups
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.scope import Block
 
 LOGS = "/aws/apigateway"
@@ -36,7 +36,7 @@ ALARMS = {
 """Kind of error, as CloudWatch's metrics have it → how bad it is, how many in five minutes are normal, what it means."""
 
 
-def open_stage(
+def create_websocket_stage(
     api: Block,
     *,
     api_id: pulumi.Input[str],
@@ -50,9 +50,9 @@ def open_stage(
     """Make the stage as a part of its API, last of all, with its logs and alarms."""
     access_log = f"{LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(f"{LOGS}/", api_id, f"/{name}")
-    groups = stage_logs(api, logical_name, access_log, execution_log)
+    groups = create_log_groups(api, logical_name, access_log, execution_log)
     stage = apigatewayv2.Stage(
-        api.part("stage"),
+        api.part_name("stage"),
         api_id=api_id,
         name=name,
         deployment_id=deployment_id,
@@ -69,19 +69,19 @@ def open_stage(
             "data_trace_enabled": False,
         },
         tags=api.scope.tags(logical_name),
-        opts=api.inside(*groups, *after),
+        opts=api.part_options(*groups, *after),
     )
-    what = api.label.removeprefix(f"{api.scope.subsystem}-")
-    for kind, (severity, threshold, says) in ALARMS.items():
+    short_name = api.label.removeprefix(f"{api.scope.subsystem}-")
+    for kind, (severity, threshold, problem) in ALARMS.items():
         metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
-        alarm(
-            f"{what}-{kind}-errors",
+        register_alarm(
+            f"{short_name}-{kind}-errors",
             api.scope,
             metric,
             threshold,
-            f"{logical_name} {says}.",
+            f"{logical_name} {problem}.",
             "websocket-errors",
-            api.inside(),
+            api.part_options(),
             severity=severity,
         )
     return stage

@@ -37,29 +37,29 @@ class AgentMemory(Block):
     memory_id: pulumi.Output[str]
     """AWS makes it of the name and ten characters of its own."""
 
-    def __init__(self, what: str, args: AgentMemoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("AgentMemory", what, args.scope, opts)
+    def __init__(self, short_name: str, args: AgentMemoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("AgentMemory", short_name, args.scope, opts)
         scope = args.scope
         self.name = scope.context.underscored_name(Kind.MEMORY, scope.subsystem, args.logical_name)
         memory = bedrock.AgentcoreMemory(
-            self.part("memory"),
+            self.part_name("memory"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             event_expiry_duration=args.days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.memory_id = memory.id
         before: list[pulumi.Resource] = []
         for kind, namespace in NAMESPACES.items():
             # One after the other: each is an update of the memory, which takes one at a time.
             strategy = bedrock.AgentcoreMemoryStrategy(
-                self.part(kind.lower()),
+                self.part_name(kind.lower()),
                 name=kind.lower(),
                 memory_id=memory.id,
                 type=kind,
                 namespace_templates=[namespace],
-                opts=self.inside(*before),
+                opts=self.part_options(*before),
             )
             before = [strategy]
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})

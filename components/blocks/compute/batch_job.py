@@ -45,18 +45,18 @@ class BatchJobArgs:
 class BatchJob(Block):
     """A job that workflows submit."""
 
-    def __init__(self, what: str, args: BatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("BatchJob", what, args.scope, opts)
+    def __init__(self, short_name: str, args: BatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("BatchJob", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.BATCH_JOB, what)
+        self.name = scope.name(Kind.BATCH_JOB, short_name)
         self.arn = scope.context.arn("batch", f"job-definition/{self.name}")
         self.log_group = f"/aws/batch/{self.name}"
         logs = cloudwatch.LogGroup(
-            self.part("logs"),
+            self.part_name("logs"),
             name=self.log_group,
             retention_in_days=scope.foundation.logs.retention_days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         writes = grant(
             "logs",
@@ -65,22 +65,24 @@ class BatchJob(Block):
         )
         tasks = scope.context.arn("ecs", "*")
         starts = Role(
-            self.part("start"),
+            self.part_name("start"),
             RoleArgs(
                 scope,
-                f"{what}-start",
+                f"{short_name}-start",
                 args.logical_name,
                 Service.ECS_TASKS,
-                [*args.repository.grants_pull(), writes],
+                [*args.repository.grant_pull(), writes],
                 tasks,
             ),
-            self.inside(),
+            self.part_options(),
         )
         runs = Role(
-            self.label, RoleArgs(scope, what, args.logical_name, Service.ECS_TASKS, args.grants, tasks), self.inside()
+            self.label,
+            RoleArgs(scope, short_name, args.logical_name, Service.ECS_TASKS, args.grants, tasks),
+            self.part_options(),
         )
         batch.JobDefinition(
-            self.part("definition"),
+            self.part_name("definition"),
             name=self.name,
             type="container",
             platform_capabilities=["FARGATE"],
@@ -96,11 +98,11 @@ class BatchJob(Block):
             timeout={"attempt_duration_seconds": args.timeout_seconds},
             container_properties=self._container(args, starts.arn, runs.arn),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(logs, *starts.parts, *runs.parts),
+            opts=self.part_options(logs, *starts.parts, *runs.parts),
         )
         self.register_outputs({"arn": self.arn})
 
-    def grants_run(self, queue_arns: Sequence[str]) -> list[Grant]:
+    def grant_run(self, queue_arns: Sequence[str]) -> list[Grant]:
         """What a workflow needs to submit it to queues, look what becomes of it, and end it."""
         jobs = self.scope.context.arn("batch", "job/*")
         return [
@@ -116,7 +118,7 @@ class BatchJob(Block):
         context = self.scope.context
         return json.dumps(
             {
-                "image": args.repository.image(args.digest),
+                "image": args.repository.image_uri(args.digest),
                 "executionRoleArn": starts,
                 "jobRoleArn": runs,
                 "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},

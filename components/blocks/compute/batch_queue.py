@@ -42,14 +42,14 @@ class BatchQueueArgs:
 class BatchQueue(Block):
     """A queue, and the machines that it is served by."""
 
-    def __init__(self, what: str, args: BatchQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("BatchQueue", what, args.scope, opts)
+    def __init__(self, short_name: str, args: BatchQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("BatchQueue", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.BATCH_QUEUE, what)
+        self.name = scope.name(Kind.BATCH_QUEUE, short_name)
         self.arn = scope.context.arn("batch", f"job-queue/{self.name}")
         environment = batch.ComputeEnvironment(
-            self.part("environment"),
-            name_prefix=f"{scope.name(Kind.COMPUTE_ENVIRONMENT, what)}-",
+            self.part_name("environment"),
+            name_prefix=f"{scope.name(Kind.COMPUTE_ENVIRONMENT, short_name)}-",
             type="MANAGED",
             state="ENABLED",
             compute_resources={
@@ -59,15 +59,15 @@ class BatchQueue(Block):
                 "security_group_ids": [args.group_id],
             },
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         batch.JobQueue(
-            self.part("queue"),
+            self.part_name("queue"),
             name=self.name,
             priority=1,
             state="ENABLED",
             compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.register_outputs({"arn": self.arn})

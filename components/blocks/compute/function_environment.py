@@ -42,7 +42,7 @@ class InvalidEnvironment(ValueError):
     """A function's environment that its handler or Lambda would not accept."""
 
 
-def variables(
+def environment_variables(
     model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
 ) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
     """The variables for `model`: `values` by field name (Outputs among them), then what others than the handler read.
@@ -54,10 +54,10 @@ def variables(
         raise InvalidEnvironment(f"{model.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
     late = {name: value for name, value in added.items() if not isinstance(value, str)}
     known = {name: value for name, value in added.items() if isinstance(value, str)}
-    checked(dict.fromkeys(late, ""))
+    check_limits(dict.fromkeys(late, ""))
 
     def built(resolved: Mapping[str, object]) -> dict[str, str]:
-        return checked({**model.model_validate(resolved).variables(), **known})
+        return check_limits({**model.model_validate(resolved).variables(), **known})
 
     waiting = {name for name, value in values.items() if isinstance(value, pulumi.Output)}
     if not waiting:
@@ -72,7 +72,7 @@ def variables(
     return {**now, **late}
 
 
-def checked(environment: Mapping[str, str]) -> dict[str, str]:
+def check_limits(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment, unless Lambda would refuse it."""
     if reserved := sorted(RESERVED & set(environment)):
         raise InvalidEnvironment(f"{', '.join(reserved)}: Lambda sets this itself, choose another name")

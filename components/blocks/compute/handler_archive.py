@@ -19,7 +19,7 @@ IMAGE = "Dockerfile"
 """A folder that has one is a program of an image, and no function's."""
 
 
-def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
+def list_source_files(subsystem: str, root: Path = ROOT) -> list[Path]:
     """The files of one subsystem's zip, relative to the root: its own handlers and what all share."""
     found = [Path("handlers/__init__.py")]
     for folder in (f"handlers/{subsystem}", "handlers/common"):
@@ -37,12 +37,12 @@ def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
     return sorted(found, key=Path.as_posix)
 
 
-def zipped(subsystem: str, root: Path = ROOT) -> bytes:
+def zip_handlers(subsystem: str, root: Path = ROOT) -> bytes:
     """The zip itself."""
-    return zip_of((path.as_posix(), root / path) for path in sources(subsystem, root))
+    return zip_files((path.as_posix(), root / path) for path in list_source_files(subsystem, root))
 
 
-def zip_of(files: Iterable[tuple[str, Path]]) -> bytes:
+def zip_files(files: Iterable[tuple[str, Path]]) -> bytes:
     """A zip of files under the names given: its bytes depend on names and contents alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -53,10 +53,10 @@ def zip_of(files: Iterable[tuple[str, Path]]) -> bytes:
     return buffer.getvalue()
 
 
-def written(subsystem: str, root: Path = ROOT) -> Path:
+def write_archive(subsystem: str, root: Path = ROOT) -> Path:
     """Writes the zip below `build/` and returns its path, relative to the root as Pulumi's state should have it."""
     path = BUILD / f"{subsystem}.zip"
-    content = zipped(subsystem, root)
+    content = zip_handlers(subsystem, root)
     target = root / path
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)

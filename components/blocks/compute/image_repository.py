@@ -18,7 +18,7 @@ UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
 """The newest images stay, and as many again of those that stack files named."""
 LATEST = "latest"
-PINNED = "pinned-"
+PINNED_TAG_PREFIX = "pinned-"
 """How the tag begins by which the workflow `image` keeps what a stack file names, before it pushes another."""
 
 
@@ -28,40 +28,42 @@ class ImageRepositoryArgs:
 
     scope: Scope
     logical_name: str
-    latest_moves: bool
+    latest_mutable: bool
     """Whether `latest` may become another image: no other tag ever does."""
 
 
 class ImageRepository(Block):
     """A repository, and what may be granted on it."""
 
-    def __init__(self, what: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ImageRepository", what, args.scope, opts)
+    def __init__(self, short_name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ImageRepository", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.IMAGE_REPOSITORY, what)
+        self.name = scope.name(Kind.IMAGE_REPOSITORY, short_name)
         self.arn = scope.context.arn("ecr", f"repository/{self.name}")
         repository = ecr.Repository(
-            self.part("repository"),
+            self.part_name("repository"),
             name=self.name,
-            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_moves else "IMMUTABLE",
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_mutable else "IMMUTABLE",
             image_tag_mutability_exclusion_filters=(
-                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_moves else None
+                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_mutable else None
             ),
             image_scanning_configuration={"scan_on_push": True},
             force_delete=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        ecr.LifecyclePolicy(self.part("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.inside())
+        ecr.LifecyclePolicy(
+            self.part_name("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.part_options()
+        )
         self.register_outputs({"name": self.name})
 
-    def image(self, digest: str | None) -> str:
+    def image_uri(self, digest: str | None) -> str:
         """An image's address: by digest, which is what was reviewed; by the tag `latest` where nothing was yet."""
         context = self.scope.context
         address = f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{self.name}"
         return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
 
-    def grants_pull(self) -> list[Grant]:
+    def grant_pull(self) -> list[Grant]:
         """What a task's execution role needs; the token is for all repositories of the account."""
         actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
@@ -86,7 +88,7 @@ def _lifecycle() -> str:
             "description": "all but the newest that a stack file named",
             "selection": {
                 "tagStatus": "tagged",
-                "tagPrefixList": [PINNED],
+                "tagPrefixList": [PINNED_TAG_PREFIX],
                 "countType": "imageCountMoreThan",
                 "countNumber": KEPT_IMAGES,
             },

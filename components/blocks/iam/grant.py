@@ -21,7 +21,7 @@ Condition = tuple[str, str, tuple[str, ...]]
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 """Operator → key → what it is compared with, as IAM writes them."""
 
-OWN_IDENTITY = "${cognito-identity.amazonaws.com:sub}"
+IDENTITY_ID_VARIABLE = "${cognito-identity.amazonaws.com:sub}"
 """Stands, in a resource or a condition, for the identity id of whichever Cognito guest asks."""
 VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
 """Policy variables that may be used, besides the global ones (`aws:…`)."""
@@ -48,7 +48,7 @@ class Grant:
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     conditions: tuple[Condition, ...] = ()
-    also: tuple["Grant", ...] = ()
+    companions: tuple["Grant", ...] = ()
     """What is of no use without: the key that a table is encrypted with."""
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Grant:
         """Whether all its resources are known before anything exists."""
         return all(isinstance(resource, str) for resource in self.resources)
 
-    def when(self, conditions: Conditions) -> "Grant":
+    def with_conditions(self, conditions: Conditions) -> "Grant":
         """The same under further conditions: all of them must hold."""
         return replace(self, conditions=(*self.conditions, *_flat(conditions)))
 
@@ -82,16 +82,16 @@ def grant(
     return Grant(tuple(f"{service}:{action}" for action in actions), listed, _flat(conditions or {}))
 
 
-def documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
+def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     """The policy documents of a role: one for all known grants, one for each grant that must wait for an id."""
-    listed = [one for given in grants for one in (given, *given.also)]
+    listed = [one for given in grants for one in (given, *given.companions)]
     known = [one for one in listed if one.known]
     late = [one for one in listed if not one.known]
-    found: list[pulumi.Input[str]] = [document(known)] if known else []
+    found: list[pulumi.Input[str]] = [policy_document(known)] if known else []
     return found + [_late_document(one) for one in late]
 
 
-def document(grants: Iterable[Grant]) -> str:
+def policy_document(grants: Iterable[Grant]) -> str:
     """One minimal, sorted policy document: same grants, same text."""
     by_target: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
     for one in grants:
@@ -109,7 +109,7 @@ def document(grants: Iterable[Grant]) -> str:
 
 def _late_document(one: Grant) -> pulumi.Output[str]:
     def resolved(arns: Sequence[str]) -> str:
-        return document([Grant(one.actions, tuple(arns), one.conditions)])
+        return policy_document([Grant(one.actions, tuple(arns), one.conditions)])
 
     return pulumi.Output.all(*one.resources).apply(resolved)
 

@@ -1,7 +1,7 @@
 """A Cognito identity pool for guests: anybody gets an identity and an hour's credentials of one role, and no more.
 
-What that role may do is the subsystem's decision, in grants that end at the guest's own identity: `own_objects` and
-`own_items` make them. The pool knows no signed-in users and has no other role.
+What that role may do is the subsystem's decision, in grants that end at the guest's own identity: `grant_own_objects` and
+`grant_own_items` make them. The pool knows no signed-in users and has no other role.
 
 Credentials come by the enhanced flow alone (`GetId`, `GetCredentialsForIdentity`), the classic one stays off. In the
 enhanced flow Cognito gives its own session policy along for guests, and they may do what both it and the role allow:
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cognito
 
-from components.blocks.iam.grant import OWN_IDENTITY, Grant
+from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, Grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
@@ -43,30 +43,30 @@ class IdentityPool(Block):
     pool_id: pulumi.Output[str]
     """What a page asks for an identity with; also what `$connect` is told that a caller is of."""
 
-    def __init__(self, what: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("IdentityPool", what, args.scope, opts)
+    def __init__(self, short_name: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("IdentityPool", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.IDENTITY_POOL, what)
+        self.name = scope.name(Kind.IDENTITY_POOL, short_name)
         pool = cognito.IdentityPool(
-            self.part("pool"),
+            self.part_name("pool"),
             identity_pool_name=self.name,
             allow_unauthenticated_identities=True,
             allow_classic_flow=False,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.pool_id = pool.id
         role = Role(
-            self.part("guest"),
-            RoleArgs(scope, f"{what}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
-            self.inside(),
+            self.part_name("guest"),
+            RoleArgs(scope, f"{short_name}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
+            self.part_options(),
         )
         self.guest_role_arn = role.arn
         cognito.IdentityPoolRoleAttachment(
-            self.part("roles"),
+            self.part_name("roles"),
             identity_pool_id=pool.id,
             roles={"unauthenticated": self.guest_role_arn},
-            opts=self.inside(*role.parts),
+            opts=self.part_options(*role.parts),
         )
         self.register_outputs({"poolId": self.pool_id, "guestRoleArn": self.guest_role_arn})
 
@@ -88,16 +88,16 @@ def guest_trust(pool_id: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def own_objects(bucket: Bucket, folder: str, *actions: str) -> Grant:
+def grant_own_objects(bucket: Bucket, folder: str, *actions: str) -> Grant:
     """Permission on the objects below `<folder>/<identity id>/`."""
-    return bucket.grant(*actions, prefix=f"{folder}/{OWN_IDENTITY}/*")
+    return bucket.grant(*actions, prefix=f"{folder}/{IDENTITY_ID_VARIABLE}/*")
 
 
-def own_items(table: Table, *actions: str) -> Grant:
+def grant_own_items(table: Table, *actions: str) -> Grant:
     """Permission on the items whose partition key is `<identity id>#…`.
 
     `ForAllValues` also holds for a request that names no key, hence `Null` beside it.
     """
-    return table.grant(*actions).when(
-        {"ForAllValues:StringLike": {LEADING_KEYS: f"{OWN_IDENTITY}#*"}, "Null": {LEADING_KEYS: "false"}}
+    return table.grant(*actions).with_conditions(
+        {"ForAllValues:StringLike": {LEADING_KEYS: f"{IDENTITY_ID_VARIABLE}#*"}, "Null": {LEADING_KEYS: "false"}}
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
-from components.blocks.iam.grant import Grant, documents
+from components.blocks.iam.grant import Grant, policy_documents
 from components.blocks.iam.trust_policy import Service, trust_policy
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
@@ -17,7 +17,7 @@ class RoleArgs:
     """One role."""
 
     scope: Scope
-    what: str
+    short_name: str
     """What of the subsystem it is for: ends its name on AWS."""
     logical_name: str
     trust: Service | pulumi.Input[str]
@@ -32,7 +32,7 @@ class Role:
 
     def __init__(self, label: str, args: RoleArgs, opts: pulumi.ResourceOptions) -> None:
         context = args.scope.context
-        name = args.scope.name(Kind.ROLE, args.what)
+        name = args.scope.name(Kind.ROLE, args.short_name)
         self.arn = context.global_arn("iam", f"role/{name}")
         trust, boundary = args.trust, args.scope.foundation.permissions_boundary
         role = iam.Role(
@@ -45,7 +45,7 @@ class Role:
         )
         policies = [
             iam.RolePolicy(f"{label}-{grants}", name=grants, role=role.name, policy=text, opts=opts)
-            for index, text in enumerate(documents(args.grants), 1)
+            for index, text in enumerate(policy_documents(args.grants), 1)
             for grants in ["grants" if index == 1 else f"grants-{index}"]
         ]
         self.parts: list[pulumi.Resource] = [role, *policies]

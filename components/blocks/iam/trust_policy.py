@@ -24,11 +24,11 @@ class Service(StrEnum):
     STATES = "states.amazonaws.com"
 
 
-SENDING_THEIR_SOURCE = frozenset({Service.ECS_TASKS, Service.MEDIACONVERT, Service.SCHEDULER, Service.STATES})
+SOURCE_SENDING_SERVICES = frozenset({Service.ECS_TASKS, Service.MEDIACONVERT, Service.SCHEDULER, Service.STATES})
 """Services that send `aws:SourceAccount` and `aws:SourceArn` when they take on a role; the guides of the others name neither.
 ECS sends the ARN of a task, EventBridge Scheduler that of a schedule's group."""
 
-NAMED_BY_ARN = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
+SOURCE_ARN_ONLY_SERVICES = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
 """Services whose guides let them into functions and queues by `aws:SourceArn` alone, and whose ARNs have an account: a
 condition on a key that they are not documented to send could keep them out (API Gateway guide, WebSocket Lambda
 integrations; EventBridge guide, resource-based policies)."""
@@ -41,7 +41,7 @@ def trust_policy(service: Service, context: Context, source_arn: str | None = No
         "Principal": {"Service": service.value},
         "Action": "sts:AssumeRole",
     }
-    if service in SENDING_THEIR_SOURCE:
+    if service in SOURCE_SENDING_SERVICES:
         condition = {"StringEquals": {"aws:SourceAccount": context.account}}
         if source_arn is not None:
             condition["ArnLike"] = {"aws:SourceArn": source_arn}

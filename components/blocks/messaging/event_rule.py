@@ -29,7 +29,7 @@ class EventRuleArgs:
     """None tells people: the event goes to the alerts topic."""
 
 
-def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
+def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
     """The pattern of what a bucket tells of new objects below a prefix, however they were uploaded."""
     return {
         "source": [S3],
@@ -41,45 +41,45 @@ def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
 class EventRule(Block):
     """Events that match, delivered; what cannot be delivered is parked, with an alarm."""
 
-    def __init__(self, what: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("EventRule", what, args.scope, opts)
+    def __init__(self, short_name: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventRule", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.EVENT_RULE, what)
-        self.arn = rule_arn(scope, what)
+        self.name = scope.name(Kind.EVENT_RULE, short_name)
+        self.arn = rule_arn(scope, short_name)
         self.dead_letters = DeadLetterQueue(
-            f"{what}-dlq",
+            f"{short_name}-dlq",
             DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ", senders=[Sender(SERVICE, self.arn)]),
-            self.inside(),
+            self.part_options(),
         )
         rule = cloudwatch.EventRule(
-            self.part("rule"),
+            self.part_name("rule"),
             name=self.name,
             event_pattern=json.dumps(args.pattern, sort_keys=True),
             state="ENABLED",
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         before = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
         cloudwatch.EventTarget(
-            self.part("target"),
+            self.part_name("target"),
             rule=rule.name,
-            target_id=what,
+            target_id=short_name,
             arn=args.target.arn if args.target else scope.alerts_topic,
             retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
             dead_letter_config={"arn": self.dead_letters.arn},
-            opts=self.inside(*before),
+            opts=self.part_options(*before),
         )
         self.register_outputs({"arn": self.arn})
 
 
-def rule_arn(scope: Scope, what: str) -> str:
+def rule_arn(scope: Scope, short_name: str) -> str:
     """The ARN of a rule, before there is one."""
-    return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, what)}")
+    return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, short_name)}")
 
 
-def sender(scope: Scope, what: str) -> Sender:
+def rule_sender(scope: Scope, short_name: str) -> Sender:
     """A rule, as a queue that is its target lets it in."""
-    return Sender(SERVICE, rule_arn(scope, what))
+    return Sender(SERVICE, rule_arn(scope, short_name))
 
 
 @dataclass(frozen=True)
@@ -99,16 +99,16 @@ class EventArchive(Block):
     A replay gives rules the same events again, so whoever takes them must be able to see an event twice.
     """
 
-    def __init__(self, what: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("EventArchive", what, args.scope, opts)
-        self.name = args.scope.name(Kind.EVENT_ARCHIVE, what)
+    def __init__(self, short_name: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventArchive", short_name, args.scope, opts)
+        self.name = args.scope.name(Kind.EVENT_ARCHIVE, short_name)
         cloudwatch.EventArchive(
-            self.part("archive"),
+            self.part_name("archive"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             event_source_arn=args.scope.context.arn("events", "event-bus/default"),
             event_pattern=json.dumps({"source": [args.source]}),
             retention_days=args.days,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.register_outputs({"name": self.name})

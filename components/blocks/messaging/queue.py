@@ -12,8 +12,8 @@ import pulumi
 from pulumi_aws import sqs
 
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.iam.trust_policy import NAMED_BY_ARN
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.iam.trust_policy import SOURCE_ARN_ONLY_SERVICES
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
@@ -48,17 +48,17 @@ class Queue(Block):
 
     url: pulumi.Output[str]
 
-    def __init__(self, what: str, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Queue", what, args.scope, opts)
+    def __init__(self, short_name: str, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Queue", short_name, args.scope, opts)
         self.dead_letters = DeadLetterQueue(
-            f"{what}-dlq",
-            DeadLetterQueueArgs(args.scope, f"{args.logical_name}DLQ", sources=[what]),
-            self.inside(),
+            f"{short_name}-dlq",
+            DeadLetterQueueArgs(args.scope, f"{args.logical_name}DLQ", sources=[short_name]),
+            self.part_options(),
         )
-        self.name = args.scope.name(Kind.QUEUE, what)
+        self.name = args.scope.name(Kind.QUEUE, short_name)
         self.arn = args.scope.context.arn("sqs", self.name)
         queue = sqs.Queue(
-            self.part("queue"),
+            self.part_name("queue"),
             name=self.name,
             visibility_timeout_seconds=VISIBILITY_FACTOR * args.consumer_timeout_seconds,
             message_retention_seconds=FOUR_DAYS,
@@ -68,7 +68,7 @@ class Queue(Block):
                 {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": args.max_receive_count}
             ),
             tags=args.scope.tags(args.logical_name),
-            opts=self.inside(self.dead_letters.queue),
+            opts=self.part_options(self.dead_letters.queue),
         )
         self.url = queue.url
         self.policy = _policy(self, queue, self.arn, args.senders)
@@ -93,14 +93,14 @@ class DeadLetterQueueArgs:
 class DeadLetterQueue(Block):
     """A queue where failed work is parked for 14 days, with an alarm that rings when there is some."""
 
-    def __init__(self, what: str, args: DeadLetterQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("DeadLetterQueue", what, args.scope, opts)
+    def __init__(self, short_name: str, args: DeadLetterQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("DeadLetterQueue", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.QUEUE, what)
+        self.name = scope.name(Kind.QUEUE, short_name)
         self.arn = scope.context.arn("sqs", self.name)
         sources = [scope.context.arn("sqs", scope.name(Kind.QUEUE, source)) for source in args.sources]
         self.queue = sqs.Queue(
-            self.part("queue"),
+            self.part_name("queue"),
             name=self.name,
             message_retention_seconds=FOURTEEN_DAYS,
             sqs_managed_sse_enabled=True,
@@ -110,12 +110,21 @@ class DeadLetterQueue(Block):
                 else {"redrivePermission": "denyAll"}
             ),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.policy = _policy(self, self.queue, self.arn, args.senders)
         waiting = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
-        says = f"Failed work is waiting in {self.name}."
-        alarm(what, scope, waiting, 0, says, "dead-letters", self.inside(self.queue), severity=Severity.CRITICAL)
+        problem = f"Failed work is waiting in {self.name}."
+        register_alarm(
+            short_name,
+            scope,
+            waiting,
+            0,
+            problem,
+            "dead-letters",
+            self.part_options(self.queue),
+            severity=Severity.CRITICAL,
+        )
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 
     def grant(self, *actions: str) -> Grant:
@@ -144,14 +153,14 @@ def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender])
             "Resource": arn,
             "Condition": {
                 "ArnEquals": {"aws:SourceArn": sender.source_arn},
-                **({} if sender.service in NAMED_BY_ARN else account),
+                **({} if sender.service in SOURCE_ARN_ONLY_SERVICES else account),
             },
         }
         for sender in senders
     )
     return sqs.QueuePolicy(
-        block.part("policy"),
+        block.part_name("policy"),
         queue_url=queue.url,
         policy=json.dumps({"Version": "2012-10-17", "Statement": statements}),
-        opts=block.inside(),
+        opts=block.part_options(),
     )

@@ -39,12 +39,12 @@ class Metric:
     period_seconds: int = 300
 
 
-def alarm(
-    what: str,
+def register_alarm(
+    short_name: str,
     scope: Scope,
     metric: Metric,
     threshold: float,
-    says: str,
+    problem: str,
     runbook: str,
     opts: pulumi.ResourceOptions,
     *,
@@ -56,12 +56,12 @@ def alarm(
 
     `says` is one sentence: what is wrong when it rings. `runbook` is the page below the runbooks' folder, without suffix.
     """
-    name = scope.name(Kind.ALARM, f"{what}-{severity}")
+    name = scope.name(Kind.ALARM, f"{short_name}-{severity}")
     percentile = metric.statistic.startswith("p")
     return cloudwatch.MetricAlarm(
-        f"{scope.subsystem}-{what}-alarm",
+        f"{scope.subsystem}-{short_name}-alarm",
         name=name,
-        alarm_description=f"{severity.name}: {says} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
+        alarm_description=f"{severity.name}: {problem} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
         namespace=metric.namespace,
         metric_name=metric.name,
         dimensions=metric.dimensions,
@@ -75,5 +75,5 @@ def alarm(
         alarm_actions=[scope.alerts_topic],
         ok_actions=[scope.alerts_topic],
         tags=scope.tags(name),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(scope.after))),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(scope.prerequisites))),
     )

@@ -38,14 +38,14 @@ class DashboardArgs:
 class Dashboard(Block):
     """Charts of one subsystem."""
 
-    def __init__(self, what: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Dashboard", what, args.scope, opts)
-        self.name = args.scope.name(Kind.DASHBOARD, what)
+    def __init__(self, short_name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Dashboard", short_name, args.scope, opts)
+        self.name = args.scope.name(Kind.DASHBOARD, short_name)
         cloudwatch.Dashboard(
-            self.part("dashboard"),
+            self.part_name("dashboard"),
             dashboard_name=self.name,
             dashboard_body=json.dumps({"widgets": layout(args.rows, args.scope.context.region)}, sort_keys=True),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.register_outputs({"name": self.name})
 

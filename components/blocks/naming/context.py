@@ -64,21 +64,25 @@ class Context:
             cost_center=settings.foundation.cost_center,
         )
 
-    def name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
+    def name(self, kind: Kind, subsystem: Subsystem, short_name: str) -> str:
         """The physical name of something; buckets carry the account, because their names are everybody's."""
-        parts = [self.project, stack_part(self.stack), subsystem.value, what]
+        parts = [self.project, stack_part(self.stack), subsystem.value, short_name]
         return self._given(
-            kind, physical_name(kind, parts, self.account if kind is Kind.BUCKET else ""), subsystem, what
+            kind, physical_name(kind, parts, self.account if kind is Kind.BUCKET else ""), subsystem, short_name
         )
 
-    def underscored_name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
+    def underscored_name(self, kind: Kind, subsystem: Subsystem, short_name: str) -> str:
         """The physical name of something whose service takes no hyphen; it has no subsystem in it, being short."""
-        return self._given(kind, underscored_name(kind, [self.project, stack_part(self.stack)], what), subsystem, what)
+        return self._given(
+            kind, underscored_name(kind, [self.project, stack_part(self.stack)], short_name), subsystem, short_name
+        )
 
-    def _given(self, kind: Kind, name: str, subsystem: Subsystem, what: str) -> str:
-        holder = self._named.setdefault((kind, name), (subsystem.value, what))
-        if holder != (subsystem.value, what):
-            raise InvalidName(f"two {kind.label}s would be called {name}: {'/'.join(holder)} and {subsystem}/{what}")
+    def _given(self, kind: Kind, name: str, subsystem: Subsystem, short_name: str) -> str:
+        holder = self._named.setdefault((kind, name), (subsystem.value, short_name))
+        if holder != (subsystem.value, short_name):
+            raise InvalidName(
+                f"two {kind.label}s would be called {name}: {'/'.join(holder)} and {subsystem}/{short_name}"
+            )
         return name
 
     @property

@@ -29,17 +29,17 @@ class Scope:
     """Name of the bucket that access logs go to."""
     layers: Sequence[pulumi.Input[str]]
     """ARNs of the layers that every function carries."""
-    after: Sequence[pulumi.Resource]
+    prerequisites: Sequence[pulumi.Resource]
     """What must exist before anything of this scope: nothing refers to it but by name."""
 
     @cached_property
     def package(self) -> pulumi.FileArchive:
         """What all functions of this subsystem run: zipped once, however many they are."""
-        return pulumi.FileArchive(handler_archive.written(self.subsystem.package).as_posix())
+        return pulumi.FileArchive(handler_archive.write_archive(self.subsystem.package).as_posix())
 
-    def name(self, kind: Kind, what: str) -> str:
+    def name(self, kind: Kind, short_name: str) -> str:
         """The physical name of something of this subsystem."""
-        return self.context.name(kind, self.subsystem, what)
+        return self.context.name(kind, self.subsystem, short_name)
 
     def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """All tags of something of this subsystem, and what only it has."""
@@ -49,16 +49,16 @@ class Scope:
 class Block(pulumi.ComponentResource):
     """A component with a Pulumi name of `<subsystem>-<what>`; its parts are `<subsystem>-<what>-<part>`."""
 
-    def __init__(self, kind: str, what: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:
-        self.label = f"{scope.subsystem}-{what}"
+    def __init__(self, kind: str, short_name: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:
+        self.label = f"{scope.subsystem}-{short_name}"
         self.scope = scope
         super().__init__(f"polyphony:blocks:{kind}", self.label, None, opts)
 
-    def part(self, part: str) -> str:
+    def part_name(self, part: str) -> str:
         """The Pulumi name of one part."""
         return f"{self.label}-{part}"
 
-    def inside(
+    def part_options(
         self, *after: pulumi.Resource, ignore: Sequence[str] = (), holds_data: bool = False
     ) -> pulumi.ResourceOptions:
         """Options of a part: a child of this block, made after what the scope and the block itself wait for.
@@ -67,7 +67,7 @@ class Block(pulumi.ComponentResource):
         """
         return pulumi.ResourceOptions(
             parent=self,
-            depends_on=[*self.scope.after, *after],
+            depends_on=[*self.scope.prerequisites, *after],
             ignore_changes=list(ignore) or None,
             protect=holds_data and self.scope.foundation.data.deletion_protection,
         )

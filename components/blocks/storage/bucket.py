@@ -21,7 +21,7 @@ ACCESS_LOG_PREFIX = "logs/s3-access"
 
 
 @dataclass(frozen=True)
-class Lifecycle:
+class LifecycleRule:
     """What becomes of objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
@@ -33,17 +33,17 @@ class Lifecycle:
 
 
 @dataclass(frozen=True)
-class Cors:
+class CorsRule:
     """Which pages may use the bucket from a browser."""
 
     origins: Sequence[str]
     methods: Sequence[str] = ("GET", "PUT", "POST")
-    exposed: Sequence[str] = ()
+    exposed_headers: Sequence[str] = ()
     """Headers of answers that a page may read: `ETag`, where it uploads in parts."""
 
 
 @dataclass(frozen=True)
-class NotifyQueue:
+class QueueNotification:
     """Tell a queue of every object created below a prefix, however it was uploaded."""
 
     queue: Queue
@@ -56,14 +56,14 @@ class BucketArgs:
 
     scope: Scope
     logical_name: str
-    lifecycle: Sequence[Lifecycle] = ()
+    lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False
     """Whether it can be reached through the nearest edge location too, for money."""
     requests_measured: bool = False
     """Whether CloudWatch has its requests and their latency: sixteen metrics, each paid for."""
-    cors: Cors | None = None
-    notify: Sequence[NotifyQueue] = ()
+    cors: CorsRule | None = None
+    notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
     access_logged: bool = True
     """Off for the audit bucket alone, which would log itself without end."""
@@ -74,34 +74,34 @@ class BucketArgs:
 class Bucket(Block):
     """A bucket with all that makes it safe, and what may be granted on it."""
 
-    def __init__(self, what: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Bucket", what, args.scope, opts)
+    def __init__(self, short_name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Bucket", short_name, args.scope, opts)
         scope = args.scope
-        self.name = bucket_name(scope, what)
+        self.name = bucket_name(scope, short_name)
         self.arn = scope.context.bucket_arn(self.name)
         bucket = s3.Bucket(
-            self.part("bucket"),
+            self.part_name("bucket"),
             bucket=self.name,
             force_destroy=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.bucket = bucket
         self._make_private(bucket, args)
         self._set_lifecycle(bucket, args)
         if args.versioned:
             s3.BucketVersioning(
-                self.part("versioning"),
+                self.part_name("versioning"),
                 bucket=bucket.bucket,
                 versioning_configuration={"status": "Enabled"},
-                opts=self.inside(),
+                opts=self.part_options(),
             )
         if args.accelerated:
             s3.BucketAccelerateConfiguration(
-                self.part("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.inside()
+                self.part_name("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.part_options()
             )
         if args.requests_measured:
-            s3.BucketMetric(self.part("requests"), bucket=bucket.bucket, name=EVERYTHING, opts=self.inside())
+            s3.BucketMetric(self.part_name("requests"), bucket=bucket.bucket, name=EVERYTHING, opts=self.part_options())
         if args.cors is not None:
             rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
                 "allowed_origins": list(args.cors.origins),
@@ -109,20 +109,22 @@ class Bucket(Block):
                 "allowed_headers": ["*"],
                 "max_age_seconds": 3600,
             }
-            if args.cors.exposed:
-                rule["expose_headers"] = list(args.cors.exposed)
-            s3.BucketCorsConfiguration(self.part("cors"), bucket=bucket.bucket, cors_rules=[rule], opts=self.inside())
+            if args.cors.exposed_headers:
+                rule["expose_headers"] = list(args.cors.exposed_headers)
+            s3.BucketCorsConfiguration(
+                self.part_name("cors"), bucket=bucket.bucket, cors_rules=[rule], opts=self.part_options()
+            )
         if args.access_logged:
             s3.BucketLogging(
-                self.part("logging"),
+                self.part_name("logging"),
                 bucket=bucket.bucket,
                 target_bucket=scope.access_log_bucket,
                 target_prefix=f"{ACCESS_LOG_PREFIX}/{self.name}/",
-                opts=self.inside(),
+                opts=self.part_options(),
             )
         if args.notify or args.event_bridge:
             s3.BucketNotification(
-                self.part("notification"),
+                self.part_name("notification"),
                 bucket=bucket.bucket,
                 eventbridge=args.event_bridge,
                 queues=[
@@ -134,7 +136,7 @@ class Bucket(Block):
                     }
                     for to in args.notify
                 ],
-                opts=self.inside(*(to.queue.policy for to in args.notify)),
+                opts=self.part_options(*(to.queue.policy for to in args.notify)),
             )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -159,25 +161,25 @@ class Bucket(Block):
 
     def _make_private(self, bucket: s3.Bucket, args: BucketArgs) -> None:
         block = s3.BucketPublicAccessBlock(
-            self.part("public-access-block"),
+            self.part_name("public-access-block"),
             bucket=bucket.bucket,
             block_public_acls=True,
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         s3.BucketOwnershipControls(
-            self.part("ownership"),
+            self.part_name("ownership"),
             bucket=bucket.bucket,
             rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         s3.BucketServerSideEncryptionConfiguration(
-            self.part("encryption"),
+            self.part_name("encryption"),
             bucket=bucket.bucket,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         only_tls: dict[str, object] = {
             "Sid": "OnlyTls",
@@ -188,10 +190,10 @@ class Bucket(Block):
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
         self.policy = s3.BucketPolicy(
-            self.part("policy"),
+            self.part_name("policy"),
             bucket=bucket.bucket,
             policy=json.dumps({"Version": "2012-10-17", "Statement": [only_tls, *args.statements]}),
-            opts=self.inside(block),
+            opts=self.part_options(block),
         )
 
     def _set_lifecycle(self, bucket: s3.Bucket, args: BucketArgs) -> None:
@@ -202,19 +204,19 @@ class Bucket(Block):
             "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
         }
         s3.BucketLifecycleConfiguration(
-            self.part("lifecycle"),
+            self.part_name("lifecycle"),
             bucket=bucket.bucket,
             rules=[abort, *map(_rule, args.lifecycle)],
-            opts=self.inside(),
+            opts=self.part_options(),
         )
 
 
-def bucket_name(scope: Scope, what: str) -> str:
+def bucket_name(scope: Scope, short_name: str) -> str:
     """The name of one of this scope's buckets, for those that must know it before it exists."""
-    return scope.name(Kind.BUCKET, what)
+    return scope.name(Kind.BUCKET, short_name)
 
 
-def _rule(one: Lifecycle) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+def _rule(one: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
     rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": one.name,
         "status": "Enabled",

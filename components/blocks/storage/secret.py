@@ -25,19 +25,19 @@ class Secret(Block):
     version: pulumi.Output[str]
     """A new one with each value. What is given it is deployed anew when the secret is, and reads it anew."""
 
-    def __init__(self, what: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Secret", what, args.scope, opts)
-        own = args.scope.name(Kind.PARAMETER, what)
+    def __init__(self, short_name: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Secret", short_name, args.scope, opts)
+        own = args.scope.name(Kind.PARAMETER, short_name)
         self.name = f"/{own}"
         self.arn = args.scope.context.arn("ssm", f"parameter/{own}")
         parameter = ssm.Parameter(
-            self.part("parameter"),
+            self.part_name("parameter"),
             name=self.name,
             type="SecureString",
             value=pulumi.Output.secret(args.value),
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             tags=args.scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.version = parameter.version.apply(str)
         self.register_outputs({"name": self.name})

@@ -20,13 +20,13 @@ WRITING_KEY = ("Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", 
 
 
 @dataclass(frozen=True)
-class Index:
+class SecondaryIndex:
     """A global secondary index; sparse where items leave its keys out."""
 
     name: str
     hash_key: str
     range_key: str | None = None
-    projected: Sequence[str] | None = None
+    projected_attributes: Sequence[str] | None = None
     """Attributes copied besides the keys; none copies all, an empty list only the keys."""
 
 
@@ -38,7 +38,7 @@ class TableArgs:
     logical_name: str
     hash_key: str
     range_key: str | None = None
-    indexes: Sequence[Index] = ()
+    indexes: Sequence[SecondaryIndex] = ()
     number_keys: Sequence[str] = ()
     ttl_attribute: str | None = None
     kms_key_arn: str | None = None
@@ -50,10 +50,10 @@ class TableArgs:
 class Table(Block):
     """A table and what may be granted on it."""
 
-    def __init__(self, what: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Table", what, args.scope, opts)
+    def __init__(self, short_name: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Table", short_name, args.scope, opts)
         scope, data = args.scope, args.scope.foundation.data
-        self.name = scope.name(Kind.TABLE, what)
+        self.name = scope.name(Kind.TABLE, short_name)
         self.arn = scope.context.arn("dynamodb", f"table/{self.name}")
         self._key = args.kms_key_arn
         self._indexes = {index.name for index in args.indexes}
@@ -66,9 +66,9 @@ class Table(Block):
             )
             if key is not None
         )
-        selected = backup_selection(scope.context) if args.no_backup_reason is None else "none"
+        selected = backup_tag_value(scope.context) if args.no_backup_reason is None else "none"
         self.table = dynamodb.Table(
-            self.part("table"),
+            self.part_name("table"),
             name=self.name,
             billing_mode="PAY_PER_REQUEST",
             hash_key=args.hash_key,
@@ -81,7 +81,7 @@ class Table(Block):
             # Said without a key too: to the provider, a block that is left out means the key that is there.
             server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
             tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -90,7 +90,7 @@ class Table(Block):
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
         one = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
-        return replace(one, also=self._key_grants(actions))
+        return replace(one, companions=self._key_grants(actions))
 
     def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
         """DynamoDB uses a customer key in the name of whoever calls it, who may use it in no other way."""
@@ -101,18 +101,22 @@ class Table(Block):
         return (grant("kms", uses, self._key, {"StringEquals": {"kms:ViaService": service}}),)
 
 
-def backup_selection(context: Context) -> str:
+def backup_tag_value(context: Context) -> str:
     """The backup tag's value on tables that this stack's plan copies; no other stack's plan selects them."""
     return f"{context.stack_label}-daily"
 
 
-def _index(index: Index) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
+def _index(index: SecondaryIndex) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
     keys = [(index.hash_key, "HASH"), *([(index.range_key, "RANGE")] if index.range_key is not None else [])]
     found: dynamodb.TableGlobalSecondaryIndexArgsDict = {
         "name": index.name,
         "key_schemas": [{"attribute_name": name, "key_type": kind} for name, kind in keys],
-        "projection_type": "ALL" if index.projected is None else "INCLUDE" if index.projected else "KEYS_ONLY",
+        "projection_type": "ALL"
+        if index.projected_attributes is None
+        else "INCLUDE"
+        if index.projected_attributes
+        else "KEYS_ONLY",
     }
-    if index.projected:
-        found["non_key_attributes"] = list(index.projected)
+    if index.projected_attributes:
+        found["non_key_attributes"] = list(index.projected_attributes)
     return found

@@ -34,7 +34,7 @@ def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, long
     }
 
 
-def pauses_seconds(one: Retry) -> int:
+def total_pause_seconds(one: Retry) -> int:
     """Return all pauses of a retry together, at most; jitter makes them half as long, on average."""
     pauses = (one["IntervalSeconds"] * one["BackoffRate"] ** number for number in range(one["MaxAttempts"]))
     return int(sum(min(pause, one["MaxDelaySeconds"]) for pause in pauses))
@@ -45,7 +45,7 @@ def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str,
     return {"ErrorEquals": list(errors), "Next": to, **({"Assign": dict(assign)} if assign else {})}
 
 
-def task(
+def task_state(
     resource: str,
     arguments: Mapping[str, Any],
     timeout_seconds: int,
@@ -68,7 +68,7 @@ def task(
     }
 
 
-def call(
+def lambda_state(
     function_arn: str,
     payload: Mapping[str, Any],
     timeout_seconds: int,
@@ -81,10 +81,10 @@ def call(
     """Call a function's alias, again where Lambda itself stumbles."""
     arguments = {"FunctionName": function_arn, "Payload": dict(payload)}
     again = [retry(TRANSIENT), *retries]
-    return task(LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=again, catches=catches, assign=assign)
+    return task_state(LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=again, catches=catches, assign=assign)
 
 
-def choice(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
+def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
     """Go where the first condition that holds says; `conditions`: JSONata expression, next state."""
     return {
         "Type": "Choice",
@@ -93,17 +93,17 @@ def choice(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
     }
 
 
-def set_variables(variables: Mapping[str, Any], to: str) -> State:
+def set_variables_state(variables: Mapping[str, Any], to: str) -> State:
     """Set variables and do nothing else."""
     return {"Type": "Pass", "Assign": dict(variables), "Next": to}
 
 
-def wait(seconds: int | str, to: str) -> State:
+def wait_state(seconds: int | str, to: str) -> State:
     """Wait so many seconds, or as many as a JSONata expression comes to."""
     return {"Type": "Wait", "Seconds": seconds, "Next": to}
 
 
-def each(
+def map_state(
     items: str, start: str, states: Mapping[str, State], at_once: int, *, to: str, catches: Sequence[Catch]
 ) -> State:
     """Run the same states for each item of a list (JSONata), some at once. One that fails fails them all.
@@ -120,6 +120,6 @@ def each(
     }
 
 
-def fail(error: str, cause: str) -> State:
+def fail_state(error: str, cause: str) -> State:
     """End with an error that the execution shows and that its alarm counts."""
     return {"Type": "Fail", "Error": error, "Cause": cause}

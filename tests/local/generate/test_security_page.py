@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
+from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from local import ROOT
 from local.emulation.iam.policy_evaluator import listed
 from local.generate import documented_graph, security_page
@@ -115,7 +115,7 @@ def test_no_function_may_delete_a_table_or_a_bucket(stack: str) -> None:
 
 
 def test_the_page_counts_right_which_services_say_nothing_of_whom_they_act_for() -> None:
-    assert {service.name for service in set(Service) - SENDING_THEIR_SOURCE} == {
+    assert {service.name for service in set(Service) - SOURCE_SENDING_SERVICES} == {
         "LAMBDA",
         "GLUE",
         "BACKUP",

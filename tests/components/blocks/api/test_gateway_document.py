@@ -15,15 +15,15 @@ from pydantic.json_schema import models_json_schema
 from components.blocks.api.gateway_document import (
     ANY,
     PROXY,
-    Authorization,
     Authorizer,
-    Gateway,
+    GatewayOptions,
+    RestAuthorization,
     gateway_document,
     lambda_uri,
 )
 from components.blocks.api.gateway_responses import REFUSALS
-from components.blocks.api.gateway_schema import SCHEMAS, converted
-from components.blocks.api.openapi_document import Error, document
+from components.blocks.api.gateway_schema import SCHEMAS, to_gateway_schemas
+from components.blocks.api.openapi_document import Error, build_document
 from handlers.common.errors import CommonCode, HandlerError, http_error
 from handlers.common.http.rest_operations import Operation
 from handlers.common.websocket.messages import Message
@@ -85,7 +85,7 @@ DROP = Operation("dropNote", "DELETE", "/notes/{noteId}", "Drops.", parameters=P
 
 
 def documented(*operations: Operation) -> dict[str, Any]:
-    return document("Notes", "2", operations or (LIST, MAKE, READ, DROP))
+    return build_document("Notes", "2", operations or (LIST, MAKE, READ, DROP))
 
 
 # The documentation.
@@ -171,7 +171,7 @@ def test_a_table_that_cannot_be_served_is_refused(wrong: Operation, says: str) -
 
 
 def made(*operations: Operation, **changes: Any) -> dict[str, Any]:
-    gateway = Gateway(**{"integration": "uri", "cors_origin": ORIGIN, **changes})
+    gateway = GatewayOptions(**{"integration": "uri", "cors_origin": ORIGIN, **changes})
     return gateway_document(documented(*operations), gateway)
 
 
@@ -293,9 +293,9 @@ def test_nothing_is_asked_of_callers_where_nothing_is_set() -> None:
 @pytest.mark.parametrize(
     ("authorization", "authorizer", "scheme"),
     [
-        (Authorization.API_KEY, None, {"type": "apiKey", "name": "x-api-key", "in": "header"}),
+        (RestAuthorization.API_KEY, None, {"type": "apiKey", "name": "x-api-key", "in": "header"}),
         (
-            Authorization.LAMBDA,
+            RestAuthorization.LAMBDA,
             Authorizer("uri", 60),
             {
                 "type": "apiKey",
@@ -313,7 +313,7 @@ def test_nothing_is_asked_of_callers_where_nothing_is_set() -> None:
     ],
 )
 def test_a_key_or_a_token_is_asked_for_on_every_operation_and_on_nothing_else(
-    authorization: Authorization, authorizer: Authorizer | None, scheme: dict[str, Any]
+    authorization: RestAuthorization, authorizer: Authorizer | None, scheme: dict[str, Any]
 ) -> None:
     found = made(authorization=authorization, authorizer=authorizer)
     assert found["components"]["securitySchemes"] == {authorization.value: scheme}
@@ -347,7 +347,7 @@ class Ruled(Model):
 
 def checks(model: type[BaseModel]) -> jsonschema.Draft4Validator:
     _, found = models_json_schema([(model, "validation")], ref_template=f"{SCHEMAS}{{model}}")
-    schemas = converted(found["$defs"])
+    schemas = to_gateway_schemas(found["$defs"])
     jsonschema.Draft4Validator.check_schema(schemas[model.__name__])
     return jsonschema.Draft4Validator({**schemas[model.__name__], "components": {"schemas": schemas}})
 
@@ -395,7 +395,7 @@ def test_a_value_that_is_wrong_is_left_to_the_handler_which_names_its_field(wron
     ids=str,
 )
 def test_every_keyword_is_converted_kept_or_left_out(given: dict[str, Any], made: dict[str, Any]) -> None:
-    assert converted({"A": given}) == {"A": made}
+    assert to_gateway_schemas({"A": given}) == {"A": made}
 
 
 @pytest.mark.parametrize(
@@ -412,10 +412,10 @@ def test_every_keyword_is_converted_kept_or_left_out(given: dict[str, Any], made
 )
 def test_what_the_gateway_would_ignore_is_refused_by_name(given: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        converted({"A": given})
+        to_gateway_schemas({"A": given})
 
 
 def test_names_are_letters_and_digits_and_stay_apart() -> None:
-    assert set(converted({"A-Input": {}, "B_1": {}})) == {"AInput", "B1"}
+    assert set(to_gateway_schemas({"A-Input": {}, "B_1": {}})) == {"AInput", "B1"}
     with pytest.raises(ValueError, match="have one name without punctuation"):
-        converted({"A-Input": {}, "AInput": {}})
+        to_gateway_schemas({"A-Input": {}, "AInput": {}})

@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
@@ -39,7 +39,7 @@ class Note(Message):
 
 READ = Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
 MAKE = Operation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
-PLAN = Plan(rate=5, burst=10, requests_per_day=1000)
+PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
 
 
 class Provider(PreviewProvider):
@@ -77,7 +77,7 @@ def making(answers: str = "notes", *, judged: bool = False, **changes: Any) -> C
             "function": function(answers),
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(client_errors_above=2, latency_above_ms=3),
-            **({"judge": Judge(function("judge"), 60)} if judged else {}),
+            **({"authorizer": AuthorizerFunction(function("judge"), 60)} if judged else {}),
         }
         return RestApi("notes-api", RestApiArgs(**{**given, **changes}))
 
@@ -134,7 +134,7 @@ def triggers(**changes: Any) -> Any:
         {"operations": (READ,)},
         {"cors_origin": "https://page.example.com"},
         {"answers": "maker"},
-        {"plan": PLAN},
+        {"usage_plan": PLAN},
         {"bodies_validated": False},
     ],
     ids=["operations", "origin", "function", "authorization", "bodies"],
@@ -184,7 +184,7 @@ def test_the_access_log_has_nothing_that_a_client_sent_and_both_logs_expire() ->
 
 
 def test_a_key_comes_with_its_plan_and_is_never_shown() -> None:
-    recorded = deployed(making(plan=PLAN))
+    recorded = deployed(making(usage_plan=PLAN))
     plan = recorded.one("apigateway.UsagePlan").inputs
     assert plan["apiStages"] == [{"apiId": "a1b2c3", "stage": "api"}]
     assert plan["throttleSettings"] == {"rateLimit": 5, "burstLimit": 10}

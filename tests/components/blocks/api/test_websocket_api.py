@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
@@ -98,7 +98,7 @@ def test_messages_are_routed_by_their_action_to_the_functions_alias() -> None:
     permission = recorded.one("lambda.Permission").inputs
     assert (permission["principal"], permission["qualifier"]) == ("apigateway.amazonaws.com", "live")
     assert permission["sourceArn"] == f"{ARN}/*"
-    assert actions(KEYS) == ["say"]
+    assert message_actions(KEYS) == ["say"]
 
 
 def test_every_route_of_messages_answers_and_the_others_do_not() -> None:
@@ -153,7 +153,12 @@ def triggers(provider: Provider | None = None, **changes: Any) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    [{"routes": (*KEYS, "list")}, {"by": "reader"}, {"authorization": Authorization.IAM}, {"provider": Again()}],
+    [
+        {"routes": (*KEYS, "list")},
+        {"by": "reader"},
+        {"authorization": WebSocketAuthorization.IAM},
+        {"provider": Again()},
+    ],
     ids=["another route", "another function", "another authorization", "made anew"],
 )
 def test_whatever_of_the_routes_changes_is_deployed_and_nothing_else(change: dict[str, Any]) -> None:

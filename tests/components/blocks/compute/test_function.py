@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.compute.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
 from components.settings.settings_base import ClientFunctionSettings
@@ -101,14 +101,16 @@ def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
 
 def asynchronous(**changes: Any) -> Function:
     parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
-    return Function("builder", args(asynchronous=Asynchronous(parked, **changes)))
+    return Function("builder", args(asynchronous=AsyncInvocation(parked, **changes)))
 
 
 BECAUSE = "what failed must not be stored anywhere"
 
 
-def lost(**changes: Any) -> Asynchronous:
-    return Asynchronous(**{"on_failure": None, "retries": 0, "max_age_seconds": 60, "lost_because": BECAUSE, **changes})
+def lost(**changes: Any) -> AsyncInvocation:
+    return AsyncInvocation(
+        **{"on_failure": None, "retries": 0, "max_age_seconds": 60, "discard_reason": BECAUSE, **changes}
+    )
 
 
 def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> None:
@@ -117,13 +119,13 @@ def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> Non
         Function("builder", args(asynchronous=lost(on_failure=parked)))
 
     with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
-        function(engine, asynchronous=lost(lost_because=None))
+        function(engine, asynchronous=lost(discard_reason=None))
     with pytest.raises(ValueError, match="not both"):
         engine.run(both)
 
 
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
-    recorded = function(engine, attachment=Attachment(["subnet-1"], ["sg-1"]))
+    recorded = function(engine, attachment=NetworkAttachment(["subnet-1"], ["sg-1"]))
     assert recorded.one("lambda.Function").inputs["vpcConfig"] == {
         "subnetIds": ["subnet-1"],
         "securityGroupIds": ["sg-1"],

@@ -4,7 +4,12 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.blocks.compute.function_environment import RESERVED, InvalidEnvironment, checked, variables
+from components.blocks.compute.function_environment import (
+    RESERVED,
+    InvalidEnvironment,
+    check_limits,
+    environment_variables,
+)
 from handlers.common.environment import HandlerEnvironment
 from tests.fake_engine import Engine
 
@@ -16,7 +21,7 @@ class Sample(HandlerEnvironment):
 
 
 def test_values_are_written_as_the_handler_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = variables(Sample, {"table_name": "t", "enabled": False}, {})
+    made = environment_variables(Sample, {"table_name": "t", "enabled": False}, {})
     assert made == {"LOG_LEVEL": "INFO", "TABLE_NAME": "t", "ENABLED": "false", "THRESHOLD": "0.85"}
     for name, value in made.items():
         assert isinstance(value, str)
@@ -26,16 +31,18 @@ def test_values_are_written_as_the_handler_reads_them(monkeypatch: pytest.Monkey
 
 def test_a_value_that_the_handler_does_not_know_or_misses_is_refused() -> None:
     with pytest.raises(InvalidEnvironment, match="Sample has no tabel_name; it has enabled, log_level, table_name"):
-        variables(Sample, {"tabel_name": "t"}, {})
+        environment_variables(Sample, {"tabel_name": "t"}, {})
     with pytest.raises(ValidationError, match="TABLE_NAME"):
-        variables(Sample, {}, {})
+        environment_variables(Sample, {}, {})
 
 
 def test_a_value_that_only_aws_knows_is_checked_as_soon_as_it_is_known(engine: Engine) -> None:
     found: dict[str, object] = {}
 
     def program() -> None:
-        made = variables(Sample, {"table_name": pulumi.Output.from_input("t")}, {"POWERTOOLS_SERVICE_NAME": "x"})
+        made = environment_variables(
+            Sample, {"table_name": pulumi.Output.from_input("t")}, {"POWERTOOLS_SERVICE_NAME": "x"}
+        )
         assert isinstance(made, dict)
         assert made["POWERTOOLS_SERVICE_NAME"] == "x", "the others are known at preview"
         table = made["TABLE_NAME"]
@@ -50,7 +57,7 @@ def test_an_added_name_that_lambda_sets_itself_is_refused_however_late_its_value
     def program() -> None:
         for late in ("us-east-1", pulumi.Output.from_input("us-east-1")):
             with pytest.raises(InvalidEnvironment, match="AWS_REGION: Lambda sets this itself"):
-                variables(Sample, {"table_name": "t"}, {"AWS_REGION": late})
+                environment_variables(Sample, {"table_name": "t"}, {"AWS_REGION": late})
 
     engine.run(program)
 
@@ -58,10 +65,10 @@ def test_an_added_name_that_lambda_sets_itself_is_refused_however_late_its_value
 @pytest.mark.parametrize("name", sorted(RESERVED))
 def test_a_name_that_lambda_sets_itself_is_refused(name: str) -> None:
     with pytest.raises(InvalidEnvironment, match="Lambda sets this itself"):
-        checked({name: "x"})
+        check_limits({name: "x"})
 
 
 def test_an_environment_above_four_kilobytes_is_refused() -> None:
-    assert checked({"A": "x" * 4095})
+    assert check_limits({"A": "x" * 4095})
     with pytest.raises(InvalidEnvironment, match="has 4097 bytes, Lambda takes 4096"):
-        checked({"A": "x" * 4096})
+        check_limits({"A": "x" * 4096})

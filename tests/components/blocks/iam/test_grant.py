@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks.iam.grant import OWN_IDENTITY, GrantError, document, documents, grant
+from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, GrantError, grant, policy_document, policy_documents
 from tests.fake_engine import Engine
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
@@ -21,31 +21,31 @@ def statements(text: str) -> list[dict[str, Any]]:
 
 
 def test_grants_on_one_resource_become_one_statement() -> None:
-    text = document([grant("dynamodb", ["PutItem"], TABLE), grant("dynamodb", ["GetItem", "PutItem"], TABLE)])
+    text = policy_document([grant("dynamodb", ["PutItem"], TABLE), grant("dynamodb", ["GetItem", "PutItem"], TABLE)])
     assert statements(text) == [
         {"Action": ["dynamodb:GetItem", "dynamodb:PutItem"], "Effect": "Allow", "Resource": [TABLE]}
     ]
 
 
 def test_the_same_actions_on_two_resources_become_one_statement() -> None:
-    text = document([grant("dynamodb", ["GetItem"], f"{TABLE}2"), grant("dynamodb", ["GetItem"], TABLE)])
+    text = policy_document([grant("dynamodb", ["GetItem"], f"{TABLE}2"), grant("dynamodb", ["GetItem"], TABLE)])
     assert statements(text)[0]["Resource"] == [TABLE, f"{TABLE}2"]
 
 
 def test_the_document_does_not_depend_on_the_order_of_grants() -> None:
     grants = [grant("dynamodb", ["GetItem"], TABLE), grant("s3", ["GetObject"], OBJECTS)]
-    assert document(grants) == document(reversed(grants))
+    assert policy_document(grants) == policy_document(reversed(grants))
 
 
 def test_different_conditions_stay_apart() -> None:
     plain = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket")
     limited = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
-    assert len(statements(document([plain, limited]))) == 2
+    assert len(statements(policy_document([plain, limited]))) == 2
 
 
 def test_a_condition_is_written_as_iam_reads_it() -> None:
     one = grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Polyphony"}})
-    assert statements(document([one]))[0]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
+    assert statements(policy_document([one]))[0]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_global_condition_keys_are_known() -> None:
 
 
 def test_an_action_without_resource_level_takes_a_star() -> None:
-    assert statements(document([grant("transcribe", ["StartStreamTranscription"], "*")]))
+    assert statements(policy_document([grant("transcribe", ["StartStreamTranscription"], "*")]))
 
 
 def test_an_arn_that_only_aws_knows_ends_in_a_document_of_its_own(engine: Engine) -> None:
@@ -120,7 +120,9 @@ def test_an_arn_that_only_aws_knows_ends_in_a_document_of_its_own(engine: Engine
 
     def program() -> None:
         arn = pulumi.Output.from_input("arn:aws:execute-api:us-east-1:123456789012:api/prod/POST/@connections/*")
-        listed = documents([grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)])
+        listed = policy_documents(
+            [grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)]
+        )
         assert len(listed) == 2
         assert isinstance(listed[0], str)
         pulumi.Output.from_input(listed[1]).apply(found.append)
@@ -131,20 +133,20 @@ def test_an_arn_that_only_aws_knows_ends_in_a_document_of_its_own(engine: Engine
 
 def test_an_arn_that_turns_out_wrong_is_refused_as_soon_as_it_is_known(engine: Engine) -> None:
     def program() -> None:
-        documents([grant("execute-api", ["ManageConnections"], pulumi.Output.from_input(TABLE))])
+        policy_documents([grant("execute-api", ["ManageConnections"], pulumi.Output.from_input(TABLE))])
 
     with pytest.raises(GrantError, match="cannot have the resource"):
         engine.run(program)
 
 
-OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{OWN_IDENTITY}#*"}}
+OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{IDENTITY_ID_VARIABLE}#*"}}
 NOT_NULL = {"Null": {"dynamodb:LeadingKeys": "false"}}
 
 
 def test_a_grant_may_end_at_whoever_asks() -> None:
-    objects = f"arn:aws:s3:::bucket/queries/{OWN_IDENTITY}/*"
+    objects = f"arn:aws:s3:::bucket/queries/{IDENTITY_ID_VARIABLE}/*"
     items = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
-    listed = statements(document([grant("s3", ["PutObject"], objects), items]))
+    listed = statements(policy_document([grant("s3", ["PutObject"], objects), items]))
     assert [one["Resource"] for one in listed] == [[TABLE], [objects]]
     assert listed[0]["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
@@ -154,8 +156,10 @@ def test_a_grant_may_end_at_whoever_asks() -> None:
 
 def test_further_conditions_are_added_to_those_that_are_there() -> None:
     one = grant("dynamodb", ["GetItem"], TABLE, {"StringEquals": {"dynamodb:Select": "COUNT"}})
-    both = one.when({"StringEquals": {"aws:PrincipalTag/user": "x"}}).when({**OWN_KEYS, **NOT_NULL})
-    assert statements(document([both]))[0]["Condition"] == {
+    both = one.with_conditions({"StringEquals": {"aws:PrincipalTag/user": "x"}}).with_conditions(
+        {**OWN_KEYS, **NOT_NULL}
+    )
+    assert statements(policy_document([both]))[0]["Condition"] == {
         "StringEquals": {"dynamodb:Select": "COUNT", "aws:PrincipalTag/user": "x"},
         **OWN_KEYS,
         **NOT_NULL,
@@ -172,13 +176,13 @@ def test_a_condition_for_all_values_asks_for_one_too(beside: dict[str, dict[str,
     with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
         grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **beside})
     with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
-        grant("dynamodb", ["GetItem"], TABLE).when({**OWN_KEYS, **beside})
+        grant("dynamodb", ["GetItem"], TABLE).with_conditions({**OWN_KEYS, **beside})
 
 
 def test_one_condition_never_takes_the_place_of_another() -> None:
     one = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
     with pytest.raises(GrantError, match="there twice"):
-        one.when({"StringLike": {"s3:prefix": "*"}})
+        one.with_conditions({"StringLike": {"s3:prefix": "*"}})
 
 
 @pytest.mark.parametrize("name", ["cognito-identity.amazonaws.com:subject", "sub", "", "aws"])

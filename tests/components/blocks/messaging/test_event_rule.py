@@ -6,7 +6,7 @@ import pytest
 
 from components.blocks.compute.function import Function
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, sender
+from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from tests.components.blocks.compute.test_function import args, asynchronous
 from tests.fake_engine import Engine, scope
@@ -40,7 +40,7 @@ def test_only_events_of_our_own_source_are_archived(engine: Engine) -> None:
 def test_a_rule_fills_a_queue_that_lets_it_in(engine: Engine) -> None:
     def program() -> None:
         own = scope()
-        queue = Queue("work", QueueArgs(own, "Work", 30, senders=[sender(own, "uploads")]))
+        queue = Queue("work", QueueArgs(own, "Work", 30, senders=[rule_sender(own, "uploads")]))
         EventRule("uploads", EventRuleArgs(own, "Uploads", PATTERN, target=queue))
 
     recorded = engine.run(program)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.blocks.storage.bucket import Bucket, BucketArgs, Lifecycle, NotifyQueue
+from components.blocks.storage.bucket import Bucket, BucketArgs, LifecycleRule, QueueNotification
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
 NAME = "polyphony-test-ingestion-landing-123456789012"
@@ -34,7 +34,9 @@ def test_plain_http_is_refused(engine: Engine) -> None:
 
 
 def test_every_lifecycle_rule_has_a_filter_and_abandoned_uploads_end(engine: Engine) -> None:
-    recorded = bucket(engine, lifecycle=[Lifecycle("old", "incoming/", 90, 30), Lifecycle("tier", "", None, None, 0)])
+    recorded = bucket(
+        engine, lifecycle=[LifecycleRule("old", "incoming/", 90, 30), LifecycleRule("tier", "", None, None, 0)]
+    )
     abort, old, tier = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
     assert abort["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
     assert abort["filter"] == {"prefix": ""}
@@ -56,7 +58,9 @@ def test_the_audit_bucket_logs_to_nobody(engine: Engine) -> None:
 def test_a_notification_waits_for_the_queues_permission(engine: Engine) -> None:
     def program() -> None:
         queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Bucket("landing", BucketArgs(scope(), "Landing", notify=[NotifyQueue(queue, "incoming/")], event_bridge=True))
+        Bucket(
+            "landing", BucketArgs(scope(), "Landing", notify=[QueueNotification(queue, "incoming/")], event_bridge=True)
+        )
 
     recorded = engine.run(program)
     notification = recorded.one("s3.BucketNotification")

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from components.blocks.iam.grant import Grant, documents
-from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.iam.grant import Grant, policy_documents
+from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from local.preview.property_values import Props
 from tests.fake_engine import Engine, foundation_settings, scope
 
 INDEXES = (
-    Index("GSI1", "gsi1pk", "gsi1sk"),
-    Index("open", "shard", projected=["status"]),
-    Index("keys", "shard", projected=[]),
+    SecondaryIndex("GSI1", "gsi1pk", "gsi1sk"),
+    SecondaryIndex("open", "shard", projected_attributes=["status"]),
+    SecondaryIndex("keys", "shard", projected_attributes=[]),
 )
 
 
@@ -84,19 +84,19 @@ def test_whoever_may_use_a_table_may_use_its_key_through_it_and_no_more(engine: 
 
     def program() -> None:
         table = Table("files", args(indexes=INDEXES, kms_key_arn=key))
-        found["read"] = table.grant("GetItem").when({"Null": {"dynamodb:LeadingKeys": "false"}})
+        found["read"] = table.grant("GetItem").with_conditions({"Null": {"dynamodb:LeadingKeys": "false"}})
         found["list"] = table.grant("Query", index="GSI1")
         found["write"] = table.grant("GetItem", "PutItem")
         found["open"] = Table("open", args()).grant("PutItem")
 
     engine.run(program)
-    assert found["open"].also == (), "the key that DynamoDB owns asks nobody"
-    uses = {name: set(one.also[0].actions) for name, one in found.items() if one.also}
+    assert found["open"].companions == (), "the key that DynamoDB owns asks nobody"
+    uses = {name: set(one.companions[0].actions) for name, one in found.items() if one.companions}
     assert uses["read"] == uses["list"] == {"kms:Decrypt", "kms:DescribeKey"}
     assert uses["write"] > uses["read"]
     assert {"kms:Encrypt", "kms:GenerateDataKey"} < uses["write"]
     for name in uses:
-        [text] = documents([found[name]])
+        [text] = policy_documents([found[name]])
         statements = json.loads(str(text))["Statement"]
         [about_key] = [one for one in statements if one["Resource"] == [key]]
         assert about_key["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}

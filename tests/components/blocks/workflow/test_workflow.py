@@ -8,13 +8,13 @@ from statelint.linter import Linter
 from components.blocks.workflow.state_definitions import (
     SUCCEED,
     State,
-    call,
     catch,
-    choice,
-    fail,
-    pauses_seconds,
+    choice_state,
+    fail_state,
+    lambda_state,
     retry,
-    task,
+    task_state,
+    total_pause_seconds,
 )
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from tests.fake_engine import Engine, Recorded, scope
@@ -24,15 +24,15 @@ FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:steps:live"
 
 def states() -> dict[str, State]:
     return {
-        "First": call(
+        "First": lambda_state(
             FUNCTION, {"id": "{% $states.input.id %}"}, 60, to="Enough", assign={"n": "{% $states.result.Payload.n %}"}
         ),
-        "Enough": choice([("{% $n > 0 %}", "Run")], otherwise="Done"),
-        "Run": task(
+        "Enough": choice_state([("{% $n > 0 %}", "Run")], otherwise="Done"),
+        "Run": task_state(
             "arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"}, 60, to="Done", catches=[catch("Failed")]
         ),
         "Done": SUCCEED,
-        "Failed": fail("Bad", "It failed."),
+        "Failed": fail_state("Bad", "It failed."),
     }
 
 
@@ -57,7 +57,7 @@ def test_a_retry_grows_up_to_a_limit_with_full_jitter() -> None:
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
 def test_the_pauses_of_a_retry_add_up_to_a_limit(attempts: int, seconds: int) -> None:
-    assert pauses_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
+    assert total_pause_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
 
 
 def workflow(engine: Engine) -> Recorded:
