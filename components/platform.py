@@ -1,7 +1,7 @@
-"""The whole platform: the foundation, and the subsystems that are enabled.
+"""Component of a whole stack: the foundation and the enabled subsystems.
 
-Publishes what the policies judge by (`environment`, `usage`, `budget`, `exceptions`) both as its inputs and as its
-outputs, because the engine shows resource policies the one and stack policies the other.
+It publishes the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
+outputs, because the engine shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,21 +25,21 @@ from components.voice_qa import VoiceQa, VoiceQaArgs
 
 
 class SubsystemComponent(Protocol):
-    """The component of one subsystem."""
+    """Component of one subsystem."""
 
     @property
     def frontend(self) -> Mapping[str, pulumi.Input[object]]:
-        """What frontends are told of it."""
+        """Values that the subsystem adds to the stack output `frontend`."""
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """The services that functions and jobs inside the network call; nothing attached, no network."""
+    """Return the services that functions and jobs in the network call. An empty result creates no network."""
     ingestion = settings.ingestion
     return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
 
 
 class Platform(pulumi.ComponentResource):
-    """Everything of one stack."""
+    """All resources of one stack."""
 
     frontend: dict[str, object]
 

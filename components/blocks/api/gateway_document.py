@@ -1,8 +1,10 @@
-"""What API Gateway imports as a REST API: OpenAPI 3.0.1 with its extensions, from the documentation. Pure.
+"""OpenAPI 3.0.1 document with extensions that API Gateway imports as a REST API, built from the API's OpenAPI 3.1
+documentation.
 
-Only what the gateway acts on is in it: paths, parameters that must be there, bodies and who may call. Answers are the
-handlers' business, so their schemas stay in the documentation. A path that nobody has is answered with 404, a method
-that a path lacks with 405; without that, the gateway answers both as a missing signature.
+The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
+Response schemas stay in the documentation, because the handlers are responsible for responses. An unknown path is
+answered with 404, and an unsupported method of a path with 405. Without these rules, the gateway would answer both with
+an error about a missing signature.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,55 +27,57 @@ Document = dict[str, Any]
 ANY = "x-amazon-apigateway-any-method"
 TIMEOUT_MILLISECONDS = 29_000
 BOTH, PARAMETERS = "body-and-parameters", "parameters"
-"""Validators by what they look at."""
+"""Names of the request validators, by the parts of a request that they validate."""
 PROXY = "/{proxy+}"
 
 
 class RestAuthorization(StrEnum):
-    """What the gateway asks of whoever calls."""
+    """Authorization that the gateway requires from callers."""
 
     NONE = "none"
     API_KEY = "apiKey"
     """The header `x-api-key` with a key of a usage plan."""
     LAMBDA = "lambda"
-    """The header `Authorization`, judged by a function."""
+    """The header `Authorization`, which an authorizer function checks."""
 
 
 @dataclass(frozen=True)
 class Authorizer:
-    """The function that judges who calls."""
+    """Lambda authorizer of an API."""
 
     uri: str
     result_seconds: int
-    """How long its answer counts for the same header, on every path: so its policy must name the whole stage."""
+    """Time for which the gateway caches a result for the same header. The result applies to every path, so the
+    function's policy must cover the whole stage."""
 
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """What the gateway adds to an API's documentation."""
+    """Settings that the gateway adds to an API's documentation."""
 
     integration: str
-    """What the gateway calls: `lambda_uri`."""
+    """URI of the function that the gateway calls, as `lambda_uri` returns it."""
     cors_origin: str
-    """Whose pages may read answers; `*` for everybody's."""
+    """Origin whose pages may read responses; `*` for all origins."""
     authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
     bodies_validated: bool = True
-    """Whether bodies without the form are refused before anything is called. Which field is wrong, only a function says."""
+    """True if the gateway refuses bodies that do not match their schema. It cannot say which field is wrong; the
+    handlers can."""
 
     @property
     def validator(self) -> str:
-        """The one that all operations have."""
+        """Name of the validator of all operations."""
         return BOTH if self.bodies_validated else PARAMETERS
 
 
 def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
-    """How the gateway names a function that it calls."""
+    """Return the integration URI of a function's alias."""
     return f"arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{alias_arn}/invocations"
 
 
 def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
-    """The document that is imported."""
+    """Return the document that API Gateway imports."""
     made: Document = {
         "openapi": "3.0.1",
         "info": dict(document["info"]),
@@ -87,7 +91,7 @@ def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors_origin),
     }
-    # The greedy path does not take the root.
+    # The greedy path does not match the root.
     for path in ("/", PROXY):
         parameters = _path_parameters(path)
         made["paths"].setdefault(path, {ANY: {**parameters, **refusing(UNKNOWN_PATH, gateway.cors_origin)}})
@@ -95,7 +99,7 @@ def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
 
 
 def _path(path: str, operations: Document, gateway: GatewayOptions) -> Document:
-    """The operations of a path, its preflight, and the answer to every other method."""
+    """Return the operations of a path, its CORS preflight, and the response to all other methods."""
     methods = [method.upper() for method in operations]
     made = {method: _operation(one, gateway) for method, one in operations.items()}
     parameters = _path_parameters(path)
@@ -130,7 +134,7 @@ def _operation(one: Document, gateway: GatewayOptions) -> Document:
 
 
 def _parameter(given: Document) -> Document:
-    """Of parameters the gateway sees no more than whether they are there."""
+    """Return a parameter with type string, because the gateway only checks that it is present."""
     return {"name": given["name"], "in": given["in"], "required": given["required"], "schema": {"type": "string"}}
 
 
@@ -145,7 +149,7 @@ def _body_name(operation: Document) -> str:
 
 
 def _bodies(document: Document) -> Iterator[tuple[str, Schema]]:
-    """The schemas of all bodies that are asked for, and those that they are made of."""
+    """Yield the schemas of all request bodies and of the models that they refer to."""
     schemas: Mapping[str, Schema] = document["components"]["schemas"]
     operations = [one for path in document["paths"].values() for one in path.values()]
     waiting = sorted({_body_name(one) for one in operations if "requestBody" in one})

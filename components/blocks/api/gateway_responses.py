@@ -1,8 +1,9 @@
-"""What API Gateway answers by itself: refusals with the common error body, preflights, unknown paths and methods. Pure.
+"""Responses that API Gateway gives without calling a function: errors with the common body, CORS preflights, and
+unknown paths and methods.
 
-Nothing of a request is in any of it. The validator's own text would be (`$context.error.validationErrorString` quotes
-the value that it refuses, and what it quotes need not be JSON, for such templates know no escaping). So it is asked for
-the form alone (`gateway_schema.py`), and the handlers say which field has a value that is wrong.
+No response contains anything of the request. The validator's own text would: `$context.error.validationErrorString`
+quotes the refused value, which need not be valid JSON, and these templates cannot escape it. So the gateway validates
+only the structure of a body (`gateway_schema.py`), and the handlers report which field has a wrong value.
 """
 
 import json
@@ -16,7 +17,7 @@ Answer = dict[str, Any]
 JSON = "application/json"
 REQUEST_ID = "$context.requestId"
 GATEWAYS_WORDS = "$context.error.messageString"
-"""The gateway's own sentence, quoted as JSON wants it."""
+"""The gateway's own error message, quoted as a JSON string."""
 HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
 MAX_AGE_SECONDS = 3600
 ANSWERED_TYPES = (
@@ -27,11 +28,11 @@ ANSWERED_TYPES = (
     "multipart/form-data",
     "text/plain",
 )
-"""Content types for which what the gateway answers by itself has a template; it refuses any other with a 415."""
+"""Content types for which the gateway's own responses have a template. It refuses any other content type with 415."""
 
 
 class GatewayErrorCode(StrEnum):
-    """What the gateway says happened, beside what the handlers say."""
+    """Error code of a response that the gateway gives without calling a function. The handlers have further codes."""
 
     INTERNAL = "INTERNAL"
     INVALID_API_KEY = "INVALID_API_KEY"
@@ -48,20 +49,21 @@ class GatewayErrorCode(StrEnum):
 
 @dataclass(frozen=True)
 class GatewayRefusal:
-    """How one kind of refusal is answered."""
+    """Response to one kind of refused request."""
 
     code: GatewayErrorCode
     message: str | None = None
-    """None repeats the gateway's own sentence, which may name parameters of ours that are missing."""
+    """Message for the client; None repeats the gateway's own message, which may name missing parameters of the API."""
     status: int | None = None
-    """None leaves each kind its own."""
+    """HTTP status; None keeps the gateway's status for the kind."""
 
 
 BROKEN = GatewayRefusal(GatewayErrorCode.INTERNAL, "Something went wrong on our side.")
 REFUSALS: Mapping[str, GatewayRefusal] = {
     "DEFAULT_4XX": GatewayRefusal(GatewayErrorCode.REFUSED),
     "DEFAULT_5XX": BROKEN,
-    # By a judging function alone: whoever has no token that holds gets a policy that denies, and may get another token.
+    # The authorizer function denies a request whose token is not valid. The status is 401, because the client may get a
+    # new token.
     "ACCESS_DENIED": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
     "BAD_REQUEST_BODY": GatewayRefusal(
         GatewayErrorCode.MALFORMED,
@@ -82,18 +84,18 @@ REFUSALS: Mapping[str, GatewayRefusal] = {
         GatewayErrorCode.UNAUTHORIZED, "Say who asks: the header Authorization is missing or wrong.", 401
     ),
     "UNSUPPORTED_MEDIA_TYPE": GatewayRefusal(GatewayErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON.", 415),
-    # The one rule of the firewall counts requests.
+    # The firewall's only rule limits the number of requests.
     "WAF_FILTERED": GatewayRefusal(
         GatewayErrorCode.THROTTLED, "Too many requests from one address: try again in a while.", 429
     ),
 }
-"""By the gateway's kinds. What nothing asks for by IAM's signature, it calls a missing token: an unknown path."""
+"""Responses by API Gateway's response type. The gateway reports an unknown path as a missing authentication token."""
 UNKNOWN_PATH = GatewayRefusal(GatewayErrorCode.NOT_FOUND, "There is nothing at this path.", 404)
 UNKNOWN_METHOD = GatewayRefusal(GatewayErrorCode.METHOD_NOT_ALLOWED, "This path does not have this method.", 405)
 
 
 def gateway_responses(origin: str) -> Answer:
-    """Every refusal of the gateway, readable by pages of an origin."""
+    """Return the gateway responses for all kinds of refusals, with the CORS header for an origin."""
     headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in cors_headers(origin).items()}
     return {
         kind: {
@@ -106,18 +108,18 @@ def gateway_responses(origin: str) -> Answer:
 
 
 def error_body(refusal: GatewayRefusal) -> str:
-    """The common error body, with the request's id where the gateway puts it."""
+    """Return the template of the common error body, into which the gateway inserts the request's id."""
     said = GATEWAYS_WORDS if refusal.message is None else json.dumps(refusal.message)
     return f'{{"code":"{refusal.code}","message":{said},"fields":[],"requestId":"{REQUEST_ID}"}}'
 
 
 def cors_headers(origin: str) -> dict[str, str]:
-    """What lets a page of an origin read an answer."""
+    """Return the header with which pages of an origin may read a response."""
     return {"Access-Control-Allow-Origin": origin}
 
 
 def preflight(methods: Sequence[str], origin: str) -> Answer:
-    """OPTIONS: what a browser asks before it asks."""
+    """Return the OPTIONS operation that answers a browser's CORS preflight."""
     allowed = {
         **cors_headers(origin),
         "Access-Control-Allow-Headers": HEADERS,
@@ -128,12 +130,12 @@ def preflight(methods: Sequence[str], origin: str) -> Answer:
 
 
 def refusing(refusal: GatewayRefusal, origin: str) -> Answer:
-    """An operation that refuses whatever comes."""
+    """Return an operation that refuses every request."""
     return mock(refusal.status or 400, error_body(refusal), cors_headers(origin))
 
 
 def mock(status: int, body: str, headers: Mapping[str, str]) -> Answer:
-    """An operation that the gateway answers without asking anybody."""
+    """Return an operation that the gateway answers itself, with a mock integration."""
     given = {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
     return {
         "responses": {

@@ -1,11 +1,12 @@
-"""Schemas as API Gateway's validator understands them: JSON Schema draft 4, within OpenAPI 3.0.1. Pure.
+"""Conversion of pydantic's JSON Schema 2020-12 to the subset of JSON Schema draft 4 that API Gateway's validator
+supports in OpenAPI 3.0.1.
 
-pydantic writes JSON Schema 2020-12. Of that the gateway ignores, without a word, what it does not know; so every
-keyword is converted, kept, or left out for a reason that stands here, and any other is refused by name.
+The gateway silently ignores keywords that it does not support. So each keyword is converted, kept, or omitted for a
+stated reason, and any other keyword raises an error.
 
-What the gateway refuses, nobody is told the field of; a handler names field and rule. So the gateway asks for the form
-alone: that what is required is there, and everything of its type. Which values are good, the handler says. The gateway
-may let through what the model refuses, never the other way round.
+The gateway cannot tell a client which field it refused, but a handler names field and rule. So the gateway only checks
+the structure: required fields are present, and all fields have the right type. The handler checks the values. The
+gateway may accept what the model refuses, but never the other way round.
 """
 
 import re
@@ -18,12 +19,12 @@ SCHEMAS = "#/components/schemas/"
 KEPT = frozenset({"type", "description", "required"})
 LEFT_OUT = frozenset(
     {
-        # Rules for values: the handler says which field breaks one, which the gateway cannot.
+        # Rules for values: the handler reports which field breaks one, which the gateway cannot do.
         *("enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
         *("minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
-        # The gateway's notion of a date or an address is another than the model's: it would refuse good requests.
+        # The gateway's formats of dates and addresses differ from the model's, so it would refuse valid requests.
         "format",
-        # For people, or for the handler's model, or not supported by the gateway.
+        # For readers of the documentation, for the handler's model, or not supported by the gateway.
         *("title", "default", "example", "examples", "deprecated"),
     }
 )
@@ -31,12 +32,12 @@ NULL = {"type": "null"}
 
 
 def model_name(name: str) -> str:
-    """A model's name as the gateway takes it: letters and digits."""
+    """Return a model's name without the characters that the gateway does not accept: only letters and digits remain."""
     return re.sub(r"[^A-Za-z0-9]", "", name)
 
 
 def to_gateway_schemas(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
-    """All schemas of a document by their new names; the first keyword that has no place is a ValueError."""
+    """Return all schemas under their new names. Raise ValueError at the first keyword that cannot be converted."""
     made = {model_name(name): _to_gateway_schema(schema, name) for name, schema in schemas.items()}
     if len(made) < len(schemas):
         raise ValueError(f"two of {', '.join(schemas)} have one name without punctuation")
@@ -58,7 +59,8 @@ def _to_gateway_schema(schema: Schema, at: str) -> Schema:
         elif keyword == "items":
             made["items"] = _to_gateway_schema(value, f"{at}[]")
         elif keyword == "anyOf":
-            # `null` has no type in OpenAPI 3.0, and the gateway ignores `nullable`: of what may be null nothing is asked.
+            # OpenAPI 3.0 has no type `null`, and the gateway ignores `nullable`. So a field that may be null is not
+            # checked.
             if NULL not in value:
                 made["anyOf"] = [_to_gateway_schema(one, at) for one in value]
         elif keyword not in LEFT_OUT:

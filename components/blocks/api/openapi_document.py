@@ -1,7 +1,7 @@
-"""The documentation of a REST API, as OpenAPI 3.1, from its table of operations. Pure.
+"""OpenAPI 3.1 documentation of a REST API, built from its table of operations.
 
-Every schema is the pydantic model's own: what is asked as the model takes it, what is answered as the model writes it.
-Whatever goes wrong is answered with one body, by the handlers and by API Gateway alike.
+Schemas come from the pydantic models: requests as the model reads them, responses as the model writes them. Every error
+has the same body, whether a handler or API Gateway returns it.
 """
 
 import re
@@ -23,19 +23,19 @@ MEANINGS = {200: "Done.", 201: "Created.", 202: "Accepted.", 204: "Done; there i
 
 
 class Error(Message):
-    """Why something could not be done."""
+    """Description of a failed request."""
 
     code: str
-    """What happened, as one of a few words."""
+    """Error code, one of a fixed set."""
     message: str
     fields: tuple[WrongField, ...] = ()
-    """The fields that are wrong, where it is known which."""
+    """Fields that are wrong, if they are known."""
     request_id: str
-    """To be told to whoever looks for it in the logs."""
+    """Id of the request, by which support finds it in the logs."""
 
 
 def build_document(title: str, version: str, operations: Sequence[Operation]) -> Document:
-    """Operations as an OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document of the operations."""
     _check(operations)
     schemas = _Schemas(operations)
     paths: dict[str, Document] = {}
@@ -58,7 +58,7 @@ def build_document(title: str, version: str, operations: Sequence[Operation]) ->
 
 
 class _Schemas:
-    """The schemas of all models, named as documents name them."""
+    """Schemas of all models, under the names that the document uses."""
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
@@ -69,11 +69,11 @@ class _Schemas:
         self.named = {name: one for name, one in sorted(schemas.items()) if name in set(self._reachable(operations))}
 
     def of(self, model: type[Message], mode: Mode) -> Document:
-        """Where a model's schema is."""
+        """Return the reference to a model's schema."""
         return dict(self._references[model, mode])
 
     def fields(self, model: type[Message] | None) -> Iterator[tuple[str, Document, bool]]:
-        """Name, schema and necessity of each field of a model that is no body."""
+        """Yield name, schema and "required" of each field of a model of path or query parameters."""
         if model is None:
             return
         schema = self._all[self.of(model, "validation")["$ref"].removeprefix(SCHEMAS)]
@@ -82,7 +82,9 @@ class _Schemas:
             yield name, one, name in required
 
     def _reachable(self, operations: Sequence[Operation]) -> Iterator[str]:
-        """Names that the document refers to: models of parameters are written out instead."""
+        """Yield the schema names that the document refers to. Models of parameters are not among them, because their
+        fields are written out.
+        """
         waiting: list[Any] = [self.of(Error, "serialization")]
         for one in operations:
             waiting += [self.of(one.body, "validation")] if one.body else []

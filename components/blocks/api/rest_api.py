@@ -1,9 +1,11 @@
-"""A REST API on API Gateway, from its table of operations: one document, one stage, functions behind both.
+"""REST API on API Gateway, built from a table of operations: one OpenAPI document and one stage, with a function behind
+all operations.
 
-The document has the functions' names only, so it is known at preview, where policies judge it. Its hash is what asks
-for a new deployment. The API's address is the stage's, because it is another one on the local platform.
+The document contains only names of functions, so it is known at preview and policies can check it there. Its hash
+triggers a new deployment. The API's URL comes from the stage, because it differs on the local platform.
 
-Answers of functions carry their CORS headers themselves; what the gateway answers has them from the document.
+Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
+document.
 """
 
 import hashlib
@@ -35,43 +37,46 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class AuthorizerFunction:
-    """The function that judges who calls, by the header `Authorization`."""
+    """Function that authorizes callers by the header `Authorization`."""
 
     function: Function
     result_seconds: int
-    """How long its answer counts for the same header; its policy must name the whole stage."""
+    """Time for which the gateway caches a result for the same header. The function's policy must cover the whole
+    stage."""
 
 
 @dataclass(frozen=True)
 class RestApiArgs:
-    """One API with one stage."""
+    """Arguments of an API with one stage."""
 
     scope: Scope
     logical_name: str
     operations: Sequence[Operation]
     function: Function
-    """What answers all operations."""
+    """Function that answers all operations."""
     throttle: Throttle
     alarms: RestAlarms
     cors_origin: str = "*"
-    """Whose pages may read answers: `https://console.example.com`, or everybody's."""
+    """Origin whose pages may read responses, such as `https://console.example.com`; `*` for all origins."""
     authorizer: AuthorizerFunction | None = None
-    """The function that judges who calls; or:"""
+    """Function that authorizes callers."""
     usage_plan: KeyUsagePlan | None = None
-    """What the holder of a key may ask for. Without either, the gateway lets everybody in."""
+    """Limits of an API key, which callers must send. It has no effect if there is an authorizer. Without both, the
+    gateway admits all callers."""
     checked_by: str | None = None
-    """Where the gateway asks for nothing: what checks callers instead, in a few words. The policies ask for it."""
+    """What authenticates callers if the gateway does not, in a few words. The policies require it."""
     bodies_validated: bool = True
-    """Whether the gateway refuses bodies that lack the form; else the functions do that too, and name what is missing."""
+    """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
+    wrong field."""
     requests_per_address: int | None = None
-    """What a firewall lets one address ask in five minutes; none has no firewall."""
+    """Requests that a firewall admits from one address in five minutes; None creates no firewall."""
 
 
 class RestApi(Block):
-    """The API, served as soon as it is there."""
+    """REST API with its deployment and stage."""
 
     url: pulumi.Output[str]
-    """Where clients call: `https://…/stage`."""
+    """URL that clients call: `https://…/stage`."""
 
     def __init__(self, short_name: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("RestApi", short_name, args.scope, opts)
@@ -117,7 +122,7 @@ class RestApi(Block):
 
     @property
     def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Of the API's own metrics."""
+        """Dimensions of the API's own metrics."""
         return {"ApiName": self.name, "Stage": STAGE}
 
     def _document(self) -> dict[str, object]:
@@ -146,7 +151,7 @@ class RestApi(Block):
         return lambda_uri(self.scope.context.partition, self.scope.context.region, function.live_arn)
 
     def _permissions(self) -> list[pulumi.Resource]:
-        """Lets this stage call the function, and the gateway the one that judges."""
+        """Permit this stage to call the function, and the gateway to call the authorizer."""
         given: list[pulumi.Resource] = [self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))]
         if self._args.authorizer is not None:
             label = f"{self.label}-authorizer"
@@ -154,5 +159,5 @@ class RestApi(Block):
         return given
 
     def _arn(self, resource: str) -> pulumi.Output[str]:
-        """The ARN of something of the API, as Lambda is asked about it."""
+        """Return the ARN of a part of the API, as Lambda checks it."""
         return pulumi.Output.concat(self.scope.context.arn("execute-api", ""), self.api.id, f"/{resource}")

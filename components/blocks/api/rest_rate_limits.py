@@ -1,4 +1,6 @@
-"""How much one caller may ask of a REST API: a key with a usage plan, and a firewall that counts by address."""
+"""Rate limits of a REST API for each caller: an API key with a usage plan, and a firewall that counts requests by
+address.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,10 +19,10 @@ FIREWALL_WINDOW_SECONDS = 300
 
 @dataclass(frozen=True)
 class KeyUsagePlan:
-    """What one key may ask for."""
+    """Limits of one API key."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     burst: int
     requests_per_day: int
 
@@ -28,7 +30,9 @@ class KeyUsagePlan:
 def create_api_key(
     api: Block, short_name: str, logical_name: str, plan: KeyUsagePlan, stage: apigateway.Stage
 ) -> apigateway.ApiKey:
-    """A key, and the plan by which it may be used; AWS invents the key's value, a secret of the state and no output."""
+    """Create an API key and its usage plan. AWS generates the key's value, which is a secret in the state and not an
+    output.
+    """
     scope = api.scope
     usage = apigateway.UsagePlan(
         api.part_name("plan"),
@@ -61,7 +65,9 @@ def create_api_key(
 def create_firewall(
     api: Block, short_name: str, logical_name: str, requests_per_address: int, stage: apigateway.Stage
 ) -> "wafv2.WebAcl":
-    """A firewall before the stage: who asks more often in five minutes from one address waits."""
+    """Create a firewall in front of the stage. It blocks an address while it exceeds the limit of requests in five
+    minutes.
+    """
     from pulumi_aws import wafv2  # noqa: PLC0415 - a third of a second, which only an API with a firewall pays
 
     scope = api.scope

@@ -1,6 +1,6 @@
-"""The stage of a REST API: how much it takes, what it logs, and when somebody is told.
+"""Stage of a REST API: its throttling, logs and alarms.
 
-Of a request nothing is logged that a client sent: paths are those of the document, with their parameters' names.
+The logs contain nothing that a client sent. Paths are logged as in the document, with the names of their parameters.
 """
 
 import json
@@ -16,7 +16,7 @@ from components.blocks.naming.scope import Block
 
 ACCESS_LOGS = "/aws/apigateway"
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
-"""Where API Gateway itself puts the execution logs of REST APIs, as `…<api id>/<stage>`."""
+"""Prefix of the log groups in which API Gateway writes execution logs of REST APIs: `…<api id>/<stage>`."""
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -36,7 +36,7 @@ ACCESS_LOG = {
 STAGE = "api"
 RUNBOOK = "rest-api-errors"
 SLOW_PERIODS = 3
-"""Five minutes each: one slow answer among few is no news."""
+"""Periods of five minutes: one slow response among few requests does not matter."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class RestAlarms:
     """Thresholds of a stage's alarms."""
 
     client_errors_above: int
-    """Answers with a status of 400 to 499, in five minutes."""
+    """Responses with a status of 400 to 499, in five minutes."""
     latency_above_ms: int
-    """What 95 of 100 requests take at most, over a quarter of an hour."""
+    """95th percentile of the latency, over a quarter of an hour."""
 
 
 def create_rest_stage(
@@ -60,7 +60,7 @@ def create_rest_stage(
     alarms: RestAlarms,
     after: Sequence[pulumi.Resource],
 ) -> apigateway.Stage:
-    """Make the stage as a part of its API, last of all, with its logs and alarms."""
+    """Create the stage as a part of its API, after everything else, with its logs and alarms."""
     access_log = f"{ACCESS_LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(EXECUTION_LOGS, api_id, f"/{STAGE}")
     groups = create_log_groups(api, logical_name, access_log, execution_log)
@@ -85,7 +85,7 @@ def create_rest_stage(
         settings={
             "metrics_enabled": api.scope.foundation.logs.method_metrics,
             "logging_level": "ERROR",
-            "data_trace_enabled": False,  # it would log bodies and tokens
+            "data_trace_enabled": False,  # true would log bodies and tokens
             "throttling_rate_limit": throttle.rate,
             "throttling_burst_limit": throttle.burst,
         },

@@ -1,10 +1,11 @@
-"""A WebSocket API on API Gateway: routes answered by functions, and one stage.
+"""WebSocket API on API Gateway: routes that one function answers, and one stage.
 
-A function's environment needs the API's URL and a route needs the function, so the API comes first and `serve` connects
-them. Both URLs are made of the API's endpoint and the stage's name, never of the stage, which comes last.
+The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
+adds the routes. Both URLs consist of the API's endpoint and the stage's name, because the stage is created last.
 
-Every route but `$connect` and `$disconnect` answers the client with what its function returns. Who may connect is the
-subsystem's decision: IAM, or the function behind `$connect`, and then `checked_by` says so.
+Every route except `$connect` and `$disconnect` sends the function's result back to the client. The subsystem decides
+who may connect: API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and
+`checked_by` names that check.
 """
 
 import hashlib
@@ -28,22 +29,23 @@ SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
 
 
 def message_actions(routes: Iterable[str]) -> list[str]:
-    """What a message's `action` may be: all routes but those that API Gateway takes by itself."""
+    """Return the values that a message's `action` may have: all routes except API Gateway's predefined ones."""
     return [one for one in routes if one not in SPECIAL]
 
 
 class WebSocketAuthorization(StrEnum):
-    """What API Gateway asks of whoever connects."""
+    """Authorization that API Gateway requires to connect."""
 
     NONE = "NONE"
-    """Nothing: the function behind `$connect` checks, because browsers can set no header."""
+    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set
+    headers."""
     IAM = "AWS_IAM"
-    """A signed request."""
+    """A request that is signed with AWS credentials."""
 
 
 @dataclass(frozen=True)
 class WebSocketApiArgs:
-    """One API with one stage."""
+    """Arguments of an API with one stage."""
 
     scope: Scope
     logical_name: str
@@ -51,17 +53,17 @@ class WebSocketApiArgs:
     routes_throttle: Throttle
     authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
-    """What checks callers where API Gateway does not, in 15 characters or more: a tag of the API, which the policies ask
-    for outside dev. None where everybody may connect."""
+    """What authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API, which
+    the policies require outside dev. None if every client may connect."""
 
 
 class WebSocketApi(Block):
-    """The API; `serve` gives it routes and a stage."""
+    """WebSocket API; `serve` adds its routes and its stage."""
 
     url: pulumi.Output[str]
-    """Where clients connect: `wss://…/stage`."""
+    """URL that clients connect to: `wss://…/stage`."""
     callback_url: pulumi.Output[str]
-    """Where functions post to connections: `https://…/stage`."""
+    """URL at which functions post messages to connections: `https://…/stage`."""
 
     def __init__(self, short_name: str, args: WebSocketApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("WebSocketApi", short_name, args.scope, opts)
@@ -81,19 +83,19 @@ class WebSocketApi(Block):
 
     @property
     def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Of the API's own metrics."""
+        """Dimensions of the API's own metrics."""
         return {"ApiId": self.api.id, "Stage": self._args.stage}
 
     def grant_post(self) -> Grant:
-        """Permission to send to the clients that are connected."""
+        """Grant sending messages to connected clients."""
         return grant("execute-api", ["ManageConnections"], self._arn("POST/@connections/*"))
 
     def grant_connect(self) -> Grant:
-        """Permission to connect, where callers sign (`WebSocketAuthorization.IAM`)."""
+        """Grant connecting, for callers that sign the request (`WebSocketAuthorization.IAM`)."""
         return grant("execute-api", ["Invoke"], self._arn(CONNECT))
 
     def serve(self, routes: Sequence[str], function: Function) -> None:
-        """Give every route the function, and open the stage."""
+        """Connect every route with the function, and create the deployment and the stage."""
         integration = self._integration(function)
         permission = function.allow_api_gateway(self.label, self._arn("*"))
         deployed: list[pulumi.Resource] = [integration]
@@ -116,7 +118,7 @@ class WebSocketApi(Block):
         self.register_outputs({"url": self.url, "callbackUrl": self.callback_url})
 
     def _arn(self, resource: str) -> pulumi.Output[str]:
-        """The ARN of something of the stage, as IAM and Lambda are asked about it."""
+        """Return the ARN of a part of the stage, as IAM and Lambda check it."""
         return pulumi.Output.concat(
             self.scope.context.arn("execute-api", ""), self.api.id, f"/{self._args.stage}/{resource}"
         )
@@ -136,7 +138,7 @@ class WebSocketApi(Block):
         )
 
     def _route(self, key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
-        """A route, and what lets its function's answer reach the client."""
+        """Create a route, and the route response that lets the function's result reach the client."""
         answers = key not in {CONNECT, DISCONNECT}
         route = apigatewayv2.Route(
             self.part_name(f"{key}-route"),
@@ -161,7 +163,7 @@ class WebSocketApi(Block):
     def _deployment(
         self, parts: Sequence[pulumi.Input[str]], deployed: Sequence[pulumi.Resource]
     ) -> apigatewayv2.Deployment:
-        """A snapshot of all routes; whatever of them changes asks for a new one."""
+        """Create a snapshot of all routes. Any change of a route triggers a new deployment."""
         return apigatewayv2.Deployment(
             self.part_name("deployment"),
             api_id=self.api.id,
@@ -171,7 +173,7 @@ class WebSocketApi(Block):
 
 
 def _callback_url(url: str) -> str:
-    """The same address by HTTP: `wss` becomes `https`; `ws`, as on the local platform, `http`."""
+    """Return the same address for HTTP: `wss` becomes `https`, and `ws` (on the local platform) becomes `http`."""
     scheme, _, rest = url.partition("://")
     return f"{scheme.replace('ws', 'http', 1)}://{rest}"
 

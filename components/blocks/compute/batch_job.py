@@ -1,7 +1,8 @@
-"""A job of AWS Batch on Fargate: its definition, a role of its own, the role that starts it, and its log group.
+"""AWS Batch job on Fargate: job definition, job role, execution role and log group.
 
-Interrupted by Spot, it is tried again; ended by itself, it is not: whoever submitted it decides then. The container is
-told a few variables by whoever submits it, and finds the rest in its definition.
+Batch retries an attempt that a Spot interruption ended. It does not retry a job that ended on its own, because the
+workflow that submitted it decides then. The workflow passes a few variables to the container; the others are in the job
+definition.
 """
 
 import json
@@ -19,14 +20,16 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
 RECLAIMED = "Your Spot Task was interrupted*"
-"""What Batch says of an attempt whose machine AWS took back (ECS guide, "Fargate Spot termination notices")."""
+"""Status reason of an attempt that ended because AWS reclaimed its Spot capacity (ECS guide, "Fargate Spot termination
+notices")."""
 SMALLEST_DISK = 21
-"""GiB: what a task has without saying so is 20, and may not be said."""
+"""Smallest configurable ephemeral storage in GiB. The default is 20 GiB, and Fargate refuses 20 as an explicit
+value."""
 
 
 @dataclass(frozen=True)
 class BatchJobArgs:
-    """One job definition."""
+    """Arguments of a job definition."""
 
     scope: Scope
     logical_name: str
@@ -37,13 +40,13 @@ class BatchJobArgs:
     disk_gigabytes: int
     attempts: int
     timeout_seconds: int
-    """Of one attempt."""
+    """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)
     grants: Sequence[Grant] = ()
 
 
 class BatchJob(Block):
-    """A job that workflows submit."""
+    """Job definition that workflows submit."""
 
     def __init__(self, short_name: str, args: BatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("BatchJob", short_name, args.scope, opts)
@@ -91,7 +94,7 @@ class BatchJob(Block):
                 "attempts": args.attempts,
                 "evaluate_on_exits": [
                     {"action": "RETRY", "on_status_reason": RECLAIMED},
-                    # What matches nothing is tried again.
+                    # Batch retries a failure that matches no rule.
                     {"action": "EXIT", "on_reason": "*"},
                 ],
             },
@@ -103,18 +106,18 @@ class BatchJob(Block):
         self.register_outputs({"arn": self.arn})
 
     def grant_run(self, queue_arns: Sequence[str]) -> list[Grant]:
-        """What a workflow needs to submit it to queues, look what becomes of it, and end it."""
+        """Grants for a workflow that submits the job to queues, waits for its result, and cancels it."""
         jobs = self.scope.context.arn("batch", "job/*")
         return [
-            # Submitted by name, it is the definition without its revision that IAM is asked about (aws-sdk-js #4280).
+            # For a job that is submitted by name, IAM checks the definition's ARN without revision (aws-sdk-js #4280).
             grant("batch", ["SubmitJob"], [self.arn, f"{self.arn}:*", *queue_arns]),
             grant("batch", ["DescribeJobs", "ListJobs"], "*"),
-            # A job's id is known when it runs.
+            # Batch generates the job's id at submission.
             grant("batch", ["CancelJob", "TerminateJob"], jobs),
         ]
 
     def _container(self, args: BatchJobArgs, starts: str, runs: str) -> str:
-        """Sizes as text, which is how Fargate's combinations are listed."""
+        """Return the container properties. CPU and memory are strings, as in Fargate's list of combinations."""
         context = self.scope.context
         return json.dumps(
             {
@@ -123,7 +126,8 @@ class BatchJob(Block):
                 "jobRoleArn": runs,
                 "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},
                 "fargatePlatformConfiguration": {"platformVersion": "1.4.0"},
-                # A public subnet is what reaches the registry without a gateway that is paid for.
+                # In a public subnet with a public address, the task reaches the registry without a NAT gateway, which
+                # costs money.
                 "networkConfiguration": {"assignPublicIp": "ENABLED"},
                 "resourceRequirements": [
                     {"type": "VCPU", "value": f"{args.vcpus:g}"},

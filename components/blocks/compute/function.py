@@ -1,5 +1,7 @@
-"""A function, complete: its own role and log group, a version and the alias `live` that all callers use, tracing,
-alarms on errors and throttles, and a place where failed work lands.
+"""Lambda function with everything it needs: role, log group, version, alias `live`, tracing, alarms on errors and
+throttles, and a destination for failed calls.
+
+All callers use the alias.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,14 +25,14 @@ LIVE = "live"
 RUNTIME = "python3.13"
 API_GATEWAY = "apigateway.amazonaws.com"
 REPORT = '{ $.type = "platform.report" }'
-"""Lambda's own line at the end of an invocation."""
+"""Filter pattern that matches the report line that Lambda logs after each invocation."""
 SWEEPS_TRIED = 3
 MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
 
 
 @dataclass(frozen=True)
 class QueueSource:
-    """Messages of a queue, given to the function in batches; only failed messages go back."""
+    """SQS queue that invokes the function with batches of messages. Only failed messages return to the queue."""
 
     queue: Queue
     batch_size: int
@@ -40,10 +42,10 @@ class QueueSource:
 
 @dataclass(frozen=True)
 class AsyncInvocation:
-    """How calls that nobody waits for are retried, and where they land when that does not help."""
+    """Retries of asynchronous invocations, and the destination of those that still fail."""
 
     on_failure: DeadLetterQueue | None
-    """None only where what failed must not be kept anywhere; then `discard_reason` says why."""
+    """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then says why."""
     retries: int = 2
     max_age_seconds: int = 21_600
     discard_reason: str | None = None
@@ -51,7 +53,7 @@ class AsyncInvocation:
 
 @dataclass(frozen=True)
 class NetworkAttachment:
-    """Where in a network the function runs."""
+    """Subnets and security groups of a function that is attached to a VPC."""
 
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_ids: Sequence[pulumi.Input[str]]
@@ -59,7 +61,7 @@ class NetworkAttachment:
 
 @dataclass(frozen=True)
 class FunctionArgs:
-    """One function."""
+    """Arguments of a function."""
 
     scope: Scope
     logical_name: str
@@ -68,23 +70,23 @@ class FunctionArgs:
     settings: FunctionSettings
     environment: type[HandlerEnvironment]
     values: Mapping[str, object] = field(default_factory=dict)
-    """The environment's values by field name; the log level comes from the scope."""
+    """Values of the environment model by field name; the log level comes from the scope."""
     grants: Sequence[Grant] = ()
     queues: Sequence[QueueSource] = ()
     asynchronous: AsyncInvocation | None = None
     attachment: NetworkAttachment | None = None
     environment_key_arn: str | None = None
-    """A customer key for the environment at rest; none uses the key that Lambda owns."""
+    """Customer managed key that encrypts the environment at rest; None uses the key that Lambda owns."""
     endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Variables by which the AWS SDK finds a service of ours: `AWS_ENDPOINT_URL_…` → where it is."""
+    """Endpoint variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL."""
     memory_percent_above: int | None = None
-    """Rings when an invocation used more of its memory than this; none does not look."""
+    """Share of the memory above which an alarm goes off; None registers no alarm."""
     errors_above: int = 0
     throttles_above: int = 0
 
 
 class Function(Block):
-    """A function and its alias `live`, which is the only way to call it."""
+    """Lambda function with its alias `live`, which is the only way to call it."""
 
     def __init__(self, short_name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Function", short_name, args.scope, opts)
@@ -120,7 +122,7 @@ class Function(Block):
             name=LIVE,
             function_name=self.function.name,
             function_version=args.settings.live_version or self.function.version,
-            # A roll-out moves weights by itself; the next deployment must not undo it half way.
+            # A gradual rollout changes the weights outside Pulumi, and a deployment must not revert it half-way.
             opts=self.part_options(ignore=["routingConfig"]),
         )
         self._connect(args)
@@ -129,11 +131,11 @@ class Function(Block):
 
     @property
     def role_arn(self) -> str:
-        """Of the role that it runs with, for those who let it in by name."""
+        """ARN of the function's role, for policies that admit the role by name."""
         return self._role.arn
 
     def metric(self, name: str, statistic: str = "Sum") -> Metric:
-        """Return one of Lambda's metrics of the alias: without `Resource` it would include other versions."""
+        """Return a Lambda metric of the alias. Without the dimension `Resource`, it would include other versions."""
         return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
 
     def log_metric(
@@ -147,10 +149,10 @@ class Function(Block):
         period_seconds: int = 300,
         metric_name: str = "",
     ) -> Metric:
-        """Register the filter `<subsystem>-<what>` of its log lines, and return the metric that it makes.
+        """Register the metric filter `<subsystem>-<short name>` on the function's log lines, and return its metric.
 
-        `value` is a number, or the place of one in the line: `$.oldest_pending_seconds`. `into` is the metric that the
-        lines add to, where lines of several functions make one.
+        `value` is a number, or a selector of a number in the line: `$.oldest_pending_seconds`. `metric_name` names the
+        metric if the lines of several functions count in the same metric; the default is the short name.
         """
         metric, label = metric_name or short_name, self.scope.context.stack_label
         namespace = f"{label}/{self.scope.subsystem}"
@@ -177,18 +179,20 @@ class Function(Block):
         severity: Severity = Severity.WARNING,
         comparison: Comparison = Comparison.ABOVE,
     ) -> None:
-        """Register an alarm on the sum of what its log lines say in five minutes."""
+        """Register an alarm on the five-minute sum of `value` over the matching log lines."""
         metric = self.log_metric(short_name, pattern, opts, value=value)
         register_alarm(
             short_name, self.scope, metric, threshold, problem, runbook, opts, severity=severity, comparison=comparison
         )
 
     def grant_invoke(self) -> Grant:
-        """Permission to call the alias, never the bare function."""
+        """Grant invocation of the alias, not of the function itself."""
         return grant("lambda", ["InvokeFunction"], self.live_arn)
 
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
-        """Let API Gateway call the alias, for one API: its guide names `aws:SourceArn` alone, which has the account."""
+        """Let one API of API Gateway call the alias. The condition names `aws:SourceArn` only, because API Gateway's
+        guide does; this ARN contains the account.
+        """
         return lambda_.Permission(
             self.part_name(f"{label}-permission"),
             statement_id=label,
@@ -219,7 +223,7 @@ class Function(Block):
             register_alarm(short_name, scope, used, threshold, problem, "function-memory", opts)
 
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
-        """What the platform itself needs for the function to run as it is set up."""
+        """Return the grants that Lambda needs to run the function with these arguments."""
         context = args.scope.context
         own = [
             grant("logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")),
@@ -229,10 +233,11 @@ class Function(Block):
         if args.asynchronous is not None and args.asynchronous.on_failure is not None:
             own.append(args.asynchronous.on_failure.grant("SendMessage"))
         if args.environment_key_arn is not None:
-            # The grant that Lambda makes for the role ends with the role; one of the same name would not have it.
+            # Lambda's own KMS grant for the role ends when the role is deleted, and a new role of the same name would
+            # not have it.
             own.append(grant("kms", ["Decrypt"], args.environment_key_arn))
         if args.attachment is not None:
-            # Lambda's guide: DeleteNetworkInterface needs all resource ids named, as `*/*`.
+            # Lambda's guide: DeleteNetworkInterface must be allowed on all resource ids, as `*/*`.
             own += [
                 grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
                 grant("ec2", ["DescribeNetworkInterfaces", "DescribeSubnets"], "*"),
@@ -278,7 +283,7 @@ class Function(Block):
                 "log_format": "JSON",
                 "log_group": self.log_group,
                 "application_log_level": "WARN" if scope.log_level == "WARNING" else scope.log_level.value,
-                # Lambda tells the memory that was used in a report of level INFO.
+                # Lambda logs the used memory in a report of level INFO.
                 "system_log_level": "WARN" if args.memory_percent_above is None else "INFO",
             },
             tags=scope.tags(
@@ -288,7 +293,7 @@ class Function(Block):
         )
 
     def _connect(self, args: FunctionArgs) -> None:
-        """Who calls the alias, and what becomes of calls that fail."""
+        """Connect the function's event sources, and set retries and failure destination of asynchronous calls."""
         settings, scope = args.settings, args.scope
         for source in args.queues:
             lambda_.EventSourceMapping(
@@ -327,9 +332,10 @@ class Function(Block):
 
 
 def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the seconds of three sweeps.
+    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
 
-    One sweep may meet a throttled call, but what the next ones leave as well stays: so the minimum of a period counts.
+    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
+    all three sweeps left work undone.
     """
     return SWEEPS_TRIED * every_minutes * 60
 

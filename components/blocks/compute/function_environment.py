@@ -1,6 +1,7 @@
-"""A function's environment variables, built from the very model that its handler reads them with.
+"""Environment variables of a function, built from the model that its handler reads them with.
 
-So a name cannot drift: a variable that the handler does not know, or one that it misses, stops the preview.
+Component and handler use the same model, so names cannot drift. A variable that the model lacks, or a missing value,
+stops the preview.
 """
 
 import operator
@@ -35,19 +36,22 @@ RESERVED = frozenset(
         "TZ",
     ]
 )
-"""Names that Lambda sets itself and refuses to be given (Lambda developer guide, environment variables)."""
+"""Names that Lambda sets itself and does not accept from the configuration (Lambda developer guide, environment
+variables)."""
 
 
 class InvalidEnvironment(ValueError):
-    """A function's environment that its handler or Lambda would not accept."""
+    """The handler or Lambda would not accept the function's environment."""
 
 
 def environment_variables(
     model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
 ) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
-    """The variables for `model`: `values` by field name (Outputs among them), then what others than the handler read.
+    """Build the variables for `model` from `values` by field name, and add the variables in `added`, which other code
+    than the handler reads.
 
-    What is added may be known only once AWS has made it (an API's address): it alone is unknown at preview then.
+    Values may be Outputs. An added variable may be known only after deployment (an API's URL); then only this variable
+    is unknown at preview.
     """
     fields = set(model.model_fields)
     if unknown := sorted(set(values) - fields):
@@ -63,7 +67,8 @@ def environment_variables(
     if not waiting:
         return {**built(values), **late}
     whole = pulumi.Output.all(**values).apply(built)
-    # Held against the model as a whole once all is known; until then a stand-in keeps the others known.
+    # The model validates all values together once they are known. Until then, placeholders keep the other variables
+    # known.
     now = built({name: STAND_IN if name in waiting else value for name, value in values.items()})
     for name in waiting:
         variable = name.upper()
@@ -73,7 +78,7 @@ def environment_variables(
 
 
 def check_limits(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, unless Lambda would refuse it."""
+    """Return the environment, or raise InvalidEnvironment if Lambda would refuse it."""
     if reserved := sorted(RESERVED & set(environment)):
         raise InvalidEnvironment(f"{', '.join(reserved)}: Lambda sets this itself, choose another name")
     size = sum(len(key.encode()) + len(value.encode()) for key, value in environment.items())

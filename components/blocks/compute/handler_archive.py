@@ -1,8 +1,9 @@
-"""The zip of one subsystem's handlers: the same bytes on every machine, so that unchanged code is no deployment.
+"""Zip archive of one subsystem's handlers, with the same bytes on every machine, so that unchanged code is not deployed
+again.
 
-Files are sorted, dated 1980, stored rather than compressed (compressors differ between machines) and hold only what
-runs: no caches, no tests, no program that has an image of its own. Handlers sit in it under their own paths, so that
-imports are the same everywhere.
+Files are sorted, dated 1980 and stored uncompressed, because compressors differ between machines. The archive has no
+caches, no tests, and no program that runs in its own container image. Files keep their paths below the repository's
+root, so imports are the same everywhere.
 """
 
 import io
@@ -16,11 +17,11 @@ BUILD = Path("build/zips")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o644 << 16
 IMAGE = "Dockerfile"
-"""A folder that has one is a program of an image, and no function's."""
+"""A folder that contains this file is the program of a container image, not part of a function."""
 
 
 def list_source_files(subsystem: str, root: Path = ROOT) -> list[Path]:
-    """The files of one subsystem's zip, relative to the root: its own handlers and what all share."""
+    """Return the paths of one subsystem's archive, relative to the root: its own handlers and `handlers/common`."""
     found = [Path("handlers/__init__.py")]
     for folder in (f"handlers/{subsystem}", "handlers/common"):
         if not (root / folder).is_dir():
@@ -38,12 +39,12 @@ def list_source_files(subsystem: str, root: Path = ROOT) -> list[Path]:
 
 
 def zip_handlers(subsystem: str, root: Path = ROOT) -> bytes:
-    """The zip itself."""
+    """Return the archive of one subsystem's handlers."""
     return zip_files((path.as_posix(), root / path) for path in list_source_files(subsystem, root))
 
 
 def zip_files(files: Iterable[tuple[str, Path]]) -> bytes:
-    """A zip of files under the names given: its bytes depend on names and contents alone."""
+    """Return a zip of the given names and files. Its bytes depend only on the names and contents."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, path in files:
@@ -54,13 +55,15 @@ def zip_files(files: Iterable[tuple[str, Path]]) -> bytes:
 
 
 def write_archive(subsystem: str, root: Path = ROOT) -> Path:
-    """Writes the zip below `build/` and returns its path, relative to the root as Pulumi's state should have it."""
+    """Write the archive below `build/` and return its path relative to the root, which is the form that Pulumi's state
+    stores.
+    """
     path = BUILD / f"{subsystem}.zip"
     content = zip_handlers(subsystem, root)
     target = root / path
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Two previews at once write a file each, and either is whole.
+        # Each of two concurrent previews writes its own file, and both files are complete.
         with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as partial:
             partial.write(content)
         Path(partial.name).replace(target)

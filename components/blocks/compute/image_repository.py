@@ -1,7 +1,6 @@
-"""Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone.
+"""ECR repository for a container image: scanned on push, with immutable tags, and old images expire.
 
-Where what runs is named by its digest, no tag ever moves. Where it is not, `latest` is what runs, and the one tag that
-does.
+If a stack names its image by digest, no tag can move. Otherwise it runs `latest`, which is then the only mutable tag.
 """
 
 import json
@@ -16,24 +15,25 @@ from components.blocks.naming.scope import Block, Scope
 
 UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
-"""The newest images stay, and as many again of those that stack files named."""
+"""Number of newest images that are kept; of the images that stack files named, the same number is kept in addition."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
-"""How the tag begins by which the workflow `image` keeps what a stack file names, before it pushes another."""
+"""Prefix of the tag with which the workflow `image` keeps the image that a stack file names before it pushes another
+one."""
 
 
 @dataclass(frozen=True)
 class ImageRepositoryArgs:
-    """One repository."""
+    """Arguments of a repository."""
 
     scope: Scope
     logical_name: str
     latest_mutable: bool
-    """Whether `latest` may become another image: no other tag ever does."""
+    """True if the tag `latest` may move to another image; no other tag ever moves."""
 
 
 class ImageRepository(Block):
-    """A repository, and what may be granted on it."""
+    """Repository with the grants to pull from it."""
 
     def __init__(self, short_name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ImageRepository", short_name, args.scope, opts)
@@ -58,13 +58,13 @@ class ImageRepository(Block):
         self.register_outputs({"name": self.name})
 
     def image_uri(self, digest: str | None) -> str:
-        """An image's address: by digest, which is what was reviewed; by the tag `latest` where nothing was yet."""
+        """Return the URI of an image: by its digest, or by the tag `latest` if no digest is set yet."""
         context = self.scope.context
         address = f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{self.name}"
         return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
 
     def grant_pull(self) -> list[Grant]:
-        """What a task's execution role needs; the token is for all repositories of the account."""
+        """Grants for a task's execution role. The authorization token covers all repositories of the account."""
         actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
 
@@ -82,7 +82,7 @@ def _lifecycle() -> str:
             },
             "action": {"type": "expire"},
         },
-        # What this rule selects by its tag the next one never expires, however old it is.
+        # The next rule never expires an image that this rule selects by its tag, however old the image is.
         {
             "rulePriority": 2,
             "description": "all but the newest that a stack file named",

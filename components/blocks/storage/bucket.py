@@ -1,6 +1,7 @@
-"""A bucket: private, encrypted, TLS only, with a lifecycle, and logged.
+"""S3 bucket: private, encrypted, TLS only, with lifecycle rules and access logs.
 
-One notification resource and one policy a bucket, because S3 keeps one of each: a second would overwrite the first.
+S3 keeps one notification configuration and one policy for each bucket, and a second one would overwrite the first. So
+this block creates both.
 """
 
 import json
@@ -16,35 +17,35 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
 EVERYTHING = "EntireBucket"
-"""The name under which CloudWatch has the requests to all of a bucket's objects."""
+"""Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
 
 
 @dataclass(frozen=True)
 class LifecycleRule:
-    """What becomes of objects below a prefix; an empty prefix is the whole bucket."""
+    """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
     prefix: str = ""
     expire_days: int | None = None
     old_version_days: int | None = None
     intelligent_tiering_days: int | None = None
-    """Days after which objects move to Intelligent-Tiering; 0 is at once."""
+    """Days after which objects move to Intelligent-Tiering; 0 moves them at once."""
 
 
 @dataclass(frozen=True)
 class CorsRule:
-    """Which pages may use the bucket from a browser."""
+    """Origins whose pages may use the bucket from a browser."""
 
     origins: Sequence[str]
     methods: Sequence[str] = ("GET", "PUT", "POST")
     exposed_headers: Sequence[str] = ()
-    """Headers of answers that a page may read: `ETag`, where it uploads in parts."""
+    """Response headers that a page may read, such as `ETag` for multipart uploads."""
 
 
 @dataclass(frozen=True)
 class QueueNotification:
-    """Tell a queue of every object created below a prefix, however it was uploaded."""
+    """Notification to a queue for every object created below a prefix, for every way of uploading."""
 
     queue: Queue
     prefix: str
@@ -52,27 +53,27 @@ class QueueNotification:
 
 @dataclass(frozen=True)
 class BucketArgs:
-    """One bucket."""
+    """Arguments of a bucket."""
 
     scope: Scope
     logical_name: str
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False
-    """Whether it can be reached through the nearest edge location too, for money."""
+    """Enables transfer acceleration through the nearest edge location, which costs extra."""
     requests_measured: bool = False
-    """Whether CloudWatch has its requests and their latency: sixteen metrics, each paid for."""
+    """Enables CloudWatch request metrics: sixteen paid metrics."""
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
     access_logged: bool = True
-    """Off for the audit bucket alone, which would log itself without end."""
+    """False for the audit bucket only, because it would log its own log deliveries endlessly."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
-    """More statements of its policy, each with its source account."""
+    """Further statements of the bucket policy, each limited to its source account."""
 
 
 class Bucket(Block):
-    """A bucket with all that makes it safe, and what may be granted on it."""
+    """Bucket with all its protection settings, and the grants on it."""
 
     def __init__(self, short_name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Bucket", short_name, args.scope, opts)
@@ -141,22 +142,23 @@ class Bucket(Block):
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant(self, *actions: str, prefix: str = "*") -> Grant:
-        """What a role may do with objects below a prefix: `grant("GetObject", prefix="incoming/*")`."""
+        """Grant actions on the objects below a prefix: `grant("GetObject", prefix="incoming/*")`."""
         return grant("s3", actions, f"{self.arn}/{prefix}")
 
     def grant_list(self, prefix: str | None = None) -> Grant:
-        """Permission to list keys below a prefix; without one, also to be told that a key is not there.
+        """Grant listing the keys below a prefix. Without a prefix, S3 also answers 404 for a missing key.
 
-        Reading a missing key names no prefix, so a condition on it would fail, and S3 would answer 403 instead of 404.
+        A request for a missing key has no prefix. So a condition on the prefix fails, and S3 answers 403 instead of
+        404.
         """
         return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
 
     def grant_list_versions(self, prefix: str) -> Grant:
-        """Permission to list keys and their versions below a prefix."""
+        """Grant listing keys and their versions below a prefix."""
         return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
 
     def grant_list_uploads(self) -> Grant:
-        """Permission to list uploads in parts that are not complete; of a prefix alone it cannot be given."""
+        """Grant listing incomplete multipart uploads. IAM cannot limit this permission to a prefix."""
         return grant("s3", ["ListBucketMultipartUploads"], self.arn)
 
     def _make_private(self, bucket: s3.Bucket, args: BucketArgs) -> None:
@@ -212,7 +214,7 @@ class Bucket(Block):
 
 
 def bucket_name(scope: Scope, short_name: str) -> str:
-    """The name of one of this scope's buckets, for those that must know it before it exists."""
+    """Return the name of one of the scope's buckets; the bucket need not exist yet."""
     return scope.name(Kind.BUCKET, short_name)
 
 

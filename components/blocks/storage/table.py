@@ -1,4 +1,6 @@
-"""A DynamoDB table: on demand, encrypted, with an expiry, protected and backed up as the settings say."""
+"""DynamoDB table: on-demand billing, encryption, expiry of items, and protection and backup according to the
+settings.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,27 +14,29 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
 BACKUP_TAG = "Backup"
-"""The tag by which the backup plan selects what it copies."""
+"""Tag by which the backup plan selects tables."""
 READING = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
 READING_KEY = ("Decrypt", "DescribeKey")
 WRITING_KEY = ("Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
-"""What DynamoDB asks KMS for (its guide, "Using a customer managed key"), by whether items are read or changed."""
+"""KMS actions that DynamoDB performs for the caller, for reads and for writes (DynamoDB guide, "Using a customer
+managed key")."""
 
 
 @dataclass(frozen=True)
 class SecondaryIndex:
-    """A global secondary index; sparse where items leave its keys out."""
+    """Global secondary index. It is sparse if items omit its key attributes."""
 
     name: str
     hash_key: str
     range_key: str | None = None
     projected_attributes: Sequence[str] | None = None
-    """Attributes copied besides the keys; none copies all, an empty list only the keys."""
+    """Attributes that the index copies besides the keys. None copies all attributes; an empty list copies only the
+    keys."""
 
 
 @dataclass(frozen=True)
 class TableArgs:
-    """One table. All keys are strings unless listed as numbers."""
+    """Arguments of a table. Key attributes are strings unless they are in `number_keys`."""
 
     scope: Scope
     logical_name: str
@@ -42,13 +46,14 @@ class TableArgs:
     number_keys: Sequence[str] = ()
     ttl_attribute: str | None = None
     kms_key_arn: str | None = None
-    """A customer key; none uses the key that DynamoDB owns, which costs nothing."""
+    """Customer managed key; None uses the key that DynamoDB owns, which is free."""
     no_backup_reason: str | None = None
-    """Why this table is not backed up, where it is not: the tag `Reason`, which the policies ask for."""
+    """Reason why the table has no backup, or None if it has one. It becomes the tag `Reason`, which the policies
+    require."""
 
 
 class Table(Block):
-    """A table and what may be granted on it."""
+    """Table with the grants on it."""
 
     def __init__(self, short_name: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Table", short_name, args.scope, opts)
@@ -78,7 +83,7 @@ class Table(Block):
             ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
             point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
-            # Said without a key too: to the provider, a block that is left out means the key that is there.
+            # Set explicitly without a key too, because the provider keeps the current key if the block is missing.
             server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
             tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
             opts=self.part_options(holds_data=True),
@@ -86,14 +91,16 @@ class Table(Block):
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant(self, *actions: str, index: str | None = None) -> Grant:
-        """What a role may do with this table, or with one index of it: `grant("Query", index="GSI1")`."""
+        """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`."""
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
         one = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
         return replace(one, companions=self._key_grants(actions))
 
     def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
-        """DynamoDB uses a customer key in the name of whoever calls it, who may use it in no other way."""
+        """Grant use of the customer managed key through DynamoDB only, because DynamoDB calls KMS on behalf of the
+        caller.
+        """
         if self._key is None:
             return ()
         uses = READING_KEY if set(actions) <= READING else (*READING_KEY, *WRITING_KEY)
@@ -102,7 +109,9 @@ class Table(Block):
 
 
 def backup_tag_value(context: Context) -> str:
-    """The backup tag's value on tables that this stack's plan copies; no other stack's plan selects them."""
+    """Return the value of the backup tag by which this stack's backup plan selects tables. Other stacks use another
+    value.
+    """
     return f"{context.stack_label}-daily"
 
 

@@ -1,4 +1,6 @@
-"""A Step Functions state machine: its own role from grants, logs without data, tracing, and alarms on what fails."""
+"""Step Functions state machine with its own role, logs without payload data, tracing, and alarms on failed
+executions.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,13 +27,13 @@ LOG_DELIVERY = (
     "PutResourcePolicy",
     "UpdateLogDelivery",
 )
-"""What a state machine's role needs to set its logs up; none of these has a resource level."""
+"""Actions that a state machine's role needs to configure log delivery; none of them has a resource level."""
 TRACING = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
 
 
 @dataclass(frozen=True)
 class WorkflowArgs:
-    """One state machine."""
+    """Arguments of a state machine."""
 
     scope: Scope
     logical_name: str
@@ -43,14 +45,15 @@ class WorkflowArgs:
 
 
 class Workflow(Block):
-    """A state machine that others start by its ARN."""
+    """State machine that callers start by its ARN."""
 
     def __init__(self, short_name: str, args: WorkflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Workflow", short_name, args.scope, opts)
         scope = args.scope
         self.name = scope.name(Kind.STATE_MACHINE, short_name)
         self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
-        # Below this prefix AWS keeps one resource policy for all log groups; others run into its size limit.
+        # AWS keeps one resource policy for all log groups below this prefix. Other log groups would reach the policy's
+        # size limit.
         log_group = f"/aws/vendedlogs/states/{self.name}"
         logs = cloudwatch.LogGroup(
             self.part_name("logs"),
@@ -82,7 +85,7 @@ class Workflow(Block):
             ),
             logging_configuration={
                 "level": "ERROR",
-                "include_execution_data": False,  # inputs and outputs are data
+                "include_execution_data": False,  # inputs and outputs are customer data
                 "log_destination": f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
             },
             tracing_configuration={"enabled": True},
@@ -93,11 +96,11 @@ class Workflow(Block):
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
-        """Permission to start it."""
+        """Grant starting an execution."""
         return grant("states", ["StartExecution"], self.arn)
 
     def grant_describe(self) -> Grant:
-        """Permission to ask what became of its executions."""
+        """Grant describing executions, to read their result."""
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
     def _watch(self, short_name: str, args: WorkflowArgs) -> None:
