@@ -136,22 +136,24 @@ def build_frontend(
     The model validates the values at once, also those that AWS generates during the deployment. A placeholder replaces
     each such value for the validation, so a preview shows the other values and reports a missing field.
     """
-    late: dict[str, pulumi.Output[object]] = {}
+    late_values: dict[str, pulumi.Output[object]] = {}
 
-    def now(value: pulumi.Input[object]) -> object:
+    def to_plain_value(value: pulumi.Input[object]) -> object:
         if not isinstance(value, pulumi.Output):
             return value
-        placeholder = f"late-{len(late)}"
-        late[placeholder] = value
+        placeholder = f"late-{len(late_values)}"
+        late_values[placeholder] = value
         return placeholder
 
     known = {
-        name: {field: now(value) for field, value in values.items()}
+        name: {field: to_plain_value(value) for field, value in values.items()}
         for name, values in subsystems.items()
         if values is not None
     }
     model = Frontend.model_validate({"schemaVersion": 1, "environment": environment, "region": region, **known})
     return {
-        name: {field: late.get(str(value), value) for field, value in part.items()} if isinstance(part, dict) else part
+        name: {field: late_values.get(str(value), value) for field, value in part.items()}
+        if isinstance(part, dict)
+        else part
         for name, part in model.to_output().items()
     }

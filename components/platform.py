@@ -50,16 +50,20 @@ class Platform(pulumi.ComponentResource):
             "environment": settings.environment.value,
             "budget": settings.foundation.spend.monthly_budget,
             "usage": monthly_usage(settings),
-            "exceptions": [one.model_dump(mode="json", by_alias=True) for one in settings.exceptions],
+            "exceptions": [exception.model_dump(mode="json", by_alias=True) for exception in settings.exceptions],
         }
         super().__init__("polyphony:platform:Platform", name, published, opts)
         child = pulumi.ResourceOptions(parent=self)
         foundation = Foundation(context, settings.foundation, attached_services(settings), child)
 
-        def subsystem(
-            which: Subsystem, part: SubsystemSettings, make: Callable[[Scope], SubsystemComponent]
+        def create_subsystem(
+            identity: Subsystem, subsystem_settings: SubsystemSettings, create: Callable[[Scope], SubsystemComponent]
         ) -> Mapping[str, pulumi.Input[object]] | None:
-            return make(foundation.scope(which, part.log_level)).frontend if part.enabled else None
+            return (
+                create(foundation.scope(identity, subsystem_settings.log_level)).frontend
+                if subsystem_settings.enabled
+                else None
+            )
 
         ingestion, transcription, voice_qa = settings.ingestion, settings.transcription, settings.voice_qa
         livestream, meetings = settings.livestream, settings.meetings
@@ -67,25 +71,25 @@ class Platform(pulumi.ComponentResource):
             settings.environment,
             context.region,
             {
-                "ingestion": subsystem(
+                "ingestion": create_subsystem(
                     Subsystem.INGESTION,
                     ingestion,
                     lambda scope: Ingestion("ingestion", IngestionArgs(scope, ingestion, foundation.network), child),
                 ),
-                "transcription": subsystem(
+                "transcription": create_subsystem(
                     Subsystem.TRANSCRIPTION,
                     transcription,
                     lambda scope: Transcription("transcription", TranscriptionArgs(scope, transcription), child),
                 ),
-                "voice_qa": subsystem(
+                "voice_qa": create_subsystem(
                     Subsystem.VOICE_QA, voice_qa, lambda scope: VoiceQa("voice-qa", VoiceQaArgs(scope, voice_qa), child)
                 ),
-                "livestream": subsystem(
+                "livestream": create_subsystem(
                     Subsystem.LIVESTREAM,
                     livestream,
                     lambda scope: Livestream("livestream", LivestreamArgs(scope, livestream), child),
                 ),
-                "meetings": subsystem(
+                "meetings": create_subsystem(
                     Subsystem.MEETINGS,
                     meetings,
                     lambda scope: Meetings("meetings", MeetingsArgs(scope, meetings), child),

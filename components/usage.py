@@ -22,6 +22,6 @@ def monthly_usage(settings: StackSettings) -> Usage:
         **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
     }
     # Every recovery point is a full copy of its table. Tables are the blocks that have the measure `writes`.
-    saved = (one for name, one in usage.items() if "writes" in one and name not in NOT_BACKED_UP)
-    tables = sum(one["storageGb"] for one in saved)
+    saved = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
+    tables = sum(amounts["storageGb"] for amounts in saved)
     return {**usage, "foundation-backup": {"backupGb": tables * settings.foundation.backup.retention_days}}

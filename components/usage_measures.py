@@ -9,18 +9,18 @@ DAYS_PER_MONTH = 30
 GB = 1024**3
 LOG_BYTES_PER_CALL = 600
 """Assumed size of the log lines of one invocation."""
-TRACED_FIRST = 30 * 86_400
+ALWAYS_TRACED_CALLS = 30 * 86_400
 TRACED_SHARE = 0.05
 """X-Ray's default sampling: one request per second, and five percent of all further requests."""
 
 
-def token_usage(model_id: str, given: float, answered: float) -> dict[str, float]:
+def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:
     """Return a model's input and output tokens, by model family and kind of inference profile. An unknown family counts
     as Sonnet, which costs more.
     """
     family = "haiku" if "haiku" in model_id else "sonnet"
     kind = "Global" if model_id.startswith("global.") else ""
-    return {f"{family}{kind}InputTokens": given, f"{family}{kind}OutputTokens": answered}
+    return {f"{family}{kind}InputTokens": input_tokens, f"{family}{kind}OutputTokens": output_tokens}
 
 
 def function_usage(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
@@ -31,6 +31,6 @@ def function_usage(calls: float, milliseconds: float, **more: float) -> dict[str
         "invocations": calls,
         "milliseconds": milliseconds,
         "logGb": calls * LOG_BYTES_PER_CALL / GB,
-        "traces": min(calls, TRACED_FIRST + TRACED_SHARE * calls),
+        "traces": min(calls, ALWAYS_TRACED_CALLS + TRACED_SHARE * calls),
         **more,
     }

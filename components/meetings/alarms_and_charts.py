@@ -11,7 +11,7 @@ from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import EVERYTHING, Bucket
+from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage import SWEEP_MINUTES
@@ -135,7 +135,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
 
 def charts(args: WatchArgs) -> list[list[Chart]]:
     """The four metrics, what storage, table and traces take, and the functions."""
-    named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": EVERYTHING}
+    named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
             Chart(

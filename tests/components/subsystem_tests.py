@@ -9,7 +9,7 @@ from components.blocks.naming.scope import Scope
 from components.settings.settings_base import SubsystemSettings
 from local.preview.property_values import UNKNOWN, Props
 from local.preview.resource_graph import Resource
-from tests.components.blocks.api.test_websocket_api import Provider, deployed
+from tests.components.blocks.api.test_websocket_api import DeployedProvider, deploy
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
 ACCOUNT = "us-east-1:123456789012"
@@ -20,7 +20,7 @@ Permission = tuple[str, str, str | None]
 """Action, resource, condition as JSON."""
 
 
-class Versions(Provider):
+class Versions(DeployedProvider):
     """Knows the versions of functions and secrets, and the id of an identity pool, too."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
@@ -69,7 +69,7 @@ class Deployment:
 
     def complete(self, **changes: Any) -> Recorded:
         """Return what is registered when AWS has given its ids."""
-        return self._once("complete", lambda body: deployed(body, Versions()), None, changes)
+        return self._once("complete", lambda body: deploy(body, Versions()), None, changes)
 
     def _once(
         self,

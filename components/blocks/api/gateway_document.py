@@ -17,8 +17,8 @@ from components.blocks.api.gateway_responses import (
     UNKNOWN_METHOD,
     UNKNOWN_PATH,
     gateway_responses,
-    preflight,
-    refusing,
+    preflight_operation,
+    refusal_operation,
 )
 from components.blocks.api.gateway_schema import SCHEMAS, Schema, model_name, to_gateway_schemas
 
@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 ANY = "x-amazon-apigateway-any-method"
 TIMEOUT_MILLISECONDS = 29_000
-BOTH, PARAMETERS = "body-and-parameters", "parameters"
+BODY_AND_PARAMETERS, PARAMETERS = "body-and-parameters", "parameters"
 """Names of the request validators, by the parts of a request that they validate."""
 PROXY = "/{proxy+}"
 
@@ -68,7 +68,7 @@ class GatewayOptions:
     @property
     def validator(self) -> str:
         """Name of the validator of all operations."""
-        return BOTH if self.bodies_validated else PARAMETERS
+        return BODY_AND_PARAMETERS if self.bodies_validated else PARAMETERS
 
 
 def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
@@ -78,7 +78,7 @@ def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
 
 def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
     """Return the document that API Gateway imports."""
-    made: Document = {
+    imported: Document = {
         "openapi": "3.0.1",
         "info": dict(document["info"]),
         "paths": {path: _path(path, operations, gateway) for path, operations in document["paths"].items()},
@@ -94,25 +94,27 @@ def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
     # The greedy path does not match the root.
     for path in ("/", PROXY):
         parameters = _path_parameters(path)
-        made["paths"].setdefault(path, {ANY: {**parameters, **refusing(UNKNOWN_PATH, gateway.cors_origin)}})
-    return made
+        imported["paths"].setdefault(
+            path, {ANY: {**parameters, **refusal_operation(UNKNOWN_PATH, gateway.cors_origin)}}
+        )
+    return imported
 
 
 def _path(path: str, operations: Document, gateway: GatewayOptions) -> Document:
     """Return the operations of a path, its CORS preflight, and the response to all other methods."""
     methods = [method.upper() for method in operations]
-    made = {method: _operation(one, gateway) for method, one in operations.items()}
+    imported = {method: _operation(operation, gateway) for method, operation in operations.items()}
     parameters = _path_parameters(path)
-    made["options"] = {**parameters, **preflight(methods, gateway.cors_origin)}
-    made[ANY] = {**parameters, **refusing(UNKNOWN_METHOD, gateway.cors_origin)}
-    return made
+    imported["options"] = {**parameters, **preflight_operation(methods, gateway.cors_origin)}
+    imported[ANY] = {**parameters, **refusal_operation(UNKNOWN_METHOD, gateway.cors_origin)}
+    return imported
 
 
-def _operation(one: Document, gateway: GatewayOptions) -> Document:
-    made: Document = {
-        "operationId": one["operationId"],
+def _operation(operation: Document, gateway: GatewayOptions) -> Document:
+    imported: Document = {
+        "operationId": operation["operationId"],
         "responses": {
-            status: {"description": "See the documentation."} for status in one["responses"] if status.isdigit()
+            status: {"description": "See the documentation."} for status in operation["responses"] if status.isdigit()
         },
         "x-amazon-apigateway-request-validator": gateway.validator,
         "x-amazon-apigateway-integration": {
@@ -123,25 +125,33 @@ def _operation(one: Document, gateway: GatewayOptions) -> Document:
             "passthroughBehavior": "when_no_match",
         },
     }
-    if parameters := [_parameter(given) for given in one.get("parameters", ())]:
-        made["parameters"] = parameters
-    if "requestBody" in one:
-        name = _body_name(one)
-        made["requestBody"] = {"required": True, "content": {JSON: {"schema": {"$ref": SCHEMAS + model_name(name)}}}}
+    if parameters := [_parameter(parameter) for parameter in operation.get("parameters", ())]:
+        imported["parameters"] = parameters
+    if "requestBody" in operation:
+        name = _body_name(operation)
+        imported["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": {"$ref": SCHEMAS + model_name(name)}}},
+        }
     if gateway.authorization is not RestAuthorization.NONE:
-        made["security"] = [{gateway.authorization.value: []}]
-    return made
+        imported["security"] = [{gateway.authorization.value: []}]
+    return imported
 
 
-def _parameter(given: Document) -> Document:
+def _parameter(parameter: Document) -> Document:
     """Return a parameter with type string, because the gateway only checks that it is present."""
-    return {"name": given["name"], "in": given["in"], "required": given["required"], "schema": {"type": "string"}}
+    return {
+        "name": parameter["name"],
+        "in": parameter["in"],
+        "required": parameter["required"],
+        "schema": {"type": "string"},
+    }
 
 
 def _path_parameters(path: str) -> Document:
     names = [part[1:-1].removesuffix("+") for part in path.split("/") if part.startswith("{")]
-    found = [_parameter({"name": name, "in": "path", "required": True}) for name in names]
-    return {"parameters": found} if found else {}
+    parameters = [_parameter({"name": name, "in": "path", "required": True}) for name in names]
+    return {"parameters": parameters} if parameters else {}
 
 
 def _body_name(operation: Document) -> str:
@@ -151,22 +161,22 @@ def _body_name(operation: Document) -> str:
 def _bodies(document: Document) -> Iterator[tuple[str, Schema]]:
     """Yield the schemas of all request bodies and of the models that they refer to."""
     schemas: Mapping[str, Schema] = document["components"]["schemas"]
-    operations = [one for path in document["paths"].values() for one in path.values()]
-    waiting = sorted({_body_name(one) for one in operations if "requestBody" in one})
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop(0)
-        if name not in seen:
-            seen.add(name)
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    pending_names = sorted({_body_name(operation) for operation in operations if "requestBody" in operation})
+    visited: set[str] = set()
+    while pending_names:
+        name = pending_names.pop(0)
+        if name not in visited:
+            visited.add(name)
             yield name, schemas[name]
-            waiting += _names_in(schemas[name])
+            pending_names += _referenced_names(schemas[name])
 
 
-def _names_in(value: Any) -> list[str]:
+def _referenced_names(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        own = [value["$ref"].removeprefix(SCHEMAS)] if isinstance(value.get("$ref"), str) else []
-        return own + [name for inner in value.values() for name in _names_in(inner)]
-    return [name for inner in value for name in _names_in(inner)] if isinstance(value, list) else []
+        direct_names = [value["$ref"].removeprefix(SCHEMAS)] if isinstance(value.get("$ref"), str) else []
+        return direct_names + [name for value_part in value.values() for name in _referenced_names(value_part)]
+    return [name for value_part in value for name in _referenced_names(value_part)] if isinstance(value, list) else []
 
 
 def _schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-Answer = dict[str, Any]
+OpenApiPart = dict[str, Any]
 
 JSON = "application/json"
 REQUEST_ID = "$context.requestId"
-GATEWAYS_WORDS = "$context.error.messageString"
+GATEWAY_MESSAGE = "$context.error.messageString"
 """The gateway's own error message, quoted as a JSON string."""
 HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
 MAX_AGE_SECONDS = 3600
-ANSWERED_TYPES = (
+RESPONSE_TEMPLATE_TYPES = (
     JSON,
     "application/octet-stream",
     "application/x-www-form-urlencoded",
@@ -58,59 +58,63 @@ class GatewayRefusal:
     """HTTP status; None keeps the gateway's status for the kind."""
 
 
-BROKEN = GatewayRefusal(GatewayErrorCode.INTERNAL, "Something went wrong on our side.")
+INTERNAL_ERROR = GatewayRefusal(GatewayErrorCode.INTERNAL, "Something went wrong on our side.")
 REFUSALS: Mapping[str, GatewayRefusal] = {
     "DEFAULT_4XX": GatewayRefusal(GatewayErrorCode.REFUSED),
-    "DEFAULT_5XX": BROKEN,
+    "DEFAULT_5XX": INTERNAL_ERROR,
     # The authorizer function denies a request whose token is not valid. The status is 401, because the client may get a
     # new token.
-    "ACCESS_DENIED": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
+    "ACCESS_DENIED": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token is invalid or has expired.", 401),
     "BAD_REQUEST_BODY": GatewayRefusal(
         GatewayErrorCode.MALFORMED,
-        "The body has not the form that the API's document gives it: something is missing or of another type, or it is "
-        "no JSON.",
+        "The body does not match the schema in the API's documentation. It is not valid JSON, a required field is "
+        "missing, or a field has the wrong type.",
         400,
     ),
     "BAD_REQUEST_PARAMETERS": GatewayRefusal(GatewayErrorCode.MALFORMED, None, 400),
     "EXPIRED_TOKEN": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token has expired.", 401),
-    "INVALID_API_KEY": GatewayRefusal(GatewayErrorCode.INVALID_API_KEY, "The header x-api-key has no valid key.", 403),
-    "MISSING_AUTHENTICATION_TOKEN": GatewayRefusal(GatewayErrorCode.NOT_FOUND, "There is nothing at this path.", 404),
+    "INVALID_API_KEY": GatewayRefusal(
+        GatewayErrorCode.INVALID_API_KEY, "The header x-api-key does not contain a valid key.", 403
+    ),
+    "MISSING_AUTHENTICATION_TOKEN": GatewayRefusal(GatewayErrorCode.NOT_FOUND, "This path does not exist.", 404),
     "QUOTA_EXCEEDED": GatewayRefusal(
-        GatewayErrorCode.QUOTA_EXCEEDED, "The key has been used as often as it may be.", 429
+        GatewayErrorCode.QUOTA_EXCEEDED, "The daily limit of this API key is reached. Try again tomorrow.", 429
     ),
     "REQUEST_TOO_LARGE": GatewayRefusal(GatewayErrorCode.TOO_LARGE, "The request is too large.", 413),
-    "THROTTLED": GatewayRefusal(GatewayErrorCode.THROTTLED, "Too many requests: try again in a moment.", 429),
+    "THROTTLED": GatewayRefusal(GatewayErrorCode.THROTTLED, "Too many requests. Try again in a moment.", 429),
     "UNAUTHORIZED": GatewayRefusal(
-        GatewayErrorCode.UNAUTHORIZED, "Say who asks: the header Authorization is missing or wrong.", 401
+        GatewayErrorCode.UNAUTHORIZED, "The header Authorization is missing or invalid.", 401
     ),
-    "UNSUPPORTED_MEDIA_TYPE": GatewayRefusal(GatewayErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON.", 415),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayRefusal(
+        GatewayErrorCode.UNSUPPORTED_MEDIA_TYPE, "The content type is not supported. Send application/json.", 415
+    ),
     # The firewall's only rule limits the number of requests.
     "WAF_FILTERED": GatewayRefusal(
-        GatewayErrorCode.THROTTLED, "Too many requests from one address: try again in a while.", 429
+        GatewayErrorCode.THROTTLED, "Too many requests from your address. Try again in five minutes.", 429
     ),
 }
 """Responses by API Gateway's response type. The gateway reports an unknown path as a missing authentication token."""
-UNKNOWN_PATH = GatewayRefusal(GatewayErrorCode.NOT_FOUND, "There is nothing at this path.", 404)
-UNKNOWN_METHOD = GatewayRefusal(GatewayErrorCode.METHOD_NOT_ALLOWED, "This path does not have this method.", 405)
+UNKNOWN_PATH = GatewayRefusal(GatewayErrorCode.NOT_FOUND, "This path does not exist.", 404)
+UNKNOWN_METHOD = GatewayRefusal(GatewayErrorCode.METHOD_NOT_ALLOWED, "This path does not support this method.", 405)
 
 
-def gateway_responses(origin: str) -> Answer:
+def gateway_responses(origin: str) -> OpenApiPart:
     """Return the gateway responses for all kinds of refusals, with the CORS header for an origin."""
     headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in cors_headers(origin).items()}
     return {
         kind: {
-            **({"statusCode": str(one.status)} if one.status else {}),
+            **({"statusCode": str(refusal.status)} if refusal.status else {}),
             "responseParameters": headers,
-            "responseTemplates": {JSON: error_body(one)},
+            "responseTemplates": {JSON: error_body(refusal)},
         }
-        for kind, one in REFUSALS.items()
+        for kind, refusal in REFUSALS.items()
     }
 
 
 def error_body(refusal: GatewayRefusal) -> str:
     """Return the template of the common error body, into which the gateway inserts the request's id."""
-    said = GATEWAYS_WORDS if refusal.message is None else json.dumps(refusal.message)
-    return f'{{"code":"{refusal.code}","message":{said},"fields":[],"requestId":"{REQUEST_ID}"}}'
+    message_template = GATEWAY_MESSAGE if refusal.message is None else json.dumps(refusal.message)
+    return f'{{"code":"{refusal.code}","message":{message_template},"fields":[],"requestId":"{REQUEST_ID}"}}'
 
 
 def cors_headers(origin: str) -> dict[str, str]:
@@ -118,7 +122,7 @@ def cors_headers(origin: str) -> dict[str, str]:
     return {"Access-Control-Allow-Origin": origin}
 
 
-def preflight(methods: Sequence[str], origin: str) -> Answer:
+def preflight_operation(methods: Sequence[str], origin: str) -> OpenApiPart:
     """Return the OPTIONS operation that answers a browser's CORS preflight."""
     allowed = {
         **cors_headers(origin),
@@ -126,17 +130,17 @@ def preflight(methods: Sequence[str], origin: str) -> Answer:
         "Access-Control-Allow-Methods": ",".join(sorted({*methods, "OPTIONS"})),
         "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
     }
-    return mock(200, "{}", allowed)
+    return mock_operation(200, "{}", allowed)
 
 
-def refusing(refusal: GatewayRefusal, origin: str) -> Answer:
+def refusal_operation(refusal: GatewayRefusal, origin: str) -> OpenApiPart:
     """Return an operation that refuses every request."""
-    return mock(refusal.status or 400, error_body(refusal), cors_headers(origin))
+    return mock_operation(refusal.status or 400, error_body(refusal), cors_headers(origin))
 
 
-def mock(status: int, body: str, headers: Mapping[str, str]) -> Answer:
+def mock_operation(status: int, body: str, headers: Mapping[str, str]) -> OpenApiPart:
     """Return an operation that the gateway answers itself, with a mock integration."""
-    given = {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
+    response_parameters = {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
     return {
         "responses": {
             str(status): {
@@ -147,11 +151,11 @@ def mock(status: int, body: str, headers: Mapping[str, str]) -> Answer:
         "x-amazon-apigateway-integration": {
             "type": "mock",
             "passthroughBehavior": "never",
-            "requestTemplates": dict.fromkeys(ANSWERED_TYPES, json.dumps({"statusCode": status})),
+            "requestTemplates": dict.fromkeys(RESPONSE_TEMPLATE_TYPES, json.dumps({"statusCode": status})),
             "responses": {
                 "default": {
                     "statusCode": str(status),
-                    "responseParameters": given,
+                    "responseParameters": response_parameters,
                     "responseTemplates": {JSON: body},
                 }
             },

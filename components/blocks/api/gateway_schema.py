@@ -16,8 +16,8 @@ from typing import Any
 Schema = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
-KEPT = frozenset({"type", "description", "required"})
-LEFT_OUT = frozenset(
+KEPT_KEYWORDS = frozenset({"type", "description", "required"})
+OMITTED_KEYWORDS = frozenset(
     {
         # Rules for values: the handler reports which field breaks one, which the gateway cannot do.
         *("enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
@@ -28,7 +28,7 @@ LEFT_OUT = frozenset(
         *("title", "default", "example", "examples", "deprecated"),
     }
 )
-NULL = {"type": "null"}
+NULL_SCHEMA = {"type": "null"}
 
 
 def model_name(name: str) -> str:
@@ -38,31 +38,37 @@ def model_name(name: str) -> str:
 
 def to_gateway_schemas(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     """Return all schemas under their new names. Raise ValueError at the first keyword that cannot be converted."""
-    made = {model_name(name): _to_gateway_schema(schema, name) for name, schema in schemas.items()}
-    if len(made) < len(schemas):
-        raise ValueError(f"two of {', '.join(schemas)} have one name without punctuation")
-    return made
+    result = {model_name(name): _to_gateway_schema(schema, name) for name, schema in schemas.items()}
+    if len(result) < len(schemas):
+        raise ValueError(
+            f"two of the models {', '.join(schemas)} have the same name without punctuation. Rename one of them"
+        )
+    return result
 
 
-def _to_gateway_schema(schema: Schema, at: str) -> Schema:
+def _to_gateway_schema(schema: Schema, path: str) -> Schema:
     if "$ref" in schema:
-        beside = sorted(set(schema) - {"$ref", "description"} - LEFT_OUT)
-        if beside:
-            raise ValueError(f"{at}: {', '.join(beside)} beside a reference has no place in API Gateway's models")
+        siblings = sorted(set(schema) - {"$ref", "description"} - OMITTED_KEYWORDS)
+        if siblings:
+            raise ValueError(f"{path}: {', '.join(siblings)} next to a $ref cannot be converted for API Gateway")
         return {"$ref": SCHEMAS + model_name(schema["$ref"].removeprefix(SCHEMAS))}
-    made: Schema = {}
+    result: Schema = {}
     for keyword, value in schema.items():
-        if keyword in KEPT:
-            made[keyword] = value
+        if keyword in KEPT_KEYWORDS:
+            result[keyword] = value
         elif keyword == "properties":
-            made["properties"] = {name: _to_gateway_schema(one, f"{at}.{name}") for name, one in value.items()}
+            result["properties"] = {
+                name: _to_gateway_schema(subschema, f"{path}.{name}") for name, subschema in value.items()
+            }
         elif keyword == "items":
-            made["items"] = _to_gateway_schema(value, f"{at}[]")
+            result["items"] = _to_gateway_schema(value, f"{path}[]")
         elif keyword == "anyOf":
             # OpenAPI 3.0 has no type `null`, and the gateway ignores `nullable`. So a field that may be null is not
             # checked.
-            if NULL not in value:
-                made["anyOf"] = [_to_gateway_schema(one, at) for one in value]
-        elif keyword not in LEFT_OUT:
-            raise ValueError(f"{at}: API Gateway would ignore the keyword {keyword!r}")
-    return made
+            if NULL_SCHEMA not in value:
+                result["anyOf"] = [_to_gateway_schema(subschema, path) for subschema in value]
+        elif keyword not in OMITTED_KEYWORDS:
+            raise ValueError(
+                f"{path}: API Gateway would ignore the keyword {keyword!r}. Convert it, or add it to OMITTED_KEYWORDS"
+            )
+    return result

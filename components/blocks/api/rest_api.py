@@ -152,11 +152,13 @@ class RestApi(Block):
 
     def _permissions(self) -> list[pulumi.Resource]:
         """Permit this stage to call the function, and the gateway to call the authorizer."""
-        given: list[pulumi.Resource] = [self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))]
+        permissions: list[pulumi.Resource] = [
+            self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))
+        ]
         if self._args.authorizer is not None:
             label = f"{self.label}-authorizer"
-            given.append(self._args.authorizer.function.allow_api_gateway(label, self._arn("authorizers/*")))
-        return given
+            permissions.append(self._args.authorizer.function.allow_api_gateway(label, self._arn("authorizers/*")))
+        return permissions
 
     def _arn(self, resource: str) -> pulumi.Output[str]:
         """Return the ARN of a part of the API, as Lambda checks it."""

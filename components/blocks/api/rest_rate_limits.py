@@ -37,7 +37,7 @@ def create_api_key(
     usage = apigateway.UsagePlan(
         api.part_name("plan"),
         name=scope.name(Kind.USAGE_PLAN, short_name),
-        description=f"Who holds a key of {logical_name}",
+        description=f"Limits of the API keys of {logical_name}",
         api_stages=[{"api_id": stage.rest_api, "stage": stage.stage_name}],
         throttle_settings={"rate_limit": plan.rate, "burst_limit": plan.burst},
         quota_settings={"limit": plan.requests_per_day, "period": QUOTA_PERIOD},
@@ -47,7 +47,7 @@ def create_api_key(
     key = apigateway.ApiKey(
         api.part_name("key"),
         name=scope.name(Kind.API_KEY, short_name),
-        description=f"Lets its holder call {logical_name}",
+        description=f"API key of {logical_name}",
         enabled=True,
         tags=scope.tags(logical_name),
         opts=api.part_options(),

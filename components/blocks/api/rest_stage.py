@@ -93,8 +93,16 @@ def create_rest_stage(
     )
     short_name, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.part_options()
     for part, name, statistic, severity, threshold, problem, periods in (
-        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "fails", 1),
-        ("client-errors", "4XXError", "Sum", Severity.WARNING, alarms.client_errors_above, "refuses many requests", 1),
+        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "has server errors", 1),
+        (
+            "client-errors",
+            "4XXError",
+            "Sum",
+            Severity.WARNING,
+            alarms.client_errors_above,
+            "has many client errors",
+            1,
+        ),
         ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
     ):
         metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)

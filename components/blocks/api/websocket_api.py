@@ -25,12 +25,12 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
-SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
+PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 
 
 def message_actions(routes: Iterable[str]) -> list[str]:
     """Return the values that a message's `action` may have: all routes except API Gateway's predefined ones."""
-    return [one for one in routes if one not in SPECIAL]
+    return [route for route in routes if route not in PREDEFINED_ROUTES]
 
 
 class WebSocketAuthorization(StrEnum):
@@ -99,19 +99,19 @@ class WebSocketApi(Block):
         integration = self._integration(function)
         permission = function.allow_api_gateway(self.label, self._arn("*"))
         deployed: list[pulumi.Resource] = [integration]
-        parts: list[pulumi.Input[str]] = []
-        for key in sorted(routes):
-            found = self._route(key, integration)
-            deployed += found
-            parts += [key, function.live_arn, *(one.id for one in found)]
-        parts += [self._args.authorization.value, integration.id]
+        trigger_values: list[pulumi.Input[str]] = []
+        for route_key in sorted(routes):
+            route_resources = self._route(route_key, integration)
+            deployed += route_resources
+            trigger_values += [route_key, function.live_arn, *(route.id for route in route_resources)]
+        trigger_values += [self._args.authorization.value, integration.id]
         create_websocket_stage(
             self,
             api_id=self.api.id,
             api_name=self.name,
             name=self._args.stage,
             logical_name=self._args.logical_name,
-            deployment_id=self._deployment(parts, deployed).id,
+            deployment_id=self._deployment(trigger_values, deployed).id,
             throttle=self._args.routes_throttle,
             after=[permission],
         )
@@ -137,22 +137,24 @@ class WebSocketApi(Block):
             opts=self.part_options(function.live),
         )
 
-    def _route(self, key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
+    def _route(self, route_key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
         """Create a route, and the route response that lets the function's result reach the client."""
-        answers = key not in {CONNECT, DISCONNECT}
+        has_response = route_key not in {CONNECT, DISCONNECT}
         route = apigatewayv2.Route(
-            self.part_name(f"{key}-route"),
+            self.part_name(f"{route_key}-route"),
             api_id=self.api.id,
-            route_key=key,
-            authorization_type=(self._args.authorization if key == CONNECT else WebSocketAuthorization.NONE).value,
-            route_response_selection_expression=DEFAULT if answers else None,
+            route_key=route_key,
+            authorization_type=(
+                self._args.authorization if route_key == CONNECT else WebSocketAuthorization.NONE
+            ).value,
+            route_response_selection_expression=DEFAULT if has_response else None,
             target=pulumi.Output.concat("integrations/", integration.id),
             opts=self.part_options(),
         )
-        if not answers:
+        if not has_response:
             return [route]
         response = apigatewayv2.RouteResponse(
-            self.part_name(f"{key}-response"),
+            self.part_name(f"{route_key}-response"),
             api_id=self.api.id,
             route_id=route.id,
             route_response_key=DEFAULT,
@@ -161,13 +163,13 @@ class WebSocketApi(Block):
         return [route, response]
 
     def _deployment(
-        self, parts: Sequence[pulumi.Input[str]], deployed: Sequence[pulumi.Resource]
+        self, trigger_values: Sequence[pulumi.Input[str]], deployed: Sequence[pulumi.Resource]
     ) -> apigatewayv2.Deployment:
         """Create a snapshot of all routes. Any change of a route triggers a new deployment."""
         return apigatewayv2.Deployment(
             self.part_name("deployment"),
             api_id=self.api.id,
-            triggers={"deployed": pulumi.Output.all(*parts).apply(_digest)},
+            triggers={"deployed": pulumi.Output.all(*trigger_values).apply(_digest)},
             opts=self.part_options(*deployed),
         )
 
@@ -178,5 +180,5 @@ def _callback_url(url: str) -> str:
     return f"{scheme.replace('ws', 'http', 1)}://{rest}"
 
 
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _digest(trigger_values: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(trigger_values).encode()).hexdigest()

@@ -31,8 +31,8 @@ ALARMS = {
     "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
     # A result with a status of 400 or above counts as an integration error. So every connection that a function refuses
     # counts.
-    "integration": (Severity.CRITICAL, 50, "has functions that answer with errors"),
-    "client": (Severity.WARNING, 50, "refuses requests"),
+    "integration": (Severity.CRITICAL, 50, "gets many errors from its functions"),
+    "client": (Severity.WARNING, 50, "has many client errors"),
 }
 """Kind of error in CloudWatch's metric names → severity, number of errors in five minutes that is normal, and
 meaning."""

@@ -50,7 +50,7 @@ class AgentMemory(Block):
             opts=self.part_options(holds_data=True),
         )
         self.memory_id = memory.id
-        before: list[pulumi.Resource] = []
+        previous_strategy: list[pulumi.Resource] = []
         for kind, namespace in NAMESPACES.items():
             # Strategies are created one after the other: each is an update of the memory, which accepts one update at a
             # time.
@@ -60,12 +60,14 @@ class AgentMemory(Block):
                 memory_id=memory.id,
                 type=kind,
                 namespace_templates=[namespace],
-                opts=self.part_options(*before),
+                opts=self.part_options(*previous_strategy),
             )
-            before = [strategy]
+            previous_strategy = [strategy]
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})
 
     def grant(self, *actions: str) -> Grant:
         """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`."""
         context = self.scope.context
-        return grant(SERVICE, actions, self.memory_id.apply(lambda known: context.arn(SERVICE, f"memory/{known}")))
+        return grant(
+            SERVICE, actions, self.memory_id.apply(lambda memory_id: context.arn(SERVICE, f"memory/{memory_id}"))
+        )

@@ -17,25 +17,25 @@ def model_grants(
     scope: Scope, model_ids: Iterable[str], regions: Sequence[str], guardrail_id: str | None
 ) -> list[Grant]:
     """Return the grants for the given models or profiles, and for the guardrail if there is one."""
-    grants = [_of(scope, one, regions) for one in sorted(set(model_ids))]
+    grants = [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
     if guardrail_id is not None:
         grants.append(grant("bedrock", ["ApplyGuardrail"], scope.context.arn("bedrock", f"guardrail/{guardrail_id}")))
     return grants
 
 
-def _of(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
+def _model_grant(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
     context = scope.context
     prefix, _, model = model_id.partition(".")
     if prefix not in PROFILES:
         return grant(
             "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model_id}"
         )
-    everywhere = [*regions, *([""] if prefix == "global" else [])]
+    model_regions = [*regions, *([""] if prefix == "global" else [])]
     return grant(
         "bedrock",
         ["InvokeModel"],
         [
             context.arn("bedrock", f"inference-profile/{model_id}"),
-            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in everywhere),
+            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in model_regions),
         ],
     )

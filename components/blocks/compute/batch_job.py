@@ -19,10 +19,10 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
-RECLAIMED = "Your Spot Task was interrupted*"
+SPOT_INTERRUPTED_REASON = "Your Spot Task was interrupted*"
 """Status reason of an attempt that ended because AWS reclaimed its Spot capacity (ECS guide, "Fargate Spot termination
 notices")."""
-SMALLEST_DISK = 21
+MIN_DISK_GIB = 21
 """Smallest configurable ephemeral storage in GiB. The default is 20 GiB, and Fargate refuses 20 as an explicit
 value."""
 
@@ -61,27 +61,27 @@ class BatchJob(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(),
         )
-        writes = grant(
+        log_grant = grant(
             "logs",
             ["CreateLogStream", "PutLogEvents"],
             scope.context.arn("logs", f"log-group:{self.log_group}:*"),
         )
-        tasks = scope.context.arn("ecs", "*")
-        starts = Role(
+        task_arn_pattern = scope.context.arn("ecs", "*")
+        execution_role = Role(
             self.part_name("start"),
             RoleArgs(
                 scope,
                 f"{short_name}-start",
                 args.logical_name,
                 Service.ECS_TASKS,
-                [*args.repository.grant_pull(), writes],
-                tasks,
+                [*args.repository.grant_pull(), log_grant],
+                task_arn_pattern,
             ),
             self.part_options(),
         )
-        runs = Role(
+        job_role = Role(
             self.label,
-            RoleArgs(scope, short_name, args.logical_name, Service.ECS_TASKS, args.grants, tasks),
+            RoleArgs(scope, short_name, args.logical_name, Service.ECS_TASKS, args.grants, task_arn_pattern),
             self.part_options(),
         )
         batch.JobDefinition(
@@ -93,15 +93,15 @@ class BatchJob(Block):
             retry_strategy={
                 "attempts": args.attempts,
                 "evaluate_on_exits": [
-                    {"action": "RETRY", "on_status_reason": RECLAIMED},
+                    {"action": "RETRY", "on_status_reason": SPOT_INTERRUPTED_REASON},
                     # Batch retries a failure that matches no rule.
                     {"action": "EXIT", "on_reason": "*"},
                 ],
             },
             timeout={"attempt_duration_seconds": args.timeout_seconds},
-            container_properties=self._container(args, starts.arn, runs.arn),
+            container_properties=self._container(args, execution_role.arn, job_role.arn),
             tags=scope.tags(args.logical_name),
-            opts=self.part_options(logs, *starts.parts, *runs.parts),
+            opts=self.part_options(logs, *execution_role.parts, *job_role.parts),
         )
         self.register_outputs({"arn": self.arn})
 
@@ -116,14 +116,14 @@ class BatchJob(Block):
             grant("batch", ["CancelJob", "TerminateJob"], jobs),
         ]
 
-    def _container(self, args: BatchJobArgs, starts: str, runs: str) -> str:
+    def _container(self, args: BatchJobArgs, execution_role: str, job_role: str) -> str:
         """Return the container properties. CPU and memory are strings, as in Fargate's list of combinations."""
         context = self.scope.context
         return json.dumps(
             {
                 "image": args.repository.image_uri(args.digest),
-                "executionRoleArn": starts,
-                "jobRoleArn": runs,
+                "executionRoleArn": execution_role,
+                "jobRoleArn": job_role,
                 "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},
                 "fargatePlatformConfiguration": {"platformVersion": "1.4.0"},
                 # In a public subnet with a public address, the task reaches the registry without a NAT gateway, which
@@ -133,7 +133,7 @@ class BatchJob(Block):
                     {"type": "VCPU", "value": f"{args.vcpus:g}"},
                     {"type": "MEMORY", "value": str(args.memory_mb)},
                 ],
-                "ephemeralStorage": {"sizeInGiB": max(SMALLEST_DISK, args.disk_gigabytes)},
+                "ephemeralStorage": {"sizeInGiB": max(MIN_DISK_GIB, args.disk_gigabytes)},
                 "linuxParameters": {"initProcessEnabled": True},
                 "logConfiguration": {
                     "logDriver": "awslogs",

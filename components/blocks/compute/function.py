@@ -24,10 +24,10 @@ from handlers.common.environment import HandlerEnvironment
 LIVE = "live"
 RUNTIME = "python3.13"
 API_GATEWAY = "apigateway.amazonaws.com"
-REPORT = '{ $.type = "platform.report" }'
+REPORT_PATTERN = '{ $.type = "platform.report" }'
 """Filter pattern that matches the report line that Lambda logs after each invocation."""
-SWEEPS_TRIED = 3
-MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
+SWEEPS_IN_PERIOD = 3
+USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Function(Block):
             # A gradual rollout changes the weights outside Pulumi, and a deployment must not revert it half-way.
             opts=self.part_options(ignore=["routingConfig"]),
         )
-        self._connect(args)
-        self._watch(args)
+        self._add_event_sources(args)
+        self._register_alarms(args)
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     @property
@@ -204,45 +204,54 @@ class Function(Block):
             opts=self.part_options(self.live),
         )
 
-    def _watch(self, args: FunctionArgs) -> None:
+    def _register_alarms(self, args: FunctionArgs) -> None:
         opts = self.part_options(self._log_group)
         scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
         errors, throttles = self.metric("Errors"), self.metric("Throttles")
-        fails, refused = f"{args.logical_name} fails.", f"{args.logical_name} is refused concurrency."
+        errors_problem, throttles_problem = f"{args.logical_name} fails.", f"{args.logical_name} is throttled."
         critical = Severity.CRITICAL
         register_alarm(
-            f"{label}-errors", scope, errors, args.errors_above, fails, "function-errors", opts, severity=critical
+            f"{label}-errors",
+            scope,
+            errors,
+            args.errors_above,
+            errors_problem,
+            "function-errors",
+            opts,
+            severity=critical,
         )
         register_alarm(
-            f"{label}-throttles", scope, throttles, args.throttles_above, refused, "function-throttles", opts
+            f"{label}-throttles", scope, throttles, args.throttles_above, throttles_problem, "function-throttles", opts
         )
         if args.memory_percent_above is not None:
             short_name, problem = f"{label}-memory", f"{args.logical_name} is short of memory."
-            used = self.log_metric(short_name, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
+            used = self.log_metric(short_name, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
             register_alarm(short_name, scope, used, threshold, problem, "function-memory", opts)
 
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
         """Return the grants that Lambda needs to run the function with these arguments."""
         context = args.scope.context
-        own = [
+        grants = [
             grant("logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")),
             grant("xray", ["PutTraceSegments", "PutTelemetryRecords"], "*"),
         ]
-        own += [source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues]
+        grants += [
+            source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues
+        ]
         if args.asynchronous is not None and args.asynchronous.on_failure is not None:
-            own.append(args.asynchronous.on_failure.grant("SendMessage"))
+            grants.append(args.asynchronous.on_failure.grant("SendMessage"))
         if args.environment_key_arn is not None:
             # Lambda's own KMS grant for the role ends when the role is deleted, and a new role of the same name would
             # not have it.
-            own.append(grant("kms", ["Decrypt"], args.environment_key_arn))
+            grants.append(grant("kms", ["Decrypt"], args.environment_key_arn))
         if args.attachment is not None:
             # Lambda's guide: DeleteNetworkInterface must be allowed on all resource ids, as `*/*`.
-            own += [
+            grants += [
                 grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
                 grant("ec2", ["DescribeNetworkInterfaces", "DescribeSubnets"], "*"),
             ]
-        return own
+        return grants
 
     def _function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
@@ -292,7 +301,7 @@ class Function(Block):
             opts=self.part_options(self._log_group, *self._role.parts),
         )
 
-    def _connect(self, args: FunctionArgs) -> None:
+    def _add_event_sources(self, args: FunctionArgs) -> None:
         """Connect the function's event sources, and set retries and failure destination of asynchronous calls."""
         settings, scope = args.settings, args.scope
         for source in args.queues:
@@ -308,7 +317,7 @@ class Function(Block):
                 opts=self.part_options(self.live, source.queue, *self._role.parts),
             )
         if args.asynchronous is not None:
-            self._settle_asynchronous(args.asynchronous)
+            self._configure_async_invocation(args.asynchronous)
         if isinstance(settings, ClientFunctionSettings) and settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(
                 self.part_name("provisioned"),
@@ -318,16 +327,16 @@ class Function(Block):
                 opts=self.part_options(self.live),
             )
 
-    def _settle_asynchronous(self, asynchronous: AsyncInvocation) -> None:
-        landing = asynchronous.on_failure
+    def _configure_async_invocation(self, asynchronous: AsyncInvocation) -> None:
+        failure_queue = asynchronous.on_failure
         lambda_.FunctionEventInvokeConfig(
             self.part_name("asynchronous"),
             function_name=self.function.name,
             qualifier=LIVE,
             maximum_retry_attempts=asynchronous.retries,
             maximum_event_age_in_seconds=asynchronous.max_age_seconds,
-            destination_config={"on_failure": {"destination": landing.arn}} if landing else None,
-            opts=self.part_options(self.live, *([landing] if landing else []), *self._role.parts),
+            destination_config={"on_failure": {"destination": failure_queue.arn}} if failure_queue else None,
+            opts=self.part_options(self.live, *([failure_queue] if failure_queue else []), *self._role.parts),
         )
 
 
@@ -337,12 +346,16 @@ def three_sweeps_seconds(every_minutes: int) -> int:
     One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
     all three sweeps left work undone.
     """
-    return SWEEPS_TRIED * every_minutes * 60
+    return SWEEPS_IN_PERIOD * every_minutes * 60
 
 
 def _check(short_name: str, args: FunctionArgs) -> None:
     if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.discard_reason is not None):
-        raise ValueError(f"{short_name}: say where failed calls land, or why they must not land anywhere; not both")
+        raise ValueError(
+            f"{short_name}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they must not be kept"
+        )
     for source in args.queues:
         if source.batch_size > 10 and source.window_seconds < 1:
-            raise ValueError(f"{short_name}: a batch above 10 messages needs a window of at least 1 second")
+            raise ValueError(
+                f"{short_name}: a batch size above 10 needs a batching window (window_seconds) of at least 1 second"
+            )

@@ -14,28 +14,30 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path("build/zips")
-EPOCH = (1980, 1, 1, 0, 0, 0)
-READABLE = 0o644 << 16
-IMAGE = "Dockerfile"
+ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
+FILE_MODE = 0o644 << 16
+IMAGE_FILE = "Dockerfile"
 """A folder that contains this file is the program of a container image, not part of a function."""
 
 
 def list_source_files(subsystem: str, root: Path = ROOT) -> list[Path]:
     """Return the paths of one subsystem's archive, relative to the root: its own handlers and `handlers/common`."""
-    found = [Path("handlers/__init__.py")]
+    paths = [Path("handlers/__init__.py")]
     for folder in (f"handlers/{subsystem}", "handlers/common"):
         if not (root / folder).is_dir():
-            raise FileNotFoundError(f"there are no handlers in {folder}")
-        elsewhere = {path.parent for path in (root / folder).rglob(IMAGE)}
-        found += [
+            raise FileNotFoundError(
+                f"the folder {folder} does not exist. Each subsystem needs a folder of handlers with its name"
+            )
+        image_folders = {path.parent for path in (root / folder).rglob(IMAGE_FILE)}
+        paths += [
             path.relative_to(root)
             for path in (root / folder).rglob("*")
             if path.is_file()
             and "__pycache__" not in path.parts
             and not path.name.startswith((".", "test_"))
-            and elsewhere.isdisjoint(path.parents)
+            and image_folders.isdisjoint(path.parents)
         ]
-    return sorted(found, key=Path.as_posix)
+    return sorted(paths, key=Path.as_posix)
 
 
 def zip_handlers(subsystem: str, root: Path = ROOT) -> bytes:
@@ -48,8 +50,8 @@ def zip_files(files: Iterable[tuple[str, Path]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, path in files:
-            entry = zipfile.ZipInfo(name, EPOCH)
-            entry.external_attr = READABLE
+            entry = zipfile.ZipInfo(name, ENTRY_DATE)
+            entry.external_attr = FILE_MODE
             archive.writestr(entry, path.read_bytes())
     return buffer.getvalue()
 

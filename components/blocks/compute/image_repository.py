@@ -73,7 +73,7 @@ def _lifecycle() -> str:
     rules = [
         {
             "rulePriority": 1,
-            "description": "what no tag names any more",
+            "description": "images without a tag",
             "selection": {
                 "tagStatus": "untagged",
                 "countType": "sinceImagePushed",
@@ -85,7 +85,7 @@ def _lifecycle() -> str:
         # The next rule never expires an image that this rule selects by its tag, however old the image is.
         {
             "rulePriority": 2,
-            "description": "all but the newest that a stack file named",
+            "description": "all but the newest images that a stack file named",
             "selection": {
                 "tagStatus": "tagged",
                 "tagPrefixList": [PINNED_TAG_PREFIX],
@@ -96,7 +96,7 @@ def _lifecycle() -> str:
         },
         {
             "rulePriority": 3,
-            "description": "all but the newest",
+            "description": "all but the newest images",
             "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
             "action": {"type": "expire"},
         },

@@ -37,7 +37,9 @@ class Schedule(Block):
         super().__init__("Schedule", short_name, args.scope, opts)
         scope = args.scope
         if not args.target.has_failure_destination:
-            raise ValueError(f"{self.label}: a schedule does not wait; say where failed calls of its target land")
+            raise ValueError(
+                f"{self.label}: a schedule calls its target asynchronously. Give the target function a queue for failed calls (AsyncInvocation.on_failure)"
+            )
         self.dead_letters = DeadLetterQueue(
             f"{short_name}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.part_options()
         )

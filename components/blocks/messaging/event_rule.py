@@ -61,7 +61,7 @@ class EventRule(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(),
         )
-        before = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
+        prerequisites = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
         cloudwatch.EventTarget(
             self.part_name("target"),
             rule=rule.name,
@@ -69,7 +69,7 @@ class EventRule(Block):
             arn=args.target.arn if args.target else scope.alerts_topic,
             retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
             dead_letter_config={"arn": self.dead_letters.arn},
-            opts=self.part_options(*before),
+            opts=self.part_options(*prerequisites),
         )
         self.register_outputs({"arn": self.arn})
 

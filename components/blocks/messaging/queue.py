@@ -71,7 +71,7 @@ class Queue(Block):
             opts=self.part_options(self.dead_letters.queue),
         )
         self.url = queue.url
-        self.policy = _policy(self, queue, self.arn, args.senders)
+        self.policy = _create_queue_policy(self, queue, self.arn, args.senders)
         self.register_outputs({"arn": self.arn, "url": self.url, "deadLetterArn": self.dead_letters.arn})
 
     def grant(self, *actions: str) -> Grant:
@@ -112,13 +112,13 @@ class DeadLetterQueue(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(),
         )
-        self.policy = _policy(self, self.queue, self.arn, args.senders)
-        waiting = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
+        self.policy = _create_queue_policy(self, self.queue, self.arn, args.senders)
+        waiting_messages = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
         problem = f"Failed work is waiting in {self.name}."
         register_alarm(
             short_name,
             scope,
-            waiting,
+            waiting_messages,
             0,
             problem,
             "dead-letters",
@@ -132,7 +132,7 @@ class DeadLetterQueue(Block):
         return grant("sqs", actions, self.arn)
 
 
-def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
+def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
     """Create the queue policy: it denies requests without TLS and admits only the senders, each for one resource."""
     statements: list[dict[str, object]] = [
         {

@@ -48,7 +48,7 @@ class Context:
     partition: str
     owner: str
     cost_center: str
-    _named: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    _reserved_names: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
     """Owner (subsystem and short name) of each name given out, so that two resources with the same name are refused."""
 
     @staticmethod
@@ -71,7 +71,7 @@ class Context:
         are global.
         """
         parts = [self.project, stack_part(self.stack), subsystem.value, short_name]
-        return self._given(
+        return self._reserve_name(
             kind, physical_name(kind, parts, self.account if kind is Kind.BUCKET else ""), subsystem, short_name
         )
 
@@ -79,15 +79,15 @@ class Context:
         """Return the physical name of a resource whose service accepts no hyphens. It omits the subsystem to stay
         short.
         """
-        return self._given(
+        return self._reserve_name(
             kind, underscored_name(kind, [self.project, stack_part(self.stack)], short_name), subsystem, short_name
         )
 
-    def _given(self, kind: Kind, name: str, subsystem: Subsystem, short_name: str) -> str:
-        holder = self._named.setdefault((kind, name), (subsystem.value, short_name))
-        if holder != (subsystem.value, short_name):
+    def _reserve_name(self, kind: Kind, name: str, subsystem: Subsystem, short_name: str) -> str:
+        owner_of_name = self._reserved_names.setdefault((kind, name), (subsystem.value, short_name))
+        if owner_of_name != (subsystem.value, short_name):
             raise InvalidName(
-                f"two {kind.label}s would be called {name}: {'/'.join(holder)} and {subsystem}/{short_name}"
+                f"two {kind.label}s would have the name {name}: {'/'.join(owner_of_name)} and {subsystem}/{short_name}. Rename one of them"
             )
         return name
 
@@ -130,6 +130,6 @@ class Context:
         for key, value in tags.items():
             if not re.fullmatch(TAG_VALUE, value):
                 raise InvalidName(
-                    f"{value!r} cannot be the tag {key}: AWS takes letters, digits, spaces and _ . : / = + - @, at most 256"
+                    f"{value!r} cannot be the value of tag {key}. AWS allows at most 256 letters, digits, spaces and _ . : / = + - @"
                 )
         return tags

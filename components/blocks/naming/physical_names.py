@@ -71,7 +71,7 @@ def stack_part(stack: str) -> str:
     """
     cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
     if not cleaned:
-        raise InvalidName(f"stack name {stack!r} has no letter or digit: choose one of a-z, 0-9 and hyphens")
+        raise InvalidName(f"stack name {stack!r} has no letter or digit. Choose a name of a-z, 0-9 and hyphens")
     return cleaned if cleaned == stack else f"{cleaned}-{_digest(stack)}"
 
 
@@ -79,7 +79,7 @@ def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
     """Join the parts with hyphens. A name beyond the service's limit is shortened and ends in a stable hash."""
     for part in (*parts, *([suffix] if suffix else [])):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part):
-            raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name: use a-z, 0-9 and single hyphens")
+            raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name. Use a-z, 0-9 and single hyphens")
     body = "-".join(parts)
     room = kind.limit - (len(suffix) + 1 if suffix else 0)
     if len(body) > room:
@@ -94,7 +94,7 @@ def underscored_name(kind: Kind, parts: Sequence[str], last: str) -> str:
     """
     if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9]*", last):
         raise InvalidName(
-            f"{last!r} cannot be part of a {kind.label}'s name: begin with a letter, use a-z, A-Z and 0-9"
+            f"{last!r} cannot be part of a {kind.label}'s name. Begin with a letter, and use a-z, A-Z and 0-9"
         )
     body = "_".join([*parts, last]).replace("-", "_")
     return body if len(body) <= kind.limit else f"{body[: kind.limit - HASH_LENGTH - 1].rstrip('_')}_{_digest(body)}"

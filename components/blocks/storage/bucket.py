@@ -16,7 +16,7 @@ from components.blocks.messaging.queue import Queue
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
-EVERYTHING = "EntireBucket"
+ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
 
@@ -102,7 +102,9 @@ class Bucket(Block):
                 self.part_name("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.part_options()
             )
         if args.requests_measured:
-            s3.BucketMetric(self.part_name("requests"), bucket=bucket.bucket, name=EVERYTHING, opts=self.part_options())
+            s3.BucketMetric(
+                self.part_name("requests"), bucket=bucket.bucket, name=ENTIRE_BUCKET, opts=self.part_options()
+            )
         if args.cors is not None:
             rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
                 "allowed_origins": list(args.cors.origins),
@@ -130,14 +132,14 @@ class Bucket(Block):
                 eventbridge=args.event_bridge,
                 queues=[
                     {
-                        "queue_arn": to.queue.arn,
+                        "queue_arn": notification.queue.arn,
                         "events": ["s3:ObjectCreated:*"],
-                        "filter_prefix": to.prefix,
+                        "filter_prefix": notification.prefix,
                         "filter_suffix": "",
                     }
-                    for to in args.notify
+                    for notification in args.notify
                 ],
-                opts=self.part_options(*(to.queue.policy for to in args.notify)),
+                opts=self.part_options(*(notification.queue.policy for notification in args.notify)),
             )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -218,16 +220,16 @@ def bucket_name(scope: Scope, short_name: str) -> str:
     return scope.name(Kind.BUCKET, short_name)
 
 
-def _rule(one: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+def _rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
     rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
-        "id": one.name,
+        "id": rule_spec.name,
         "status": "Enabled",
-        "filter": {"prefix": one.prefix},
+        "filter": {"prefix": rule_spec.prefix},
     }
-    if one.expire_days is not None:
-        rule["expiration"] = {"days": one.expire_days}
-    if one.old_version_days is not None:
-        rule["noncurrent_version_expiration"] = {"noncurrent_days": one.old_version_days}
-    if one.intelligent_tiering_days is not None:
-        rule["transitions"] = [{"days": one.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
+    if rule_spec.expire_days is not None:
+        rule["expiration"] = {"days": rule_spec.expire_days}
+    if rule_spec.old_version_days is not None:
+        rule["noncurrent_version_expiration"] = {"noncurrent_days": rule_spec.old_version_days}
+    if rule_spec.intelligent_tiering_days is not None:
+        rule["transitions"] = [{"days": rule_spec.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
     return rule

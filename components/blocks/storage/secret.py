@@ -28,9 +28,9 @@ class Secret(Block):
 
     def __init__(self, short_name: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Secret", short_name, args.scope, opts)
-        own = args.scope.name(Kind.PARAMETER, short_name)
-        self.name = f"/{own}"
-        self.arn = args.scope.context.arn("ssm", f"parameter/{own}")
+        parameter_name = args.scope.name(Kind.PARAMETER, short_name)
+        self.name = f"/{parameter_name}"
+        self.arn = args.scope.context.arn("ssm", f"parameter/{parameter_name}")
         parameter = ssm.Parameter(
             self.part_name("parameter"),
             name=self.name,

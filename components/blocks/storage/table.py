@@ -15,9 +15,15 @@ from components.blocks.naming.scope import Block, Scope
 
 BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""
-READING = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
-READING_KEY = ("Decrypt", "DescribeKey")
-WRITING_KEY = ("Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
+READ_ACTIONS = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
+KEY_ACTIONS_FOR_READS = ("Decrypt", "DescribeKey")
+KEY_ACTIONS_FOR_WRITES = (
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
 """KMS actions that DynamoDB performs for the caller, for reads and for writes (DynamoDB guide, "Using a customer
 managed key")."""
 
@@ -71,7 +77,7 @@ class Table(Block):
             )
             if key is not None
         )
-        selected = backup_tag_value(scope.context) if args.no_backup_reason is None else "none"
+        backup_tag = backup_tag_value(scope.context) if args.no_backup_reason is None else "none"
         self.table = dynamodb.Table(
             self.part_name("table"),
             name=self.name,
@@ -79,13 +85,13 @@ class Table(Block):
             hash_key=args.hash_key,
             range_key=args.range_key,
             attributes=[{"name": key, "type": "N" if key in args.number_keys else "S"} for key in keys],
-            global_secondary_indexes=[_index(index) for index in args.indexes],
+            global_secondary_indexes=[_index_args(index) for index in args.indexes],
             ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
             point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
             # Set explicitly without a key too, because the provider keeps the current key if the block is missing.
             server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
-            tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
+            tags=scope.tags(args.logical_name, {BACKUP_TAG: backup_tag, "Reason": args.no_backup_reason}),
             opts=self.part_options(holds_data=True),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
@@ -94,8 +100,8 @@ class Table(Block):
         """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`."""
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
-        one = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
-        return replace(one, companions=self._key_grants(actions))
+        table_grant = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
+        return replace(table_grant, companions=self._key_grants(actions))
 
     def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
         """Grant use of the customer managed key through DynamoDB only, because DynamoDB calls KMS on behalf of the
@@ -103,9 +109,11 @@ class Table(Block):
         """
         if self._key is None:
             return ()
-        uses = READING_KEY if set(actions) <= READING else (*READING_KEY, *WRITING_KEY)
+        key_actions = (
+            KEY_ACTIONS_FOR_READS if set(actions) <= READ_ACTIONS else (*KEY_ACTIONS_FOR_READS, *KEY_ACTIONS_FOR_WRITES)
+        )
         service = f"dynamodb.{self.scope.context.region}.{self.scope.context.dns_suffix}"
-        return (grant("kms", uses, self._key, {"StringEquals": {"kms:ViaService": service}}),)
+        return (grant("kms", key_actions, self._key, {"StringEquals": {"kms:ViaService": service}}),)
 
 
 def backup_tag_value(context: Context) -> str:
@@ -115,9 +123,9 @@ def backup_tag_value(context: Context) -> str:
     return f"{context.stack_label}-daily"
 
 
-def _index(index: SecondaryIndex) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
+def _index_args(index: SecondaryIndex) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
     keys = [(index.hash_key, "HASH"), *([(index.range_key, "RANGE")] if index.range_key is not None else [])]
-    found: dynamodb.TableGlobalSecondaryIndexArgsDict = {
+    index_args: dynamodb.TableGlobalSecondaryIndexArgsDict = {
         "name": index.name,
         "key_schemas": [{"attribute_name": name, "key_type": kind} for name, kind in keys],
         "projection_type": "ALL"
@@ -127,5 +135,5 @@ def _index(index: SecondaryIndex) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
         else "KEYS_ONLY",
     }
     if index.projected_attributes:
-        found["non_key_attributes"] = list(index.projected_attributes)
-    return found
+        index_args["non_key_attributes"] = list(index.projected_attributes)
+    return index_args

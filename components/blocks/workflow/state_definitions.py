@@ -34,10 +34,10 @@ def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, long
     }
 
 
-def total_pause_seconds(one: Retry) -> int:
+def total_pause_seconds(retrier: Retry) -> int:
     """Return the longest total pause of a retrier; with full jitter, the average is half of it."""
-    pauses = (one["IntervalSeconds"] * one["BackoffRate"] ** number for number in range(one["MaxAttempts"]))
-    return int(sum(min(pause, one["MaxDelaySeconds"]) for pause in pauses))
+    pauses = (retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number for number in range(retrier["MaxAttempts"]))
+    return int(sum(min(pause, retrier["MaxDelaySeconds"]) for pause in pauses))
 
 
 def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str, Any] | None = None) -> Catch:
@@ -85,8 +85,10 @@ def lambda_state(
 ) -> State:
     """Build a state that calls a function's alias. It retries Lambda's transient errors."""
     arguments = {"FunctionName": function_arn, "Payload": dict(payload)}
-    again = [retry(TRANSIENT), *retries]
-    return task_state(LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=again, catches=catches, assign=assign)
+    all_retries = [retry(TRANSIENT), *retries]
+    return task_state(
+        LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=all_retries, catches=catches, assign=assign
+    )
 
 
 def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:

@@ -62,10 +62,10 @@ class Workflow(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(),
         )
-        own = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
+        platform_grants = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
         role = Role(
             self.label,
-            RoleArgs(scope, short_name, args.logical_name, Service.STATES, [*args.grants, *own], self.arn),
+            RoleArgs(scope, short_name, args.logical_name, Service.STATES, [*args.grants, *platform_grants], self.arn),
             self.part_options(),
         )
         sfn.StateMachine(
@@ -92,7 +92,7 @@ class Workflow(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(logs, *role.parts),
         )
-        self._watch(short_name, args)
+        self._register_alarms(short_name, args)
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
@@ -103,11 +103,11 @@ class Workflow(Block):
         """Grant describing executions, to read their result."""
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
-    def _watch(self, short_name: str, args: WorkflowArgs) -> None:
+    def _register_alarms(self, short_name: str, args: WorkflowArgs) -> None:
         for metric, severity, problem in (
             ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
-            ("ExecutionsTimedOut", Severity.CRITICAL, "An execution ran out of time."),
-            ("ExecutionThrottled", Severity.WARNING, "Executions are held back by the account's limits."),
+            ("ExecutionsTimedOut", Severity.CRITICAL, "An execution timed out."),
+            ("ExecutionThrottled", Severity.WARNING, "Executions are throttled by the account's quotas."),
         ):
             register_alarm(
                 f"{short_name}-{metric.lower()}",

@@ -1,4 +1,4 @@
-"""Tables: on demand, expiring, protected and backed up as the settings say."""
+"""Tests of tables: keys, indexes, protection, backup tags and grants."""
 
 import json
 
@@ -16,7 +16,7 @@ INDEXES = (
 )
 
 
-def inputs(engine: Engine, args: TableArgs) -> Props:
+def table_inputs(engine: Engine, args: TableArgs) -> Props:
     return engine.run(lambda: Table("files", args)).one("dynamodb.Table").inputs
 
 
@@ -24,8 +24,8 @@ def args(**changes: object) -> TableArgs:
     return TableArgs(**{"scope": scope(), "logical_name": "Files", "hash_key": "pk", **changes})  # type: ignore[arg-type]
 
 
-def test_every_key_is_declared_once_and_nothing_else_is(engine: Engine) -> None:
-    found = inputs(engine, args(range_key="gsi1pk", indexes=INDEXES, number_keys=["gsi1sk"]))
+def test_exactly_the_key_attributes_are_declared_once(engine: Engine) -> None:
+    found = table_inputs(engine, args(range_key="gsi1pk", indexes=INDEXES, number_keys=["gsi1sk"]))
     assert found["attributes"] == [
         {"name": "pk", "type": "S"},
         {"name": "gsi1pk", "type": "S"},
@@ -35,32 +35,36 @@ def test_every_key_is_declared_once_and_nothing_else_is(engine: Engine) -> None:
 
 
 def test_an_index_copies_all_some_or_no_attributes(engine: Engine) -> None:
-    found = inputs(engine, args(indexes=INDEXES))["globalSecondaryIndexes"]
-    assert [one["projectionType"] for one in found] == ["ALL", "INCLUDE", "KEYS_ONLY"]
-    assert [len(one["keySchemas"]) for one in found] == [2, 1, 1], "a range only where it is given one"
+    found = table_inputs(engine, args(indexes=INDEXES))["globalSecondaryIndexes"]
+    assert [index["projectionType"] for index in found] == ["ALL", "INCLUDE", "KEYS_ONLY"]
+    assert [len(index["keySchemas"]) for index in found] == [2, 1, 1], "only an index with a range key has two keys"
     assert found[1]["nonKeyAttributes"] == ["status"]
 
 
-def test_a_table_is_paid_by_use_and_protected_by_default(engine: Engine) -> None:
-    found = inputs(engine, args(ttl_attribute="ttl"))
+def test_a_table_has_on_demand_billing_and_protection_by_default(engine: Engine) -> None:
+    found = table_inputs(engine, args(ttl_attribute="ttl"))
     assert found["billingMode"] == "PAY_PER_REQUEST"
     assert found["deletionProtectionEnabled"] is True
     assert found["pointInTimeRecovery"] == {"enabled": True}
     assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
-    assert "ttl" not in inputs(engine, args())
-    assert found["serverSideEncryption"] == {"enabled": False}, "left out, a customer key that was there would stay"
+    assert "ttl" not in table_inputs(engine, args())
+    assert found["serverSideEncryption"] == {"enabled": False}, (
+        "without the block, the provider would keep a customer managed key"
+    )
 
 
-def test_a_stack_may_give_up_protection(engine: Engine) -> None:
-    loose = scope(foundation=foundation_settings(data={"deletionProtection": False, "pointInTimeRecovery": False}))
-    found = inputs(engine, args(scope=loose))
+def test_a_stack_may_disable_protection(engine: Engine) -> None:
+    unprotected = scope(
+        foundation=foundation_settings(data={"deletionProtection": False, "pointInTimeRecovery": False})
+    )
+    found = table_inputs(engine, args(scope=unprotected))
     assert found["deletionProtectionEnabled"] is False
     assert found["pointInTimeRecovery"] == {"enabled": False}
 
 
-def test_a_table_is_tagged_for_its_own_stacks_backups_unless_it_says_why_not(engine: Engine) -> None:
-    assert inputs(engine, args())["tags"]["Backup"] == "polyphony-test-daily"
-    assert inputs(engine, args(no_backup_reason="it can be made again"))["tags"]["Backup"] == "none"
+def test_a_table_has_its_stacks_backup_tag_unless_it_has_a_reason_for_no_backup(engine: Engine) -> None:
+    assert table_inputs(engine, args())["tags"]["Backup"] == "polyphony-test-daily"
+    assert table_inputs(engine, args(no_backup_reason="it can be rebuilt"))["tags"]["Backup"] == "none"
 
 
 def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
@@ -78,7 +82,7 @@ def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
     assert grants == [arn, f"{arn}/index/GSI1"]
 
 
-def test_whoever_may_use_a_table_may_use_its_key_through_it_and_no_more(engine: Engine) -> None:
+def test_a_table_grant_includes_its_key_through_dynamodb_only(engine: Engine) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
     found: dict[str, Grant] = {}
 
@@ -90,13 +94,13 @@ def test_whoever_may_use_a_table_may_use_its_key_through_it_and_no_more(engine: 
         found["open"] = Table("open", args()).grant("PutItem")
 
     engine.run(program)
-    assert found["open"].companions == (), "the key that DynamoDB owns asks nobody"
-    uses = {name: set(one.companions[0].actions) for name, one in found.items() if one.companions}
+    assert found["open"].companions == (), "the key that DynamoDB owns needs no grant"
+    uses = {name: set(grant.companions[0].actions) for name, grant in found.items() if grant.companions}
     assert uses["read"] == uses["list"] == {"kms:Decrypt", "kms:DescribeKey"}
     assert uses["write"] > uses["read"]
     assert {"kms:Encrypt", "kms:GenerateDataKey"} < uses["write"]
     for name in uses:
         [text] = policy_documents([found[name]])
         statements = json.loads(str(text))["Statement"]
-        [about_key] = [one for one in statements if one["Resource"] == [key]]
+        [about_key] = [statement for statement in statements if statement["Resource"] == [key]]
         assert about_key["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}
