@@ -1,6 +1,4 @@
-"""Monthly usage of the whole platform: the usage of each enabled subsystem, and the backup storage that follows from
-it.
-"""
+"""Monthly usage of the whole platform: the sum of the enabled subsystems, and the backup storage."""
 
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage

@@ -15,8 +15,9 @@ TRACED_SHARE = 0.05
 
 
 def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:
-    """Return a model's input and output tokens, by model family and kind of inference profile. An unknown family counts
-    as Sonnet, which costs more.
+    """Return a model's input and output tokens, by model family and kind of inference profile.
+
+    An unknown family counts as Sonnet, which costs more.
     """
     family = "haiku" if "haiku" in model_id else "sonnet"
     kind = "Global" if model_id.startswith("global.") else ""
@@ -24,9 +25,7 @@ def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dic
 
 
 def function_usage(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
-    """Return the usage of a function that is called `calls` times and runs `milliseconds` each time, plus further
-    measures.
-    """
+    """Return the usage of a function: `calls` invocations of `milliseconds` each, plus further measures."""
     return {
         "invocations": calls,
         "milliseconds": milliseconds,

@@ -195,8 +195,10 @@ def test_stacks_have_their_own_protection_retention_and_budget(
 
 
 def test_resources_with_data_are_protected_if_the_stack_protects_data() -> None:
-    """Pulumi refuses such a change before it deletes anything. If AWS refused it, the other resources would already be
-    deleted."""
+    """Pulumi refuses such a change before it deletes anything.
+
+    If AWS refused it, the other resources would already be deleted.
+    """
     types_with_data = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
     for stack, expected in {"local": False, "dev": False, "staging": True, "prod": True}.items():
         protected = {
@@ -243,8 +245,7 @@ def test_prod_has_a_higher_log_level_than_other_stacks(function: str) -> None:
 
 
 def test_stacks_in_one_account_do_not_receive_each_others_events() -> None:
-    """Stacks in one account share the default event bus, so each rule and archive must match something of its own stack
-    only."""
+    """Stacks in one account share the event bus, so each rule and archive must match its own stack only."""
     stacks_by_pattern: dict[str, list[str]] = {}
     for stack in ("dev", "staging", "prod"):
         for resource in graph(stack).customs():

@@ -69,8 +69,7 @@ def test_locks_have_hashes_and_no_index(lock: Any) -> None:
 @pytest.mark.parametrize("environment", [".venv", ".venv-emulator", ".venv-spark", "policies/.venv"])
 @pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
 def test_every_locked_package_supports_every_supported_python(environment: str, python: str) -> None:
-    """A lock file is generated with one Python version, but distributions such as Debian 12 (3.11.2) have older patch
-    releases."""
+    """A lock is generated with one Python, but distributions such as Debian 12 have older patch releases."""
     (packages,) = ROOT.glob(f"{environment}/lib/python*/site-packages")
     requirements_by_package = {
         distribution.name: distribution.metadata.json.get("requires_python")

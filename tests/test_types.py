@@ -1,5 +1,7 @@
-"""Test that mypy reads every used module of the AWS package. It treats a skipped module as `Any` and checks no use of
-it."""
+"""Test that mypy reads every used module of the AWS package.
+
+It treats a skipped module as `Any` and checks no use of it.
+"""
 
 import ast
 import tomllib

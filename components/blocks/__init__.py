@@ -1,3 +1,4 @@
-"""Components of which the subsystems are built. Each block creates one kind of resource with everything that makes it
-safe to run.
+"""Components of which the subsystems are built.
+
+Each block creates one kind of resource with everything that makes it safe to run.
 """

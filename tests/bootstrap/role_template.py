@@ -1,5 +1,4 @@
-"""The bootstrap's CloudFormation template, resolved for one stack: parameters, conditions and references are replaced
-by values.
+"""The bootstrap's CloudFormation template, with parameters, conditions and references resolved for one stack.
 
 Only features that the template uses are supported. Any other feature raises an error, because a guess could make a test
 pass.

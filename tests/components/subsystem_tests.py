@@ -1,5 +1,7 @@
-"""Test harness that registers one subsystem, at preview or with the ids that AWS would generate, and reads its
-resources."""
+"""Test harness that registers one subsystem, at preview or with the ids of a deployment.
+
+It reads the recorded resources.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -1,5 +1,7 @@
-"""Fixtures of the end-to-end tests: one platform on its own emulator, and each flow played once (all tests share one
-xdist group)."""
+"""Fixtures of the end-to-end tests: one platform on its own emulator, and each flow played once for all tests.
+
+All these tests share one xdist group.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""Tests of permissions of the targets of rules and schedules, and of asynchronous invocation settings, on their own
-emulator."""
+"""Tests of target permissions and asynchronous invocation settings on their own emulator."""
 
 import contextlib
 import io

@@ -1,5 +1,4 @@
-"""Tests of identity pool guests on their own emulator: each guest has an identity and reaches only the guest's own
-data."""
+"""Tests of identity pool guests on their own emulator: each guest reaches only the guest's own data."""
 
 import json
 from collections.abc import Callable, Iterator

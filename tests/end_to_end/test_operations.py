@@ -1,5 +1,4 @@
-"""Tests of rolling transcription back and out on the local platform, checked by the captions that a WebSocket client
-gets."""
+"""Tests of rolling transcription back and out on the local platform, checked by a client's captions."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -32,7 +32,7 @@ import json
 
 def handler(event, context):
     if event.get("type") == "TOKEN":
-        return judged(event)
+        return authorize(event)
     asked = json.loads(event["body"]) if event["body"] else {}
     if asked.get("title") == "raise":
         raise ValueError("canary-traceback")
@@ -41,7 +41,7 @@ def handler(event, context):
     headers = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "https://page.example.com"}
     return {"statusCode": 201 if asked else 200, "headers": headers, "body": json.dumps({"asked": asked, **told})}
 
-def judged(event):
+def authorize(event):
     token = event["authorizationToken"]
     if token == "Bearer wrong":
         raise Exception("Unauthorized")

@@ -1,5 +1,4 @@
-"""Tests of a WebSocket API on its own emulator with a real client, with the behaviour that clients and functions see on
-AWS."""
+"""Tests of a WebSocket API on its own emulator, with the behaviour that clients and functions see on AWS."""
 
 import json
 from collections.abc import Iterator
@@ -36,12 +35,12 @@ def handler(event, context):
     context = event["requestContext"]
     print("handled", context["eventType"], context["connectionId"])
     if context["eventType"] == "CONNECT":
-        return connected(event)
+        return answer_connect(event)
     if context["eventType"] == "DISCONNECT":
         return {"statusCode": 200}
-    return said(event["body"], context)
+    return answer_message(event["body"], context)
 
-def connected(event):
+def answer_connect(event):
     offered = event["headers"].get("Sec-WebSocket-Protocol", "").split(", ")
     asked = (event.get("queryStringParameters") or {}).get("refuse")
     if asked == "raise":
@@ -52,7 +51,7 @@ def connected(event):
         return {"statusCode": int(asked), "body": "canary-connect"}
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": offered[0]} if offered[0] else {}}
 
-def said(body, context):
+def answer_message(body, context):
     if context["routeKey"] == "$default":
         return {"statusCode": 200, "body": json.dumps({"type": "error", "code": "UNKNOWN_ACTION"})}
     asked = json.loads(body)

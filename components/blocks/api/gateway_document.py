@@ -1,5 +1,4 @@
-"""OpenAPI 3.0.1 document with extensions that API Gateway imports as a REST API, built from the API's OpenAPI 3.1
-documentation.
+"""OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the API's documentation.
 
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
 Response schemas stay in the documentation, because the handlers are responsible for responses. An unknown path is

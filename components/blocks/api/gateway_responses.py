@@ -1,9 +1,9 @@
-"""Responses that API Gateway gives without calling a function: errors with the common body, CORS preflights, and
-unknown paths and methods.
+"""Responses that API Gateway gives without calling a function: errors, preflights, and unknown paths and methods.
 
-No response contains anything of the request. The validator's own text would: `$context.error.validationErrorString`
-quotes the refused value, which need not be valid JSON, and these templates cannot escape it. So the gateway validates
-only the structure of a body (`gateway_schema.py`), and the handlers report which field has a wrong value.
+Errors have the common error body. No response contains anything of the request. The validator's own text would:
+`$context.error.validationErrorString` quotes the refused value, which need not be valid JSON, and these templates
+cannot escape it. So the gateway validates only the structure of a body (`gateway_schema.py`), and the handlers report
+which field has a wrong value.
 """
 
 import json

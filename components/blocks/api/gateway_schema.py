@@ -1,8 +1,8 @@
-"""Conversion of pydantic's JSON Schema 2020-12 to the subset of JSON Schema draft 4 that API Gateway's validator
-supports in OpenAPI 3.0.1.
+"""Conversion of pydantic's JSON Schema to the draft 4 subset that API Gateway's validator supports.
 
-The gateway silently ignores keywords that it does not support. So each keyword is converted, kept, or omitted for a
-stated reason, and any other keyword raises an error.
+pydantic writes JSON Schema 2020-12, and the gateway reads it within OpenAPI 3.0.1. The gateway silently ignores
+keywords that it does not support. So each keyword is converted, kept, or omitted for a stated reason, and any other
+keyword raises an error.
 
 The gateway cannot tell a client which field it refused, but a handler names field and rule. So the gateway only checks
 the structure: required fields are present, and all fields have the right type. The handler checks the values. The

@@ -1,8 +1,8 @@
-"""REST API on API Gateway, built from a table of operations: one OpenAPI document and one stage, with a function behind
-all operations.
+"""REST API on API Gateway, built from a table of operations that one function answers.
 
-The document contains only names of functions, so it is known at preview and policies can check it there. Its hash
-triggers a new deployment. The API's URL comes from the stage, because it differs on the local platform.
+The API has one OpenAPI document and one stage. The document contains only names of functions, so it is known at preview
+and policies can check it there. Its hash triggers a new deployment. The API's URL comes from the stage, because it
+differs on the local platform.
 
 Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
 document.
@@ -61,7 +61,7 @@ class RestApiArgs:
     authorizer: AuthorizerFunction | None = None
     """Function that authorizes callers."""
     usage_plan: KeyUsagePlan | None = None
-    """Limits of an API key, which callers must send. It has no effect if there is an authorizer. Without both, the
+    """Limits of an API key, which callers must send if there is no authorizer. Without both, the
     gateway admits all callers."""
     checked_by: str | None = None
     """What authenticates callers if the gateway does not, in a few words. The policies require it."""

@@ -1,6 +1,4 @@
-"""Rate limits of a REST API for each caller: an API key with a usage plan, and a firewall that counts requests by
-address.
-"""
+"""Rate limits of a REST API: an API key with a usage plan, and a firewall that counts requests by address."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,8 +28,9 @@ class KeyUsagePlan:
 def create_api_key(
     api: Block, short_name: str, logical_name: str, plan: KeyUsagePlan, stage: apigateway.Stage
 ) -> apigateway.ApiKey:
-    """Create an API key and its usage plan. AWS generates the key's value, which is a secret in the state and not an
-    output.
+    """Create an API key and its usage plan.
+
+    AWS generates the key's value, which is a secret in the state and not an output.
     """
     scope = api.scope
     usage = apigateway.UsagePlan(
@@ -65,8 +64,9 @@ def create_api_key(
 def create_firewall(
     api: Block, short_name: str, logical_name: str, requests_per_address: int, stage: apigateway.Stage
 ) -> "wafv2.WebAcl":
-    """Create a firewall in front of the stage. It blocks an address while it exceeds the limit of requests in five
-    minutes.
+    """Create a firewall in front of the stage.
+
+    It blocks an address while it exceeds the limit of requests in five minutes.
     """
     from pulumi_aws import wafv2  # noqa: PLC0415 - a third of a second, which only an API with a firewall pays
 

@@ -25,8 +25,9 @@ class Throttle:
 def create_log_groups(
     api: Block, logical_name: str, access_log: str, execution_log: pulumi.Input[str]
 ) -> list[cloudwatch.LogGroup]:
-    """Create both log groups of a stage. API Gateway would otherwise create the group for execution logs itself and
-    keep its lines for ever.
+    """Create both log groups of a stage.
+
+    API Gateway would otherwise create the group for execution logs itself and keep its lines for ever.
     """
     return [
         cloudwatch.LogGroup(

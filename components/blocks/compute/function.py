@@ -1,5 +1,4 @@
-"""Lambda function with everything it needs: role, log group, version, alias `live`, tracing, alarms on errors and
-throttles, and a destination for failed calls.
+"""Lambda function with role, log group, alias `live`, tracing, alarms, and a destination for failed calls.
 
 All callers use the alias.
 """

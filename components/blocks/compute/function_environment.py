@@ -47,8 +47,7 @@ class InvalidEnvironment(ValueError):
 def environment_variables(
     model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
 ) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
-    """Build the variables for `model` from `values` by field name, and add the variables in `added`, which other code
-    than the handler reads.
+    """Build the variables for `model` from `values` by field name, and add `added`, which other code reads.
 
     Values may be Outputs. An added variable may be known only after deployment (an API's URL); then only this variable
     is unknown at preview.

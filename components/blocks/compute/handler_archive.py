@@ -1,9 +1,8 @@
-"""Zip archive of one subsystem's handlers, with the same bytes on every machine, so that unchanged code is not deployed
-again.
+"""Zip archive of one subsystem's handlers, with the same bytes on every machine.
 
-Files are sorted, dated 1980 and stored uncompressed, because compressors differ between machines. The archive has no
-caches, no tests, and no program that runs in its own container image. Files keep their paths below the repository's
-root, so imports are the same everywhere.
+Unchanged code gives an unchanged archive, so it is not deployed again. Files are sorted, dated 1980 and stored
+uncompressed, because compressors differ between machines. The archive has no caches, no tests, and no program that runs
+in its own container image. Files keep their paths below the repository's root, so imports are the same everywhere.
 """
 
 import io
@@ -57,9 +56,7 @@ def zip_files(files: Iterable[tuple[str, Path]]) -> bytes:
 
 
 def write_archive(subsystem: str, root: Path = ROOT) -> Path:
-    """Write the archive below `build/` and return its path relative to the root, which is the form that Pulumi's state
-    stores.
-    """
+    """Write the archive below `build/` and return its path relative to the root, as Pulumi's state stores it."""
     path = BUILD / f"{subsystem}.zip"
     content = zip_handlers(subsystem, root)
     target = root / path

@@ -85,9 +85,7 @@ def grant(
 
 
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
-    """Return a role's policy documents: one for all grants with known resources, and one for each grant that waits for
-    an id from AWS.
-    """
+    """Return a role's policy documents: one for all known grants, and one for each grant that waits for an id."""
     all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]
     known = [single_grant for single_grant in all_grants if single_grant.known]
     pending_grants = [single_grant for single_grant in all_grants if not single_grant.known]

@@ -73,8 +73,7 @@ class IdentityPool(Block):
 
 
 def guest_trust(pool_id: str) -> str:
-    """Return the trust policy of the guest role: Cognito may assume it for unauthenticated identities of this pool
-    only.
+    """Return the trust policy of the guest role, for unauthenticated identities of this pool only.
 
     AWS generates the pool's id, so the whole document is unknown before the deployment.
     """

@@ -1,6 +1,4 @@
-"""IAM role with its policies: one document for all known grants, and one more for each grant that waits for an id from
-AWS.
-"""
+"""IAM role with one policy for all known grants, and one more for each grant that waits for an id from AWS."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -35,8 +35,9 @@ guide, WebSocket Lambda integrations; EventBridge guide, resource-based policies
 
 
 def trust_policy(service: Service, context: Context, source_arn: str | None = None) -> str:
-    """Return the trust policy of a role for one service. It is limited to `source_arn` (an ARN or a pattern) if the
-    service sends the source.
+    """Return the trust policy of a role for one service.
+
+    It is limited to `source_arn` (an ARN or a pattern) if the service sends the source.
     """
     statement: dict[str, object] = {
         "Effect": "Allow",

@@ -39,8 +39,9 @@ def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
 
 
 class EventRule(Block):
-    """Rule that sends matching events to its target. Events that cannot be delivered go to a dead-letter queue with an
-    alarm.
+    """Rule that sends matching events to its target.
+
+    Events that cannot be delivered go to a dead-letter queue with an alarm.
     """
 
     def __init__(self, short_name: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -96,8 +97,9 @@ class EventArchiveArgs:
 
 
 class EventArchive(Block):
-    """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md). Archives have
-    no tags.
+    """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md).
+
+    Archives have no tags.
 
     A replay delivers events a second time, so consumers must be idempotent.
     """

@@ -17,8 +17,9 @@ CHECKED_BY_TAG = "CallersCheckedBy"
 
 @dataclass(frozen=True)
 class Scope:
-    """Names, tags and settings that all blocks of one subsystem share. All are plain values, except layers and
-    prerequisites.
+    """Names, tags and settings that all blocks of one subsystem share.
+
+    All are plain values, except layers and prerequisites.
     """
 
     context: Context
@@ -50,8 +51,9 @@ class Scope:
 
 
 class Block(pulumi.ComponentResource):
-    """Base class of all blocks. Its Pulumi name is `<subsystem>-<short name>`, and its parts are `<subsystem>-<short
-    name>-<part>`.
+    """Base class of all blocks.
+
+    Its Pulumi name is `<subsystem>-<short name>`, and its parts are `<subsystem>-<short name>-<part>`.
     """
 
     def __init__(self, kind: str, short_name: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:

@@ -117,8 +117,9 @@ class Table(Block):
 
 
 def backup_tag_value(context: Context) -> str:
-    """Return the value of the backup tag by which this stack's backup plan selects tables. Other stacks use another
-    value.
+    """Return the value of the backup tag by which this stack's backup plan selects tables.
+
+    Other stacks use another value.
     """
     return f"{context.stack_label}-daily"
 

@@ -92,8 +92,9 @@ def lambda_state(
 
 
 def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
-    """Build a state that goes to the state of the first condition that holds. Each condition is a JSONata expression
-    and its next state.
+    """Build a state that goes to the state of the first condition that holds.
+
+    Each condition is a JSONata expression and its next state.
     """
     return {
         "Type": "Choice",
@@ -115,8 +116,9 @@ def wait_state(seconds: int | str, to: str) -> State:
 def map_state(
     items: str, start: str, states: Mapping[str, State], at_once: int, *, to: str, catches: Sequence[Catch]
 ) -> State:
-    """Build a state that runs the same states for each item of a JSONata list, `at_once` of them at a time. One failed
-    item fails the whole state.
+    """Build a state that runs the same states for each item of a JSONata list, `at_once` of them at a time.
+
+    One failed item fails the whole state.
 
     An inner state reads the item as its input, or as `$states.context.Map.Item.Value`.
     """

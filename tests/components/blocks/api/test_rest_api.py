@@ -230,8 +230,7 @@ STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
 
 
 def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
-    """Return the findings of the policy pack in prod at preview; with `undecided`, the policies that it could not
-    decide."""
+    """Return the policy findings in prod at preview; with `undecided`, the policies that could not decide."""
 
     def exported() -> None:
         pulumi.export("made", str(body()))
