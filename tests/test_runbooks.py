@@ -41,10 +41,10 @@ START = f"polyphony-{documented_graph.STACK}-"
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
-    found = [resource.inputs for resource in documented_graph.graph(stack) if resource.kind == "MetricAlarm"]
+    alarm_inputs = [resource.inputs for resource in documented_graph.graph(stack) if resource.kind == "MetricAlarm"]
     return {
         alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
-        for alarm in found
+        for alarm in alarm_inputs
     }
 
 
@@ -55,8 +55,8 @@ def every_alarm() -> dict[str, str]:
 
 def alarm_suffixes(page: Path) -> set[str]:
     """Return the suffixes of alarm names that a page covers, without their severity."""
-    found = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Means|\n\n)", page.read_text(), re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`([^`]+)`", found[1]) if found else []
+    match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Means|\n\n)", page.read_text(), re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([^`]+)`", match[1]) if match else []
     return {
         re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", alarm_name)) for alarm_name in named
     }
@@ -227,13 +227,13 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
 
 
 @pytest.mark.parametrize(
-    ("page", "log", "found"),
+    ("page", "log", "statuses"),
     [
         ("websocket-errors", websocket_stage.ACCESS_LOG, ["400", "403", "429", "500", "504"]),
         ("rest-api-errors", rest_stage.ACCESS_LOG, ["500", "504"]),
     ],
 )
-def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str, str], found: list[str]) -> None:
+def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str, str], statuses: list[str]) -> None:
     """All values of an access log are strings, also the status. A number in a pattern matches numbers only."""
     [pattern] = re.findall(
         r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*) \}'", (FOLDER / f"{page}.md").read_text()
@@ -243,7 +243,7 @@ def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str
         line["status"]
         for line in lines
         if any(matches_comparison(comparison, line) for comparison in pattern.split(" || "))
-    ] == found
+    ] == statuses
 
 
 def matches_comparison(comparison: str, line: dict[str, str]) -> bool:

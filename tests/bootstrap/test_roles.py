@@ -200,15 +200,15 @@ def test_the_boundary_limits_a_role_that_is_granted_everything(action: str, reso
 def test_the_deploy_role_can_create_change_and_delete_every_resource_of_a_stack(stack: str) -> None:
     template_of_stack, graph = resolve_template(stack), documented_graph.graph(stack)
     documents = template_of_stack.documents("DeployRole")
-    asked = {
+    iam_requests = {
         (request.action, request.resource, tuple(request.context.items()))
         for resource in graph.customs()
         for request in list_requests(resource, graph, stack, template_of_stack.boundary_arn)
     }
-    assert len(asked) > 1000
+    assert len(iam_requests) > 1000
     refused = {
         f"{action} on {resource}"
-        for action, resource, context in asked
+        for action, resource, context in iam_requests
         if not judge(documents, Request(action, resource, dict(context))).allowed
     }
     assert refused == set()
@@ -224,7 +224,9 @@ TAG_ACTION = re.compile(r":(Add|Create|Put|Update)?\w*Tag(s|ging|Resource|Role|Q
 def test_every_taggable_resource_type_may_be_tagged() -> None:
     """The provider sends tags when it creates a resource and reads them afterwards. Both need actions of their own."""
     types_without_tag_actions = {
-        type_ for type_, asked in needs().items() if is_taggable(type_) and not TAG_ACTION.search(str(asked))
+        type_
+        for type_, iam_requests in needs().items()
+        if is_taggable(type_) and not TAG_ACTION.search(str(iam_requests))
     }
     assert types_without_tag_actions == set()
 

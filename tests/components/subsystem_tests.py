@@ -27,7 +27,7 @@ class Versions(DeployedProvider):
     """Provider that also returns versions of functions and secrets, and the id of an identity pool."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        made, outputs = super().make(resource)
+        test_scope, outputs = super().make(resource)
         if resource.kind == "IdentityPool":
             return POOL, outputs
         more: dict[str, Props] = {
@@ -35,7 +35,7 @@ class Versions(DeployedProvider):
             "Parameter": {"version": 3},
             "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"},
         }
-        return made, {**outputs, **more.get(resource.kind, {})}
+        return test_scope, {**outputs, **more.get(resource.kind, {})}
 
 
 class Deployment:
@@ -54,7 +54,7 @@ class Deployment:
         """Store the settings. `given` and `foundation` are the defaults of every deployment."""
         self._subsystem, self._component, self._arguments = subsystem, component, arguments
         self._settings, self._given, self._foundation = settings, given or {}, foundation or {}
-        self._found: dict[str, Recorded] = {}
+        self._recorded: dict[str, Recorded] = {}
 
     def settings(self, **changes: Any) -> Any:
         """Return the settings, with changes by their camel-case names."""
@@ -63,8 +63,8 @@ class Deployment:
     def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
         """Return a program that registers only the subsystem."""
         base = foundation_settings(**{**self._foundation, **(foundation or {})})
-        made = scope(subsystem=self._subsystem, foundation=base)
-        return lambda: self._component(self._subsystem, self._arguments(made, self.settings(**changes)))
+        test_scope = scope(subsystem=self._subsystem, foundation=base)
+        return lambda: self._component(self._subsystem, self._arguments(test_scope, self.settings(**changes)))
 
     def preview(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources as a preview records them, with unknown ids."""
@@ -82,14 +82,14 @@ class Deployment:
         changes: dict[str, Any],
     ) -> Recorded:
         key = json.dumps((how, foundation, changes))
-        if key not in self._found:
+        if key not in self._recorded:
             body = self.program(foundation, **changes)
 
             def program() -> None:
                 body()
 
-            self._found[key] = run(program)
-        return self._found[key]
+            self._recorded[key] = run(program)
+        return self._recorded[key]
 
 
 def prefix(subsystem: Subsystem) -> str:
@@ -99,14 +99,14 @@ def prefix(subsystem: Subsystem) -> str:
 
 def variables(recorded: Recorded, function: str) -> dict[str, Any]:
     """Return the environment variables of a function."""
-    found: dict[str, Any] = recorded.one("lambda.Function", function).inputs["environment"]["variables"]
-    return found
+    result: dict[str, Any] = recorded.one("lambda.Function", function).inputs["environment"]["variables"]
+    return result
 
 
 def alarms(recorded: Recorded, subsystem: Subsystem) -> dict[str, dict[str, Any]]:
     """Return the alarms by name without the subsystem's prefix."""
-    found = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
-    return {alarm["name"].removeprefix(f"{prefix(subsystem)}-"): alarm for alarm in found}
+    result = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
+    return {alarm["name"].removeprefix(f"{prefix(subsystem)}-"): alarm for alarm in result}
 
 
 def permissions(recorded: Recorded, role: str) -> set[Permission]:

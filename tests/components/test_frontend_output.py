@@ -83,9 +83,13 @@ def test_several_unknown_values_are_not_mixed_up(engine: Engine) -> None:
     preview: list[str] = []
 
     def program() -> None:
-        given = {**TRANSCRIPTION, "url": pulumi.Output.from_input("wss://b"), "protocol": pulumi.Output.from_input("q")}
+        values = {
+            **TRANSCRIPTION,
+            "url": pulumi.Output.from_input("wss://b"),
+            "protocol": pulumi.Output.from_input("q"),
+        }
         component = frontend_output(
-            transcription=given, ingestion={**INGESTION, "bucket": pulumi.Output.from_input("c")}
+            transcription=values, ingestion={**INGESTION, "bucket": pulumi.Output.from_input("c")}
         )
         pulumi.Output.all(
             component["transcription"]["url"], component["transcription"]["protocol"], component["ingestion"]["bucket"]

@@ -255,8 +255,8 @@ def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: Sep
 
 def test_a_kms_key_rotates(workshop: SeparateProgram) -> None:
     def body(**changes: Any) -> Callable[[], object]:
-        given = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
-        return lambda: pulumi.export("id", aws.kms.Key("key", **given).key_id)
+        key_args = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
+        return lambda: pulumi.export("id", aws.kms.Key("key", **key_args).key_id)
 
     def keys() -> list[str]:
         kms = workshop.client("kms")

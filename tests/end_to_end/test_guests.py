@@ -99,15 +99,15 @@ def test_each_guest_has_a_separate_identity(live: GuestStack, first_guest: Guest
     assert first_guest.identity_id != second_guest.identity_id
     for guest in (first_guest, second_guest):
         with guest.connect(live.stack.outputs["url"]) as client:
-            seen = ask(client)["seen"]
-        assert seen["cognitoIdentityId"] == guest.identity_id
-        assert seen["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
-        assert seen["cognitoAuthenticationType"] == "unauthenticated"
-        assert seen["cognitoAuthenticationProvider"] is None
-        assert seen["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
-        assert seen["caller"] == seen["user"]
-        assert seen["caller"].endswith(":CognitoIdentityCredentials")
-        assert seen["sourceIp"] == "127.0.0.1"
+            identity = ask(client)["seen"]
+        assert identity["cognitoIdentityId"] == guest.identity_id
+        assert identity["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
+        assert identity["cognitoAuthenticationType"] == "unauthenticated"
+        assert identity["cognitoAuthenticationProvider"] is None
+        assert identity["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
+        assert identity["caller"] == identity["user"]
+        assert identity["caller"].endswith(":CognitoIdentityCredentials")
+        assert identity["sourceIp"] == "127.0.0.1"
 
 
 def test_an_identity_claimed_in_a_message_is_ignored(live: GuestStack, first_guest: Guest, second_guest: Guest) -> None:
@@ -120,9 +120,9 @@ def test_an_identity_claimed_in_a_message_is_ignored(live: GuestStack, first_gue
 
 def test_an_unchecked_signature_gives_no_identity(live: GuestStack, first_guest: Guest) -> None:
     with first_guest.connect(live.stack.outputs["open"]) as client:
-        seen = ask(client)["seen"]
-    assert {name for name, value in seen.items() if value is not None} == {"sourceIp", "userAgent"}
-    assert seen["cognitoIdentityId"] is None
+        identity = ask(client)["seen"]
+    assert {name for name, value in identity.items() if value is not None} == {"sourceIp", "userAgent"}
+    assert identity["cognitoIdentityId"] is None
 
 
 def refusal_status(url: str) -> int:

@@ -31,15 +31,15 @@ class Operator:
 
     def __init__(self, platform: Platform) -> None:
         self._client = platform.client
-        self.said: list[str] = []
+        self.output: list[str] = []
         self.now = 0.0
         self.meanwhile: Any = lambda: None
 
     def __call__(self, command: str, *arguments: str) -> int:
         command_line = [command, "--stack", "local", FUNCTION, *arguments]
         if command == "flag":  # the emulator needs real time for an update
-            return main(command_line, clients=self._client, say=self.said.append)
-        return main(command_line, clients=self._client, clock=lambda: self.now, wait=self._wait, say=self.said.append)
+            return main(command_line, clients=self._client, say=self.output.append)
+        return main(command_line, clients=self._client, clock=lambda: self.now, wait=self._wait, say=self.output.append)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -69,7 +69,7 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator
     assert count_partial_captions(captioning) > 0
     assert operator("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
     assert count_partial_captions(captioning) == 0
-    assert any("partialResultsEnabled: false" in line for line in operator.said), (
+    assert any("partialResultsEnabled: false" in line for line in operator.output), (
         "the output names the setting to commit"
     )
     variables = captioning.client("lambda").get_function_configuration(
@@ -78,7 +78,7 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator
     assert variables["SESSIONS_TABLE_NAME"], "the other variables are unchanged"
     assert operator("alias", "--to", old_version) == 0
     assert count_partial_captions(captioning) > 0
-    assert any(f'liveVersion: "{old_version}"' in line for line in operator.said)
+    assert any(f'liveVersion: "{old_version}"' in line for line in operator.output)
 
 
 def test_a_version_is_rolled_out_if_no_alarm_goes_off(operator: Operator, captioning: Captioning) -> None:
@@ -107,4 +107,4 @@ def test_a_rollout_is_reverted_if_an_alarm_goes_off(
     assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 1
     assert operator.alias() == {"version": old_version, "weights": {}}
     assert count_partial_captions(captioning) > 0
-    assert any("latency" in line for line in operator.said), "the output names the alarm"
+    assert any("latency" in line for line in operator.output), "the output names the alarm"

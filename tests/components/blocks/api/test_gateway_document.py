@@ -92,11 +92,11 @@ def documentation(*operations: Operation) -> dict[str, Any]:
 
 
 def test_every_operation_is_at_its_path_and_method() -> None:
-    found = documentation()
-    assert (found["openapi"], found["info"]) == ("3.1.0", {"title": "Notes", "version": "2"})
+    document = documentation()
+    assert (document["openapi"], document["info"]) == ("3.1.0", {"title": "Notes", "version": "2"})
     location_by_operation = {
         operation["operationId"]: (path, verb)
-        for path, verbs in found["paths"].items()
+        for path, verbs in document["paths"].items()
         for verb, operation in verbs.items()
     }
     assert location_by_operation == {
@@ -105,9 +105,9 @@ def test_every_operation_is_at_its_path_and_method() -> None:
         "readNote": ("/notes/{noteId}", "get"),
         "dropNote": ("/notes/{noteId}", "delete"),
     }
-    assert found["paths"]["/notes"]["post"]["summary"] == "Creates a note."
-    assert set(found["paths"]["/notes"]["post"]["responses"]) == {"201", "202", "default"}
-    dropped = found["paths"]["/notes/{noteId}"]["delete"]["responses"]
+    assert document["paths"]["/notes"]["post"]["summary"] == "Creates a note."
+    assert set(document["paths"]["/notes"]["post"]["responses"]) == {"201", "202", "default"}
+    dropped = document["paths"]["/notes/{noteId}"]["delete"]["responses"]
     assert dropped["204"] == {"description": "Done; the response has no body."}
 
 
@@ -126,32 +126,32 @@ def test_parameters_are_listed_with_their_camel_case_names() -> None:
 
 
 def test_a_model_has_one_schema_as_request_and_another_as_response() -> None:
-    found = documentation(Operation("makeNote", "POST", "/notes", "Creates a note.", body=Note, answer=Note))
-    operation = found["paths"]["/notes"]["post"]
-    asked = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    answered = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    schemas = found["components"]["schemas"]
-    assert set(schemas[asked]["properties"]) == {"innerWord", "stars"}
-    assert set(schemas[answered]["properties"]) == {"innerWord", "stars", "length"}
+    document = documentation(Operation("makeNote", "POST", "/notes", "Creates a note.", body=Note, answer=Note))
+    operation = document["paths"]["/notes"]["post"]
+    request_schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    response_schema = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    schemas = document["components"]["schemas"]
+    assert set(schemas[request_schema]["properties"]) == {"innerWord", "stars"}
+    assert set(schemas[response_schema]["properties"]) == {"innerWord", "stars", "length"}
     assert operation["requestBody"]["required"] is True
 
 
 def test_every_error_has_the_error_body_of_the_handlers() -> None:
-    found = documentation()
-    operations = [operation for path in found["paths"].values() for operation in path.values()]
+    document = documentation()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
     assert {operation["responses"]["default"]["$ref"] for operation in operations} == {"#/components/responses/Error"}
-    error = found["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
-    validator = jsonschema.Draft202012Validator({**error, "components": found["components"]})
+    error = document["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
+    validator = jsonschema.Draft202012Validator({**error, "components": document["components"]})
     answer = http_error(HandlerError(CommonCode.MALFORMED, "no"), "r-1")
     validator.validate(json.loads(str(answer["body"])))
     assert not validator.is_valid({"code": "X", "message": "no", "fields": []}), "the request id is required"
 
 
 def test_the_document_has_exactly_the_schemas_that_it_refers_to() -> None:
-    found = documentation()
-    text = json.dumps(found)
+    document = documentation()
+    text = json.dumps(document)
     referred = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
-    assert referred == set(found["components"]["schemas"])
+    assert referred == set(document["components"]["schemas"])
     assert not {"Path", "Query", "Unused"} & referred
 
 
@@ -179,10 +179,10 @@ def import_document(*operations: Operation, **changes: Any) -> dict[str, Any]:
     return gateway_document(documentation(*operations), gateway)
 
 
-def operations_of(found: dict[str, Any]) -> dict[str, Any]:
+def operations_of(document: dict[str, Any]) -> dict[str, Any]:
     return {
         operation["operationId"]: operation
-        for path in found["paths"].values()
+        for path in document["paths"].values()
         for operation in path.values()
         if "operationId" in operation
     }
@@ -204,10 +204,10 @@ def test_every_operation_calls_the_functions_alias_with_the_gateways_timeout() -
 
 @pytest.mark.parametrize("bodies", [True, False])
 def test_parameters_are_validated_and_bodies_unless_functions_validate_them(bodies: bool) -> None:
-    found = import_document(bodies_validated=bodies)
-    ((name, validator),) = found["x-amazon-apigateway-request-validators"].items()
+    document = import_document(bodies_validated=bodies)
+    ((name, validator),) = document["x-amazon-apigateway-request-validators"].items()
     assert validator == {"validateRequestBody": bodies, "validateRequestParameters": True}
-    operations = operations_of(found)
+    operations = operations_of(document)
     assert {operation["x-amazon-apigateway-request-validator"] for operation in operations.values()} == {name}
     assert operations["makeNote"]["requestBody"]["content"] == {
         "application/json": {"schema": {"$ref": "#/components/schemas/NewNote"}}
@@ -264,8 +264,8 @@ def mock_response(operation: dict[str, Any]) -> dict[str, Any]:
         for response_parameter in answer["responseParameters"]
     }
     assert set(declared[1]["headers"]) == names
-    found: dict[str, Any] = answer
-    return found
+    document: dict[str, Any] = answer
+    return document
 
 
 def refusal_of(operation: dict[str, Any]) -> tuple[int, str]:
@@ -298,9 +298,9 @@ def test_every_refusal_has_the_common_body_and_a_cors_header(kind: str) -> None:
 
 
 def test_no_operation_requires_authorization_by_default() -> None:
-    found = import_document()
-    assert found["components"]["securitySchemes"] == {}
-    assert not [operation for operation in operations_of(found).values() if "security" in operation]
+    document = import_document()
+    assert document["components"]["securitySchemes"] == {}
+    assert not [operation for operation in operations_of(document).values() if "security" in operation]
 
 
 @pytest.mark.parametrize(
@@ -328,10 +328,10 @@ def test_no_operation_requires_authorization_by_default() -> None:
 def test_every_operation_requires_the_key_or_token_but_preflights_do_not(
     authorization: RestAuthorization, authorizer: Authorizer | None, scheme: dict[str, Any]
 ) -> None:
-    found = import_document(authorization=authorization, authorizer=authorizer)
-    assert found["components"]["securitySchemes"] == {authorization.value: scheme}
-    assert all(operation["security"] == [{authorization.value: []}] for operation in operations_of(found).values())
-    for path in found["paths"].values():
+    document = import_document(authorization=authorization, authorizer=authorizer)
+    assert document["components"]["securitySchemes"] == {authorization.value: scheme}
+    assert all(operation["security"] == [{authorization.value: []}] for operation in operations_of(document).values())
+    for path in document["paths"].values():
         assert all("security" not in operation for verb, operation in path.items() if verb in {"options", ANY})
 
 
@@ -359,8 +359,8 @@ class RuledModel(StrictModel):
 
 
 def validator_for(model: type[BaseModel]) -> jsonschema.Draft4Validator:
-    _, found = models_json_schema([(model, "validation")], ref_template=f"{SCHEMAS}{{model}}")
-    schemas = to_gateway_schemas(found["$defs"])
+    _, document = models_json_schema([(model, "validation")], ref_template=f"{SCHEMAS}{{model}}")
+    schemas = to_gateway_schemas(document["$defs"])
     jsonschema.Draft4Validator.check_schema(schemas[model.__name__])
     return jsonschema.Draft4Validator({**schemas[model.__name__], "components": {"schemas": schemas}})
 
@@ -401,7 +401,7 @@ def test_the_gateway_accepts_wrong_values_because_the_handler_names_their_field(
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("schema", "expected"),
     [
         ({"type": "integer", "minimum": 3, "exclusiveMaximum": 5}, {"type": "integer"}),
         ({"type": "string", "format": "date-time", "examples": ["x"], "default": "y"}, {"type": "string"}),
@@ -411,12 +411,12 @@ def test_the_gateway_accepts_wrong_values_because_the_handler_names_their_field(
     ],
     ids=str,
 )
-def test_every_keyword_is_converted_kept_or_left_out(given: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert to_gateway_schemas({"A": given}) == {"A": expected}
+def test_every_keyword_is_converted_kept_or_left_out(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert to_gateway_schemas({"A": schema}) == {"A": expected}
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("schema", "message"),
     [
         ({"patternProperties": {}}, "keyword 'patternProperties'"),
         ({"properties": {"x": {"propertyNames": {}}}}, r"A\.x: .* keyword 'propertyNames'"),
@@ -427,9 +427,9 @@ def test_every_keyword_is_converted_kept_or_left_out(given: dict[str, Any], expe
     ],
     ids=str,
 )
-def test_a_keyword_that_the_gateway_would_ignore_is_refused(given: dict[str, Any], message: str) -> None:
+def test_a_keyword_that_the_gateway_would_ignore_is_refused(schema: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        to_gateway_schemas({"A": given})
+        to_gateway_schemas({"A": schema})
 
 
 def test_model_names_are_letters_and_digits_and_stay_unique() -> None:

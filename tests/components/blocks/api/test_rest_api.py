@@ -70,7 +70,7 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
     """Return a program with an API that one function answers."""
 
     def body() -> RestApi:
-        given: dict[str, Any] = {
+        default_args: dict[str, Any] = {
             "scope": scope(),
             "logical_name": "NotesApi",
             "operations": (READ_NOTE, MAKE_NOTE),
@@ -79,7 +79,7 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
             "alarms": RestAlarms(client_errors_above=2, latency_above_ms=3),
             **({"authorizer": AuthorizerFunction(function("authorizer"), 60)} if authorized else {}),
         }
-        return RestApi("notes-api", RestApiArgs(**{**given, **changes}))
+        return RestApi("notes-api", RestApiArgs(**{**default_args, **changes}))
 
     return body
 
@@ -215,15 +215,15 @@ def test_a_firewall_in_front_of_the_stage_counts_requests_by_address() -> None:
 
 
 def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
-    found: dict[str, Any] = {}
+    api_values: dict[str, Any] = {}
 
     def body() -> None:
         api = api_program()()
-        found.update(api.dimensions)
-        api.url.apply(lambda url: found.update(url=url))
+        api_values.update(api.dimensions)
+        api.url.apply(lambda url: api_values.update(url=url))
 
     deploy(body)
-    assert found == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": URL}
+    assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": URL}
 
 
 STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
@@ -238,10 +238,10 @@ def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> s
     where = surroundings("prod")
     config = StackConfig(project="polyphony", stack="test", values={})
     graph = program_run.record(exported, config, PreviewProvider(), preview=True).graph
-    asked = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
+    policies_to_run = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
     return {
         (resource.policy, resource.name)
-        for resource in ask(asked, of_graph(graph), where)
+        for resource in ask(policies_to_run, of_graph(graph), where)
         if resource.undecided is undecided
     }
 

@@ -46,13 +46,13 @@ class ReplacedResourcesProvider(DeployedProvider):
 
 
 def args(**changes: Any) -> WebSocketApiArgs:
-    given = {
+    default_args = {
         "scope": scope(),
         "logical_name": "LiveApi",
         "stage": "live",
         "routes_throttle": Throttle(rate=50, burst=100),
     }
-    return WebSocketApiArgs(**{**given, **changes})
+    return WebSocketApiArgs(**{**default_args, **changes})
 
 
 def function(name: str, **changes: Any) -> Function:
@@ -180,7 +180,7 @@ def test_only_a_change_of_the_routes_triggers_a_deployment(change: dict[str, Any
     ],
 )
 def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: str) -> None:
-    found: dict[str, str] = {}
+    urls: dict[str, str] = {}
 
     class Endpoint(DeployedProvider):
         def make(self, _resource: Resource) -> tuple[str, Props]:
@@ -188,8 +188,8 @@ def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: 
 
     def body() -> None:
         api = WebSocketApi("socket", args())
-        api.url.apply(lambda value: found.update(url=value))
-        api.callback_url.apply(lambda value: found.update(callback=value))
+        api.url.apply(lambda value: urls.update(url=value))
+        api.callback_url.apply(lambda value: urls.update(callback=value))
 
     program_run.record(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
-    assert found == {"url": url, "callback": callback}
+    assert urls == {"url": url, "callback": callback}

@@ -10,8 +10,8 @@ ACCOUNT_ARN = "arn:aws:bedrock:us-east-1:123456789012"
 
 
 def granted_actions(*models: str, guardrail: str | None = None) -> set[tuple[str, str]]:
-    found = model_grants(scope(), models, ["us-east-1", "us-west-2"], guardrail)
-    return {(action, str(resource)) for grant in found for action in grant.actions for resource in grant.resources}
+    grants = model_grants(scope(), models, ["us-east-1", "us-west-2"], guardrail)
+    return {(action, str(resource)) for grant in grants for action in grant.actions for resource in grant.resources}
 
 
 @pytest.mark.parametrize("profile", ["us", "us-gov", "ca", "eu", "apac", "jp", "au"])

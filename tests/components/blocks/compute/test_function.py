@@ -45,21 +45,25 @@ def register_function(engine: Engine, settings: dict[str, Any] | None = None, **
 def actions_by_resource(recorded: Recorded) -> dict[str, list[str]]:
     """Return the granted actions of the function's role by resource."""
     (policy,) = recorded.all("iam.RolePolicy")
-    found: dict[str, list[str]] = {}
+    actions: dict[str, list[str]] = {}
     for statement in json.loads(policy.inputs["policy"])["Statement"]:
         for resource in statement["Resource"]:
-            found.setdefault(resource, []).extend(statement["Action"])
-    return found
+            actions.setdefault(resource, []).extend(statement["Action"])
+    return actions
 
 
 def test_a_function_is_small_traced_versioned_and_logs_json(engine: Engine) -> None:
-    made = register_function(engine).one("lambda.Function").inputs
-    assert (made["architectures"], made["runtime"], made["publish"]) == (["arm64"], "python3.13", True)
-    assert (made["memorySize"], made["timeout"]) == (512, 60)
-    assert made["tracingConfig"] == {"mode": "Active"}
-    assert made["loggingConfig"]["logFormat"] == "JSON"
-    assert made["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
-    assert made["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
+    created_function = register_function(engine).one("lambda.Function").inputs
+    assert (created_function["architectures"], created_function["runtime"], created_function["publish"]) == (
+        ["arm64"],
+        "python3.13",
+        True,
+    )
+    assert (created_function["memorySize"], created_function["timeout"]) == (512, 60)
+    assert created_function["tracingConfig"] == {"mode": "Active"}
+    assert created_function["loggingConfig"]["logFormat"] == "JSON"
+    assert created_function["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
+    assert created_function["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
 
 
 def test_the_functions_logs_expire(engine: Engine) -> None:
@@ -144,8 +148,8 @@ def test_the_function_may_decrypt_an_environment_with_a_customer_managed_key(eng
 
 
 def register_client_function(engine: Engine, **settings: Any) -> Recorded:
-    made = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
-    return engine.run(lambda: Function("builder", made))
+    created_function = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
+    return engine.run(lambda: Function("builder", created_function))
 
 
 def test_provisioned_concurrency_is_on_the_alias_and_reserved_concurrency_on_the_function(engine: Engine) -> None:
@@ -159,8 +163,8 @@ def test_provisioned_concurrency_is_on_the_alias_and_reserved_concurrency_on_the
 
 
 def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
-    made = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
-    assert made["snapStart"] == {"applyOn": "PublishedVersions"}
+    created_function = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
+    assert created_function["snapStart"] == {"applyOn": "PublishedVersions"}
 
 
 def test_lambda_reports_used_memory_only_if_an_alarm_reads_it(engine: Engine) -> None:

@@ -40,7 +40,7 @@ def test_unknown_and_missing_values_are_refused() -> None:
 
 
 def test_an_unknown_value_is_validated_once_it_is_known(engine: Engine) -> None:
-    found: dict[str, object] = {}
+    known_variables: dict[str, object] = {}
 
     def program() -> None:
         variables = environment_variables(
@@ -50,10 +50,10 @@ def test_an_unknown_value_is_validated_once_it_is_known(engine: Engine) -> None:
         assert variables["POWERTOOLS_SERVICE_NAME"] == "x", "the other variables are known at preview"
         table = variables["TABLE_NAME"]
         assert isinstance(table, pulumi.Output)
-        table.apply(lambda name: found.update(TABLE_NAME=name))
+        table.apply(lambda name: known_variables.update(TABLE_NAME=name))
 
     engine.run(program)
-    assert found == {"TABLE_NAME": "t"}
+    assert known_variables == {"TABLE_NAME": "t"}
 
 
 def test_an_added_variable_that_lambda_sets_itself_is_refused_even_if_its_value_is_unknown(engine: Engine) -> None:

@@ -16,8 +16,8 @@ OBJECTS = "arn:aws:s3:::bucket/incoming/*"
 def statements(text: str) -> list[dict[str, Any]]:
     parsed = json.loads(text)
     assert parsed["Version"] == "2012-10-17"
-    listed: list[dict[str, Any]] = parsed["Statement"]
-    return listed
+    parsed_statements: list[dict[str, Any]] = parsed["Statement"]
+    return parsed_statements
 
 
 def test_grants_on_one_resource_become_one_statement() -> None:
@@ -116,19 +116,19 @@ def test_an_action_without_resource_level_takes_a_star() -> None:
 
 
 def test_a_grant_with_an_unknown_arn_gets_its_own_document(engine: Engine) -> None:
-    found: list[str] = []
+    documents: list[str] = []
 
     def program() -> None:
         arn = pulumi.Output.from_input("arn:aws:execute-api:us-east-1:123456789012:api/prod/POST/@connections/*")
-        listed = policy_documents(
+        role_documents = policy_documents(
             [grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)]
         )
-        assert len(listed) == 2
-        assert isinstance(listed[0], str)
-        pulumi.Output.from_input(listed[1]).apply(found.append)
+        assert len(role_documents) == 2
+        assert isinstance(role_documents[0], str)
+        pulumi.Output.from_input(role_documents[1]).apply(documents.append)
 
     engine.run(program)
-    assert statements(found[0])[0]["Action"] == ["execute-api:ManageConnections"]
+    assert statements(documents[0])[0]["Action"] == ["execute-api:ManageConnections"]
 
 
 def test_an_unknown_arn_is_validated_once_it_is_known(engine: Engine) -> None:
@@ -146,9 +146,9 @@ NOT_NULL = {"Null": {"dynamodb:LeadingKeys": "false"}}
 def test_a_grant_may_be_limited_to_the_calling_guest() -> None:
     objects = f"arn:aws:s3:::bucket/queries/{IDENTITY_ID_VARIABLE}/*"
     items = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
-    listed = statements(policy_document([grant("s3", ["PutObject"], objects), items]))
-    assert [statement["Resource"] for statement in listed] == [[TABLE], [objects]]
-    assert listed[0]["Condition"] == {
+    parsed_statements = statements(policy_document([grant("s3", ["PutObject"], objects), items]))
+    assert [statement["Resource"] for statement in parsed_statements] == [[TABLE], [objects]]
+    assert parsed_statements[0]["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }

@@ -31,9 +31,9 @@ def test_a_role_has_the_configured_permissions_boundary(engine: Engine) -> None:
 @DOCUMENTED
 @pytest.mark.parametrize("stack", sorted(set(stack_files.stacks()) - {"local"}))
 def test_every_role_of_a_deployed_stack_has_the_boundary_of_its_stack(stack: str) -> None:
-    found = {
+    boundaries = {
         resource.inputs.get("permissionsBoundary")
         for resource in documented_graph.graph(stack)
         if resource.kind == "Role"
     }
-    assert found == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}
+    assert boundaries == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}

@@ -25,8 +25,8 @@ def args(**changes: object) -> TableArgs:
 
 
 def test_exactly_the_key_attributes_are_declared_once(engine: Engine) -> None:
-    found = table_inputs(engine, args(range_key="gsi1pk", indexes=INDEXES, number_keys=["gsi1sk"]))
-    assert found["attributes"] == [
+    table = table_inputs(engine, args(range_key="gsi1pk", indexes=INDEXES, number_keys=["gsi1sk"]))
+    assert table["attributes"] == [
         {"name": "pk", "type": "S"},
         {"name": "gsi1pk", "type": "S"},
         {"name": "gsi1sk", "type": "N"},
@@ -35,20 +35,20 @@ def test_exactly_the_key_attributes_are_declared_once(engine: Engine) -> None:
 
 
 def test_an_index_copies_all_some_or_no_attributes(engine: Engine) -> None:
-    found = table_inputs(engine, args(indexes=INDEXES))["globalSecondaryIndexes"]
-    assert [index["projectionType"] for index in found] == ["ALL", "INCLUDE", "KEYS_ONLY"]
-    assert [len(index["keySchemas"]) for index in found] == [2, 1, 1], "only an index with a range key has two keys"
-    assert found[1]["nonKeyAttributes"] == ["status"]
+    indexes = table_inputs(engine, args(indexes=INDEXES))["globalSecondaryIndexes"]
+    assert [index["projectionType"] for index in indexes] == ["ALL", "INCLUDE", "KEYS_ONLY"]
+    assert [len(index["keySchemas"]) for index in indexes] == [2, 1, 1], "only an index with a range key has two keys"
+    assert indexes[1]["nonKeyAttributes"] == ["status"]
 
 
 def test_a_table_has_on_demand_billing_and_protection_by_default(engine: Engine) -> None:
-    found = table_inputs(engine, args(ttl_attribute="ttl"))
-    assert found["billingMode"] == "PAY_PER_REQUEST"
-    assert found["deletionProtectionEnabled"] is True
-    assert found["pointInTimeRecovery"] == {"enabled": True}
-    assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
+    table = table_inputs(engine, args(ttl_attribute="ttl"))
+    assert table["billingMode"] == "PAY_PER_REQUEST"
+    assert table["deletionProtectionEnabled"] is True
+    assert table["pointInTimeRecovery"] == {"enabled": True}
+    assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
     assert "ttl" not in table_inputs(engine, args())
-    assert found["serverSideEncryption"] == {"enabled": False}, (
+    assert table["serverSideEncryption"] == {"enabled": False}, (
         "without the block, the provider would keep a customer managed key"
     )
 
@@ -57,9 +57,9 @@ def test_a_stack_may_disable_protection(engine: Engine) -> None:
     unprotected = scope(
         foundation=foundation_settings(data={"deletionProtection": False, "pointInTimeRecovery": False})
     )
-    found = table_inputs(engine, args(scope=unprotected))
-    assert found["deletionProtectionEnabled"] is False
-    assert found["pointInTimeRecovery"] == {"enabled": False}
+    table = table_inputs(engine, args(scope=unprotected))
+    assert table["deletionProtectionEnabled"] is False
+    assert table["pointInTimeRecovery"] == {"enabled": False}
 
 
 def test_a_table_has_its_stacks_backup_tag_unless_it_has_a_reason_for_no_backup(engine: Engine) -> None:
@@ -84,23 +84,23 @@ def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
 
 def test_a_table_grant_includes_its_key_through_dynamodb_only(engine: Engine) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-    found: dict[str, Grant] = {}
+    grants: dict[str, Grant] = {}
 
     def program() -> None:
         table = Table("files", args(indexes=INDEXES, kms_key_arn=key))
-        found["read"] = table.grant("GetItem").with_conditions({"Null": {"dynamodb:LeadingKeys": "false"}})
-        found["list"] = table.grant("Query", index="GSI1")
-        found["write"] = table.grant("GetItem", "PutItem")
-        found["open"] = Table("open", args()).grant("PutItem")
+        grants["read"] = table.grant("GetItem").with_conditions({"Null": {"dynamodb:LeadingKeys": "false"}})
+        grants["list"] = table.grant("Query", index="GSI1")
+        grants["write"] = table.grant("GetItem", "PutItem")
+        grants["open"] = Table("open", args()).grant("PutItem")
 
     engine.run(program)
-    assert found["open"].companions == (), "the key that DynamoDB owns needs no grant"
-    uses = {name: set(grant.companions[0].actions) for name, grant in found.items() if grant.companions}
+    assert grants["open"].companions == (), "the key that DynamoDB owns needs no grant"
+    uses = {name: set(grant.companions[0].actions) for name, grant in grants.items() if grant.companions}
     assert uses["read"] == uses["list"] == {"kms:Decrypt", "kms:DescribeKey"}
     assert uses["write"] > uses["read"]
     assert {"kms:Encrypt", "kms:GenerateDataKey"} < uses["write"]
     for name in uses:
-        [text] = policy_documents([found[name]])
+        [text] = policy_documents([grants[name]])
         statements = json.loads(str(text))["Statement"]
         [about_key] = [statement for statement in statements if statement["Resource"] == [key]]
         assert about_key["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}

@@ -37,10 +37,14 @@ def states() -> dict[str, State]:
 
 
 def test_a_definition_is_jsonata_and_passes_the_linter(engine: Engine) -> None:
-    found = json.loads(register_workflow(engine).one("sfn.StateMachine").inputs["definition"])
-    assert Linter.validate(found) == []
-    assert (found["QueryLanguage"], found["StartAt"], found["TimeoutSeconds"]) == ("JSONata", "First", 600)
-    (retrier,) = found["States"]["First"]["Retry"]
+    definition = json.loads(register_workflow(engine).one("sfn.StateMachine").inputs["definition"])
+    assert Linter.validate(definition) == []
+    assert (definition["QueryLanguage"], definition["StartAt"], definition["TimeoutSeconds"]) == (
+        "JSONata",
+        "First",
+        600,
+    )
+    (retrier,) = definition["States"]["First"]["Retry"]
     assert "Lambda.TooManyRequestsException" in retrier["ErrorEquals"], "Lambda's transient errors are retried"
 
 
