@@ -180,8 +180,10 @@ def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
 
 
 def test_only_commits_of_main_assume_a_role() -> None:
-    """A workflow can be started on any tag. So each job with a role checks the commit itself, or needs a job that
-    did."""
+    """A workflow can be started on any tag.
+
+    So each job with a role checks the commit itself, or needs a job that did.
+    """
     checking_jobs = {
         (name, job)
         for name, job, step in steps()

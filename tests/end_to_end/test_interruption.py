@@ -137,8 +137,10 @@ def test_up_works_after_a_kill_and_down_leaves_no_processes_or_files(machine: Is
 
 
 def wait_until_gone(pids: Iterable[int], port: int) -> None:
-    """Wait until no process exists and no socket is open. A process' last thread may release the socket a little
-    later."""
+    """Wait until no process exists and no socket is open.
+
+    A process' last thread may release the socket a little later.
+    """
     eventually(lambda: None if any(map(is_alive, pids)) else True, "the end of all processes")
     eventually(lambda: None if is_listening(port) else True, "the end of the socket")
 

@@ -62,7 +62,7 @@ class Grant:
                     _check_resource(action, resource, formats)
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """True if all resources are known at preview."""
         return all(isinstance(resource, str) for resource in self.resources)
 
@@ -87,8 +87,8 @@ def grant(
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     """Return a role's policy documents: one for all known grants, and one for each grant that waits for an id."""
     all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]
-    known = [single_grant for single_grant in all_grants if single_grant.known]
-    pending_grants = [single_grant for single_grant in all_grants if not single_grant.known]
+    known = [single_grant for single_grant in all_grants if single_grant.is_known]
+    pending_grants = [single_grant for single_grant in all_grants if not single_grant.is_known]
     known_documents: list[pulumi.Input[str]] = [policy_document(known)] if known else []
     return known_documents + [_pending_document(single_grant) for single_grant in pending_grants]
 

@@ -1,6 +1,7 @@
 """EventBridge rule on the default event bus with one target and a dead-letter queue, and an archive of events.
 
-If the target is a queue, the queue must name the rule among its senders (`rule_sender`).
+A queue as the target keeps events until its consumer has processed them. It must name the rule among its senders
+(`rule_sender`).
 """
 
 import json

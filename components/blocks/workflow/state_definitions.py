@@ -41,8 +41,9 @@ def total_pause_seconds(retrier: Retry) -> int:
 
 
 def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str, Any] | None = None) -> Catch:
-    """Build a catcher that goes to another state after some errors. `assign` stores details of the error in
-    variables.
+    """Build a catcher that goes to another state after some errors.
+
+    `assign` stores details of the error in variables.
     """
     return {"ErrorEquals": list(errors), "Next": to, **({"Assign": dict(assign)} if assign else {})}
 

@@ -195,7 +195,7 @@ def test_a_policy_variable_without_a_value_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["${aws:PrincipalTag/user}", "${aws:PrincipalTag/user, 'nobody'}", "a${*}", "${$}"])
 def test_global_variables_and_escaped_characters_are_allowed(text: str) -> None:
-    assert grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/{text}/x").known
+    assert grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/{text}/x").is_known
 
 
 def test_a_variable_is_allowed_only_in_the_last_part_of_an_arn() -> None:
