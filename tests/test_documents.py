@@ -64,8 +64,7 @@ def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
 
 @pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_in_a_page_exists(page: Path) -> None:
-    """Our own modules must be run with the Python of the virtual environment, because only it has their
-    dependencies."""
+    """Our own modules need the Python of the virtual environment, because only it has their dependencies."""
     text = page.read_text()
     code = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     make_calls = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]

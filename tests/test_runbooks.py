@@ -1,5 +1,4 @@
-"""Tests of the runbooks: every alarm leads to a page about it, and every page is reachable from an alarm or the
-index."""
+"""Tests of the runbooks: every alarm leads to a page about it, and an alarm or the index leads to every page."""
 
 import json
 import re

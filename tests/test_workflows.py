@@ -295,24 +295,24 @@ FAKE_PROGRAMS = """\
 import json, pathlib, sys
 file = pathlib.Path("repository.json")
 images = json.loads(file.read_text())  # digests by tag
-program, *said = pathlib.Path(sys.argv[0]).name, *sys.argv[1:]
-told = dict(zip(said, said[1:]))
+program, *arguments = pathlib.Path(sys.argv[0]).name, *sys.argv[1:]
+options = dict(zip(arguments, arguments[1:]))
 if program == "docker":
-    if said[0] == "push":
-        images[said[-1].rpartition(":")[2]] = "sha256:" + "b" * 64
+    if arguments[0] == "push":
+        images[arguments[-1].rpartition(":")[2]] = "sha256:" + "b" * 64
         images["log"] += ["push"]
-elif said[1] == "describe-repositories":
-    print("IMMUTABLE" if "Mutability" in told["--query"] else "account.dkr.ecr/images")
-elif said[1] == "batch-get-image":
-    by, _, what = told["--image-ids"].partition("=")
-    found = images.get(what) if by == "imageTag" else what if what in images.values() else None
-    print(f"manifest of {{found}}" if "Manifest" in told["--query"] else found)
-elif said[1] == "put-image":
-    assert told["--image-tag"] not in images, "a tag must not be written twice"
-    images[told["--image-tag"]] = told["--image-manifest"].removeprefix("manifest of ")
+elif arguments[1] == "describe-repositories":
+    print("IMMUTABLE" if "Mutability" in options["--query"] else "account.dkr.ecr/images")
+elif arguments[1] == "batch-get-image":
+    key, _, value = options["--image-ids"].partition("=")
+    digest = images.get(value) if key == "imageTag" else value if value in images.values() else None
+    print(f"manifest of {{digest}}" if "Manifest" in options["--query"] else digest)
+elif arguments[1] == "put-image":
+    assert options["--image-tag"] not in images, "a tag must not be written twice"
+    images[options["--image-tag"]] = options["--image-manifest"].removeprefix("manifest of ")
     images["log"] += ["tag"]
 if images != json.loads(file.read_text()):
-    file.write_text(json.dumps(images))  # not while `docker login` waits for a password beside it
+    file.write_text(json.dumps(images))  # only if changed, because `docker login` runs at the same time
 """
 """Fake `aws` and `docker` programs with a repository in a file."""
 

@@ -1,5 +1,4 @@
-"""IAM requests of a deployment: one for each action that each resource of a stack needs, from the table
-`needs.toml`."""
+"""IAM requests of a deployment: one for each action that each resource of a stack needs (`needs.toml`)."""
 
 import json
 import tomllib

@@ -1,5 +1,4 @@
-"""Tests of all alarms of the five subsystems: metric, threshold, severity, runbook, and the log lines that they
-count."""
+"""Tests of all alarms of the five subsystems: metric, threshold, severity, runbook, and counted log lines."""
 
 import json
 from collections.abc import Mapping

@@ -1,5 +1,4 @@
-"""Tests of the stack output `frontend`: complete at preview except for unknown values, and validated against its
-model."""
+"""Tests of the stack output `frontend`: validated against its model, and complete except for unknown values."""
 
 from collections.abc import Mapping
 from typing import Any

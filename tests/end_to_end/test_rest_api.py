@@ -33,21 +33,21 @@ import json
 def handler(event, context):
     if event.get("type") == "TOKEN":
         return authorize(event)
-    asked = json.loads(event["body"]) if event["body"] else {}
-    if asked.get("title") == "raise":
+    note = json.loads(event["body"]) if event["body"] else {}
+    if note.get("title") == "raise":
         raise ValueError("canary-traceback")
-    told = {name: event[name] for name in ("httpMethod", "resource", "pathParameters", "queryStringParameters")}
-    told["caller"] = event["requestContext"].get("authorizer", {}).get("principalId")
+    answer = {name: event[name] for name in ("httpMethod", "resource", "pathParameters", "queryStringParameters")}
+    answer["caller"] = event["requestContext"].get("authorizer", {}).get("principalId")
     headers = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "https://page.example.com"}
-    return {"statusCode": 201 if asked else 200, "headers": headers, "body": json.dumps({"asked": asked, **told})}
+    return {"statusCode": 201 if note else 200, "headers": headers, "body": json.dumps({"note": note, **answer})}
 
 def authorize(event):
     token = event["authorizationToken"]
     if token == "Bearer wrong":
         raise Exception("Unauthorized")
     effect = "Allow" if token == "Bearer right" else "Deny"
-    every = "/".join(event["methodArn"].split("/")[:2]) + "/*"
-    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": every}
+    all_methods = "/".join(event["methodArn"].split("/")[:2]) + "/*"
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": all_methods}
     return {"principalId": "somebody", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 """
 ORIGIN = "https://page.example.com"
@@ -73,7 +73,7 @@ class NewNote(Message):
 
 
 class Note(Message):
-    asked: NewNote
+    note: NewNote
 
 
 OPERATIONS = (
@@ -227,14 +227,14 @@ def test_a_usage_plan_requires_a_key_and_limits_its_requests(notes: NotesClient)
 
 
 def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) -> None:
-    def asked(token: str | None, path: str = "/notes/7") -> Answer:
+    def read_note(token: str | None, path: str = "/notes/7") -> Answer:
         return notes.ask("GET", path, headers={"Authorization": token} if token else {}, api="judged")
 
-    assert error_status_and_code(asked(None)) == (401, "UNAUTHORIZED")
-    assert error_status_and_code(asked("Bearer wrong")) == (401, "UNAUTHORIZED")
-    assert error_status_and_code(asked("Bearer other")) == (401, "UNAUTHORIZED")
-    assert (asked("Bearer right").status, asked("Bearer right").body["caller"]) == (200, "somebody")
-    assert asked("Bearer right", "/notes?owner=me").status == 200, "a cached authorization applies to all paths"
+    assert error_status_and_code(read_note(None)) == (401, "UNAUTHORIZED")
+    assert error_status_and_code(read_note("Bearer wrong")) == (401, "UNAUTHORIZED")
+    assert error_status_and_code(read_note("Bearer other")) == (401, "UNAUTHORIZED")
+    assert (read_note("Bearer right").status, read_note("Bearer right").body["caller"]) == (200, "somebody")
+    assert read_note("Bearer right", "/notes?owner=me").status == 200, "a cached authorization applies to all paths"
 
 
 def test_too_many_requests_are_throttled(notes: NotesClient) -> None:

@@ -42,32 +42,32 @@ def handler(event, context):
 
 def answer_connect(event):
     offered = event["headers"].get("Sec-WebSocket-Protocol", "").split(", ")
-    asked = (event.get("queryStringParameters") or {}).get("refuse")
-    if asked == "raise":
+    refusal = (event.get("queryStringParameters") or {}).get("refuse")
+    if refusal == "raise":
         raise ValueError("canary-connect")
-    if asked == "protocol":
+    if refusal == "protocol":
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "not-offered"}}
-    if asked:
-        return {"statusCode": int(asked), "body": "canary-connect"}
+    if refusal:
+        return {"statusCode": int(refusal), "body": "canary-connect"}
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": offered[0]} if offered[0] else {}}
 
 def answer_message(body, context):
     if context["routeKey"] == "$default":
         return {"statusCode": 200, "body": json.dumps({"type": "error", "code": "UNKNOWN_ACTION"})}
-    asked = json.loads(body)
+    message = json.loads(body)
     if context["routeKey"] == "fail":
         raise ValueError("canary-message")
     if context["routeKey"] == "malformed":
-        return asked["returns"]
+        return message["returns"]
     if context["routeKey"].startswith("post"):
-        return {"statusCode": 200, "body": json.dumps({"type": "posted", "error": post(asked, context)})}
-    return {"statusCode": 200, "body": json.dumps({"type": "said", "text": asked.get("text"), "context": context})}
+        return {"statusCode": 200, "body": json.dumps({"type": "posted", "error": post(message, context)})}
+    return {"statusCode": 200, "body": json.dumps({"type": "said", "text": message.get("text"), "context": context})}
 
-def post(asked, context):
+def post(message, context):
     client = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["CALLBACK_URL"])
-    data = json.dumps({"type": "push", "text": asked["text"]})
+    data = json.dumps({"type": "push", "text": message["text"]})
     try:
-        client.post_to_connection(ConnectionId=asked.get("to") or context["connectionId"], Data=data)
+        client.post_to_connection(ConnectionId=message.get("to") or context["connectionId"], Data=data)
     except ClientError as error:
         return error.response["Error"]["Code"]
 """

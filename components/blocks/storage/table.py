@@ -1,6 +1,4 @@
-"""DynamoDB table: on-demand billing, encryption, expiry of items, and protection and backup according to the
-settings.
-"""
+"""DynamoDB table with on-demand billing, encryption, expiry of items, and the configured protection and backup."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

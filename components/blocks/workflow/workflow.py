@@ -1,6 +1,4 @@
-"""Step Functions state machine with its own role, logs without payload data, tracing, and alarms on failed
-executions.
-"""
+"""Step Functions state machine with its own role, logs without payload data, tracing, and alarms on failures."""
 
 import json
 from collections.abc import Mapping, Sequence
