@@ -61,8 +61,7 @@ class GatewayOptions:
     authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
     bodies_validated: bool = True
-    """True if the gateway refuses bodies that do not match their schema. It cannot say which field is wrong; the
-    handlers can."""
+    """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers can."""
 
     @property
     def validator(self) -> str:

@@ -44,7 +44,7 @@ class AsyncInvocation:
     """Retries of asynchronous invocations, and the destination of those that still fail."""
 
     on_failure: DeadLetterQueue | None
-    """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then says why."""
+    """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
     retries: int = 2
     max_age_seconds: int = 21_600
     discard_reason: str | None = None

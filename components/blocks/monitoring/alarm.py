@@ -55,7 +55,7 @@ def register_alarm(
 ) -> cloudwatch.MetricAlarm:
     """Register the alarm `<subsystem>-<short name>-<severity>`.
 
-    `problem` is one sentence for the operator that says what is wrong. `runbook` is the file name of the runbook
+    `problem` describes the problem to the operator in one sentence. `runbook` is the file name of the runbook
     without suffix.
     """
     name = scope.name(Kind.ALARM, f"{short_name}-{severity}")

@@ -18,7 +18,7 @@ TRANSIENT = (
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
 )
-"""Errors that Lambda's guide says to retry: the call may not have reached the function, or its response was lost."""
+"""Errors to retry according to Lambda's guide: the call may not have reached the function, or its response was lost."""
 SUCCEED: State = {"Type": "Succeed"}
 
 
