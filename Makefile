@@ -1,5 +1,5 @@
-# Every target creates what it needs by itself, and again only when a lock changes.
-# `make help` lists them; STACK names the stack (dev, staging, prod or local).
+# Every target creates the environments that it needs, and again only when their lock file changes.
+# `make help` lists the targets; STACK names the stack (dev, staging, prod or local).
 
 PYTHON ?= python3
 STACK ?= dev
@@ -11,9 +11,9 @@ RUN := .venv/bin/python
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-# One stamp file a virtual environment: its name is the environment's, its prerequisite the lock.
-# Not with a Python newer than 3.13: Spark's lock has a pyarrow without a wheel for it.
-# An environment is made anew when its lock changes, so that nothing stale stays in it.
+# Each virtual environment has a stamp file, whose prerequisite is the environment's lock file.
+# Python must not be newer than 3.13, because the locked pyarrow of Spark's environment has no wheel for it.
+# An environment is created from scratch when its lock changes, so that no old package stays in it.
 .venv/.locked: requirements/tools.txt
 .venv-emulator/.locked: requirements/emulator.txt
 .venv-spark/.locked: requirements/spark.txt
@@ -26,11 +26,11 @@ policies/.venv/.locked: policies/requirements.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-lint: .venv/.locked ## ruff: rules and format
+lint: .venv/.locked ## check rules and format with ruff
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-types: .venv/.locked ## mypy --strict over everything
+types: .venv/.locked ## check all types with mypy --strict
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
 schema: .venv/.locked ## write the generated schemas, types and API documents (docs/*.json, docs/frontend.d.ts)
@@ -39,23 +39,23 @@ schema: .venv/.locked ## write the generated schemas, types and API documents (d
 docs: .venv/.locked ## write the generated pages (architecture, security, policies and cost, in docs/)
 	@$(RUN) -m local generate pages
 
-cost: .venv/.locked ## what STACK costs a month (FREE=1: with the account's free tiers taken off; JSON=1)
+cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; JSON=1)
 	@$(RUN) -m local cost --stack $(STACK) $(if $(FREE),--free) $(if $(JSON),--json)
 
-cost-diff: .venv/.locked ## what changes between A and B: two stacks, or two git revisions of STACK, prod if not given (. is the working tree)
+cost-diff: .venv/.locked ## compare the cost of A and B: two stacks, or two git revisions of STACK (default prod; . is the working tree)
 	@$(RUN) -m local cost-diff "$(or $(A),HEAD)" "$(or $(B),.)" --stack $(if $(filter file,$(origin STACK)),prod,$(STACK)) $(if $(JSON),--json)
 
-preview: .venv/.locked policies/.venv/.locked ## plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
+preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
 
-up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## bring the local stack up on this machine and leave it running
+up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## start the local platform on this machine and leave it running
 	@$(RUN) -m local up
 
-# Spark is the largest of all environments, and ingestion's alone.
-demo: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(if $(filter-out ingestion,$(FLOW)),,.venv-spark/.locked) ## see all of it work: preview, up, the flows, outputs, cost, down (FLOW=one of them)
+# Only ingestion's flow needs the Spark environment, which is the largest.
+demo: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(if $(filter-out ingestion,$(FLOW)),,.venv-spark/.locked) ## show everything working: preview, up, the flows, outputs, cost, down (FLOW=<name> runs one flow)
 	@$(RUN) -m local demo $(if $(FLOW),--flow $(FLOW))
 
-down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove what it left
+down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove its files
 	@$(RUN) -m local down
 
 outputs: .venv/.locked ## write frontend.json from the running local platform
@@ -69,21 +69,21 @@ layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into buil
 
 BENCHMARKS := preview builder transcription voice_qa meetings_client meetings_media cold_starts spark
 
-bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure what docs/benchmarks.md states (ONLY=preview, or another one of benchmarks/)
+bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
-headroom: .venv/.locked ## use against every quota at 1, 12, 100 and 600 times the load, and the cost there
+headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
 	@$(RUN) -m benchmarks.headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
-fuzz: .venv/.locked ## the property tests with many more examples
+fuzz: .venv/.locked ## run the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
 
 # Stale generated files fail before any test runs.
 fresh: .venv/.locked
 	@$(RUN) -m local generate all --check
 
-# Types are checked beside the tests: both would leave a core idle for a while.
-test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint fresh ## lint, types, freshness of generated files, and every test
+# Types are checked in parallel with the tests, because each alone would leave a core idle for a while.
+test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint fresh ## run lint, types, the freshness check of generated files, and every test
 	@$(MAKE) --no-print-directory -j2 types suite
 
 suite:

@@ -1,4 +1,4 @@
-"""The program: settings, platform, outputs."""
+"""Entry point of the Pulumi program: load the settings, create the platform, export the outputs."""
 
 import pulumi
 

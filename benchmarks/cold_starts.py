@@ -19,7 +19,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from benchmarks.measuring import percentile, print_heading, print_table
-from components.blocks.compute.handler_archive import zipped
+from components.blocks.compute.handler_archive import zip_handlers
 from local import ROOT
 
 ROUNDS = 9
@@ -52,7 +52,7 @@ print(json.dumps([1000 * (with_boto3 - started), 1000 * (ended - with_boto3), in
 def unpack_sources(folder: Path) -> None:
     """Write the sources of all zips and of the layer."""
     for subsystem in {module.split(".")[1] for module in FUNCTIONS.values()}:
-        zipfile.ZipFile(io.BytesIO(zipped(subsystem))).extractall(folder)
+        zipfile.ZipFile(io.BytesIO(zip_handlers(subsystem))).extractall(folder)
     for name in LOCKED_NAME.findall((ROOT / "requirements" / "layer.txt").read_text()):
         for file in distribution(name).files or ():
             if ".." not in file.parts and file.suffix != ".pyc":

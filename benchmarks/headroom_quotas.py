@@ -18,7 +18,7 @@ from components.ingestion.usage import (
 )
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
-from components.usage_measures import DAYS
+from components.usage_measures import DAYS_PER_MONTH
 from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
 
 DAY = 86_400
@@ -85,7 +85,7 @@ class PeakLoad:
         """Time to list the landing bucket once, including replaced and expired versions."""
 
     def _rate(self, function: str) -> float:
-        return self._usage[function]["invocations"] / (DAYS * DAY)
+        return self._usage[function]["invocations"] / (DAYS_PER_MONTH * DAY)
 
     def invocation_seconds(self, function: str) -> float:
         """Return how long one invocation takes."""

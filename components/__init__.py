@@ -1,1 +1,1 @@
-"""What is deployed. Dependencies point one way: platform, subsystems, blocks, settings."""
+"""Pulumi components that the program deploys. Dependencies point one way: platform, subsystems, blocks, settings."""

@@ -1,6 +1,6 @@
-"""The stack output `frontend`: what a frontend reads, typed, and nothing secret.
+"""Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A subsystem that is off is absent. Fields are only ever added; what breaks a reader gets a new major key.
+A disabled subsystem is absent. Fields are only ever added; an incompatible change gets a new major key.
 """
 
 from collections.abc import Mapping
@@ -11,145 +11,149 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-class Output(BaseModel):
-    """Base of all output models: camelCase outside."""
+class OutputModel(BaseModel):
+    """Base class of the output models, with camelCase names in the output."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
     )
 
 
-class IngestionOutput(Output):
-    """Where files are dropped."""
+class IngestionOutput(OutputModel):
+    """Values for clients that upload files to ingestion."""
 
     bucket: str
-    """The landing bucket."""
+    """Name of the landing bucket."""
     prefix: str
-    """Keys that are taken in start with this."""
+    """Prefix of keys that ingestion accepts."""
     table: str
-    """Files by the UTC date of their arrival and `<key>#<version>`: their `status`, and the `reason` of one that is rejected."""
+    """Name of the file table. Its keys are the UTC date of arrival and `<key>#<version>`; a record has a `status`, and
+    a `reason` if the file is rejected."""
     suffixes: tuple[str, ...]
-    """How names of files end that are taken, in whatever case; none takes all."""
+    """File name suffixes that are accepted, in upper or lower case. An empty list accepts all files."""
     max_file_bytes: int
-    """Larger files are rejected."""
+    """Maximum size of a file, in bytes; larger files are rejected."""
 
 
-class TranscriptionOutput(Output):
-    """Where speech becomes captions: docs/transcription.md has the messages."""
+class TranscriptionOutput(OutputModel):
+    """Values for clients that turn speech into captions; docs/transcription.md describes the messages."""
 
     url: str
-    """The WebSocket API."""
+    """URL of the WebSocket API."""
     protocol: str
-    """The subprotocol to offer; the token is offered beside it, as `bearer.<token>`."""
+    """Subprotocol to offer. The token is offered next to it, as `bearer.<token>`."""
     ping_seconds: int
-    """How often a client says that it is there."""
+    """Seconds between two `ping` messages of a client."""
     in_flight: int
-    """Utterances of one session that may be on their way at once."""
+    """Maximum number of utterances of one session that are processed at the same time."""
     session_hours: float
-    """How long a session can be used."""
+    """Hours for which a session can be used."""
     languages: tuple[str, ...]
-    """Those that a session may be in."""
+    """Languages that a session may have."""
     routes: tuple[str, ...]
-    """What a message's `action` may be."""
+    """Values that a message's `action` may have."""
 
 
-class VoiceQaOutput(Output):
-    """Where lectures are asked: docs/voice-qa.md has the messages."""
+class VoiceQaOutput(OutputModel):
+    """Values for clients that ask questions about lectures; docs/voice-qa.md describes the messages."""
 
     url: str
-    """The WebSocket API; the handshake is signed with credentials of the identity pool."""
+    """URL of the WebSocket API. The handshake is signed with credentials of the identity pool."""
     identity_pool_id: str
-    """Where a guest gets an identity and credentials."""
+    """Id of the identity pool from which a guest gets an identity and credentials."""
     ping_seconds: int
-    """How often a client says that it is there."""
+    """Seconds between two `ping` messages of a client."""
     lecture_uploads: Literal["guests", "off"]
-    """Whether a client may upload lectures."""
+    """`guests` if clients may upload lectures, otherwise `off`."""
     max_query_bytes: int
-    """The longest question, as audio."""
+    """Maximum size of a spoken question, in bytes."""
     lecture_formats: tuple[str, ...]
-    """What a lecture may be."""
+    """File formats of lectures."""
     routes: tuple[str, ...]
-    """What a message's `action` may be."""
+    """Values that a message's `action` may have."""
 
 
-class LivestreamOutput(Output):
-    """Where episodes are: docs/openapi.json has the operations."""
+class LivestreamOutput(OutputModel):
+    """Values for clients of the livestream API; docs/openapi.json describes the operations."""
 
     api_url: str
-    """What operations' paths are appended to."""
+    """Base URL to which the paths of operations are appended."""
     authorizer: Literal["none", "apiKey", "jwt"]
-    """`none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the provider's token in `Authorization`."""
+    """`none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the identity provider's token in `Authorization`."""
     max_video_gigabytes: int
-    """The largest video that may be uploaded."""
+    """Maximum size of an uploaded video."""
     max_transcript_megabytes: int
-    """The largest transcript."""
+    """Maximum size of an uploaded transcript."""
     routes: tuple[str, ...]
     """Method and path of each operation: `POST /episodes`."""
 
 
-class MeetingsOutput(Output):
-    """Where recordings go, and what became of them is read: docs/meetings-client.md has a client."""
+class MeetingsOutput(OutputModel):
+    """Values for clients that upload recordings and read the results; docs/meetings-client.md describes a client."""
 
     api_url: str
-    """What `/exchange` is appended to: a token of the identity provider for credentials to the caller's own meetings."""
+    """Base URL to which `/exchange` is appended. It exchanges a token of the identity provider for credentials to the
+    caller's own meetings."""
     bucket: str
-    """Uploads go below `raw/<user>/<meeting>/`; the exchange says who the user is."""
+    """Name of the bucket. Uploads go below `raw/<user>/<meeting>/`; the token exchange returns the user."""
     table: str
-    """Meetings, by user."""
+    """Name of the table of meetings, by user."""
     index: str
-    """The same by date."""
+    """Name of the table's index of meetings by user and date."""
     credential_seconds: int
-    """How long credentials hold."""
+    """Seconds for which credentials are valid."""
     raw_days: int
-    """How long uploads are kept."""
+    """Days for which uploads are kept."""
     routes: tuple[str, ...]
     """Method and path of each operation."""
 
 
-class Frontend(Output):
-    """Everything a frontend needs to know of one stack."""
+class Frontend(OutputModel):
+    """Everything that a frontend needs to use one stack."""
 
     schema_version: Literal[1]
-    """Another number is another shape, and comes under another key beside this one."""
+    """Version of this structure. An incompatible version is exported under another key next to this one."""
     environment: str
     """`local`, `dev`, `staging` or `prod`."""
     region: str
-    """Where the buckets and tables are."""
+    """AWS region of the buckets and tables."""
     ingestion: IngestionOutput | None = None
     transcription: TranscriptionOutput | None = None
     voice_qa: VoiceQaOutput | None = None
     livestream: LivestreamOutput | None = None
     meetings: MeetingsOutput | None = None
 
-    def exported(self) -> dict[str, object]:
-        """As the stack exports it."""
+    def to_output(self) -> dict[str, object]:
+        """Return the value that the stack exports."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def frontend(
+def build_frontend(
     environment: str, region: str, subsystems: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
 ) -> dict[str, Any]:
-    """The output of a stack whose subsystems (those that are off are none) gave these values.
+    """Return the output of a stack from the values of its subsystems; a disabled subsystem has None.
 
-    Held against the model at once, also where a value is known only when AWS has made something: a placeholder stands
-    for it meanwhile, so that a preview shows the rest and a missing field fails there.
+    The model validates the values at once, also those that AWS generates during the deployment. A placeholder replaces
+    each such value for the validation, so a preview shows the other values and reports a missing field.
     """
-    late: dict[str, pulumi.Output[object]] = {}
+    late_values: dict[str, pulumi.Output[object]] = {}
 
-    def now(value: pulumi.Input[object]) -> object:
+    def to_plain_value(value: pulumi.Input[object]) -> object:
         if not isinstance(value, pulumi.Output):
             return value
-        placeholder = f"late-{len(late)}"
-        late[placeholder] = value
+        placeholder = f"late-{len(late_values)}"
+        late_values[placeholder] = value
         return placeholder
 
     known = {
-        name: {field: now(value) for field, value in values.items()}
+        name: {field: to_plain_value(value) for field, value in values.items()}
         for name, values in subsystems.items()
         if values is not None
     }
     model = Frontend.model_validate({"schemaVersion": 1, "environment": environment, "region": region, **known})
     return {
-        name: {field: late.get(str(value), value) for field, value in part.items()} if isinstance(part, dict) else part
-        for name, part in model.exported().items()
+        name: {field: late_values.get(str(value), value) for field, value in part.items()}
+        if isinstance(part, dict)
+        else part
+        for name, part in model.to_output().items()
     }

@@ -1,7 +1,7 @@
-"""The whole platform: the foundation, and the subsystems that are enabled.
+"""Component of a whole stack: the foundation and the enabled subsystems.
 
-Publishes what the policies judge by (`environment`, `usage`, `budget`, `exceptions`) both as its inputs and as its
-outputs, because the engine shows resource policies the one and stack policies the other.
+It publishes the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
+outputs, because the engine shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import pulumi
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.scope import Scope
 from components.foundation import Foundation
-from components.frontend_output import frontend
+from components.frontend_output import build_frontend
 from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
@@ -25,21 +25,21 @@ from components.voice_qa import VoiceQa, VoiceQaArgs
 
 
 class SubsystemComponent(Protocol):
-    """The component of one subsystem."""
+    """Component of one subsystem."""
 
     @property
     def frontend(self) -> Mapping[str, pulumi.Input[object]]:
-        """What frontends are told of it."""
+        """Values that the subsystem adds to the stack output `frontend`."""
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """The services that functions and jobs inside the network call; nothing attached, no network."""
+    """Return the services that functions and jobs in the network call. An empty result creates no network."""
     ingestion = settings.ingestion
     return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
 
 
 class Platform(pulumi.ComponentResource):
-    """Everything of one stack."""
+    """All resources of one stack."""
 
     frontend: dict[str, object]
 
@@ -50,42 +50,46 @@ class Platform(pulumi.ComponentResource):
             "environment": settings.environment.value,
             "budget": settings.foundation.spend.monthly_budget,
             "usage": monthly_usage(settings),
-            "exceptions": [one.model_dump(mode="json", by_alias=True) for one in settings.exceptions],
+            "exceptions": [exception.model_dump(mode="json", by_alias=True) for exception in settings.exceptions],
         }
         super().__init__("polyphony:platform:Platform", name, published, opts)
         child = pulumi.ResourceOptions(parent=self)
         foundation = Foundation(context, settings.foundation, attached_services(settings), child)
 
-        def subsystem(
-            which: Subsystem, part: SubsystemSettings, make: Callable[[Scope], SubsystemComponent]
+        def create_subsystem(
+            identity: Subsystem, subsystem_settings: SubsystemSettings, create: Callable[[Scope], SubsystemComponent]
         ) -> Mapping[str, pulumi.Input[object]] | None:
-            return make(foundation.scope(which, part.log_level)).frontend if part.enabled else None
+            return (
+                create(foundation.scope(identity, subsystem_settings.log_level)).frontend
+                if subsystem_settings.enabled
+                else None
+            )
 
         ingestion, transcription, voice_qa = settings.ingestion, settings.transcription, settings.voice_qa
         livestream, meetings = settings.livestream, settings.meetings
-        self.frontend = frontend(
+        self.frontend = build_frontend(
             settings.environment,
             context.region,
             {
-                "ingestion": subsystem(
+                "ingestion": create_subsystem(
                     Subsystem.INGESTION,
                     ingestion,
                     lambda scope: Ingestion("ingestion", IngestionArgs(scope, ingestion, foundation.network), child),
                 ),
-                "transcription": subsystem(
+                "transcription": create_subsystem(
                     Subsystem.TRANSCRIPTION,
                     transcription,
                     lambda scope: Transcription("transcription", TranscriptionArgs(scope, transcription), child),
                 ),
-                "voice_qa": subsystem(
+                "voice_qa": create_subsystem(
                     Subsystem.VOICE_QA, voice_qa, lambda scope: VoiceQa("voice-qa", VoiceQaArgs(scope, voice_qa), child)
                 ),
-                "livestream": subsystem(
+                "livestream": create_subsystem(
                     Subsystem.LIVESTREAM,
                     livestream,
                     lambda scope: Livestream("livestream", LivestreamArgs(scope, livestream), child),
                 ),
-                "meetings": subsystem(
+                "meetings": create_subsystem(
                     Subsystem.MEETINGS,
                     meetings,
                     lambda scope: Meetings("meetings", MeetingsArgs(scope, meetings), child),

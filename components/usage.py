@@ -1,4 +1,4 @@
-"""How much the whole platform is used in a month: each enabled subsystem's own figures, and what follows from them."""
+"""Monthly usage of the whole platform: the sum of the enabled subsystems, and the backup storage."""
 
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
@@ -11,7 +11,7 @@ from components.voice_qa import monthly_usage as voice_qa_usage
 
 
 def monthly_usage(settings: StackSettings) -> Usage:
-    """Pulumi name of a block → measure → amount a month."""
+    """Return the amounts per month: Pulumi name of a block → measure → amount."""
     usage: Usage = {
         **(ingestion_usage(settings.ingestion) if settings.ingestion.enabled else {}),
         **(transcription_usage(settings.transcription) if settings.transcription.enabled else {}),
@@ -19,7 +19,7 @@ def monthly_usage(settings: StackSettings) -> Usage:
         **(livestream_usage(settings.livestream) if settings.livestream.enabled else {}),
         **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
     }
-    # Every recovery point is a whole copy of its table, and tables are what publishes writes.
-    saved = (one for name, one in usage.items() if "writes" in one and name not in NOT_BACKED_UP)
-    tables = sum(one["storageGb"] for one in saved)
+    # Every recovery point is a full copy of its table. Tables are the blocks that have the measure `writes`.
+    saved = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
+    tables = sum(amounts["storageGb"] for amounts in saved)
     return {**usage, "foundation-backup": {"backupGb": tables * settings.foundation.backup.retention_days}}

@@ -1,32 +1,35 @@
-"""What all subsystems count their use with: the cost model prices it."""
+"""Units and functions with which all subsystems compute their monthly usage. The cost model prices the result."""
 
 from collections.abc import Mapping
 
 Usage = dict[str, Mapping[str, float]]
-"""Pulumi name of a block → measure → amount a month."""
+"""Pulumi name of a block → measure → amount per month."""
 
-DAYS = 30
+DAYS_PER_MONTH = 30
 GB = 1024**3
 LOG_BYTES_PER_CALL = 600
-"""Assumed: what one invocation of a function writes."""
-TRACED_FIRST = 30 * 86_400
+"""Assumed size of the log lines of one invocation."""
+ALWAYS_TRACED_CALLS = 30 * 86_400
 TRACED_SHARE = 0.05
-"""X-Ray's own rule: one request a second, and a twentieth of what comes besides."""
+"""X-Ray's default sampling: one request per second, and five percent of all further requests."""
 
 
-def tokens(model_id: str, given: float, answered: float) -> dict[str, float]:
-    """What a model reads and writes, by its family and kind of profile; one of an unknown family counts as the dearer."""
+def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:
+    """Return a model's input and output tokens, by model family and kind of inference profile.
+
+    An unknown family counts as Sonnet, which costs more.
+    """
     family = "haiku" if "haiku" in model_id else "sonnet"
     kind = "Global" if model_id.startswith("global.") else ""
-    return {f"{family}{kind}InputTokens": given, f"{family}{kind}OutputTokens": answered}
+    return {f"{family}{kind}InputTokens": input_tokens, f"{family}{kind}OutputTokens": output_tokens}
 
 
-def of_function(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
-    """What a function is used for: so many calls of so long each, and what else it calls."""
+def function_usage(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
+    """Return the usage of a function: `calls` invocations of `milliseconds` each, plus further measures."""
     return {
         "invocations": calls,
         "milliseconds": milliseconds,
         "logGb": calls * LOG_BYTES_PER_CALL / GB,
-        "traces": min(calls, TRACED_FIRST + TRACED_SHARE * calls),
+        "traces": min(calls, ALWAYS_TRACED_CALLS + TRACED_SHARE * calls),
         **more,
     }

@@ -99,7 +99,7 @@ class Console:
 
     def _platform_data(self, path: str) -> ConsoleResponse:
         try:
-            content = frontend(self.folder).exported() if path == FRONTEND else _local(self.folder)
+            content = frontend(self.folder).to_output() if path == FRONTEND else _local(self.folder)
         except CannotRun as error:
             return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         return ConsoleResponse.document(content)

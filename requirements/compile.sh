@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes every lock anew from its .in file. Run it from the project's root after changing one, in `.venv`'s Python.
-# Order matters: a later file is constrained by an earlier lock.
+# Generates every lock file from its .in file. Run it from the project's root after changing one, with `.venv`'s Python.
+# The order matters, because earlier lock files constrain later ones.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CUSTOM_COMPILE_COMMAND=requirements/compile.sh

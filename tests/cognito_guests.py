@@ -5,9 +5,9 @@ and a table of which each guest has a part, and the function behind both APIs.
 import pulumi
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization
 from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
+from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items, grant_own_objects
 from components.blocks.storage.bucket import Bucket, BucketArgs
 from components.blocks.storage.table import Table, TableArgs
 from components.foundation.api_logs import ApiLogs
@@ -26,13 +26,13 @@ def with_guests() -> None:
     """Registers everything, and says where it is."""
     own = scope(layers=[])
     logs = ApiLogs(own)
-    own = scope(layers=[], after=[logs.account])
+    own = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
-    api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle, Authorization.IAM))
+    api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle, WebSocketAuthorization.IAM))
     everybodys = WebSocketApi("open", WebSocketApiArgs(own, "OpenApi", "live", throttle))
     bucket = Bucket("audio", BucketArgs(own, "Audio"))
     table = Table("sessions", TableArgs(own, "Sessions", "sessionId", "lectureId"))
-    grants = [own_objects(bucket, "queries", "PutObject"), own_items(table, "GetItem", "PutItem")]
+    grants = [grant_own_objects(bucket, "queries", "PutObject"), grant_own_items(table, "GetItem", "PutItem")]
     pool = IdentityPool("visitors", IdentityPoolArgs(own, "Visitors", [*grants, api.grant_connect()]))
     others = IdentityPool("others", IdentityPoolArgs(own, "Others", grants))
     echo = Function(

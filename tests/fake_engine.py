@@ -54,7 +54,7 @@ def scope(**changes: Any) -> Scope:
         alerts_topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-test-foundation-alerts",
         access_log_bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}",
         layers=[f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:handlers:1"],
-        after=(),
+        prerequisites=(),
     )
     return replace(made, **changes)
 

@@ -1,4 +1,4 @@
-"""What documents lead to is there: files, headings, commands, workflows."""
+"""Tests that everything which the pages refer to exists: files, headings, commands, error codes and workflows."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.blocks.api.gateway_responses import GatewayCode
+from components.blocks.api.gateway_responses import GatewayErrorCode
 from components.settings.column_types import OWN_COLUMNS
 from handlers.common.errors import CommonCode
 from handlers.common.http.rest_dispatch import RestCode
@@ -26,50 +26,50 @@ from tests.media_samples import make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 FOLDERS = "benchmarks|bootstrap|clients|components|console|docs|handlers|local|operations|policies|requirements|tests"
-TYPED = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
-"""What a reader types commands from; the others are read."""
+PAGES_WITH_COMMANDS = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
+"""Pages whose commands a reader runs. Decisions and the changelog are not among them."""
 
 
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_document_links_to_is_there(page: Path) -> None:
+def test_every_link_in_a_page_has_a_target(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", page.read_text()):
         if "://" in target or target.startswith("mailto:"):
             continue
-        found = (page.parent / target).resolve() if target else page
-        assert found.exists(), target
-        if anchor and found.suffix == ".md":
-            assert anchor in anchors(found), f"{target}#{anchor}"
+        target_path = (page.parent / target).resolve() if target else page
+        assert target_path.exists(), target
+        if anchor and target_path.suffix == ".md":
+            assert anchor in anchors(target_path), f"{target}#{anchor}"
 
 
 def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
-    reached, waiting = set(), [ROOT / "README.md"]
-    while waiting:
-        page = waiting.pop()
+    reached, pending = set(), [ROOT / "README.md"]
+    while pending:
+        page = pending.pop()
         if page in reached or page.suffix != ".md":
             continue
         reached.add(page)
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
-            found = (page.parent / target).resolve()
-            if found.is_dir():
-                waiting += found.glob("*.md")
-            elif found.is_file():
-                waiting.append(found)
-    assert set(PAGES) - reached == {ROOT / "CHANGELOG.md"} & set(PAGES), "nothing leads to it"
+            target_path = (page.parent / target).resolve()
+            if target_path.is_dir():
+                pending += target_path.glob("*.md")
+            elif target_path.is_file():
+                pending.append(target_path)
+    assert set(PAGES) - reached == {ROOT / "CHANGELOG.md"} & set(PAGES), "no page links to it"
 
 
-@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_tells_a_reader_to_run_exists(page: Path) -> None:
-    """Our own programs are run by the Python that has what they import."""
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_in_a_page_exists(page: Path) -> None:
+    """Our own modules need the Python of the virtual environment, because only it has their dependencies."""
     text = page.read_text()
     code = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    called = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
-    called += re.findall(r"`make ([^\s`]+)", text)
-    assert set(called) <= make_targets()
+    make_calls = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
+    make_calls += re.findall(r"`make ([^\s`]+)", text)
+    assert set(make_calls) <= make_targets()
     for python, module in re.findall(r"([\w./-]*python3?) -m\s+((?:local|operations|handlers)[\w.]*)", text):
         assert python == ".venv/bin/python", f"{python} -m {module}"
         path = ROOT / module.replace(".", "/")
@@ -78,15 +78,19 @@ def test_what_a_page_tells_a_reader_to_run_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_in_a_page_exists(page: Path) -> None:
-    """Paths with a placeholder, and what a reader is to make, are not there."""
-    named = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
-    made = {"notes", "counter", "schedules"}
-    missing = {one for one in named if not (ROOT / one).exists() and not any(word in one for word in made)}
+    """Ignore paths that only exist after the reader follows the page."""
+    paths_in_page = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
+    created_by_reader = {"notes", "counter", "schedules"}
+    missing = {
+        path
+        for path in paths_in_page
+        if not (ROOT / path).exists() and not any(created in path for created in created_by_reader)
+    }
     assert missing == set()
 
 
-def test_a_secret_is_exchanged_as_the_guide_says(tmp_path: Path) -> None:
-    """Its own lines, with a CLI that keeps what it is given in a file."""
+def test_the_guides_commands_rotate_a_secret(tmp_path: Path) -> None:
+    """Run the guide's own lines with a fake Pulumi CLI that stores its values in a file."""
     guide = (ROOT / "docs" / "deploying.md").read_text()
     [lines] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "store()" in block]
     (tmp_path / "pulumi").write_text(
@@ -104,7 +108,7 @@ def test_a_secret_is_exchanged_as_the_guide_says(tmp_path: Path) -> None:
     assert (second, third) == (f"{new}\nold", new)
 
 
-def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
+def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
     text, template = (ROOT / "docs" / "deploying.md").read_text(), (ROOT / "bootstrap" / "roles.yaml").read_text()
     for output in ("PreviewRole", "DeployRole", "Backend"):
         assert f"`{output}`" in text
@@ -114,11 +118,11 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
         assert f"vars.{variable}" in (ROOT / ".github" / "workflows" / "stack.yml").read_text()
 
 
-# What clients handle
+# Error codes and values that clients handle
 
 
 CODES = {
-    "livestream": (livestream.LivestreamErrorCode, RestCode, CommonCode, GatewayCode),
+    "livestream": (livestream.LivestreamErrorCode, RestCode, CommonCode, GatewayErrorCode),
     "meetings": (meetings.Code, CommonCode),
     "transcription": (transcription.Code, SocketCode, CommonCode),
     "voice-qa": (voice_qa.Code, SocketCode, CommonCode),
@@ -126,27 +130,27 @@ CODES = {
 
 
 @pytest.mark.parametrize("page", CODES)
-def test_every_code_that_a_client_may_be_told_is_in_its_page(page: str) -> None:
+def test_every_error_code_for_clients_is_in_its_page(page: str) -> None:
     listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / f"{page}.md").read_text()))
     assert {code.value for codes in CODES[page] for code in codes} - listed == set()
 
 
-def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> None:
+def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    meant = {one.value for told in (FileStatus, Refusal, Reason) for one in told}
+    documented_values = {member.value for value_type in (FileStatus, Refusal, Reason) for member in value_type}
     columns = {name for name, _ in OWN_COLUMNS}
-    assert (meant | columns) - listed == set()
+    assert (documented_values | columns) - listed == set()
 
 
-def test_the_page_of_meetings_shows_a_complete_that_is_taken() -> None:
-    [shown] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "meetings.md").read_text(), re.DOTALL)
-    assert Complete.model_validate_json(shown) == COMPLETED, "as the schema shows it"
+def test_the_meetings_page_shows_a_valid_complete_file() -> None:
+    [example] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "meetings.md").read_text(), re.DOTALL)
+    assert Complete.model_validate_json(example) == COMPLETED, "the page and the schema have the same example"
 
 
 # Decisions
 
 
-def test_the_index_of_decisions_has_each_with_its_title() -> None:
+def test_the_index_of_decisions_lists_every_title() -> None:
     folder = ROOT / "docs" / "decisions"
     titles = {
         page.name: re.sub(r"^# (\d+\.|\d{4}) ", "", page.read_text().partition("\n")[0])

@@ -1,4 +1,4 @@
-"""What a handler takes for granted where nothing is said, against what a deployment says: one number, in two places."""
+"""Tests that the default of each handler setting equals the value that production deploys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,40 +13,40 @@ from local.preview.preview_provider import PreviewProvider
 from tests.whole_program import ONE_WORKER
 
 pytestmark = ONE_WORKER
-APART = {
-    # Where a deployment says something else, and why.
-    ("RouterEnvironment", "languages"): "a deployment names all that it serves; by itself the handler knows one",
-    ("ApiEnvironment", "origin"): "whose pages may ask is the stack file's to say",
-    ("AuthEnvironment", "origin"): "whose pages may ask is the stack file's to say",
-    ("SweepEnvironment", "sweep_seconds"): "what is left of the function's time, which the settings say",
-    ("StorageEnvironment", "count_seconds"): "what is left of the function's time, which the settings say",
+DIFFERENT_IN_PRODUCTION = {
+    # Settings with a different value in production, and the reason.
+    ("RouterEnvironment", "languages"): "a deployment lists all languages; the default is one language",
+    ("ApiEnvironment", "origin"): "the stack file names the allowed origins",
+    ("AuthEnvironment", "origin"): "the stack file names the allowed origins",
+    ("SweepEnvironment", "sweep_seconds"): "it depends on the function's timeout in the settings",
+    ("StorageEnvironment", "count_seconds"): "it depends on the function's timeout in the settings",
 }
-GIVEN_BY_ALL = "log_level"
-"""The stack file's, in every environment."""
+SET_BY_STACK = "log_level"
+"""Set by the stack file in every environment."""
 
 
-def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str, Any, Any]]:
-    """Of production's functions each variable that has a default: model, field, default, and what is deployed."""
-    seen: list[tuple[type[HandlerEnvironment], Mapping[str, object]]] = []
-    real = function_environment.variables
+def deployed_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yield model, field, default and deployed value of each variable with a default in production's functions."""
+    calls: list[tuple[type[HandlerEnvironment], Mapping[str, object]]] = []
+    original = function_environment.environment_variables
 
     def recorded(model: type[HandlerEnvironment], values: Mapping[str, object], added: Any) -> Any:
-        seen.append((model, values))
-        return real(model, values, added)
+        calls.append((model, values))
+        return original(model, values, added)
 
-    monkeypatch.setattr(function, "variables", recorded)
+    monkeypatch.setattr(function, "environment_variables", recorded)
     program_run.run(stack_files.read("prod"), PreviewProvider(), preview=True)
-    for model, values in seen:
+    for model, values in calls:
         for name, value in values.items():
             default = model.model_fields[name].default
-            says = not model.model_fields[name].is_required() and default not in (None, "")
-            if says and name != GIVEN_BY_ALL and not isinstance(value, pulumi.Output):
+            has_default = not model.model_fields[name].is_required() and default not in (None, "")
+            if has_default and name != SET_BY_STACK and not isinstance(value, pulumi.Output):
                 yield model.__name__, name, default, value
 
 
-def test_a_handlers_defaults_are_what_production_runs_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs a handler's code by itself, as `compare_models` does, goes by its defaults."""
-    found = list(given(monkeypatch))
-    assert len(found) > 50
-    differing = {(model, name): (default, value) for model, name, default, value in found if default != value}
-    assert set(differing) == set(APART), differing
+def test_handler_defaults_equal_the_production_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that runs a handler outside Lambda, such as `compare_models`, uses the defaults."""
+    deployed = list(deployed_values(monkeypatch))
+    assert len(deployed) > 50
+    differing = {(model, name): (default, value) for model, name, default, value in deployed if default != value}
+    assert set(differing) == set(DIFFERENT_IN_PRODUCTION), differing

@@ -1,4 +1,4 @@
-"""The mocked AWS answers with every kind of value, however fast it serialises them."""
+"""Test that the faster serialisation in moto keeps every type of DynamoDB value."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ITEM: dict[str, Any] = {
 }
 
 
-def test_a_value_of_any_kind_comes_back_as_it_was_put() -> None:
+def test_moto_returns_a_value_of_every_type_unchanged() -> None:
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
         create_table(client, "values", "pk")

@@ -1,4 +1,4 @@
-"""The guards of the test suite themselves."""
+"""Tests of the test suite's own guards."""
 
 import asyncio
 import inspect
@@ -11,12 +11,12 @@ import pytest
 from tests.fake_engine import Engine
 
 
-def test_a_test_that_reaches_out_fails() -> None:
-    with pytest.raises(AssertionError, match="loopback only"), socket.socket() as one:
-        one.connect(("192.0.2.1", 80))
+def test_a_test_that_connects_to_the_internet_fails() -> None:
+    with pytest.raises(AssertionError, match="loopback only"), socket.socket() as connection:
+        connection.connect(("192.0.2.1", 80))
 
 
-def test_an_assertion_inside_an_awaited_apply_counts(engine: Engine) -> None:
+def test_a_failed_assertion_in_an_awaited_apply_fails_the_test(engine: Engine) -> None:
     def program() -> None:
         def wrong(value: int) -> None:
             assert value == 2
@@ -27,12 +27,12 @@ def test_an_assertion_inside_an_awaited_apply_counts(engine: Engine) -> None:
         engine.run(program)
 
 
-def test_an_apply_that_nobody_awaits_is_noticed(unawaited: dict[int, str]) -> None:
+def test_an_apply_that_is_never_awaited_is_reported(unawaited: dict[int, str]) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     output = pulumi.Output.from_input(1).apply(lambda value: value + 1)
     assert list(unawaited.values()) == [f"test_guards.py:{output_line()}"]
-    unawaited.clear()  # or this very test would fail for it
+    unawaited.clear()  # otherwise this test itself would fail
     loop.run_until_complete(output.future())
     loop.close()
     asyncio.set_event_loop(None)

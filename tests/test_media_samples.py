@@ -1,4 +1,4 @@
-"""What documents show of a command's output is what it prints: whoever changes the one changes the other."""
+"""Tests that the README shows the actual output of commands."""
 
 import re
 
@@ -12,25 +12,25 @@ from tests.whole_program import ONE_WORKER, previewed
 pytestmark = ONE_WORKER
 
 
-def test_the_readme_shows_what_a_preview_of_production_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readme_shows_the_output_of_a_preview_of_prod(capsys: pytest.CaptureFixture[str]) -> None:
     report.show(previewed("prod"))
-    shown = sample("README.md", "`make preview STACK=prod` prints the plan as a tree")
-    assert len(shown) > 15
-    assert set(shown) <= lines(capsys.readouterr().out)
+    output_sample = sample("README.md", "`make preview STACK=prod` prints the plan as a tree")
+    assert len(output_sample) > 15
+    assert set(output_sample) <= lines(capsys.readouterr().out)
 
 
-def test_the_readme_shows_the_plan_and_price_of_the_stack_that_a_demo_brings_up() -> None:
-    found = previewed("local")
-    shown = "\n".join(sample("README.md", "What `make demo` printed"))
-    assert f"{len(found.graph.customs())} resources, {len(found.rules)} policies asked" in shown
-    assert f"{len(found.mandatory)} mandatory findings; about ${found.cost.total:,.2f} a month" in shown
-    assert re.findall(r"(\d+) resources at", shown) == [str(len(found.graph.customs()))]
+def test_the_readme_shows_plan_and_cost_of_the_demos_stack() -> None:
+    preview = previewed("local")
+    output_sample = "\n".join(sample("README.md", "What `make demo` printed"))
+    assert f"{len(preview.graph.customs())} resources, {len(preview.rules)} policies asked" in output_sample
+    assert f"{len(preview.mandatory)} mandatory findings; about ${preview.cost.total:,.2f} a month" in output_sample
+    assert re.findall(r"(\d+) resources at", output_sample) == [str(len(preview.graph.customs()))]
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
-def test_the_readme_says_what_each_stack_costs(stack: str) -> None:
-    found = previewed(stack)
-    priced = cost.of_graph(stack, found.graph)
-    assert priced.report.total == found.cost.total
+def test_the_readme_shows_the_cost_of_each_stack(stack: str) -> None:
+    preview = previewed(stack)
+    priced = cost.of_graph(stack, preview.graph)
+    assert priced.report.total == preview.cost.total
     row = f"| {stack} | {priced.report.total:.0f} | {priced.guardrails:.0f} |"
     assert row in (ROOT / "README.md").read_text(encoding="utf-8")

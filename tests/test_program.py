@@ -1,4 +1,4 @@
-"""The whole program, unmodified, for every stack file."""
+"""Tests of the whole, unmodified program with every stack file."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.whole_program import ONE_WORKER, STACKS, changed, graph, previewed, r
 
 pytestmark = ONE_WORKER
 UNTAGGED = {
-    # Types that AWS gives no tags (and objects, whose bucket has them).
+    # Types that AWS does not tag, and objects, whose bucket is tagged.
     "Account", "AgentcoreMemoryStrategy", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
     "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventArchive", "EventTarget",
@@ -27,9 +27,9 @@ UNTAGGED = {
 }  # fmt: skip
 PROVISIONED = "ProvisionedConcurrencyConfig"
 GUIDE = ROOT / "docs" / "deploying.md"
-UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrategy"}
-"""Types whose names need be nobody else's: those of one role, function, database, API or memory."""
-LATE = {
+NAMES_WITH_LOCAL_SCOPE = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrategy"}
+"""Types whose names only need to be unique within one role, function, database, API or memory."""
+UNKNOWN_DOCUMENTS = {
     "livestream-agent-grants-2",
     "livestream-care-grants-2",
     "transcription-audio-processor-grants-2",
@@ -38,86 +38,89 @@ LATE = {
     "voice-qa-guests-guest-role",
     "voice-qa-query-worker-grants-2",
 }
-"""Documents that name an API or an identity pool, whose ids only AWS knows; tests of their subsystems say what is in them."""
+"""Policy documents that contain the id of an API or identity pool, which AWS generates. The tests of their subsystems
+check their content."""
 
 
 def inputs(stack: str, kind: str, name: str) -> Props:
-    (found,) = [one for one in graph(stack) if one.custom and one.kind == kind and name in one.name]
-    return found.inputs
+    (match,) = [
+        resource for resource in graph(stack) if resource.custom and resource.kind == kind and name in resource.name
+    ]
+    return match.inputs
 
 
 def policies(graph: Graph) -> list[tuple[str, Any]]:
     return [
-        (one.name, one.inputs[key])
-        for one in graph.customs()
+        (resource.name, resource.inputs[key])
+        for resource in graph.customs()
         for key in ("policy", "assumeRolePolicy")
-        if key in one.inputs
+        if key in resource.inputs
     ]
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_stack_runs_and_says_nothing(stack: str) -> None:
+def test_every_stack_runs_without_messages(stack: str) -> None:
     assert previewed(stack).messages == ()
     assert len(graph(stack).customs()) > 30
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_policy_document_is_known_before_anything_exists_unless_it_names_an_id(stack: str) -> None:
-    found = policies(graph(stack))
-    assert len(found) > 10
-    assert {name for name, text in found if text is UNKNOWN} == LATE
+def test_every_policy_document_is_known_at_preview_unless_it_contains_an_id(stack: str) -> None:
+    documents = policies(graph(stack))
+    assert len(documents) > 10
+    assert {name for name, text in documents if text is UNKNOWN} == UNKNOWN_DOCUMENTS
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_everything_carries_every_tag_itself(stack: str) -> None:
-    for one in graph(stack).customs():
-        if one.kind in UNTAGGED:
-            assert "tags" not in one.inputs
+def test_every_taggable_resource_has_all_tags(stack: str) -> None:
+    for resource in graph(stack).customs():
+        if resource.kind in UNTAGGED:
+            assert "tags" not in resource.inputs
         else:
-            tags = one.inputs["tags"]
-            assert {"Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"} <= set(tags), one.name
+            tags = resource.inputs["tags"]
+            assert {"Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"} <= set(tags), resource.name
             assert (tags["Project"], tags["Environment"]) == ("polyphony", stack)
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_tag_is_one_that_aws_takes(stack: str) -> None:
-    """Each service has rules of its own; these letters are those that all of them allow."""
+def test_every_tag_value_is_accepted_by_aws(stack: str) -> None:
+    """Each service has its own rules; all of them allow these characters."""
     refused = {
-        (one.name, name, value)
-        for one in graph(stack).customs()
-        for name, value in one.inputs.get("tags", {}).items()
+        (resource.name, name, value)
+        for resource in graph(stack).customs()
+        for name, value in resource.inputs.get("tags", {}).items()
         if not re.fullmatch(r"[\w .:/=+@-]{1,256}", value)
     }
     assert refused == set()
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_name_is_this_stacks_own(stack: str) -> None:
-    for one in graph(stack).customs():
-        name = one.inputs.get("name") or one.inputs.get("bucket")
-        if isinstance(name, str) and one.kind not in UNNAMED:
-            # A catalogue's database takes no hyphens: Athena's SQL would have to quote it.
-            assert f"polyphony-{stack}-" in name.replace("_", "-"), f"{one.name} is called {name}"
+def test_every_name_contains_the_stack(stack: str) -> None:
+    for resource in graph(stack).customs():
+        name = resource.inputs.get("name") or resource.inputs.get("bucket")
+        if isinstance(name, str) and resource.kind not in NAMES_WITH_LOCAL_SCOPE:
+            # A Glue database's name has no hyphens, because Athena's SQL would have to quote it.
+            assert f"polyphony-{stack}-" in name.replace("_", "-"), f"{resource.name} has the name {name}"
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_component_has_a_name_of_its_own(stack: str) -> None:
-    """Usage is published under it."""
-    names = [one.name for one in graph(stack) if not one.custom]
+def test_every_component_has_a_unique_name(stack: str) -> None:
+    """The usage is published under the component's name."""
+    names = [resource.name for resource in graph(stack) if not resource.custom]
     assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_alarm_has_its_runbook(stack: str) -> None:
-    alarms = [one for one in graph(stack) if one.kind == "MetricAlarm"]
+    alarms = [resource for resource in graph(stack) if resource.kind == "MetricAlarm"]
     assert alarms
-    for one in alarms:
-        _, _, page = one.inputs["alarmDescription"].rpartition("Runbook: ")
-        assert (ROOT / page).is_file(), f"{one.name} names {page}"
+    for alarm in alarms:
+        _, _, page = alarm.inputs["alarmDescription"].rpartition("Runbook: ")
+        assert (ROOT / page).is_file(), f"{alarm.name} names {page}"
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
+def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
     assert set(previewed(stack).outputs) == {"frontend"}
     frontend = previewed(stack).outputs["frontend"]
     assert frontend["schemaVersion"] == 1
@@ -132,10 +135,10 @@ def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> None:
-    told = dict(previewed(stack).outputs["frontend"]["transcription"])
-    assert "de-DE" in told.pop("languages")
-    assert told == {
+def test_only_the_url_of_transcription_is_unknown_at_preview(stack: str) -> None:
+    transcription = dict(previewed(stack).outputs["frontend"]["transcription"])
+    assert "de-DE" in transcription.pop("languages")
+    assert transcription == {
         "url": UNKNOWN,
         "protocol": "polyphony.transcription.v1",
         "pingSeconds": 300,
@@ -146,7 +149,7 @@ def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> 
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str) -> None:
+def test_only_url_and_pool_id_of_voice_qa_are_unknown_at_preview(stack: str) -> None:
     assert previewed(stack).outputs["frontend"]["voiceQa"] == {
         "url": UNKNOWN,
         "identityPoolId": UNKNOWN,
@@ -158,10 +161,10 @@ def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str)
     }
 
 
-def test_a_frontend_is_told_what_the_settings_say() -> None:
-    found = recorded(changed("dev", "transcription", sessions={"inFlight": 2, "hours": 1.5}))
-    told = found.outputs["frontend"]["transcription"]
-    assert (told["inFlight"], told["sessionHours"]) == (2, 1.5)
+def test_the_frontend_output_follows_the_settings() -> None:
+    run = recorded(changed("dev", "transcription", sessions={"inFlight": 2, "hours": 1.5}))
+    transcription = run.outputs["frontend"]["transcription"]
+    assert (transcription["inFlight"], transcription["sessionHours"]) == (2, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -185,83 +188,102 @@ def test_a_frontend_is_told_what_the_settings_say() -> None:
         ("Budget", "budget", "limitAmount", {"dev": "75.00", "staging": "120.00", "prod": "500.00"}),
     ],
 )
-def test_stacks_differ_where_they_should(kind: str, name: str, key: str, expected: dict[str, Any]) -> None:
+def test_stacks_have_their_own_protection_retention_and_budget(
+    kind: str, name: str, key: str, expected: dict[str, Any]
+) -> None:
     assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
 
 
-def test_what_holds_data_cannot_be_taken_away_where_data_is_protected() -> None:
-    """Pulumi refuses before anything is gone; a destruction that AWS ends would have taken the rest by then."""
-    holding = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
+def test_resources_with_data_are_protected_if_the_stack_protects_data() -> None:
+    """Pulumi refuses such a change before it deletes anything.
+
+    If AWS refused it, the other resources would already be deleted.
+    """
+    types_with_data = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
     for stack, expected in {"local": False, "dev": False, "staging": True, "prod": True}.items():
-        found = {one.name: one.request.protect for one in graph(stack).customs() if one.kind in holding}
-        assert len(found) > 12
-        assert found == dict.fromkeys(found, expected), stack
-        others = [one.name for one in graph(stack).customs() if one.kind not in holding and one.request.protect]
-        assert others == [], "what a deployment brings back may be replaced"
+        protected = {
+            resource.name: resource.request.protect
+            for resource in graph(stack).customs()
+            if resource.kind in types_with_data
+        }
+        assert len(protected) > 12
+        assert protected == dict.fromkeys(protected, expected), stack
+        others = [
+            resource.name
+            for resource in graph(stack).customs()
+            if resource.kind not in types_with_data and resource.request.protect
+        ]
+        assert others == [], "resources without data may be replaced"
 
 
-def test_the_vault_and_its_copies_outlive_all_stacks_but_those_that_clean_up() -> None:
-    for stack, stays in {"local": False, "dev": False, "staging": True, "prod": True}.items():
-        (vault,) = [one for one in graph(stack).customs() if one.kind == "Vault"]
-        assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (stays, not stays)
+def test_the_backup_vault_is_retained_in_stacks_that_protect_data() -> None:
+    for stack, retained in {"local": False, "dev": False, "staging": True, "prod": True}.items():
+        (vault,) = [resource for resource in graph(stack).customs() if resource.kind == "Vault"]
+        assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (retained, not retained)
 
 
-def test_the_guide_takes_the_vault_in_where_the_program_has_it() -> None:
-    (vault,) = [one for one in graph("prod").customs() if one.kind == "Vault"]
-    [taken] = re.findall(r"pulumi import -s prod (\S+) (\S+) (\S+) ", GUIDE.read_text())
-    assert taken == (vault.type, vault.name, vault.inputs["name"])
+def test_the_guide_imports_the_vault_under_its_name_and_parent() -> None:
+    (vault,) = [resource for resource in graph("prod").customs() if resource.kind == "Vault"]
+    [imported_resource] = re.findall(r"pulumi import -s prod (\S+) (\S+) (\S+) ", GUIDE.read_text())
+    assert imported_resource == (vault.type, vault.name, vault.inputs["name"])
     assert re.findall(r"--parent 'backup=(.*)'", GUIDE.read_text()) == [vault.parent]
 
 
-def test_taking_protection_back_leaves_the_vault_where_it_is() -> None:
-    found = recorded(changed("prod", "foundation", data={"deletionProtection": False})).graph
-    assert [one.name for one in found.customs() if one.request.protect] == []
-    (vault,) = [one for one in found.customs() if one.kind == "Vault"]
+def test_disabling_protection_keeps_the_vault() -> None:
+    unprotected_graph = recorded(changed("prod", "foundation", data={"deletionProtection": False})).graph
+    assert [resource.name for resource in unprotected_graph.customs() if resource.request.protect] == []
+    (vault,) = [resource for resource in unprotected_graph.customs() if resource.kind == "Vault"]
     assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (True, False)
 
 
 @pytest.mark.parametrize(
     "function", ["builder", "audio-processor", "router", "websocket-handler", "query-worker", "validate-lecture"]
 )
-def test_prod_logs_less_than_the_others(function: str) -> None:
+def test_prod_has_a_higher_log_level_than_other_stacks(function: str) -> None:
     levels = {s: inputs(s, "Function", function)["environment"]["variables"]["LOG_LEVEL"] for s in STACKS}
     assert levels == {"dev": "DEBUG", "local": "DEBUG", "staging": "DEBUG", "prod": "INFO"}
 
 
-def test_no_stack_hears_what_is_anothers_where_they_share_an_account() -> None:
-    """They share the default bus too: a rule, and an archive, names something of its own stack's."""
-    heard: dict[str, list[str]] = {}
+def test_stacks_in_one_account_do_not_receive_each_others_events() -> None:
+    """Stacks in one account share the event bus, so each rule and archive must match its own stack only."""
+    stacks_by_pattern: dict[str, list[str]] = {}
     for stack in ("dev", "staging", "prod"):
-        for one in graph(stack).customs():
-            if one.kind in {"EventRule", "EventArchive"}:
-                heard.setdefault(str(one.inputs["eventPattern"]), []).append(f"{stack}: {one.name}")
-    assert len(heard) > 20
-    assert [stacks for stacks in heard.values() if len(stacks) > 1] == []
+        for resource in graph(stack).customs():
+            if resource.kind in {"EventRule", "EventArchive"}:
+                stacks_by_pattern.setdefault(str(resource.inputs["eventPattern"]), []).append(
+                    f"{stack}: {resource.name}"
+                )
+    assert len(stacks_by_pattern) > 20
+    assert [stacks for stacks in stacks_by_pattern.values() if len(stacks) > 1] == []
 
 
-def test_prod_can_be_restored_to_any_second() -> None:
+def test_prod_has_point_in_time_recovery() -> None:
     recovery = {s: inputs(s, "Table", "files")["pointInTimeRecovery"]["enabled"] for s in ("dev", "staging", "prod")}
     assert recovery == {"dev": False, "staging": True, "prod": True}
 
 
-def test_one_environment_of_voice_qas_handler_is_warm_in_prod_and_none_elsewhere() -> None:
-    warm = {
-        stack: [one.inputs["provisionedConcurrentExecutions"] for one in graph(stack) if one.kind == PROVISIONED]
+def test_only_prod_has_provisioned_concurrency() -> None:
+    provisioned = {
+        stack: [
+            resource.inputs["provisionedConcurrentExecutions"]
+            for resource in graph(stack)
+            if resource.kind == PROVISIONED
+        ]
         for stack in STACKS
     }
-    assert warm == {"dev": [], "local": [], "staging": [], "prod": [1]}
+    assert provisioned == {"dev": [], "local": [], "staging": [], "prod": [1]}
 
 
-def test_pages_that_may_use_the_bucket_are_named_in_prod() -> None:
+def test_prod_names_the_origins_that_may_use_the_bucket() -> None:
     (rule,) = inputs("prod", "BucketCorsConfiguration", "voice-qa-audio")["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
 
 
-def test_sessions_of_lectures_are_backed_up() -> None:
+def test_the_voice_qa_sessions_are_backed_up() -> None:
     assert inputs("prod", "Table", "voice-qa-sessions")["tags"]["Backup"] == "polyphony-prod-daily"
 
 
-def test_callers_are_checked_wherever_others_depend_on_it() -> None:
+def test_callers_are_authenticated_in_staging_and_prod() -> None:
     checks = {
         stack: (
             inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"],
@@ -278,47 +300,49 @@ def test_callers_are_checked_wherever_others_depend_on_it() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_failed_calls_of_one_function_alone_land_nowhere(stack: str) -> None:
-    """Their record would hold audio: the one exception to that nothing is lost."""
-    dropping = [
-        one.name
-        for one in graph(stack)
-        if one.kind == "FunctionEventInvokeConfig" and not one.inputs.get("destinationConfig")
+def test_only_the_audio_processor_discards_failed_calls(stack: str) -> None:
+    """Its failed calls contain audio. It is the only exception to the rule that no failed work is lost."""
+    discarding = [
+        resource.name
+        for resource in graph(stack)
+        if resource.kind == "FunctionEventInvokeConfig" and not resource.inputs.get("destinationConfig")
     ]
-    assert dropping == ["transcription-audio-processor-asynchronous"]
-    excused = [
-        one.name for one in graph(stack) if one.custom and one.kind == "Function" and "Reason" in one.inputs["tags"]
+    assert discarding == ["transcription-audio-processor-asynchronous"]
+    functions_with_reason = [
+        resource.name
+        for resource in graph(stack)
+        if resource.custom and resource.kind == "Function" and "Reason" in resource.inputs["tags"]
     ]
-    assert excused == ["transcription-audio-processor-function"]
+    assert functions_with_reason == ["transcription-audio-processor-function"]
 
 
-def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
+def test_only_the_router_may_call_the_audio_processor() -> None:
     processor = inputs("prod", "Function", "audio-processor")["name"]
     callers = [
         name for name, text in policies(graph("prod")) if text is not UNKNOWN and f"function:{processor}" in text
     ]
     assert callers == ["transcription-router-grants"]
-    permissions = [one for one in graph("prod") if one.kind == "Permission"]
-    assert processor not in [one.inputs["function"] for one in permissions]
+    permissions = [resource for resource in graph("prod") if resource.kind == "Permission"]
+    assert processor not in [permission.inputs["function"] for permission in permissions]
 
 
 @pytest.mark.parametrize(
-    ("section", "off"), [("ingestion", "ingestion"), ("transcription", "transcription"), ("voiceQa", "voice-qa")]
+    ("section", "subsystem"), [("ingestion", "ingestion"), ("transcription", "transcription"), ("voiceQa", "voice-qa")]
 )
-def test_a_subsystem_that_is_off_leaves_the_rest_and_nothing_of_itself(section: str, off: str) -> None:
-    found = recorded(changed("dev", section, enabled=False))
-    rest = {one.urn for one in graph("dev") if off not in one.urn}
-    assert {one.urn for one in found.graph} == rest
-    assert len(rest) < len(list(graph("dev")))
-    assert [one for one in found.graph if one.name == "foundation-alerts-topic"]
-    kept = {key: value for key, value in previewed("dev").outputs["frontend"].items() if key != section}
-    assert found.outputs["frontend"] == kept
-    (platform,) = [one for one in found.graph if one.kind == "Platform"]
+def test_disabling_a_subsystem_removes_exactly_its_resources(section: str, subsystem: str) -> None:
+    run = recorded(changed("dev", section, enabled=False))
+    other_urns = {resource.urn for resource in graph("dev") if subsystem not in resource.urn}
+    assert {resource.urn for resource in run.graph} == other_urns
+    assert len(other_urns) < len(list(graph("dev")))
+    assert [resource for resource in run.graph if resource.name == "foundation-alerts-topic"]
+    other_outputs = {key: value for key, value in previewed("dev").outputs["frontend"].items() if key != section}
+    assert run.outputs["frontend"] == other_outputs
+    (platform,) = [resource for resource in run.graph if resource.kind == "Platform"]
     assert platform.inputs["usage"]
-    assert not [block for block in platform.inputs["usage"] if block.startswith(off)]
+    assert not [block for block in platform.inputs["usage"] if block.startswith(subsystem)]
 
 
-def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
+def test_invalid_settings_stop_the_program_before_any_registration() -> None:
     registered: list[str] = []
 
     class Provider(PreviewProvider):
@@ -331,18 +355,18 @@ def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
     assert registered == []
 
 
-def test_the_program_reports_bad_settings_without_a_traceback() -> None:
+def test_the_program_reports_invalid_settings_without_a_traceback() -> None:
     assert issubclass(SettingsError, RunError)
 
 
-def test_a_deployment_without_its_layer_stops_and_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.foundation.layer.ARCHIVE", Path("build/layers/absent.zip"))
     with pytest.raises(program_run.ProgramError, match="run `make layers`"):
         program_run.run(stack_files.read("dev"), PreviewProvider(), preview=False)
 
 
-def test_the_platform_publishes_what_policies_judge_by() -> None:
-    (platform,) = [one for one in graph("prod") if one.kind == "Platform"]
+def test_the_platform_publishes_the_values_that_policies_need() -> None:
+    (platform,) = [resource for resource in graph("prod") if resource.kind == "Platform"]
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
@@ -353,10 +377,14 @@ def test_the_platform_publishes_what_policies_judge_by() -> None:
 
 
 def test_only_tables_that_are_backed_up_count_as_backups() -> None:
-    made = graph("prod")
-    tables = [one for one in made if one.kind == "Table" and one.custom and one.inputs["tags"]["Backup"] != "none"]
-    (platform,) = [one for one in made if one.kind == "Platform"]
+    prod_graph = graph("prod")
+    tables = [
+        resource
+        for resource in prod_graph
+        if resource.kind == "Table" and resource.custom and resource.inputs["tags"]["Backup"] != "none"
+    ]
+    (platform,) = [resource for resource in prod_graph if resource.kind == "Platform"]
     usage = platform.inputs["usage"]
-    gigabytes = sum(usage[made[one.parent].name]["storageGb"] for one in tables)
+    gigabytes = sum(usage[prod_graph[table.parent].name]["storageGb"] for table in tables)
     assert gigabytes > 0
     assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35)

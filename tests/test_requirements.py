@@ -1,4 +1,4 @@
-"""The page of requirements names tests that exist."""
+"""Tests that the tests and files named in docs/requirements.md exist."""
 
 import ast
 import re
@@ -10,20 +10,20 @@ PAGE = ROOT / "docs" / "requirements.md"
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE.read_text())))
 
 
-def test_the_page_names_tests() -> None:
+def test_the_requirements_page_names_tests() -> None:
     assert len(NAMED) > 15
 
 
-def test_every_test_named_as_proof_exists() -> None:
+def test_every_test_in_the_requirements_page_exists() -> None:
     assert [f"{path}::{name}" for path, name in NAMED if name not in functions(path)] == []
 
 
 @cache
 def functions(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text())
-    return frozenset(one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef))
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
-def test_every_file_named_exists() -> None:
+def test_every_file_in_the_requirements_page_exists() -> None:
     for path in re.findall(r"`((?:components|handlers|local|operations|policies)/[\w/]+\.py)`", PAGE.read_text()):
         assert (ROOT / path).is_file(), path

@@ -1,4 +1,4 @@
-"""Whoever an alarm wakes finds a page that speaks of that very alarm; every page is found by an alarm or by a reader."""
+"""Tests of the runbooks: every alarm leads to a page about it, and an alarm or the index leads to every page."""
 
 import json
 import re
@@ -39,11 +39,11 @@ START = f"polyphony-{documented_graph.STACK}-"
 
 @cache
 def alarms(stack: str) -> dict[str, str]:
-    """Every alarm's name, what its stack's share left out, with the page that its description ends in."""
-    found = [one.inputs for one in documented_graph.graph(stack) if one.kind == "MetricAlarm"]
+    """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
+    alarm_inputs = [resource.inputs for resource in documented_graph.graph(stack) if resource.kind == "MetricAlarm"]
     return {
-        one["name"].removeprefix(f"polyphony-{stack}-"): one["alarmDescription"].rpartition("Runbook: ")[2]
-        for one in found
+        alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
+        for alarm in alarm_inputs
     }
 
 
@@ -52,103 +52,111 @@ def every_alarm() -> dict[str, str]:
     return {name: page for stack in stack_files.stacks() for name, page in alarms(stack).items()}
 
 
-def speaks_of(page: Path) -> set[str]:
-    """The ends of alarms' names that a page says it is about, without their severity."""
-    found = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Means|\n\n)", page.read_text(), re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`([^`]+)`", found[1]) if found else []
-    return {re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", one)) for one in named}
+def alarm_suffixes(page: Path) -> set[str]:
+    """Return the suffixes of alarm names that a page covers, without their severity."""
+    match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Means|\n\n)", page.read_text(), re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([^`]+)`", match[1]) if match else []
+    return {
+        re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", alarm_name)) for alarm_name in named
+    }
 
 
 @pytest.mark.parametrize("stack", stack_files.stacks())
-def test_an_alarms_page_exists_and_speaks_of_it(stack: str) -> None:
+def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
     assert len(alarms(stack)) > 50
-    unspoken = []
+    missing = []
     for name, named in alarms(stack).items():
         page, plain = ROOT / named, re.sub(r"-(critical|warning)$", "", name)
         assert page in PAGES, f"{name} names {named}"
-        if not any(plain.endswith(f"-{end}") for end in speaks_of(page)):
-            unspoken.append(f"{page.name} says nothing of {name}")
-    assert unspoken == []
+        if not any(plain.endswith(f"-{end}") for end in alarm_suffixes(page)):
+            missing.append(f"{page.name} does not name {name}")
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_speaks_of_no_alarm_that_does_not_exist(page: Path) -> None:
+def test_a_runbook_names_only_existing_alarms(page: Path) -> None:
     plain = [re.sub(r"-(critical|warning)$", "", name) for name in every_alarm()]
-    unknown = {end for end in speaks_of(page) if not any(name.endswith(f"-{end}") for name in plain)}
+    unknown = {end for end in alarm_suffixes(page) if not any(name.endswith(f"-{end}") for name in plain)}
     assert unknown == set()
 
 
-def test_the_index_has_every_page_once_apart_by_what_leads_to_it() -> None:
-    by_alarm, by_hand = (re.findall(r"\((.*?)\.md\)", part) for part in INDEX.read_text().split("| when | page |"))
-    led = {Path(page).stem for page in every_alarm().values()}
-    assert by_alarm == sorted(led)
-    assert by_hand == sorted({page.stem for page in PAGES} - led), "a page that neither alarm nor reader finds"
+def test_the_index_lists_every_runbook_once_by_alarm_or_by_task() -> None:
+    by_alarm, by_task = (re.findall(r"\((.*?)\.md\)", part) for part in INDEX.read_text().split("| when | page |"))
+    pages_of_alarms = {Path(page).stem for page in every_alarm().values()}
+    assert by_alarm == sorted(pages_of_alarms)
+    assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms), (
+        "every page must be reachable from an alarm or a task"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_calls_commands_that_exist_and_a_function_once(page: Path) -> None:
+def test_a_runbook_uses_existing_commands_and_invokes_functions_only_once(page: Path) -> None:
     text = page.read_text()
     assert set(re.findall(r"python -m operations ([a-z]+)", text)) <= set(COMMANDS)
     calls = re.findall(r"aws lambda invoke .*", text)
-    assert [one for one in calls if "--cli-read-timeout 0" not in one] == [], "after a minute the CLI calls again"
+    assert [call for call in calls if "--cli-read-timeout 0" not in call] == [], (
+        "without it, the CLI times out after a minute and invokes the function again"
+    )
 
 
 # Failed work
 
 
 def queues(*, with_source: bool) -> set[str]:
-    """The queues that alarms of dead-letters speak of; whether another queue sends them what failed."""
-    sent = {
-        json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for one in documented_graph.graph()
-        if one.kind == "Queue" and one.inputs.get("redrivePolicy")
+    """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
+    redrive_targets = {
+        json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        for resource in documented_graph.graph()
+        if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
     }
-    watched = {
+    alarm_queues = {
         f"{START}{name.removesuffix('-critical')}"
         for name, page in alarms(documented_graph.STACK).items()
         if page == "docs/runbooks/dead-letters.md"
     }
-    return watched & sent if with_source else watched - sent
+    return alarm_queues & redrive_targets if with_source else alarm_queues - redrive_targets
 
 
-def listed(header: str) -> dict[str, list[str]]:
-    """A table of the page: the queue, and whose log groups say why."""
+def function_table(header: str) -> dict[str, list[str]]:
+    """Return a table of the page: queue → functions whose log groups give the reason."""
     _, _, rest = (FOLDER / "dead-letters.md").read_text().partition(f"| {header} |")
     rows = [re.findall(r"`([a-z-]+)`", line) for line in rest.partition("\n\n")[0].splitlines()[2:]]
     return {f"{START}{queue}": [f"{START}{function}" for function in functions] for queue, *functions in rows}
 
 
-def test_dead_letters_of_a_queue_are_looked_for_where_its_consumer_logs() -> None:
+def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() -> None:
     graph = documented_graph.graph()
-    letters = {
-        one.inputs["name"]: json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for one in graph
-        if one.kind == "Queue" and one.inputs.get("redrivePolicy")
+    dead_letter_queues = {
+        resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        for resource in graph
+        if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
     }
     consumed = {
-        letters[one.inputs["eventSourceArn"].rpartition(":")[2]]: [one.inputs["functionName"].split(":")[6]]
-        for one in graph
-        if one.kind == "EventSourceMapping"
+        dead_letter_queues[resource.inputs["eventSourceArn"].rpartition(":")[2]]: [
+            resource.inputs["functionName"].split(":")[6]
+        ]
+        for resource in graph
+        if resource.kind == "EventSourceMapping"
     }
-    assert listed("dead letters") == consumed
+    assert function_table("dead letters") == consumed
     assert set(consumed) == queues(with_source=True)
 
 
-def test_failed_calls_are_looked_for_where_their_function_logs() -> None:
+def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
     failed = defaultdict[str, list[str]](list)
-    for one in documented_graph.graph():
-        if one.kind == "FunctionEventInvokeConfig" and one.inputs.get("destinationConfig"):
-            destination = one.inputs["destinationConfig"]["onFailure"]["destination"]
-            failed[destination.rpartition(":")[2]].append(one.inputs["functionName"])
-    assert listed("failed calls") == failed
+    for resource in documented_graph.graph():
+        if resource.kind == "FunctionEventInvokeConfig" and resource.inputs.get("destinationConfig"):
+            destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
+            failed[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
+    assert function_table("failed calls") == failed
     others = queues(with_source=False) - set(failed)
-    assert all(name.endswith("-dlq") for name in others), "the page knows three kinds of queues"
+    assert all(name.endswith("-dlq") for name in others), "the page covers three kinds of queues"
 
 
-# Copies
+# Backups
 
 
-def test_items_are_copied_as_the_page_shows_and_what_was_written_since_stays(
+def test_the_runbooks_script_copies_items_and_keeps_newer_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [script] = re.findall(r"<<'END'\n(.*?)\n   END", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
@@ -169,7 +177,7 @@ def test_items_are_copied_as_the_page_shows_and_what_was_written_since_stays(
         assert sorted(client.scan(TableName="notes")["Items"], key=str) == [item("1", "restored"), item("2", "newer")]
 
 
-def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows(
+def test_the_runbooks_script_restores_records_of_files_since_the_backup(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [script] = re.findall(r"<<'RECORDS'\n(.*?)\n   RECORDS", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
@@ -186,29 +194,29 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
         done = RecordId(files["done"].date_prefix, files["done"].file_key)
         table.claim(done, "first")
         table.confirm(done, "first")
-        told = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
+        statuses = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
         results = [
             {"fileKey": files[name].file_key, "datePrefix": files[name].date_prefix, "status": status, "rows": 7}
-            for name, status in told.items()
+            for name, status in statuses.items()
         ]
         table.settle(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
-        listed = tuple(
-            FileRecord.of(new_record(one, None, NOW, 400, 2)).listed for name, one in files.items() if name != "new"
+        function_table = tuple(
+            FileRecord.of(new_record(file, None, NOW, 400, 2)).listed for name, file in files.items() if name != "new"
         )
-        Lists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=listed))
+        Lists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=function_table))
         result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
 
         def written_back(since: str) -> dict[str, str]:
             monkeypatch.setattr("sys.argv", ["-", aws.table, aws.lake, since, "400"])
             exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
-            return {key.removeprefix("incoming/").partition("#")[0]: one for key, one in aws.statuses().items()}
+            return {key.removeprefix("incoming/").partition("#")[0]: statuse for key, statuse in aws.statuses().items()}
 
         assert written_back("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
-        wanted = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
-        assert written_back("2020-01-31T04:00:00+00:00") == wanted
-        assert table.pending(10) == [], "nobody takes in again what has its rows"
-        assert not any(table.track(files[name]) for name in wanted)
+        expected = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
+        assert written_back("2020-01-31T04:00:00+00:00") == expected
+        assert table.pending(10) == [], "files whose rows exist are not processed again"
+        assert not any(table.track(files[name]) for name in expected)
         assert table.track(files["new"])
         tracked = FileRecord.of(new_record(files["missing"], None, NOW, 400, 2))
         assert FileRecord.of(aws.records()[tracked.id.file_key]).listed == tracked.listed
@@ -218,22 +226,26 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
 
 
 @pytest.mark.parametrize(
-    ("page", "log", "found"),
+    ("page", "log", "statuses"),
     [
         ("websocket-errors", websocket_stage.ACCESS_LOG, ["400", "403", "429", "500", "504"]),
         ("rest-api-errors", rest_stage.ACCESS_LOG, ["500", "504"]),
     ],
 )
-def test_what_is_searched_for_in_an_access_log_is_found(page: str, log: dict[str, str], found: list[str]) -> None:
-    """Its values are text, statuses too; a number in a pattern is compared with numbers alone."""
+def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str, str], statuses: list[str]) -> None:
+    """All values of an access log are strings, also the status. A number in a pattern matches numbers only."""
     [pattern] = re.findall(
         r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*) \}'", (FOLDER / f"{page}.md").read_text()
     )
     lines = [{**log, "status": status} for status in ("200", "400", "403", "429", "500", "504")]
-    assert [line["status"] for line in lines if any(takes(one, line) for one in pattern.split(" || "))] == found
+    assert [
+        line["status"]
+        for line in lines
+        if any(matches_comparison(comparison, line) for comparison in pattern.split(" || "))
+    ] == statuses
 
 
-def takes(comparison: str, line: dict[str, str]) -> bool:
-    """Whether a comparison of CloudWatch's pattern language holds for a line of text values."""
+def matches_comparison(comparison: str, line: dict[str, str]) -> bool:
+    """Return True if a comparison of CloudWatch's filter pattern language holds for a line with string values."""
     compared = re.fullmatch(r'\$\.(\w+) = "([\w*]+)"', comparison)
     return compared is not None and fnmatchcase(line[compared[1]], compared[2])

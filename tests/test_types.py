@@ -1,4 +1,7 @@
-"""What mypy reads of the AWS package: what it skips it would take for anything at all, and check no use of it."""
+"""Test that mypy reads every used module of the AWS package.
+
+It treats a skipped module as `Any` and checks no use of it.
+"""
 
 import ast
 import tomllib
@@ -14,47 +17,49 @@ AWS = "pulumi_aws"
 
 
 def project() -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return found
+    config: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return config
 
 
-def followed() -> set[str]:
-    """The parts of the package that are read, whether modules or packages."""
+def followed_modules() -> set[str]:
+    """Return the modules and packages of the AWS package that mypy reads."""
     overrides = project()["tool"]["mypy"]["overrides"]
-    listed = next(one["module"] for one in overrides if one.get("follow_imports") == "normal")
+    listed = next(override["module"] for override in overrides if override.get("follow_imports") == "normal")
     return {name.removesuffix(".*").partition(".")[2] for name in listed} - {""}
 
 
-def sources() -> list[Path]:
-    """What mypy checks."""
-    given = [ROOT / one for one in project()["tool"]["mypy"]["files"]]
-    return [path for one in given for path in ([one] if one.is_file() else one.rglob("*.py"))]
+def checked_files() -> list[Path]:
+    """Return the files that mypy checks."""
+    roots = [ROOT / file for file in project()["tool"]["mypy"]["files"]]
+    return [path for root in roots for path in ([root] if root.is_file() else root.rglob("*.py"))]
 
 
-def asked_for(tree: ast.Module) -> Iterator[str]:
-    """The parts of the AWS package that a source names."""
+def used_aws_modules(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of the AWS package that a source uses."""
     names = set()
     for node in ast.walk(tree):
         match node:
             case ast.Import():
-                for one in node.names:
-                    package, _, part = one.name.partition(".")
+                for alias in node.names:
+                    package, _, part = alias.name.partition(".")
                     if package == AWS:
-                        names.add(one.asname or AWS)
+                        names.add(alias.asname or AWS)
                         yield from [part.partition(".")[0]] if part else []
             case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == AWS:
                 part = module.partition(".")[2].partition(".")[0]
-                yield from [part] if part else [one.name for one in node.names]
+                yield from [part] if part else [alias.name for alias in node.names]
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=part) if name in names:
                 yield part
 
 
-def test_all_that_is_used_is_read_and_nothing_else_is() -> None:
-    used = {part for path in sources() for part in asked_for(ast.parse(path.read_text(encoding="utf-8")))}
+def test_mypy_follows_exactly_the_aws_modules_that_the_code_uses() -> None:
+    used = {part for path in checked_files() for part in used_aws_modules(ast.parse(path.read_text(encoding="utf-8")))}
     parts = Path(pulumi_aws.__file__).parent
     packages = {part for part in used if (parts / part).is_dir()}
     modules = {part for part in used if (parts / f"{part}.py").is_file()}
-    assert packages | modules <= followed(), "add it to the modules that mypy follows, in pyproject.toml"
-    assert packages == {part for part in followed() if (parts / part).is_dir()}, "mypy reads what nothing uses"
+    assert packages | modules <= followed_modules(), "add it to the modules that mypy follows, in pyproject.toml"
+    assert packages == {part for part in followed_modules() if (parts / part).is_dir()}, (
+        "mypy must not follow a package that no code uses"
+    )

@@ -1,4 +1,4 @@
-"""What runs on GitHub: valid, pinned, with the least rights, and nothing that a stranger writes becomes a command."""
+"""Tests of the GitHub workflows: valid, pinned, minimal permissions, and no untrusted input in commands."""
 
 import importlib.resources
 import json
@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from components.blocks.compute.function import RUNTIME
-from components.blocks.compute.image_repository import PINNED
+from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
@@ -23,35 +23,35 @@ from tests.media_samples import make_targets
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 IMAGE = FOLDER / "image.yml"
-WRITES = {
-    # What a job may write, and why it must.
-    ("ci.yml", "preview", "security-events"): "findings are uploaded",
-    ("ci.yml", "cost", "pull-requests"): "the cost is a comment",
-    ("deploy.yml", "dev", "id-token"): "roles are taken by OIDC",
-    ("deploy.yml", "staging", "id-token"): "roles are taken by OIDC",
-    ("deploy.yml", "chosen", "id-token"): "roles are taken by OIDC",
-    ("stack.yml", "image", "id-token"): "roles are taken by OIDC",
-    ("stack.yml", "preview", "id-token"): "roles are taken by OIDC",
-    ("stack.yml", "deploy", "id-token"): "roles are taken by OIDC",
-    ("image.yml", "image", "id-token"): "roles are taken by OIDC",
+WRITE_PERMISSIONS = {
+    # Write permissions of jobs, with their reasons.
+    ("ci.yml", "preview", "security-events"): "uploads the findings",
+    ("ci.yml", "cost", "pull-requests"): "comments the cost",
+    ("deploy.yml", "dev", "id-token"): "assumes a role through OIDC",
+    ("deploy.yml", "staging", "id-token"): "assumes a role through OIDC",
+    ("deploy.yml", "chosen", "id-token"): "assumes a role through OIDC",
+    ("stack.yml", "image", "id-token"): "assumes a role through OIDC",
+    ("stack.yml", "preview", "id-token"): "assumes a role through OIDC",
+    ("stack.yml", "deploy", "id-token"): "assumes a role through OIDC",
+    ("image.yml", "image", "id-token"): "assumes a role through OIDC",
 }
 
 
-def loaded(name: str) -> dict[str, Any]:
+def load_workflow(name: str) -> dict[str, Any]:
     # YAML 1.1 reads the key `on` as true.
-    found: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text().replace("\non:", '\n"on":'))
-    return found
+    document: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text().replace("\non:", '\n"on":'))
+    return document
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name in NAMES:
-        for job, said in loaded(name)["jobs"].items():
-            yield name, job, said
+        for job, definition in load_workflow(name)["jobs"].items():
+            yield name, job, definition
 
 
 def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for name, job, said in jobs():
-        for step in said.get("steps", ()):
+    for name, job, definition in jobs():
+        for step in definition.get("steps", ()):
             yield name, job, step
 
 
@@ -61,266 +61,295 @@ def scripts() -> list[tuple[str, str]]:
 
 def schema(name: str = "github-workflows") -> dict[str, Any]:
     vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
-    found: dict[str, Any] = json.loads(vendored.read_text())
-    return found
+    document: dict[str, Any] = json.loads(vendored.read_text())
+    return document
 
 
-# Form
+# Structure
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_is_one_by_githubs_schema(name: str) -> None:
-    jsonschema.Draft7Validator(schema()).validate(loaded(name))
+def test_every_workflow_matches_githubs_schema(name: str) -> None:
+    jsonschema.Draft7Validator(schema()).validate(load_workflow(name))
 
 
-def test_pins_are_renewed_by_pull_requests() -> None:
-    found = yaml.safe_load((FOLDER.parent / "dependabot.yml").read_text())
-    jsonschema.Draft7Validator(schema("dependabot")).validate(found)
-    assert "github-actions" in {one["package-ecosystem"] for one in found["updates"]}
+def test_dependabot_updates_the_pinned_actions() -> None:
+    document = yaml.safe_load((FOLDER.parent / "dependabot.yml").read_text())
+    jsonschema.Draft7Validator(schema("dependabot")).validate(document)
+    assert "github-actions" in {update["package-ecosystem"] for update in document["updates"]}
 
 
 @pytest.mark.parametrize(("name", "script"), scripts())
-def test_a_script_is_bash(name: str, script: str) -> None:
-    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)  # noqa: S607
-    assert done.returncode == 0, f"{name}: {done.stderr}"
+def test_every_script_is_valid_bash(name: str, script: str) -> None:
+    process = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)  # noqa: S607
+    assert process.returncode == 0, f"{name}: {process.stderr}"
 
 
-def test_every_target_of_make_that_is_called_exists() -> None:
-    called = [
+def test_every_make_target_in_a_workflow_exists() -> None:
+    called_names = [
         word
         for _, script in scripts()
         for line in re.findall(r"^ *make (.*)$", script, re.MULTILINE)
         for word in line.partition("|")[0].split()
         if "=" not in word and not word.startswith("-")
     ]
-    assert len(called) >= 4
-    assert set(called) <= make_targets()
+    assert len(called_names) >= 4
+    assert set(called_names) <= make_targets()
 
 
-def test_a_workflow_that_is_called_is_there_and_takes_what_it_is_given() -> None:
+def test_a_called_workflow_exists_and_accepts_its_inputs() -> None:
     for name, _, job in jobs():
         if "uses" in job:
-            called = loaded(job["uses"].removeprefix("./.github/workflows/"))
-            taken = called["on"]["workflow_call"]["inputs"]
-            assert set(job["with"]) <= set(taken), name
-            assert {one for one, said in taken.items() if said.get("required")} <= set(job["with"]), name
+            called_names = load_workflow(job["uses"].removeprefix("./.github/workflows/"))
+            accepted_inputs = called_names["on"]["workflow_call"]["inputs"]
+            assert set(job["with"]) <= set(accepted_inputs), name
+            assert {
+                accepted_input for accepted_input, definition in accepted_inputs.items() if definition.get("required")
+            } <= set(job["with"]), name
 
 
-def test_what_a_job_waits_for_is_a_job() -> None:
+def test_every_needed_job_exists() -> None:
     for name, _, job in jobs():
-        needed = job.get("needs", [])
-        assert set([needed] if isinstance(needed, str) else needed) <= set(loaded(name)["jobs"])
+        needed_jobs = job.get("needs", [])
+        assert set([needed_jobs] if isinstance(needed_jobs, str) else needed_jobs) <= set(load_workflow(name)["jobs"])
 
 
 @pytest.mark.parametrize("name", ["deploy.yml", "image.yml"])
-def test_a_stack_that_can_be_chosen_has_a_file(name: str) -> None:
-    for stack in loaded(name)["on"]["workflow_dispatch"]["inputs"]["stack"]["options"]:
+def test_every_selectable_stack_has_a_stack_file(name: str) -> None:
+    for stack in load_workflow(name)["on"]["workflow_dispatch"]["inputs"]["stack"]["options"]:
         assert (ROOT / f"Pulumi.{stack}.yaml").is_file()
 
 
 def test_every_stack_is_previewed() -> None:
-    assert sorted(loaded("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.stacks()
+    assert sorted(load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.stacks()
 
 
-def test_the_previews_are_one_check_that_fails_when_one_of_them_did() -> None:
-    job = loaded("ci.yml")["jobs"]["previews"]
+def test_the_check_of_all_previews_fails_if_one_preview_failed() -> None:
+    job = load_workflow("ci.yml")["jobs"]["previews"]
     assert job["needs"] == "preview"
     assert job["if"] == "${{ always() }}", "a required check that is skipped counts as passed"
     [step] = job["steps"]
     assert step["env"] == {"RESULT": "${{ needs.preview.result }}"}
     for result in ("success", "failure", "cancelled", "skipped"):
-        done = subprocess.run(["bash", "-e"], input=step["run"], env={"RESULT": result}, text=True, check=False)  # noqa: S607
-        assert (done.returncode == 0) is (result == "success"), result
+        process = subprocess.run(["bash", "-e"], input=step["run"], env={"RESULT": result}, text=True, check=False)  # noqa: S607
+        assert (process.returncode == 0) is (result == "success"), result
 
 
-def test_the_pulumi_cli_is_of_the_programs_version() -> None:
+def test_the_pulumi_cli_has_the_version_of_the_locked_sdk() -> None:
     [locked] = re.findall(r"^pulumi==([\d.]+)", (ROOT / "requirements" / "program.txt").read_text(), re.MULTILINE)
-    used = [
+    pulumi_versions = [
         step["with"]["pulumi-version"]
         for _, _, step in steps()
         if str(step.get("uses", "")).startswith("pulumi/actions@")
     ]
-    assert used == [locked, locked]
+    assert pulumi_versions == [locked, locked]
 
 
-# Safety
+# Security
 
 
-def test_actions_are_named_by_one_commit_with_the_version_beside_it() -> None:
-    used = re.findall(r"uses: (\S+)(.*)", "\n".join((FOLDER / name).read_text() for name in NAMES))
-    foreign = {(action, beside) for action, beside in used if not action.startswith("./")}
-    assert len(foreign) > 4
-    for action, beside in foreign:
+def test_actions_are_pinned_to_one_commit_with_a_version_comment() -> None:
+    pulumi_versions = re.findall(r"uses: (\S+)(.*)", "\n".join((FOLDER / name).read_text() for name in NAMES))
+    external_actions = {(action, comment) for action, comment in pulumi_versions if not action.startswith("./")}
+    assert len(external_actions) > 4
+    for action, comment in external_actions:
         assert re.fullmatch(r"[\w-]+(/[\w.-]+)+@[0-9a-f]{40}", action), action
-        assert re.fullmatch(r" # v\d+\.\d+\.\d+", beside), f"{action}: which version is it?"
-    assert len({action.partition("@")[0] for action, _ in foreign}) == len(foreign), "an action in two versions"
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), f"{action}: the comment must name the version"
+    assert len({action.partition("@")[0] for action, _ in external_actions}) == len(external_actions), (
+        "an action must have one version"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_that_a_stranger_writes_runs_with_rights(name: str) -> None:
-    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(loaded(name)["on"])
+def test_untrusted_input_never_runs_with_permissions(name: str) -> None:
+    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(load_workflow(name)["on"])
     text = (FOLDER / name).read_text()
     assert "secrets." not in text
     assert "secrets: inherit" not in text
-    assert [script for where, script in scripts() if where == name and "${{" in script] == []
+    assert [script for job_key, script in scripts() if job_key == name and "${{" in script] == []
 
 
-def test_a_workflow_gives_nothing_and_a_job_what_it_must() -> None:
-    assert all(loaded(name)["permissions"] == {} for name in NAMES)
-    rights = {(name, job, right, level) for name, job, said in jobs() for right, level in said["permissions"].items()}
-    assert {(name, job, right) for name, job, right, level in rights if level != "read"} == set(WRITES)
+def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
+    assert all(load_workflow(name)["permissions"] == {} for name in NAMES)
+    rights = {
+        (name, job, right, level)
+        for name, job, definition in jobs()
+        for right, level in definition["permissions"].items()
+    }
+    assert {(name, job, right) for name, job, right, level in rights if level != "read"} == set(WRITE_PERMISSIONS)
 
 
-def test_what_takes_a_role_is_a_commit_of_main() -> None:
-    """Somebody may run a workflow on any tag: each job with a role asks for itself, or waits for one that did."""
-    asks = {
+def test_only_commits_of_main_assume_a_role() -> None:
+    """A workflow can be started on any tag.
+
+    So each job with a role checks the commit itself, or needs a job that did.
+    """
+    checking_jobs = {
         (name, job)
         for name, job, step in steps()
         if str(step.get("run", "")).startswith("git merge-base --is-ancestor") and not step.get("if")
     }
-    for name, job, said in jobs():
-        takes_a_role = any(str(one.get("uses", "")).startswith("aws-actions/") for one in said.get("steps", ()))
-        before = {(name, one) for one in said.get("needs", ()) if f"needs.{one}.result == 'success' &&" in said["if"]}
-        assert not takes_a_role or asks & {(name, job), *before}, f"{name}: {job}"
+    for name, job, definition in jobs():
+        takes_a_role = any(str(step.get("uses", "")).startswith("aws-actions/") for step in definition.get("steps", ()))
+        checked_jobs = {
+            (name, needed_job)
+            for needed_job in definition.get("needs", ())
+            if f"needs.{needed_job}.result == 'success' &&" in definition["if"]
+        }
+        assert not takes_a_role or checking_jobs & {(name, job), *checked_jobs}, f"{name}: {job}"
     fetched = {(name, job) for name, job, step in steps() if step.get("with", {}).get("fetch-depth") == 0}
-    assert asks <= fetched, "the commit's ancestors have to be there"
+    assert checking_jobs <= fetched, "the check needs the commit's history"
 
 
-def test_layers_are_built_where_there_is_the_functions_own_python() -> None:
-    """Without it they have no bytecode, and every cold start compiles them."""
-    building = {(name, job) for name, job, step in steps() if "layers" in str(step.get("run", "")).split()}
+def test_layers_are_built_with_the_functions_python_version() -> None:
+    """Without this version, the layers contain no bytecode, and every cold start compiles their modules."""
+    layer_jobs = {(name, job) for name, job, step in steps() if "layers" in str(step.get("run", "")).split()}
     versions = {
         (name, job): str(step["with"]["python-version"]).split()
         for name, job, step in steps()
         if str(step.get("uses", "")).startswith("actions/setup-python@")
     }
-    assert building
-    for where in building:
-        assert versions[where][-1] == "3.11", "what the locks were made with is `python`"
-        assert RUNTIME.removeprefix("python") in versions[where]
+    assert layer_jobs
+    for job_key in layer_jobs:
+        assert versions[job_key][-1] == "3.11", (
+            "the last version becomes `python`, and the locks were generated with 3.11"
+        )
+        assert RUNTIME.removeprefix("python") in versions[job_key]
 
 
-def test_what_is_checked_out_keeps_no_token() -> None:
+def test_a_checkout_keeps_no_token() -> None:
     for name, job, step in steps():
         if str(step.get("uses", "")).startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False, f"{name}: {job}"
 
 
-def test_nothing_of_a_pull_request_takes_a_role() -> None:
-    for name, job, said in jobs():
-        if "pull_request" in loaded(name)["on"]:
-            assert "id-token" not in said["permissions"], job
+def test_pull_requests_assume_no_role() -> None:
+    for name, job, definition in jobs():
+        if "pull_request" in load_workflow(name)["on"]:
+            assert "id-token" not in definition["permissions"], job
 
 
-def test_whatever_takes_a_role_does_so_in_an_environment_that_names_its_stack() -> None:
-    for name, job, said in jobs():
-        if any("configure-aws-credentials" in str(step.get("uses")) for step in said.get("steps", ())):
-            assert said["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
+def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
+    for name, job, definition in jobs():
+        if any("configure-aws-credentials" in str(step.get("uses")) for step in definition.get("steps", ())):
+            assert definition["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
 
 
-def test_dependencies_are_installed_before_there_are_credentials() -> None:
+def test_dependencies_are_installed_before_credentials_exist() -> None:
     for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy")):
-        found = loaded(name)["jobs"][job]["steps"]
-        [makes] = [index for index, step in enumerate(found) if str(step.get("run", "")).startswith("make")]
-        [takes] = [index for index, step in enumerate(found) if "configure-aws-credentials" in str(step.get("uses"))]
-        assert makes < takes
+        document = load_workflow(name)["jobs"][job]["steps"]
+        [make_step] = [index for index, step in enumerate(document) if str(step.get("run", "")).startswith("make")]
+        [role_step] = [
+            index for index, step in enumerate(document) if "configure-aws-credentials" in str(step.get("uses"))
+        ]
+        assert make_step < role_step
 
 
-def test_a_stack_is_deployed_once_at_a_time_and_never_cut_off() -> None:
-    assert loaded("stack.yml")["concurrency"] == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
+def test_deployments_of_a_stack_never_overlap_and_are_never_cancelled() -> None:
+    assert load_workflow("stack.yml")["concurrency"] == {
+        "group": "stack-${{ inputs.stack }}",
+        "cancel-in-progress": False,
+    }
 
 
-def test_a_deployment_is_judged_by_the_policies_after_a_preview_that_was() -> None:
-    found = loaded("stack.yml")["jobs"]
-    assert "preview" in found["deploy"]["needs"]
-    assert "needs.preview.result == 'success'" in found["deploy"]["if"]
+def test_preview_and_deployment_both_run_the_policies() -> None:
+    document = load_workflow("stack.yml")["jobs"]
+    assert "preview" in document["deploy"]["needs"]
+    assert "needs.preview.result == 'success'" in document["deploy"]["if"]
     for job, command in (("preview", "pulumi preview"), ("deploy", "pulumi up")):
-        [run] = [step["run"] for step in found[job]["steps"] if command in str(step.get("run"))]
+        [run] = [step["run"] for step in document[job]["steps"] if command in str(step.get("run"))]
         assert "--policy-pack policies" in run
 
 
-def test_forks_upload_and_comment_nothing() -> None:
-    same = "github.event.pull_request.head.repo.full_name == github.repository"
+def test_pull_requests_from_forks_upload_and_comment_nothing() -> None:
+    same_repository = "github.event.pull_request.head.repo.full_name == github.repository"
     writing = [
         step for _, _, step in steps() if "upload-sarif" in str(step.get("uses")) or "gh api" in str(step.get("run"))
     ]
     assert len(writing) == 2
-    assert all(same in step["if"] for step in writing)
+    assert all(same_repository in step["if"] for step in writing)
 
 
-# The image
+# The container image
 
 
-def test_the_image_goes_to_the_repository_that_the_program_makes() -> None:
+def test_the_image_is_pushed_to_the_repository_that_the_program_creates() -> None:
     name = physical_name(Kind.IMAGE_REPOSITORY, ["polyphony", "dev", "meetings", "media-images"])
     assert name.replace("-dev-", "-${STACK}-") in IMAGE.read_text()
 
 
-def test_the_dockerfile_is_there() -> None:
+def test_the_dockerfile_exists() -> None:
     [path] = re.findall(r"--file (\S+)", IMAGE.read_text())
     assert (ROOT / path).is_file()
 
 
-def pushing() -> str:
-    [script] = [one["run"] for one in loaded("image.yml")["jobs"]["image"]["steps"] if one.get("id") == "push"]
+def push_script() -> str:
+    [script] = [
+        step["run"] for step in load_workflow("image.yml")["jobs"]["image"]["steps"] if step.get("id") == "push"
+    ]
     return str(script)
 
 
-REPOSITORY = """\
+FAKE_PROGRAMS = """\
 #!{python}
 import json, pathlib, sys
 file = pathlib.Path("repository.json")
 images = json.loads(file.read_text())  # digests by tag
-program, *said = pathlib.Path(sys.argv[0]).name, *sys.argv[1:]
-told = dict(zip(said, said[1:]))
+program, *arguments = pathlib.Path(sys.argv[0]).name, *sys.argv[1:]
+options = dict(zip(arguments, arguments[1:]))
 if program == "docker":
-    if said[0] == "push":
-        images[said[-1].rpartition(":")[2]] = "sha256:" + "b" * 64
+    if arguments[0] == "push":
+        images[arguments[-1].rpartition(":")[2]] = "sha256:" + "b" * 64
         images["log"] += ["push"]
-elif said[1] == "describe-repositories":
-    print("IMMUTABLE" if "Mutability" in told["--query"] else "account.dkr.ecr/images")
-elif said[1] == "batch-get-image":
-    by, _, what = told["--image-ids"].partition("=")
-    found = images.get(what) if by == "imageTag" else what if what in images.values() else None
-    print(f"manifest of {{found}}" if "Manifest" in told["--query"] else found)
-elif said[1] == "put-image":
-    assert told["--image-tag"] not in images, "no tag is written twice"
-    images[told["--image-tag"]] = told["--image-manifest"].removeprefix("manifest of ")
+elif arguments[1] == "describe-repositories":
+    print("IMMUTABLE" if "Mutability" in options["--query"] else "account.dkr.ecr/images")
+elif arguments[1] == "batch-get-image":
+    key, _, value = options["--image-ids"].partition("=")
+    digest = images.get(value) if key == "imageTag" else value if value in images.values() else None
+    print(f"manifest of {{digest}}" if "Manifest" in options["--query"] else digest)
+elif arguments[1] == "put-image":
+    assert options["--image-tag"] not in images, "a tag must not be written twice"
+    images[options["--image-tag"]] = options["--image-manifest"].removeprefix("manifest of ")
     images["log"] += ["tag"]
 if images != json.loads(file.read_text()):
-    file.write_text(json.dumps(images))  # not while `docker login` waits for a password beside it
+    file.write_text(json.dumps(images))  # only if changed, because `docker login` runs at the same time
 """
-"""A repository, as the command lines `aws` and `docker` know it."""
+"""Fake `aws` and `docker` programs with a repository in a file."""
 
 
-def pushed(folder: Path, named: str, images: dict[str, Any]) -> dict[str, Any]:
-    """What a repository has, once the workflow has pushed to it for a stack whose file names this digest."""
+def push_image(folder: Path, digest: str, images: dict[str, Any]) -> dict[str, Any]:
+    """Return the images in the repository after the workflow's push, for a stack file with the digest `named`."""
     for program in ("aws", "docker"):
-        (folder / program).write_text(REPOSITORY.format(python=sys.executable))
+        (folder / program).write_text(FAKE_PROGRAMS.format(python=sys.executable))
         (folder / program).chmod(0o700)
     (folder / "Pulumi.prod.yaml").write_text(
-        f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {named}\n"
+        f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {digest}\n"
     )
     (folder / "repository.json").write_text(json.dumps({**images, "log": []}))
-    told = {"PATH": f"{folder}:/usr/bin:/bin", "STACK": "prod", "COMMIT": "commit"}
+    variables = {"PATH": f"{folder}:/usr/bin:/bin", "STACK": "prod", "COMMIT": "commit"}
     files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
-    done = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-e", "-c", pushing()], cwd=folder, env=told | files, capture_output=True, text=True, check=False
+    process = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-e", "-c", push_script()],
+        cwd=folder,
+        env=variables | files,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads((folder / "repository.json").read_text())
-    return found
+    assert process.returncode == 0, process.stderr
+    document: dict[str, Any] = json.loads((folder / "repository.json").read_text())
+    return document
 
 
-def test_what_the_stack_file_names_is_kept_before_another_is_pushed(tmp_path: Path) -> None:
-    named, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
-    once = pushed(tmp_path, named, {"older": named})
-    kept = f"{PINNED}aaaaaaaaaaaa"
-    assert once == {"older": named, kept: named, "commit": other, "log": ["tag", "push"]}
-    del once["commit"]
-    assert pushed(tmp_path, f'"{named}"', once)["log"] == ["push"], "it has its tag"
+def test_the_current_image_is_kept_before_another_is_pushed(tmp_path: Path) -> None:
+    digest, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    images_after_push = push_image(tmp_path, digest, {"older": digest})
+    pinned_tag = f"{PINNED_TAG_PREFIX}aaaaaaaaaaaa"
+    assert images_after_push == {"older": digest, pinned_tag: digest, "commit": other, "log": ["tag", "push"]}
+    del images_after_push["commit"]
+    assert push_image(tmp_path, f'"{digest}"', images_after_push)["log"] == ["push"], "the image already has its tag"
 
 
-@pytest.mark.parametrize("named", ["sha256:" + "0" * 64, "null"])
-def test_where_the_stack_file_names_no_image_there_is_nothing_to_keep(tmp_path: Path, named: str) -> None:
-    assert pushed(tmp_path, named, {})["log"] == ["push"]
+@pytest.mark.parametrize("digest", ["sha256:" + "0" * 64, "null"])
+def test_without_an_image_in_the_stack_file_nothing_is_kept(tmp_path: Path, digest: str) -> None:
+    assert push_image(tmp_path, digest, {})["log"] == ["push"]

@@ -1,1 +1,4 @@
-"""What subsystems are built of: each block brings everything that makes its resource safe to run."""
+"""Components of which the subsystems are built.
+
+Each block creates one kind of resource with everything that makes it safe to run.
+"""

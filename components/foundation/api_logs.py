@@ -32,7 +32,7 @@ class ApiLogs(pulumi.ComponentResource):
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:ApiLogs", f"{scope.subsystem}-api-logs", None, opts)
-        child = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
+        child = pulumi.ResourceOptions(parent=self, depends_on=list(scope.prerequisites))
         name = scope.name(Kind.ROLE, "api-logs")
         role = Role(
             "foundation-api-logs",

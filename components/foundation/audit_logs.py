@@ -3,7 +3,7 @@
 import pulumi
 
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, Lifecycle, bucket_name
+from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule, bucket_name
 
 WHAT = "audit-logs"
 
@@ -21,7 +21,7 @@ class AuditLogs(pulumi.ComponentResource):
                 logical_name="AuditLogs",
                 access_logged=False,
                 lifecycle=[
-                    Lifecycle("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days),
+                    LifecycleRule("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days),
                 ],
                 statements=[
                     {

@@ -14,7 +14,7 @@ from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.table import BACKUP_TAG, backup_selection
+from components.blocks.storage.table import BACKUP_TAG, backup_tag_value
 
 SCHEDULE = "cron(0 3 * * ? *)"
 START_WINDOW_MINUTES = 60
@@ -27,7 +27,7 @@ class Backup(pulumi.ComponentResource):
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:Backup", f"{scope.subsystem}-backup", None, opts)
         self._scope = scope
-        self._child = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=list(scope.prerequisites))
         self.vault_name = scope.name(Kind.BACKUP_VAULT, "backups")
         vault = backup.Vault(
             "foundation-backup-vault",
@@ -51,7 +51,7 @@ class Backup(pulumi.ComponentResource):
             name=scope.name(Kind.BACKUP_SELECTION, "tables"),
             plan_id=plan.id,
             iam_role_arn=role.arn,
-            selection_tags=[{"type": "STRINGEQUALS", "key": BACKUP_TAG, "value": backup_selection(scope.context)}],
+            selection_tags=[{"type": "STRINGEQUALS", "key": BACKUP_TAG, "value": backup_tag_value(scope.context)}],
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )
         if scope.foundation.backup.region_settings_owned:

@@ -26,7 +26,7 @@ class Spend(pulumi.ComponentResource):
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:Spend", f"{scope.subsystem}-spend", None, opts)
         self._scope = scope
-        self._opts = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
+        self._opts = pulumi.ResourceOptions(parent=self, depends_on=list(scope.prerequisites))
         self._budget()
         spend = scope.foundation.spend
         if spend.anomaly_monitor_arn is not None:

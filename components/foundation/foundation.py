@@ -63,5 +63,5 @@ class Foundation(pulumi.ComponentResource):
             alerts_topic=self.alerts.topic_arn,
             access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, AUDIT_LOGS),
             layers=[self.layer.arn],
-            after=after,
+            prerequisites=after,
         )

@@ -2,9 +2,9 @@
 
 import pulumi
 
-from components.blocks.compute.function import Function, sweep_after_sweep
+from components.blocks.compute.function import Function, three_sweeps_seconds
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import Comparison, Metric, alarm
+from components.blocks.monitoring.alarm import Comparison, Metric, register_alarm
 from components.blocks.naming.scope import Scope
 from components.settings import IngestionSettings
 
@@ -28,11 +28,13 @@ def watch(
     """Register ingestion's own alarms."""
     longest = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
     waits = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
-    pending = sweeper.logged(
+    pending = sweeper.log_metric(
         "oldest-pending", SWEPT, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
-    period = sweep_after_sweep(settings.manifests.sweep_minutes)
-    open_still = sweeper.logged("unsettled", SWEPT, opts, value="$.failed", statistic="Minimum", period_seconds=period)
+    period = three_sweeps_seconds(settings.manifests.sweep_minutes)
+    open_still = sweeper.log_metric(
+        "unsettled", SWEPT, opts, value="$.failed", statistic="Minimum", period_seconds=period
+    )
     for what, metric, threshold, says in (
         (
             "builder-duration",
@@ -44,8 +46,8 @@ def watch(
         ("oldest-pending", pending, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
         ("unsettled", open_still, 0, "Claims or manifests stay open: one sweep after the other fails to end them."),
     ):
-        alarm(what, scope, metric, threshold, says, RUNBOOK, opts)
-    unwritten = builder.logged("manifest-record", UNWRITTEN, opts)
-    sweeper.logged("manifest-record-swept", UNWRITTEN, opts, into=unwritten.name)  # it makes manifests too
+        register_alarm(what, scope, metric, threshold, says, RUNBOOK, opts)
+    unwritten = builder.log_metric("manifest-record", UNWRITTEN, opts)
+    sweeper.log_metric("manifest-record-swept", UNWRITTEN, opts, metric_name=unwritten.name)  # it makes manifests too
     says = "A workflow was started whose MANIFEST record could not be written; the workflow writes it itself."
-    alarm("manifest-record", scope, unwritten, 1, says, RUNBOOK, opts, comparison=Comparison.AT_LEAST)
+    register_alarm("manifest-record", scope, unwritten, 1, says, RUNBOOK, opts, comparison=Comparison.AT_LEAST)

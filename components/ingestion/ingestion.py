@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.compute.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
@@ -24,8 +24,8 @@ from components.blocks.monitoring.dashboard import (
 )
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
-from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
+from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.foundation.network import Network
 from components.ingestion import run_workflow
@@ -105,7 +105,11 @@ class Ingestion(pulumi.ComponentResource):
                 hash_key="date_prefix",
                 range_key="file_key",
                 # Sparse: an item has these keys only while it is not in a run.
-                indexes=[Index(OPEN_INDEX, "open_shard", "open_since", projected=["manifest_id", "execution_arn"])],
+                indexes=[
+                    SecondaryIndex(
+                        OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
+                    )
+                ],
                 ttl_attribute="ttl",
             ),
             self._child,
@@ -127,15 +131,17 @@ class Ingestion(pulumi.ComponentResource):
                 logical_name="LandingBucket",
                 versioned=True,
                 # The version is part of a file's name in the table.
-                cors=Cors([intake.cors_origin], ("PUT",), exposed=["x-amz-version-id"]) if intake.cors_origin else None,
+                cors=CorsRule([intake.cors_origin], ("PUT",), exposed_headers=["x-amz-version-id"])
+                if intake.cors_origin
+                else None,
                 lifecycle=[
-                    Lifecycle(
+                    LifecycleRule(
                         "expire-files",
                         expire_days=settings.intake.landing_days,
                         old_version_days=OLD_VERSION_DAYS,
                     )
                 ],
-                notify=[NotifyQueue(self.intake, prefix=INCOMING)],
+                notify=[QueueNotification(self.intake, prefix=INCOMING)],
             ),
             self._child,
         )
@@ -193,7 +199,7 @@ class Ingestion(pulumi.ComponentResource):
                 values=self._building(),
                 grants=self._building_grants(),
                 attachment=(
-                    Attachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
+                    NetworkAttachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
                 ),
                 queues=[
                     QueueSource(
@@ -226,7 +232,7 @@ class Ingestion(pulumi.ComponentResource):
                     "flush_seconds": manifests.flush_minutes * 60,
                 },
                 grants=[*self._building_grants(), *self._sweeping_grants()],
-                asynchronous=Asynchronous(failed),
+                asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )

@@ -14,7 +14,7 @@ from pulumi_aws import athena, glue
 from components.blocks.compute.handler_archive import ROOT
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, Lifecycle
+from components.blocks.storage.bucket import Bucket, BucketArgs, LifecycleRule
 from components.settings import IngestionSettings
 from components.settings.column_types import OWN_COLUMNS, PARTITION, Column, of_data, parsed
 
@@ -52,10 +52,10 @@ class Lake(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LakeBucket",
                 lifecycle=[
-                    Lifecycle("tier-data", f"{DATA}/", intelligent_tiering_days=0),
-                    Lifecycle("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
-                    Lifecycle("expire-rejected", f"{REJECTED}/", REJECTED_DAYS),
-                    Lifecycle("expire-queries", f"{QUERIES}/", QUERY_RESULT_DAYS),
+                    LifecycleRule("tier-data", f"{DATA}/", intelligent_tiering_days=0),
+                    LifecycleRule("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
+                    LifecycleRule("expire-rejected", f"{REJECTED}/", REJECTED_DAYS),
+                    LifecycleRule("expire-queries", f"{QUERIES}/", QUERY_RESULT_DAYS),
                 ],
             ),
             self._child,

@@ -7,13 +7,13 @@ from components.blocks.compute.function import Function
 from components.blocks.workflow.state_definitions import (
     SUCCEED,
     State,
-    call,
     catch,
-    choice,
-    fail,
-    pauses_seconds,
+    choice_state,
+    fail_state,
+    lambda_state,
     retry,
-    task,
+    task_state,
+    total_pause_seconds,
 )
 from components.ingestion.spark_job import SparkJob
 from components.settings.ingestion import SparkSettings
@@ -54,7 +54,7 @@ def start() -> str:
 def longest_seconds(settings: SparkSettings) -> int:
     """The workflow's own limit: two runs with their waiting, all pauses between, and the steps around them."""
     runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
-    return runs + sum(map(pauses_seconds, AGAIN)) + BESIDE_SECONDS
+    return runs + sum(map(total_pause_seconds, AGAIN)) + BESIDE_SECONDS
 
 
 def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
@@ -62,7 +62,7 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
     failed = catch("MarkFailed", assign=CAUSE)
     manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
     return {
-        "Confirm": call(
+        "Confirm": lambda_state(
             steps.live_arn,
             {
                 "step": "confirm",
@@ -78,8 +78,8 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
                 "files": "{% $states.result.Payload.files %}",
             },
         ),
-        "AnythingToDo": choice([("{% $files > 0 %}", "Run")], otherwise="Done"),
-        "Run": task(
+        "AnythingToDo": choice_state([("{% $files > 0 %}", "Run")], otherwise="Done"),
+        "Run": task_state(
             GLUE_RUN,
             {
                 "JobName": job.name,
@@ -93,16 +93,16 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             retries=AGAIN,
             catches=[failed],
         ),
-        "MarkProcessed": call(
+        "MarkProcessed": lambda_state(
             steps.live_arn, {"step": "finish", **manifest}, STEP_SECONDS, to="Done", catches=[failed]
         ),
-        "MarkFailed": call(
+        "MarkFailed": lambda_state(
             steps.live_arn,
             {"step": "fail", "cause": "{% $cause %}", **manifest},
             STEP_SECONDS,
             to="Failed",
             catches=[catch("Failed")],
         ),
-        "Failed": fail("ManifestFailed", "A manifest could not be processed; its files are marked as failed."),
+        "Failed": fail_state("ManifestFailed", "A manifest could not be processed; its files are marked as failed."),
         "Done": SUCCEED,
     }

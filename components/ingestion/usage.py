@@ -5,7 +5,7 @@ are constants here, each marked as assumed; benchmarks/ measures those that can 
 """
 
 from components.settings.ingestion import IngestionSettings
-from components.usage_measures import DAYS, GB, Usage, of_function
+from components.usage_measures import DAYS_PER_MONTH, GB, Usage, function_usage
 from handlers.ingestion.environment import OPEN_SHARDS
 
 OLD_VERSION_DAYS = 7
@@ -37,7 +37,7 @@ TRANSITIONS_PER_RUN = 6
 
 def monthly_usage(settings: IngestionSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
-    files = settings.load.files_per_day * DAYS
+    files = settings.load.files_per_day * DAYS_PER_MONTH
     gigabytes = files * settings.load.file_megabytes / 1024
     runs = files / settings.files_a_run
     return {**_intake(settings, files, gigabytes), **_runs(settings, files, runs), **_lake(gigabytes, runs)}
@@ -45,18 +45,18 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
 
 def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usage:
     # At a low load the window closes before the batch is full, so the load decides how many batches there are.
-    per_window = files / (DAYS * 86_400) * settings.intake.batch_window_seconds
+    per_window = files / (DAYS_PER_MONTH * 86_400) * settings.intake.batch_window_seconds
     batches = files / min(settings.intake.batch_size, max(1.0, per_window))
     records_gb = settings.load.files_per_day * settings.intake.table_record_days * RECORD_BYTES / GB
     return {
         "ingestion-landing": {
             # An expired file is an old version first, and kept as long as one.
-            "storageGb": gigabytes / DAYS * (settings.intake.landing_days + OLD_VERSION_DAYS),
+            "storageGb": gigabytes / DAYS_PER_MONTH * (settings.intake.landing_days + OLD_VERSION_DAYS),
             "puts": files,
             "gets": files,
         },
         "ingestion-intake": {"messages": files, "batches": batches},
-        "ingestion-manifest-builder": of_function(
+        "ingestion-manifest-builder": function_usage(
             batches, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / batches
         ),
         "ingestion-files": {
@@ -69,7 +69,7 @@ def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usag
 
 
 def _runs(settings: IngestionSettings, files: float, runs: float) -> Usage:
-    sweeps = DAYS * 24 * 60 / settings.manifests.sweep_minutes
+    sweeps = DAYS_PER_MONTH * 24 * 60 / settings.manifests.sweep_minutes
     steps = 2 * runs
     return {
         "ingestion-spark": {
@@ -78,8 +78,10 @@ def _runs(settings: IngestionSettings, files: float, runs: float) -> Usage:
             "logGb": runs * LOG_BYTES_PER_RUN / GB,
         },
         "ingestion-workflow": {"transitions": runs * TRANSITIONS_PER_RUN, "logGb": 0},
-        "ingestion-steps": of_function(steps, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, steps)),
-        "ingestion-sweeper": of_function(sweeps, MILLISECONDS_PER_BATCH),
+        "ingestion-steps": function_usage(
+            steps, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, steps)
+        ),
+        "ingestion-sweeper": function_usage(sweeps, MILLISECONDS_PER_BATCH),
         "ingestion-sweeper-failed": {"messages": 0},
     }
 

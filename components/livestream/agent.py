@@ -12,7 +12,7 @@ import pulumi
 from components.blocks.bedrock.agent_memory import AgentMemory, AgentMemoryArgs
 from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.alarm import Metric
 from components.blocks.monitoring.dashboard import Chart
@@ -57,7 +57,7 @@ class TranscriptAgent(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="TranscriptEvents",
                 consumer_timeout_seconds=settings.transcript_windows.timeout_seconds,
-                senders=[sender(scope, RULE)],
+                senders=[rule_sender(scope, RULE)],
             ),
             self._child,
         )
@@ -72,7 +72,7 @@ class TranscriptAgent(pulumi.ComponentResource):
         )
         self.window_distributor = self._window_distributor()
         self.worker = self._worker()
-        pattern = objects_created(args.bucket.name, TRANSCRIPTS)
+        pattern = object_created_pattern(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
         self.tokens = Chart("tokens that the model read and wrote", [self._token_metric(name) for name in TOKEN_FIELDS])
         self.register_outputs({})
@@ -80,7 +80,7 @@ class TranscriptAgent(pulumi.ComponentResource):
     def _token_metric(self, name: str) -> Metric:
         """Return the metric of one kind of tokens. The agent logs one line for each answer, usable or not."""
         pattern = '{ $.message = "model_answered" }'
-        return self.worker.logged(name.replace("_", "-"), pattern, self._child, value=f"$.{name}")
+        return self.worker.log_metric(name.replace("_", "-"), pattern, self._child, value=f"$.{name}")
 
     def _window_distributor(self) -> Function:
         args, agent = self._args, self._args.settings.agent

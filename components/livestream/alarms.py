@@ -18,7 +18,7 @@ def register_alarms(
 ) -> None:
     """Register livestream's own alarms."""
     # The API never sends a response that violates its own model. Such a response is always a programming error.
-    episodes.alarm_on_lines(
+    episodes.alarm_on_log_lines(
         "answers-broken",
         '{ $.message = "answer_broken" }',
         "A response of the API did not match its model and was replaced by an error.",
@@ -52,4 +52,6 @@ def register_alarms(
             "The sweep used up its time before it had checked all due episodes.",
         ),
     ):
-        function.alarm_on_lines(alarm, f'{{ $.message = "{message}" }}', description, STUCK_RUNBOOK, opts, value=value)
+        function.alarm_on_log_lines(
+            alarm, f'{{ $.message = "{message}" }}', description, STUCK_RUNBOOK, opts, value=value
+        )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bedrock.agent_memory import SUMMARIES, AgentMemory
-from components.blocks.compute.function import Asynchronous, Function, FunctionArgs, QueueSource
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
@@ -55,7 +55,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="EpisodeDeletions",
                 consumer_timeout_seconds=settings.care.timeout_seconds,
-                senders=[sender(scope, RULE)],
+                senders=[rule_sender(scope, RULE)],
             ),
             self._child,
         )
@@ -111,7 +111,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
                     args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
                 ],
                 queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
-                asynchronous=Asynchronous(on_failure=failure_queue),
+                asynchronous=AsyncInvocation(on_failure=failure_queue),
             ),
             self._child,
         )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
@@ -24,9 +24,9 @@ from components.blocks.monitoring.dashboard import (
     table_chart,
 )
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret import Secret, SecretArgs
-from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.livestream.agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
@@ -105,7 +105,10 @@ class Livestream(pulumi.ComponentResource):
                 logical_name="NullCheckTable",
                 hash_key="pk",
                 range_key="sk",
-                indexes=[Index(OWNER_INDEX, "GSI1PK", "GSI1SK"), Index(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected=[])],
+                indexes=[
+                    SecondaryIndex(OWNER_INDEX, "GSI1PK", "GSI1SK"),
+                    SecondaryIndex(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected_attributes=[]),
+                ],
                 ttl_attribute="ttl",
             ),
             self._child,
@@ -116,9 +119,11 @@ class Livestream(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="TranscriptBucket",
                 versioned=True,
-                cors=Cors([settings.api.cors_origin], exposed=["ETag"]),
+                cors=CorsRule([settings.api.cors_origin], exposed_headers=["ETag"]),
                 lifecycle=[
-                    Lifecycle("expire-all", expire_days=settings.uploads.object_days, old_version_days=OLD_VERSION_DAYS)
+                    LifecycleRule(
+                        "expire-all", expire_days=settings.uploads.object_days, old_version_days=OLD_VERSION_DAYS
+                    )
                 ],
                 event_bridge=True,
             ),
@@ -166,7 +171,7 @@ class Livestream(pulumi.ComponentResource):
 
     def _api(self) -> RestApi:
         settings = self._settings.api
-        throttle = Throttle.of(settings.requests_per_second)
+        throttle = Throttle.from_rate(settings.requests_per_second)
         return RestApi(
             "api",
             RestApiArgs(
@@ -176,9 +181,9 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                judge=self._authorizer() if settings.authorizer is Authorizer.JWT else None,
-                plan=(
-                    Plan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
+                authorizer=self._authorizer() if settings.authorizer is Authorizer.JWT else None,
+                usage_plan=(
+                    KeyUsagePlan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is Authorizer.API_KEY
                     else None
                 ),
@@ -188,7 +193,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _authorizer(self) -> Judge:
+    def _authorizer(self) -> AuthorizerFunction:
         identity = self._scope.foundation.identity
         function = Function(
             "authorizer",
@@ -206,7 +211,7 @@ class Livestream(pulumi.ComponentResource):
             ),
             self._child,
         )
-        return Judge(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
+        return AuthorizerFunction(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
 
     def _charts(self) -> list[list[Chart]]:
         return [

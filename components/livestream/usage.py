@@ -7,7 +7,7 @@ states are constants here and marked as assumed.
 import math
 
 from components.settings.livestream import Authorizer, LivestreamSettings
-from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
+from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
 EVENT_DAYS = 14
@@ -61,14 +61,14 @@ AUTHORIZER_MILLISECONDS = 30
 def monthly_usage(settings: LivestreamSettings) -> Usage:
     """Return the monthly amounts by Pulumi name of the block and by measure."""
     load = settings.load
-    episodes = load.episodes_per_day * DAYS
+    episodes = load.episodes_per_day * DAYS_PER_MONTH
     requests = episodes * REQUESTS_PER_EPISODE
     writes = requests * WRITING_SHARE
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
     retained_gb = load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb
     inspected_requests = {"inspectedRequests": requests} if settings.api.waf_requests else {}
     authorizer = (
-        {"livestream-authorizer": of_function(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)}
+        {"livestream-authorizer": function_usage(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)}
         if settings.api.authorizer is Authorizer.JWT
         else {}
     )
@@ -77,31 +77,33 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **inspected_requests},
-        "livestream-episodes": of_function(requests, REQUEST_MILLISECONDS),
+        "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS),
         **authorizer,
-        "livestream-video-chunks": of_function(
+        "livestream-video-chunks": function_usage(
             events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=2 * episodes
         ),
-        "livestream-transcript-windows": of_function(episodes, TRANSCRIPT_MILLISECONDS),
+        "livestream-transcript-windows": function_usage(episodes, TRANSCRIPT_MILLISECONDS),
         "livestream-transcript-events": {"messages": episodes, "batches": episodes},
         "livestream-agent-windows": {"messages": windows, "batches": windows},
-        "livestream-agent": of_function(
+        "livestream-agent": function_usage(
             windows,
             WINDOW_MILLISECONDS,
-            **tokens(settings.agent.model_id, windows * INPUT_TOKENS, windows * OUTPUT_TOKENS),
+            **token_usage(settings.agent.model_id, windows * INPUT_TOKENS, windows * OUTPUT_TOKENS),
         ),
         "livestream-memory": {
             "memoryEvents": windows,
-            "memoryRecords": windows * settings.agent.memory_days / DAYS,
+            "memoryRecords": windows * settings.agent.memory_days / DAYS_PER_MONTH,
             "memoryRetrievals": 0,
         },
-        "livestream-care": of_function(DAYS * 24 * 60 / SWEEP_MINUTES + episodes * DELETED_SHARE, SWEEP_MILLISECONDS),
+        "livestream-care": function_usage(
+            DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES + episodes * DELETED_SHARE, SWEEP_MILLISECONDS
+        ),
         "livestream-care-failures": {"messages": 0},
         "livestream-deletions": {"messages": episodes * DELETED_SHARE, "batches": episodes * DELETED_SHARE},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
             "archivedGb": 2 * episodes * EVENT_BYTES / GB,
-            "archiveGb": 2 * episodes / DAYS * EVENT_DAYS * EVENT_BYTES / GB,
+            "archiveGb": 2 * episodes / DAYS_PER_MONTH * EVENT_DAYS * EVENT_BYTES / GB,
         },
         "livestream-transcripts": {
             "storageGb": retained_gb,

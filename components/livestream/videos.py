@@ -14,7 +14,7 @@ from components.blocks.compute.function import Function, FunctionArgs, QueueSour
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
@@ -41,7 +41,7 @@ def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object
     Jobs of other programs use the same bus; this stack's jobs name the bucket.
     """
     return {
-        "video-created": objects_created(bucket, VIDEOS),
+        "video-created": object_created_pattern(bucket, VIDEOS),
         "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},
         "video-jobs": {
             "source": [MEDIACONVERT],
@@ -76,7 +76,7 @@ class Videos(pulumi.ComponentResource):
                 logical_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
                 max_receive_count=DELIVERIES,
-                senders=[sender(scope, rule) for rule in event_patterns(args.bucket.name, event_source(scope))],
+                senders=[rule_sender(scope, rule) for rule in event_patterns(args.bucket.name, event_source(scope))],
             ),
             self._child,
         )
@@ -84,7 +84,7 @@ class Videos(pulumi.ComponentResource):
             f"{scope.subsystem}-media-convert",
             RoleArgs(
                 scope=scope,
-                what="media-convert",
+                short_name="media-convert",
                 logical_name="MediaConvertRole",
                 trust=Service.MEDIACONVERT,
                 grants=[

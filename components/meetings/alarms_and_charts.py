@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.rest_api import RestApi
-from components.blocks.compute.function import Function, sweep_after_sweep
+from components.blocks.compute.function import Function, three_sweeps_seconds
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import EVERYTHING, Bucket
+from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage import SWEEP_MINUTES
@@ -73,15 +73,15 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         ("meetings-given-up", sweep, given_up, "Meetings whose executions ended without a word were given up."),
     ):
-        function.alarm_on_lines(what, pattern, says, RUNBOOK, opts, severity=critical)
-    period = sweep_after_sweep(SWEEP_MINUTES)
+        function.alarm_on_log_lines(what, pattern, says, RUNBOOK, opts, severity=critical)
+    period = three_sweeps_seconds(SWEEP_MINUTES)
     for what, value, says in (
         ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
         ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
     ):
-        swept = sweep.logged(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=period)
-        alarm(what, scope, swept, 0, says, RUNBOOK, opts)
-    interrupted = steps.logged(
+        swept = sweep.log_metric(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=period)
+        register_alarm(what, scope, swept, 0, says, RUNBOOK, opts)
+    interrupted = steps.log_metric(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
     )
     for what, metric, threshold, says, runbook in (
@@ -101,7 +101,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
             RUNBOOK,
         ),
     ):
-        alarm(what, scope, metric, threshold, says, runbook, opts)
+        register_alarm(what, scope, metric, threshold, says, runbook, opts)
     refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
     missed = " || ".join(f'$.message = "{one}"' for one in MISSED)
     for what, function, pattern, threshold, says, runbook in (
@@ -130,12 +130,12 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
             RUNBOOK,
         ),
     ):
-        function.alarm_on_lines(what, pattern, says, runbook, opts, threshold=threshold)
+        function.alarm_on_log_lines(what, pattern, says, runbook, opts, threshold=threshold)
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:
     """The four metrics, what storage, table and traces take, and the functions."""
-    named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": EVERYTHING}
+    named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
             Chart(

@@ -60,7 +60,7 @@ class Access(pulumi.ComponentResource):
                 CLIENT,
                 "MeetingsClient",
                 trust(self.function.role_arn),
-                [*own_objects(args.bucket), *own_meetings(args.table)],
+                [*grant_own_objects(args.bucket), *own_meetings(args.table)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.function])),
         )
@@ -104,7 +104,7 @@ class Access(pulumi.ComponentResource):
                 logical_name="Meetings",
                 operations=OPERATIONS,
                 function=self.function,
-                throttle=Throttle.of(settings.requests_per_second),
+                throttle=Throttle.from_rate(settings.requests_per_second),
                 cors_origin=settings.cors_origin,
                 checked_by="the token in the body - auth-exchange verifies it",
                 bodies_validated=False,
@@ -134,7 +134,7 @@ def trust(role_arn: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def own_objects(bucket: Bucket) -> list[Grant]:
+def grant_own_objects(bucket: Bucket) -> list[Grant]:
     """Uploads below one's own name, and what became of them."""
     return [
         bucket.grant("PutObject", prefix=f"{RAW}{OWN}/*"),
@@ -146,4 +146,4 @@ def own_objects(bucket: Bucket) -> list[Grant]:
 def own_meetings(table: Table) -> list[Grant]:
     """One's own items. `ForAllValues` also holds for a request that names no key, hence `Null` beside it."""
     mine = {"ForAllValues:StringEquals": {LEADING_KEYS: OWN}, "Null": {LEADING_KEYS: "false"}}
-    return [table.grant("GetItem").when(mine), table.grant("Query", index=INDEX).when(mine)]
+    return [table.grant("GetItem").with_conditions(mine), table.grant("Query", index=INDEX).with_conditions(mine)]

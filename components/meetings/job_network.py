@@ -35,58 +35,62 @@ class JobNetwork(Block):
         scope, settings = args.scope, args.settings
         self._tags = scope.tags("JobNetwork")
         network = ec2.Vpc(
-            self.part("vpc"),
+            self.part_name("vpc"),
             cidr_block=settings.cidr,
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=self._tags,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         # The group that every VPC brings is used by nothing here, so it lets nothing through.
-        ec2.DefaultSecurityGroup(self.part("default-group"), vpc_id=network.id, tags=self._tags, opts=self.inside())
+        ec2.DefaultSecurityGroup(
+            self.part_name("default-group"), vpc_id=network.id, tags=self._tags, opts=self.part_options()
+        )
         routes = self._routes(network)
         self.subnet_ids = self._subnets(network, routes, settings)
         for service in ENDPOINTS:
             ec2.VpcEndpoint(
-                self.part(service),
+                self.part_name(service),
                 vpc_id=network.id,
                 service_name=f"com.amazonaws.{scope.context.region}.{service}",
                 vpc_endpoint_type="Gateway",
                 route_table_ids=[routes.id],
                 tags=self._tags,
-                opts=self.inside(),
+                opts=self.part_options(),
             )
         group = ec2.SecurityGroup(
-            self.part("group"),
+            self.part_name("group"),
             name_prefix=f"{scope.name(Kind.SECURITY_GROUP, what)}-",
             description="Jobs: out by HTTPS, nothing in",
             vpc_id=network.id,
             revoke_rules_on_delete=True,
             tags=self._tags,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         vpc.SecurityGroupEgressRule(
-            self.part("out"),
+            self.part_name("out"),
             security_group_id=group.id,
             cidr_ipv4=ANYWHERE,
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
             tags=self._tags,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.group_id = group.id
         self.register_outputs({"groupId": group.id})
 
     def _routes(self, network: ec2.Vpc) -> ec2.RouteTable:
-        gateway = ec2.InternetGateway(self.part("gateway"), vpc_id=network.id, tags=self._tags, opts=self.inside())
-        routes = ec2.RouteTable(self.part("routes"), vpc_id=network.id, tags=self._tags, opts=self.inside())
+        gateway = ec2.InternetGateway(
+            self.part_name("gateway"), vpc_id=network.id, tags=self._tags, opts=self.part_options()
+        )
+        routes = ec2.RouteTable(self.part_name("routes"), vpc_id=network.id, tags=self._tags, opts=self.part_options())
         ec2.Route(
-            self.part("way-out"),
+            self.part_name("way-out"),
             route_table_id=routes.id,
             destination_cidr_block=ANYWHERE,
             gateway_id=gateway.id,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         return routes
 
@@ -96,16 +100,19 @@ class JobNetwork(Block):
         found = []
         for zone in settings.zones:
             subnet = ec2.Subnet(
-                self.part(f"public-{zone}"),
+                self.part_name(f"public-{zone}"),
                 vpc_id=network.id,
                 cidr_block=settings.subnet_cidr(zone),
                 availability_zone=f"{self.scope.context.region}{zone}",
                 map_public_ip_on_launch=False,  # a job asks for its address itself
                 tags=self._tags,
-                opts=self.inside(),
+                opts=self.part_options(),
             )
             ec2.RouteTableAssociation(
-                self.part(f"routed-{zone}"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.inside()
+                self.part_name(f"routed-{zone}"),
+                subnet_id=subnet.id,
+                route_table_id=routes.id,
+                opts=self.part_options(),
             )
             found.append(subnet.id)
         return found

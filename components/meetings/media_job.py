@@ -57,7 +57,7 @@ class Media(pulumi.ComponentResource):
         size = processing.size
         digest = processing.image_digest
         repository = ImageRepository(
-            "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_moves=digest is None), self._child
+            "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_mutable=digest is None), self._child
         )
         self.job = BatchJob(
             "media",
@@ -78,9 +78,9 @@ class Media(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def grants_run(self) -> list[Grant]:
+    def grant_run(self) -> list[Grant]:
         """What the workflow needs to have it run."""
-        return self.job.grants_run([one.arn for one in self.queues])
+        return self.job.grant_run([one.arn for one in self.queues])
 
     def _variables(self, args: MediaArgs) -> dict[str, str]:
         deployment = MediaDeployment(

@@ -12,7 +12,16 @@ stopped, or by a submission whose answer was lost. It is waited for, so a record
 from collections.abc import Sequence
 from typing import Final
 
-from components.blocks.workflow.state_definitions import Retry, State, catch, choice, retry, set_variables, task, wait
+from components.blocks.workflow.state_definitions import (
+    Retry,
+    State,
+    catch,
+    choice_state,
+    retry,
+    set_variables_state,
+    task_state,
+    wait_state,
+)
 from components.meetings.workflow_expressions import CALL_SECONDS, KNOWN_AS, RECORDING, caught
 from components.settings.meetings_media import ProcessingSettings
 from components.settings.polling import pause
@@ -85,10 +94,10 @@ def media_states(
     fallback = _Fallback(first, last, settings) if first != last else None
     return {
         # One on demand may live where nobody would look for it: there first, then where one is submitted.
-        START: set_variables(
+        START: set_variables_state(
             {"queue": last, "to": first, "before": 0, "lost": 0, "error": "MediaNotSubmitted"}, "FindMedia"
         ),
-        "FindMedia": task(
+        "FindMedia": task_state(
             f"{BATCH}:listJobs",
             {"JobQueue": "{% $queue %}", "Filters": [{"Name": "JOB_NAME", "Values": [JOB_NAME]}]},
             CALL_SECONDS,
@@ -97,7 +106,7 @@ def media_states(
             catches=[caught(failed)],
             assign={"job": f"{{% {FOUND % {'new': _new('$id', settings)}} %}}"},
         ),
-        "MediaFound": choice(
+        "MediaFound": choice_state(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
                 *(fallback.elsewhere if fallback else ()),
@@ -105,7 +114,7 @@ def media_states(
             ],
             otherwise="SubmitMedia",
         ),
-        "SubmitMedia": task(
+        "SubmitMedia": task_state(
             SUBMIT,
             {
                 "JobName": JOB_NAME,
@@ -122,9 +131,9 @@ def media_states(
             ],
             assign={"job": f"{{% {_new('$states.result.JobId', settings)} %}}"},
         ),
-        "AnswerLost": wait(settings.poll_seconds, "FindMedia"),
-        "WaitForMedia": wait("{% $job.pause %}", "AskForMedia"),
-        "AskForMedia": task(
+        "AnswerLost": wait_state(settings.poll_seconds, "FindMedia"),
+        "WaitForMedia": wait_state("{% $job.pause %}", "AskForMedia"),
+        "AskForMedia": task_state(
             f"{BATCH}:describeJobs",
             {"Jobs": ["{% $job.id %}"]},
             CALL_SECONDS,
@@ -136,7 +145,7 @@ def media_states(
                 "error": "{% $states.result.Jobs[0].Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}",
             },
         ),
-        "MediaOver": choice(
+        "MediaOver": choice_state(
             [
                 ("{% $job.status = 'SUCCEEDED' %}", to),
                 *(fallback.lost if fallback else ()),
@@ -146,7 +155,7 @@ def media_states(
             ],
             otherwise="WaitForMedia",
         ),
-        "EndMedia": task(
+        "EndMedia": task_state(
             f"{BATCH}:terminateJob",
             {"JobId": "{% $job.id %}", "Reason": TOO_LATE},
             CALL_SECONDS,
@@ -175,9 +184,9 @@ class _Fallback:
     def states(self, again: Sequence[Retry]) -> dict[str, State]:
         """What only a workflow with both has."""
         return {
-            "MediaOnSpare": set_variables({"queue": "{% $to %}"}, "FindMedia"),
+            "MediaOnSpare": set_variables_state({"queue": "{% $to %}"}, "FindMedia"),
             # A cancelled job has failed; one that was given a machine meanwhile runs. Either is seen when it is asked about.
-            "LeaveSpare": task(
+            "LeaveSpare": task_state(
                 f"{BATCH}:cancelJob",
                 {"JobId": "{% $job.id %}", "Reason": NO_MACHINE},
                 CALL_SECONDS,
@@ -186,7 +195,7 @@ class _Fallback:
                 catches=[caught("EndMedia")],
                 assign={"job": "{% $merge([$job, {'left': true}]) %}"},
             ),
-            "MediaOnDemand": set_variables(
+            "MediaOnDemand": set_variables_state(
                 {
                     "queue": self._on_demand,
                     "to": self._on_demand,

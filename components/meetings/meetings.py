@@ -10,13 +10,13 @@ import pulumi
 from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
-from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
+from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import recording_workflow
 from components.meetings.alarms_and_charts import BUSY_ANSWERS, WatchArgs, charts, watch
@@ -109,7 +109,7 @@ class Meetings(pulumi.ComponentResource):
                 logical_name="Meetings",
                 hash_key=PARTITION,
                 range_key=SORT,
-                indexes=[Index(INDEX, PARTITION, INDEX_SORT)],
+                indexes=[SecondaryIndex(INDEX, PARTITION, INDEX_SORT)],
                 kms_key_arn=settings.table_kms_key,
             ),
             self._child,
@@ -120,15 +120,17 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="Recordings",
                 versioned=True,
-                cors=Cors([settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed=["ETag"]),
+                cors=CorsRule(
+                    [settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed_headers=["ETag"]
+                ),
                 lifecycle=[
                     *(
-                        Lifecycle(f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old)
+                        LifecycleRule(f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old)
                         for prefix, days in ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.work_days))
                     ),
-                    Lifecycle("tier-video", VIDEO, old_version_days=old, intelligent_tiering_days=0),
+                    LifecycleRule("tier-video", VIDEO, old_version_days=old, intelligent_tiering_days=0),
                     *(
-                        Lifecycle(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old)
+                        LifecycleRule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old)
                         for prefix in (TRANSCRIPTS, SUMMARIES)
                     ),
                 ],
@@ -175,7 +177,7 @@ class Meetings(pulumi.ComponentResource):
                 grants=[
                     self.steps.grant_invoke(),
                     self.summarize.grant_invoke(),
-                    *self.media.grants_run(),
+                    *self.media.grant_run(),
                     *self._speech(),
                 ],
                 timeout_seconds=recording_workflow.longest_seconds(settings),
@@ -251,7 +253,7 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="Uploads",
                 consumer_timeout_seconds=settings.start.timeout_seconds,
-                senders=[sender(scope, RULE)],
+                senders=[rule_sender(scope, RULE)],
             ),
             self._child,
         )
@@ -273,7 +275,7 @@ class Meetings(pulumi.ComponentResource):
             ),
             self._child,
         )
-        pattern = objects_created(self.bucket.name, RAW)
+        pattern = object_created_pattern(self.bucket.name, RAW)
         EventRule(RULE, EventRuleArgs(scope, "Uploads", pattern, target=self.uploads), self._child)
 
 

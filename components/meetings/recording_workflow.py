@@ -12,12 +12,12 @@ from components.blocks.workflow.state_definitions import (
     SUCCEED,
     TRANSIENT,
     State,
-    call,
     catch,
-    choice,
-    fail,
+    choice_state,
+    fail_state,
+    lambda_state,
     retry,
-    task,
+    task_state,
 )
 from components.meetings.media_job import Media
 from components.meetings.media_states import START, media_states
@@ -66,7 +66,7 @@ def states(
             failed=failed[MeetingReason.MEDIA_FAILED],
             assign={"media": "{% $states.result.Payload %}"},
         ),
-        "AnythingToHear": choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
+        "AnythingToHear": choice_state([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
         "Transcribe": speech_states(
             bucket,
             media.job.scope.context.stack_label,
@@ -77,8 +77,8 @@ def states(
         "MarkTranscribed": _step(
             steps, {"step": "transcribed"}, to="StillWanted", failed=failed[MeetingReason.TRANSCRIPTION_FAILED]
         ),
-        "StillWanted": choice([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
-        "Summarize": task(
+        "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
+        "Summarize": task_state(
             LAMBDA_INVOKE,
             {
                 "FunctionName": summarize.live_arn,
@@ -105,7 +105,7 @@ def states(
             failed=failed[MeetingReason.SUMMARY_FAILED],
         ),
         **{failed[reason]: _marked(steps, reason) for reason in _GIVEN_UP},
-        FAILED: fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
+        FAILED: fail_state("MeetingFailed", "A recording could not be processed; its meeting says why."),
         "Done": SUCCEED,
     }
 
@@ -121,7 +121,7 @@ def _step(
     steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
 ) -> State:
     """One of the workflow's own steps; it can be made again."""
-    return call(
+    return lambda_state(
         steps.live_arn,
         {**step, **MEETING},
         STEP_SECONDS,

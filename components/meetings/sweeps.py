@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.compute.function import Asynchronous, Function, FunctionArgs
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
@@ -80,7 +80,7 @@ class Care(pulumi.ComponentResource):
                     "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
-                asynchronous=Asynchronous(on_failure=self._failed),
+                asynchronous=AsyncInvocation(on_failure=self._failed),
             ),
             self._child,
         )
@@ -108,7 +108,7 @@ class Care(pulumi.ComponentResource):
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
                     grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
                 ],
-                asynchronous=Asynchronous(on_failure=self._failed),
+                asynchronous=AsyncInvocation(on_failure=self._failed),
             ),
             self._child,
         )

@@ -8,7 +8,17 @@ and would never transcribe a recording again that had failed once.
 from collections.abc import Mapping
 from typing import Final
 
-from components.blocks.workflow.state_definitions import SUCCEED, State, catch, choice, each, fail, retry, task, wait
+from components.blocks.workflow.state_definitions import (
+    SUCCEED,
+    State,
+    catch,
+    choice_state,
+    fail_state,
+    map_state,
+    retry,
+    task_state,
+    wait_state,
+)
 from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, KNOWN_AS, caught
 from components.settings import MeetingsSettings
 from components.settings.polling import pause
@@ -35,8 +45,8 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
     name = f"'{label}-' & {KNOWN_AS} & '-' & $string({INPUT}.attempt) & '-' & {PART}"
     begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
     inside: Mapping[str, State] = {
-        "PartThere": choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
-        "StartPart": task(
+        "PartThere": choice_state([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
+        "StartPart": task_state(
             f"{TRANSCRIBE}:startTranscriptionJob",
             {
                 "TranscriptionJobName": f"{{% {name} %}}",
@@ -57,8 +67,8 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
             catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
             assign=begun,
         ),
-        "WaitForPart": wait("{% $pause %}", "AskForPart"),
-        "AskForPart": task(
+        "WaitForPart": wait_state("{% $pause %}", "AskForPart"),
+        "AskForPart": task_state(
             f"{TRANSCRIBE}:getTranscriptionJob",
             {"TranscriptionJobName": "{% $name %}"},
             CALL_SECONDS,
@@ -70,7 +80,7 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
                 "pause": f"{{% {pause('$spent + $pause', first_pause)} %}}",
             },
         ),
-        "PartDone": choice(
+        "PartDone": choice_state(
             [
                 ("{% $status = 'COMPLETED' %}", "PartTranscribed"),
                 ("{% $status = 'FAILED' %}", "PartFailed"),
@@ -79,7 +89,9 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
             otherwise="WaitForPart",
         ),
         "PartTranscribed": SUCCEED,
-        "PartFailed": fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
-        "PartTooLate": fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
+        "PartFailed": fail_state("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
+        "PartTooLate": fail_state("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
-    return each("{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[caught(failed)])
+    return map_state(
+        "{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[caught(failed)]
+    )

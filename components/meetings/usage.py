@@ -7,7 +7,7 @@ are constants here, each marked as assumed.
 from components.settings import MeetingsSettings
 from components.settings.meetings_media import Engine
 from components.settings.polling import rounds
-from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
+from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
 GIGABYTES_PER_HOUR = 0.9
@@ -64,20 +64,22 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     # Twice the processors take half the time of what is encoded, and as long for the rest.
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if spot else copying + encoding / 2
     asked = meetings * _rounds(settings)
-    sweeps = DAYS * 24 * 60 / SWEEP_MINUTES
+    sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
     return {
         "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB, **firewall},
-        "meetings-auth-exchange": of_function(exchanges, EXCHANGE_MILLISECONDS),
+        "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
         "meetings-uploads": {"messages": uploads, "batches": uploads / 2},
-        "meetings-start": of_function(uploads / 2, START_MILLISECONDS),
-        "meetings-steps": of_function(
+        "meetings-start": function_usage(uploads / 2, START_MILLISECONDS),
+        "meetings-steps": function_usage(
             2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
         ),
-        "meetings-bedrock-summarize": of_function(meetings, SUMMARY_MILLISECONDS, **_tokens(settings, hours, meetings)),
-        "meetings-sweep": of_function(sweeps, SWEEP_MILLISECONDS),
-        "meetings-storage": of_function(DAYS, STORAGE_MILLISECONDS),
+        "meetings-bedrock-summarize": function_usage(
+            meetings, SUMMARY_MILLISECONDS, **_tokens(settings, hours, meetings)
+        ),
+        "meetings-sweep": function_usage(sweeps, SWEEP_MILLISECONDS),
+        "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS),
         "meetings-workflow": {
             "transitions": meetings * TRANSITIONS + asked * TRANSITIONS_A_ROUND,
             "transcribeMinutes": hours * 60,
@@ -91,7 +93,8 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         },
         "meetings-media-images": {"imageGb": 2},
         "meetings-recordings": {
-            "storageGb": video_gb * (1 + kept.raw_days / DAYS) + hours * AUDIO_GB_PER_HOUR * kept.audio_days / DAYS,
+            "storageGb": video_gb * (1 + kept.raw_days / DAYS_PER_MONTH)
+            + hours * AUDIO_GB_PER_HOUR * kept.audio_days / DAYS_PER_MONTH,
             "infrequentGb": video_gb * (KEPT_MONTHS - 1),
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
@@ -125,5 +128,5 @@ def _rounds(settings: MeetingsSettings) -> float:
 def _tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
     """Two questions about the same transcript, each of its own model."""
     models = (settings.models.summary, settings.models.action_items)
-    each = [tokens(one, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for one in models]
+    each = [token_usage(one, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for one in models]
     return {measure: sum(one.get(measure, 0) for one in each) for one in each for measure in one}

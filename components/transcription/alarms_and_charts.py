@@ -3,7 +3,7 @@
 import pulumi
 
 from components.blocks.compute.function import Function
-from components.blocks.monitoring.alarm import Comparison, Metric, Severity, alarm
+from components.blocks.monitoring.alarm import Comparison, Metric, Severity, register_alarm
 from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.scope import Scope
 from components.settings import TranscriptionSettings
@@ -34,8 +34,8 @@ def watch(
         ("rate-limit", dropped, warning, limits.dropped_per_minute, "Many partial captions are left out."),
         ("orphans", orphans, warning, limits.orphans, "Finals do not come."),
     ):
-        alarm(what, scope, metric, threshold, says, RUNBOOK, opts, severity=severity, periods=2)
-    alarm(
+        register_alarm(what, scope, metric, threshold, says, RUNBOOK, opts, severity=severity, periods=2)
+    register_alarm(
         "fallback",
         scope,
         _of(processor, FALLBACK, "Sum", 300),
@@ -46,7 +46,7 @@ def watch(
         severity=critical,
         comparison=Comparison.AT_LEAST,
     )
-    router.alarm_on_lines(
+    router.alarm_on_log_lines(
         "lost-utterances",
         '{ $.message = "utterances_lost" }',
         "Utterances were lost on the way to the processor; their clients were told to send them again.",
@@ -56,7 +56,7 @@ def watch(
         threshold=1,
         comparison=Comparison.AT_LEAST,
     )
-    processor.alarm_on_lines(
+    processor.alarm_on_log_lines(
         "given-up",
         f'{{ $.message = "{GIVEN_UP}" }}',
         "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
@@ -66,7 +66,7 @@ def watch(
         severity=critical,
         comparison=Comparison.AT_LEAST,
     )
-    router.alarm_on_lines(
+    router.alarm_on_log_lines(
         "messages-failed",
         f"{{ {FAILED} }}",
         "The router fails at messages, or cannot call the processor.",

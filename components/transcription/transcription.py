@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, actions
-from components.blocks.compute.function import Asynchronous, Function, FunctionArgs
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, message_actions
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
@@ -22,7 +22,7 @@ from components.blocks.monitoring.dashboard import (
     table_chart,
 )
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.alarms_and_charts import caption_charts, latency_chart, watch
 from components.transcription.usage import PING_SECONDS
@@ -77,7 +77,7 @@ class Transcription(pulumi.ComponentResource):
             "in_flight": args.settings.sessions.in_flight,
             "session_hours": args.settings.sessions.hours,
             "languages": list(args.settings.sessions.languages),
-            "routes": actions(ROUTES),
+            "routes": message_actions(ROUTES),
         }
         self.register_outputs({"url": self.socket.url})
 
@@ -101,7 +101,7 @@ class Transcription(pulumi.ComponentResource):
                 logical_name="transcription-live",
                 hash_key="pk",
                 # Sparse: only items that somebody must look at have these keys.
-                indexes=[Index(DUE_INDEX, "watched", "due_ms", projected=[])],
+                indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
                 number_keys=["due_ms"],
                 ttl_attribute="ttl",
                 no_backup_reason=nothing_lasts,
@@ -117,7 +117,7 @@ class Transcription(pulumi.ComponentResource):
                 scope=self._scope,
                 logical_name="TranscriptionSocket",
                 stage="live",
-                routes_throttle=Throttle.of(self._settings.requests_per_second),
+                routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
                 checked_by=None if trusted else "the router verifies the token in the offered subprotocol",
             ),
             self._child,
@@ -147,8 +147,8 @@ class Transcription(pulumi.ComponentResource):
                     self.live.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
                 ],
-                asynchronous=Asynchronous(
-                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, lost_because=LOST_BECAUSE
+                asynchronous=AsyncInvocation(
+                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=LOST_BECAUSE
                 ),
                 errors_above=settings.alarms.errors,
                 throttles_above=settings.alarms.throttles,
@@ -194,7 +194,7 @@ class Transcription(pulumi.ComponentResource):
                     *self._transcribing_grants("StartStreamTranscriptionWebSocket"),
                 ],
                 # Only the sweep is called this way; it holds no audio.
-                asynchronous=Asynchronous(failed),
+                asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )

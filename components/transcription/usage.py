@@ -5,7 +5,7 @@ are constants here, each marked as assumed.
 """
 
 from components.settings.transcription import TranscriptionSettings
-from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
+from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 
 PING_SECONDS = 300
 """How often a client sends a ping: API Gateway closes a connection after ten idle minutes."""
@@ -44,14 +44,14 @@ NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
 def monthly_usage(settings: TranscriptionSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
     load = settings.load
-    utterances = load.utterances_per_day * DAYS
+    utterances = load.utterances_per_day * DAYS_PER_MONTH
     speech_minutes = utterances * load.utterance_seconds / 60
     captions = utterances * CAPTIONS_PER_UTTERANCE
     sessions = max(1.0, speech_minutes / SESSION_MINUTES)
     connected_minutes = sessions * SESSION_MINUTES
     pings = connected_minutes * 60 / PING_SECONDS
     routed = utterances + pings + 4 * sessions  # connect, open, close, disconnect
-    sweeps = DAYS * 24 * 60
+    sweeps = DAYS_PER_MONTH * 24 * 60
     return {
         "transcription-socket": {
             "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * (pings + 2 * sessions),
@@ -66,17 +66,17 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
             "customMetrics": METRICS,
             "metricRequests": utterances,
         },
-        "transcription-router": of_function(routed + sweeps, ROUTED_MILLISECONDS),
+        "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
             "writes": utterances * PLACE_WRITES * PLACE_UNITS + captions + 4 * sessions,
             "indexWrites": utterances * PLACE_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
-            "storageGb": (captions + sessions) / DAYS * ITEM_DAYS * ITEM_BYTES / GB,
+            "storageGb": (captions + sessions) / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
         "transcription-sessions": {
             "writes": 2 * sessions,
             "reads": utterances * 2,
-            "storageGb": sessions / DAYS * ITEM_DAYS * ITEM_BYTES / GB,
+            "storageGb": sessions / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.blocks.compute.function import Attachment
+from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
@@ -38,32 +38,32 @@ class AgentNetwork(Block):
         settings = args.settings
         name = args.scope.name(Kind.SECURITY_GROUP, what)
         self.group = ec2.SecurityGroup(
-            self.part("group"),
+            self.part_name("group"),
             name_prefix=f"{name}-",
             description="Query worker: out to the agent and by HTTPS, nothing in",
             vpc_id=settings.vpc_id,
             revoke_rules_on_delete=True,
             tags=args.scope.tags("AgentNetwork"),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self._out("agent", settings.cidr, args.port)
         self._out("https", ANYWHERE, HTTPS)
         subnets: Sequence[pulumi.Input[str]] = settings.subnet_ids
         if settings.nat is not None:
             subnets = [self._subnet(settings.vpc_id, settings.nat)]
-        self.attachment = Attachment(subnets, [self.group.id])
+        self.attachment = NetworkAttachment(subnets, [self.group.id])
         self.register_outputs({"groupId": self.group.id})
 
     def _out(self, what: str, cidr: str, port: int) -> None:
         vpc.SecurityGroupEgressRule(
-            self.part(f"{what}-out"),
+            self.part_name(f"{what}-out"),
             security_group_id=self.group.id,
             cidr_ipv4=cidr,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
             tags=self.scope.tags("AgentNetwork"),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
 
     def _subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
@@ -71,44 +71,44 @@ class AgentNetwork(Block):
         scope = self.scope
         tags = scope.tags("AgentNetwork", {"Reason": WHY})
         subnet = ec2.Subnet(
-            self.part("subnet"),
+            self.part_name("subnet"),
             vpc_id=vpc_id,
             cidr_block=nat.subnet_cidr,
             availability_zone=f"{scope.context.region}{nat.zone}",
             map_public_ip_on_launch=False,
             tags=tags,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        routes = ec2.RouteTable(self.part("routes"), vpc_id=vpc_id, tags=tags, opts=self.inside())
-        address = ec2.Eip(self.part("address"), domain="vpc", tags=tags, opts=self.inside())
+        routes = ec2.RouteTable(self.part_name("routes"), vpc_id=vpc_id, tags=tags, opts=self.part_options())
+        address = ec2.Eip(self.part_name("address"), domain="vpc", tags=tags, opts=self.part_options())
         gateway = ec2.NatGateway(
-            self.part("nat"),
+            self.part_name("nat"),
             allocation_id=address.allocation_id,
             subnet_id=nat.public_subnet_id,
             connectivity_type="public",
             tags=tags,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         way_out = [
             ec2.Route(
-                self.part("way-out"),
+                self.part_name("way-out"),
                 route_table_id=routes.id,
                 destination_cidr_block=ANYWHERE,
                 nat_gateway_id=gateway.id,
-                opts=self.inside(),
+                opts=self.part_options(),
             ),
             ec2.RouteTableAssociation(
-                self.part("routed"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.inside()
+                self.part_name("routed"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.part_options()
             ),
         ]
         for service in ENDPOINTS:
             ec2.VpcEndpoint(
-                self.part(service),
+                self.part_name(service),
                 vpc_id=vpc_id,
                 service_name=f"com.amazonaws.{scope.context.region}.{service}",
                 vpc_endpoint_type="Gateway",
                 route_table_ids=[routes.id],
                 tags=tags,
-                opts=self.inside(),
+                opts=self.part_options(),
             )
         return pulumi.Output.all(subnet.id, *(one.id for one in way_out)).apply(lambda ids: ids[0])

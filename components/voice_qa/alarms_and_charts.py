@@ -4,7 +4,7 @@ import pulumi
 
 from components.blocks.api.websocket_api import WebSocketApi
 from components.blocks.compute.function import Function
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import Table
 from components.settings import VoiceQaSettings
@@ -55,18 +55,18 @@ def watch(
         ),
     ):
         longest = seconds * 1000 * DURATION_PERCENT / 100
-        alarm(f"{what}-duration", scope, function.metric("Duration", "p95"), longest, says, ANSWERS, opts)
-    took = worker.logged("answer-milliseconds", f"{{ {ENDED} }}", opts, value="$.milliseconds", statistic="p95")
+        register_alarm(f"{what}-duration", scope, function.metric("Duration", "p95"), longest, says, ANSWERS, opts)
+    took = worker.log_metric("answer-milliseconds", f"{{ {ENDED} }}", opts, value="$.milliseconds", statistic="p95")
     late = "Answers take longer than they should."
-    alarm("answer-latency", scope, took, limits.answer_seconds * 1000, late, ANSWERS, opts)
-    worker.alarm_on_lines(
+    register_alarm("answer-latency", scope, took, limits.answer_seconds * 1000, late, ANSWERS, opts)
+    worker.alarm_on_log_lines(
         "answers-failed",
         f'{{ {ENDED} && $.outcome = "failed" && ({THE_AGENTS}) }}',
         "The agent fails to answer questions.",
         ANSWERS,
         opts,
     )
-    worker.alarm_on_lines(
+    worker.alarm_on_log_lines(
         "answers-unheard",
         '{ $.message = "piece_not_posted" }',
         "Connected clients cannot be sent their answers.",
@@ -75,7 +75,7 @@ def watch(
         threshold=UNSENT_POSTS,
         severity=Severity.CRITICAL,
     )
-    handler.alarm_on_lines(
+    handler.alarm_on_log_lines(
         "messages-failed",
         f"{{ {FAILED} }}",
         "The socket handler fails at messages, or cannot call a worker.",
@@ -83,7 +83,7 @@ def watch(
         opts,
         severity=Severity.CRITICAL,
     )
-    validator.alarm_on_lines(
+    validator.alarm_on_log_lines(
         "lectures-missed",
         '{ $.message = "lecture_sweep" }',
         "Lectures were uploaded that nothing announced, or where none are looked for.",
@@ -118,4 +118,4 @@ def watch(
             "Unusually many clients connect.",
         ),
     ):
-        alarm(what, scope, metric, threshold, says, LIMITS, opts)
+        register_alarm(what, scope, metric, threshold, says, LIMITS, opts)

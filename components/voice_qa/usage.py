@@ -5,7 +5,7 @@ are constants here, each marked as assumed.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
-from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
+from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
 HANDLED_MILLISECONDS = 60
@@ -41,16 +41,16 @@ REQUESTS_PER_VALIDATION = 10
 def monthly_usage(settings: VoiceQaSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
     load = settings.load
-    questions = load.questions_per_day * DAYS
-    lectures = load.lectures_per_day * DAYS
+    questions = load.questions_per_day * DAYS_PER_MONTH
+    lectures = load.lectures_per_day * DAYS_PER_MONTH
     minutes = questions * CONNECTED_MINUTES
     pings = minutes * 60 / settings.sessions.ping_seconds
     handled = 4 * questions + pings  # connect, upload, question, disconnect
-    sweeps = DAYS * 24 * 60 / SWEEP_MINUTES
+    sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
     answer_mb = 2 * ANSWER_MEGABYTES * (audio.response_days + old_days)
-    audio_mb = questions / DAYS * (query_mb + answer_mb)
+    audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network
     posted_gb = questions * ANSWER_MEGABYTES * AS_BASE64 / 1024
@@ -61,9 +61,9 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
             "connectionMinutes": minutes,
             "logGb": handled * LOG_BYTES_PER_CALL / GB,
         },
-        "voice-qa-websocket-handler": of_function(handled, HANDLED_MILLISECONDS),
-        "voice-qa-query-worker": of_function(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
-        "voice-qa-validate-lecture": of_function(lectures + sweeps, VALIDATION_MILLISECONDS),
+        "voice-qa-websocket-handler": function_usage(handled, HANDLED_MILLISECONDS),
+        "voice-qa-query-worker": function_usage(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
+        "voice-qa-validate-lecture": function_usage(lectures + sweeps, VALIDATION_MILLISECONDS),
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
         "voice-qa-queries-failed": {"messages": 0},
         "voice-qa-validator-failed": {"messages": 0},
@@ -77,7 +77,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-sessions": {
             "writes": questions * WRITES_PER_QUESTION + lectures,
             "reads": questions * READS_PER_QUESTION + lectures,
-            "storageGb": questions / DAYS * settings.sessions.days * ITEM_KILOBYTES / 1024**2,
+            "storageGb": questions / DAYS_PER_MONTH * settings.sessions.days * ITEM_KILOBYTES / 1024**2,
         },
         **({"voice-qa-agent-network": {"natGb": posted_gb}} if network and network.nat else {}),
     }

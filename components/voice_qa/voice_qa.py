@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
-from components.blocks.compute.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
+from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items, grant_own_objects
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
 from components.blocks.monitoring.dashboard import (
     Chart,
@@ -25,7 +25,7 @@ from components.blocks.monitoring.dashboard import (
     table_chart,
 )
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import Uploads
@@ -104,7 +104,7 @@ class VoiceQa(pulumi.ComponentResource):
             "lecture_uploads": args.settings.lectures.uploads.value,
             "max_query_bytes": MAX_QUERY_BYTES,
             "lecture_formats": list(FORMATS),
-            "routes": actions(ROUTES),
+            "routes": message_actions(ROUTES),
         }
         self.register_outputs({"url": self.socket.url})
 
@@ -138,24 +138,24 @@ class VoiceQa(pulumi.ComponentResource):
                 logical_name="AudioBucket",
                 versioned=settings.audio.versioned,
                 accelerated=settings.audio.accelerated,
-                cors=Cors(settings.audio.origins),
+                cors=CorsRule(settings.audio.origins),
                 lifecycle=[
                     # Where two rules meet, S3 takes the shorter time.
-                    Lifecycle(
+                    LifecycleRule(
                         "expire-queries",
                         QUERIES,
                         expire_days=settings.audio.query_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
-                    Lifecycle(
+                    LifecycleRule(
                         "expire-responses",
                         RESPONSES,
                         expire_days=settings.audio.response_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
-                    Lifecycle("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
+                    LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
-                notify=[NotifyQueue(self.uploads, prefix=LECTURES)],
+                notify=[QueueNotification(self.uploads, prefix=LECTURES)],
             ),
             self._child,
         )
@@ -163,8 +163,8 @@ class VoiceQa(pulumi.ComponentResource):
     def _guest_grants(self) -> list[Grant]:
         writes = self._settings.sessions.guest_writes
         return [
-            *([own_objects(self.audio, "queries", "PutObject")] if writes else []),
-            own_items(self.sessions, "GetItem", *(["PutItem"] if writes else [])),
+            *([grant_own_objects(self.audio, "queries", "PutObject")] if writes else []),
+            grant_own_items(self.sessions, "GetItem", *(["PutItem"] if writes else [])),
             self.socket.grant_connect(),
         ]
 
@@ -175,8 +175,8 @@ class VoiceQa(pulumi.ComponentResource):
                 scope=self._scope,
                 logical_name="VoiceQaSocket",
                 stage="Prod",
-                routes_throttle=Throttle.of(self._settings.requests_per_second),
-                authorization=Authorization.IAM,
+                routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
+                authorization=WebSocketAuthorization.IAM,
             ),
             self._child,
         )
@@ -207,7 +207,7 @@ class VoiceQa(pulumi.ComponentResource):
                     self.sessions.grant("GetItem", "UpdateItem"),
                 ],
                 queues=[QueueSource(self.uploads, batch_size=5, window_seconds=0, max_concurrency=5)],
-                asynchronous=Asynchronous(failed),
+                asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
@@ -255,13 +255,13 @@ class VoiceQa(pulumi.ComponentResource):
                     self.socket.grant_post(),
                     *self._agent_grants(),
                 ],
-                asynchronous=Asynchronous(failed, max_age_seconds=LISTENING_SECONDS),
+                asynchronous=AsyncInvocation(failed, max_age_seconds=LISTENING_SECONDS),
                 attachment=self._attachment(),
             ),
             self._child,
         )
 
-    def _attachment(self) -> Attachment | None:
+    def _attachment(self) -> NetworkAttachment | None:
         agent = self._settings.agentcore
         if agent.network is None or agent.port is None:
             return None

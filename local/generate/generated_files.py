@@ -111,7 +111,7 @@ def meetings_schema() -> dict[str, Any]:
 
 
 def _openapi(subsystem: str, operations: Sequence[Operation]) -> Callable[[], dict[str, Any]]:
-    return lambda: openapi_document.document(f"Polyphony: {subsystem}", "1", operations)
+    return lambda: openapi_document.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.blocks.compute.handler_archive import zip_of
+from components.blocks.compute.handler_archive import zip_files
 from components.foundation.layer import ARCHIVE, LOCK, lock_hash
 from local import ROOT
 
@@ -43,7 +43,7 @@ def command() -> int:
             print(message, file=sys.stderr)
             return 1
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(zip_of((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
+        target.write_bytes(zip_files((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
         mark.write_text(lock_hash())
     slower = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
     print(

@@ -38,6 +38,6 @@ def frontend(folder: Path) -> Frontend:
 def command(folder: Path = emulator.FOLDER) -> int:
     """`make outputs`."""
     found = frontend(folder)
-    FILE.write_text(json.dumps(found.exported(), indent=2) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(found.to_output(), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {FILE.name}")
     return 0

@@ -1,4 +1,4 @@
-"""What a deployment asks IAM for: one request for each action that each resource of a stack needs."""
+"""IAM requests of a deployment: one for each action that each resource of a stack needs (`needs.toml`)."""
 
 import json
 import tomllib
@@ -12,94 +12,99 @@ from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
 TABLE = Path(__file__).with_name("needs.toml")
-VIA = f"dynamodb.{REGION}.amazonaws.com"
+KMS_VIA_SERVICE = f"dynamodb.{REGION}.amazonaws.com"
 
 
 @cache
 def needs() -> dict[str, dict[str, str]]:
-    """Type → what is asked for → which actions, as the file says them."""
+    """Return the table: resource type → ARN pattern → actions."""
     return tomllib.loads(TABLE.read_text())
 
 
-def actions() -> set[str]:
-    """Every action that the table names."""
-    return {word.partition("?")[0] for one in needs().values() for words in one.values() for word in words.split()}
+def required_actions() -> set[str]:
+    """Return every action in the table."""
+    return {
+        action_text.partition("?")[0]
+        for arn_patterns in needs().values()
+        for actions_text in arn_patterns.values()
+        for action_text in actions_text.split()
+    }
 
 
-def requests(one: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[Request]:
-    """What making, changing and removing one resource asks for."""
-    known = _known(one, graph, stack)
-    for on, words in needs()[one.type].items():
-        arn = on.format_map(known)
-        for word in words.split():
-            action, _, given = word.partition("?")
-            yield Request(action, arn, _context(given, stack, boundary, known))
+def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[Request]:
+    """Yield the requests that creating, changing and deleting one resource needs."""
+    placeholders = _placeholders(resource, graph, stack)
+    for arn_pattern, actions_text in needs()[resource.type].items():
+        arn = arn_pattern.format_map(placeholders)
+        for action_text in actions_text.split():
+            action, _, condition = action_text.partition("?")
+            yield Request(action, arn, _context(condition, stack, boundary, placeholders))
 
 
-def _context(given: str, stack: str, boundary: str, known: Mapping[str, str]) -> dict[str, str]:
+def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[str, str]) -> dict[str, str]:
     tags = {"Project": "polyphony", "Environment": stack}
-    kind, _, what = given.partition(":")
+    kind, _, detail = condition.partition(":")
     match kind:
         case "":
             return {}
-        case "asked":
+        case "request-tags":
             return {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-        case "own":
+        case "resource-tags":
             return {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
-        case "made":
-            return {"ec2:CreateAction": what}
-        case "here":
+        case "created-by":
+            return {"ec2:CreateAction": detail}
+        case "region":
             return {"aws:RequestedRegion": REGION}
-        case "bounded":
+        case "boundary":
             return {"iam:PermissionsBoundary": boundary}
         case "function":
-            return {"lambda:FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{known['function']}"}
+            return {"lambda:FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{placeholders['function']}"}
         case "via":
-            return {"kms:ViaService": VIA}
-    return {"iam:PassedToService": given}
+            return {"kms:ViaService": KMS_VIA_SERVICE}
+    return {"iam:PassedToService": condition}
 
 
-def _known(one: Resource, graph: Graph, stack: str) -> dict[str, str]:
-    """Names for the table's places, from the resource, or from the block that it is a part of."""
-    given = one.inputs
-    siblings = {other.kind: other for other in graph.children(one.parent) if other.custom}
+def _placeholders(resource: Resource, graph: Graph, stack: str) -> dict[str, str]:
+    """Return the values of the table's placeholders, from the resource or from its block."""
+    inputs = resource.inputs
+    siblings = {other.kind: other for other in graph.children(resource.parent) if other.custom}
 
     def name(value: Any) -> str:
         return str(value).rpartition(":function:")[2].partition(":")[0] if ":function:" in str(value) else str(value)
 
-    found = {
+    values = {
         "account": ACCOUNT,
         "region": REGION,
         "stack": stack,
         "name": name(
-            given.get("logGroupName") or given.get("repository") or given.get("name") or given.get("rule") or ""
+            inputs.get("logGroupName") or inputs.get("repository") or inputs.get("name") or inputs.get("rule") or ""
         ),
-        "bucket": name(given.get("bucket")),
-        "key": name(given.get("key")),
-        "function": name(given.get("functionName") or given.get("function")),
-        "layer": name(given.get("layerName")),
-        "parameter": name(given.get("name")).removeprefix("/"),
-        "database": name(given.get("databaseName")),
+        "bucket": name(inputs.get("bucket")),
+        "key": name(inputs.get("key")),
+        "function": name(inputs.get("functionName") or inputs.get("function")),
+        "layer": name(inputs.get("layerName")),
+        "parameter": name(inputs.get("name")).removeprefix("/"),
+        "database": name(inputs.get("databaseName")),
         "queue": name(siblings["Queue"].inputs["name"]) if "Queue" in siblings else "",
         "topic": name(siblings["Topic"].inputs["name"]) if "Topic" in siblings else "",
-        "role": _role(one),
+        "role": _role(resource),
     }
-    if one.kind == "ComputeEnvironment":
-        found["name"] = f"{given['namePrefix']}1"
-    if one.kind == "EventTarget":
-        found["name"] = name(given["rule"])
-    if one.kind == "Dashboard":
-        found["name"] = name(given["dashboardName"])
-    return found
+    if resource.kind == "ComputeEnvironment":
+        values["name"] = f"{inputs['namePrefix']}1"
+    if resource.kind == "EventTarget":
+        values["name"] = name(inputs["rule"])
+    if resource.kind == "Dashboard":
+        values["name"] = name(inputs["dashboardName"])
+    return values
 
 
-def _role(one: Resource) -> str:
-    """The role that a resource is given, by ARN; the role that a policy is of, by name."""
-    given = one.inputs
-    if one.kind == "JobDefinition":
-        return str(json.loads(given["containerProperties"])["jobRoleArn"])
-    if one.kind == "IdentityPoolRoleAttachment":
-        return str(given["roles"]["unauthenticated"])
-    if one.kind == "Schedule":
-        return str(given["target"]["roleArn"])
-    return str(given.get("role") or given.get("roleArn") or given.get("iamRoleArn") or "")
+def _role(resource: Resource) -> str:
+    """Return the ARN of the role that a resource gets, or the name of the role that a policy belongs to."""
+    inputs = resource.inputs
+    if resource.kind == "JobDefinition":
+        return str(json.loads(inputs["containerProperties"])["jobRoleArn"])
+    if resource.kind == "IdentityPoolRoleAttachment":
+        return str(inputs["roles"]["unauthenticated"])
+    if resource.kind == "Schedule":
+        return str(inputs["target"]["roleArn"])
+    return str(inputs.get("role") or inputs.get("roleArn") or inputs.get("iamRoleArn") or "")

@@ -1,6 +1,7 @@
-"""The bootstrap's template as CloudFormation resolves it for one stack: parameters, conditions and references in place.
+"""The bootstrap's CloudFormation template, with parameters, conditions and references resolved for one stack.
 
-Only what the template uses is understood; anything else stops a test, because a guess would make it pass.
+Only features that the template uses are supported. Any other feature raises an error, because a guess could make a test
+pass.
 """
 
 import re
@@ -16,11 +17,11 @@ from local.preview.preview_provider import ACCOUNT, REGION
 PATH = ROOT / "bootstrap" / "roles.yaml"
 REPOSITORY = "octo-org@123456/octo-repo@456789"
 PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Partition": "aws", "AWS::Region": REGION}
-KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+STATE_KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 
 class _Tags(yaml.SafeLoader):
-    """Reads `!Sub x` as `{"Sub": x}`."""
+    """YAML loader that reads `!Sub x` as `{"Sub": x}`."""
 
 
 def _tagged(loader: _Tags, name: str, node: yaml.Node) -> dict[str, Any]:
@@ -34,17 +35,17 @@ _Tags.add_multi_constructor("!", _tagged)
 
 
 @cache
-def raw() -> dict[str, Any]:
-    """The template as it is written."""
-    found: dict[str, Any] = yaml.load(PATH.read_text(), _Tags)  # noqa: S506 - a safe loader with tags as data
-    return found
+def template() -> dict[str, Any]:
+    """Return the template as written."""
+    document: dict[str, Any] = yaml.load(PATH.read_text(), _Tags)  # noqa: S506 - a safe loader with tags as data
+    return document
 
 
-class Deployed:
-    """The template, deployed for one stack."""
+class ResolvedTemplate:
+    """Template with the parameters of one stack."""
 
     def __init__(self, stack: str, region: str) -> None:
-        self._given = {
+        self._parameters = {
             **PSEUDO,
             "AWS::Region": region,
             "Stack": stack,
@@ -52,15 +53,15 @@ class Deployed:
             "ProviderIsThere": "no",
         }
         self.resources: dict[str, Any] = {
-            name: {**one, "Properties": self._resolved(one.get("Properties", {}))}
-            for name, one in raw()["Resources"].items()
+            name: {**resource, "Properties": self._resolved(resource.get("Properties", {}))}
+            for name, resource in template()["Resources"].items()
         }
-        self.outputs = {name: self._resolved(one["Value"]) for name, one in raw()["Outputs"].items()}
+        self.outputs = {name: self._resolved(output["Value"]) for name, output in template()["Outputs"].items()}
 
     def documents(self, role: str) -> list[dict[str, Any]]:
-        """Everything that a role is granted here."""
+        """Return all policy documents of a role."""
         properties = self.resources[role]["Properties"]
-        inline = [one["PolicyDocument"] for one in properties.get("Policies", ())]
+        inline = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
         attached = [
             document for name, document in self.managed() if self._ref(name) in properties.get("ManagedPolicyArns", ())
         ]
@@ -68,31 +69,31 @@ class Deployed:
         return [*inline, *attached]
 
     def trust(self, role: str) -> dict[str, Any]:
-        """Who may take a role."""
+        """Return the trust statement of a role."""
         [statement] = self.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        found: dict[str, Any] = statement
-        return found
+        trust: dict[str, Any] = statement
+        return trust
 
     @property
     def boundary(self) -> dict[str, Any]:
-        """The most that a role of the program may do."""
-        found: dict[str, Any] = self.resources["Boundary"]["Properties"]["PolicyDocument"]
-        return found
+        """Policy document of the permissions boundary for the program's roles."""
+        document: dict[str, Any] = self.resources["Boundary"]["Properties"]["PolicyDocument"]
+        return document
 
     @property
     def boundary_arn(self) -> str:
-        """What roles name as theirs."""
+        """ARN of the permissions boundary."""
         return self._ref("Boundary")
 
     def managed(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every managed policy with its document."""
-        for name, one in self.resources.items():
-            if one["Type"] == "AWS::IAM::ManagedPolicy":
-                yield name, one["Properties"]["PolicyDocument"]
+        """Yield name and document of every managed policy."""
+        for name, resource in self.resources.items():
+            if resource["Type"] == "AWS::IAM::ManagedPolicy":
+                yield name, resource["Properties"]["PolicyDocument"]
 
     def _resolved(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [one for inner in value if (one := self._resolved(inner)) is not None]
+            return [resolved for item in value if (resolved := self._resolved(item)) is not None]
         if not isinstance(value, dict):
             return value
         match list(value.items()):
@@ -101,53 +102,53 @@ class Deployed:
             case [("Ref", str(name))]:
                 return self._ref(name)
             case [("Sub", str(text))]:
-                return re.sub(r"\$\{([\w:.]+)\}", lambda found: self._named(found[1]), text)
+                return re.sub(r"\$\{([\w:.]+)\}", lambda match: self._reference_value(match[1]), text)
             case [("GetAtt", str(name))]:
-                return self._named(name)
-            case [("If", [str(condition), yes, no])]:
-                return self._resolved(yes if self._holds(condition) else no)
-        return {key: self._resolved(inner) for key, inner in value.items()}
+                return self._reference_value(name)
+            case [("If", [str(condition), if_true, if_false])]:
+                return self._resolved(if_true if self._is_condition_true(condition) else if_false)
+        return {key: self._resolved(item) for key, item in value.items()}
 
-    def _holds(self, condition: str) -> bool:
-        [(kind, [left, right])] = raw()["Conditions"][condition].items()
+    def _is_condition_true(self, condition: str) -> bool:
+        [(kind, [left, right])] = template()["Conditions"][condition].items()
         assert kind == "Equals"
         return bool(self._resolved(left) == right)
 
-    def _named(self, name: str) -> str:
+    def _reference_value(self, name: str) -> str:
         return self._attribute(name) if "." in name else self._ref(name)
 
     def _ref(self, name: str) -> str:
-        if name in self._given:
-            return self._given[name]
-        one = raw()["Resources"][name]
-        match one["Type"]:
+        if name in self._parameters:
+            return self._parameters[name]
+        resource = template()["Resources"][name]
+        match resource["Type"]:
             case "AWS::IAM::ManagedPolicy":
                 properties = {
-                    key: self._resolved(inner) for key, inner in one["Properties"].items() if key != "PolicyDocument"
+                    key: self._resolved(item) for key, item in resource["Properties"].items() if key != "PolicyDocument"
                 }
                 return f"arn:aws:iam::{ACCOUNT}:policy{properties['Path']}{properties['ManagedPolicyName']}"
             case "AWS::S3::Bucket":
-                return str(self._resolved(one["Properties"]["BucketName"]))
+                return str(self._resolved(resource["Properties"]["BucketName"]))
             case "AWS::KMS::Key":
-                return KEY.rpartition("/")[2]
-        raise KeyError(f"what a reference to {name} gives is not modelled")
+                return STATE_KEY_ARN.rpartition("/")[2]
+        raise KeyError(f"the result of a reference to {name} is not supported; add its resource type here")
 
     def _attribute(self, name: str) -> str:
-        resource, attribute = name.split(".")
+        logical_id, attribute = name.split(".")
         assert attribute == "Arn", name
-        one = raw()["Resources"][resource]
-        match one["Type"]:
+        resource = template()["Resources"][logical_id]
+        match resource["Type"]:
             case "AWS::S3::Bucket":
-                return f"arn:aws:s3:::{self._ref(resource)}"
+                return f"arn:aws:s3:::{self._ref(logical_id)}"
             case "AWS::KMS::Key":
-                return KEY
+                return STATE_KEY_ARN
             case "AWS::IAM::Role":
-                properties = one["Properties"]
+                properties = resource["Properties"]
                 return f"arn:aws:iam::{ACCOUNT}:role{properties['Path']}{self._resolved(properties['RoleName'])}"
-        raise KeyError(f"{name} is not modelled")
+        raise KeyError(f"the attribute {name} is not supported; add its resource type here")
 
 
 @cache
-def deployed(stack: str, region: str = REGION) -> Deployed:
-    """The template for one stack."""
-    return Deployed(stack, region)
+def resolve_template(stack: str, region: str = REGION) -> ResolvedTemplate:
+    """Return the template with the parameters of one stack."""
+    return ResolvedTemplate(stack, region)

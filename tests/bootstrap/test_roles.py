@@ -1,7 +1,8 @@
-"""The bootstrap's roles and boundary, judged by the evaluator of IAM that the local platform uses.
+"""Tests of the bootstrap's roles and permissions boundary, with the IAM policy evaluator of the local platform.
 
-Who may take a role, what every resource type of every stack needs, what every role of the program is granted: let in.
-Other repositories, other environments, other stacks, data, and every way to more rights: refused.
+Allowed: the right GitHub environment, everything that each resource type of every stack needs, and every grant of the
+program's roles. Denied: other repositories, environments and stacks, access to data, and every way to get more
+permissions.
 """
 
 import inspect
@@ -20,8 +21,8 @@ from local.platform.engine import ALL_DRIVERS
 from local.preview.input_checks import UNUSED_BY_DRIVER, refusals
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
-from tests.bootstrap.required_actions import actions, needs, requests
-from tests.bootstrap.role_template import KEY, REPOSITORY, deployed, raw
+from tests.bootstrap.required_actions import list_requests, needs, required_actions
+from tests.bootstrap.role_template import REPOSITORY, STATE_KEY_ARN, resolve_template, template
 from tests.whole_program import DOCUMENTED, changed_in
 
 pytestmark = DOCUMENTED
@@ -30,26 +31,27 @@ STACKS = ["dev", "staging", "prod"]
 SUBJECT = "token.actions.githubusercontent.com:sub"
 AUDIENCE = "token.actions.githubusercontent.com:aud"
 HERE = "us-east-1:123456789012"
-RIGHT = {SUBJECT: f"repo:{REPOSITORY}:environment:prod", AUDIENCE: "sts.amazonaws.com"}
+VALID_CLAIMS = {SUBJECT: f"repo:{REPOSITORY}:environment:prod", AUDIENCE: "sts.amazonaws.com"}
 
 
-def lets_in(trust: dict[str, Any], claims: dict[str, str]) -> bool:
+def is_trusted(trust: dict[str, Any], claims: dict[str, str]) -> bool:
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
     return all(holds(operator, lowered(keys), lowered(claims)) for operator, keys in trust["Condition"].items())
 
 
-def allowed(stack: str, action: str, resource: str, role: str = "DeployRole", **context: str) -> bool:
-    given = {name.replace("__", ":").replace("_slash_", "/"): value for name, value in context.items()}
-    return judge(deployed(stack).documents(role), Request(action, resource, given)).allowed
+def is_allowed(stack: str, action: str, resource: str, role: str = "DeployRole", **context: str) -> bool:
+    condition_values = {name.replace("__", ":").replace("_slash_", "/"): value for name, value in context.items()}
+    return judge(resolve_template(stack).documents(role), Request(action, resource, condition_values)).allowed
 
 
-# Who may take the roles
+# Trust policies
 
 
-def test_the_environment_of_the_repository_deploys() -> None:
-    assert lets_in(deployed("prod").trust("DeployRole"), RIGHT)
-    assert lets_in(
-        deployed("prod").trust("PreviewRole"), {**RIGHT, SUBJECT: f"repo:{REPOSITORY}:environment:prod-preview"}
+def test_the_repositorys_environment_may_assume_the_roles() -> None:
+    assert is_trusted(resolve_template("prod").trust("DeployRole"), VALID_CLAIMS)
+    assert is_trusted(
+        resolve_template("prod").trust("PreviewRole"),
+        {**VALID_CLAIMS, SUBJECT: f"repo:{REPOSITORY}:environment:prod-preview"},
     )
 
 
@@ -71,21 +73,22 @@ def test_the_environment_of_the_repository_deploys() -> None:
         {AUDIENCE: ""},
     ],
 )
-def test_everybody_else_is_refused(role: str, claims: dict[str, str]) -> None:
-    assert not lets_in(deployed("prod").trust(role), {**RIGHT, **claims})
+def test_other_subjects_and_audiences_are_refused(role: str, claims: dict[str, str]) -> None:
+    assert not is_trusted(resolve_template("prod").trust(role), {**VALID_CLAIMS, **claims})
 
 
 @pytest.mark.parametrize("missing", [SUBJECT, AUDIENCE])
-def test_a_token_that_leaves_a_claim_out_is_refused(missing: str) -> None:
-    assert not lets_in(
-        deployed("prod").trust("DeployRole"), {key: value for key, value in RIGHT.items() if key != missing}
+def test_a_token_without_a_required_claim_is_refused(missing: str) -> None:
+    assert not is_trusted(
+        resolve_template("prod").trust("DeployRole"),
+        {key: value for key, value in VALID_CLAIMS.items() if key != missing},
     )
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_role_trusts_githubs_provider_alone_and_compares_to_the_letter(stack: str) -> None:
+def test_a_role_trusts_only_githubs_provider_and_compares_claims_exactly(stack: str) -> None:
     for role in ("DeployRole", "PreviewRole"):
-        trust = deployed(stack).trust(role)
+        trust = resolve_template(stack).trust(role)
         assert trust["Principal"] == {
             "Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
         }
@@ -94,59 +97,62 @@ def test_a_role_trusts_githubs_provider_alone_and_compares_to_the_letter(stack: 
 
 
 @pytest.mark.parametrize(
-    "given", ["octo-org/*", "*", "octo-org/octo-repo:*", "octo-org", "octo?org/repo", "a/b/c", "a/b "]
+    "value", ["octo-org/*", "*", "octo-org/octo-repo:*", "octo-org", "octo?org/repo", "a/b/c", "a/b "]
 )
-def test_a_pattern_is_no_repository(given: str) -> None:
-    assert re.fullmatch(raw()["Parameters"]["Repository"]["AllowedPattern"], given) is None
+def test_a_pattern_is_not_accepted_as_a_repository(value: str) -> None:
+    assert re.fullmatch(template()["Parameters"]["Repository"]["AllowedPattern"], value) is None
 
 
-# What the program's roles may do
+# The permissions boundary of the program's roles
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
-    assert beyond_the_boundary(stack, documented_graph.graph(stack)) == set()
+    assert grants_beyond_the_boundary(stack, documented_graph.graph(stack)) == set()
 
 
-def test_so_is_every_grant_that_only_a_setting_brings() -> None:
-    graph = of_all_options()
+def test_every_grant_of_an_optional_setting_is_within_the_boundary() -> None:
+    graph = graph_with_all_options()
     granted = {action for _, statement in statements(graph) for action in listed(statement["Action"])}
     assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
-    assert beyond_the_boundary("prod", graph) == set()
+    assert grants_beyond_the_boundary("prod", graph) == set()
 
 
-def test_what_only_a_setting_gives_is_known_to_the_drivers_too() -> None:
-    graph = of_all_options()
-    assert {one.inputs.get("kmsKeyId") for one in graph.customs() if one.type.endswith(":LogGroup")} == {None, KEY}
-    assert [str(one) for one in refusals(graph) if one.rule == UNUSED_BY_DRIVER] == []
+def test_the_drivers_support_every_optional_setting() -> None:
+    graph = graph_with_all_options()
+    assert {resource.inputs.get("kmsKeyId") for resource in graph.customs() if resource.type.endswith(":LogGroup")} == {
+        None,
+        STATE_KEY_ARN,
+    }
+    assert [str(refusal) for refusal in refusals(graph) if refusal.rule == UNUSED_BY_DRIVER] == []
 
 
 @cache
-def of_all_options() -> Graph:
+def graph_with_all_options() -> Graph:
     return documented_graph.graph_of(with_all_options("prod"))
 
 
 def with_all_options(stack: str) -> StackConfig:
-    """A stack with every setting that grants what no stack file as it is does."""
+    """Return a stack file with every setting that grants something which no committed stack file grants."""
     guarded = {"guardrailId": "abc123", "guardrailVersion": "1"}
     processing = {"engine": "fargate", "imageDigest": f"sha256:{'0' * 64}"}
     return changed_in(
         stack,
         {
-            "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": KEY}},
+            "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": STATE_KEY_ARN}},
             "livestream": {"agent": guarded},
-            "meetings": {"models": guarded, "tableKmsKey": KEY, "processing": processing},
+            "meetings": {"models": guarded, "tableKmsKey": STATE_KEY_ARN, "processing": processing},
         },
     )
 
 
-def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
-    boundary = deployed(stack).boundary
-    # What a customer's own key has to carry.
+def grants_beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
+    boundary = resolve_template(stack).boundary
+    # A customer managed key must have these tags.
     tagged = {"aws:resourcetag/project": "polyphony", "aws:resourcetag/environment": stack}
     refused = set()
     for role, statement in statements(graph):
-        context = dict(tagged) if KEY in listed(statement["Resource"]) else {}
+        context = dict(tagged) if STATE_KEY_ARN in listed(statement["Resource"]) else {}
         context |= {
             key.lower(): value if isinstance(value, str) else value[0]
             for operator, keys in (statement.get("Condition") or {}).items()
@@ -155,7 +161,7 @@ def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
         }
         for action in listed(statement["Action"]):
             for resource in listed(statement["Resource"]):
-                # A variable stands for some name, a pattern for what it matches.
+                # Treat a policy variable as one name, and a pattern as a name that it matches.
                 concrete = resource.replace("${", "").replace("}", "")
                 if not judge([boundary], Request(action, concrete, context)).allowed:
                     refused.add((role, action, resource))
@@ -178,92 +184,102 @@ def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
         ("iam:PassRole", "arn:aws:iam::123456789012:role/polyphony-bootstrap/deploy-prod"),
         ("iam:CreateRole", "arn:aws:iam::123456789012:role/polyphony-prod-x"),
         ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/polyphony-prod-meetings-steps"),
-        ("kms:Decrypt", KEY),
+        ("kms:Decrypt", STATE_KEY_ARN),
         ("ssm:GetParameter", f"arn:aws:ssm:{HERE}:parameter/another"),
         ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:x"),
     ],
 )
-def test_a_role_of_the_program_that_is_granted_everything_still_may_not(action: str, resource: str) -> None:
-    assert not judge([deployed("prod").boundary], Request(action, resource)).allowed
+def test_the_boundary_limits_a_role_that_is_granted_everything(action: str, resource: str) -> None:
+    assert not judge([resolve_template("prod").boundary], Request(action, resource)).allowed
 
 
-# What deploys
+# Permissions of the deploy role
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_deploying_role_can_make_change_and_remove_everything_of_a_stack(stack: str) -> None:
-    one, graph = deployed(stack), documented_graph.graph(stack)
-    documents = one.documents("DeployRole")
-    asked = {
+def test_the_deploy_role_can_create_change_and_delete_every_resource_of_a_stack(stack: str) -> None:
+    template_of_stack, graph = resolve_template(stack), documented_graph.graph(stack)
+    documents = template_of_stack.documents("DeployRole")
+    iam_requests = {
         (request.action, request.resource, tuple(request.context.items()))
         for resource in graph.customs()
-        for request in requests(resource, graph, stack, one.boundary_arn)
+        for request in list_requests(resource, graph, stack, template_of_stack.boundary_arn)
     }
-    assert len(asked) > 1000
+    assert len(iam_requests) > 1000
     refused = {
         f"{action} on {resource}"
-        for action, resource, context in asked
+        for action, resource, context in iam_requests
         if not judge(documents, Request(action, resource, dict(context))).allowed
     }
     assert refused == set()
 
 
-def test_every_type_that_the_program_can_make_says_what_it_needs() -> None:
+def test_every_resource_type_lists_its_required_actions() -> None:
     assert set(needs()) == set(ALL_DRIVERS)
 
 
-TAGGING = re.compile(r":(Add|Create|Put|Update)?\w*Tag(s|ging|Resource|Role|Queue|sToResource)\b|/tags/")
+TAG_ACTION = re.compile(r":(Add|Create|Put|Update)?\w*Tag(s|ging|Resource|Role|Queue|sToResource)\b|/tags/")
 
 
-def test_whatever_carries_tags_may_be_tagged() -> None:
-    """The provider sends tags with what it makes, and asks for them afterwards: both are actions of their own."""
-    silent = {type_ for type_, asked in needs().items() if carries_tags(type_) and not TAGGING.search(str(asked))}
-    assert silent == set()
+def test_every_taggable_resource_type_may_be_tagged() -> None:
+    """The provider sends tags when it creates a resource and reads them afterwards. Both need actions of their own."""
+    types_without_tag_actions = {
+        type_
+        for type_, iam_requests in needs().items()
+        if is_taggable(type_) and not TAG_ACTION.search(str(iam_requests))
+    }
+    assert types_without_tag_actions == set()
 
 
-def carries_tags(type_: str) -> bool:
+def is_taggable(type_: str) -> bool:
     _, module, name = type_.split(":")
     package = getattr(pulumi_aws, module.partition("/")[0].replace("lambda", "lambda_"))
     return "tags" in inspect.signature(getattr(package, name)._internal_init).parameters
 
 
-def test_what_a_type_needs_is_granted_also_where_no_stack_has_one_now() -> None:
-    """Optional settings make keys, firewalls, gateways: their actions are there, whatever they are called."""
+def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
+    """Optional settings create keys, firewalls and gateways, so the role needs their actions in any case."""
     granted = [
         action
-        for document in deployed("prod").documents("DeployRole")
+        for document in resolve_template("prod").documents("DeployRole")
         for statement in document["Statement"]
         if statement["Effect"] == "Allow"
         for action in listed(statement["Action"])
     ]
-    missing = {one for one in actions() if not any(judge([_all(had)], Request(one, "x")).allowed for had in granted)}
+    missing = {
+        action
+        for action in required_actions()
+        if not any(judge([allow_everywhere(had)], Request(action, "x")).allowed for had in granted)
+    }
     assert missing == set()
 
 
-def _all(action: str) -> dict[str, Any]:
+def allow_everywhere(action: str) -> dict[str, Any]:
     return {"Statement": [{"Effect": "Allow", "Action": [action], "Resource": ["*"]}]}
 
 
-ROLE = "arn:aws:iam::123456789012:role/polyphony-prod-meetings-steps"
-BOUND = "arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-prod"
+PROGRAM_ROLE = "arn:aws:iam::123456789012:role/polyphony-prod-meetings-steps"
+BOUNDARY_ARN = "arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-prod"
 
 
 @pytest.mark.parametrize("action", ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])
-def test_a_role_is_given_rights_only_within_the_boundary(action: str) -> None:
-    assert allowed("prod", action, ROLE, iam__PermissionsBoundary=BOUND)
-    assert not allowed("prod", action, ROLE)
-    assert not allowed("prod", action, ROLE, iam__PermissionsBoundary=BOUND.replace("prod", "dev"))
-    assert not allowed("prod", action, ROLE, iam__PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess")
+def test_the_deploy_role_can_only_manage_roles_with_the_boundary(action: str) -> None:
+    assert is_allowed("prod", action, PROGRAM_ROLE, iam__PermissionsBoundary=BOUNDARY_ARN)
+    assert not is_allowed("prod", action, PROGRAM_ROLE)
+    assert not is_allowed("prod", action, PROGRAM_ROLE, iam__PermissionsBoundary=BOUNDARY_ARN.replace("prod", "dev"))
+    assert not is_allowed(
+        "prod", action, PROGRAM_ROLE, iam__PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
 
 
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
-        ("iam:DeleteRolePermissionsBoundary", ROLE),
-        ("iam:AttachRolePolicy", ROLE),
-        ("iam:CreatePolicyVersion", BOUND),
-        ("iam:SetDefaultPolicyVersion", BOUND),
-        ("iam:DeletePolicy", BOUND),
+        ("iam:DeleteRolePermissionsBoundary", PROGRAM_ROLE),
+        ("iam:AttachRolePolicy", PROGRAM_ROLE),
+        ("iam:CreatePolicyVersion", BOUNDARY_ARN),
+        ("iam:SetDefaultPolicyVersion", BOUNDARY_ARN),
+        ("iam:DeletePolicy", BOUNDARY_ARN),
         ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/polyphony-bootstrap/deploy-prod"),
         ("iam:UpdateAssumeRolePolicy", "arn:aws:iam::123456789012:role/polyphony-bootstrap/deploy-prod"),
         ("iam:AttachRolePolicy", "arn:aws:iam::123456789012:role/polyphony-bootstrap/deploy-prod"),
@@ -276,10 +292,10 @@ def test_a_role_is_given_rights_only_within_the_boundary(action: str) -> None:
         ("iam:CreateRole", "arn:aws:iam::123456789012:role/another"),
         ("iam:PassRole", "arn:aws:iam::123456789012:role/Administrator"),
         ("iam:CreateServiceLinkedRole", "arn:aws:iam::123456789012:role/aws-service-role/x"),
-        ("sts:AssumeRole", ROLE),
+        ("sts:AssumeRole", PROGRAM_ROLE),
         ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{HERE}:stack/polyphony-bootstrap-prod/1"),
-        ("kms:PutKeyPolicy", KEY),
-        ("kms:ScheduleKeyDeletion", KEY),
+        ("kms:PutKeyPolicy", STATE_KEY_ARN),
+        ("kms:ScheduleKeyDeletion", STATE_KEY_ARN),
         ("s3:DeleteObjectVersion", "arn:aws:s3:::polyphony-bootstrap-prod-123456789012/.pulumi/x"),
         ("s3:PutBucketPolicy", "arn:aws:s3:::polyphony-bootstrap-prod-123456789012"),
         ("s3:PutBucketVersioning", "arn:aws:s3:::polyphony-bootstrap-prod-123456789012"),
@@ -301,58 +317,65 @@ def test_a_role_is_given_rights_only_within_the_boundary(action: str) -> None:
         ("organizations:LeaveOrganization", "*"),
     ],
 )
-def test_the_deploying_role_may_not(action: str, resource: str) -> None:
-    assert not allowed("prod", action, resource)
+def test_the_deploy_role_is_denied(action: str, resource: str) -> None:
+    assert not is_allowed("prod", action, resource)
 
 
-def test_a_role_is_handed_to_the_services_that_the_program_uses_and_to_no_other() -> None:
-    assert allowed("prod", "iam:PassRole", ROLE, iam__PassedToService="lambda.amazonaws.com")
-    assert not allowed("prod", "iam:PassRole", ROLE, iam__PassedToService="ec2.amazonaws.com")
-    assert not allowed("prod", "iam:PassRole", ROLE)
+def test_a_role_may_be_passed_only_to_services_that_the_program_uses() -> None:
+    assert is_allowed("prod", "iam:PassRole", PROGRAM_ROLE, iam__PassedToService="lambda.amazonaws.com")
+    assert not is_allowed("prod", "iam:PassRole", PROGRAM_ROLE, iam__PassedToService="ec2.amazonaws.com")
+    assert not is_allowed("prod", "iam:PassRole", PROGRAM_ROLE)
 
 
-def test_whatever_is_attached_later_the_bounds_stay() -> None:
-    admin = _all("*")
-    for action, resource in (("iam:CreatePolicyVersion", BOUND), ("iam:DeleteRolePermissionsBoundary", ROLE)):
-        found = judge([admin, *deployed("prod").documents("DeployRole")], Request(action, resource))
-        assert found.verdict is Verdict.DENY
+def test_the_boundary_stays_even_if_an_admin_policy_is_attached_later() -> None:
+    admin = allow_everywhere("*")
+    for action, resource in (
+        ("iam:CreatePolicyVersion", BOUNDARY_ARN),
+        ("iam:DeleteRolePermissionsBoundary", PROGRAM_ROLE),
+    ):
+        decision = judge([admin, *resolve_template("prod").documents("DeployRole")], Request(action, resource))
+        assert decision.verdict is Verdict.DENY
 
 
-def test_only_dev_may_empty_its_buckets_and_its_vault() -> None:
+def test_only_dev_may_delete_object_versions_and_backups() -> None:
     for stack in STACKS:
         bucket = f"arn:aws:s3:::polyphony-{stack}-meetings-recordings-123456789012/raw/x"
-        assert allowed(stack, "s3:DeleteObjectVersion", bucket) == (stack == "dev")
-        assert not allowed(stack, "s3:GetObject", bucket)
+        assert is_allowed(stack, "s3:DeleteObjectVersion", bucket) == (stack == "dev")
+        assert not is_allowed(stack, "s3:GetObject", bucket)
         copy = f"arn:aws:dynamodb:{HERE}:table/polyphony-{stack}-meetings-meetings/backup/1"
-        assert allowed(stack, "dynamodb:DeleteBackup", copy) == (stack == "dev")
+        assert is_allowed(stack, "dynamodb:DeleteBackup", copy) == (stack == "dev")
 
 
-def test_another_stacks_network_is_not_changed() -> None:
+def test_the_deploy_role_cannot_change_another_stacks_network() -> None:
     vpc = f"arn:aws:ec2:{HERE}:vpc/vpc-1"
     own = {"aws__ResourceTag_slash_Project": "polyphony", "aws__ResourceTag_slash_Environment": "prod"}
-    assert allowed("prod", "ec2:DeleteVpc", vpc, **own)
-    assert not allowed("prod", "ec2:DeleteVpc", vpc, **{**own, "aws__ResourceTag_slash_Environment": "dev"})
-    assert not allowed("prod", "ec2:CreateTags", vpc, ec2__CreateAction="RunInstances")
+    assert is_allowed("prod", "ec2:DeleteVpc", vpc, **own)
+    assert not is_allowed("prod", "ec2:DeleteVpc", vpc, **{**own, "aws__ResourceTag_slash_Environment": "dev"})
+    assert not is_allowed("prod", "ec2:CreateTags", vpc, ec2__CreateAction="RunInstances")
 
 
-def test_the_previewing_role_reads_the_state_and_nothing_else() -> None:
+def test_the_preview_role_may_only_read_the_state() -> None:
     state = "arn:aws:s3:::polyphony-bootstrap-prod-123456789012"
-    assert allowed("prod", "s3:GetObject", f"{state}/.pulumi/stacks/polyphony/prod.json", "PreviewRole")
-    assert allowed("prod", "s3:ListBucket", state, "PreviewRole")
-    assert allowed("prod", "kms:Decrypt", KEY, "PreviewRole")
+    assert is_allowed("prod", "s3:GetObject", f"{state}/.pulumi/stacks/polyphony/prod.json", "PreviewRole")
+    assert is_allowed("prod", "s3:ListBucket", state, "PreviewRole")
+    assert is_allowed("prod", "kms:Decrypt", STATE_KEY_ARN, "PreviewRole")
     for action, resource in (
         ("s3:PutObject", f"{state}/.pulumi/stacks/polyphony/prod.json"),
         ("s3:GetObject", "arn:aws:s3:::polyphony-prod-meetings-recordings-123456789012/raw/x"),
-        ("kms:Encrypt", KEY),
-        ("iam:CreateRole", ROLE),
+        ("kms:Encrypt", STATE_KEY_ARN),
+        ("iam:CreateRole", PROGRAM_ROLE),
         ("lambda:GetFunction", f"arn:aws:lambda:{HERE}:function:polyphony-prod-meetings-steps"),
     ):
-        assert not allowed("prod", action, resource, "PreviewRole")
+        assert not is_allowed("prod", action, resource, "PreviewRole")
 
 
-def test_the_stack_file_names_the_boundary_that_the_bootstrap_makes() -> None:
+def test_the_stack_file_names_the_boundary_that_the_bootstrap_creates() -> None:
     for stack in STACKS:
-        made = deployed(stack)
-        [bounds] = {one.inputs["permissionsBoundary"] for one in documented_graph.graph(stack) if one.kind == "Role"}
-        assert bounds == made.boundary_arn
-        assert made.boundary_arn.endswith(f":policy/{made.outputs['Boundary']}")
+        template_of_stack = resolve_template(stack)
+        [bounds] = {
+            resource.inputs["permissionsBoundary"]
+            for resource in documented_graph.graph(stack)
+            if resource.kind == "Role"
+        }
+        assert bounds == template_of_stack.boundary_arn
+        assert template_of_stack.boundary_arn.endswith(f":policy/{template_of_stack.outputs['Boundary']}")

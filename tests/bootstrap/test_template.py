@@ -1,4 +1,4 @@
-"""The template itself: IAM's limits, actions that exist, and what state and keys must have."""
+"""Tests of the bootstrap's template: IAM's limits, existing actions, and protection of state and key."""
 
 import fnmatch
 import json
@@ -10,87 +10,97 @@ import pytest
 
 from guardrails.model import iam_actions
 from local.emulation.iam.policy_evaluator import listed
-from tests.bootstrap.required_actions import actions as needed
-from tests.bootstrap.required_actions import needs
-from tests.bootstrap.role_template import PATH, deployed, raw
+from tests.bootstrap.required_actions import needs, required_actions
+from tests.bootstrap.role_template import PATH, resolve_template, template
 
 STACKS = ["dev", "staging", "prod"]
-LONGEST = 6144
-"""Characters of a managed policy, white space left out (IAM, "Quotas and limits")."""
-MOST_POLICIES = 10
-FARTHEST = "ap-southeast-2"
-"""As long as any region's name."""
+MAX_POLICY_CHARACTERS = 6144
+"""Maximum characters of a managed policy without white space (IAM, "Quotas and limits")."""
+MAX_ATTACHED_POLICIES = 10
+LONG_REGION = "ap-southeast-2"
+"""One of the longest region names."""
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_managed_policy_fits_whatever_the_region(stack: str) -> None:
-    for name, document in deployed(stack, FARTHEST).managed():
-        assert len("".join(json.dumps(document).split())) <= LONGEST, name
+def test_every_managed_policy_is_within_the_size_limit_in_any_region(stack: str) -> None:
+    for name, document in resolve_template(stack, LONG_REGION).managed():
+        assert len("".join(json.dumps(document).split())) <= MAX_POLICY_CHARACTERS, name
 
 
-def test_the_deploying_role_has_room_for_its_policies() -> None:
-    assert len(deployed("prod").resources["DeployRole"]["Properties"]["ManagedPolicyArns"]) <= MOST_POLICIES
+def test_the_deploy_role_is_within_the_limit_of_policies() -> None:
+    assert (
+        len(resolve_template("prod").resources["DeployRole"]["Properties"]["ManagedPolicyArns"])
+        <= MAX_ATTACHED_POLICIES
+    )
 
 
 def statements(stack: str) -> list[dict[str, Any]]:
-    """Every statement of the managed policies and of the previewing role, its actions as a list."""
-    one = deployed(stack)
-    documents = [document for _, document in one.managed()] + one.documents("PreviewRole")
+    """Return every statement of the managed policies and of the preview role, with its actions as a list."""
+    template_of_stack = resolve_template(stack)
+    documents = [document for _, document in template_of_stack.managed()] + template_of_stack.documents("PreviewRole")
     return [{**entry, "Action": listed(entry["Action"])} for document in documents for entry in document["Statement"]]
 
 
-def named() -> set[str]:
+def granted_actions() -> set[str]:
     return {action for entry in statements("dev") for action in entry["Action"]}
 
 
-def test_every_action_is_one_that_iam_knows() -> None:
-    assert [one for one in sorted(named() | needed()) if "*" not in one and not iam_actions.is_known_action(one)] == []
+def test_every_action_exists_in_iam() -> None:
+    assert [
+        action
+        for action in sorted(granted_actions() | required_actions())
+        if "*" not in action and not iam_actions.is_known_action(action)
+    ] == []
 
 
-def test_what_a_type_needs_is_asked_on_resources_that_the_action_knows() -> None:
-    """The table is held against IAM's own: an ARN of the wrong form would be granted in vain."""
-    vain = set()
-    for type_, wanted in needs().items():
-        for on, words in wanted.items():
-            arn = on.format_map(defaultdict(lambda: "x", region="us-east-1", account="123456789012"))
-            for action in (word.partition("?")[0] for word in words.split()):
+def test_each_required_action_supports_its_resource() -> None:
+    """Check the table against IAM's list of actions, because a grant on an ARN of the wrong form has no effect."""
+    ineffective_grants = set()
+    for type_, required in needs().items():
+        for arn_pattern, actions_text in required.items():
+            arn = arn_pattern.format_map(defaultdict(lambda: "x", region="us-east-1", account="123456789012"))
+            for action in (action_text.partition("?")[0] for action_text in actions_text.split()):
                 known = iam_actions.get_arn_patterns(action)
-                # IAM's table has of `apigateway` the verbs of WebSocket APIs alone.
-                if on in {"{role}", "*"} or action.startswith("apigateway:") or any(matches(one, arn) for one in known):
+                # For `apigateway`, IAM's list only has the actions of WebSocket APIs.
+                if (
+                    arn_pattern in {"{role}", "*"}
+                    or action.startswith("apigateway:")
+                    or any(matches_pattern(pattern, arn) for pattern in known)
+                ):
                     continue
-                vain.add(f"{type_}: {action} on {on}")
-    assert vain == set()
+                ineffective_grants.add(f"{type_}: {action} on {arn_pattern}")
+    assert ineffective_grants == set()
 
 
-def matches(form: str, arn: str) -> bool:
+def matches_pattern(form: str, arn: str) -> bool:
     return fnmatch.fnmatchcase(arn, form.replace("[", "?"))
 
 
-def test_a_pattern_of_actions_stands_only_for_what_describes() -> None:
-    assert {one for one in named() if "*" in one} == {"ec2:Describe*", "iam:*", "s3:GetBucket*"}
+def test_wildcards_are_used_only_for_three_groups_of_actions() -> None:
+    assert {action for action in granted_actions() if "*" in action} == {"ec2:Describe*", "iam:*", "s3:GetBucket*"}
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_everything_is_allowed_by_name_and_only_denials_say_everything(stack: str) -> None:
+def test_only_denials_cover_all_actions_of_a_service(stack: str) -> None:
     allowed = {action for entry in statements(stack) if entry["Effect"] == "Allow" for action in entry["Action"]}
     assert {action for action in allowed if action.endswith(":*")} == set()
 
 
-def test_an_action_that_knows_no_resource_is_granted_on_everything_or_it_is_granted_in_vain() -> None:
+def test_an_action_without_resource_level_is_granted_on_all_resources() -> None:
     limited = {action for entry in statements("prod") if entry["Resource"] != "*" for action in entry["Action"]}
-    assert {one for one in limited if "*" not in one and not iam_actions.has_resource_level(one)} == set()
+    assert {action for action in limited if "*" not in action and not iam_actions.has_resource_level(action)} == set()
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_without_resource_stand_only_actions_that_have_none_or_whose_condition_confines_them(stack: str) -> None:
-    for document in deployed(stack).documents("DeployRole"):
+def test_grants_on_all_resources_have_a_condition_or_no_resource_level(stack: str) -> None:
+    for document in resolve_template(stack).documents("DeployRole"):
         for entry in document["Statement"]:
             if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
                 assert {action for action in listed(entry["Action"]) if iam_actions.has_resource_level(action)} == set()
 
 
-def test_state_is_kept_encrypted_versioned_private_and_when_the_template_goes() -> None:
-    state: dict[str, Any] = deployed("prod").resources["State"]
+def test_the_state_bucket_is_encrypted_versioned_private_and_retained() -> None:
+    state: dict[str, Any] = resolve_template("prod").resources["State"]
     properties = state["Properties"]
     assert (state["DeletionPolicy"], state["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -99,19 +109,19 @@ def test_state_is_kept_encrypted_versioned_private_and_when_the_template_goes() 
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
 
 
-def test_the_key_outlives_the_template_because_state_needs_it() -> None:
-    key = deployed("prod").resources["StateKey"]
+def test_the_state_key_is_retained_and_rotated() -> None:
+    key = resolve_template("prod").resources["StateKey"]
     assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert key["Properties"]["EnableKeyRotation"] is True
 
 
-def test_the_buckets_name_is_none_of_the_programs() -> None:
+def test_the_state_buckets_name_differs_from_the_programs_buckets() -> None:
     for stack in STACKS:
-        name = deployed(stack).resources["State"]["Properties"]["BucketName"]
+        name = resolve_template(stack).resources["State"]["Properties"]["BucketName"]
         assert not any(name.startswith(f"polyphony-{other}-") for other in STACKS)
 
 
-def test_there_is_no_account_no_secret_and_no_thumbprint_in_it() -> None:
+def test_the_template_contains_no_account_secret_or_thumbprint() -> None:
     text = PATH.read_text()
     assert re.search(r"\b[0-9]{12}\b|AKIA|[0-9a-f]{40}", text) is None
-    assert set(raw()["Parameters"]) == {"Stack", "Repository", "ProviderIsThere"}
+    assert set(template()["Parameters"]) == {"Stack", "Repository", "ProviderIsThere"}

@@ -1,4 +1,7 @@
-"""A subsystem as tests deploy it: as a preview sees it, or as it is once AWS has given its ids; and what to ask of it."""
+"""Test harness that registers one subsystem, at preview or with the ids of a deployment.
+
+It reads the recorded resources.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +12,7 @@ from components.blocks.naming.scope import Scope
 from components.settings.settings_base import SubsystemSettings
 from local.preview.property_values import UNKNOWN, Props
 from local.preview.resource_graph import Resource
-from tests.components.blocks.api.test_websocket_api import Provider, deployed
+from tests.components.blocks.api.test_websocket_api import DeployedProvider, deploy
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
 ACCOUNT = "us-east-1:123456789012"
@@ -17,14 +20,14 @@ QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 Permission = tuple[str, str, str | None]
-"""Action, resource, condition as JSON."""
+"""Action, resource, and condition as JSON."""
 
 
-class Versions(Provider):
-    """Knows the versions of functions and secrets, and the id of an identity pool, too."""
+class Versions(DeployedProvider):
+    """Provider that also returns versions of functions and secrets, and the id of an identity pool."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        made, outputs = super().make(resource)
+        test_scope, outputs = super().make(resource)
         if resource.kind == "IdentityPool":
             return POOL, outputs
         more: dict[str, Props] = {
@@ -32,11 +35,11 @@ class Versions(Provider):
             "Parameter": {"version": 3},
             "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"},
         }
-        return made, {**outputs, **more.get(resource.kind, {})}
+        return test_scope, {**outputs, **more.get(resource.kind, {})}
 
 
 class Deployment:
-    """One subsystem as tests deploy it; equal settings are deployed once, because tests only read what is recorded."""
+    """One subsystem under test. Equal settings are registered once, because tests only read the recorded resources."""
 
     def __init__(
         self,
@@ -48,28 +51,28 @@ class Deployment:
         given: Mapping[str, Any] | None = None,
         foundation: Mapping[str, Any] | None = None,
     ) -> None:
-        """`given` and `foundation` are settings that every deployment has unless its changes say otherwise."""
+        """Store the settings. `given` and `foundation` are the defaults of every deployment."""
         self._subsystem, self._component, self._arguments = subsystem, component, arguments
         self._settings, self._given, self._foundation = settings, given or {}, foundation or {}
-        self._found: dict[str, Recorded] = {}
+        self._recorded: dict[str, Recorded] = {}
 
     def settings(self, **changes: Any) -> Any:
-        """Return the settings, changed by their outside names."""
+        """Return the settings, with changes by their camel-case names."""
         return self._settings.model_validate({**self._given, **changes})
 
     def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
-        """Return a program that is the subsystem alone."""
+        """Return a program that registers only the subsystem."""
         base = foundation_settings(**{**self._foundation, **(foundation or {})})
-        made = scope(subsystem=self._subsystem, foundation=base)
-        return lambda: self._component(self._subsystem, self._arguments(made, self.settings(**changes)))
+        test_scope = scope(subsystem=self._subsystem, foundation=base)
+        return lambda: self._component(self._subsystem, self._arguments(test_scope, self.settings(**changes)))
 
     def preview(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
-        """Return what a preview sees: ids are unknown."""
+        """Return the resources as a preview records them, with unknown ids."""
         return self._once("preview", Engine().run, foundation, changes)
 
     def complete(self, **changes: Any) -> Recorded:
-        """Return what is registered when AWS has given its ids."""
-        return self._once("complete", lambda body: deployed(body, Versions()), None, changes)
+        """Return the resources with the ids that AWS would generate."""
+        return self._once("complete", lambda body: deploy(body, Versions()), None, changes)
 
     def _once(
         self,
@@ -79,36 +82,36 @@ class Deployment:
         changes: dict[str, Any],
     ) -> Recorded:
         key = json.dumps((how, foundation, changes))
-        if key not in self._found:
+        if key not in self._recorded:
             body = self.program(foundation, **changes)
 
             def program() -> None:
                 body()
 
-            self._found[key] = run(program)
-        return self._found[key]
+            self._recorded[key] = run(program)
+        return self._recorded[key]
 
 
 def prefix(subsystem: Subsystem) -> str:
-    """What the names of a subsystem begin with."""
+    """Return the prefix of a subsystem's physical names."""
     return f"polyphony-test-{subsystem}"
 
 
 def variables(recorded: Recorded, function: str) -> dict[str, Any]:
-    """The environment of a function."""
-    found: dict[str, Any] = recorded.one("lambda.Function", function).inputs["environment"]["variables"]
-    return found
+    """Return the environment variables of a function."""
+    result: dict[str, Any] = recorded.one("lambda.Function", function).inputs["environment"]["variables"]
+    return result
 
 
 def alarms(recorded: Recorded, subsystem: Subsystem) -> dict[str, dict[str, Any]]:
-    """By the end of their names."""
-    found = [one.inputs for one in recorded.all("cloudwatch.MetricAlarm")]
-    return {one["name"].removeprefix(f"{prefix(subsystem)}-"): one for one in found}
+    """Return the alarms by name without the subsystem's prefix."""
+    result = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
+    return {alarm["name"].removeprefix(f"{prefix(subsystem)}-"): alarm for alarm in result}
 
 
 def permissions(recorded: Recorded, role: str) -> set[Permission]:
-    """All that a role may do, by all of its policies."""
-    policies = [one for one in recorded.all("iam.RolePolicy") if one.inputs["role"] == role]
+    """Return all permissions of a role from all of its policies."""
+    policies = [resource for resource in recorded.all("iam.RolePolicy") if resource.inputs["role"] == role]
     assert policies, f"{role} has no policy"
     return {permission for policy in policies for permission in _permissions(policy)}
 
@@ -119,7 +122,7 @@ def may(service: str, actions: str, *resources: str, condition: str | None = Non
 
 
 def may_run(function: str) -> set[Permission]:
-    """Return what every function needs to run: its own log lines, and traces; `function`: its whole name."""
+    """Return the permissions that every function needs for its logs and traces; `function` is its full name."""
     return {
         *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{function}:*"),
         *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
@@ -127,13 +130,13 @@ def may_run(function: str) -> set[Permission]:
 
 
 def may_consume(queue: str) -> set[Permission]:
-    """Return what a function needs whose messages come by a queue; `queue`: its whole name."""
+    """Return the permissions of a function that consumes a queue; `queue` is its full name."""
     return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{ACCOUNT}:{queue}")
 
 
 def roles(recorded: Recorded) -> set[str]:
-    """Every role that is granted something."""
-    return {one.inputs["role"] for one in recorded.all("iam.RolePolicy")}
+    """Return the names of all roles that have a policy."""
+    return {resource.inputs["role"] for resource in recorded.all("iam.RolePolicy")}
 
 
 def _permissions(policy: Resource) -> Iterator[Permission]:

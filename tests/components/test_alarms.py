@@ -1,4 +1,4 @@
-"""Every alarm of the five subsystems: when it rings, whom it tells and which runbook it names; and the log lines it counts."""
+"""Tests of all alarms of the five subsystems: metric, threshold, severity, runbook, and counted log lines."""
 
 import json
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ DEPLOYMENTS: dict[str, Deployment] = {
     "livestream": LIVESTREAM,
     "meetings": MEETINGS,
 }
-ABOVE, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
+GREATER_THAN, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
 
 
-class Rule(NamedTuple):
-    """What an alarm is registered with."""
+class AlarmRule(NamedTuple):
+    """Expected configuration of an alarm."""
 
     namespace: str
     metric: str
@@ -36,32 +36,36 @@ class Rule(NamedTuple):
     dimensions: Mapping[str, str]
     statistic: str = "Sum"
     seconds: int = 300
-    comparison: str = ABOVE
+    comparison: str = GREATER_THAN
     periods: int = 1
 
 
-def of_logs(subsystem: str, name: str, runbook: str, threshold: float = 0, **more: Any) -> Rule:
-    """Return the rule of an alarm on log lines: its metric has the name of the filter that makes it."""
-    return Rule(f"polyphony-test/{subsystem}", name, threshold, runbook, {}, **more)
+def log_alarm(subsystem: str, name: str, runbook: str, threshold: float = 0, **more: Any) -> AlarmRule:
+    """Return the rule of an alarm on log lines. Its metric has the name of the metric filter."""
+    return AlarmRule(f"polyphony-test/{subsystem}", name, threshold, runbook, {}, **more)
 
 
-def of_function(subsystem: str, name: str, errors: int = 0, throttles: int = 0) -> dict[str, Rule]:
-    """Return what every function has: both count only calls of the live version."""
+def function_alarms(subsystem: str, name: str, errors: int = 0, throttles: int = 0) -> dict[str, AlarmRule]:
+    """Return the alarms that every function has. Both count only calls of the live version."""
     return {
-        f"{name}-errors-critical": of_live(subsystem, name, "Errors", errors, "function-errors"),
-        f"{name}-throttles-warning": of_live(subsystem, name, "Throttles", throttles, "function-throttles"),
+        f"{name}-errors-critical": live_version_alarm(subsystem, name, "Errors", errors, "function-errors"),
+        f"{name}-throttles-warning": live_version_alarm(subsystem, name, "Throttles", throttles, "function-throttles"),
     }
 
 
-def of_live(subsystem: str, function: str, metric: str, threshold: float, runbook: str, **more: Any) -> Rule:
+def live_version_alarm(
+    subsystem: str, function: str, metric: str, threshold: float, runbook: str, **more: Any
+) -> AlarmRule:
     name = f"polyphony-test-{subsystem}-{function}"
-    return Rule("AWS/Lambda", metric, threshold, runbook, {"FunctionName": name, "Resource": f"{name}:live"}, **more)
+    return AlarmRule(
+        "AWS/Lambda", metric, threshold, runbook, {"FunctionName": name, "Resource": f"{name}:live"}, **more
+    )
 
 
-def of_queues(subsystem: str, *names: str) -> dict[str, Rule]:
-    """Return what every dead-letter queue has."""
+def dead_letter_alarms(subsystem: str, *names: str) -> dict[str, AlarmRule]:
+    """Return the alarms of dead-letter queues."""
     return {
-        f"{name}-critical": Rule(
+        f"{name}-critical": AlarmRule(
             *("AWS/SQS", "ApproximateNumberOfMessagesVisible", 0, "dead-letters"),
             {"QueueName": f"polyphony-test-{subsystem}-{name}"},
             "Average",
@@ -70,15 +74,15 @@ def of_queues(subsystem: str, *names: str) -> dict[str, Rule]:
     }
 
 
-def of_age(queue: str, seconds: int, runbook: str) -> Rule:
+def message_age_alarm(queue: str, seconds: int, runbook: str) -> AlarmRule:
     dimensions = {"QueueName": f"polyphony-test-{queue}"}
-    return Rule("AWS/SQS", "ApproximateAgeOfOldestMessage", seconds, runbook, dimensions, "Maximum")
+    return AlarmRule("AWS/SQS", "ApproximateAgeOfOldestMessage", seconds, runbook, dimensions, "Maximum")
 
 
-def of_workflow(subsystem: str) -> dict[str, Rule]:
+def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
     machine = {"StateMachineArn": f"arn:aws:states:{ACCOUNT}:stateMachine:polyphony-test-{subsystem}-workflow"}
     return {
-        f"workflow-{metric.lower()}-{severity}": Rule("AWS/States", metric, 0, "workflow-failures", machine)
+        f"workflow-{metric.lower()}-{severity}": AlarmRule("AWS/States", metric, 0, "workflow-failures", machine)
         for metric, severity in (
             ("ExecutionsFailed", "critical"),
             ("ExecutionsTimedOut", "critical"),
@@ -87,10 +91,10 @@ def of_workflow(subsystem: str) -> dict[str, Rule]:
     }
 
 
-def of_socket(stage: str) -> dict[str, Rule]:
+def websocket_alarms(stage: str) -> dict[str, AlarmRule]:
     dimensions = {"ApiId": "a1b2c3", "Stage": stage}
     return {
-        f"socket-{name}": Rule("AWS/ApiGateway", metric, threshold, "websocket-errors", dimensions)
+        f"socket-{name}": AlarmRule("AWS/ApiGateway", metric, threshold, "websocket-errors", dimensions)
         for name, metric, threshold in (
             ("client-errors-warning", "ClientError", 50),
             ("integration-errors-critical", "IntegrationError", 50),
@@ -99,103 +103,105 @@ def of_socket(stage: str) -> dict[str, Rule]:
     }
 
 
-def of_rest_api(subsystem: str, client_errors: int, milliseconds: int) -> dict[str, Rule]:
+def rest_api_alarms(subsystem: str, client_errors: int, milliseconds: int) -> dict[str, AlarmRule]:
     namespace, runbook = "AWS/ApiGateway", "rest-api-errors"
     dimensions = {"ApiName": f"polyphony-test-{subsystem}-api", "Stage": "api"}
     return {
-        "api-client-errors-warning": Rule(namespace, "4XXError", client_errors, runbook, dimensions),
-        "api-server-errors-critical": Rule(namespace, "5XXError", 0, runbook, dimensions),
-        "api-slow-warning": Rule(namespace, "Latency", milliseconds, runbook, dimensions, "p95", periods=3),
+        "api-client-errors-warning": AlarmRule(namespace, "4XXError", client_errors, runbook, dimensions),
+        "api-server-errors-critical": AlarmRule(namespace, "5XXError", 0, runbook, dimensions),
+        "api-slow-warning": AlarmRule(namespace, "Latency", milliseconds, runbook, dimensions, "p95", periods=3),
     }
 
 
-def of_captions(metric: str, threshold: float, **more: Any) -> Rule:
-    """Return the rule of an alarm on one of the metrics that the audio processor puts itself."""
+def caption_alarm(metric: str, threshold: float, **more: Any) -> AlarmRule:
+    """Return the rule of an alarm on a metric that the audio processor publishes."""
     dimensions = {"FunctionName": "polyphony-test-transcription-audio-processor"}
-    return Rule("AudioTranscription/PartialResults", metric, threshold, "captions-degraded", dimensions, **more)
+    return AlarmRule("AudioTranscription/PartialResults", metric, threshold, "captions-degraded", dimensions, **more)
 
 
-def of_table(metric: str) -> Rule:
-    return Rule("AWS/DynamoDB", metric, 0, "limits-near", {"TableName": "polyphony-test-voice-qa-sessions"})
+def table_alarm(metric: str) -> AlarmRule:
+    return AlarmRule("AWS/DynamoDB", metric, 0, "limits-near", {"TableName": "polyphony-test-voice-qa-sessions"})
 
 
 INGEST, CAPTIONS, VOICE, LIVE, MEET = DEPLOYMENTS
-ALARMS: dict[str, dict[str, Rule]] = {
+ALARMS: dict[str, dict[str, AlarmRule]] = {
     INGEST: {
-        **of_function(INGEST, "manifest-builder"),
-        **of_function(INGEST, "steps"),
-        **of_function(INGEST, "sweeper"),
-        **of_queues(INGEST, "intake-dlq", "reconcile-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"),
-        **of_workflow(INGEST),
-        "builder-duration-warning": of_live(
+        **function_alarms(INGEST, "manifest-builder"),
+        **function_alarms(INGEST, "steps"),
+        **function_alarms(INGEST, "sweeper"),
+        **dead_letter_alarms(INGEST, "intake-dlq", "reconcile-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"),
+        **workflow_alarms(INGEST),
+        "builder-duration-warning": live_version_alarm(
             INGEST, "manifest-builder", "Duration", 48_000, "ingestion-late", statistic="p95"
         ),
-        "oldest-message-warning": of_age("ingestion-intake", 1_800, "ingestion-late"),
-        "oldest-pending-warning": of_logs(
+        "oldest-message-warning": message_age_alarm("ingestion-intake", 1_800, "ingestion-late"),
+        "oldest-pending-warning": log_alarm(
             INGEST, "oldest-pending", "ingestion-late", 7_200, statistic="Maximum", seconds=900
         ),
-        "unsettled-warning": of_logs(INGEST, "unsettled", "ingestion-late", statistic="Minimum", seconds=900),
-        "manifest-record-warning": of_logs(INGEST, "manifest-record", "ingestion-late", 1, comparison=AT_LEAST),
+        "unsettled-warning": log_alarm(INGEST, "unsettled", "ingestion-late", statistic="Minimum", seconds=900),
+        "manifest-record-warning": log_alarm(INGEST, "manifest-record", "ingestion-late", 1, comparison=AT_LEAST),
     },
     CAPTIONS: {
-        # The six that the requirement lists.
-        **of_function(CAPTIONS, "audio-processor", errors=5, throttles=10),
-        "latency-critical": of_captions("PartialResultProcessingLatency", 5_000, statistic="p95", periods=2),
-        "rate-limit-warning": of_captions("PartialResultsDropped", 100, seconds=60, periods=2),
-        "orphans-warning": of_captions("OrphanedResultsFlushed", 10, periods=2),
-        "fallback-critical": of_captions("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
-        # Beyond them.
-        **of_function(CAPTIONS, "router"),
-        **of_queues(CAPTIONS, "router-failed", "sweep-dlq"),
-        **of_socket("live"),
-        "audio-processor-memory-warning": of_logs(
+        # The requirement lists these six.
+        **function_alarms(CAPTIONS, "audio-processor", errors=5, throttles=10),
+        "latency-critical": caption_alarm("PartialResultProcessingLatency", 5_000, statistic="p95", periods=2),
+        "rate-limit-warning": caption_alarm("PartialResultsDropped", 100, seconds=60, periods=2),
+        "orphans-warning": caption_alarm("OrphanedResultsFlushed", 10, periods=2),
+        "fallback-critical": caption_alarm("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
+        # The requirement does not list these.
+        **function_alarms(CAPTIONS, "router"),
+        **dead_letter_alarms(CAPTIONS, "router-failed", "sweep-dlq"),
+        **websocket_alarms("live"),
+        "audio-processor-memory-warning": log_alarm(
             CAPTIONS, "audio-processor-memory", "function-memory", 0.9 * 512, statistic="Maximum"
         ),
-        "given-up-critical": of_logs(CAPTIONS, "given-up", "captions-degraded", 10, comparison=AT_LEAST),
-        "lost-utterances-warning": of_logs(CAPTIONS, "lost-utterances", "utterances-lost", 1, comparison=AT_LEAST),
-        "messages-failed-critical": of_logs(CAPTIONS, "messages-failed", "websocket-errors", 1, comparison=AT_LEAST),
+        "given-up-critical": log_alarm(CAPTIONS, "given-up", "captions-degraded", 10, comparison=AT_LEAST),
+        "lost-utterances-warning": log_alarm(CAPTIONS, "lost-utterances", "utterances-lost", 1, comparison=AT_LEAST),
+        "messages-failed-critical": log_alarm(CAPTIONS, "messages-failed", "websocket-errors", 1, comparison=AT_LEAST),
     },
     VOICE: {
-        **of_function(VOICE, "websocket-handler"),
-        **of_function(VOICE, "query-worker"),
-        **of_function(VOICE, "validate-lecture"),
-        **of_queues(VOICE, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq"),
-        **of_socket("Prod"),
-        "handler-duration-warning": of_live(
+        **function_alarms(VOICE, "websocket-handler"),
+        **function_alarms(VOICE, "query-worker"),
+        **function_alarms(VOICE, "validate-lecture"),
+        **dead_letter_alarms(VOICE, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq"),
+        **websocket_alarms("Prod"),
+        "handler-duration-warning": live_version_alarm(
             VOICE, "websocket-handler", "Duration", 23_200, "answers-late", statistic="p95"
         ),
-        "worker-duration-warning": of_live(VOICE, "query-worker", "Duration", 480_000, "answers-late", statistic="p95"),
-        "validator-duration-warning": of_live(
+        "worker-duration-warning": live_version_alarm(
+            VOICE, "query-worker", "Duration", 480_000, "answers-late", statistic="p95"
+        ),
+        "validator-duration-warning": live_version_alarm(
             VOICE, "validate-lecture", "Duration", 240_000, "answers-late", statistic="p95"
         ),
-        "answer-latency-warning": of_logs(VOICE, "answer-milliseconds", "answers-late", 10_000, statistic="p95"),
-        "answers-failed-warning": of_logs(VOICE, "answers-failed", "answers-late"),
-        "answers-unheard-critical": of_logs(VOICE, "answers-unheard", "answers-late", 2),
-        "messages-failed-critical": of_logs(VOICE, "messages-failed", "websocket-errors"),
-        "lectures-missed-warning": of_logs(VOICE, "lectures-missed", "lectures-missed"),
-        "concurrency-warning": Rule(
+        "answer-latency-warning": log_alarm(VOICE, "answer-milliseconds", "answers-late", 10_000, statistic="p95"),
+        "answers-failed-warning": log_alarm(VOICE, "answers-failed", "answers-late"),
+        "answers-unheard-critical": log_alarm(VOICE, "answers-unheard", "answers-late", 2),
+        "messages-failed-critical": log_alarm(VOICE, "messages-failed", "websocket-errors"),
+        "lectures-missed-warning": log_alarm(VOICE, "lectures-missed", "lectures-missed"),
+        "concurrency-warning": AlarmRule(
             "AWS/Lambda", "ConcurrentExecutions", 800, "limits-near", {}, "Maximum", seconds=60
         ),
-        "connections-warning": Rule(
+        "connections-warning": AlarmRule(
             "AWS/ApiGateway", "ConnectCount", 500, "limits-near", {"ApiId": "a1b2c3", "Stage": "Prod"}, seconds=60
         ),
-        "table-read-throttles-warning": of_table("ReadThrottleEvents"),
-        "table-write-throttles-warning": of_table("WriteThrottleEvents"),
+        "table-read-throttles-warning": table_alarm("ReadThrottleEvents"),
+        "table-write-throttles-warning": table_alarm("WriteThrottleEvents"),
     },
     LIVE: {
-        **of_function(LIVE, "agent"),
-        **of_function(LIVE, "authorizer"),
-        **of_function(LIVE, "care"),
-        **of_function(LIVE, "episodes"),
-        **of_function(LIVE, "transcript-windows"),
-        **of_function(LIVE, "video-chunks"),
-        **of_queues(LIVE, "agent-windows-dlq", "transcript-created-dlq", "transcript-events-dlq"),
-        **of_queues(LIVE, "video-completed-dlq", "video-created-dlq", "video-jobs-dlq", "videos-dlq"),
-        **of_queues(LIVE, "care-failures", "care-sweep-dlq", "deletions-dlq", "episode-deleted-dlq"),
-        **of_rest_api(LIVE, client_errors=100, milliseconds=2_000),
-        "answers-broken-critical": of_logs(LIVE, "answers-broken", "rest-api-errors"),
+        **function_alarms(LIVE, "agent"),
+        **function_alarms(LIVE, "authorizer"),
+        **function_alarms(LIVE, "care"),
+        **function_alarms(LIVE, "episodes"),
+        **function_alarms(LIVE, "transcript-windows"),
+        **function_alarms(LIVE, "video-chunks"),
+        **dead_letter_alarms(LIVE, "agent-windows-dlq", "transcript-created-dlq", "transcript-events-dlq"),
+        **dead_letter_alarms(LIVE, "video-completed-dlq", "video-created-dlq", "video-jobs-dlq", "videos-dlq"),
+        **dead_letter_alarms(LIVE, "care-failures", "care-sweep-dlq", "deletions-dlq", "episode-deleted-dlq"),
+        **rest_api_alarms(LIVE, client_errors=100, milliseconds=2_000),
+        "answers-broken-critical": log_alarm(LIVE, "answers-broken", "rest-api-errors"),
         **{
-            f"{name}-warning": of_logs(LIVE, name, "episodes-stuck")
+            f"{name}-warning": log_alarm(LIVE, name, "episodes-stuck")
             for name in (
                 *("deletions-untold", "videos-failed", "windows-failed"),
                 *("tracks-timed-out", "episodes-unattended", "sweep-unfinished"),
@@ -203,38 +209,38 @@ ALARMS: dict[str, dict[str, Rule]] = {
         },
     },
     MEET: {
-        **of_function(MEET, "auth-exchange"),
-        **of_function(MEET, "start"),
-        **of_function(MEET, "steps"),
-        **of_function(MEET, "bedrock-summarize", errors=20),
-        **of_function(MEET, "sweep"),
-        **of_function(MEET, "storage"),
-        **of_queues(MEET, "care-failures", "uploads-dlq", "recording-uploaded-dlq"),
-        **of_queues(MEET, "sweep-schedule-dlq", "storage-schedule-dlq"),
-        **of_workflow(MEET),
-        **of_rest_api(MEET, client_errors=50, milliseconds=3_000),
+        **function_alarms(MEET, "auth-exchange"),
+        **function_alarms(MEET, "start"),
+        **function_alarms(MEET, "steps"),
+        **function_alarms(MEET, "bedrock-summarize", errors=20),
+        **function_alarms(MEET, "sweep"),
+        **function_alarms(MEET, "storage"),
+        **dead_letter_alarms(MEET, "care-failures", "uploads-dlq", "recording-uploaded-dlq"),
+        **dead_letter_alarms(MEET, "sweep-schedule-dlq", "storage-schedule-dlq"),
+        **workflow_alarms(MEET),
+        **rest_api_alarms(MEET, client_errors=50, milliseconds=3_000),
         **{
-            f"{name}-critical": of_logs(MEET, name, "meetings-late")
+            f"{name}-critical": log_alarm(MEET, name, "meetings-late")
             for name in ("meetings-failed", "media-failed", "meetings-given-up")
         },
         **{
-            f"{name}-warning": of_logs(MEET, name, "meetings-late", statistic="Minimum", seconds=2_700)
+            f"{name}-warning": log_alarm(MEET, name, "meetings-late", statistic="Minimum", seconds=2_700)
             for name in ("meetings-unattended", "sweep-unfinished")
         },
-        "processing-late-warning": Rule(
+        "processing-late-warning": AlarmRule(
             *(metrics.NAMESPACE, metrics.PROCESSING_DURATION, 3 * 3_600, "meetings-late"),
             {metrics.STACK: "polyphony-test"},
             "p95",
         ),
-        "uploads-waiting-warning": of_age("meetings-uploads", 1_800, "meetings-late"),
-        "recordings-unheard-warning": of_logs(MEET, "recordings-unheard", "meetings-late"),
-        "spot-interruptions-warning": of_logs(MEET, "spot-interruptions", "spot-interruptions", 5, seconds=3_600),
-        "model-throttles-warning": of_logs(MEET, "model-throttles", "models-refuse", 20),
-        "model-errors-warning": of_logs(MEET, "model-errors", "models-refuse"),
+        "uploads-waiting-warning": message_age_alarm("meetings-uploads", 1_800, "meetings-late"),
+        "recordings-unheard-warning": log_alarm(MEET, "recordings-unheard", "meetings-late"),
+        "spot-interruptions-warning": log_alarm(MEET, "spot-interruptions", "spot-interruptions", 5, seconds=3_600),
+        "model-throttles-warning": log_alarm(MEET, "model-throttles", "models-refuse", 20),
+        "model-errors-warning": log_alarm(MEET, "model-errors", "models-refuse"),
     },
 }
-"""Subsystem → end of an alarm's name → its rule."""
-REFUSALS = '($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable")'
+"""Subsystem → alarm name without prefix → its rule."""
+MODEL_REFUSED = '($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable")'
 UNHEARD = ("recording_unheard", "recording_unattended", "recordings_unchecked")
 FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     INGEST: {
@@ -269,20 +275,20 @@ FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
         "model-throttles": (
             "bedrock-summarize", '$.message = "summary_failed" && $.error_type = "ModelBusy"', "1",
         ),
-        "model-errors": ("bedrock-summarize", f'$.message = "summary_failed" && {REFUSALS}', "1"),
-        "recordings-unheard": ("storage", " || ".join(f'$.message = "{one}"' for one in UNHEARD), "1"),
+        "model-errors": ("bedrock-summarize", f'$.message = "summary_failed" && {MODEL_REFUSED}', "1"),
+        "recordings-unheard": ("storage", " || ".join(f'$.message = "{event}"' for event in UNHEARD), "1"),
     },
 }  # fmt: skip
-"""Subsystem → filter → function whose lines it takes, pattern, value. Voice Q&A's are held against lines that its handlers
-write (tests/components/voice_qa/test_alarms_and_charts.py)."""
+"""Subsystem → filter → function whose lines it reads, pattern, value. A test of voice Q&A checks its filters against
+lines that its handlers write (tests/components/voice_qa/test_alarms_and_charts.py)."""
 
 every_subsystem = pytest.mark.parametrize("subsystem", DEPLOYMENTS)
 
 
 def alarms(recorded: Recorded, subsystem: str) -> dict[str, dict[str, Any]]:
-    """Return the alarms by the end of their names."""
-    found = [one.inputs for one in recorded.all("cloudwatch.MetricAlarm")]
-    return {one["name"].removeprefix(f"polyphony-test-{subsystem}-"): one for one in found}
+    """Return the alarms by name without the subsystem's prefix."""
+    alarm_inputs = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
+    return {alarm["name"].removeprefix(f"polyphony-test-{subsystem}-"): alarm for alarm in alarm_inputs}
 
 
 def registered(subsystem: str) -> dict[str, dict[str, Any]]:
@@ -290,65 +296,65 @@ def registered(subsystem: str) -> dict[str, dict[str, Any]]:
 
 
 @every_subsystem
-def test_the_listed_alarms_ring_and_no_more(subsystem: str) -> None:
+def test_exactly_the_listed_alarms_are_registered(subsystem: str) -> None:
     assert set(registered(subsystem)) == set(ALARMS[subsystem])
 
 
 @every_subsystem
-def test_each_alarm_has_its_numbers(subsystem: str) -> None:
-    def rule(one: dict[str, Any]) -> Rule:
-        assert ("extendedStatistic" in one) != ("statistic" in one), "CloudWatch takes one of them"
-        return Rule(
-            namespace=one["namespace"],
-            metric=one["metricName"],
-            threshold=round(one["threshold"], 6),
-            runbook=one["alarmDescription"].rpartition("Runbook: docs/runbooks/")[2].removesuffix(".md"),
-            dimensions=one["dimensions"],
-            statistic=one.get("extendedStatistic") or one["statistic"],
-            seconds=one["period"],
-            comparison=one["comparisonOperator"],
-            periods=one["evaluationPeriods"],
+def test_each_alarm_has_its_metric_threshold_and_runbook(subsystem: str) -> None:
+    def rule(alarm: dict[str, Any]) -> AlarmRule:
+        assert ("extendedStatistic" in alarm) != ("statistic" in alarm), "CloudWatch accepts only one of them"
+        return AlarmRule(
+            namespace=alarm["namespace"],
+            metric=alarm["metricName"],
+            threshold=round(alarm["threshold"], 6),
+            runbook=alarm["alarmDescription"].rpartition("Runbook: docs/runbooks/")[2].removesuffix(".md"),
+            dimensions=alarm["dimensions"],
+            statistic=alarm.get("extendedStatistic") or alarm["statistic"],
+            seconds=alarm["period"],
+            comparison=alarm["comparisonOperator"],
+            periods=alarm["evaluationPeriods"],
         )
 
-    assert {name: rule(one) for name, one in registered(subsystem).items()} == ALARMS[subsystem]
+    assert {name: rule(alarm) for name, alarm in registered(subsystem).items()} == ALARMS[subsystem]
 
 
 @every_subsystem
-def test_each_alarm_tells_people_how_bad_it_is_and_names_a_page_that_is_there(subsystem: str) -> None:
-    for name, one in registered(subsystem).items():
-        assert one["alarmActions"] == one["okActions"] == [scope().alerts_topic], name
-        assert one["alarmDescription"].startswith(f"{name.rpartition('-')[2].upper()}: ")
-        assert one["treatMissingData"] == "notBreaching", f"{name}: where nothing happens, nothing is wrong"
+def test_each_alarm_states_its_severity_and_an_existing_runbook(subsystem: str) -> None:
+    for name, alarm in registered(subsystem).items():
+        assert alarm["alarmActions"] == alarm["okActions"] == [scope().alerts_topic], name
+        assert alarm["alarmDescription"].startswith(f"{name.rpartition('-')[2].upper()}: ")
+        assert alarm["treatMissingData"] == "notBreaching", f"{name}: missing data is not a problem"
         assert (ROOT / f"docs/runbooks/{ALARMS[subsystem][name].runbook}.md").is_file(), name
 
 
 @every_subsystem
-def test_a_filter_makes_a_metric_of_its_own_name_after_the_log_group_that_it_reads(subsystem: str) -> None:
+def test_a_filter_and_its_metric_have_the_same_name_and_need_the_log_group(subsystem: str) -> None:
     recorded = DEPLOYMENTS[subsystem].complete()
-    for one in recorded.all("cloudwatch.LogMetricFilter"):
-        metric = one.inputs["metricTransformation"]
+    for resource in recorded.all("cloudwatch.LogMetricFilter"):
+        metric = resource.inputs["metricTransformation"]
         assert metric["namespace"] == f"polyphony-test/{subsystem}"
-        own = one.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-")
-        assert metric["name"] == own.removesuffix("-swept"), "the sweeper makes manifests too"
-        before = [group.inputs["name"] for group in recorded.ancestors(one) if group.kind == "LogGroup"]
-        assert one.inputs["logGroupName"] in before
+        filter_name = resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-")
+        assert metric["name"] == filter_name.removesuffix("-swept"), "the sweeper also creates manifests"
+        unchanged = [group.inputs["name"] for group in recorded.ancestors(resource) if group.kind == "LogGroup"]
+        assert resource.inputs["logGroupName"] in unchanged
 
 
 @pytest.mark.parametrize("subsystem", FILTERS)
-def test_lines_that_mean_trouble_are_counted(subsystem: str) -> None:
-    found = {
-        one.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-"): (
-            one.inputs["logGroupName"].removeprefix(f"/aws/lambda/polyphony-test-{subsystem}-"),
-            one.inputs["pattern"].removeprefix("{ ").removesuffix(" }"),
-            one.inputs["metricTransformation"]["value"],
+def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
+    alarm_inputs = {
+        resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-"): (
+            resource.inputs["logGroupName"].removeprefix(f"/aws/lambda/polyphony-test-{subsystem}-"),
+            resource.inputs["pattern"].removeprefix("{ ").removesuffix(" }"),
+            resource.inputs["metricTransformation"]["value"],
         )
-        for one in DEPLOYMENTS[subsystem].complete().all("cloudwatch.LogMetricFilter")
+        for resource in DEPLOYMENTS[subsystem].complete().all("cloudwatch.LogMetricFilter")
     }
-    assert {name: found[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
+    assert {name: alarm_inputs[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
 
 
 @pytest.mark.parametrize(
-    ("subsystem", "settings", "moved"),
+    ("subsystem", "settings", "changed_thresholds"),
     [
         (
             CAPTIONS,
@@ -394,27 +400,29 @@ def test_lines_that_mean_trouble_are_counted(subsystem: str) -> None:
     ],
 )
 def test_each_threshold_follows_its_setting_and_no_other(
-    subsystem: str, settings: dict[str, Any], moved: dict[str, float]
+    subsystem: str, settings: dict[str, Any], changed_thresholds: dict[str, float]
 ) -> None:
-    found = alarms(DEPLOYMENTS[subsystem].preview(**settings), subsystem)
-    before = {name: one["threshold"] for name, one in registered(subsystem).items()}
-    assert {name: one["threshold"] for name, one in found.items()} == {**before, **moved}
+    alarm_inputs = alarms(DEPLOYMENTS[subsystem].preview(**settings), subsystem)
+    unchanged = {name: alarm["threshold"] for name, alarm in registered(subsystem).items()}
+    assert {name: alarm["threshold"] for name, alarm in alarm_inputs.items()} == {**unchanged, **changed_thresholds}
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60])
-def test_what_no_sweep_can_end_rings_and_what_only_one_could_not_does_not(minutes: int) -> None:
-    one = alarms(INGESTION.preview(manifests={"sweepMinutes": minutes}), INGEST)["unsettled-warning"]
-    assert one["period"] >= 2 * minutes * 60, "the least of several sweeps"
-    assert one["period"] % 60 == 0
+def test_only_work_that_several_sweeps_leave_undone_raises_an_alarm(minutes: int) -> None:
+    alarm = alarms(INGESTION.preview(manifests={"sweepMinutes": minutes}), INGEST)["unsettled-warning"]
+    assert alarm["period"] >= 2 * minutes * 60, "the minimum must cover several sweeps"
+    assert alarm["period"] % 60 == 0
 
 
 NOT_SHOWN = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
 
 
 @every_subsystem
-def test_the_dashboard_shows_every_table_and_function_but_two(subsystem: str) -> None:
+def test_the_dashboard_shows_every_table_and_all_functions_but_two(subsystem: str) -> None:
     recorded = DEPLOYMENTS[subsystem].complete()
     widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     shown = {value for widget in widgets for metric in widget["properties"]["metrics"] for value in metric[:-1]}
-    names = {one.inputs["name"] for kind in ("lambda.Function", "dynamodb.Table") for one in recorded.all(kind)}
+    names = {
+        resource.inputs["name"] for kind in ("lambda.Function", "dynamodb.Table") for resource in recorded.all(kind)
+    }
     assert names - shown == names & NOT_SHOWN

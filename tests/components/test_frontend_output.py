@@ -1,4 +1,4 @@
-"""The output `frontend`: complete at preview but for what only AWS knows, and held against its model at once."""
+"""Tests of the stack output `frontend`: validated against its model, and complete except for unknown values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.frontend_output import frontend
+from components.frontend_output import build_frontend
 from local.preview.property_values import UNKNOWN
 from tests.fake_engine import Engine, scope
 
@@ -22,8 +22,14 @@ TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
     "languages": ["en-US"],
     "routes": ["open"],
 }
-FILES = {"bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".json"], "maxFileBytes": 5}
-SHOWN = {
+INGESTION_OUTPUT = {
+    "bucket": "landing",
+    "prefix": "incoming/",
+    "table": "files",
+    "suffixes": [".json"],
+    "maxFileBytes": 5,
+}
+TRANSCRIPTION_OUTPUT = {
     "url": "wss://a/live",
     "protocol": "p.v1",
     "pingSeconds": 300,
@@ -34,75 +40,81 @@ SHOWN = {
 }
 
 
-def made(**subsystems: Mapping[str, Any] | None) -> dict[str, Any]:
-    return frontend("dev", "us-east-1", subsystems)
+def frontend_output(**subsystems: Mapping[str, Any] | None) -> dict[str, Any]:
+    return build_frontend("dev", "us-east-1", subsystems)
 
 
-def exported(engine: Engine, transcription: Mapping[str, Any], late: str) -> dict[str, Any]:
-    """What a preview shows where one field is something that only a deployment knows."""
+def preview_output(engine: Engine, transcription: Mapping[str, Any], late: str) -> dict[str, Any]:
+    """Return the output at preview, if the field `late` has an unknown value."""
 
     def program() -> None:
         url = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=1)).url
-        shown = made(ingestion=INGESTION, transcription={**transcription, late: url})
-        pulumi.ComponentResource("polyphony:tests:Shown", "shown", {"frontend": shown})
+        component = frontend_output(ingestion=INGESTION, transcription={**transcription, late: url})
+        pulumi.ComponentResource("polyphony:tests:Shown", "shown", {"frontend": component})
 
-    (shown,) = [one for one in engine.run(program).graph if one.name == "shown"]
-    found: dict[str, Any] = shown.inputs["frontend"]
-    return found
+    (component,) = [resource for resource in engine.run(program).graph if resource.name == "shown"]
+    preview: dict[str, Any] = component.inputs["frontend"]
+    return preview
 
 
-def test_fields_are_written_as_a_frontend_reads_them() -> None:
-    assert made(ingestion=INGESTION, transcription=TRANSCRIPTION) == {
+def test_fields_have_camel_case_names() -> None:
+    assert frontend_output(ingestion=INGESTION, transcription=TRANSCRIPTION) == {
         "schemaVersion": 1,
         "environment": "dev",
         "region": "us-east-1",
-        "ingestion": FILES,
-        "transcription": SHOWN,
+        "ingestion": INGESTION_OUTPUT,
+        "transcription": TRANSCRIPTION_OUTPUT,
     }
 
 
-def test_a_subsystem_that_is_off_is_absent() -> None:
-    found = made(ingestion=INGESTION, transcription=None)
-    assert set(found) == {"schemaVersion", "environment", "region", "ingestion"}
+def test_a_disabled_subsystem_is_absent() -> None:
+    preview = frontend_output(ingestion=INGESTION, transcription=None)
+    assert set(preview) == {"schemaVersion", "environment", "region", "ingestion"}
 
 
-def test_at_preview_the_address_is_unknown_and_all_else_is_known(engine: Engine) -> None:
-    found = exported(engine, TRANSCRIPTION, late="url")
-    assert found["transcription"] == {**SHOWN, "url": UNKNOWN}
-    assert found["ingestion"] == FILES
+def test_only_the_url_is_unknown_at_preview(engine: Engine) -> None:
+    preview = preview_output(engine, TRANSCRIPTION, late="url")
+    assert preview["transcription"] == {**TRANSCRIPTION_OUTPUT, "url": UNKNOWN}
+    assert preview["ingestion"] == INGESTION_OUTPUT
 
 
-def test_two_values_that_come_late_are_not_taken_for_each_other(engine: Engine) -> None:
-    found: list[str] = []
+def test_several_unknown_values_are_not_mixed_up(engine: Engine) -> None:
+    preview: list[str] = []
 
     def program() -> None:
-        given = {**TRANSCRIPTION, "url": pulumi.Output.from_input("wss://b"), "protocol": pulumi.Output.from_input("q")}
-        shown = made(transcription=given, ingestion={**INGESTION, "bucket": pulumi.Output.from_input("c")})
+        values = {
+            **TRANSCRIPTION,
+            "url": pulumi.Output.from_input("wss://b"),
+            "protocol": pulumi.Output.from_input("q"),
+        }
+        component = frontend_output(
+            transcription=values, ingestion={**INGESTION, "bucket": pulumi.Output.from_input("c")}
+        )
         pulumi.Output.all(
-            shown["transcription"]["url"], shown["transcription"]["protocol"], shown["ingestion"]["bucket"]
-        ).apply(found.extend)
+            component["transcription"]["url"], component["transcription"]["protocol"], component["ingestion"]["bucket"]
+        ).apply(preview.extend)
 
     engine.run(program)
-    assert found == ["wss://b", "q", "c"]
+    assert preview == ["wss://b", "q", "c"]
 
 
 def test_a_missing_field_stops_the_preview() -> None:
     with pytest.raises(ValidationError, match=r"transcription\.inFlight\n  Field required"):
-        made(transcription={name: value for name, value in TRANSCRIPTION.items() if name != "in_flight"})
+        frontend_output(transcription={name: value for name, value in TRANSCRIPTION.items() if name != "in_flight"})
 
 
-def test_a_superfluous_field_stops_the_preview_also_where_its_value_is_not_known_yet(engine: Engine) -> None:
+def test_an_unexpected_field_stops_the_preview_even_if_its_value_is_unknown(engine: Engine) -> None:
     with pytest.raises(ValidationError, match=r"transcription\.token\n  Extra inputs"):
-        made(transcription={**TRANSCRIPTION, "token": "known"})
+        frontend_output(transcription={**TRANSCRIPTION, "token": "known"})
     with pytest.raises(ValidationError, match=r"transcription\.token\n  Extra inputs"):
-        exported(engine, TRANSCRIPTION, late="token")
+        preview_output(engine, TRANSCRIPTION, late="token")
 
 
-def test_a_subsystem_that_nobody_described_stops_the_preview() -> None:
+def test_a_subsystem_with_fields_of_another_model_stops_the_preview() -> None:
     with pytest.raises(ValidationError, match="meetings"):
-        made(meetings={"url": "https://a"})
+        frontend_output(meetings={"url": "https://a"})
 
 
-def test_a_value_of_the_wrong_kind_stops_the_preview() -> None:
+def test_a_value_of_the_wrong_type_stops_the_preview() -> None:
     with pytest.raises(ValidationError, match=r"transcription\.in_flight"):
-        made(transcription={**TRANSCRIPTION, "in_flight": "many"})
+        frontend_output(transcription={**TRANSCRIPTION, "in_flight": "many"})

@@ -1,4 +1,4 @@
-"""How much each subsystem is used in a month: it follows from the load and the settings, and a price reads all of it."""
+"""Tests of each subsystem's monthly usage, which follows from its load and settings and is priced completely."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
 from components.meetings import monthly_usage as meetings_usage
 from components.transcription import monthly_usage as transcription_usage
-from components.usage_measures import DAYS, Usage
+from components.usage_measures import DAYS_PER_MONTH, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.estimate import CostReport, estimate_cost
 from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
@@ -40,11 +40,11 @@ def usage(name: str, **sections: Any) -> Usage:
 
 def cost(name: str, load: dict[str, Any] | None = None, **sections: Any) -> CostReport:
     graph = SUBSYSTEMS[name][0].preview(**sections).graph
-    return estimate_cost([priced(one, graph) for one in graph], usage(name, load=load or {}, **sections))
+    return estimate_cost([priced(resource, graph) for resource in graph], usage(name, load=load or {}, **sections))
 
 
 @pytest.mark.parametrize(("name", "sections"), [*((name, {}) for name in SUBSYSTEMS), ("meetings", FARGATE)], ids=str)
-def test_every_measure_is_one_that_a_price_reads_and_none_is_missing(name: str, sections: dict[str, Any]) -> None:
+def test_every_measure_has_a_price_and_no_measure_is_missing(name: str, sections: dict[str, Any]) -> None:
     report = cost(name, **sections)
     assert (report.problems, report.gaps, report.unpriced) == ((), (), ())
 
@@ -56,13 +56,13 @@ AMOUNTS = {
     "livestream": {"episodesPerDay": 10**6, "videoMinutes": 10**4},
     "meetings": {"meetingsPerMonth": 10**6, "hoursEach": 24, "encodedShare": 1},
 }
-"""What a load is made of, and a great deal of it."""
+"""Fields of each load, with a large value."""
 
 
 @pytest.mark.parametrize("name", SUBSYSTEMS)
 @given(data=st.data())
-def test_no_load_is_negative_or_without_end(name: str, data: st.DataObject) -> None:
-    whole = {
+def test_no_load_gives_negative_or_infinite_usage(name: str, data: st.DataObject) -> None:
+    integer_fields = {
         "filesPerDay",
         "peakFilesPerHour",
         "utterancesPerDay",
@@ -71,11 +71,11 @@ def test_no_load_is_negative_or_without_end(name: str, data: st.DataObject) -> N
         "meetingsPerMonth",
     }
     load = {
-        key: data.draw(st.integers(1, int(most)) if key in whole else st.floats(0.1, float(most)))
-        for key, most in AMOUNTS[name].items()
+        key: data.draw(st.integers(1, int(maximum)) if key in integer_fields else st.floats(0.1, float(maximum)))
+        for key, maximum in AMOUNTS[name].items()
     }
-    found = usage(name, load=load)
-    assert all(0 <= amount < float("inf") for block in found.values() for amount in block.values())
+    block_usage = usage(name, load=load)
+    assert all(0 <= amount < float("inf") for block in block_usage.values() for amount in block.values())
 
 
 @pytest.mark.parametrize(
@@ -106,58 +106,62 @@ def test_no_load_is_negative_or_without_end(name: str, data: st.DataObject) -> N
         ),
     ],
 )
-def test_twice_the_load_is_twice_the_use_and_costs_more(name: str, load: str, measures: dict[str, str]) -> None:
+def test_twice_the_load_is_twice_the_usage_and_costs_more(name: str, load: str, measures: dict[str, str]) -> None:
     once = {load: AMOUNTS[name][load] // 1_000}
     twice = {load: 2 * once[load]}
-    before, after = usage(name, load=once), usage(name, load=twice)
+    usage_once, usage_twice = usage(name, load=once), usage(name, load=twice)
     for block, measure in measures.items():
-        assert after[f"{name}-{block}"][measure] == pytest.approx(2 * before[f"{name}-{block}"][measure]), block
+        assert usage_twice[f"{name}-{block}"][measure] == pytest.approx(2 * usage_once[f"{name}-{block}"][measure]), (
+            block
+        )
     assert cost(name, twice).total > cost(name, once).total
 
 
-# Ingestion.
+# Ingestion
 
 
 def test_usage_follows_from_the_load() -> None:
-    found = usage("ingestion")
-    assert found["ingestion-spark"]["runs"] == 8_000 * 30 / 200
-    assert found["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))
+    block_usage = usage("ingestion")
+    assert block_usage["ingestion-spark"]["runs"] == 8_000 * 30 / 200
+    assert block_usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))
 
 
 @pytest.mark.parametrize(("megabytes", "files_a_run"), [(3.5, 200), (102.4, 100), (20_480, 1)])
-def test_large_files_make_runs_of_fewer(megabytes: float, files_a_run: int) -> None:
-    found = usage("ingestion", load={"fileMegabytes": megabytes})
-    assert found["ingestion-spark"]["runs"] == pytest.approx(8_000 * 30 / files_a_run)
+def test_large_files_mean_fewer_files_per_run(megabytes: float, files_a_run: int) -> None:
+    block_usage = usage("ingestion", load={"fileMegabytes": megabytes})
+    assert block_usage["ingestion-spark"]["runs"] == pytest.approx(8_000 * 30 / files_a_run)
 
 
-# Transcription.
+# Transcription
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.5, 5])
-def test_a_stream_is_billed_a_quarter_of_a_minute_however_short_its_utterance(seconds: float) -> None:
+def test_every_stream_is_billed_for_fifteen_seconds_at_least(seconds: float) -> None:
     processor = usage("transcription", load={"utteranceSeconds": seconds})["transcription-audio-processor"]
-    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * DAYS / 4)
-    assert processor["invocations"] == processor["metricRequests"] == 1_000 * DAYS
+    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * DAYS_PER_MONTH / 4)
+    assert processor["invocations"] == processor["metricRequests"] == 1_000 * DAYS_PER_MONTH
     assert processor["milliseconds"] == (seconds + 1) * 1_000
 
 
-def test_by_default_as_much_is_streamed_as_at_the_documents_usage_and_costs_the_most() -> None:
+def test_the_default_load_streams_as_much_as_the_requirement_assumes() -> None:
     processor = usage("transcription")["transcription-audio-processor"]
     assert dict(STREAMING_QUANTITIES) == {"transcribe_streaming_minute": processor["transcribeStreamingMinutes"]}
     assert next(iter(cost("transcription").sum_by("service"))) == "Amazon Transcribe"
 
 
-# Voice Q&A.
+# Voice Q&A
 
 
-def test_each_question_is_one_call_and_each_lecture_one_message_and_one_validation_beside_the_sweeps() -> None:
+def test_a_question_is_one_call_and_a_lecture_is_one_message_and_one_validation() -> None:
     few, many = (usage("voice-qa", load={"lecturesPerDay": lectures}) for lectures in (5, 15))
-    assert few["voice-qa-query-worker"]["invocations"] == 200 * DAYS
+    assert few["voice-qa-query-worker"]["invocations"] == 200 * DAYS_PER_MONTH
     assert few["voice-qa-query-worker"]["milliseconds"] >= 8_000
-    assert few["voice-qa-uploads"]["messages"] == 5 * DAYS
+    assert few["voice-qa-uploads"]["messages"] == 5 * DAYS_PER_MONTH
     validator = "voice-qa-validate-lecture"
-    assert few[validator]["invocations"] == pytest.approx(5 * DAYS + DAYS * 24 * 4), "a sweep every 15 minutes"
-    assert many[validator]["invocations"] - few[validator]["invocations"] == pytest.approx(10 * DAYS)
+    assert few[validator]["invocations"] == pytest.approx(5 * DAYS_PER_MONTH + DAYS_PER_MONTH * 24 * 4), (
+        "a sweep every 15 minutes"
+    )
+    assert many[validator]["invocations"] - few[validator]["invocations"] == pytest.approx(10 * DAYS_PER_MONTH)
 
 
 @pytest.mark.parametrize(
@@ -168,12 +172,12 @@ def test_each_question_is_one_call_and_each_lecture_one_message_and_one_validati
         ({"sessions": {"days": 14}}, "sessions"),
     ],
 )
-def test_what_is_kept_longer_is_more_of_it(sections: dict[str, Any], block: str) -> None:
+def test_a_longer_retention_stores_more(sections: dict[str, Any], block: str) -> None:
     longer, once = usage("voice-qa", **sections), usage("voice-qa")
     assert longer[f"voice-qa-{block}"]["storageGb"] > once[f"voice-qa-{block}"]["storageGb"]
 
 
-def test_what_expires_is_paid_for_a_day_more_where_versions_are_kept() -> None:
+def test_versioned_objects_are_stored_one_day_longer() -> None:
     versioned, plainly, longer = (
         usage("voice-qa", audio=audio)["voice-qa-audio"]["storageGb"]
         for audio in ({}, {"versioned": False}, {"versioned": False, "queryDays": 8, "responseDays": 8})
@@ -181,49 +185,49 @@ def test_what_expires_is_paid_for_a_day_more_where_versions_are_kept() -> None:
     assert plainly < versioned == pytest.approx(longer)
 
 
-# Livestream.
+# Livestream
 
 
-def test_a_window_is_as_long_as_its_characters_or_its_seconds_allow() -> None:
+def test_a_window_is_limited_by_characters_and_by_duration() -> None:
     def windows(**agent: Any) -> float:
-        return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (4 * DAYS)
+        return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (4 * DAYS_PER_MONTH)
 
-    assert windows() == 5, "25,000 characters of half an hour, at 6,000 each"
-    assert windows(windowCharacters=50_000) == 3, "and at ten minutes each"
+    assert windows() == 5, "25,000 characters in half an hour give 5 windows of at most 6,000"
+    assert windows(windowCharacters=50_000) == 3, "half an hour gives 3 windows of at most ten minutes"
 
 
-def test_what_expired_is_stored_until_it_can_no_longer_be_had_back() -> None:
+def test_expired_objects_are_stored_until_their_old_versions_expire() -> None:
     def stored(days: int) -> float:
         return usage("livestream", uploads={"objectDays": days})["livestream-transcripts"]["storageGb"]
 
     assert stored(7) == pytest.approx(2 * stored(3))
-    assert stored(7) > 8 * 4 * 2, "the video, and what it is cut into"
+    assert stored(7) > 8 * 4 * 2, "the video and its chunks"
 
 
-# Meetings.
+# Meetings
 
 
-def test_spare_machines_cost_less_than_what_there_was_before() -> None:
+def test_spot_capacity_costs_less_than_on_demand_fargate() -> None:
     load = {"encodedShare": 1, "meetingsPerMonth": 1_000}
     assert cost("meetings", load).total < cost("meetings", load, **FARGATE).total
     assert usage("meetings", **FARGATE)["meetings-media"]["spotHours"] == 0
 
 
-def test_twice_the_processors_encode_in_half_the_time_and_take_as_long_for_the_rest() -> None:
+def test_twice_the_vcpus_halve_the_encoding_time_only() -> None:
     def hours(encoded_share: float, **sections: Any) -> float:
         load = {"meetingsPerMonth": 100, "encodedShare": encoded_share}
         used = usage("meetings", load=load, **sections)["meetings-media"]
         return used["spotHours"] or used["onDemandHours"]
 
-    assert hours(0, **FARGATE) == hours(0), "copying and fetching the image wait for the network"
+    assert hours(0, **FARGATE) == hours(0), "copying and image pulls are limited by the network"
     assert hours(1, **FARGATE) - hours(0, **FARGATE) == pytest.approx((hours(1) - hours(0)) / 2)
 
 
-def test_an_hour_is_transcribed_by_the_minute_and_asking_costs_cents() -> None:
+def test_transcription_is_billed_by_the_minute_and_polling_costs_little() -> None:
     def workflow(seconds: int) -> Any:
         load = {"meetingsPerMonth": 1_000, "hoursEach": 2}
         return usage("meetings", load=load, processing={"pollSeconds": seconds})["meetings-workflow"]
 
     assert workflow(30)["transcribeMinutes"] == 1_000 * 2 * 60
     assert workflow(300)["transitions"] < workflow(30)["transitions"] < workflow(5)["transitions"]
-    assert 40 * 1_000 < workflow(30)["transitions"] < 200 * 1_000, "half a cent a meeting at the most"
+    assert 40 * 1_000 < workflow(30)["transitions"] < 200 * 1_000, "at most half a cent per meeting"

@@ -79,7 +79,7 @@ def played(
     """
     with visit(started, url, bypass_csp=True) as made:
         made.page.add_init_script(script)
-        made.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.exported()))
+        made.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.to_output()))
         plays(made.page)
         made.open(panel)
         yield made

@@ -1,4 +1,7 @@
-"""The platform on an emulator of its own, brought up once for all end-to-end tests (they share one xdist group)."""
+"""Fixtures of the end-to-end tests: one platform on its own emulator, and each flow played once for all tests.
+
+All these tests share one xdist group.
+"""
 
 import json
 from collections.abc import Iterator
@@ -35,63 +38,63 @@ T = TypeVar("T")
 
 @dataclass
 class Platform:
-    """What a test sees of it."""
+    """Deployed platform with its clients and its log of IAM decisions."""
 
     emulator: Emulator
     deployed: Deployed
     client: EmulatorClients
     unexplained_since: int = 0
-    """Refusals after this mark are nobody's intention."""
+    """Position in the log of IAM decisions. The test must explain every refusal after it."""
 
     @property
     def outputs(self) -> Props:
-        """The stack's outputs."""
+        """Outputs of the stack."""
         return self.deployed.outputs
 
     @property
     def deployment(self) -> Deployment:
-        """The stack as flows see it."""
+        """Deployment as the flows use it."""
         return Deployment(self.emulator, self.client, self.deployed.ids, self.outputs)
 
     @property
     def graph(self) -> Graph:
-        """Everything the program registered."""
+        """Graph of all registered resources."""
         return self.deployed.graph
 
     def resource(self, name: str) -> Resource:
-        """A resource by its Pulumi name."""
-        return next(one for one in self.graph.customs() if one.name == name)
+        """Return a resource by its Pulumi name."""
+        return next(resource for resource in self.graph.customs() if resource.name == name)
 
     def id(self, name: str) -> Any:
-        """The id of a resource by its Pulumi name."""
+        """Return the id of a resource by its Pulumi name."""
         return self.resource(name).id
 
     def mark(self) -> int:
-        """The end of the record of IAM decisions: what comes later is read with `decisions(mark)`."""
+        """Return the end of the log of IAM decisions; `decisions(mark)` reads later ones."""
         return end(self.emulator.folder)
 
     def decisions(self, mark: int) -> list[Decision]:
-        """Every decision since the mark."""
+        """Return all decisions since the mark."""
         return read(self.emulator.folder, mark)
 
     def grants_against_use(self, mark: int) -> Table:
-        """The table of grants and their use since the mark."""
+        """Return the table of grants and their use since the mark."""
         return self.grants_against(self.decisions(mark))
 
     def grants_against(self, decisions: list[Decision]) -> Table:
-        """The table of grants and of what these decisions used."""
+        """Return the table of grants and their use in the given decisions."""
         return table(granted_on(self.client("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
 
     @contextmanager
     def actions_of(self, role: str, *, without: str = "", more: str = "", policy: str = "grants") -> Iterator[None]:
-        """A role's grants with an action less or more, until the end of the block."""
+        """Remove an action from a role's policy or add one, until the end of the block."""
         iam = self.client("iam")
         name = f"{PREFIX}{role}"
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
         changed: dict[str, Any] = json.loads(json.dumps(document))
         for statement in changed["Statement"]:
-            statement["Action"] = [one for one in statement["Action"] if one != without]
-        changed["Statement"] = [one for one in changed["Statement"] if one["Action"]]
+            statement["Action"] = [action for action in statement["Action"] if action != without]
+        changed["Statement"] = [statement for statement in changed["Statement"] if statement["Action"]]
         if more:
             changed["Statement"].append({"Effect": "Allow", "Action": [more], "Resource": ["*"]})
         assert changed != document, "nothing was changed"
@@ -108,56 +111,58 @@ class Platform:
 
 @pytest.fixture(autouse=True)
 def _nothing_refused(platform: Platform) -> Iterator[None]:
-    """A missing grant fails the test that needs it, and names action and role."""
+    """Fail a test that used an action without a grant, and name action and role."""
     platform.unexplained_since = platform.mark()
     yield
-    refused = [one for one in platform.decisions(platform.unexplained_since) if one.verdict is not Verdict.ALLOW]
-    assert not refused, "\n".join(f"used and not granted: {one}" for one in dict.fromkeys(refused))
+    refusals = [
+        decision for decision in platform.decisions(platform.unexplained_since) if decision.verdict is not Verdict.ALLOW
+    ]
+    assert not refusals, "\n".join(f"used and not granted: {refusal}" for refusal in dict.fromkeys(refusals))
 
 
 @pytest.fixture
 def intake(platform: Platform) -> Iterator[Intake]:
-    """Ingestion's intake; what a test leaves waiting for another attempt is thrown away."""
-    made = Intake(platform.deployment)
-    yield made
-    made.client("sqs").purge_queue(QueueUrl=made.queue_url)
+    """Client of ingestion's intake queue. The fixture purges messages that a test leaves behind."""
+    intake_client = Intake(platform.deployment)
+    yield intake_client
+    intake_client.client("sqs").purge_queue(QueueUrl=intake_client.queue_url)
 
 
 @dataclass(frozen=True)
 class Played(Generic[T]):
-    """A flow that was played, once for all tests: what came of it, and what IAM was asked for meanwhile."""
+    """Result of a flow that all tests share, with the IAM decisions of its run."""
 
     outcome: T
     decisions: list[Decision]
 
 
 Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
-"""With how many files of other tests the last manifest takes along."""
+"""Result of ingestion's flow, with the number of files of other tests in its last manifest."""
 
 
 @pytest.fixture(scope="session")
 def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
-    """Ingestion's flow, which others may be played beside: most of the time it waits for Spark."""
+    """Future of ingestion's flow. It mostly waits for Spark, so other flows run in the meantime."""
     mark, runs = platform.mark(), Runs(platform.deployment)
-    waiting = runs.statuses("")["pending"]
+    pending_files = runs.statuses("")["pending"]
 
     def play() -> Ingested:
         outcome = ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
-        return Played((waiting, outcome), platform.decisions(mark))
+        return Played((pending_files, outcome), platform.decisions(mark))
 
-    with ThreadPoolExecutor(1) as beside:
-        yield beside.submit(play)
+    with ThreadPoolExecutor(1) as executor:
+        yield executor.submit(play)
 
 
 @pytest.fixture(scope="session")
 def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
-    """Ingestion's flow."""
+    """Result of ingestion's flow."""
     return ingestion_playing.result()
 
 
 @pytest.fixture(scope="session")
 def transcription_played(platform: Platform) -> Played[list[str]]:
-    """Transcription's flow."""
+    """Result of transcription's flow."""
     mark = platform.mark()
     outcome = transcription_flow.play(Captioning(platform.deployment), lambda _: None)
     return Played(outcome, platform.decisions(mark))
@@ -165,7 +170,7 @@ def transcription_played(platform: Platform) -> Played[list[str]]:
 
 @pytest.fixture(scope="session")
 def voice_qa_played(platform: Platform) -> Played[list[str]]:
-    """Voice Q&A's flow."""
+    """Result of voice Q&A's flow."""
     mark = platform.mark()
     outcome = voice_qa_flow.play(Lectures(platform.deployment), lambda _: None)
     return Played(outcome, platform.decisions(mark))
@@ -173,19 +178,19 @@ def voice_qa_played(platform: Platform) -> Played[list[str]]:
 
 @pytest.fixture
 def lectures(platform: Platform) -> Lectures:
-    """Voice Q&A from outside."""
+    """Client of voice Q&A."""
     return Lectures(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def livestream(platform: Platform) -> LivestreamClient:
-    """The livestream backend from outside."""
+    """Client of the livestream backend."""
     return LivestreamClient(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def livestream_played(platform: Platform, livestream: LivestreamClient) -> Played[list[str]]:
-    """The livestream's flow."""
+    """Result of the livestream's flow."""
     mark = platform.mark()
     outcome = livestream_flow.play(livestream, lambda _: None)
     return Played(outcome, platform.decisions(mark))
@@ -193,13 +198,13 @@ def livestream_played(platform: Platform, livestream: LivestreamClient) -> Playe
 
 @pytest.fixture(scope="session")
 def meetings(platform: Platform) -> Meetings:
-    """The meetings backend from outside."""
+    """Client of the meetings backend."""
     return Meetings(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]:
-    """The meetings' flow."""
+    """Result of the meetings' flow."""
     mark = platform.mark()
     outcome = meetings_flow.play(meetings, lambda _: None)
     return Played(outcome, platform.decisions(mark))
@@ -207,13 +212,13 @@ def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]
 
 @pytest.fixture
 def captioning(platform: Platform) -> Captioning:
-    """Transcription from outside."""
+    """Client of transcription."""
     return Captioning(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
-    with emulator.start(folder) as started:
-        deployed = deploy(stack_files.read("local"), started.emulator, Silent())
-        yield Platform(started.emulator, deployed, EmulatorClients(started.emulator.endpoint))
+    with emulator.start(folder) as running_emulator:
+        deployed = deploy(stack_files.read("local"), running_emulator.emulator, Silent())
+        yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

@@ -1,4 +1,4 @@
-"""A small program on an emulator of its own: what a test of one block, or of one part, brings up."""
+"""Harness that deploys a small program on its own emulator, for tests of single blocks."""
 
 import zipfile
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ Body = Callable[[], object]
 
 @dataclass
 class SmallStack:
-    """A program that is up, and whoever looks at it."""
+    """Deployed program with its emulator and clients."""
 
     emulator: Emulator
     clients: EmulatorClients
@@ -36,18 +36,19 @@ class SmallStack:
     outputs: dict[str, Any] = field(default_factory=dict)
 
     def up(self, body: Body, state: State | None = None) -> tuple[dict[str, Any], dict[str, Action]]:
-        """Brings a program up, and removes what is gone from it; its outputs, and what was done."""
-        done: dict[str, Action] = {}
+        """Deploy a program and delete the resources that it no longer has. Return its outputs and the action on each
+        resource."""
+        actions: dict[str, Action] = {}
 
-        class Heard(Silent):
+        class ActionRecorder(Silent):
             def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
-                done[urn.rpartition("::")[2]] = action
+                actions[urn.rpartition("::")[2]] = action
 
-        engine = Engine(self.clients, state or self.state, Heard())
-        ran = program_run.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
-        engine.delete_gone(ran.graph)
+        engine = Engine(self.clients, state or self.state, ActionRecorder())
+        run = program_run.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+        engine.delete_gone(run.graph)
         assert engine.failures == []
-        return {name: shown(value) for name, value in ran.outputs.items()}, done
+        return {name: shown(value) for name, value in run.outputs.items()}, actions
 
     @property
     def ids(self) -> dict[str, str]:
@@ -55,19 +56,19 @@ class SmallStack:
         return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries().items()}
 
     def decisions(self) -> list[Decision]:
-        """What IAM was asked, and said."""
+        """Return all IAM decisions."""
         return read(self.emulator.folder)
 
 
 @contextmanager
 def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
-    """An emulator with nothing on it; `code` is what every function's archive holds, as `echo.py`."""
-    with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
-        zipped.writestr("echo.py", code)
+    """Start an empty emulator. `code` becomes the module `echo.py` of every function's archive."""
+    with zipfile.ZipFile(folder / "echo.zip", "w") as archive:
+        archive.writestr("echo.py", code)
     patch = pytest.MonkeyPatch()
-    patch.setattr(handler_archive, "written", lambda _subsystem: folder / "echo.zip")
-    with emulator.start(folder / "emulator") as started, patch.context():
-        clients = EmulatorClients(started.emulator.endpoint)
+    patch.setattr(handler_archive, "write_archive", lambda _subsystem: folder / "echo.zip")
+    with emulator.start(folder / "emulator") as running_emulator, patch.context():
+        clients = EmulatorClients(running_emulator.emulator.endpoint)
         clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
-        yield SmallStack(started.emulator, clients, State.empty(folder / "state.json", "test"))
+        yield SmallStack(running_emulator.emulator, clients, State.empty(folder / "state.json", "test"))
     patch.undo()

@@ -1,4 +1,4 @@
-"""What was made, asked of the services themselves: the engine's memory proves nothing."""
+"""Tests that resources exist as deployed, read from the services' APIs, because the engine's state proves nothing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from tests.whole_program import recorded
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def test_the_landing_bucket_is_as_its_block_says(platform: Platform) -> None:
+def test_the_landing_bucket_has_the_configuration_of_its_block(platform: Platform) -> None:
     s3, bucket = platform.client("s3"), platform.id("ingestion-landing-bucket")
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     [rule] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
@@ -49,7 +49,7 @@ def test_the_landing_bucket_is_as_its_block_says(platform: Platform) -> None:
     assert (tags["Name"], tags["Subsystem"]) == ("LandingBucket", "ingestion")
 
 
-def test_the_file_table_is_as_its_block_says(platform: Platform) -> None:
+def test_the_file_table_has_the_configuration_of_its_block(platform: Platform) -> None:
     dynamodb, name = platform.client("dynamodb"), platform.id("ingestion-files-table")
     table = dynamodb.describe_table(TableName=name)["Table"]
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["date_prefix", "file_key"]
@@ -60,22 +60,27 @@ def test_the_file_table_is_as_its_block_says(platform: Platform) -> None:
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
-def test_the_intake_queue_hands_failures_to_its_own_dead_letter_queue(platform: Platform) -> None:
+def test_the_intake_queue_moves_failed_messages_to_its_dead_letter_queue(platform: Platform) -> None:
     def attributes(name: str) -> dict[str, str]:
         url = platform.id(name)
-        found: dict[str, str] = platform.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-            "Attributes"
-        ]
-        return found
+        queue_attributes: dict[str, str] = platform.client("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=["All"]
+        )["Attributes"]
+        return queue_attributes
 
-    intake, dead = attributes("ingestion-intake-queue"), attributes("ingestion-intake-dlq-queue")
-    assert json.loads(intake["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 5}
-    assert json.loads(dead["RedriveAllowPolicy"]) == {
+    intake, dead_letter_queue = attributes("ingestion-intake-queue"), attributes("ingestion-intake-dlq-queue")
+    assert json.loads(intake["RedrivePolicy"]) == {
+        "deadLetterTargetArn": dead_letter_queue["QueueArn"],
+        "maxReceiveCount": 5,
+    }
+    assert json.loads(dead_letter_queue["RedriveAllowPolicy"]) == {
         "redrivePermission": "byQueue",
         "sourceQueueArns": [intake["QueueArn"]],
     }
     assert intake["VisibilityTimeout"] == "360"
-    sender = next(one for one in json.loads(intake["Policy"])["Statement"] if one["Effect"] == "Allow")
+    sender = next(
+        statement for statement in json.loads(intake["Policy"])["Statement"] if statement["Effect"] == "Allow"
+    )
     assert sender["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
 
 
@@ -92,9 +97,9 @@ def test_the_function_runs_behind_its_alias_with_its_own_role(platform: Platform
     assert group["retentionInDays"] == 1
 
 
-def test_the_alarms_reach_the_alerts_topic(platform: Platform) -> None:
+def test_the_alarms_notify_the_alerts_topic(platform: Platform) -> None:
     alarms = platform.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    [alarm] = [one for one in alarms if one["AlarmName"].endswith("ingestion-intake-dlq-critical")]
+    [alarm] = [alarm for alarm in alarms if alarm["AlarmName"].endswith("ingestion-intake-dlq-critical")]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "polyphony-local-ingestion-intake-dlq"}]
     assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0.0)
     assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
@@ -102,10 +107,10 @@ def test_the_alarms_reach_the_alerts_topic(platform: Platform) -> None:
     assert alarm["AlarmActions"] == [platform.id("foundation-alerts-topic")]
 
 
-def test_the_foundation_watches_spend_and_backs_up(platform: Platform) -> None:
+def test_the_foundation_creates_budget_and_backup_plan(platform: Platform) -> None:
     budgets = platform.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"]
-    wanted = platform.resource("foundation-spend-budget").inputs["limitAmount"]
-    assert [float(one["BudgetLimit"]["Amount"]) for one in budgets] == [float(wanted)]
+    limit = platform.resource("foundation-spend-budget").inputs["limitAmount"]
+    assert [float(budget["BudgetLimit"]["Amount"]) for budget in budgets] == [float(limit)]
     backup = platform.client("backup")
     plan = backup.get_backup_plan(BackupPlanId=platform.id("foundation-backup-plan"))["BackupPlan"]
     assert [rule["Lifecycle"]["DeleteAfterDays"] for rule in plan["Rules"]] == [1]
@@ -119,15 +124,15 @@ def test_the_foundation_watches_spend_and_backs_up(platform: Platform) -> None:
     assert target["Arn"].startswith("arn:aws:")
 
 
-def test_the_media_jobs_queues_and_definition_are_as_their_blocks_say(platform: Platform) -> None:
+def test_the_media_jobs_queues_and_definition_have_the_configuration_of_their_blocks(platform: Platform) -> None:
     batch = platform.client("batch")
     queues = {queue["jobQueueArn"]: queue for queue in batch.describe_job_queues()["jobQueues"]}
     environments = {
         environment["computeEnvironmentArn"]: environment["computeResources"]
         for environment in batch.describe_compute_environments()["computeEnvironments"]
     }
-    for what, kind in (("spot", "FARGATE_SPOT"), ("on-demand", "FARGATE")):
-        queue = queues[platform.id(f"meetings-media-{what}-queue")]
+    for capacity, kind in (("spot", "FARGATE_SPOT"), ("on-demand", "FARGATE")):
+        queue = queues[platform.id(f"meetings-media-{capacity}-queue")]
         [order] = queue["computeEnvironmentOrder"]
         resources = environments[order["computeEnvironment"]]
         assert (resources["type"], len(resources["subnets"])) == (kind, 2)
@@ -135,39 +140,44 @@ def test_the_media_jobs_queues_and_definition_are_as_their_blocks_say(platform: 
     assert media["retryStrategy"]["evaluateOnExit"][0]["onStatusReason"] == "Your Spot Task was interrupted*"
     container = media["containerProperties"]
     assert container["runtimePlatform"]["cpuArchitecture"] == "ARM64"
-    assert {one["type"]: one["value"] for one in container["resourceRequirements"]} == {"VCPU": "1", "MEMORY": "2048"}
+    assert {requirement["type"]: requirement["value"] for requirement in container["resourceRequirements"]} == {
+        "VCPU": "1",
+        "MEMORY": "2048",
+    }
 
 
-def test_the_media_jobs_network_has_a_way_out_without_a_nat_and_nothing_in(platform: Platform) -> None:
+def test_the_media_jobs_network_has_only_outbound_access_and_no_nat(platform: Platform) -> None:
     ec2 = platform.client("ec2")
     network = {"Name": "vpc-id", "Values": [platform.id("meetings-jobs-vpc")]}
     gateway_id = platform.id("meetings-jobs-gateway")
     [gateway] = ec2.describe_internet_gateways(InternetGatewayIds=[gateway_id])["InternetGateways"]
-    assert [one["VpcId"] for one in gateway["Attachments"]] == network["Values"]
+    assert [attachment["VpcId"] for attachment in gateway["Attachments"]] == network["Values"]
     [routes] = ec2.describe_route_tables(RouteTableIds=[platform.id("meetings-jobs-routes")])["RouteTables"]
-    assert gateway_id in {one.get("GatewayId") for one in routes["Routes"]}
+    assert gateway_id in {route.get("GatewayId") for route in routes["Routes"]}
     subnets = ec2.describe_subnets(Filters=[network])["Subnets"]
-    assert {one["SubnetId"] for one in routes["Associations"]} == {one["SubnetId"] for one in subnets}
+    assert {association["SubnetId"] for association in routes["Associations"]} == {
+        subnet["SubnetId"] for subnet in subnets
+    }
     endpoints = ec2.describe_vpc_endpoints(Filters=[network])["VpcEndpoints"]
-    assert {one["ServiceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
-    assert {one["VpcEndpointType"] for one in endpoints} == {"Gateway"}
+    assert {endpoint["ServiceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
+    assert {endpoint["VpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
     groups = ec2.describe_security_groups(Filters=[network])["SecurityGroups"]
-    assert [one["IpPermissions"] for one in groups if one["GroupName"] != "default"] == [[]]
+    assert [group["IpPermissions"] for group in groups if group["GroupName"] != "default"] == [[]]
     assert ec2.describe_nat_gateways()["NatGateways"] == []
 
 
-def test_nothing_that_the_preview_promised_came_to_nothing(platform: Platform) -> None:
-    """An output that a driver does not give would silently leave out whatever is made of it."""
-    lost = [
-        f"{one.name}.{name}"
-        for one in recorded(stack_files.read("local")).graph.customs()
-        for name in set(one.inputs) - set(platform.graph[one.urn].inputs)
+def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) -> None:
+    """A missing output of a driver would silently omit the inputs that use it."""
+    missing_inputs = [
+        f"{resource.name}.{name}"
+        for resource in recorded(stack_files.read("local")).graph.customs()
+        for name in set(resource.inputs) - set(platform.graph[resource.urn].inputs)
     ]
-    assert lost == []
+    assert missing_inputs == []
 
 
-class Workshop:
-    """A program of a test's own on the shared emulator, with a state of its own."""
+class SeparateProgram:
+    """Program of one test on the shared emulator, with its own state."""
 
     def __init__(self, platform: Platform, folder: Path) -> None:
         self._platform = platform
@@ -175,16 +185,16 @@ class Workshop:
         self.client = platform.client
 
     def up(self, body: Callable[[], object]) -> dict[str, Action]:
-        """Brings a program up; what was done, by Pulumi name."""
-        heard = Heard()
-        engine = Engine(self.client, self._state, heard)
+        """Deploy a program and return the action on each resource by its Pulumi name."""
+        recorder = ActionRecorder()
+        engine = Engine(self.client, self._state, recorder)
         graph = program_run.record(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
         engine.delete_gone(graph)
         assert engine.failures == []
-        return heard.done
+        return recorder.done
 
 
-class Heard(Silent):
+class ActionRecorder(Silent):
     def __init__(self) -> None:
         self.done: dict[str, Action] = {}
 
@@ -193,13 +203,13 @@ class Heard(Silent):
 
 
 @pytest.fixture
-def workshop(platform: Platform, tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop(platform, tmp_path)
-    yield made
-    made.up(lambda: None)
+def workshop(platform: Platform, tmp_path: Path) -> Iterator[SeparateProgram]:
+    program = SeparateProgram(platform, tmp_path)
+    yield program
+    program.up(lambda: None)
 
 
-def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SeparateProgram, tmp_path: Path) -> None:
     def body(value: str, **tags: str) -> Callable[[], object]:
         return lambda: aws.ssm.Parameter(
             "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags=tags or {"a": "1"}
@@ -217,14 +227,14 @@ def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_
     tags = workshop.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
         "TagList"
     ]
-    assert tags == [{"Key": "b", "Value": "2"}], "a tag that is gone from the program is gone"
+    assert tags == [{"Key": "b", "Value": "2"}], "a tag that the program no longer has is deleted"
     assert "canary" not in (tmp_path / "state.json").read_text()
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="ParameterNotFound"):
         read()
 
 
-def test_what_is_given_a_secrets_version_follows_its_value(workshop: Workshop) -> None:
+def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: SeparateProgram) -> None:
     def body(value: str) -> Callable[[], object]:
         def program() -> None:
             secret = Secret("key", SecretArgs(scope(), "Key", value))
@@ -232,26 +242,28 @@ def test_what_is_given_a_secrets_version_follows_its_value(workshop: Workshop) -
 
         return program
 
-    def following() -> str:
+    def followed_version() -> str:
         return str(workshop.client("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
 
     workshop.up(body("canary-one"))
-    assert following() == "1"
+    assert followed_version() == "1"
     assert set(workshop.up(body("canary-one")).values()) == {Action.SAME}
     assert set(workshop.up(body("canary-two")).values()) == {Action.UPDATE}
-    assert following() == "2"
+    assert followed_version() == "2"
     workshop.up(lambda: None)
 
 
-def test_a_key_rotates(workshop: Workshop) -> None:
+def test_a_kms_key_rotates(workshop: SeparateProgram) -> None:
     def body(**changes: Any) -> Callable[[], object]:
-        given = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
-        return lambda: pulumi.export("id", aws.kms.Key("key", **given).key_id)
+        key_args = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
+        return lambda: pulumi.export("id", aws.kms.Key("key", **key_args).key_id)
 
     def keys() -> list[str]:
         kms = workshop.client("kms")
-        found = [kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for one in kms.list_keys()["Keys"]]
-        return [one["KeyId"] for one in found if one["KeyState"] == "Enabled" and one["Description"] in {"one", "two"}]
+        key_details = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+        return [
+            key["KeyId"] for key in key_details if key["KeyState"] == "Enabled" and key["Description"] in {"one", "two"}
+        ]
 
     workshop.up(body())
     [key] = keys()
@@ -265,28 +277,28 @@ def test_a_key_rotates(workshop: Workshop) -> None:
     assert keys() == []
 
 
-def test_a_table_changes_its_key_and_keeps_its_items(workshop: Workshop) -> None:
-    loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+def test_a_table_changes_its_key_and_keeps_its_items(workshop: SeparateProgram) -> None:
+    unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-    dynamodb, name = workshop.client("dynamodb"), loose.name(Kind.TABLE, "files")
+    dynamodb, name = workshop.client("dynamodb"), unprotected.name(Kind.TABLE, "files")
 
     def body(key: str | None) -> Callable[[], object]:
-        return lambda: Table("files", TableArgs(loose, "Files", "pk", kms_key_arn=key))
+        return lambda: Table("files", TableArgs(unprotected, "Files", "pk", kms_key_arn=key))
 
-    def encrypted() -> dict[str, Any]:
+    def encryption() -> dict[str, Any]:
         assert dynamodb.scan(TableName=name)["Items"] == [{"pk": {"S": "kept"}}]
-        found: dict[str, Any] = dynamodb.describe_table(TableName=name)["Table"]["SSEDescription"]
-        return found
+        description: dict[str, Any] = dynamodb.describe_table(TableName=name)["Table"]["SSEDescription"]
+        return description
 
     workshop.up(body(None))
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
     assert workshop.up(body(key))["ingestion-files-table"] is Action.UPDATE
-    assert (encrypted()["Status"], encrypted()["KMSMasterKeyArn"]) == ("ENABLED", key)
+    assert (encryption()["Status"], encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
     assert workshop.up(body(None))["ingestion-files-table"] is Action.UPDATE
-    assert encrypted()["Status"] == "DISABLED"
+    assert encryption()["Status"] == "DISABLED"
 
 
-def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platform: Platform) -> None:
+def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: SeparateProgram, platform: Platform) -> None:
     topic = platform.id("foundation-alerts-topic")
     role = "arn:aws:iam::123456789012:role/polyphony-local-ingestion-sweep"
 
@@ -314,8 +326,8 @@ def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platfo
 
     workshop.up(body("rate(1 hour)"))
     assert rates() == ["rate(1 hour)"] * 2
-    done = workshop.up(body("rate(2 hours)"))
-    assert done == {"schedule": Action.UPDATE, "rule": Action.UPDATE, "target": Action.SAME}
+    actions = workshop.up(body("rate(2 hours)"))
+    assert actions == {"schedule": Action.UPDATE, "rule": Action.UPDATE, "target": Action.SAME}
     assert rates() == ["rate(2 hours)"] * 2
     [target] = workshop.client("events").list_targets_by_rule(Rule="workshop")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
@@ -324,7 +336,7 @@ def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platfo
         rates()
 
 
-def test_traits_of_a_bucket_and_a_queue_are_taken_away_when_they_are_gone(workshop: Workshop) -> None:
+def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SeparateProgram) -> None:
     allow = json.dumps({"redrivePermission": "denyAll"})
 
     def body(*, with_traits: bool) -> Callable[[], object]:
@@ -339,7 +351,7 @@ def test_traits_of_a_bucket_and_a_queue_are_taken_away_when_they_are_gone(worksh
 
         return make
 
-    def found() -> tuple[str, str | None]:
+    def versioning_and_redrive() -> tuple[str, str | None]:
         s3, sqs, name = workshop.client("s3"), workshop.client("sqs"), "workshop-123456789012"
         url = sqs.get_queue_url(QueueName="workshop")["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -349,18 +361,18 @@ def test_traits_of_a_bucket_and_a_queue_are_taken_away_when_they_are_gone(worksh
         )
 
     workshop.up(body(with_traits=True))
-    assert found() == ("Enabled", allow)
+    assert versioning_and_redrive() == ("Enabled", allow)
     workshop.client("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
     workshop.up(body(with_traits=False))
-    assert found() == ("Suspended", None)
+    assert versioning_and_redrive() == ("Suspended", None)
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="NonExistentQueue"):
-        found()
+        versioning_and_redrive()
     with pytest.raises(ClientError, match="NoSuchBucket"):
         workshop.client("s3").list_objects_v2(Bucket="workshop-123456789012")
 
 
-def test_calls_that_nobody_waits_for_have_their_settings_on_the_alias(workshop: Workshop, platform: Platform) -> None:
+def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SeparateProgram, platform: Platform) -> None:
     name = platform.id("ingestion-manifest-builder-function")
     dead_letters = "arn:aws:sqs:us-east-1:123456789012:polyphony-local-ingestion-intake-dlq"
 
@@ -407,7 +419,7 @@ def test_calls_that_nobody_waits_for_have_their_settings_on_the_alias(workshop: 
             read(FunctionName=name, Qualifier="live")
 
 
-def test_a_changed_job_is_a_new_revision_and_the_old_one_goes(workshop: Workshop) -> None:
+def test_a_changed_job_definition_replaces_its_old_revision(workshop: SeparateProgram) -> None:
     def body(minutes: int) -> Callable[[], object]:
         return lambda: aws.batch.JobDefinition(
             "job",
@@ -418,9 +430,9 @@ def test_a_changed_job_is_a_new_revision_and_the_old_one_goes(workshop: Workshop
         )
 
     def timeouts() -> dict[str, int]:
-        """By status, of the newest revision."""
-        found = workshop.client("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
-        return {one["status"]: one["timeout"]["attemptDurationSeconds"] for one in found}
+        """Return the timeout of the newest revision by status."""
+        definitions = workshop.client("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
+        return {definition["status"]: definition["timeout"]["attemptDurationSeconds"] for definition in definitions}
 
     workshop.up(body(60))
     assert timeouts() == {"ACTIVE": 3600}
@@ -429,28 +441,28 @@ def test_a_changed_job_is_a_new_revision_and_the_old_one_goes(workshop: Workshop
     assert workshop.up(body(30)) == {"job": Action.SAME}
 
 
-def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
+    workshop: SeparateProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
     def up(days: int, **namespaces: str) -> dict[str, Action]:
         monkeypatch.setattr(agent_memory, "NAMESPACES", namespaces)
-        loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
-        return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(loose, "clipAgentMemory", days)))
+        unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+        return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
 
-    def made() -> dict[str, Any]:
+    def memory_details() -> dict[str, Any]:
         client = workshop.client("bedrock-agentcore-control")
-        [found] = [one["id"] for one in client.list_memories()["memories"] if "_test_" in one["id"]]
-        answer: dict[str, Any] = client.get_memory(memoryId=found)["memory"]
+        [memory_id] = [memory["id"] for memory in client.list_memories()["memories"] if "_test_" in memory["id"]]
+        answer: dict[str, Any] = client.get_memory(memoryId=memory_id)["memory"]
         return answer
 
     up(90, SUMMARIZATION=SUMMARIES, SEMANTIC="/facts/{actorId}/")
-    before = made()
-    done = up(30, SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
-    assert (done[memory], done[semantic]) == (Action.UPDATE, Action.UPDATE)
-    after = made()
-    assert (after["id"], after["eventExpiryDuration"]) == (before["id"], 30)
-    assert ["/known/{actorId}"] in [one["namespaceTemplates"] for one in after["strategies"]]
+    memory_before = memory_details()
+    actions = up(30, SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
+    assert (actions[memory], actions[semantic]) == (Action.UPDATE, Action.UPDATE)
+    memory_after = memory_details()
+    assert (memory_after["id"], memory_after["eventExpiryDuration"]) == (memory_before["id"], 30)
+    assert ["/known/{actorId}"] in [strategy["namespaceTemplates"] for strategy in memory_after["strategies"]]
     assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is Action.DELETE
-    assert [one["type"] for one in made()["strategies"]] == ["SUMMARIZATION"]
+    assert [strategy["type"] for strategy in memory_details()["strategies"]] == ["SUMMARIZATION"]

@@ -1,4 +1,4 @@
-"""Permissions of rules' and schedules' targets, and the settings of asynchronous invocations, on an emulator of its own."""
+"""Tests of target permissions and asynchronous invocation settings on their own emulator."""
 
 import contextlib
 import io
@@ -29,8 +29,8 @@ ADMITTED, REFUSED = {"n": "admitted"}, {"n": "refused"}
 
 
 @dataclass
-class Site:
-    """Queues, a function that always fails behind an alias, and roles."""
+class EventTargets:
+    """Harness with queues, an alias of a function that always fails, and roles."""
 
     clients: EmulatorClients
 
@@ -45,11 +45,12 @@ class Site:
         }
         document = json.dumps({"Statement": [trust]})
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-        allowed = [
-            {"Effect": "Allow", "Action": action.replace("_", ":"), "Resource": one} for action, one in grants.items()
+        statements = [
+            {"Effect": "Allow", "Action": action.replace("_", ":"), "Resource": resource}
+            for action, resource in grants.items()
         ]
-        if allowed:
-            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": allowed}))
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": statements}))
         return str(arn)
 
     def url(self, queue: str) -> str:
@@ -57,14 +58,14 @@ class Site:
 
     def admit(self, queue: str, source: str) -> None:
         """Let EventBridge send to a queue for one rule."""
-        allowed = {
+        statement = {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": f"{SQS}:{queue}",
             "Condition": {"ArnEquals": {"aws:SourceArn": source}},
         }
-        policy = json.dumps({"Statement": [allowed]})
+        policy = json.dumps({"Statement": [statement]})
         self.clients("sqs").set_queue_attributes(QueueUrl=self.url(queue), Attributes={"Policy": policy})
 
     def permit(self, source: str) -> None:
@@ -84,41 +85,41 @@ class Site:
         events.put_targets(Rule="rule", Targets=[{"Id": "one", "Arn": target, **more}])
         events.put_events(Entries=[{"Source": "test", "DetailType": "asked", "Detail": json.dumps(detail)}])
 
-    def schedule(self, name: str, role: str, asked: dict[str, str]) -> None:
+    def schedule(self, name: str, role: str, event: dict[str, str]) -> None:
         """Have a schedule call the function. A schedule whose moment has passed is due at once."""
         self.clients("scheduler").create_schedule(
             Name=name,
             ScheduleExpression="at(2020-01-01T00:00:00)",
             FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": f"{FUNCTION}:live", "RoleArn": role, "Input": json.dumps(asked)},
+            Target={"Arn": f"{FUNCTION}:live", "RoleArn": role, "Input": json.dumps(event)},
         )
 
     def message(self, queue: str) -> dict[str, Any]:
         """Return the next message of a queue."""
         sqs, url = self.clients("sqs"), self.url(queue)
-        [one] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), f"a message in {queue}")
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-        body: dict[str, Any] = json.loads(one["Body"])
+        [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), f"a message in {queue}")
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        body: dict[str, Any] = json.loads(message["Body"])
         return body
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventTargets]:
     with emulator.start(tmp_path_factory.mktemp("targets")) as started:
-        one = Site(EmulatorClients(started.emulator.endpoint))
+        targets = EventTargets(EmulatorClients(started.emulator.endpoint))
         for name in ("heard", "of-the-alias", "of-the-function"):
-            one.clients("sqs").create_queue(QueueName=name)
-        role = one.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*")
-        zipped = io.BytesIO()
-        with zipfile.ZipFile(zipped, "w") as archive:
+            targets.clients("sqs").create_queue(QueueName=name)
+        role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*")
+        archive_bytes = io.BytesIO()
+        with zipfile.ZipFile(archive_bytes, "w") as archive:
             archive.writestr("failing.py", CODE)
-        lambda_ = one.clients("lambda")
+        lambda_ = targets.clients("lambda")
         lambda_.create_function(
             FunctionName="failing",
             Runtime="python3.13",
             Role=role,
             Handler="failing.handler",
-            Code={"ZipFile": zipped.getvalue()},
+            Code={"ZipFile": archive_bytes.getvalue()},
             Publish=True,
         )
         lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
@@ -129,24 +130,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 MaximumRetryAttempts=0,
                 DestinationConfig={"OnFailure": {"Destination": f"{SQS}:{name}"}},
             )
-        yield one
+        yield targets
 
 
 @pytest.fixture(autouse=True)
 def _nothing_refused() -> None:
-    """Not the platform's: this site has an emulator of its own, and targets that admit nobody."""
+    """Disable the platform's check, because this harness has its own emulator and targets without permissions."""
 
 
-def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: Site) -> None:
-    site.admit("heard", f"{RULE}-of-others")
+def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: EventTargets) -> None:
+    site.admit("heard", f"{RULE}-of-another-rule")
     site.send(f"{SQS}:heard", REFUSED)
     site.admit("heard", RULE)
     site.send(f"{SQS}:heard", ADMITTED)
     assert site.message("heard")["detail"] == ADMITTED
 
 
-def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: Site) -> None:
-    site.permit(f"{RULE}-of-others")
+def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: EventTargets) -> None:
+    site.permit(f"{RULE}-of-another-rule")
     site.send(f"{FUNCTION}:live", REFUSED)
     site.permit(RULE)
     site.send(f"{FUNCTION}:live", ADMITTED)
@@ -155,9 +156,9 @@ def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: Si
     assert failure["responsePayload"]["errorType"] == "ValueError"
 
 
-def test_an_event_starts_a_workflow_only_in_a_role_that_trusts_the_rule_and_is_granted_it(site: Site) -> None:
+def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(site: EventTargets) -> None:
     machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:workflow"
-    granted = {"states_StartExecution": machine}
+    grants = {"states_StartExecution": machine}
     states = site.clients("stepfunctions")
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     states.create_state_machine(
@@ -166,26 +167,26 @@ def test_an_event_starts_a_workflow_only_in_a_role_that_trusts_the_rule_and_is_g
     events = "events.amazonaws.com"
     for more in (
         {},
-        {"RoleArn": site.role("of-others", events, f"{RULE}-of-others", **granted)},
+        {"RoleArn": site.role("of-another-rule", events, f"{RULE}-of-another-rule", **grants)},
         {"RoleArn": site.role("without-grant", events, RULE)},
     ):
         site.send(machine, REFUSED, **more)
     assert states.list_executions(stateMachineArn=machine)["executions"] == []
-    site.send(machine, ADMITTED, RoleArn=site.role("granted", events, RULE, **granted))
+    site.send(machine, ADMITTED, RoleArn=site.role("granted", events, RULE, **grants))
     assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
-def test_a_schedule_invokes_in_its_roles_name(site: Site) -> None:
-    granted = {"lambda_InvokeFunction": f"{FUNCTION}:live"}
+def test_a_schedule_invokes_the_function_with_its_role(site: EventTargets) -> None:
+    grants = {"lambda_InvokeFunction": f"{FUNCTION}:live"}
     scheduler = "scheduler.amazonaws.com"
-    site.schedule("refused", site.role("of-another-group", scheduler, f"{GROUP}-of-others", **granted), REFUSED)
-    site.schedule("admitted", site.role("of-the-group", scheduler, GROUP, **granted), ADMITTED)
+    site.schedule("refused", site.role("of-another-group", scheduler, f"{GROUP}-of-another-rule", **grants), REFUSED)
+    site.schedule("admitted", site.role("of-the-group", scheduler, GROUP, **grants), ADMITTED)
     assert site.message("of-the-alias")["requestPayload"] == ADMITTED
 
 
 @pytest.mark.parametrize(("qualifier", "queue"), [("live", "of-the-alias"), (None, "of-the-function")])
-def test_an_asynchronous_invocation_uses_the_settings_of_what_was_invoked(
-    site: Site, qualifier: str | None, queue: str
+def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
+    site: EventTargets, qualifier: str | None, queue: str
 ) -> None:
     named = {"Qualifier": qualifier} if qualifier else {}
     site.clients("lambda").invoke(FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **named)
@@ -194,7 +195,7 @@ def test_an_asynchronous_invocation_uses_the_settings_of_what_was_invoked(
     assert "Messages" not in site.clients("sqs").receive_message(QueueUrl=site.url(other))
 
 
-def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: Site) -> None:
+def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: EventTargets) -> None:
     lambda_ = site.clients("lambda")
     lambda_.put_function_concurrency(FunctionName="failing", ReservedConcurrentExecutions=0)
     try:

@@ -1,4 +1,4 @@
-"""Every flow together uses every grant and lacks none; one that is missing, or that nobody needs, is named."""
+"""Tests that all flows together use every grant and need no other, and that missing and unused grants are reported."""
 
 from typing import Any
 
@@ -15,9 +15,10 @@ BUILDER = "ingestion-manifest-builder"
 PROCESSOR = "transcription-audio-processor"
 
 
-# Transcription answers as fast as one speaks: it is played before Spark takes the processor, the others meanwhile.
+# Transcription must answer as fast as somebody speaks, so its flow runs before Spark uses the CPU. The other flows run
+# meanwhile.
 @pytest.mark.usefixtures("transcription_played", "ingestion_playing")
-def test_no_grant_is_missing_and_none_is_for_nothing(
+def test_all_flows_use_every_grant_and_need_no_other(
     platform: Platform,
     transcription_played: Played[Any],
     voice_qa_played: Played[Any],
@@ -25,14 +26,14 @@ def test_no_grant_is_missing_and_none_is_for_nothing(
     meetings_played: Played[Any],
     ingestion_played: Played[Any],
 ) -> None:
-    played = (transcription_played, voice_qa_played, livestream_played, meetings_played, ingestion_played)
-    decisions = [one for each in played for one in each.decisions]
+    flows = (transcription_played, voice_qa_played, livestream_played, meetings_played, ingestion_played)
+    decisions = [decision for each in flows for decision in each.decisions]
     assert platform.grants_against(decisions).problems() == []
 
 
 @pytest.mark.parametrize("action", ["transcription-live", "execute-api"])
-def test_without_a_grant_a_live_caption_does_not_come_and_the_role_is_named(platform: Platform, action: str) -> None:
-    """Either cuts the processor off: from the table of places, or from its clients."""
+def test_a_missing_grant_for_live_captions_is_reported_with_its_role(platform: Platform, action: str) -> None:
+    """Each action cuts the processor off: from the live table, or from its clients."""
     removed, policy = {
         "transcription-live": ("dynamodb:UpdateItem", "grants"),
         "execute-api": ("execute-api:ManageConnections", "grants-2"),
@@ -46,19 +47,25 @@ def test_without_a_grant_a_live_caption_does_not_come_and_the_role_is_named(plat
         speaker.say("u1", "hello world")
         refused = f"used and not granted: polyphony-local-{PROCESSOR}: {removed} on arn:aws:"
         eventually(
-            lambda: [one for one in platform.grants_against_use(mark).problems() if one.startswith(refused)] or None,
+            lambda: (
+                [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
+                or None
+            ),
             f"a refused {removed}",
         )
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
-def test_a_removed_grant_is_named_with_its_role(platform: Platform, intake: Intake, action: str) -> None:
+def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: Intake, action: str) -> None:
     refused = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
     with platform.actions_of(BUILDER, without=action):
         mark = platform.mark()
         intake.drop("incoming/refused.ndjson")
         [problem, *_] = eventually(
-            lambda: [one for one in platform.grants_against_use(mark).problems() if one.startswith(refused)] or None,
+            lambda: (
+                [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
+                or None
+            ),
             f"a refused {action}",
         )
     assert problem.endswith(Verdict.IMPLICIT_DENY)
@@ -71,4 +78,4 @@ def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: In
         intake.tracked("incoming/added.ndjson")
         problems = platform.grants_against_use(mark).problems()
     unused = f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
-    assert [one for one in problems if one.startswith(unused)]
+    assert [problem for problem in problems if problem.startswith(unused)]

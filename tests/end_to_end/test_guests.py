@@ -1,4 +1,4 @@
-"""Guests of an identity pool on an emulator of its own: each is who he is, and reaches what is his, and nothing else."""
+"""Tests of identity pool guests on their own emulator: each guest reaches only the guest's own data."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -49,8 +49,8 @@ ROLE = "polyphony-test-ingestion-visitors-guest"
 
 
 @dataclass
-class Live:
-    """Two pools, an API of the first one's guests and one of everybody, and whoever looks at it."""
+class GuestStack:
+    """Deployed stack with two identity pools, an API for the first pool's guests, and an API without authorization."""
 
     stack: SmallStack
 
@@ -63,8 +63,8 @@ def ask(client: Connection, **message: Any) -> Any:
     return json.loads(client.recv(timeout=20))
 
 
-def code_of(call: Callable[[], object]) -> str:
-    """How a service refuses a call; empty where it does not."""
+def error_code(call: Callable[[], object]) -> str:
+    """Return the error code of a call, or an empty text if it succeeds."""
     try:
         call()
     except ClientError as error:
@@ -74,136 +74,143 @@ def code_of(call: Callable[[], object]) -> str:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestStack]:
     with small_stack(tmp_path_factory.mktemp("guests"), CODE) as stack:
         stack.outputs, _ = stack.up(with_guests)
-        yield Live(stack)
+        yield GuestStack(stack)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_refused() -> None:
-    """Not the platform's: these guests have an emulator of their own, and are refused on purpose."""
+    """Disable the platform's check, because these guests have their own emulator and are refused on purpose."""
 
 
 @pytest.fixture(scope="module")
-def one(live: Live) -> Guest:
+def first_guest(live: GuestStack) -> Guest:
     return live.guest()
 
 
 @pytest.fixture(scope="module")
-def other(live: Live) -> Guest:
+def second_guest(live: GuestStack) -> Guest:
     return live.guest()
 
 
-def test_each_guest_is_seen_as_himself(live: Live, one: Guest, other: Guest) -> None:
-    assert one.identity_id != other.identity_id
-    for guest in (one, other):
+def test_each_guest_has_a_separate_identity(live: GuestStack, first_guest: Guest, second_guest: Guest) -> None:
+    assert first_guest.identity_id != second_guest.identity_id
+    for guest in (first_guest, second_guest):
         with guest.connect(live.stack.outputs["url"]) as client:
-            seen = ask(client)["seen"]
-        assert seen["cognitoIdentityId"] == guest.identity_id
-        assert seen["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
-        assert seen["cognitoAuthenticationType"] == "unauthenticated"
-        assert seen["cognitoAuthenticationProvider"] is None
-        assert seen["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
-        assert seen["caller"] == seen["user"]
-        assert seen["caller"].endswith(":CognitoIdentityCredentials")
-        assert seen["sourceIp"] == "127.0.0.1"
+            identity = ask(client)["seen"]
+        assert identity["cognitoIdentityId"] == guest.identity_id
+        assert identity["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
+        assert identity["cognitoAuthenticationType"] == "unauthenticated"
+        assert identity["cognitoAuthenticationProvider"] is None
+        assert identity["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
+        assert identity["caller"] == identity["user"]
+        assert identity["caller"].endswith(":CognitoIdentityCredentials")
+        assert identity["sourceIp"] == "127.0.0.1"
 
 
-def test_later_messages_say_nobody_and_what_they_claim_changes_nothing(live: Live, one: Guest, other: Guest) -> None:
-    forged = {"cognitoIdentityId": other.identity_id}
-    with one.connect(live.stack.outputs["url"]) as client:
+def test_an_identity_claimed_in_a_message_is_ignored(live: GuestStack, first_guest: Guest, second_guest: Guest) -> None:
+    forged = {"cognitoIdentityId": second_guest.identity_id}
+    with first_guest.connect(live.stack.outputs["url"]) as client:
         answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
-    assert answer["seen"]["cognitoIdentityId"] == one.identity_id
+    assert answer["seen"]["cognitoIdentityId"] == first_guest.identity_id
     assert "cognitoIdentityId" not in answer["now"]
 
 
-def test_a_signature_that_nobody_checks_makes_nobody(live: Live, one: Guest) -> None:
-    with one.connect(live.stack.outputs["open"]) as client:
-        seen = ask(client)["seen"]
-    assert {name for name, value in seen.items() if value is not None} == {"sourceIp", "userAgent"}
-    assert seen["cognitoIdentityId"] is None
+def test_an_unchecked_signature_gives_no_identity(live: GuestStack, first_guest: Guest) -> None:
+    with first_guest.connect(live.stack.outputs["open"]) as client:
+        identity = ask(client)["seen"]
+    assert {name for name, value in identity.items() if value is not None} == {"sourceIp", "userAgent"}
+    assert identity["cognitoIdentityId"] is None
 
 
-def refusal(url: str) -> int:
-    with pytest.raises(InvalidStatus) as refused:
+def refusal_status(url: str) -> int:
+    with pytest.raises(InvalidStatus) as error:
         connect(url, proxy=None)
-    return refused.value.response.status_code
+    return error.value.response.status_code
 
 
-def test_a_guest_of_another_pool_without_the_grant_is_refused(live: Live) -> None:
-    assert refusal(live.guest("others").signed_url(live.stack.outputs["url"])) == 403
+def test_a_guest_of_another_pool_without_the_grant_is_refused(live: GuestStack) -> None:
+    assert refusal_status(live.guest("others").signed_url(live.stack.outputs["url"])) == 403
     [decision] = {
-        one for one in live.stack.decisions() if one.role.endswith("others-guest") and "execute-api" in one.action
+        decision
+        for decision in live.stack.decisions()
+        if decision.role.endswith("others-guest") and "execute-api" in decision.action
     }
     assert decision.verdict is Verdict.IMPLICIT_DENY
 
 
-def put(guest: Guest, key: str) -> str:
-    return code_of(lambda: guest.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"audio"))
+def upload_error(guest: Guest, key: str) -> str:
+    return error_code(lambda: guest.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"audio"))
 
 
-def test_a_guest_uploads_below_his_own_prefix_only(one: Guest, other: Guest) -> None:
-    assert put(one, f"queries/{one.identity_id}/question.webm") == ""
+def test_a_guest_uploads_only_below_the_guests_prefix(first_guest: Guest, second_guest: Guest) -> None:
+    assert upload_error(first_guest, f"queries/{first_guest.identity_id}/question.webm") == ""
     for key in (
-        f"queries/{other.identity_id}/question.webm",
-        f"queries/{one.identity_id}",
-        f"queries/{one.identity_id}x/question.webm",
-        f"queries/../queries/{other.identity_id}/question.webm",
-        f"lectures/{one.identity_id}/lecture.mp3",
+        f"queries/{second_guest.identity_id}/question.webm",
+        f"queries/{first_guest.identity_id}",
+        f"queries/{first_guest.identity_id}x/question.webm",
+        f"queries/../queries/{second_guest.identity_id}/question.webm",
+        f"lectures/{first_guest.identity_id}/lecture.mp3",
         "queries/*/question.webm",
         "queries/${cognito-identity.amazonaws.com:sub}/question.webm",
     ):
-        assert put(one, key) == "AccessDenied", key
+        assert upload_error(first_guest, key) == "AccessDenied", key
 
 
-def key_of(session: str) -> dict[str, dict[str, str]]:
+def item_key(session: str) -> dict[str, dict[str, str]]:
     return {"sessionId": {"S": session}, "lectureId": {"S": "lecture"}}
 
 
-def test_a_guest_reads_and_writes_his_own_items_only(one: Guest, other: Guest) -> None:
-    table = one.client("dynamodb")
-    own = key_of(f"{one.identity_id}#01J")
-    table.put_item(TableName=TABLE, Item=own)
-    assert table.get_item(TableName=TABLE, Key=own)["Item"] == own
+def test_a_guest_reads_and_writes_only_the_guests_items(first_guest: Guest, second_guest: Guest) -> None:
+    table = first_guest.client("dynamodb")
+    own_key = item_key(f"{first_guest.identity_id}#01J")
+    table.put_item(TableName=TABLE, Item=own_key)
+    assert table.get_item(TableName=TABLE, Key=own_key)["Item"] == own_key
     for session in (
-        f"{other.identity_id}#01J",
+        f"{second_guest.identity_id}#01J",
         "lecture#01J",
-        one.identity_id,
-        f"x{one.identity_id}#01J",
-        f"{one.identity_id[:-1]}#01J",
+        first_guest.identity_id,
+        f"x{first_guest.identity_id}#01J",
+        f"{first_guest.identity_id[:-1]}#01J",
         "*#01J",
         "#01J",
     ):
-        read_it, write_it = partial(table.get_item, Key=key_of(session)), partial(table.put_item, Item=key_of(session))
-        for call in (read_it, write_it):
-            assert code_of(partial(call, TableName=TABLE)) == "AccessDeniedException", session
+        read_item, write_item = (
+            partial(table.get_item, Key=item_key(session)),
+            partial(table.put_item, Item=item_key(session)),
+        )
+        for call in (read_item, write_item):
+            assert error_code(partial(call, TableName=TABLE)) == "AccessDeniedException", session
 
 
-def test_credentials_are_for_identities_that_the_pool_gave(live: Live) -> None:
+def test_only_identities_of_the_pool_get_credentials(live: GuestStack) -> None:
     unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
-    assert code_of(lambda: Guest.again(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
+    assert error_code(lambda: Guest.again(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
     ("operator", "key", "value"),
     [("StringEquals", "aud", "another-pool"), ("ForAnyValue:StringLike", "amr", "authenticated")],
 )
-def test_a_pool_hands_out_no_role_that_does_not_trust_it(live: Live, operator: str, key: str, value: str) -> None:
+def test_a_pool_gives_no_credentials_of_a_role_that_does_not_trust_it(
+    live: GuestStack, operator: str, key: str, value: str
+) -> None:
     guest, iam, role = live.guest("others"), live.stack.clients("iam"), "polyphony-test-ingestion-others-guest"
-    before = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
-    document = json.loads(before)
+    original_trust = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
+    document = json.loads(original_trust)
     document["Statement"][0]["Condition"][operator][f"cognito-identity.amazonaws.com:{key}"] = value
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
     try:
-        refused = code_of(lambda: Guest.again(live.stack.emulator.endpoint, guest.identity_id))
+        error = error_code(lambda: Guest.again(live.stack.emulator.endpoint, guest.identity_id))
     finally:
-        iam.update_assume_role_policy(RoleName=role, PolicyDocument=before)
-    assert refused == "InvalidIdentityPoolConfigurationException"
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=original_trust)
+    assert error == "InvalidIdentityPoolConfigurationException"
     assert Guest.again(live.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
 
 
-def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path) -> None:
+def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack, tmp_path: Path) -> None:
     cognito, state = live.stack.clients("cognito-identity"), State.empty(tmp_path / "state.json", "pools")
 
     def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
@@ -222,8 +229,8 @@ def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path)
     pool = outputs["pool"]
     outputs, done = live.stack.up(body("two", guests=False, kept="2"), state)
     assert (outputs["pool"], done) == (pool, {"pool": Action.UPDATE, "roles": Action.UPDATE})
-    made = cognito.describe_identity_pool(IdentityPoolId=pool)
-    assert made["AllowUnauthenticatedIdentities"] is False
+    pool_details = cognito.describe_identity_pool(IdentityPoolId=pool)
+    assert pool_details["AllowUnauthenticatedIdentities"] is False
     arn = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]["unauthenticated"]
     assert arn.endswith(":role/two")
     tags = cognito.list_tags_for_resource(
@@ -231,4 +238,4 @@ def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path)
     )
     assert tags["Tags"] == {"kept": "2"}
     live.stack.up(lambda: None, state)
-    assert code_of(lambda: cognito.describe_identity_pool(IdentityPoolId=pool)) == "ResourceNotFoundException"
+    assert error_code(lambda: cognito.describe_identity_pool(IdentityPoolId=pool)) == "ResourceNotFoundException"

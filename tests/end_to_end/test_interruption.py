@@ -1,4 +1,7 @@
-"""`python -m local up` as a process of its own: interrupted, killed, and taken down. Nothing of it stays."""
+"""Tests of `python -m local up` as a separate process that is interrupted, killed and taken down.
+
+Nothing is left behind.
+"""
 
 import os
 import signal
@@ -22,31 +25,31 @@ pytestmark = [
     pytest.mark.xdist_group("interruption"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads process trees and sockets from /proc"),
 ]
-KEPT = {"decisions.jsonl", "emulator.log", "command.lock"}
-"""Two logs, and the lock that every command takes."""
+KEPT_FILES = {"decisions.jsonl", "emulator.log", "command.lock"}
+"""Files that stay: two logs, and the lock file that every command uses."""
 
 
 @dataclass
-class Machine:
-    """A home, a temporary folder and a platform's folder that are nobody else's."""
+class IsolatedMachine:
+    """Home, temporary folder and platform folder that only one test uses."""
 
     folder: Path
 
     @property
     def platform(self) -> Path:
-        """Where the platform has its files."""
+        """Folder of the platform's files."""
         return self.folder / "platform"
 
     @contextmanager
     def running(self, command: str) -> Iterator["subprocess.Popen[str]"]:
-        """A command in a process group of its own, as a terminal starts it."""
-        outside = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
-        for path in outside.values():
+        """Start a command in its own process group, as a terminal does."""
+        folders = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
+        for path in folders.values():
             Path(path).mkdir(exist_ok=True)
         with subprocess.Popen(  # noqa: S603 - this project's own code
             [sys.executable, "-m", "local", command, "--folder", str(self.platform)],
             cwd=ROOT,
-            env={**os.environ, **outside},
+            env={**os.environ, **folders},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -58,89 +61,92 @@ class Machine:
                 process.kill()
 
     def run(self, command: str) -> tuple[int, str]:
-        """A command to its end: its status, and what it said."""
+        """Run a command to its end and return its status and output."""
         with self.running(command) as process:
-            said, _ = process.communicate()
-            return process.returncode, said
+            output, _ = process.communicate()
+            return process.returncode, output
 
-    def left(self) -> set[str]:
-        """All files that there are now, but for those that stay."""
-        found = {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if not path.is_dir()}
-        return found - {f"platform/{name}" for name in KEPT}
+    def remaining_files(self) -> set[str]:
+        """Return all existing files except those that stay."""
+        files = {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if not path.is_dir()}
+        return files - {f"platform/{name}" for name in KEPT_FILES}
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    # Tests that were begun in the background ignore Ctrl-C, and so would all that they begin.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield Machine(tmp_path)
-    signal.signal(signal.SIGINT, before)
+def machine(tmp_path: Path) -> Iterator[IsolatedMachine]:
+    # Tests that run in the background ignore Ctrl-C, and so would the processes that they start.
+    previous_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield IsolatedMachine(tmp_path)
+    signal.signal(signal.SIGINT, previous_handler)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_refused() -> None:
-    """Not the platform's: this one comes and goes."""
+    """Disable the platform's check, because these tests start their own platforms."""
 
 
 @pytest.mark.parametrize("when", ["the emulator runs", "resources are being made"])
-def test_an_up_that_is_interrupted_leaves_nothing(machine: Machine, when: str) -> None:
+def test_an_interrupted_up_leaves_no_processes_or_files(machine: IsolatedMachine, when: str) -> None:
     with machine.running("up") as process:
-        there = eventually(lambda: emulator.running(machine.platform), "the emulator", 60)
+        running_emulator = eventually(lambda: emulator.running(machine.platform), "the emulator", 60)
         if when == "resources are being made":
             assert process.stdout is not None
             next(line for line in process.stdout if "created" in line)
-        pids = {*tree(process.pid), *tree(there.pid)}
-        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all that the terminal has in front
-        said, _ = process.communicate()
-        assert process.returncode == 130, said
-    assert "interrupted; `make up` tries again" in said
-    assert "Traceback" not in said
-    assert_gone(pids, there.port)
+        pids = {*tree(process.pid), *tree(running_emulator.pid)}
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does for all processes in the terminal's foreground
+        output, _ = process.communicate()
+        assert process.returncode == 130, output
+    assert "interrupted; `make up` tries again" in output
+    assert "Traceback" not in output
+    wait_until_gone(pids, running_emulator.port)
     assert emulator.running(machine.platform) is None
-    assert machine.left() == set()
+    assert machine.remaining_files() == set()
 
 
-def test_a_platform_comes_up_after_a_kill_whoever_else_tries_and_goes_without_a_trace(machine: Machine) -> None:
+def test_up_works_after_a_kill_and_down_leaves_no_processes_or_files(machine: IsolatedMachine) -> None:
     with machine.running("up") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "created" in line)
-        killed = emulator.running(machine.platform)
-        assert killed is not None
-        gone = {*tree(process.pid), *tree(killed.pid)}
+        killed_emulator = emulator.running(machine.platform)
+        assert killed_emulator is not None
+        killed_pids = {*tree(process.pid), *tree(killed_emulator.pid)}
         os.killpg(process.pid, signal.SIGKILL)
-    assert_gone(gone, killed.port)
+    wait_until_gone(killed_pids, killed_emulator.port)
     assert emulator.running(machine.platform) is None
-    # Nobody was there to tidy up; the next `up` does.
-    assert {one.partition("/")[0] for one in machine.left()} <= {"platform", "tmp"}
+    # The killed process could not clean up; the next `up` does.
+    assert {remaining_file.partition("/")[0] for remaining_file in machine.remaining_files()} <= {"platform", "tmp"}
     with machine.running("up") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "created" in line)
         for meanwhile in ("up", "down"):
-            status, said = machine.run(meanwhile)
-            assert status == 2, said
-            assert f"process {process.pid}: wait until it ends" in said
-        said, _ = process.communicate()
-        assert process.returncode == 0, said
-    there = emulator.running(machine.platform)
-    assert there is not None
-    pids = tree(there.pid)
+            status, output = machine.run(meanwhile)
+            assert status == 2, output
+            assert f"process {process.pid}: wait until it ends" in output
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    running_emulator = emulator.running(machine.platform)
+    assert running_emulator is not None
+    pids = tree(running_emulator.pid)
     addresses = {address for pid in pids for address in listening(pid)}
-    assert f"127.0.0.1:{there.port}" in addresses
-    assert [one for one in addresses if not one.startswith("127.0.0.1:")] == []
-    status, said = machine.run("down")
-    assert status == 0, said
-    assert_gone(pids, there.port)
-    assert machine.left() == set()
+    assert f"127.0.0.1:{running_emulator.port}" in addresses
+    assert [address for address in addresses if not address.startswith("127.0.0.1:")] == []
+    status, output = machine.run("down")
+    assert status == 0, output
+    wait_until_gone(pids, running_emulator.port)
+    assert machine.remaining_files() == set()
 
 
-def assert_gone(pids: Iterable[int], port: int) -> None:
-    """No process is there any more, and nothing listens: a process' last thread may let go of it a moment later."""
-    eventually(lambda: None if any(map(alive, pids)) else True, "the end of all processes")
-    eventually(lambda: None if answers(port) else True, "the end of the socket")
+def wait_until_gone(pids: Iterable[int], port: int) -> None:
+    """Wait until no process exists and no socket is open.
+
+    A process' last thread may release the socket a little later.
+    """
+    eventually(lambda: None if any(map(is_alive, pids)) else True, "the end of all processes")
+    eventually(lambda: None if is_listening(port) else True, "the end of the socket")
 
 
-def alive(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+def is_alive(pid: int) -> bool:
+    """Return True if a process exists and is not a zombie."""
     status = Path(f"/proc/{pid}/status")
     try:
         return "(zombie)" not in status.read_text(encoding="utf-8")
@@ -148,7 +154,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def answers(port: int) -> bool:
-    """Whether anything listens there."""
+def is_listening(port: int) -> bool:
+    """Return True if a socket is open at the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

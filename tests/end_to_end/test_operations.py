@@ -1,4 +1,4 @@
-"""Rolling transcription back and out on the local platform, watched over a WebSocket: what callers get is what counts."""
+"""Tests of rolling transcription back and out on the local platform, checked by a client's captions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,96 +13,98 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 FUNCTION = "transcription/audio-processor"
 SENTENCE = "we speak in tones and captions come back"
 ALARM = "polyphony-local-transcription-latency-critical"
-"""The one that is watched here: other tests make others ring, on purpose."""
+"""The only alarm that these tests observe, because other tests set other alarms on purpose."""
 
 
-def captions_before_the_final(captioning: Captioning) -> int:
-    """Speaks a sentence; how many captions came before it was final."""
+def count_partial_captions(captioning: Captioning) -> int:
+    """Speak a sentence and return the number of captions before the final one."""
     with Speaker(captioning.url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
         speaker.done("u1", SENTENCE)
         assert len(speaker.screen.text()) == 1
-        return sum(not one["final"] for one in speaker.screen.shown)
+        return sum(not caption["final"] for caption in speaker.screen.shown)
 
 
 class Operator:
-    """Gives commands; time passes when one waits, and something may happen meanwhile."""
+    """Harness that runs operations commands with a fake clock, and calls `meanwhile` during each wait."""
 
     def __init__(self, platform: Platform) -> None:
         self._client = platform.client
-        self.said: list[str] = []
+        self.output: list[str] = []
         self.now = 0.0
         self.meanwhile: Any = lambda: None
 
     def __call__(self, command: str, *arguments: str) -> int:
-        given = [command, "--stack", "local", FUNCTION, *arguments]
-        if command == "flag":  # the emulator takes its own time for an update
-            return main(given, clients=self._client, say=self.said.append)
-        return main(given, clients=self._client, clock=lambda: self.now, wait=self._wait, say=self.said.append)
+        command_line = [command, "--stack", "local", FUNCTION, *arguments]
+        if command == "flag":  # the emulator needs real time for an update
+            return main(command_line, clients=self._client, say=self.output.append)
+        return main(command_line, clients=self._client, clock=lambda: self.now, wait=self._wait, say=self.output.append)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
         self.meanwhile()
 
     def alias(self) -> dict[str, Any]:
-        found = self._client("lambda").get_alias(
+        alias = self._client("lambda").get_alias(
             FunctionName="polyphony-local-transcription-audio-processor", Name="live"
         )
-        weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        return {"version": found["FunctionVersion"], "weights": weights}
+        weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return {"version": alias["FunctionVersion"], "weights": weights}
 
 
 @pytest.fixture
 def operator(platform: Platform) -> Iterator[Operator]:
-    """Whatever a test does, the version that was deployed serves all callers afterwards."""
-    made = Operator(platform)
-    deployed = made.alias()["version"]
-    yield made
+    """Operator of the audio processor. The fixture restores the deployed version after the test."""
+    operator_harness = Operator(platform)
+    deployed = operator_harness.alias()["version"]
+    yield operator_harness
     platform.client("cloudwatch").set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="the test is over")
-    if made.alias() != {"version": deployed, "weights": {}}:
-        assert made("alias", "--to", deployed) == 0
+    if operator_harness.alias() != {"version": deployed, "weights": {}}:
+        assert operator_harness("alias", "--to", deployed) == 0
 
 
-def test_a_flag_changes_what_callers_get_and_an_alias_takes_it_back(operator: Operator, captioning: Captioning) -> None:
-    before = operator.alias()["version"]
-    assert captions_before_the_final(captioning) > 0
+def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator, captioning: Captioning) -> None:
+    old_version = operator.alias()["version"]
+    assert count_partial_captions(captioning) > 0
     assert operator("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
-    assert captions_before_the_final(captioning) == 0
-    assert any("partialResultsEnabled: false" in line for line in operator.said), "the setting to commit"
+    assert count_partial_captions(captioning) == 0
+    assert any("partialResultsEnabled: false" in line for line in operator.output), (
+        "the output names the setting to commit"
+    )
     variables = captioning.client("lambda").get_function_configuration(
         FunctionName=captioning.processor, Qualifier="live"
     )["Environment"]["Variables"]
-    assert variables["SESSIONS_TABLE_NAME"], "the other variables are as they were"
-    assert operator("alias", "--to", before) == 0
-    assert captions_before_the_final(captioning) > 0
-    assert any(f'liveVersion: "{before}"' in line for line in operator.said)
+    assert variables["SESSIONS_TABLE_NAME"], "the other variables are unchanged"
+    assert operator("alias", "--to", old_version) == 0
+    assert count_partial_captions(captioning) > 0
+    assert any(f'liveVersion: "{old_version}"' in line for line in operator.output)
 
 
-def test_a_version_is_rolled_out_if_nothing_rings(operator: Operator, captioning: Captioning) -> None:
-    before = operator.alias()["version"]
+def test_a_version_is_rolled_out_if_no_alarm_goes_off(operator: Operator, captioning: Captioning) -> None:
+    old_version = operator.alias()["version"]
     operator("flag", "PARTIAL_RESULTS_ENABLED=false")
-    after = operator.alias()["version"]
-    operator("alias", "--to", before)
+    new_version = operator.alias()["version"]
+    operator("alias", "--to", old_version)
     shares = set[float]()
     operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
-    assert operator("rollout", "--to", after, "--minutes", "5", "--every", "60", "--alarms", "latency") == 0
+    assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 0
     assert shares == {0.1}
-    assert operator.alias() == {"version": after, "weights": {}}
-    assert captions_before_the_final(captioning) == 0
+    assert operator.alias() == {"version": new_version, "weights": {}}
+    assert count_partial_captions(captioning) == 0
 
 
-def test_a_version_that_makes_an_alarm_ring_goes_back_by_itself(
+def test_a_rollout_is_reverted_if_an_alarm_goes_off(
     operator: Operator, platform: Platform, captioning: Captioning
 ) -> None:
-    before = operator.alias()["version"]
+    old_version = operator.alias()["version"]
     operator("flag", "PARTIAL_RESULTS_ENABLED=false")
-    after = operator.alias()["version"]
-    operator("alias", "--to", before)
+    new_version = operator.alias()["version"]
+    operator("alias", "--to", old_version)
     operator.meanwhile = lambda: platform.client("cloudwatch").set_alarm_state(
         AlarmName=ALARM, StateValue="ALARM", StateReason="captions are late"
     )
-    assert operator("rollout", "--to", after, "--minutes", "5", "--every", "60", "--alarms", "latency") == 1
-    assert operator.alias() == {"version": before, "weights": {}}
-    assert captions_before_the_final(captioning) > 0
-    assert any("latency" in line for line in operator.said), "which alarm it was"
+    assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 1
+    assert operator.alias() == {"version": old_version, "weights": {}}
+    assert count_partial_captions(captioning) > 0
+    assert any("latency" in line for line in operator.output), "the output names the alarm"

@@ -1,4 +1,4 @@
-"""The platform as a whole: what a second up does, what listens, and that nothing stays behind."""
+"""Tests of the whole local platform: a second deployment, its sockets, and that nothing is left behind."""
 
 import json
 import os
@@ -12,8 +12,7 @@ import pytest
 
 from local import ROOT
 from local.flows import eventually
-from local.platform import emulator
-from local.platform import lifecycle as whole
+from local.platform import emulator, lifecycle
 from local.platform.emulator import EmulatorError
 from local.platform.progress import Silent
 from local.platform.resource_changes import Action
@@ -27,54 +26,62 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the sockets of a process tree from /proc")
-def test_only_loopback_is_listened_on(platform: Platform) -> None:
-    """Handlers have run by now, so their workers are in the tree too."""
+def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
+    """Handlers have run by now, so the process tree includes their workers."""
     pids = tree(platform.emulator.pid)
     addresses = {address for pid in pids for address in listening(pid)}
     assert f"127.0.0.1:{platform.emulator.port}" in addresses
-    assert [one for one in addresses if not one.startswith("127.0.0.1:")] == [], "the services beside it too"
+    assert [address for address in addresses if not address.startswith("127.0.0.1:")] == [], (
+        "the emulated services also listen on loopback only"
+    )
 
 
-def test_a_plan_of_what_runs_has_nothing_to_do(platform: Platform) -> None:
+def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
     steps = Plan(state_of(platform)).of(stack_files.read("local"))
     assert {step.action for step in steps} == {Action.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
-def test_a_plan_names_what_a_changed_setting_changes(platform: Platform) -> None:
+def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
     config = stack_files.read("local")
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
     steps = Plan(state_of(platform)).of(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not Action.SAME}
-    assert changed["ingestion-intake-source"] is Action.UPDATE, "the window"
-    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, "the log level is INFO by default"
-    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "it follows the version"
+    assert changed["ingestion-intake-source"] is Action.UPDATE, "the batching window changed"
+    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, (
+        "without the stack file, the log level is INFO"
+    )
+    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "the alias follows the version"
     assert Action.REPLACE not in changed.values()
 
 
-def test_a_second_up_changes_only_the_functions_whose_settings_changed(platform: Platform) -> None:
+def test_a_second_up_updates_only_functions_with_changed_settings(platform: Platform) -> None:
     zip_file = ROOT / "build" / "zips" / "ingestion.zip"
-    before = zip_file.read_bytes()
+    zip_before = zip_file.read_bytes()
     alias = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
-    heard = Heard()
+    recorder = ChangeRecorder()
     config = stack_files.read("local")
     settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
     changed = replace(config, values={**config.values, "polyphony:ingestion": json.dumps(settings)})
     try:
-        whole.deploy(changed, platform.emulator, heard)
+        lifecycle.deploy(changed, platform.emulator, recorder)
     finally:
-        whole.deploy(config, platform.emulator, Silent())
+        lifecycle.deploy(config, platform.emulator, Silent())
     functions = [
-        f"ingestion-{one}-{part}" for one in ("manifest-builder", "steps", "sweeper") for part in ("function", "live")
+        f"ingestion-{function}-{part}"
+        for function in ("manifest-builder", "steps", "sweeper")
+        for part in ("function", "live")
     ]
-    assert heard.changed == dict.fromkeys(functions, Action.UPDATE), "the log level is each function's own"
-    now = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
-    assert int(now) == int(version) + 2, "once there, once back"
-    assert zip_file.read_bytes() == before
+    assert recorder.changed == dict.fromkeys(functions, Action.UPDATE), (
+        "the log level changes the functions and their aliases only"
+    )
+    new_version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
+    assert int(new_version) == int(version) + 2, "one version for the change and one for its reversal"
+    assert zip_file.read_bytes() == zip_before
 
 
-class Heard(Silent):
+class ChangeRecorder(Silent):
     def __init__(self) -> None:
         self.changed: dict[str, Action] = {}
 
@@ -83,18 +90,18 @@ class Heard(Silent):
             self.changed[urn.rpartition("::")[2]] = action
 
 
-def test_an_emulator_ends_with_the_block_that_started_it(tmp_path: Path) -> None:
-    with emulator.start(tmp_path) as started:
-        pid = started.emulator.pid
-        assert emulator.running(tmp_path) == started.emulator
-        assert started.emulator.port in emulator.PORTS
+def test_an_emulator_stops_at_the_end_of_its_with_block(tmp_path: Path) -> None:
+    with emulator.start(tmp_path) as running_emulator:
+        pid = running_emulator.emulator.pid
+        assert emulator.running(tmp_path) == running_emulator.emulator
+        assert running_emulator.emulator.port in emulator.PORTS
         with pytest.raises(EmulatorError, match="already runs here"):
             emulator.start(tmp_path)
     assert not alive(pid)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
 
 
-START = """
+START_EMULATOR = """
 import sys, time
 from pathlib import Path
 from local.platform import emulator
@@ -107,9 +114,13 @@ with emulator.start(Path(sys.argv[1])) as started:
 """
 
 
-def test_an_emulator_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
+def test_an_emulator_stops_when_its_parent_process_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(  # noqa: S603 - this project's own code
-        [sys.executable, "-c", START, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", START_EMULATOR, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
@@ -117,26 +128,32 @@ def test_an_emulator_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> N
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         eventually(lambda: None if alive(pid) else True, "the emulator's end")
-        eventually(lambda: None if emulator.running(tmp_path) else True, "its lock")  # its last thread lets go of it
+        eventually(
+            lambda: None if emulator.running(tmp_path) else True, "its lock"
+        )  # its last thread releases the lock a little later
 
 
-def test_an_emulator_that_was_told_to_stay_is_stopped_by_down(tmp_path: Path) -> None:
+def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
     run = subprocess.run(  # noqa: S603 - this project's own code
-        [sys.executable, "-c", START, str(tmp_path), "keep"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", START_EMULATOR, str(tmp_path), "keep"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     pid = int(run.stdout)
     assert alive(pid)
-    found = emulator.running(tmp_path)
-    assert found is not None
-    assert found.pid == pid
-    assert whole.running(tmp_path) == {"endpoint": found.endpoint, "outputs": {}}
-    assert whole.down(tmp_path) == 0
+    running = emulator.running(tmp_path)
+    assert running is not None
+    assert running.pid == pid
+    assert lifecycle.running(tmp_path) == {"endpoint": running.endpoint, "outputs": {}}
+    assert lifecycle.down(tmp_path) == 0
     eventually(lambda: None if alive(pid) else True, "the emulator's end")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
 
 
-def test_down_without_anything_running_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert whole.down(tmp_path) == 0
+def test_down_succeeds_if_no_platform_is_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lifecycle.down(tmp_path) == 0
     assert capsys.readouterr().out == "the local platform is not running\n"
 
 
@@ -146,7 +163,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_environment")
-def test_without_the_emulators_environment_the_error_says_what_makes_it(tmp_path: Path) -> None:
+def test_a_missing_emulator_environment_is_reported_with_the_command_that_creates_it(tmp_path: Path) -> None:
     with pytest.raises(EmulatorError, match="`make up`, which creates it"):
         emulator.start(tmp_path)
 
@@ -157,7 +174,7 @@ def state_of(platform: Platform) -> State:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and no zombie that its parent has yet to look after."""
+    """Return True if a process exists and is not a zombie that its parent has not reaped yet."""
     try:
         os.kill(pid, 0)
         if sys.platform != "linux":

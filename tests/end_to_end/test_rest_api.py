@@ -1,4 +1,4 @@
-"""A REST API on an emulator of its own, over HTTP: what clients meet as they do on AWS."""
+"""Tests of a REST API on its own emulator over HTTP, with the behaviour that clients see on AWS."""
 
 import json
 import urllib.error
@@ -11,8 +11,8 @@ import pulumi
 import pytest
 from pydantic import Field
 
-from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
@@ -32,22 +32,22 @@ import json
 
 def handler(event, context):
     if event.get("type") == "TOKEN":
-        return judged(event)
-    asked = json.loads(event["body"]) if event["body"] else {}
-    if asked.get("title") == "raise":
+        return authorize(event)
+    note = json.loads(event["body"]) if event["body"] else {}
+    if note.get("title") == "raise":
         raise ValueError("canary-traceback")
-    told = {name: event[name] for name in ("httpMethod", "resource", "pathParameters", "queryStringParameters")}
-    told["caller"] = event["requestContext"].get("authorizer", {}).get("principalId")
+    answer = {name: event[name] for name in ("httpMethod", "resource", "pathParameters", "queryStringParameters")}
+    answer["caller"] = event["requestContext"].get("authorizer", {}).get("principalId")
     headers = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "https://page.example.com"}
-    return {"statusCode": 201 if asked else 200, "headers": headers, "body": json.dumps({"asked": asked, **told})}
+    return {"statusCode": 201 if note else 200, "headers": headers, "body": json.dumps({"note": note, **answer})}
 
-def judged(event):
+def authorize(event):
     token = event["authorizationToken"]
     if token == "Bearer wrong":
         raise Exception("Unauthorized")
     effect = "Allow" if token == "Bearer right" else "Deny"
-    every = "/".join(event["methodArn"].split("/")[:2]) + "/*"
-    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": every}
+    all_methods = "/".join(event["methodArn"].split("/")[:2]) + "/*"
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": all_methods}
     return {"principalId": "somebody", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 """
 ORIGIN = "https://page.example.com"
@@ -73,11 +73,11 @@ class NewNote(Message):
 
 
 class Note(Message):
-    asked: NewNote
+    note: NewNote
 
 
 OPERATIONS = (
-    Operation("createNote", "POST", "/notes", "Makes a note.", body=NewNote, answer=Note, statuses=(201,)),
+    Operation("createNote", "POST", "/notes", "Creates a note.", body=NewNote, answer=Note, statuses=(201,)),
     Operation("listNotes", "GET", "/notes", "Lists notes.", query=NoteQuery, answer=Note),
     Operation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=NotePath, answer=Note),
 )
@@ -95,18 +95,27 @@ class Answer:
 
 
 @dataclass
-class Shared:
-    """The stack, and what the program makes of it."""
+class NotesClient:
+    """Deployed stack with an HTTP client for its APIs."""
 
     stack: SmallStack
     options: dict[str, Any] = field(default_factory=dict)
 
     def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, api: str = "open"
+        self,
+        method: str,
+        path: str,
+        register_apis: Any = None,
+        headers: Mapping[str, str] | None = None,
+        api: str = "open",
     ) -> Answer:
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        given = {"Content-Type": "application/json", **(headers or {})}
-        request = urllib.request.Request(self.stack.outputs[api] + path, data, given, method=method)  # noqa: S310
+        data = (
+            register_apis
+            if register_apis is None or isinstance(register_apis, bytes)
+            else json.dumps(register_apis).encode()
+        )
+        arguments = {"Content-Type": "application/json", **(headers or {})}
+        request = urllib.request.Request(self.stack.outputs[api] + path, data, arguments, method=method)  # noqa: S310
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=20) as answer:
@@ -115,15 +124,15 @@ class Shared:
             return Answer(error.code, dict(error.headers), error.read().decode())
 
 
-def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
+def register_apis(operations: tuple[Operation, ...] = OPERATIONS) -> None:
     logs = ApiLogs(scope(layers=[]))
-    own = scope(layers=[], after=[logs.account])
+    test_scope = scope(layers=[], prerequisites=[logs.account])
 
-    def function(what: str) -> Function:
+    def function(name: str) -> Function:
         return Function(
-            what,
+            name,
             FunctionArgs(
-                scope=own,
+                scope=test_scope,
                 logical_name="Echo",
                 entry="echo.handler",
                 settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
@@ -131,38 +140,43 @@ def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
             ),
         )
 
-    echo, judge = function("echo"), function("judge")
+    echo, authorizer = function("echo"), function("authorizer")
 
-    def api(what: str, **more: Any) -> None:
-        given = {
+    def api(name: str, **dropped_operation: Any) -> None:
+        arguments = {
             "operations": operations,
             "function": echo,
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(100, 2_000),
         }
-        made = RestApi(what, RestApiArgs(scope=own, logical_name="Notes", cors_origin=ORIGIN, **{**given, **more}))
-        pulumi.export(what, made.url)
+        rest_api = RestApi(
+            name,
+            RestApiArgs(
+                scope=test_scope, logical_name="Notes", cors_origin=ORIGIN, **{**arguments, **dropped_operation}
+            ),
+        )
+        pulumi.export(name, rest_api.url)
 
     api("open", requests_per_address=1000)
-    api("keyed", plan=Plan(rate=5, burst=10, requests_per_day=3))
-    api("judged", judge=Judge(judge, 60))
+    api("keyed", usage_plan=KeyUsagePlan(rate=5, burst=10, requests_per_day=3))
+    api("judged", authorizer=AuthorizerFunction(authorizer, 60))
     api("slow", throttle=Throttle(rate=0.001, burst=1))
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotesClient]:
     with small_stack(tmp_path_factory.mktemp("rest"), CODE) as stack:
-        stack.outputs, _ = stack.up(body)
-        yield Shared(stack)
+        stack.outputs, _ = stack.up(register_apis)
+        yield NotesClient(stack)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_refused() -> None:
-    """Not the platform's: these APIs have an emulator of their own."""
+    """Disable the platform's check, because these APIs have their own emulator."""
 
 
-def error_of(answer: Answer) -> tuple[int, str]:
-    """Status and code of an error, whose body and headers are as every error's."""
+def error_status_and_code(answer: Answer) -> tuple[int, str]:
+    """Return status and code of an error, and check the parts that every error has."""
     assert set(answer.body) == {"code", "message", "fields", "requestId"}
     assert answer.body["fields"] == []
     assert answer.body["requestId"]
@@ -172,62 +186,64 @@ def error_of(answer: Answer) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("wrong", [{}, {"title": "x", "tags": [{"name": 1}]}, b"{"], ids=str)
-def test_a_body_of_another_form_is_refused_before_any_function(live: Shared, wrong: Any) -> None:
-    assert error_of(live.ask("POST", "/notes", wrong)) == (400, "MALFORMED")
+def test_a_body_with_a_wrong_structure_is_refused_without_calling_the_function(notes: NotesClient, wrong: Any) -> None:
+    assert error_status_and_code(notes.ask("POST", "/notes", wrong)) == (400, "MALFORMED")
 
 
-def test_a_parameter_that_is_missing_is_named(live: Shared) -> None:
-    answer = live.ask("GET", "/notes")
-    assert error_of(answer) == (400, "MALFORMED")
+def test_a_missing_parameter_is_named(notes: NotesClient) -> None:
+    answer = notes.ask("GET", "/notes")
+    assert error_status_and_code(answer) == (400, "MALFORMED")
     assert "[owner]" in answer.body["message"]
 
 
-def test_a_content_type_that_has_no_template_is_refused_where_the_gateway_answers(live: Shared) -> None:
-    answer = live.ask("POST", "/other", b"x", {"Content-Type": "image/png"})
-    assert error_of(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
+def test_the_gateways_own_responses_refuse_unsupported_content_types(notes: NotesClient) -> None:
+    answer = notes.ask("POST", "/other", b"x", {"Content-Type": "image/png"})
+    assert error_status_and_code(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_a_function_that_fails_shows_nothing_of_itself(live: Shared) -> None:
-    answer = live.ask("POST", "/notes", {"title": "raise"})
-    assert error_of(answer) == (502, "INTERNAL")
+def test_a_failed_functions_error_has_no_details(notes: NotesClient) -> None:
+    answer = notes.ask("POST", "/notes", {"title": "raise"})
+    assert error_status_and_code(answer) == (502, "INTERNAL")
     assert "canary" not in answer.text
 
 
-def key_of(live: Shared) -> str:
-    gateway = live.stack.clients("apigateway")
-    return str(gateway.get_api_key(apiKey=live.stack.ids["ingestion-keyed-key"], includeValue=True)["value"])
+def key_of(notes: NotesClient) -> str:
+    gateway = notes.stack.clients("apigateway")
+    return str(gateway.get_api_key(apiKey=notes.stack.ids["ingestion-keyed-key"], includeValue=True)["value"])
 
 
-def test_a_key_is_needed_where_a_plan_is_and_counts(live: Shared) -> None:
-    assert error_of(live.ask("GET", "/notes/7", api="keyed")) == (403, "INVALID_API_KEY")
-    assert error_of(live.ask("GET", "/notes/7", headers={"x-api-key": "x" * 20}, api="keyed")) == (
+def test_a_usage_plan_requires_a_key_and_limits_its_requests(notes: NotesClient) -> None:
+    assert error_status_and_code(notes.ask("GET", "/notes/7", api="keyed")) == (403, "INVALID_API_KEY")
+    assert error_status_and_code(notes.ask("GET", "/notes/7", headers={"x-api-key": "x" * 20}, api="keyed")) == (
         403,
         "INVALID_API_KEY",
     )
-    assert error_of(live.ask("GET", "/other", api="keyed")) == (404, "NOT_FOUND"), "nobody's path needs no key"
-    key = {"x-api-key": key_of(live)}
-    assert [live.ask("GET", "/notes/7", headers=key, api="keyed").status for _ in range(3)] == [200] * 3
-    assert error_of(live.ask("GET", "/notes/7", headers=key, api="keyed")) == (429, "QUOTA_EXCEEDED")
+    assert error_status_and_code(notes.ask("GET", "/other", api="keyed")) == (404, "NOT_FOUND"), (
+        "an unknown path needs no key"
+    )
+    key = {"x-api-key": key_of(notes)}
+    assert [notes.ask("GET", "/notes/7", headers=key, api="keyed").status for _ in range(3)] == [200] * 3
+    assert error_status_and_code(notes.ask("GET", "/notes/7", headers=key, api="keyed")) == (429, "QUOTA_EXCEEDED")
 
 
-def test_a_function_judges_who_calls(live: Shared) -> None:
-    def asked(token: str | None, path: str = "/notes/7") -> Answer:
-        return live.ask("GET", path, headers={"Authorization": token} if token else {}, api="judged")
+def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) -> None:
+    def read_note(token: str | None, path: str = "/notes/7") -> Answer:
+        return notes.ask("GET", path, headers={"Authorization": token} if token else {}, api="judged")
 
-    assert error_of(asked(None)) == (401, "UNAUTHORIZED")
-    assert error_of(asked("Bearer wrong")) == (401, "UNAUTHORIZED")
-    assert error_of(asked("Bearer other")) == (401, "UNAUTHORIZED")
-    assert (asked("Bearer right").status, asked("Bearer right").body["caller"]) == (200, "somebody")
-    assert asked("Bearer right", "/notes?owner=me").status == 200, "what was judged on one path counts on the others"
-
-
-def test_too_many_requests_are_told_so(live: Shared) -> None:
-    assert live.ask("GET", "/notes/7", api="slow").status == 200
-    assert error_of(live.ask("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
+    assert error_status_and_code(read_note(None)) == (401, "UNAUTHORIZED")
+    assert error_status_and_code(read_note("Bearer wrong")) == (401, "UNAUTHORIZED")
+    assert error_status_and_code(read_note("Bearer other")) == (401, "UNAUTHORIZED")
+    assert (read_note("Bearer right").status, read_note("Bearer right").body["caller"]) == (200, "somebody")
+    assert read_note("Bearer right", "/notes?owner=me").status == 200, "a cached authorization applies to all paths"
 
 
-def test_the_stage_is_as_its_block_says(live: Shared) -> None:
-    gateway, api = live.stack.clients("apigateway"), live.stack.ids["ingestion-open-api"]
+def test_too_many_requests_are_throttled(notes: NotesClient) -> None:
+    assert notes.ask("GET", "/notes/7", api="slow").status == 200
+    assert error_status_and_code(notes.ask("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
+
+
+def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> None:
+    gateway, api = notes.stack.clients("apigateway"), notes.stack.ids["ingestion-open-api"]
     stage = gateway.get_stage(restApiId=api, stageName="api")
     settings = stage["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
@@ -238,60 +254,64 @@ def test_the_stage_is_as_its_block_says(live: Shared) -> None:
     )
     assert stage["tracingEnabled"] is True
     assert stage["accessLogSettings"]["destinationArn"].endswith(":/aws/apigateway/polyphony-test-ingestion-open")
-    groups = live.stack.clients("logs").describe_log_groups(logGroupNamePrefix="API-Gateway-Execution-Logs_")
-    assert f"API-Gateway-Execution-Logs_{api}/api" in {one["logGroupName"] for one in groups["logGroups"]}
+    groups = notes.stack.clients("logs").describe_log_groups(logGroupNamePrefix="API-Gateway-Execution-Logs_")
+    assert f"API-Gateway-Execution-Logs_{api}/api" in {log_group["logGroupName"] for log_group in groups["logGroups"]}
     arn = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/api"
-    assert live.stack.clients("wafv2").get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["Name"].endswith("-open")
+    assert notes.stack.clients("wafv2").get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["Name"].endswith("-open")
 
 
 @pytest.mark.parametrize(
-    ("what", "api", "statement", "then"),
-    [("echo", "open", "ingestion-open", 200), ("judge", "judged", "ingestion-judged-authorizer", 401)],
+    ("name", "api", "statement", "expected_status"),
+    [("echo", "open", "ingestion-open", 200), ("authorizer", "judged", "ingestion-judged-authorizer", 401)],
 )
-def test_a_function_that_does_not_let_the_gateway_in_is_not_called(
-    live: Shared, what: str, api: str, statement: str, then: int
+def test_a_function_without_the_gateways_permission_is_not_called(
+    notes: NotesClient, name: str, api: str, statement: str, expected_status: int
 ) -> None:
-    functions, function = live.stack.clients("lambda"), f"polyphony-test-ingestion-{what}"
+    functions, function = notes.stack.clients("lambda"), f"polyphony-test-ingestion-{name}"
     policy = json.loads(functions.get_policy(FunctionName=function, Qualifier="live")["Policy"])
-    (source,) = [one["Condition"]["ArnLike"]["AWS:SourceArn"] for one in policy["Statement"] if one["Sid"] == statement]
-    given = {"FunctionName": function, "StatementId": statement, "Qualifier": "live"}
-    unheard = {"Authorization": "Bearer unheard"}
-    functions.remove_permission(**given)
+    (source,) = [
+        entry["Condition"]["ArnLike"]["AWS:SourceArn"] for entry in policy["Statement"] if entry["Sid"] == statement
+    ]
+    arguments = {"FunctionName": function, "StatementId": statement, "Qualifier": "live"}
+    other_token = {"Authorization": "Bearer unheard"}
+    functions.remove_permission(**arguments)
     try:
-        assert error_of(live.ask("GET", "/notes/7", headers=unheard, api=api)) == (500, "INTERNAL")
+        assert error_status_and_code(notes.ask("GET", "/notes/7", headers=other_token, api=api)) == (500, "INTERNAL")
     finally:
         action = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": source}
-        functions.add_permission(**given, **action)
-    assert live.ask("GET", "/notes/7", headers=unheard, api=api).status == then
+        functions.add_permission(**arguments, **action)
+    assert notes.ask("GET", "/notes/7", headers=other_token, api=api).status == expected_status
 
 
-def test_a_changed_document_is_applied_and_deployed_and_nothing_else_is(live: Shared) -> None:
-    _, done = live.stack.up(body)
+def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
+    _, done = notes.stack.up(register_apis)
     assert set(done.values()) == {Action.SAME}
-    more = Operation("dropNote", "DELETE", "/notes/{noteId}", "Drops a note.", parameters=NotePath, statuses=(204,))
+    dropped_operation = Operation(
+        "dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=NotePath, statuses=(204,)
+    )
     try:
-        before = dict(live.stack.ids)
-        _, done = live.stack.up(lambda: body((*OPERATIONS[:2], more)))
+        before = dict(notes.stack.ids)
+        _, done = notes.stack.up(lambda: register_apis((*OPERATIONS[:2], dropped_operation)))
         assert done["ingestion-open-api"] is Action.UPDATE
         assert done["ingestion-open-deployment"] is Action.REPLACE
-        assert live.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
-        assert live.ask("DELETE", "/notes/7").status == 200
-        assert error_of(live.ask("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
+        assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
+        assert notes.ask("DELETE", "/notes/7").status == 200
+        assert error_status_and_code(notes.ask("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
     finally:
-        live.stack.up(body)
-    assert live.ask("GET", "/notes/7").status == 200
-    assert error_of(live.ask("DELETE", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
+        notes.stack.up(register_apis)
+    assert notes.ask("GET", "/notes/7").status == 200
+    assert error_status_and_code(notes.ask("DELETE", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
 
 
-def test_all_of_it_can_be_taken_away(live: Shared) -> None:
-    """The last of these tests: what they share is gone behind it."""
-    gateway = live.stack.clients("apigateway")
+def test_all_resources_can_be_deleted(notes: NotesClient) -> None:
+    """Run this test last, because it deletes the resources that the tests share."""
+    gateway = notes.stack.clients("apigateway")
 
-    def left() -> list[Any]:
-        firewalls = live.stack.clients("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
+    def remaining_resources() -> list[Any]:
+        firewalls = notes.stack.clients("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
         apis, plans, keys = gateway.get_rest_apis(), gateway.get_usage_plans(), gateway.get_api_keys()
         return [apis["items"], plans["items"], keys["items"], firewalls]
 
-    assert all(left()), "there is one of each"
-    live.stack.up(lambda: None)
-    assert left() == [[], [], [], []]
+    assert all(remaining_resources()), "each kind of resource exists"
+    notes.stack.up(lambda: None)
+    assert remaining_resources() == [[], [], [], []]

@@ -1,4 +1,4 @@
-"""A WebSocket API on an emulator of its own, with a real client: what clients and functions meet as they do on AWS."""
+"""Tests of a WebSocket API on its own emulator, with the behaviour that clients and functions see on AWS."""
 
 import json
 from collections.abc import Iterator
@@ -35,39 +35,39 @@ def handler(event, context):
     context = event["requestContext"]
     print("handled", context["eventType"], context["connectionId"])
     if context["eventType"] == "CONNECT":
-        return connected(event)
+        return answer_connect(event)
     if context["eventType"] == "DISCONNECT":
         return {"statusCode": 200}
-    return said(event["body"], context)
+    return answer_message(event["body"], context)
 
-def connected(event):
+def answer_connect(event):
     offered = event["headers"].get("Sec-WebSocket-Protocol", "").split(", ")
-    asked = (event.get("queryStringParameters") or {}).get("refuse")
-    if asked == "raise":
+    refusal = (event.get("queryStringParameters") or {}).get("refuse")
+    if refusal == "raise":
         raise ValueError("canary-connect")
-    if asked == "protocol":
+    if refusal == "protocol":
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "not-offered"}}
-    if asked:
-        return {"statusCode": int(asked), "body": "canary-connect"}
+    if refusal:
+        return {"statusCode": int(refusal), "body": "canary-connect"}
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": offered[0]} if offered[0] else {}}
 
-def said(body, context):
+def answer_message(body, context):
     if context["routeKey"] == "$default":
         return {"statusCode": 200, "body": json.dumps({"type": "error", "code": "UNKNOWN_ACTION"})}
-    asked = json.loads(body)
+    message = json.loads(body)
     if context["routeKey"] == "fail":
         raise ValueError("canary-message")
     if context["routeKey"] == "malformed":
-        return asked["returns"]
+        return message["returns"]
     if context["routeKey"].startswith("post"):
-        return {"statusCode": 200, "body": json.dumps({"type": "posted", "error": post(asked, context)})}
-    return {"statusCode": 200, "body": json.dumps({"type": "said", "text": asked.get("text"), "context": context})}
+        return {"statusCode": 200, "body": json.dumps({"type": "posted", "error": post(message, context)})}
+    return {"statusCode": 200, "body": json.dumps({"type": "said", "text": message.get("text"), "context": context})}
 
-def post(asked, context):
+def post(message, context):
     client = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["CALLBACK_URL"])
-    data = json.dumps({"type": "push", "text": asked["text"]})
+    data = json.dumps({"type": "push", "text": message["text"]})
     try:
-        client.post_to_connection(ConnectionId=asked.get("to") or context["connectionId"], Data=data)
+        client.post_to_connection(ConnectionId=message.get("to") or context["connectionId"], Data=data)
     except ClientError as error:
         return error.response["Error"]["Code"]
 """
@@ -78,8 +78,8 @@ class EchoEnvironment(HandlerEnvironment):
 
 
 @dataclass
-class Live:
-    """The API, and whoever looks at it."""
+class EchoClient:
+    """Deployed stack with a WebSocket client for its APIs."""
 
     stack: SmallStack
 
@@ -94,49 +94,49 @@ def ask(client: Connection, **message: Any) -> Any:
     return json.loads(client.recv(timeout=20))
 
 
-def body() -> None:
-    own = scope(layers=[])
-    logs = ApiLogs(own)
-    own = scope(layers=[], after=[logs.account])
+def register_apis() -> None:
+    test_scope = scope(layers=[])
+    logs = ApiLogs(test_scope)
+    test_scope = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
-    api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle))
-    muted = WebSocketApi("muted", WebSocketApiArgs(own, "MutedApi", "live", throttle))
+    api = WebSocketApi("live", WebSocketApiArgs(test_scope, "LiveApi", "live", throttle))
+    muted = WebSocketApi("muted", WebSocketApiArgs(test_scope, "MutedApi", "live", throttle))
 
-    def function(what: str, api: WebSocketApi, *, posts: bool) -> Function:
+    def function(name: str, api: WebSocketApi, *, may_post: bool) -> Function:
         return Function(
-            what,
+            name,
             FunctionArgs(
-                scope=own,
+                scope=test_scope,
                 logical_name="Echo",
                 entry="echo.handler",
                 settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
                 environment=EchoEnvironment,
                 values={"callback_url": api.callback_url},
-                grants=[api.grant_post()] if posts else [],
+                grants=[api.grant_post()] if may_post else [],
             ),
         )
 
     keys = ("$connect", "$disconnect", "$default")
-    api.serve([*keys, "say", "post", "fail", "malformed", "quiet"], function("echo", api, posts=True))
-    muted.serve([*keys, "post"], function("mute", muted, posts=False))
+    api.serve([*keys, "say", "post", "fail", "malformed", "quiet"], function("echo", api, may_post=True))
+    muted.serve([*keys, "post"], function("mute", muted, may_post=False))
     pulumi.export("url", api.url)
     pulumi.export("muted", muted.url)
     pulumi.export("callback", api.callback_url)
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EchoClient]:
     with small_stack(tmp_path_factory.mktemp("websocket"), CODE) as stack:
-        stack.outputs, _ = stack.up(body)
-        yield Live(stack)
+        stack.outputs, _ = stack.up(register_apis)
+        yield EchoClient(stack)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_refused() -> None:
-    """Not the platform's: this API has an emulator of its own, and a function without its grant."""
+    """Disable the platform's check, because this API has its own emulator and a function without its grant."""
 
 
-def test_a_message_is_answered_with_what_its_function_returns(live: Live) -> None:
+def test_a_message_is_answered_with_the_functions_result(live: EchoClient) -> None:
     with live.connect() as client:
         answer = ask(client, action="say", text='she said "no", \\ twice')
         assert (answer["type"], answer["text"]) == ("said", 'she said "no", \\ twice')
@@ -147,25 +147,25 @@ def test_a_message_is_answered_with_what_its_function_returns(live: Live) -> Non
 
 
 @pytest.mark.parametrize(
-    ("asked", "status"), [("401", 401), ("403", 403), ("500", 500), ("raise", 502), ("protocol", 502)]
+    ("query", "status"), [("401", 401), ("403", 403), ("500", 500), ("raise", 502), ("protocol", 502)]
 )
-def test_a_refused_connection_is_told_by_its_status(live: Live, asked: str, status: int) -> None:
+def test_a_refused_connection_gets_the_functions_status(live: EchoClient, query: str, status: int) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        live.connect(f"?refuse={asked}")
+        live.connect(f"?refuse={query}")
     assert refused.value.response.status_code == status
     assert b"canary" not in (refused.value.response.body or b"")
 
 
-def test_the_subprotocol_that_the_function_chose_is_agreed_on(live: Live) -> None:
+def test_the_connection_has_the_subprotocol_that_the_function_chose(live: EchoClient) -> None:
     with live.connect(protocols=["polyphony", "token.canary"]) as client:
         assert client.subprotocol == "polyphony"
     with live.connect() as client:
         assert client.subprotocol is None
 
 
-def test_a_client_that_is_gone_is_told_to_whoever_posts(live: Live) -> None:
-    with live.connect() as left:
-        gone = ask(left, action="say")["context"]["connectionId"]
+def test_posting_to_a_closed_connection_returns_gone(live: EchoClient) -> None:
+    with live.connect() as log_lines:
+        gone = ask(log_lines, action="say")["context"]["connectionId"]
     with live.connect() as client:
 
         def refused() -> str | None:
@@ -175,15 +175,19 @@ def test_a_client_that_is_gone_is_told_to_whoever_posts(live: Live) -> None:
         assert eventually(refused, "an error") == "GoneException"
 
 
-def test_posting_needs_its_grant_and_is_recorded(live: Live) -> None:
+def test_posting_needs_a_grant_and_is_recorded(live: EchoClient) -> None:
     with live.connect() as client:
         assert ask(client, action="post", text="x")["type"] == "push"
         assert json.loads(client.recv(timeout=20))["error"] is None
     with live.connect(api="muted") as client:
         assert ask(client, action="post", text="x")["error"] is not None
-    found = {(one.role, one.verdict) for one in live.stack.decisions() if one.action == "execute-api:ManageConnections"}
-    assert ("polyphony-test-ingestion-echo", Verdict.ALLOW) in found
-    assert ("polyphony-test-ingestion-mute", Verdict.IMPLICIT_DENY) in found
+    decisions = {
+        (decision.role, decision.verdict)
+        for decision in live.stack.decisions()
+        if decision.action == "execute-api:ManageConnections"
+    }
+    assert ("polyphony-test-ingestion-echo", Verdict.ALLOW) in decisions
+    assert ("polyphony-test-ingestion-mute", Verdict.IMPLICIT_DENY) in decisions
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_posting_needs_its_grant_and_is_recorded(live: Live) -> None:
     ],
     ids=["raised", "malformed"],
 )
-def test_a_failed_function_is_told_without_its_reasons(live: Live, message: dict[str, Any]) -> None:
+def test_a_failed_function_gives_an_error_without_details(live: EchoClient, message: dict[str, Any]) -> None:
     with live.connect() as client:
         answer = ask(client, **message)
         assert answer == {
@@ -204,19 +208,19 @@ def test_a_failed_function_is_told_without_its_reasons(live: Live, message: dict
         }
 
 
-def test_what_functions_write_is_in_their_logs(live: Live) -> None:
+def test_the_output_of_functions_is_in_their_logs(live: EchoClient) -> None:
     with live.connect() as client:
         connection = ask(client, action="say")["context"]["connectionId"]
         ask(client, action="fail")
 
-    def left() -> list[str] | None:
+    def log_lines() -> list[str] | None:
         events = live.stack.clients("logs").filter_log_events(logGroupName="/aws/lambda/polyphony-test-ingestion-echo")
         lines = [event["message"] for event in events["events"]]
         return lines if f"handled DISCONNECT {connection}" in lines else None
 
-    lines = eventually(left, "the disconnection in the log")
+    lines = eventually(log_lines, "the disconnection in the log")
     assert {f"handled CONNECT {connection}", f"handled MESSAGE {connection}"} <= set(lines)
-    assert [line for line in lines if "canary-message" in line], "a traceback is in the log, and nowhere else"
+    assert [line for line in lines if "canary-message" in line], "a traceback is in the log only"
 
 
 @pytest.mark.parametrize(
@@ -228,17 +232,17 @@ def test_what_functions_write_is_in_their_logs(live: Live) -> None:
     ],
     ids=["a long frame", "of long letters", "a long message"],
 )
-def test_a_connection_that_breaks_a_limit_is_closed(live: Live, message: Any, code: int) -> None:
+def test_a_connection_that_breaks_a_limit_is_closed(live: EchoClient, message: Any, code: int) -> None:
     with live.connect() as client:
         with suppress(ConnectionClosedError):
-            client.send(message)  # may be refused before all of it is sent
+            client.send(message)  # the server may refuse before everything is sent
         with pytest.raises(ConnectionClosedError) as closed:
             client.recv(timeout=20)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
 
 
-def test_a_route_without_a_response_is_silent(live: Live) -> None:
+def test_a_route_without_a_route_response_sends_nothing(live: EchoClient) -> None:
     gateway, api, route = (
         live.stack.clients("apigatewayv2"),
         live.stack.ids["ingestion-live-api"],
@@ -251,7 +255,7 @@ def test_a_route_without_a_response_is_silent(live: Live) -> None:
         assert ask(client, action="say")["context"]["routeKey"] == "say"
 
 
-def test_a_function_that_does_not_let_the_api_in_is_not_called(live: Live) -> None:
+def test_a_function_without_the_apis_permission_is_not_called(live: EchoClient) -> None:
     functions, name = live.stack.clients("lambda"), live.stack.ids["ingestion-mute-function"]
     [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
     assert statement["Condition"] == {
@@ -264,15 +268,18 @@ def test_a_function_that_does_not_let_the_api_in_is_not_called(live: Live) -> No
         assert ask(client, action="post", text="x")["message"] == "Internal server error"
 
 
-def test_the_api_is_as_its_block_says(live: Live) -> None:
+def test_the_api_has_the_configuration_of_its_block(live: EchoClient) -> None:
     gateway, api = live.stack.clients("apigatewayv2"), live.stack.ids["ingestion-live-api"]
-    made = gateway.get_api(ApiId=api)
-    assert (made["ProtocolType"], made["RouteSelectionExpression"]) == ("WEBSOCKET", "$request.body.action")
-    assert (made["Name"], made["Tags"]["Name"]) == ("polyphony-test-ingestion-live", "LiveApi")
-    routes = {one["RouteKey"]: one for one in gateway.get_routes(ApiId=api)["Items"]}
+    api_details = gateway.get_api(ApiId=api)
+    assert (api_details["ProtocolType"], api_details["RouteSelectionExpression"]) == (
+        "WEBSOCKET",
+        "$request.body.action",
+    )
+    assert (api_details["Name"], api_details["Tags"]["Name"]) == ("polyphony-test-ingestion-live", "LiveApi")
+    routes = {item["RouteKey"]: item for item in gateway.get_routes(ApiId=api)["Items"]}
     assert routes["$connect"].get("RouteResponseSelectionExpression") is None
     assert routes["say"]["RouteResponseSelectionExpression"] == "$default"
-    assert len({one["Target"] for one in routes.values()}) == len(gateway.get_integrations(ApiId=api)["Items"]) == 1
+    assert len({route["Target"] for route in routes.values()}) == len(gateway.get_integrations(ApiId=api)["Items"]) == 1
     stage = gateway.get_stage(ApiId=api, StageName="live")
     [deployment] = gateway.get_deployments(ApiId=api)["Items"]
     assert stage["DeploymentId"] == deployment["DeploymentId"]
@@ -287,6 +294,6 @@ def test_the_api_is_as_its_block_says(live: Live) -> None:
         ":log-group:/aws/apigateway/polyphony-test-ingestion-live"
     )
     groups = live.stack.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
-    retention = {one["logGroupName"]: one["retentionInDays"] for one in groups}
+    retention = {group["logGroupName"]: group["retentionInDays"] for group in groups}
     for name in ("polyphony-test-ingestion-live", f"{api}/live"):
         assert retention[f"/aws/apigateway/{name}"] == 90

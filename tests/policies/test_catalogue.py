@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi_aws
 import pytest
 
-from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
+from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from guardrails import catalogue
 from guardrails.catalogue import POLICIES
 from guardrails.cost.required_tags import TAGGABLE
@@ -124,7 +124,7 @@ def test_the_pack_imports_only_itself_its_sdk_and_policy_sentry() -> None:
 
 def test_both_tables_of_trust_conditions_agree() -> None:
     for service in Service:
-        sent, expected = service in SENDING_THEIR_SOURCE, SENT_KEYS_BY_SERVICE[service.value]
+        sent, expected = service in SOURCE_SENDING_SERVICES, SENT_KEYS_BY_SERVICE[service.value]
         assert (sent, sent) == (expected.sends_account, expected.sends_arn), service
 
 

@@ -1,8 +1,9 @@
-"""What API Gateway imports as a REST API: OpenAPI 3.0.1 with its extensions, from the documentation. Pure.
+"""OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the API's documentation.
 
-Only what the gateway acts on is in it: paths, parameters that must be there, bodies and who may call. Answers are the
-handlers' business, so their schemas stay in the documentation. A path that nobody has is answered with 404, a method
-that a path lacks with 405; without that, the gateway answers both as a missing signature.
+The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
+Response schemas stay in the documentation, because the handlers are responsible for responses. An unknown path is
+answered with 404, and an unsupported method of a path with 405. Without these rules, the gateway would answer both with
+an error about a missing signature.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,71 +16,72 @@ from components.blocks.api.gateway_responses import (
     UNKNOWN_METHOD,
     UNKNOWN_PATH,
     gateway_responses,
-    preflight,
-    refusing,
+    preflight_operation,
+    refusal_operation,
 )
-from components.blocks.api.gateway_schema import SCHEMAS, Schema, converted, model_name
+from components.blocks.api.gateway_schema import SCHEMAS, Schema, model_name, to_gateway_schemas
 
 Document = dict[str, Any]
 
 ANY = "x-amazon-apigateway-any-method"
 TIMEOUT_MILLISECONDS = 29_000
-BOTH, PARAMETERS = "body-and-parameters", "parameters"
-"""Validators by what they look at."""
+BODY_AND_PARAMETERS, PARAMETERS = "body-and-parameters", "parameters"
+"""Names of the request validators, by the parts of a request that they validate."""
 PROXY = "/{proxy+}"
 
 
-class Authorization(StrEnum):
-    """What the gateway asks of whoever calls."""
+class RestAuthorization(StrEnum):
+    """Authorization that the gateway requires from callers."""
 
     NONE = "none"
     API_KEY = "apiKey"
     """The header `x-api-key` with a key of a usage plan."""
     LAMBDA = "lambda"
-    """The header `Authorization`, judged by a function."""
+    """The header `Authorization`, which an authorizer function checks."""
 
 
 @dataclass(frozen=True)
 class Authorizer:
-    """The function that judges who calls."""
+    """Lambda authorizer of an API."""
 
     uri: str
     result_seconds: int
-    """How long its answer counts for the same header, on every path: so its policy must name the whole stage."""
+    """Time for which the gateway caches a result for the same header. The result applies to every path, so the
+    function's policy must cover the whole stage."""
 
 
 @dataclass(frozen=True)
-class Gateway:
-    """What the gateway adds to an API's documentation."""
+class GatewayOptions:
+    """Settings that the gateway adds to an API's documentation."""
 
     integration: str
-    """What the gateway calls: `lambda_uri`."""
+    """URI of the function that the gateway calls, as `lambda_uri` returns it."""
     cors_origin: str
-    """Whose pages may read answers; `*` for everybody's."""
-    authorization: Authorization = Authorization.NONE
+    """Origin whose pages may read responses; `*` for all origins."""
+    authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
     bodies_validated: bool = True
-    """Whether bodies without the form are refused before anything is called. Which field is wrong, only a function says."""
+    """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers can."""
 
     @property
     def validator(self) -> str:
-        """The one that all operations have."""
-        return BOTH if self.bodies_validated else PARAMETERS
+        """Name of the validator of all operations."""
+        return BODY_AND_PARAMETERS if self.bodies_validated else PARAMETERS
 
 
 def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
-    """How the gateway names a function that it calls."""
+    """Return the integration URI of a function's alias."""
     return f"arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{alias_arn}/invocations"
 
 
-def gateway_document(document: Document, gateway: Gateway) -> Document:
-    """The document that is imported."""
-    made: Document = {
+def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
+    """Return the document that API Gateway imports."""
+    imported: Document = {
         "openapi": "3.0.1",
         "info": dict(document["info"]),
         "paths": {path: _path(path, operations, gateway) for path, operations in document["paths"].items()},
         "components": {
-            "schemas": converted(dict(_bodies(document))),
+            "schemas": to_gateway_schemas(dict(_bodies(document))),
             "securitySchemes": dict(_schemes(gateway)),
         },
         "x-amazon-apigateway-request-validators": {
@@ -87,28 +89,30 @@ def gateway_document(document: Document, gateway: Gateway) -> Document:
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors_origin),
     }
-    # The greedy path does not take the root.
+    # The greedy path does not match the root.
     for path in ("/", PROXY):
         parameters = _path_parameters(path)
-        made["paths"].setdefault(path, {ANY: {**parameters, **refusing(UNKNOWN_PATH, gateway.cors_origin)}})
-    return made
+        imported["paths"].setdefault(
+            path, {ANY: {**parameters, **refusal_operation(UNKNOWN_PATH, gateway.cors_origin)}}
+        )
+    return imported
 
 
-def _path(path: str, operations: Document, gateway: Gateway) -> Document:
-    """The operations of a path, its preflight, and the answer to every other method."""
+def _path(path: str, operations: Document, gateway: GatewayOptions) -> Document:
+    """Return the operations of a path, its CORS preflight, and the response to all other methods."""
     methods = [method.upper() for method in operations]
-    made = {method: _operation(one, gateway) for method, one in operations.items()}
+    imported = {method: _operation(operation, gateway) for method, operation in operations.items()}
     parameters = _path_parameters(path)
-    made["options"] = {**parameters, **preflight(methods, gateway.cors_origin)}
-    made[ANY] = {**parameters, **refusing(UNKNOWN_METHOD, gateway.cors_origin)}
-    return made
+    imported["options"] = {**parameters, **preflight_operation(methods, gateway.cors_origin)}
+    imported[ANY] = {**parameters, **refusal_operation(UNKNOWN_METHOD, gateway.cors_origin)}
+    return imported
 
 
-def _operation(one: Document, gateway: Gateway) -> Document:
-    made: Document = {
-        "operationId": one["operationId"],
+def _operation(operation: Document, gateway: GatewayOptions) -> Document:
+    imported: Document = {
+        "operationId": operation["operationId"],
         "responses": {
-            status: {"description": "See the documentation."} for status in one["responses"] if status.isdigit()
+            status: {"description": "See the documentation."} for status in operation["responses"] if status.isdigit()
         },
         "x-amazon-apigateway-request-validator": gateway.validator,
         "x-amazon-apigateway-integration": {
@@ -119,25 +123,33 @@ def _operation(one: Document, gateway: Gateway) -> Document:
             "passthroughBehavior": "when_no_match",
         },
     }
-    if parameters := [_parameter(given) for given in one.get("parameters", ())]:
-        made["parameters"] = parameters
-    if "requestBody" in one:
-        name = _body_name(one)
-        made["requestBody"] = {"required": True, "content": {JSON: {"schema": {"$ref": SCHEMAS + model_name(name)}}}}
-    if gateway.authorization is not Authorization.NONE:
-        made["security"] = [{gateway.authorization.value: []}]
-    return made
+    if parameters := [_parameter(parameter) for parameter in operation.get("parameters", ())]:
+        imported["parameters"] = parameters
+    if "requestBody" in operation:
+        name = _body_name(operation)
+        imported["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": {"$ref": SCHEMAS + model_name(name)}}},
+        }
+    if gateway.authorization is not RestAuthorization.NONE:
+        imported["security"] = [{gateway.authorization.value: []}]
+    return imported
 
 
-def _parameter(given: Document) -> Document:
-    """Of parameters the gateway sees no more than whether they are there."""
-    return {"name": given["name"], "in": given["in"], "required": given["required"], "schema": {"type": "string"}}
+def _parameter(parameter: Document) -> Document:
+    """Return a parameter with type string, because the gateway only checks that it is present."""
+    return {
+        "name": parameter["name"],
+        "in": parameter["in"],
+        "required": parameter["required"],
+        "schema": {"type": "string"},
+    }
 
 
 def _path_parameters(path: str) -> Document:
     names = [part[1:-1].removesuffix("+") for part in path.split("/") if part.startswith("{")]
-    found = [_parameter({"name": name, "in": "path", "required": True}) for name in names]
-    return {"parameters": found} if found else {}
+    parameters = [_parameter({"name": name, "in": "path", "required": True}) for name in names]
+    return {"parameters": parameters} if parameters else {}
 
 
 def _body_name(operation: Document) -> str:
@@ -145,29 +157,29 @@ def _body_name(operation: Document) -> str:
 
 
 def _bodies(document: Document) -> Iterator[tuple[str, Schema]]:
-    """The schemas of all bodies that are asked for, and those that they are made of."""
+    """Yield the schemas of all request bodies and of the models that they refer to."""
     schemas: Mapping[str, Schema] = document["components"]["schemas"]
-    operations = [one for path in document["paths"].values() for one in path.values()]
-    waiting = sorted({_body_name(one) for one in operations if "requestBody" in one})
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop(0)
-        if name not in seen:
-            seen.add(name)
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    pending_names = sorted({_body_name(operation) for operation in operations if "requestBody" in operation})
+    visited: set[str] = set()
+    while pending_names:
+        name = pending_names.pop(0)
+        if name not in visited:
+            visited.add(name)
             yield name, schemas[name]
-            waiting += _names_in(schemas[name])
+            pending_names += _referenced_names(schemas[name])
 
 
-def _names_in(value: Any) -> list[str]:
+def _referenced_names(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        own = [value["$ref"].removeprefix(SCHEMAS)] if isinstance(value.get("$ref"), str) else []
-        return own + [name for inner in value.values() for name in _names_in(inner)]
-    return [name for inner in value for name in _names_in(inner)] if isinstance(value, list) else []
+        direct_names = [value["$ref"].removeprefix(SCHEMAS)] if isinstance(value.get("$ref"), str) else []
+        return direct_names + [name for value_part in value.values() for name in _referenced_names(value_part)]
+    return [name for value_part in value for name in _referenced_names(value_part)] if isinstance(value, list) else []
 
 
-def _schemes(gateway: Gateway) -> Iterator[tuple[str, Document]]:
+def _schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:
     authorizer = gateway.authorizer
-    if gateway.authorization is Authorization.API_KEY:
+    if gateway.authorization is RestAuthorization.API_KEY:
         yield gateway.authorization.value, {"type": "apiKey", "name": "x-api-key", "in": "header"}
     elif authorizer is not None:
         yield (

@@ -1,8 +1,9 @@
-"""What API Gateway answers by itself: refusals with the common error body, preflights, unknown paths and methods. Pure.
+"""Responses that API Gateway gives without calling a function: errors, preflights, and unknown paths and methods.
 
-Nothing of a request is in any of it. The validator's own text would be (`$context.error.validationErrorString` quotes
-the value that it refuses, and what it quotes need not be JSON, for such templates know no escaping). So it is asked for
-the form alone (`gateway_schema.py`), and the handlers say which field has a value that is wrong.
+Errors have the common error body. No response contains anything of the request. The validator's own text would:
+`$context.error.validationErrorString` quotes the refused value, which need not be valid JSON, and these templates
+cannot escape it. So the gateway validates only the structure of a body (`gateway_schema.py`), and the handlers report
+which field has a wrong value.
 """
 
 import json
@@ -11,15 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-Answer = dict[str, Any]
+OpenApiPart = dict[str, Any]
 
 JSON = "application/json"
 REQUEST_ID = "$context.requestId"
-GATEWAYS_WORDS = "$context.error.messageString"
-"""The gateway's own sentence, quoted as JSON wants it."""
+GATEWAY_MESSAGE = "$context.error.messageString"
+"""The gateway's own error message, quoted as a JSON string."""
 HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
 MAX_AGE_SECONDS = 3600
-ANSWERED_TYPES = (
+RESPONSE_TEMPLATE_TYPES = (
     JSON,
     "application/octet-stream",
     "application/x-www-form-urlencoded",
@@ -27,11 +28,11 @@ ANSWERED_TYPES = (
     "multipart/form-data",
     "text/plain",
 )
-"""Content types for which what the gateway answers by itself has a template; it refuses any other with a 415."""
+"""Content types for which the gateway's own responses have a template. It refuses any other content type with 415."""
 
 
-class GatewayCode(StrEnum):
-    """What the gateway says happened, beside what the handlers say."""
+class GatewayErrorCode(StrEnum):
+    """Error code of a response that the gateway gives without calling a function. The handlers have further codes."""
 
     INTERNAL = "INTERNAL"
     INVALID_API_KEY = "INVALID_API_KEY"
@@ -47,90 +48,99 @@ class GatewayCode(StrEnum):
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """How one kind of refusal is answered."""
+class GatewayRefusal:
+    """Response to one kind of refused request."""
 
-    code: GatewayCode
+    code: GatewayErrorCode
     message: str | None = None
-    """None repeats the gateway's own sentence, which may name parameters of ours that are missing."""
+    """Message for the client; None repeats the gateway's own message, which may name missing parameters of the API."""
     status: int | None = None
-    """None leaves each kind its own."""
+    """HTTP status; None keeps the gateway's status for the kind."""
 
 
-BROKEN = Refusal(GatewayCode.INTERNAL, "Something went wrong on our side.")
-REFUSALS: Mapping[str, Refusal] = {
-    "DEFAULT_4XX": Refusal(GatewayCode.REFUSED),
-    "DEFAULT_5XX": BROKEN,
-    # By a judging function alone: whoever has no token that holds gets a policy that denies, and may get another token.
-    "ACCESS_DENIED": Refusal(GatewayCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
-    "BAD_REQUEST_BODY": Refusal(
-        GatewayCode.MALFORMED,
-        "The body has not the form that the API's document gives it: something is missing or of another type, or it is "
-        "no JSON.",
+INTERNAL_ERROR = GatewayRefusal(GatewayErrorCode.INTERNAL, "Something went wrong on our side.")
+REFUSALS: Mapping[str, GatewayRefusal] = {
+    "DEFAULT_4XX": GatewayRefusal(GatewayErrorCode.REFUSED),
+    "DEFAULT_5XX": INTERNAL_ERROR,
+    # The authorizer function denies a request whose token is not valid. The status is 401, because the client may get a
+    # new token.
+    "ACCESS_DENIED": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token is invalid or has expired.", 401),
+    "BAD_REQUEST_BODY": GatewayRefusal(
+        GatewayErrorCode.MALFORMED,
+        "The body does not match the schema in the API's documentation. It is not valid JSON, a required field is "
+        "missing, or a field has the wrong type.",
         400,
     ),
-    "BAD_REQUEST_PARAMETERS": Refusal(GatewayCode.MALFORMED, None, 400),
-    "EXPIRED_TOKEN": Refusal(GatewayCode.UNAUTHORIZED, "The token has expired.", 401),
-    "INVALID_API_KEY": Refusal(GatewayCode.INVALID_API_KEY, "The header x-api-key has no valid key.", 403),
-    "MISSING_AUTHENTICATION_TOKEN": Refusal(GatewayCode.NOT_FOUND, "There is nothing at this path.", 404),
-    "QUOTA_EXCEEDED": Refusal(GatewayCode.QUOTA_EXCEEDED, "The key has been used as often as it may be.", 429),
-    "REQUEST_TOO_LARGE": Refusal(GatewayCode.TOO_LARGE, "The request is too large.", 413),
-    "THROTTLED": Refusal(GatewayCode.THROTTLED, "Too many requests: try again in a moment.", 429),
-    "UNAUTHORIZED": Refusal(
-        GatewayCode.UNAUTHORIZED, "Say who asks: the header Authorization is missing or wrong.", 401
+    "BAD_REQUEST_PARAMETERS": GatewayRefusal(GatewayErrorCode.MALFORMED, None, 400),
+    "EXPIRED_TOKEN": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token has expired.", 401),
+    "INVALID_API_KEY": GatewayRefusal(
+        GatewayErrorCode.INVALID_API_KEY, "The header x-api-key does not contain a valid key.", 403
     ),
-    "UNSUPPORTED_MEDIA_TYPE": Refusal(GatewayCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON.", 415),
-    # The one rule of the firewall counts requests.
-    "WAF_FILTERED": Refusal(GatewayCode.THROTTLED, "Too many requests from one address: try again in a while.", 429),
+    "MISSING_AUTHENTICATION_TOKEN": GatewayRefusal(GatewayErrorCode.NOT_FOUND, "This path does not exist.", 404),
+    "QUOTA_EXCEEDED": GatewayRefusal(
+        GatewayErrorCode.QUOTA_EXCEEDED, "The daily limit of this API key is reached. Try again tomorrow.", 429
+    ),
+    "REQUEST_TOO_LARGE": GatewayRefusal(GatewayErrorCode.TOO_LARGE, "The request is too large.", 413),
+    "THROTTLED": GatewayRefusal(GatewayErrorCode.THROTTLED, "Too many requests. Try again in a moment.", 429),
+    "UNAUTHORIZED": GatewayRefusal(
+        GatewayErrorCode.UNAUTHORIZED, "The header Authorization is missing or invalid.", 401
+    ),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayRefusal(
+        GatewayErrorCode.UNSUPPORTED_MEDIA_TYPE, "The content type is not supported. Send application/json.", 415
+    ),
+    # The firewall's only rule limits the number of requests.
+    "WAF_FILTERED": GatewayRefusal(
+        GatewayErrorCode.THROTTLED, "Too many requests from your address. Try again in five minutes.", 429
+    ),
 }
-"""By the gateway's kinds. What nothing asks for by IAM's signature, it calls a missing token: an unknown path."""
-UNKNOWN_PATH = Refusal(GatewayCode.NOT_FOUND, "There is nothing at this path.", 404)
-UNKNOWN_METHOD = Refusal(GatewayCode.METHOD_NOT_ALLOWED, "This path does not have this method.", 405)
+"""Responses by API Gateway's response type. The gateway reports an unknown path as a missing authentication token."""
+UNKNOWN_PATH = GatewayRefusal(GatewayErrorCode.NOT_FOUND, "This path does not exist.", 404)
+UNKNOWN_METHOD = GatewayRefusal(GatewayErrorCode.METHOD_NOT_ALLOWED, "This path does not support this method.", 405)
 
 
-def gateway_responses(origin: str) -> Answer:
-    """Every refusal of the gateway, readable by pages of an origin."""
+def gateway_responses(origin: str) -> OpenApiPart:
+    """Return the gateway responses for all kinds of refusals, with the CORS header for an origin."""
     headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in cors_headers(origin).items()}
     return {
         kind: {
-            **({"statusCode": str(one.status)} if one.status else {}),
+            **({"statusCode": str(refusal.status)} if refusal.status else {}),
             "responseParameters": headers,
-            "responseTemplates": {JSON: error_body(one)},
+            "responseTemplates": {JSON: error_body(refusal)},
         }
-        for kind, one in REFUSALS.items()
+        for kind, refusal in REFUSALS.items()
     }
 
 
-def error_body(refusal: Refusal) -> str:
-    """The common error body, with the request's id where the gateway puts it."""
-    said = GATEWAYS_WORDS if refusal.message is None else json.dumps(refusal.message)
-    return f'{{"code":"{refusal.code}","message":{said},"fields":[],"requestId":"{REQUEST_ID}"}}'
+def error_body(refusal: GatewayRefusal) -> str:
+    """Return the template of the common error body, into which the gateway inserts the request's id."""
+    message_template = GATEWAY_MESSAGE if refusal.message is None else json.dumps(refusal.message)
+    return f'{{"code":"{refusal.code}","message":{message_template},"fields":[],"requestId":"{REQUEST_ID}"}}'
 
 
 def cors_headers(origin: str) -> dict[str, str]:
-    """What lets a page of an origin read an answer."""
+    """Return the header with which pages of an origin may read a response."""
     return {"Access-Control-Allow-Origin": origin}
 
 
-def preflight(methods: Sequence[str], origin: str) -> Answer:
-    """OPTIONS: what a browser asks before it asks."""
+def preflight_operation(methods: Sequence[str], origin: str) -> OpenApiPart:
+    """Return the OPTIONS operation that answers a browser's CORS preflight."""
     allowed = {
         **cors_headers(origin),
         "Access-Control-Allow-Headers": HEADERS,
         "Access-Control-Allow-Methods": ",".join(sorted({*methods, "OPTIONS"})),
         "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
     }
-    return mock(200, "{}", allowed)
+    return mock_operation(200, "{}", allowed)
 
 
-def refusing(refusal: Refusal, origin: str) -> Answer:
-    """An operation that refuses whatever comes."""
-    return mock(refusal.status or 400, error_body(refusal), cors_headers(origin))
+def refusal_operation(refusal: GatewayRefusal, origin: str) -> OpenApiPart:
+    """Return an operation that refuses every request."""
+    return mock_operation(refusal.status or 400, error_body(refusal), cors_headers(origin))
 
 
-def mock(status: int, body: str, headers: Mapping[str, str]) -> Answer:
-    """An operation that the gateway answers without asking anybody."""
-    given = {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
+def mock_operation(status: int, body: str, headers: Mapping[str, str]) -> OpenApiPart:
+    """Return an operation that the gateway answers itself, with a mock integration."""
+    response_parameters = {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
     return {
         "responses": {
             str(status): {
@@ -141,11 +151,11 @@ def mock(status: int, body: str, headers: Mapping[str, str]) -> Answer:
         "x-amazon-apigateway-integration": {
             "type": "mock",
             "passthroughBehavior": "never",
-            "requestTemplates": dict.fromkeys(ANSWERED_TYPES, json.dumps({"statusCode": status})),
+            "requestTemplates": dict.fromkeys(RESPONSE_TEMPLATE_TYPES, json.dumps({"statusCode": status})),
             "responses": {
                 "default": {
                     "statusCode": str(status),
-                    "responseParameters": given,
+                    "responseParameters": response_parameters,
                     "responseTemplates": {JSON: body},
                 }
             },

@@ -1,11 +1,12 @@
-"""Schemas as API Gateway's validator understands them: JSON Schema draft 4, within OpenAPI 3.0.1. Pure.
+"""Conversion of pydantic's JSON Schema to the draft 4 subset that API Gateway's validator supports.
 
-pydantic writes JSON Schema 2020-12. Of that the gateway ignores, without a word, what it does not know; so every
-keyword is converted, kept, or left out for a reason that stands here, and any other is refused by name.
+pydantic writes JSON Schema 2020-12, and the gateway reads it within OpenAPI 3.0.1. The gateway silently ignores
+keywords that it does not support. So each keyword is converted, kept, or omitted for a stated reason, and any other
+keyword raises an error.
 
-What the gateway refuses, nobody is told the field of; a handler names field and rule. So the gateway asks for the form
-alone: that what is required is there, and everything of its type. Which values are good, the handler says. The gateway
-may let through what the model refuses, never the other way round.
+The gateway cannot tell a client which field it refused, but a handler names field and rule. So the gateway only checks
+the structure: required fields are present, and all fields have the right type. The handler checks the values. The
+gateway may accept what the model refuses, but never the other way round.
 """
 
 import re
@@ -15,52 +16,59 @@ from typing import Any
 Schema = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
-KEPT = frozenset({"type", "description", "required"})
-LEFT_OUT = frozenset(
+KEPT_KEYWORDS = frozenset({"type", "description", "required"})
+OMITTED_KEYWORDS = frozenset(
     {
-        # Rules for values: the handler says which field breaks one, which the gateway cannot.
+        # Rules for values: the handler reports which field breaks one, which the gateway cannot do.
         *("enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
         *("minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
-        # The gateway's notion of a date or an address is another than the model's: it would refuse good requests.
+        # The gateway's formats of dates and addresses differ from the model's, so it would refuse valid requests.
         "format",
-        # For people, or for the handler's model, or not supported by the gateway.
+        # For readers of the documentation, for the handler's model, or not supported by the gateway.
         *("title", "default", "example", "examples", "deprecated"),
     }
 )
-NULL = {"type": "null"}
+NULL_SCHEMA = {"type": "null"}
 
 
 def model_name(name: str) -> str:
-    """A model's name as the gateway takes it: letters and digits."""
+    """Return a model's name without the characters that the gateway does not accept: only letters and digits remain."""
     return re.sub(r"[^A-Za-z0-9]", "", name)
 
 
-def converted(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
-    """All schemas of a document by their new names; the first keyword that has no place is a ValueError."""
-    made = {model_name(name): _converted(schema, name) for name, schema in schemas.items()}
-    if len(made) < len(schemas):
-        raise ValueError(f"two of {', '.join(schemas)} have one name without punctuation")
-    return made
+def to_gateway_schemas(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Return all schemas under their new names. Raise ValueError at the first keyword that cannot be converted."""
+    result = {model_name(name): _to_gateway_schema(schema, name) for name, schema in schemas.items()}
+    if len(result) < len(schemas):
+        raise ValueError(
+            f"two of the models {', '.join(schemas)} have the same name without punctuation. Rename one of them"
+        )
+    return result
 
 
-def _converted(schema: Schema, at: str) -> Schema:
+def _to_gateway_schema(schema: Schema, path: str) -> Schema:
     if "$ref" in schema:
-        beside = sorted(set(schema) - {"$ref", "description"} - LEFT_OUT)
-        if beside:
-            raise ValueError(f"{at}: {', '.join(beside)} beside a reference has no place in API Gateway's models")
+        siblings = sorted(set(schema) - {"$ref", "description"} - OMITTED_KEYWORDS)
+        if siblings:
+            raise ValueError(f"{path}: {', '.join(siblings)} next to a $ref cannot be converted for API Gateway")
         return {"$ref": SCHEMAS + model_name(schema["$ref"].removeprefix(SCHEMAS))}
-    made: Schema = {}
+    result: Schema = {}
     for keyword, value in schema.items():
-        if keyword in KEPT:
-            made[keyword] = value
+        if keyword in KEPT_KEYWORDS:
+            result[keyword] = value
         elif keyword == "properties":
-            made["properties"] = {name: _converted(one, f"{at}.{name}") for name, one in value.items()}
+            result["properties"] = {
+                name: _to_gateway_schema(subschema, f"{path}.{name}") for name, subschema in value.items()
+            }
         elif keyword == "items":
-            made["items"] = _converted(value, f"{at}[]")
+            result["items"] = _to_gateway_schema(value, f"{path}[]")
         elif keyword == "anyOf":
-            # `null` has no type in OpenAPI 3.0, and the gateway ignores `nullable`: of what may be null nothing is asked.
-            if NULL not in value:
-                made["anyOf"] = [_converted(one, at) for one in value]
-        elif keyword not in LEFT_OUT:
-            raise ValueError(f"{at}: API Gateway would ignore the keyword {keyword!r}")
-    return made
+            # OpenAPI 3.0 has no type `null`, and the gateway ignores `nullable`. So a field that may be null is not
+            # checked.
+            if NULL_SCHEMA not in value:
+                result["anyOf"] = [_to_gateway_schema(subschema, path) for subschema in value]
+        elif keyword not in OMITTED_KEYWORDS:
+            raise ValueError(
+                f"{path}: API Gateway would ignore the keyword {keyword!r}. Convert it, or add it to OMITTED_KEYWORDS"
+            )
+    return result

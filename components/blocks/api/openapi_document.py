@@ -1,7 +1,7 @@
-"""The documentation of a REST API, as OpenAPI 3.1, from its table of operations. Pure.
+"""OpenAPI 3.1 documentation of a REST API, built from its table of operations.
 
-Every schema is the pydantic model's own: what is asked as the model takes it, what is answered as the model writes it.
-Whatever goes wrong is answered with one body, by the handlers and by API Gateway alike.
+Schemas come from the pydantic models: requests as the model reads them, responses as the model writes them. Every error
+has the same body, whether a handler or API Gateway returns it.
 """
 
 import re
@@ -19,37 +19,37 @@ Mode = Literal["validation", "serialization"]
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
 PARAMETER = re.compile(r"\{([^}]*)\}")
-MEANINGS = {200: "Done.", 201: "Created.", 202: "Accepted.", 204: "Done; there is nothing to say."}
+STATUS_DESCRIPTIONS = {200: "Done.", 201: "Created.", 202: "Accepted.", 204: "Done; the response has no body."}
 
 
 class Error(Message):
-    """Why something could not be done."""
+    """Description of a failed request."""
 
     code: str
-    """What happened, as one of a few words."""
+    """Error code, one of a fixed set."""
     message: str
     fields: tuple[WrongField, ...] = ()
-    """The fields that are wrong, where it is known which."""
+    """Fields that are wrong, if they are known."""
     request_id: str
-    """To be told to whoever looks for it in the logs."""
+    """Id of the request, by which support finds it in the logs."""
 
 
-def document(title: str, version: str, operations: Sequence[Operation]) -> Document:
-    """Operations as an OpenAPI 3.1 document."""
+def build_document(title: str, version: str, operations: Sequence[Operation]) -> Document:
+    """Return the OpenAPI 3.1 document of the operations."""
     _check(operations)
     schemas = _Schemas(operations)
     paths: dict[str, Document] = {}
-    for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _described(one, schemas)
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_document(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "paths": paths,
         "components": {
-            "schemas": schemas.named,
+            "schemas": schemas.by_name,
             "responses": {
                 "Error": {
-                    "description": "It could not be done.",
+                    "description": "The request failed.",
                     "content": {JSON: {"schema": schemas.of(Error, "serialization")}},
                 }
             },
@@ -58,104 +58,118 @@ def document(title: str, version: str, operations: Sequence[Operation]) -> Docum
 
 
 class _Schemas:
-    """The schemas of all models, named as documents name them."""
+    """Schemas of all models, under the names that the document uses."""
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
-        references, found = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
+        references, definitions = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
         self._references = references
-        schemas: dict[str, Document] = found.get("$defs", {})
+        schemas: dict[str, Document] = definitions.get("$defs", {})
         self._all = schemas
-        self.named = {name: one for name, one in sorted(schemas.items()) if name in set(self._reachable(operations))}
+        self.by_name = {
+            name: schema for name, schema in sorted(schemas.items()) if name in set(self._reachable(operations))
+        }
 
     def of(self, model: type[Message], mode: Mode) -> Document:
-        """Where a model's schema is."""
+        """Return the reference to a model's schema."""
         return dict(self._references[model, mode])
 
     def fields(self, model: type[Message] | None) -> Iterator[tuple[str, Document, bool]]:
-        """Name, schema and necessity of each field of a model that is no body."""
+        """Yield name, schema and "required" of each field of a model of path or query parameters."""
         if model is None:
             return
         schema = self._all[self.of(model, "validation")["$ref"].removeprefix(SCHEMAS)]
         required = schema.get("required", ())
-        for name, one in schema.get("properties", {}).items():
-            yield name, one, name in required
+        for name, field_schema in schema.get("properties", {}).items():
+            yield name, field_schema, name in required
 
     def _reachable(self, operations: Sequence[Operation]) -> Iterator[str]:
-        """Names that the document refers to: models of parameters are written out instead."""
-        waiting: list[Any] = [self.of(Error, "serialization")]
-        for one in operations:
-            waiting += [self.of(one.body, "validation")] if one.body else []
-            waiting += [self.of(one.answer, "serialization")] if one.answer else []
-            waiting += [schema for model in (one.parameters, one.query) for _, schema, _ in self.fields(model)]
-        seen: set[str] = set()
-        while waiting:
-            for name in set(_named_in(waiting.pop())) - seen:
-                seen.add(name)
-                waiting.append(self._all[name])
+        """Yield the schema names that the document refers to. Models of parameters are not among them, because their
+        fields are written out.
+        """
+        pending: list[Any] = [self.of(Error, "serialization")]
+        for operation in operations:
+            pending += [self.of(operation.body, "validation")] if operation.body else []
+            pending += [self.of(operation.answer, "serialization")] if operation.answer else []
+            pending += [
+                schema for model in (operation.parameters, operation.query) for _, schema, _ in self.fields(model)
+            ]
+        visited: set[str] = set()
+        while pending:
+            for name in set(_referenced_names(pending.pop())) - visited:
+                visited.add(name)
+                pending.append(self._all[name])
                 yield name
 
 
 def _models(operations: Sequence[Operation]) -> Iterator[tuple[type[Message], Mode]]:
-    for one in operations:
-        for asked in (one.parameters, one.query, one.body):
-            if asked is not None:
-                yield asked, "validation"
-        if one.answer is not None:
-            yield one.answer, "serialization"
+    for operation in operations:
+        for model in (operation.parameters, operation.query, operation.body):
+            if model is not None:
+                yield model, "validation"
+        if operation.answer is not None:
+            yield operation.answer, "serialization"
 
 
-def _named_in(value: Any) -> Iterator[str]:
+def _referenced_names(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         reference = value.get("$ref")
         if isinstance(reference, str):
             yield reference.removeprefix(SCHEMAS)
-        for inner in value.values():
-            yield from _named_in(inner)
+        for part in value.values():
+            yield from _referenced_names(part)
     elif isinstance(value, list):
-        for inner in value:
-            yield from _named_in(inner)
+        for part in value:
+            yield from _referenced_names(part)
 
 
-def _described(one: Operation, schemas: _Schemas) -> Document:
-    described: Document = {"operationId": one.name, "summary": one.summary}
-    parameters = [_parameter("path", name, schema, needed=True) for name, schema, _ in schemas.fields(one.parameters)]
+def _operation_document(operation: Operation, schemas: _Schemas) -> Document:
+    result: Document = {"operationId": operation.name, "summary": operation.summary}
+    parameters = [
+        _parameter("path", name, schema, required=True) for name, schema, _ in schemas.fields(operation.parameters)
+    ]
     parameters += [
-        _parameter("query", name, schema, needed=needed) for name, schema, needed in schemas.fields(one.query)
+        _parameter("query", name, schema, required=required)
+        for name, schema, required in schemas.fields(operation.query)
     ]
     if parameters:
-        described["parameters"] = parameters
-    if one.body is not None:
-        content = {JSON: {"schema": schemas.of(one.body, "validation")}}
-        described["requestBody"] = {"required": True, "content": content}
+        result["parameters"] = parameters
+    if operation.body is not None:
+        content = {JSON: {"schema": schemas.of(operation.body, "validation")}}
+        result["requestBody"] = {"required": True, "content": content}
     answers: Document = {}
-    for status in one.statuses:
-        answers[str(status)] = {"description": MEANINGS.get(status, "Done.")}
-        if one.answer is not None:
-            answers[str(status)]["content"] = {JSON: {"schema": schemas.of(one.answer, "serialization")}}
-    described["responses"] = {**answers, "default": {"$ref": "#/components/responses/Error"}}
-    return described
+    for status in operation.statuses:
+        answers[str(status)] = {"description": STATUS_DESCRIPTIONS.get(status, "Done.")}
+        if operation.answer is not None:
+            answers[str(status)]["content"] = {JSON: {"schema": schemas.of(operation.answer, "serialization")}}
+    result["responses"] = {**answers, "default": {"$ref": "#/components/responses/Error"}}
+    return result
 
 
-def _parameter(where: str, name: str, schema: Document, *, needed: bool) -> Document:
-    told = {"description": schema["description"]} if "description" in schema else {}
-    kept = {key: value for key, value in schema.items() if key != "description"}
-    return {"name": name, "in": where, "required": needed, **told, "schema": kept}
+def _parameter(location: str, name: str, schema: Document, *, required: bool) -> Document:
+    description = {"description": schema["description"]} if "description" in schema else {}
+    parameter_schema = {key: value for key, value in schema.items() if key != "description"}
+    return {"name": name, "in": location, "required": required, **description, "schema": parameter_schema}
 
 
 def _check(operations: Sequence[Operation]) -> None:
-    named_at: dict[str, str] = {}
-    for one in operations:
-        named = set(PARAMETER.findall(one.path))
-        given = (
-            {field.alias or name for name, field in one.parameters.model_fields.items()} if one.parameters else set()
+    parameter_by_prefix: dict[str, str] = {}
+    for operation in operations:
+        path_names = set(PARAMETER.findall(operation.path))
+        model_names = (
+            {field.alias or name for name, field in operation.parameters.model_fields.items()}
+            if operation.parameters
+            else set()
         )
-        if named != given:
-            differing = ", ".join(sorted(named ^ given))
-            raise ValueError(f"{one.name}: its path and the model of its parameters differ in {differing}")
-        for found in PARAMETER.finditer(one.path):
-            before = PARAMETER.sub("{}", one.path[: found.start()])
-            if named_at.setdefault(before, found[1]) != found[1]:
+        if path_names != model_names:
+            differing = ", ".join(sorted(path_names ^ model_names))
+            raise ValueError(
+                f"{operation.name}: the path and the model of path parameters differ in {differing}; both must have the same names"
+            )
+        for match in PARAMETER.finditer(operation.path):
+            prefix = PARAMETER.sub("{}", operation.path[: match.start()])
+            if parameter_by_prefix.setdefault(prefix, match[1]) != match[1]:
                 raise ValueError(
-                    f"{one.name}: another path says {{{named_at[before]}}} for {{{found[1]}}}, and a gateway takes one"
+                    f"{operation.name}: another path has {{{parameter_by_prefix[prefix]}}} at the position of {{{match[1]}}}; use the same name, "
+                    "because API Gateway accepts only one"
                 )

@@ -1,9 +1,11 @@
-"""A REST API on API Gateway, from its table of operations: one document, one stage, functions behind both.
+"""REST API on API Gateway, built from a table of operations that one function answers.
 
-The document has the functions' names only, so it is known at preview, where policies judge it. Its hash is what asks
-for a new deployment. The API's address is the stage's, because it is another one on the local platform.
+The API has one OpenAPI document and one stage. The document contains only names of functions, so it is known at preview
+and policies can check it there. Its hash triggers a new deployment. The API's URL comes from the stage, because it
+differs on the local platform.
 
-Answers of functions carry their CORS headers themselves; what the gateway answers has them from the document.
+Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
+document.
 """
 
 import hashlib
@@ -15,15 +17,15 @@ import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.api.gateway_document import (
-    Authorization,
     Authorizer,
-    Gateway,
+    GatewayOptions,
+    RestAuthorization,
     gateway_document,
     lambda_uri,
 )
-from components.blocks.api.openapi_document import document
-from components.blocks.api.rest_rate_limits import Plan, give_key, wall_off
-from components.blocks.api.rest_stage import STAGE, RestAlarms, open_rest_stage
+from components.blocks.api.openapi_document import build_document
+from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
+from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
@@ -34,68 +36,71 @@ VERSION = "1"
 
 
 @dataclass(frozen=True)
-class Judge:
-    """The function that judges who calls, by the header `Authorization`."""
+class AuthorizerFunction:
+    """Function that authorizes callers by the header `Authorization`."""
 
     function: Function
     result_seconds: int
-    """How long its answer counts for the same header; its policy must name the whole stage."""
+    """Time for which the gateway caches a result for the same header. The function's policy must cover the whole
+    stage."""
 
 
 @dataclass(frozen=True)
 class RestApiArgs:
-    """One API with one stage."""
+    """Arguments of an API with one stage."""
 
     scope: Scope
     logical_name: str
     operations: Sequence[Operation]
     function: Function
-    """What answers all operations."""
+    """Function that answers all operations."""
     throttle: Throttle
     alarms: RestAlarms
     cors_origin: str = "*"
-    """Whose pages may read answers: `https://console.example.com`, or everybody's."""
-    judge: Judge | None = None
-    """The function that judges who calls; or:"""
-    plan: Plan | None = None
-    """What the holder of a key may ask for. Without either, the gateway lets everybody in."""
+    """Origin whose pages may read responses, such as `https://console.example.com`; `*` for all origins."""
+    authorizer: AuthorizerFunction | None = None
+    """Function that authorizes callers."""
+    usage_plan: KeyUsagePlan | None = None
+    """Limits of an API key, which callers must send if there is no authorizer. Without both, the
+    gateway admits all callers."""
     checked_by: str | None = None
-    """Where the gateway asks for nothing: what checks callers instead, in a few words. The policies ask for it."""
+    """What authenticates callers if the gateway does not, in a few words. The policies require it."""
     bodies_validated: bool = True
-    """Whether the gateway refuses bodies that lack the form; else the functions do that too, and name what is missing."""
+    """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
+    wrong field."""
     requests_per_address: int | None = None
-    """What a firewall lets one address ask in five minutes; none has no firewall."""
+    """Requests that a firewall admits from one address in five minutes; None creates no firewall."""
 
 
 class RestApi(Block):
-    """The API, served as soon as it is there."""
+    """REST API with its deployment and stage."""
 
     url: pulumi.Output[str]
-    """Where clients call: `https://…/stage`."""
+    """URL that clients call: `https://…/stage`."""
 
-    def __init__(self, what: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("RestApi", what, args.scope, opts)
+    def __init__(self, short_name: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("RestApi", short_name, args.scope, opts)
         scope = args.scope
         self._args = args
-        self.name = scope.name(Kind.REST_API, what)
+        self.name = scope.name(Kind.REST_API, short_name)
         body = json.dumps(self._document(), sort_keys=True)
         self.api = apigateway.RestApi(
-            self.part("api"),
+            self.part_name("api"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             body=body,
             endpoint_configuration={"types": "REGIONAL"},
             disable_execute_api_endpoint=False,
             tags=scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
-            opts=self.inside(args.function.live),
+            opts=self.part_options(args.function.live),
         )
         deployment = apigateway.Deployment(
-            self.part("deployment"),
+            self.part_name("deployment"),
             rest_api=self.api.id,
             triggers={"document": hashlib.sha256(body.encode()).hexdigest()},
-            opts=self.inside(self.api),
+            opts=self.part_options(self.api),
         )
-        self.stage = open_rest_stage(
+        self.stage = create_rest_stage(
             self,
             api_id=self.api.id,
             api_name=self.name,
@@ -105,27 +110,39 @@ class RestApi(Block):
             alarms=args.alarms,
             after=self._permissions(),
         )
-        self.key = give_key(self, what, args.logical_name, args.plan, self.stage) if args.plan else None
+        self.key = (
+            create_api_key(self, short_name, args.logical_name, args.usage_plan, self.stage)
+            if args.usage_plan
+            else None
+        )
         if args.requests_per_address is not None:
-            wall_off(self, what, args.logical_name, args.requests_per_address, self.stage)
+            create_firewall(self, short_name, args.logical_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url
         self.register_outputs({"url": self.url})
 
     @property
     def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Of the API's own metrics."""
+        """Dimensions of the API's own metrics."""
         return {"ApiName": self.name, "Stage": STAGE}
 
     def _document(self) -> dict[str, object]:
-        args, judge = self._args, self._args.judge
-        authorization = Authorization.LAMBDA if judge else Authorization.API_KEY if args.plan else Authorization.NONE
+        args, authorizer = self._args, self._args.authorizer
+        authorization = (
+            RestAuthorization.LAMBDA
+            if authorizer
+            else RestAuthorization.API_KEY
+            if args.usage_plan
+            else RestAuthorization.NONE
+        )
         return gateway_document(
-            document(self.name, VERSION, args.operations),
-            Gateway(
+            build_document(self.name, VERSION, args.operations),
+            GatewayOptions(
                 integration=self._uri(args.function),
                 cors_origin=args.cors_origin,
                 authorization=authorization,
-                authorizer=Authorizer(self._uri(judge.function), judge.result_seconds) if judge else None,
+                authorizer=Authorizer(self._uri(authorizer.function), authorizer.result_seconds)
+                if authorizer
+                else None,
                 bodies_validated=args.bodies_validated,
             ),
         )
@@ -134,13 +151,15 @@ class RestApi(Block):
         return lambda_uri(self.scope.context.partition, self.scope.context.region, function.live_arn)
 
     def _permissions(self) -> list[pulumi.Resource]:
-        """Lets this stage call the function, and the gateway the one that judges."""
-        given: list[pulumi.Resource] = [self._args.function.allow_api(self.label, self._arn(f"{STAGE}/*"))]
-        if self._args.judge is not None:
+        """Permit this stage to call the function, and the gateway to call the authorizer."""
+        permissions: list[pulumi.Resource] = [
+            self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))
+        ]
+        if self._args.authorizer is not None:
             label = f"{self.label}-authorizer"
-            given.append(self._args.judge.function.allow_api(label, self._arn("authorizers/*")))
-        return given
+            permissions.append(self._args.authorizer.function.allow_api_gateway(label, self._arn("authorizers/*")))
+        return permissions
 
     def _arn(self, resource: str) -> pulumi.Output[str]:
-        """The ARN of something of the API, as Lambda is asked about it."""
+        """Return the ARN of a part of the API, as Lambda checks it."""
         return pulumi.Output.concat(self.scope.context.arn("execute-api", ""), self.api.id, f"/{resource}")

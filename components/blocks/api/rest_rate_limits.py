@@ -1,4 +1,4 @@
-"""How much one caller may ask of a REST API: a key with a usage plan, and a firewall that counts by address."""
+"""Rate limits of a REST API: an API key with a usage plan, and a firewall that counts requests by address."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,56 +16,64 @@ FIREWALL_WINDOW_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What one key may ask for."""
+class KeyUsagePlan:
+    """Limits of one API key."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     burst: int
     requests_per_day: int
 
 
-def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigateway.Stage) -> apigateway.ApiKey:
-    """A key, and the plan by which it may be used; AWS invents the key's value, a secret of the state and no output."""
+def create_api_key(
+    api: Block, short_name: str, logical_name: str, plan: KeyUsagePlan, stage: apigateway.Stage
+) -> apigateway.ApiKey:
+    """Create an API key and its usage plan.
+
+    AWS generates the key's value, which is a secret in the state and not an output.
+    """
     scope = api.scope
     usage = apigateway.UsagePlan(
-        api.part("plan"),
-        name=scope.name(Kind.USAGE_PLAN, what),
-        description=f"Who holds a key of {logical_name}",
+        api.part_name("plan"),
+        name=scope.name(Kind.USAGE_PLAN, short_name),
+        description=f"Limits of the API keys of {logical_name}",
         api_stages=[{"api_id": stage.rest_api, "stage": stage.stage_name}],
         throttle_settings={"rate_limit": plan.rate, "burst_limit": plan.burst},
         quota_settings={"limit": plan.requests_per_day, "period": QUOTA_PERIOD},
         tags=scope.tags(logical_name),
-        opts=api.inside(stage),
+        opts=api.part_options(stage),
     )
     key = apigateway.ApiKey(
-        api.part("key"),
-        name=scope.name(Kind.API_KEY, what),
-        description=f"Lets its holder call {logical_name}",
+        api.part_name("key"),
+        name=scope.name(Kind.API_KEY, short_name),
+        description=f"API key of {logical_name}",
         enabled=True,
         tags=scope.tags(logical_name),
-        opts=api.inside(),
+        opts=api.part_options(),
     )
     apigateway.UsagePlanKey(
-        api.part("plan-key"),
+        api.part_name("plan-key"),
         key_id=key.id,
         key_type="API_KEY",
         usage_plan_id=usage.id,
-        opts=api.inside(),
+        opts=api.part_options(),
     )
     return key
 
 
-def wall_off(
-    api: Block, what: str, logical_name: str, requests_per_address: int, stage: apigateway.Stage
+def create_firewall(
+    api: Block, short_name: str, logical_name: str, requests_per_address: int, stage: apigateway.Stage
 ) -> "wafv2.WebAcl":
-    """A firewall before the stage: who asks more often in five minutes from one address waits."""
+    """Create a firewall in front of the stage.
+
+    It blocks an address while it exceeds the limit of requests in five minutes.
+    """
     from pulumi_aws import wafv2  # noqa: PLC0415 - a third of a second, which only an API with a firewall pays
 
     scope = api.scope
-    name = scope.name(Kind.FIREWALL, what)
+    name = scope.name(Kind.FIREWALL, short_name)
     firewall = wafv2.WebAcl(
-        api.part("firewall"),
+        api.part_name("firewall"),
         name=name,
         description=f"Limits the requests of each address to {logical_name}",
         scope="REGIONAL",
@@ -91,12 +99,12 @@ def wall_off(
         ],
         visibility_config={"cloudwatch_metrics_enabled": True, "metric_name": name, "sampled_requests_enabled": False},
         tags=scope.tags(logical_name),
-        opts=api.inside(),
+        opts=api.part_options(),
     )
     wafv2.WebAclAssociation(
-        api.part("firewall-association"),
+        api.part_name("firewall-association"),
         resource_arn=stage.arn,
         web_acl_arn=firewall.arn,
-        opts=api.inside(),
+        opts=api.part_options(),
     )
     return firewall

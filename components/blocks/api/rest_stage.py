@@ -1,6 +1,6 @@
-"""The stage of a REST API: how much it takes, what it logs, and when somebody is told.
+"""Stage of a REST API: its throttling, logs and alarms.
 
-Of a request nothing is logged that a client sent: paths are those of the document, with their parameters' names.
+The logs contain nothing that a client sent. Paths are logged as in the document, with the names of their parameters.
 """
 
 import json
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.api.stage_settings import Throttle, stage_logs
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.api.stage_settings import Throttle, create_log_groups
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.scope import Block
 
 ACCESS_LOGS = "/aws/apigateway"
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
-"""Where API Gateway itself puts the execution logs of REST APIs, as `…<api id>/<stage>`."""
+"""Prefix of the log groups in which API Gateway writes execution logs of REST APIs: `…<api id>/<stage>`."""
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -36,7 +36,7 @@ ACCESS_LOG = {
 STAGE = "api"
 RUNBOOK = "rest-api-errors"
 SLOW_PERIODS = 3
-"""Five minutes each: one slow answer among few is no news."""
+"""Periods of five minutes: one slow response among few requests does not matter."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class RestAlarms:
     """Thresholds of a stage's alarms."""
 
     client_errors_above: int
-    """Answers with a status of 400 to 499, in five minutes."""
+    """Responses with a status of 400 to 499, in five minutes."""
     latency_above_ms: int
-    """What 95 of 100 requests take at most, over a quarter of an hour."""
+    """95th percentile of the latency, over a quarter of an hour."""
 
 
-def open_rest_stage(
+def create_rest_stage(
     api: Block,
     *,
     api_id: pulumi.Input[str],
@@ -60,12 +60,12 @@ def open_rest_stage(
     alarms: RestAlarms,
     after: Sequence[pulumi.Resource],
 ) -> apigateway.Stage:
-    """Make the stage as a part of its API, last of all, with its logs and alarms."""
+    """Create the stage as a part of its API, after everything else, with its logs and alarms."""
     access_log = f"{ACCESS_LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(EXECUTION_LOGS, api_id, f"/{STAGE}")
-    groups = stage_logs(api, logical_name, access_log, execution_log)
+    groups = create_log_groups(api, logical_name, access_log, execution_log)
     stage = apigateway.Stage(
-        api.part("stage"),
+        api.part_name("stage"),
         rest_api=api_id,
         stage_name=STAGE,
         deployment=deployment_id,
@@ -75,35 +75,43 @@ def open_rest_stage(
         },
         xray_tracing_enabled=True,
         tags=api.scope.tags(logical_name),
-        opts=api.inside(*groups, *after),
+        opts=api.part_options(*groups, *after),
     )
     apigateway.MethodSettings(
-        api.part("settings"),
+        api.part_name("settings"),
         rest_api=api_id,
         stage_name=stage.stage_name,
         method_path="*/*",
         settings={
             "metrics_enabled": api.scope.foundation.logs.method_metrics,
             "logging_level": "ERROR",
-            "data_trace_enabled": False,  # it would log bodies and tokens
+            "data_trace_enabled": False,  # true would log bodies and tokens
             "throttling_rate_limit": throttle.rate,
             "throttling_burst_limit": throttle.burst,
         },
-        opts=api.inside(),
+        opts=api.part_options(),
     )
-    what, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.inside()
-    for part, name, statistic, severity, threshold, says, periods in (
-        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "fails", 1),
-        ("client-errors", "4XXError", "Sum", Severity.WARNING, alarms.client_errors_above, "refuses many requests", 1),
+    short_name, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.part_options()
+    for part, name, statistic, severity, threshold, problem, periods in (
+        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "has server errors", 1),
+        (
+            "client-errors",
+            "4XXError",
+            "Sum",
+            Severity.WARNING,
+            alarms.client_errors_above,
+            "has many client errors",
+            1,
+        ),
         ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
     ):
         metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)
-        alarm(
-            f"{what}-{part}",
+        register_alarm(
+            f"{short_name}-{part}",
             api.scope,
             metric,
             threshold,
-            f"{logical_name} {says}.",
+            f"{logical_name} {problem}.",
             RUNBOOK,
             opts,
             severity=severity,

@@ -1,4 +1,4 @@
-"""What the stage of a REST API and that of a WebSocket API have in common."""
+"""Throttling and log groups that stages of REST APIs and WebSocket APIs share."""
 
 from dataclasses import dataclass
 
@@ -10,29 +10,32 @@ from components.blocks.naming.scope import Block
 
 @dataclass(frozen=True)
 class Throttle:
-    """How much a stage takes, all clients and methods or routes together."""
+    """Rate limit of a stage, over all clients and all methods or routes together."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     burst: int
 
     @staticmethod
-    def of(rate: int) -> "Throttle":
-        """Return a throttle whose bursts may be twice the rate."""
+    def from_rate(rate: int) -> "Throttle":
+        """Return a throttle whose burst is twice the rate."""
         return Throttle(rate, 2 * rate)
 
 
-def stage_logs(
+def create_log_groups(
     api: Block, logical_name: str, access_log: str, execution_log: pulumi.Input[str]
 ) -> list[cloudwatch.LogGroup]:
-    """Both log groups of a stage; API Gateway would make the second by itself, and keep its lines for ever."""
+    """Create both log groups of a stage.
+
+    API Gateway would otherwise create the group for execution logs itself and keep its lines for ever.
+    """
     return [
         cloudwatch.LogGroup(
-            api.part(part),
+            api.part_name(part),
             name=name,
             retention_in_days=api.scope.foundation.logs.retention_days,
             tags=api.scope.tags(logical_name),
-            opts=api.inside(),
+            opts=api.part_options(),
         )
         for part, name in (("access-logs", access_log), ("execution-logs", execution_log))
     ]

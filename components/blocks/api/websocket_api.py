@@ -1,10 +1,11 @@
-"""A WebSocket API on API Gateway: routes answered by functions, and one stage.
+"""WebSocket API on API Gateway: routes that one function answers, and one stage.
 
-A function's environment needs the API's URL and a route needs the function, so the API comes first and `serve` connects
-them. Both URLs are made of the API's endpoint and the stage's name, never of the stage, which comes last.
+The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
+adds the routes. Both URLs consist of the API's endpoint and the stage's name, because the stage is created last.
 
-Every route but `$connect` and `$disconnect` answers the client with what its function returns. Who may connect is the
-subsystem's decision: IAM, or the function behind `$connect`, and then `checked_by` says so.
+Every route except `$connect` and `$disconnect` sends the function's result back to the client. The subsystem decides
+who may connect: API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and
+`checked_by` names that check.
 """
 
 import hashlib
@@ -17,106 +18,107 @@ import pulumi
 from pulumi_aws import apigatewayv2
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_stage import open_stage
+from components.blocks.api.websocket_stage import create_websocket_stage
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
-SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
+PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 
 
-def actions(routes: Iterable[str]) -> list[str]:
-    """What a message's `action` may be: all routes but those that API Gateway takes by itself."""
-    return [one for one in routes if one not in SPECIAL]
+def message_actions(routes: Iterable[str]) -> list[str]:
+    """Return the values that a message's `action` may have: all routes except API Gateway's predefined ones."""
+    return [route for route in routes if route not in PREDEFINED_ROUTES]
 
 
-class Authorization(StrEnum):
-    """What API Gateway asks of whoever connects."""
+class WebSocketAuthorization(StrEnum):
+    """Authorization that API Gateway requires to connect."""
 
     NONE = "NONE"
-    """Nothing: the function behind `$connect` checks, because browsers can set no header."""
+    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set
+    headers."""
     IAM = "AWS_IAM"
-    """A signed request."""
+    """A request that is signed with AWS credentials."""
 
 
 @dataclass(frozen=True)
 class WebSocketApiArgs:
-    """One API with one stage."""
+    """Arguments of an API with one stage."""
 
     scope: Scope
     logical_name: str
     stage: str
     routes_throttle: Throttle
-    authorization: Authorization = Authorization.NONE
+    authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
-    """What checks callers where API Gateway does not, in 15 characters or more: a tag of the API, which the policies ask
-    for outside dev. None where everybody may connect."""
+    """What authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API, which
+    the policies require outside dev. None if every client may connect."""
 
 
 class WebSocketApi(Block):
-    """The API; `serve` gives it routes and a stage."""
+    """WebSocket API; `serve` adds its routes and its stage."""
 
     url: pulumi.Output[str]
-    """Where clients connect: `wss://…/stage`."""
+    """URL that clients connect to: `wss://…/stage`."""
     callback_url: pulumi.Output[str]
-    """Where functions post to connections: `https://…/stage`."""
+    """URL at which functions post messages to connections: `https://…/stage`."""
 
-    def __init__(self, what: str, args: WebSocketApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("WebSocketApi", what, args.scope, opts)
+    def __init__(self, short_name: str, args: WebSocketApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("WebSocketApi", short_name, args.scope, opts)
         self._args = args
-        self.name = args.scope.name(Kind.WEBSOCKET_API, what)
+        self.name = args.scope.name(Kind.WEBSOCKET_API, short_name)
         self.api = apigatewayv2.Api(
-            self.part("api"),
+            self.part_name("api"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             protocol_type="WEBSOCKET",
             route_selection_expression="$request.body.action",
             tags=args.scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.url = pulumi.Output.concat(self.api.api_endpoint, "/", args.stage)
         self.callback_url = self.url.apply(_callback_url)
 
     @property
     def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Of the API's own metrics."""
+        """Dimensions of the API's own metrics."""
         return {"ApiId": self.api.id, "Stage": self._args.stage}
 
     def grant_post(self) -> Grant:
-        """Permission to send to the clients that are connected."""
+        """Grant sending messages to connected clients."""
         return grant("execute-api", ["ManageConnections"], self._arn("POST/@connections/*"))
 
     def grant_connect(self) -> Grant:
-        """Permission to connect, where callers sign (`Authorization.IAM`)."""
+        """Grant connecting, for callers that sign the request (`WebSocketAuthorization.IAM`)."""
         return grant("execute-api", ["Invoke"], self._arn(CONNECT))
 
     def serve(self, routes: Sequence[str], function: Function) -> None:
-        """Give every route the function, and open the stage."""
+        """Connect every route with the function, and create the deployment and the stage."""
         integration = self._integration(function)
-        permission = function.allow_api(self.label, self._arn("*"))
+        permission = function.allow_api_gateway(self.label, self._arn("*"))
         deployed: list[pulumi.Resource] = [integration]
-        parts: list[pulumi.Input[str]] = []
-        for key in sorted(routes):
-            found = self._route(key, integration)
-            deployed += found
-            parts += [key, function.live_arn, *(one.id for one in found)]
-        parts += [self._args.authorization.value, integration.id]
-        open_stage(
+        trigger_values: list[pulumi.Input[str]] = []
+        for route_key in sorted(routes):
+            route_resources = self._route(route_key, integration)
+            deployed += route_resources
+            trigger_values += [route_key, function.live_arn, *(route.id for route in route_resources)]
+        trigger_values += [self._args.authorization.value, integration.id]
+        create_websocket_stage(
             self,
             api_id=self.api.id,
             api_name=self.name,
             name=self._args.stage,
             logical_name=self._args.logical_name,
-            deployment_id=self._deployment(parts, deployed).id,
+            deployment_id=self._deployment(trigger_values, deployed).id,
             throttle=self._args.routes_throttle,
             after=[permission],
         )
         self.register_outputs({"url": self.url, "callbackUrl": self.callback_url})
 
     def _arn(self, resource: str) -> pulumi.Output[str]:
-        """The ARN of something of the stage, as IAM and Lambda are asked about it."""
+        """Return the ARN of a part of the stage, as IAM and Lambda check it."""
         return pulumi.Output.concat(
             self.scope.context.arn("execute-api", ""), self.api.id, f"/{self._args.stage}/{resource}"
         )
@@ -124,7 +126,7 @@ class WebSocketApi(Block):
     def _integration(self, function: Function) -> apigatewayv2.Integration:
         context = self.scope.context
         return apigatewayv2.Integration(
-            self.part(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
+            self.part_name(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
             api_id=self.api.id,
             integration_type="AWS_PROXY",
             integration_method="POST",
@@ -132,49 +134,51 @@ class WebSocketApi(Block):
                 f"arn:{context.partition}:apigateway:{context.region}:lambda:path/2015-03-31/functions/"
                 f"{function.live_arn}/invocations"
             ),
-            opts=self.inside(function.live),
+            opts=self.part_options(function.live),
         )
 
-    def _route(self, key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
-        """A route, and what lets its function's answer reach the client."""
-        answers = key not in {CONNECT, DISCONNECT}
+    def _route(self, route_key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
+        """Create a route, and the route response that lets the function's result reach the client."""
+        has_response = route_key not in {CONNECT, DISCONNECT}
         route = apigatewayv2.Route(
-            self.part(f"{key}-route"),
+            self.part_name(f"{route_key}-route"),
             api_id=self.api.id,
-            route_key=key,
-            authorization_type=(self._args.authorization if key == CONNECT else Authorization.NONE).value,
-            route_response_selection_expression=DEFAULT if answers else None,
+            route_key=route_key,
+            authorization_type=(
+                self._args.authorization if route_key == CONNECT else WebSocketAuthorization.NONE
+            ).value,
+            route_response_selection_expression=DEFAULT if has_response else None,
             target=pulumi.Output.concat("integrations/", integration.id),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        if not answers:
+        if not has_response:
             return [route]
         response = apigatewayv2.RouteResponse(
-            self.part(f"{key}-response"),
+            self.part_name(f"{route_key}-response"),
             api_id=self.api.id,
             route_id=route.id,
             route_response_key=DEFAULT,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         return [route, response]
 
     def _deployment(
-        self, parts: Sequence[pulumi.Input[str]], deployed: Sequence[pulumi.Resource]
+        self, trigger_values: Sequence[pulumi.Input[str]], deployed: Sequence[pulumi.Resource]
     ) -> apigatewayv2.Deployment:
-        """A snapshot of all routes; whatever of them changes asks for a new one."""
+        """Create a snapshot of all routes. Any change of a route triggers a new deployment."""
         return apigatewayv2.Deployment(
-            self.part("deployment"),
+            self.part_name("deployment"),
             api_id=self.api.id,
-            triggers={"deployed": pulumi.Output.all(*parts).apply(_digest)},
-            opts=self.inside(*deployed),
+            triggers={"deployed": pulumi.Output.all(*trigger_values).apply(_digest)},
+            opts=self.part_options(*deployed),
         )
 
 
 def _callback_url(url: str) -> str:
-    """The same address by HTTP: `wss` becomes `https`; `ws`, as on the local platform, `http`."""
+    """Return the same address for HTTP: `wss` becomes `https`, and `ws` (on the local platform) becomes `http`."""
     scheme, _, rest = url.partition("://")
     return f"{scheme.replace('ws', 'http', 1)}://{rest}"
 
 
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _digest(trigger_values: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(trigger_values).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""The stage of a WebSocket API: how much it takes, what it logs, and when somebody is told.
+"""Stage of a WebSocket API: its throttling, logs and alarms.
 
-Of a connection nothing is logged that a client sent: a token may be in a body, a header or the query string alike.
+The logs contain nothing that a client sent, because a token may be in a body, a header or the query string.
 """
 
 import json
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_aws import apigatewayv2
 
-from components.blocks.api.stage_settings import Throttle, stage_logs
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.api.stage_settings import Throttle, create_log_groups
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.scope import Block
 
 LOGS = "/aws/apigateway"
-"""Where API Gateway itself puts the execution logs of WebSocket APIs, as `<api id>/<stage>`."""
+"""Prefix of the log groups in which API Gateway writes execution logs of WebSocket APIs: `<api id>/<stage>`."""
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -29,14 +29,16 @@ ACCESS_LOG = {
 }
 ALARMS = {
     "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
-    # An answer with a status of 400 and above is one, and so every connection that a function refuses.
-    "integration": (Severity.CRITICAL, 50, "has functions that answer with errors"),
-    "client": (Severity.WARNING, 50, "refuses requests"),
+    # A result with a status of 400 or above counts as an integration error. So every connection that a function refuses
+    # counts.
+    "integration": (Severity.CRITICAL, 50, "gets many errors from its functions"),
+    "client": (Severity.WARNING, 50, "has many client errors"),
 }
-"""Kind of error, as CloudWatch's metrics have it → how bad it is, how many in five minutes are normal, what it means."""
+"""Kind of error in CloudWatch's metric names → severity, number of errors in five minutes that is normal, and
+meaning."""
 
 
-def open_stage(
+def create_websocket_stage(
     api: Block,
     *,
     api_id: pulumi.Input[str],
@@ -47,12 +49,12 @@ def open_stage(
     throttle: Throttle,
     after: Sequence[pulumi.Resource],
 ) -> apigatewayv2.Stage:
-    """Make the stage as a part of its API, last of all, with its logs and alarms."""
+    """Create the stage as a part of its API, after everything else, with its logs and alarms."""
     access_log = f"{LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(f"{LOGS}/", api_id, f"/{name}")
-    groups = stage_logs(api, logical_name, access_log, execution_log)
+    groups = create_log_groups(api, logical_name, access_log, execution_log)
     stage = apigatewayv2.Stage(
-        api.part("stage"),
+        api.part_name("stage"),
         api_id=api_id,
         name=name,
         deployment_id=deployment_id,
@@ -63,25 +65,25 @@ def open_stage(
         default_route_settings={
             "throttling_rate_limit": throttle.rate,
             "throttling_burst_limit": throttle.burst,
-            # Those of the whole API come by themselves; those by route are five a route, each paid for.
+            # API Gateway always records metrics of the whole API. Detailed metrics are five paid metrics for each route.
             "detailed_metrics_enabled": False,
             "logging_level": "ERROR",
             "data_trace_enabled": False,
         },
         tags=api.scope.tags(logical_name),
-        opts=api.inside(*groups, *after),
+        opts=api.part_options(*groups, *after),
     )
-    what = api.label.removeprefix(f"{api.scope.subsystem}-")
-    for kind, (severity, threshold, says) in ALARMS.items():
+    short_name = api.label.removeprefix(f"{api.scope.subsystem}-")
+    for kind, (severity, threshold, problem) in ALARMS.items():
         metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
-        alarm(
-            f"{what}-{kind}-errors",
+        register_alarm(
+            f"{short_name}-{kind}-errors",
             api.scope,
             metric,
             threshold,
-            f"{logical_name} {says}.",
+            f"{logical_name} {problem}.",
             "websocket-errors",
-            api.inside(),
+            api.part_options(),
             severity=severity,
         )
     return stage

@@ -1,8 +1,8 @@
-"""What an agent remembers: events as they were written, and what AgentCore draws from them by strategies.
+"""Amazon Bedrock AgentCore memory of an agent: raw events, and records that strategies extract from them.
 
-Events are kept for some days, by actor and session. Each strategy writes records of its own into a namespace, a path
-with the actor's id in it: what one actor said is never filed with another's. Who reads a namespace gets what begins
-with it, too.
+Events are kept for some days, by actor and session. Each strategy writes its records into its own namespace, a path
+that contains the actor's id, so that actors never share records. Reading a namespace also returns the records of
+namespaces that start with it.
 """
 
 from dataclasses import dataclass
@@ -17,54 +17,57 @@ from components.blocks.naming.scope import Block, Scope
 SERVICE = "bedrock-agentcore"
 SUMMARIES = "/summaries/{actorId}/{sessionId}/"
 NAMESPACES = {"SUMMARIZATION": SUMMARIES, "SEMANTIC": "/facts/{actorId}/"}
-"""Type of a strategy → where its records go."""
+"""Type of a strategy → namespace of its records."""
 
 
 @dataclass(frozen=True)
 class AgentMemoryArgs:
-    """One memory."""
+    """Arguments of a memory."""
 
     scope: Scope
     logical_name: str
-    """The last word of its name, too: AgentCore takes no hyphens."""
+    """Last word of the memory's name; it has no hyphens, because AgentCore accepts none."""
     days: int
-    """How long events are kept."""
+    """Days for which events are kept."""
 
 
 class AgentMemory(Block):
-    """A memory with its strategies."""
+    """Memory with its strategies."""
 
     memory_id: pulumi.Output[str]
-    """AWS makes it of the name and ten characters of its own."""
+    """Id that AWS builds from the name and ten random characters."""
 
-    def __init__(self, what: str, args: AgentMemoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("AgentMemory", what, args.scope, opts)
+    def __init__(self, short_name: str, args: AgentMemoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("AgentMemory", short_name, args.scope, opts)
         scope = args.scope
         self.name = scope.context.underscored_name(Kind.MEMORY, scope.subsystem, args.logical_name)
         memory = bedrock.AgentcoreMemory(
-            self.part("memory"),
+            self.part_name("memory"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             event_expiry_duration=args.days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.memory_id = memory.id
-        before: list[pulumi.Resource] = []
+        previous_strategy: list[pulumi.Resource] = []
         for kind, namespace in NAMESPACES.items():
-            # One after the other: each is an update of the memory, which takes one at a time.
+            # Strategies are created one after the other: each is an update of the memory, which accepts one update at a
+            # time.
             strategy = bedrock.AgentcoreMemoryStrategy(
-                self.part(kind.lower()),
+                self.part_name(kind.lower()),
                 name=kind.lower(),
                 memory_id=memory.id,
                 type=kind,
                 namespace_templates=[namespace],
-                opts=self.inside(*before),
+                opts=self.part_options(*previous_strategy),
             )
-            before = [strategy]
+            previous_strategy = [strategy]
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})
 
     def grant(self, *actions: str) -> Grant:
-        """Permission on this memory: `memory.grant("CreateEvent", "ListEvents")`."""
+        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`."""
         context = self.scope.context
-        return grant(SERVICE, actions, self.memory_id.apply(lambda known: context.arn(SERVICE, f"memory/{known}")))
+        return grant(
+            SERVICE, actions, self.memory_id.apply(lambda memory_id: context.arn(SERVICE, f"memory/{memory_id}"))
+        )

@@ -1,7 +1,7 @@
-"""Permission to ask models of Bedrock's, by name.
+"""Grants to invoke Bedrock models by name.
 
-A cross-region profile needs itself, and its model in each region that it may send a request to. Which regions these are
-is a setting: AWS adds some over time.
+A cross-region inference profile needs a grant on itself and on its model in each region to which it may send requests.
+A setting lists these regions, because AWS adds some over time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,32 +10,32 @@ from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.scope import Scope
 
 PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
-"""What the ids of inference profiles begin with."""
+"""Prefixes of the ids of inference profiles."""
 
 
 def model_grants(
     scope: Scope, model_ids: Iterable[str], regions: Sequence[str], guardrail_id: str | None
 ) -> list[Grant]:
-    """For models or profiles, and the guardrail that stands before them."""
-    grants = [_of(scope, one, regions) for one in sorted(set(model_ids))]
+    """Return the grants for the given models or profiles, and for the guardrail if there is one."""
+    grants = [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
     if guardrail_id is not None:
         grants.append(grant("bedrock", ["ApplyGuardrail"], scope.context.arn("bedrock", f"guardrail/{guardrail_id}")))
     return grants
 
 
-def _of(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
+def _model_grant(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
     context = scope.context
     prefix, _, model = model_id.partition(".")
     if prefix not in PROFILES:
         return grant(
             "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model_id}"
         )
-    everywhere = [*regions, *([""] if prefix == "global" else [])]
+    model_regions = [*regions, *([""] if prefix == "global" else [])]
     return grant(
         "bedrock",
         ["InvokeModel"],
         [
             context.arn("bedrock", f"inference-profile/{model_id}"),
-            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in everywhere),
+            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in model_regions),
         ],
     )

@@ -1,7 +1,8 @@
-"""A job of AWS Batch on Fargate: its definition, a role of its own, the role that starts it, and its log group.
+"""AWS Batch job on Fargate: job definition, job role, execution role and log group.
 
-Interrupted by Spot, it is tried again; ended by itself, it is not: whoever submitted it decides then. The container is
-told a few variables by whoever submits it, and finds the rest in its definition.
+Batch retries an attempt that a Spot interruption ended. It does not retry a job that ended on its own, because the
+workflow that submitted it decides then. The workflow passes a few variables to the container; the others are in the job
+definition.
 """
 
 import json
@@ -18,15 +19,17 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
-RECLAIMED = "Your Spot Task was interrupted*"
-"""What Batch says of an attempt whose machine AWS took back (ECS guide, "Fargate Spot termination notices")."""
-SMALLEST_DISK = 21
-"""GiB: what a task has without saying so is 20, and may not be said."""
+SPOT_INTERRUPTED_REASON = "Your Spot Task was interrupted*"
+"""Status reason of an attempt that ended because AWS reclaimed its Spot capacity (ECS guide, "Fargate Spot termination
+notices")."""
+MIN_DISK_GIB = 21
+"""Smallest configurable ephemeral storage in GiB. The default is 20 GiB, and Fargate refuses 20 as an explicit
+value."""
 
 
 @dataclass(frozen=True)
 class BatchJobArgs:
-    """One job definition."""
+    """Arguments of a job definition."""
 
     scope: Scope
     logical_name: str
@@ -37,50 +40,52 @@ class BatchJobArgs:
     disk_gigabytes: int
     attempts: int
     timeout_seconds: int
-    """Of one attempt."""
+    """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)
     grants: Sequence[Grant] = ()
 
 
 class BatchJob(Block):
-    """A job that workflows submit."""
+    """Job definition that workflows submit."""
 
-    def __init__(self, what: str, args: BatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("BatchJob", what, args.scope, opts)
+    def __init__(self, short_name: str, args: BatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("BatchJob", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.BATCH_JOB, what)
+        self.name = scope.name(Kind.BATCH_JOB, short_name)
         self.arn = scope.context.arn("batch", f"job-definition/{self.name}")
         self.log_group = f"/aws/batch/{self.name}"
         logs = cloudwatch.LogGroup(
-            self.part("logs"),
+            self.part_name("logs"),
             name=self.log_group,
             retention_in_days=scope.foundation.logs.retention_days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        writes = grant(
+        log_grant = grant(
             "logs",
             ["CreateLogStream", "PutLogEvents"],
             scope.context.arn("logs", f"log-group:{self.log_group}:*"),
         )
-        tasks = scope.context.arn("ecs", "*")
-        starts = Role(
-            self.part("start"),
+        task_arn_pattern = scope.context.arn("ecs", "*")
+        execution_role = Role(
+            self.part_name("start"),
             RoleArgs(
                 scope,
-                f"{what}-start",
+                f"{short_name}-start",
                 args.logical_name,
                 Service.ECS_TASKS,
-                [*args.repository.grants_pull(), writes],
-                tasks,
+                [*args.repository.grant_pull(), log_grant],
+                task_arn_pattern,
             ),
-            self.inside(),
+            self.part_options(),
         )
-        runs = Role(
-            self.label, RoleArgs(scope, what, args.logical_name, Service.ECS_TASKS, args.grants, tasks), self.inside()
+        job_role = Role(
+            self.label,
+            RoleArgs(scope, short_name, args.logical_name, Service.ECS_TASKS, args.grants, task_arn_pattern),
+            self.part_options(),
         )
         batch.JobDefinition(
-            self.part("definition"),
+            self.part_name("definition"),
             name=self.name,
             type="container",
             platform_capabilities=["FARGATE"],
@@ -88,46 +93,47 @@ class BatchJob(Block):
             retry_strategy={
                 "attempts": args.attempts,
                 "evaluate_on_exits": [
-                    {"action": "RETRY", "on_status_reason": RECLAIMED},
-                    # What matches nothing is tried again.
+                    {"action": "RETRY", "on_status_reason": SPOT_INTERRUPTED_REASON},
+                    # Batch retries a failure that matches no rule.
                     {"action": "EXIT", "on_reason": "*"},
                 ],
             },
             timeout={"attempt_duration_seconds": args.timeout_seconds},
-            container_properties=self._container(args, starts.arn, runs.arn),
+            container_properties=self._container(args, execution_role.arn, job_role.arn),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(logs, *starts.parts, *runs.parts),
+            opts=self.part_options(logs, *execution_role.parts, *job_role.parts),
         )
         self.register_outputs({"arn": self.arn})
 
-    def grants_run(self, queue_arns: Sequence[str]) -> list[Grant]:
-        """What a workflow needs to submit it to queues, look what becomes of it, and end it."""
+    def grant_run(self, queue_arns: Sequence[str]) -> list[Grant]:
+        """Grants for a workflow that submits the job to queues, waits for its result, and cancels it."""
         jobs = self.scope.context.arn("batch", "job/*")
         return [
-            # Submitted by name, it is the definition without its revision that IAM is asked about (aws-sdk-js #4280).
+            # For a job that is submitted by name, IAM checks the definition's ARN without revision (aws-sdk-js #4280).
             grant("batch", ["SubmitJob"], [self.arn, f"{self.arn}:*", *queue_arns]),
             grant("batch", ["DescribeJobs", "ListJobs"], "*"),
-            # A job's id is known when it runs.
+            # Batch generates the job's id at submission.
             grant("batch", ["CancelJob", "TerminateJob"], jobs),
         ]
 
-    def _container(self, args: BatchJobArgs, starts: str, runs: str) -> str:
-        """Sizes as text, which is how Fargate's combinations are listed."""
+    def _container(self, args: BatchJobArgs, execution_role: str, job_role: str) -> str:
+        """Return the container properties. CPU and memory are strings, as in Fargate's list of combinations."""
         context = self.scope.context
         return json.dumps(
             {
-                "image": args.repository.image(args.digest),
-                "executionRoleArn": starts,
-                "jobRoleArn": runs,
+                "image": args.repository.image_uri(args.digest),
+                "executionRoleArn": execution_role,
+                "jobRoleArn": job_role,
                 "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},
                 "fargatePlatformConfiguration": {"platformVersion": "1.4.0"},
-                # A public subnet is what reaches the registry without a gateway that is paid for.
+                # In a public subnet with a public address, the task reaches the registry without a NAT gateway, which
+                # costs money.
                 "networkConfiguration": {"assignPublicIp": "ENABLED"},
                 "resourceRequirements": [
                     {"type": "VCPU", "value": f"{args.vcpus:g}"},
                     {"type": "MEMORY", "value": str(args.memory_mb)},
                 ],
-                "ephemeralStorage": {"sizeInGiB": max(SMALLEST_DISK, args.disk_gigabytes)},
+                "ephemeralStorage": {"sizeInGiB": max(MIN_DISK_GIB, args.disk_gigabytes)},
                 "linuxParameters": {"initProcessEnabled": True},
                 "logConfiguration": {
                     "logDriver": "awslogs",

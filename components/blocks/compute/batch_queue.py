@@ -1,10 +1,10 @@
-"""A queue of AWS Batch on Fargate, with the compute environment behind it: on spare capacity, or on demand.
+"""AWS Batch job queue on Fargate with its compute environment, on Spot or on-demand capacity.
 
-One environment a queue: of two, Batch would only use the second once the first is full, and Fargate's never is. Who
-wants a job to go on elsewhere submits it to another queue.
+Each queue has one compute environment. With two, Batch would use the second only if the first were full, and a Fargate
+environment is never full. A workflow that wants other capacity submits the job to another queue.
 
-The environment's name ends in letters of AWS' own: a new one is made, and the queue moved to it, before the old one
-goes, which Batch demands. Its service role is the one that is linked to Batch in every account.
+The provider generates the end of the environment's name. So a new environment can be created, and the queue moved to
+it, before the old one is deleted, as Batch requires. The environment uses Batch's service-linked role of the account.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from components.blocks.naming.scope import Block, Scope
 
 
 class Capacity(StrEnum):
-    """What machines a job runs on."""
+    """Capacity that jobs run on."""
 
     SPOT = "FARGATE_SPOT"
-    """Spare ones, for a third of the price; AWS may take one back, two minutes after it said so."""
+    """Fargate Spot, at about a third of the on-demand price. AWS may reclaim it with a warning of two minutes."""
     ON_DEMAND = "FARGATE"
 
 
 @dataclass(frozen=True)
 class BatchQueueArgs:
-    """One queue."""
+    """Arguments of a job queue."""
 
     scope: Scope
     logical_name: str
@@ -36,20 +36,20 @@ class BatchQueueArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     group_id: pulumi.Input[str]
     max_vcpus: int
-    """Processors of all jobs at once."""
+    """Total vCPUs of all jobs that run at the same time."""
 
 
 class BatchQueue(Block):
-    """A queue, and the machines that it is served by."""
+    """Job queue and its compute environment."""
 
-    def __init__(self, what: str, args: BatchQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("BatchQueue", what, args.scope, opts)
+    def __init__(self, short_name: str, args: BatchQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("BatchQueue", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.BATCH_QUEUE, what)
+        self.name = scope.name(Kind.BATCH_QUEUE, short_name)
         self.arn = scope.context.arn("batch", f"job-queue/{self.name}")
         environment = batch.ComputeEnvironment(
-            self.part("environment"),
-            name_prefix=f"{scope.name(Kind.COMPUTE_ENVIRONMENT, what)}-",
+            self.part_name("environment"),
+            name_prefix=f"{scope.name(Kind.COMPUTE_ENVIRONMENT, short_name)}-",
             type="MANAGED",
             state="ENABLED",
             compute_resources={
@@ -59,15 +59,15 @@ class BatchQueue(Block):
                 "security_group_ids": [args.group_id],
             },
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         batch.JobQueue(
-            self.part("queue"),
+            self.part_name("queue"),
             name=self.name,
             priority=1,
             state="ENABLED",
             compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.register_outputs({"arn": self.arn})

@@ -1,5 +1,6 @@
-"""A function, complete: its own role and log group, a version and the alias `live` that all callers use, tracing,
-alarms on errors and throttles, and a place where failed work lands.
+"""Lambda function with role, log group, alias `live`, tracing, alarms, and a destination for failed calls.
+
+All callers use the alias.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,12 +9,12 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
-from components.blocks.compute.function_environment import variables
+from components.blocks.compute.function_environment import environment_variables
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, Queue
-from components.blocks.monitoring.alarm import Comparison, Metric, Severity, alarm
+from components.blocks.monitoring.alarm import Comparison, Metric, Severity, register_alarm
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
@@ -22,15 +23,15 @@ from handlers.common.environment import HandlerEnvironment
 LIVE = "live"
 RUNTIME = "python3.13"
 API_GATEWAY = "apigateway.amazonaws.com"
-REPORT = '{ $.type = "platform.report" }'
-"""Lambda's own line at the end of an invocation."""
-SWEEPS_TRIED = 3
-MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
+REPORT_PATTERN = '{ $.type = "platform.report" }'
+"""Filter pattern that matches the report line that Lambda logs after each invocation."""
+SWEEPS_IN_PERIOD = 3
+USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
 
 
 @dataclass(frozen=True)
 class QueueSource:
-    """Messages of a queue, given to the function in batches; only failed messages go back."""
+    """SQS queue that invokes the function with batches of messages. Only failed messages return to the queue."""
 
     queue: Queue
     batch_size: int
@@ -39,19 +40,19 @@ class QueueSource:
 
 
 @dataclass(frozen=True)
-class Asynchronous:
-    """How calls that nobody waits for are retried, and where they land when that does not help."""
+class AsyncInvocation:
+    """Retries of asynchronous invocations, and the destination of those that still fail."""
 
     on_failure: DeadLetterQueue | None
-    """None only where what failed must not be kept anywhere; then `lost_because` says why."""
+    """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
     retries: int = 2
     max_age_seconds: int = 21_600
-    lost_because: str | None = None
+    discard_reason: str | None = None
 
 
 @dataclass(frozen=True)
-class Attachment:
-    """Where in a network the function runs."""
+class NetworkAttachment:
+    """Subnets and security groups of a function that is attached to a VPC."""
 
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_ids: Sequence[pulumi.Input[str]]
@@ -59,7 +60,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class FunctionArgs:
-    """One function."""
+    """Arguments of a function."""
 
     scope: Scope
     logical_name: str
@@ -68,95 +69,95 @@ class FunctionArgs:
     settings: FunctionSettings
     environment: type[HandlerEnvironment]
     values: Mapping[str, object] = field(default_factory=dict)
-    """The environment's values by field name; the log level comes from the scope."""
+    """Values of the environment model by field name; the log level comes from the scope."""
     grants: Sequence[Grant] = ()
     queues: Sequence[QueueSource] = ()
-    asynchronous: Asynchronous | None = None
-    attachment: Attachment | None = None
+    asynchronous: AsyncInvocation | None = None
+    attachment: NetworkAttachment | None = None
     environment_key_arn: str | None = None
-    """A customer key for the environment at rest; none uses the key that Lambda owns."""
+    """Customer managed key that encrypts the environment at rest; None uses the key that Lambda owns."""
     endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Variables by which the AWS SDK finds a service of ours: `AWS_ENDPOINT_URL_…` → where it is."""
+    """Endpoint variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL."""
     memory_percent_above: int | None = None
-    """Rings when an invocation used more of its memory than this; none does not look."""
+    """Share of the memory above which an alarm goes off; None registers no alarm."""
     errors_above: int = 0
     throttles_above: int = 0
 
 
 class Function(Block):
-    """A function and its alias `live`, which is the only way to call it."""
+    """Lambda function with its alias `live`, which is the only way to call it."""
 
-    def __init__(self, what: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Function", what, args.scope, opts)
-        _check(what, args)
+    def __init__(self, short_name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Function", short_name, args.scope, opts)
+        _check(short_name, args)
         scope = args.scope
-        self.name = scope.name(Kind.FUNCTION, what)
+        self.name = scope.name(Kind.FUNCTION, short_name)
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
         self.log_group = f"/aws/lambda/{self.name}"
-        self.lands_failures = args.asynchronous is not None and args.asynchronous.on_failure is not None
+        self.has_failure_destination = args.asynchronous is not None and args.asynchronous.on_failure is not None
 
         self._log_group = cloudwatch.LogGroup(
-            self.part("logs"),
+            self.part_name("logs"),
             name=self.log_group,
             retention_in_days=scope.foundation.logs.retention_days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self._role = Role(
             self.label,
             RoleArgs(
                 scope=args.scope,
-                what=self.label.removeprefix(f"{args.scope.subsystem}-"),
+                short_name=self.label.removeprefix(f"{args.scope.subsystem}-"),
                 logical_name=args.logical_name,
                 trust=Service.LAMBDA,
                 grants=[*args.grants, *self._own_grants(args)],
             ),
-            self.inside(),
+            self.part_options(),
         )
         self.function = self._function(args)
         self.live = lambda_.Alias(
-            self.part("live"),
+            self.part_name("live"),
             name=LIVE,
             function_name=self.function.name,
             function_version=args.settings.live_version or self.function.version,
-            # A roll-out moves weights by itself; the next deployment must not undo it half way.
-            opts=self.inside(ignore=["routingConfig"]),
+            # A gradual rollout changes the weights outside Pulumi, and a deployment must not revert it half-way.
+            opts=self.part_options(ignore=["routingConfig"]),
         )
-        self._connect(args)
-        self._watch(args)
+        self._add_event_sources(args)
+        self._register_alarms(args)
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     @property
     def role_arn(self) -> str:
-        """Of the role that it runs with, for those who let it in by name."""
+        """ARN of the function's role, for policies that admit the role by name."""
         return self._role.arn
 
     def metric(self, name: str, statistic: str = "Sum") -> Metric:
-        """Return one of Lambda's metrics of the alias: without `Resource` it would include other versions."""
+        """Return a Lambda metric of the alias. Without the dimension `Resource`, it would include other versions."""
         return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
 
-    def logged(
+    def log_metric(
         self,
-        what: str,
+        short_name: str,
         pattern: str,
         opts: pulumi.ResourceOptions,
         *,
         value: str = "1",
         statistic: str = "Sum",
         period_seconds: int = 300,
-        into: str = "",
+        metric_name: str = "",
     ) -> Metric:
-        """Register the filter `<subsystem>-<what>` of its log lines, and return the metric that it makes.
+        """Register the metric filter `<subsystem>-<short name>` on the function's log lines, and return its metric.
 
-        `value` is a number, or the place of one in the line: `$.oldest_pending_seconds`. `into` is the metric that the
-        lines add to, where lines of several functions make one.
+        `value` is a number, or a selector of a number in the line: `$.oldest_pending_seconds`. `metric_name` names the
+        metric if the lines of several functions count in the same metric; the default is the short name.
         """
-        metric, label = into or what, self.scope.context.stack_label
+        metric, label = metric_name or short_name, self.scope.context.stack_label
         namespace = f"{label}/{self.scope.subsystem}"
         cloudwatch.LogMetricFilter(
-            f"{self.scope.subsystem}-{what}-filter",
-            name=f"{label}-{self.scope.subsystem}-{what}",
+            f"{self.scope.subsystem}-{short_name}-filter",
+            name=f"{label}-{self.scope.subsystem}-{short_name}",
             log_group_name=self.log_group,
             pattern=pattern,
             metric_transformation={"name": metric, "namespace": namespace, "value": value},
@@ -164,11 +165,11 @@ class Function(Block):
         )
         return Metric(namespace, metric, {}, statistic, period_seconds)
 
-    def alarm_on_lines(
+    def alarm_on_log_lines(
         self,
-        what: str,
+        short_name: str,
         pattern: str,
-        says: str,
+        problem: str,
         runbook: str,
         opts: pulumi.ResourceOptions,
         *,
@@ -177,67 +178,85 @@ class Function(Block):
         severity: Severity = Severity.WARNING,
         comparison: Comparison = Comparison.ABOVE,
     ) -> None:
-        """Register an alarm on the sum of what its log lines say in five minutes."""
-        metric = self.logged(what, pattern, opts, value=value)
-        alarm(what, self.scope, metric, threshold, says, runbook, opts, severity=severity, comparison=comparison)
+        """Register an alarm on the five-minute sum of `value` over the matching log lines."""
+        metric = self.log_metric(short_name, pattern, opts, value=value)
+        register_alarm(
+            short_name, self.scope, metric, threshold, problem, runbook, opts, severity=severity, comparison=comparison
+        )
 
     def grant_invoke(self) -> Grant:
-        """Permission to call the alias, never the bare function."""
+        """Grant invocation of the alias, not of the function itself."""
         return grant("lambda", ["InvokeFunction"], self.live_arn)
 
-    def allow_api(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
-        """Let API Gateway call the alias, for one API: its guide names `aws:SourceArn` alone, which has the account."""
+    def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
+        """Let one API of API Gateway call the alias. The condition names `aws:SourceArn` only, because API Gateway's
+        guide does; this ARN contains the account.
+        """
         return lambda_.Permission(
-            self.part(f"{label}-permission"),
+            self.part_name(f"{label}-permission"),
             statement_id=label,
             action="lambda:InvokeFunction",
             function=self.function.name,
             qualifier=LIVE,
             principal=API_GATEWAY,
             source_arn=source_arn,
-            opts=self.inside(self.live),
+            opts=self.part_options(self.live),
         )
 
-    def _watch(self, args: FunctionArgs) -> None:
-        opts = self.inside(self._log_group)
+    def _register_alarms(self, args: FunctionArgs) -> None:
+        opts = self.part_options(self._log_group)
         scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
         errors, throttles = self.metric("Errors"), self.metric("Throttles")
-        fails, refused = f"{args.logical_name} fails.", f"{args.logical_name} is refused concurrency."
+        errors_problem, throttles_problem = f"{args.logical_name} fails.", f"{args.logical_name} is throttled."
         critical = Severity.CRITICAL
-        alarm(f"{label}-errors", scope, errors, args.errors_above, fails, "function-errors", opts, severity=critical)
-        alarm(f"{label}-throttles", scope, throttles, args.throttles_above, refused, "function-throttles", opts)
+        register_alarm(
+            f"{label}-errors",
+            scope,
+            errors,
+            args.errors_above,
+            errors_problem,
+            "function-errors",
+            opts,
+            severity=critical,
+        )
+        register_alarm(
+            f"{label}-throttles", scope, throttles, args.throttles_above, throttles_problem, "function-throttles", opts
+        )
         if args.memory_percent_above is not None:
-            what, says = f"{label}-memory", f"{args.logical_name} is short of memory."
-            used = self.logged(what, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
+            short_name, problem = f"{label}-memory", f"{args.logical_name} is short of memory."
+            used = self.log_metric(short_name, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
-            alarm(what, scope, used, threshold, says, "function-memory", opts)
+            register_alarm(short_name, scope, used, threshold, problem, "function-memory", opts)
 
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
-        """What the platform itself needs for the function to run as it is set up."""
+        """Return the grants that Lambda needs to run the function with these arguments."""
         context = args.scope.context
-        own = [
+        grants = [
             grant("logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")),
             grant("xray", ["PutTraceSegments", "PutTelemetryRecords"], "*"),
         ]
-        own += [source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues]
+        grants += [
+            source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues
+        ]
         if args.asynchronous is not None and args.asynchronous.on_failure is not None:
-            own.append(args.asynchronous.on_failure.grant("SendMessage"))
+            grants.append(args.asynchronous.on_failure.grant("SendMessage"))
         if args.environment_key_arn is not None:
-            # The grant that Lambda makes for the role ends with the role; one of the same name would not have it.
-            own.append(grant("kms", ["Decrypt"], args.environment_key_arn))
+            # Lambda's own KMS grant for the role ends when the role is deleted, and a new role of the same name would
+            # not have it.
+            grants.append(grant("kms", ["Decrypt"], args.environment_key_arn))
         if args.attachment is not None:
-            # Lambda's guide: DeleteNetworkInterface needs all resource ids named, as `*/*`.
-            own += [
+            # Lambda's guide: DeleteNetworkInterface must be allowed on all resource ids, as `*/*`.
+            grants += [
                 grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
                 grant("ec2", ["DescribeNetworkInterfaces", "DescribeSubnets"], "*"),
             ]
-        return own
+        return grants
 
     def _function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
         concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
-            self.part("function"),
+            self.part_name("function"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             runtime=RUNTIME,
@@ -252,7 +271,7 @@ class Function(Block):
             reserved_concurrent_executions=concurrency.reserved_concurrency,
             snap_start={"apply_on": "PublishedVersions"} if concurrency.snap_start else None,
             environment={
-                "variables": variables(
+                "variables": environment_variables(
                     args.environment,
                     {"log_level": scope.log_level.value, **args.values},
                     {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value, **args.endpoints},
@@ -272,17 +291,17 @@ class Function(Block):
                 "log_format": "JSON",
                 "log_group": self.log_group,
                 "application_log_level": "WARN" if scope.log_level == "WARNING" else scope.log_level.value,
-                # Lambda tells the memory that was used in a report of level INFO.
+                # Lambda logs the used memory in a report of level INFO.
                 "system_log_level": "WARN" if args.memory_percent_above is None else "INFO",
             },
             tags=scope.tags(
-                args.logical_name, {"Reason": args.asynchronous.lost_because if args.asynchronous else None}
+                args.logical_name, {"Reason": args.asynchronous.discard_reason if args.asynchronous else None}
             ),
-            opts=self.inside(self._log_group, *self._role.parts),
+            opts=self.part_options(self._log_group, *self._role.parts),
         )
 
-    def _connect(self, args: FunctionArgs) -> None:
-        """Who calls the alias, and what becomes of calls that fail."""
+    def _add_event_sources(self, args: FunctionArgs) -> None:
+        """Connect the function's event sources, and set retries and failure destination of asynchronous calls."""
         settings, scope = args.settings, args.scope
         for source in args.queues:
             lambda_.EventSourceMapping(
@@ -294,43 +313,48 @@ class Function(Block):
                 function_response_types=["ReportBatchItemFailures"],
                 scaling_config={"maximum_concurrency": source.max_concurrency},
                 tags=scope.tags(args.logical_name),
-                opts=self.inside(self.live, source.queue, *self._role.parts),
+                opts=self.part_options(self.live, source.queue, *self._role.parts),
             )
         if args.asynchronous is not None:
-            self._settle_asynchronous(args.asynchronous)
+            self._configure_async_invocation(args.asynchronous)
         if isinstance(settings, ClientFunctionSettings) and settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(
-                self.part("provisioned"),
+                self.part_name("provisioned"),
                 function_name=self.function.name,
                 qualifier=LIVE,
                 provisioned_concurrent_executions=settings.provisioned_concurrency,
-                opts=self.inside(self.live),
+                opts=self.part_options(self.live),
             )
 
-    def _settle_asynchronous(self, asynchronous: Asynchronous) -> None:
-        landing = asynchronous.on_failure
+    def _configure_async_invocation(self, asynchronous: AsyncInvocation) -> None:
+        failure_queue = asynchronous.on_failure
         lambda_.FunctionEventInvokeConfig(
-            self.part("asynchronous"),
+            self.part_name("asynchronous"),
             function_name=self.function.name,
             qualifier=LIVE,
             maximum_retry_attempts=asynchronous.retries,
             maximum_event_age_in_seconds=asynchronous.max_age_seconds,
-            destination_config={"on_failure": {"destination": landing.arn}} if landing else None,
-            opts=self.inside(self.live, *([landing] if landing else []), *self._role.parts),
+            destination_config={"on_failure": {"destination": failure_queue.arn}} if failure_queue else None,
+            opts=self.part_options(self.live, *([failure_queue] if failure_queue else []), *self._role.parts),
         )
 
 
-def sweep_after_sweep(every_minutes: int) -> int:
-    """Return the seconds of three sweeps.
+def three_sweeps_seconds(every_minutes: int) -> int:
+    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
 
-    One sweep may meet a throttled call, but what the next ones leave as well stays: so the minimum of a period counts.
+    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
+    all three sweeps left work undone.
     """
-    return SWEEPS_TRIED * every_minutes * 60
+    return SWEEPS_IN_PERIOD * every_minutes * 60
 
 
-def _check(what: str, args: FunctionArgs) -> None:
-    if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.lost_because is not None):
-        raise ValueError(f"{what}: say where failed calls land, or why they must not land anywhere; not both")
+def _check(short_name: str, args: FunctionArgs) -> None:
+    if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.discard_reason is not None):
+        raise ValueError(
+            f"{short_name}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they must not be kept"
+        )
     for source in args.queues:
         if source.batch_size > 10 and source.window_seconds < 1:
-            raise ValueError(f"{what}: a batch above 10 messages needs a window of at least 1 second")
+            raise ValueError(
+                f"{short_name}: a batch size above 10 needs a batching window (window_seconds) of at least 1 second"
+            )

@@ -1,6 +1,7 @@
-"""A function's environment variables, built from the very model that its handler reads them with.
+"""Environment variables of a function, built from the model that its handler reads them with.
 
-So a name cannot drift: a variable that the handler does not know, or one that it misses, stops the preview.
+Component and handler use the same model, so names cannot drift. A variable that the model lacks, or a missing value,
+stops the preview.
 """
 
 import operator
@@ -10,8 +11,8 @@ import pulumi
 
 from handlers.common.environment import HandlerEnvironment
 
-LIMIT_BYTES = 4096
-STAND_IN = "known-later"
+MAX_ENVIRONMENT_BYTES = 4096
+PLACEHOLDER = "known-later"
 RESERVED = frozenset(
     [
         "_HANDLER",
@@ -35,48 +36,55 @@ RESERVED = frozenset(
         "TZ",
     ]
 )
-"""Names that Lambda sets itself and refuses to be given (Lambda developer guide, environment variables)."""
+"""Names that Lambda sets itself and does not accept from the configuration (Lambda developer guide, environment
+variables)."""
 
 
 class InvalidEnvironment(ValueError):
-    """A function's environment that its handler or Lambda would not accept."""
+    """The handler or Lambda would not accept the function's environment."""
 
 
-def variables(
+def environment_variables(
     model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
 ) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
-    """The variables for `model`: `values` by field name (Outputs among them), then what others than the handler read.
+    """Build the variables for `model` from `values` by field name, and add `added`, which other code reads.
 
-    What is added may be known only once AWS has made it (an API's address): it alone is unknown at preview then.
+    Values may be Outputs. An added variable may be known only after deployment (an API's URL); then only this variable
+    is unknown at preview.
     """
     fields = set(model.model_fields)
     if unknown := sorted(set(values) - fields):
-        raise InvalidEnvironment(f"{model.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
-    late = {name: value for name, value in added.items() if not isinstance(value, str)}
+        raise InvalidEnvironment(
+            f"{model.__name__} has no field {', '.join(unknown)}. Its fields are {', '.join(sorted(fields))}"
+        )
+    late_variables = {name: value for name, value in added.items() if not isinstance(value, str)}
     known = {name: value for name, value in added.items() if isinstance(value, str)}
-    checked(dict.fromkeys(late, ""))
+    check_limits(dict.fromkeys(late_variables, ""))
 
-    def built(resolved: Mapping[str, object]) -> dict[str, str]:
-        return checked({**model.model_validate(resolved).variables(), **known})
+    def build(resolved: Mapping[str, object]) -> dict[str, str]:
+        return check_limits({**model.model_validate(resolved).variables(), **known})
 
-    waiting = {name for name, value in values.items() if isinstance(value, pulumi.Output)}
-    if not waiting:
-        return {**built(values), **late}
-    whole = pulumi.Output.all(**values).apply(built)
-    # Held against the model as a whole once all is known; until then a stand-in keeps the others known.
-    now = built({name: STAND_IN if name in waiting else value for name, value in values.items()})
-    for name in waiting:
+    pending_fields = {name for name, value in values.items() if isinstance(value, pulumi.Output)}
+    if not pending_fields:
+        return {**build(values), **late_variables}
+    all_variables = pulumi.Output.all(**values).apply(build)
+    # The model validates all values together once they are known. Until then, placeholders keep the other variables
+    # known.
+    variables = build({name: PLACEHOLDER if name in pending_fields else value for name, value in values.items()})
+    for name in pending_fields:
         variable = name.upper()
-        now.pop(variable, None)
-        late[variable] = whole.apply(operator.itemgetter(variable))
-    return {**now, **late}
+        variables.pop(variable, None)
+        late_variables[variable] = all_variables.apply(operator.itemgetter(variable))
+    return {**variables, **late_variables}
 
 
-def checked(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, unless Lambda would refuse it."""
+def check_limits(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment, or raise InvalidEnvironment if Lambda would refuse it."""
     if reserved := sorted(RESERVED & set(environment)):
-        raise InvalidEnvironment(f"{', '.join(reserved)}: Lambda sets this itself, choose another name")
+        raise InvalidEnvironment(f"{', '.join(reserved)}: Lambda sets this variable itself. Choose another name")
     size = sum(len(key.encode()) + len(value.encode()) for key, value in environment.items())
-    if size > LIMIT_BYTES:
-        raise InvalidEnvironment(f"the environment has {size} bytes, Lambda takes {LIMIT_BYTES}: pass a reference")
+    if size > MAX_ENVIRONMENT_BYTES:
+        raise InvalidEnvironment(
+            f"the environment has {size} bytes, but Lambda allows {MAX_ENVIRONMENT_BYTES}. Store large values elsewhere and pass a reference"
+        )
     return dict(environment)

@@ -1,7 +1,6 @@
-"""Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone.
+"""ECR repository for a container image: scanned on push, with immutable tags, and old images expire.
 
-Where what runs is named by its digest, no tag ever moves. Where it is not, `latest` is what runs, and the one tag that
-does.
+If a stack names its image by digest, no tag can move. Otherwise it runs `latest`, which is then the only mutable tag.
 """
 
 import json
@@ -16,53 +15,56 @@ from components.blocks.naming.scope import Block, Scope
 
 UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
-"""The newest images stay, and as many again of those that stack files named."""
+"""Number of newest images that are kept; of the images that stack files named, the same number is kept in addition."""
 LATEST = "latest"
-PINNED = "pinned-"
-"""How the tag begins by which the workflow `image` keeps what a stack file names, before it pushes another."""
+PINNED_TAG_PREFIX = "pinned-"
+"""Prefix of the tag with which the workflow `image` keeps the image that a stack file names before it pushes another
+one."""
 
 
 @dataclass(frozen=True)
 class ImageRepositoryArgs:
-    """One repository."""
+    """Arguments of a repository."""
 
     scope: Scope
     logical_name: str
-    latest_moves: bool
-    """Whether `latest` may become another image: no other tag ever does."""
+    latest_mutable: bool
+    """True if the tag `latest` may move to another image; no other tag ever moves."""
 
 
 class ImageRepository(Block):
-    """A repository, and what may be granted on it."""
+    """Repository with the grants to pull from it."""
 
-    def __init__(self, what: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ImageRepository", what, args.scope, opts)
+    def __init__(self, short_name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ImageRepository", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.IMAGE_REPOSITORY, what)
+        self.name = scope.name(Kind.IMAGE_REPOSITORY, short_name)
         self.arn = scope.context.arn("ecr", f"repository/{self.name}")
         repository = ecr.Repository(
-            self.part("repository"),
+            self.part_name("repository"),
             name=self.name,
-            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_moves else "IMMUTABLE",
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_mutable else "IMMUTABLE",
             image_tag_mutability_exclusion_filters=(
-                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_moves else None
+                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_mutable else None
             ),
             image_scanning_configuration={"scan_on_push": True},
             force_delete=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        ecr.LifecyclePolicy(self.part("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.inside())
+        ecr.LifecyclePolicy(
+            self.part_name("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.part_options()
+        )
         self.register_outputs({"name": self.name})
 
-    def image(self, digest: str | None) -> str:
-        """An image's address: by digest, which is what was reviewed; by the tag `latest` where nothing was yet."""
+    def image_uri(self, digest: str | None) -> str:
+        """Return the URI of an image: by its digest, or by the tag `latest` if no digest is set yet."""
         context = self.scope.context
         address = f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{self.name}"
         return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
 
-    def grants_pull(self) -> list[Grant]:
-        """What a task's execution role needs; the token is for all repositories of the account."""
+    def grant_pull(self) -> list[Grant]:
+        """Grants for a task's execution role. The authorization token covers all repositories of the account."""
         actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
 
@@ -71,7 +73,7 @@ def _lifecycle() -> str:
     rules = [
         {
             "rulePriority": 1,
-            "description": "what no tag names any more",
+            "description": "images without a tag",
             "selection": {
                 "tagStatus": "untagged",
                 "countType": "sinceImagePushed",
@@ -80,13 +82,13 @@ def _lifecycle() -> str:
             },
             "action": {"type": "expire"},
         },
-        # What this rule selects by its tag the next one never expires, however old it is.
+        # The next rule never expires an image that this rule selects by its tag, however old the image is.
         {
             "rulePriority": 2,
-            "description": "all but the newest that a stack file named",
+            "description": "all but the newest images that a stack file named",
             "selection": {
                 "tagStatus": "tagged",
-                "tagPrefixList": [PINNED],
+                "tagPrefixList": [PINNED_TAG_PREFIX],
                 "countType": "imageCountMoreThan",
                 "countNumber": KEPT_IMAGES,
             },
@@ -94,7 +96,7 @@ def _lifecycle() -> str:
         },
         {
             "rulePriority": 3,
-            "description": "all but the newest",
+            "description": "all but the newest images",
             "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
             "action": {"type": "expire"},
         },

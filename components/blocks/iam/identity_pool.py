@@ -1,13 +1,14 @@
-"""A Cognito identity pool for guests: anybody gets an identity and an hour's credentials of one role, and no more.
+"""Cognito identity pool for guests: any browser gets an identity and credentials of one role for an hour.
 
-What that role may do is the subsystem's decision, in grants that end at the guest's own identity: `own_objects` and
-`own_items` make them. The pool knows no signed-in users and has no other role.
+The subsystem decides what the role allows. `grant_own_objects` and `grant_own_items` build grants that cover only the
+guest's own objects and items. The pool has no authenticated users and no other role.
 
-Credentials come by the enhanced flow alone (`GetId`, `GetCredentialsForIdentity`), the classic one stays off. In the
-enhanced flow Cognito gives its own session policy along for guests, and they may do what both it and the role allow:
-S3, DynamoDB and execute-api are within it, Bedrock, Step Functions and EventBridge are not. The credentials last an
-hour, which is also what a role's sessions last unless it says otherwise.
-https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
+Credentials come from the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled. In
+the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
+the role. It allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The credentials last
+an hour, which is also the default session duration of a role.
+
+  https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
 
 import json
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cognito
 
-from components.blocks.iam.grant import OWN_IDENTITY, Grant
+from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, Grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
@@ -30,7 +31,7 @@ LEADING_KEYS = "dynamodb:LeadingKeys"
 
 @dataclass(frozen=True)
 class IdentityPoolArgs:
-    """One pool."""
+    """Arguments of an identity pool."""
 
     scope: Scope
     logical_name: str
@@ -38,43 +39,43 @@ class IdentityPoolArgs:
 
 
 class IdentityPool(Block):
-    """A pool, and the role of its guests."""
+    """Identity pool with its guest role."""
 
     pool_id: pulumi.Output[str]
-    """What a page asks for an identity with; also what `$connect` is told that a caller is of."""
+    """Id with which a page requests an identity. `$connect` compares it with the pool of the caller."""
 
-    def __init__(self, what: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("IdentityPool", what, args.scope, opts)
+    def __init__(self, short_name: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("IdentityPool", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.IDENTITY_POOL, what)
+        self.name = scope.name(Kind.IDENTITY_POOL, short_name)
         pool = cognito.IdentityPool(
-            self.part("pool"),
+            self.part_name("pool"),
             identity_pool_name=self.name,
             allow_unauthenticated_identities=True,
             allow_classic_flow=False,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.pool_id = pool.id
         role = Role(
-            self.part("guest"),
-            RoleArgs(scope, f"{what}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
-            self.inside(),
+            self.part_name("guest"),
+            RoleArgs(scope, f"{short_name}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
+            self.part_options(),
         )
         self.guest_role_arn = role.arn
         cognito.IdentityPoolRoleAttachment(
-            self.part("roles"),
+            self.part_name("roles"),
             identity_pool_id=pool.id,
             roles={"unauthenticated": self.guest_role_arn},
-            opts=self.inside(*role.parts),
+            opts=self.part_options(*role.parts),
         )
         self.register_outputs({"poolId": self.pool_id, "guestRoleArn": self.guest_role_arn})
 
 
 def guest_trust(pool_id: str) -> str:
-    """The trust policy of a pool's guests: Cognito takes the role for this pool, and for nobody who is signed in.
+    """Return the trust policy of the guest role, for unauthenticated identities of this pool only.
 
-    The id is the only thing of it that AWS invents, so before a deployment the whole document is unknown.
+    AWS generates the pool's id, so the whole document is unknown before the deployment.
     """
     statement = {
         "Effect": "Allow",
@@ -88,16 +89,16 @@ def guest_trust(pool_id: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def own_objects(bucket: Bucket, folder: str, *actions: str) -> Grant:
-    """Permission on the objects below `<folder>/<identity id>/`."""
-    return bucket.grant(*actions, prefix=f"{folder}/{OWN_IDENTITY}/*")
+def grant_own_objects(bucket: Bucket, folder: str, *actions: str) -> Grant:
+    """Grant actions on the objects below `<folder>/<identity id>/`."""
+    return bucket.grant(*actions, prefix=f"{folder}/{IDENTITY_ID_VARIABLE}/*")
 
 
-def own_items(table: Table, *actions: str) -> Grant:
-    """Permission on the items whose partition key is `<identity id>#…`.
+def grant_own_items(table: Table, *actions: str) -> Grant:
+    """Grant actions on the items whose partition key starts with `<identity id>#`.
 
-    `ForAllValues` also holds for a request that names no key, hence `Null` beside it.
+    `ForAllValues` also holds for a request without any key, so a `Null` condition requires a key.
     """
-    return table.grant(*actions).when(
-        {"ForAllValues:StringLike": {LEADING_KEYS: f"{OWN_IDENTITY}#*"}, "Null": {LEADING_KEYS: "false"}}
+    return table.grant(*actions).with_conditions(
+        {"ForAllValues:StringLike": {LEADING_KEYS: f"{IDENTITY_ID_VARIABLE}#*"}, "Null": {LEADING_KEYS: "false"}}
     )

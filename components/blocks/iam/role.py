@@ -1,4 +1,4 @@
-"""A role and what it may do: one document of grants, and one more for each id that only AWS knows."""
+"""IAM role with one policy for all known grants, and one more for each grant that waits for an id from AWS."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
-from components.blocks.iam.grant import Grant, documents
+from components.blocks.iam.grant import Grant, policy_documents
 from components.blocks.iam.trust_policy import Service, trust_policy
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
@@ -14,25 +14,25 @@ from components.blocks.naming.scope import Scope
 
 @dataclass(frozen=True)
 class RoleArgs:
-    """One role."""
+    """Arguments of a role."""
 
     scope: Scope
-    what: str
-    """What of the subsystem it is for: ends its name on AWS."""
+    short_name: str
+    """Purpose of the role within its subsystem: the last part of its name on AWS."""
     logical_name: str
     trust: Service | pulumi.Input[str]
-    """The AWS service that takes it on; or the trust policy, where it is no service that does."""
+    """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]
     source_arn: str | None = None
-    """The resource for which alone a service may take the role."""
+    """The only resource for which a service may assume the role."""
 
 
 class Role:
-    """The parts belong to the caller's component, as `<label>-role` and `<label>-grants`."""
+    """Role whose resources are children of the caller's component, named `<label>-role` and `<label>-grants`."""
 
     def __init__(self, label: str, args: RoleArgs, opts: pulumi.ResourceOptions) -> None:
         context = args.scope.context
-        name = args.scope.name(Kind.ROLE, args.what)
+        name = args.scope.name(Kind.ROLE, args.short_name)
         self.arn = context.global_arn("iam", f"role/{name}")
         trust, boundary = args.trust, args.scope.foundation.permissions_boundary
         role = iam.Role(
@@ -45,8 +45,8 @@ class Role:
         )
         policies = [
             iam.RolePolicy(f"{label}-{grants}", name=grants, role=role.name, policy=text, opts=opts)
-            for index, text in enumerate(documents(args.grants), 1)
+            for index, text in enumerate(policy_documents(args.grants), 1)
             for grants in ["grants" if index == 1 else f"grants-{index}"]
         ]
         self.parts: list[pulumi.Resource] = [role, *policies]
-        """What has to be there before somebody uses the role."""
+        """Resources that must exist before the role is used."""

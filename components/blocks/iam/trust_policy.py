@@ -1,8 +1,8 @@
-"""Trust policies: who may take on a role.
+"""Trust policies of roles that AWS services assume.
 
-AWS asks for `aws:SourceAccount` and `aws:SourceArn` in a trust policy where a service sends them, and a condition on
-a key that a service does not send makes the role unusable, which no mock shows. The policy pack has a table of its own
-(`policies/guardrails/least_privilege/trust_condition_keys.py`), with the page of each service that says what it sends.
+AWS recommends conditions on `aws:SourceAccount` and `aws:SourceArn` if the service sends them. A condition on a key
+that a service does not send makes the role unusable, and no mock shows it. The policy pack has its own table
+(`policies/guardrails/least_privilege/trust_condition_keys.py`), which cites each service's documentation.
 """
 
 import json
@@ -12,7 +12,7 @@ from components.blocks.naming.context import Context
 
 
 class Service(StrEnum):
-    """The services that take on roles of ours."""
+    """Services that assume roles of this program."""
 
     API_GATEWAY = "apigateway.amazonaws.com"
     BACKUP = "backup.amazonaws.com"
@@ -24,24 +24,27 @@ class Service(StrEnum):
     STATES = "states.amazonaws.com"
 
 
-SENDING_THEIR_SOURCE = frozenset({Service.ECS_TASKS, Service.MEDIACONVERT, Service.SCHEDULER, Service.STATES})
-"""Services that send `aws:SourceAccount` and `aws:SourceArn` when they take on a role; the guides of the others name neither.
-ECS sends the ARN of a task, EventBridge Scheduler that of a schedule's group."""
+SOURCE_SENDING_SERVICES = frozenset({Service.ECS_TASKS, Service.MEDIACONVERT, Service.SCHEDULER, Service.STATES})
+"""Services that send `aws:SourceAccount` and `aws:SourceArn` when they assume a role; the guides of the others name
+neither key. ECS sends a task's ARN, and EventBridge Scheduler sends a schedule group's ARN."""
 
-NAMED_BY_ARN = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
-"""Services whose guides let them into functions and queues by `aws:SourceArn` alone, and whose ARNs have an account: a
-condition on a key that they are not documented to send could keep them out (API Gateway guide, WebSocket Lambda
-integrations; EventBridge guide, resource-based policies)."""
+SOURCE_ARN_ONLY_SERVICES = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
+"""Services that resource policies of functions and queues admit by `aws:SourceArn` only. Their ARNs contain the
+account, and they are not documented to send `aws:SourceAccount`, so a condition on it could lock them out (API Gateway
+guide, WebSocket Lambda integrations; EventBridge guide, resource-based policies)."""
 
 
 def trust_policy(service: Service, context: Context, source_arn: str | None = None) -> str:
-    """The trust policy of a role for one service; `source_arn` (or a pattern) where the service sends it."""
+    """Return the trust policy of a role for one service.
+
+    It is limited to `source_arn` (an ARN or a pattern) if the service sends the source.
+    """
     statement: dict[str, object] = {
         "Effect": "Allow",
         "Principal": {"Service": service.value},
         "Action": "sts:AssumeRole",
     }
-    if service in SENDING_THEIR_SOURCE:
+    if service in SOURCE_SENDING_SERVICES:
         condition = {"StringEquals": {"aws:SourceAccount": context.account}}
         if source_arn is not None:
             condition["ArnLike"] = {"aws:SourceArn": source_arn}

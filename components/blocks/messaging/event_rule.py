@@ -1,6 +1,7 @@
-"""A rule on the default event bus: which events, who gets them, and where they land when that fails.
+"""EventBridge rule on the default event bus with one target and a dead-letter queue, and an archive of events.
 
-A queue as the target keeps events for as long as its consumer needs; it names the rule among its senders (`sender`).
+A queue as the target keeps events until its consumer has processed them. It must name the rule among its senders
+(`rule_sender`).
 """
 
 import json
@@ -20,17 +21,17 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """One rule with one target: a queue, or the alerts topic."""
+    """Arguments of a rule with one target: a queue or the alerts topic."""
 
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
     target: Queue | None = None
-    """None tells people: the event goes to the alerts topic."""
+    """Queue that receives the events; None sends them to the alerts topic."""
 
 
-def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
-    """The pattern of what a bucket tells of new objects below a prefix, however they were uploaded."""
+def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
+    """Return the event pattern for new objects below a prefix of a bucket, for every way of uploading."""
     return {
         "source": [S3],
         "detail-type": [OBJECT_CREATED],
@@ -39,76 +40,81 @@ def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
 
 
 class EventRule(Block):
-    """Events that match, delivered; what cannot be delivered is parked, with an alarm."""
+    """Rule that sends matching events to its target.
 
-    def __init__(self, what: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("EventRule", what, args.scope, opts)
+    Events that cannot be delivered go to a dead-letter queue with an alarm.
+    """
+
+    def __init__(self, short_name: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventRule", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.EVENT_RULE, what)
-        self.arn = rule_arn(scope, what)
+        self.name = scope.name(Kind.EVENT_RULE, short_name)
+        self.arn = rule_arn(scope, short_name)
         self.dead_letters = DeadLetterQueue(
-            f"{what}-dlq",
+            f"{short_name}-dlq",
             DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ", senders=[Sender(SERVICE, self.arn)]),
-            self.inside(),
+            self.part_options(),
         )
         rule = cloudwatch.EventRule(
-            self.part("rule"),
+            self.part_name("rule"),
             name=self.name,
             event_pattern=json.dumps(args.pattern, sort_keys=True),
             state="ENABLED",
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        before = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
+        prerequisites = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
         cloudwatch.EventTarget(
-            self.part("target"),
+            self.part_name("target"),
             rule=rule.name,
-            target_id=what,
+            target_id=short_name,
             arn=args.target.arn if args.target else scope.alerts_topic,
             retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
             dead_letter_config={"arn": self.dead_letters.arn},
-            opts=self.inside(*before),
+            opts=self.part_options(*prerequisites),
         )
         self.register_outputs({"arn": self.arn})
 
 
-def rule_arn(scope: Scope, what: str) -> str:
-    """The ARN of a rule, before there is one."""
-    return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, what)}")
+def rule_arn(scope: Scope, short_name: str) -> str:
+    """Return the ARN of a rule; the rule need not exist yet."""
+    return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, short_name)}")
 
 
-def sender(scope: Scope, what: str) -> Sender:
-    """A rule, as a queue that is its target lets it in."""
-    return Sender(SERVICE, rule_arn(scope, what))
+def rule_sender(scope: Scope, short_name: str) -> Sender:
+    """Return a rule as a sender that its target queue admits."""
+    return Sender(SERVICE, rule_arn(scope, short_name))
 
 
 @dataclass(frozen=True)
 class EventArchiveArgs:
-    """One archive."""
+    """Arguments of an archive."""
 
     scope: Scope
     logical_name: str
     source: str
-    """Whose events are kept: `polyphony-prod.livestream`."""
+    """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
 
 
 class EventArchive(Block):
-    """Kept events of one source of ours, which somebody may replay (docs/runbooks/replay-events.md); archives take no tags.
+    """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md).
 
-    A replay gives rules the same events again, so whoever takes them must be able to see an event twice.
+    Archives have no tags.
+
+    A replay delivers events a second time, so consumers must be idempotent.
     """
 
-    def __init__(self, what: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("EventArchive", what, args.scope, opts)
-        self.name = args.scope.name(Kind.EVENT_ARCHIVE, what)
+    def __init__(self, short_name: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventArchive", short_name, args.scope, opts)
+        self.name = args.scope.name(Kind.EVENT_ARCHIVE, short_name)
         cloudwatch.EventArchive(
-            self.part("archive"),
+            self.part_name("archive"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             event_source_arn=args.scope.context.arn("events", "event-bus/default"),
             event_pattern=json.dumps({"source": [args.source]}),
             retention_days=args.days,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.register_outputs({"name": self.name})

@@ -1,7 +1,7 @@
-"""A queue with its dead-letter queue: nothing that fails is lost, and somebody hears of it.
+"""SQS queue with its dead-letter queue, so that no failed message is lost and an alarm reports it.
 
-The visibility timeout follows from the consumer's timeout, messages come back `max_receive_count` times and are then
-parked for 14 days, and an alarm rings as soon as one is.
+The visibility timeout follows from the consumer's timeout. A message is received `max_receive_count` times and then
+moves to the dead-letter queue for 14 days. An alarm goes off when a message is there.
 """
 
 import json
@@ -12,20 +12,20 @@ import pulumi
 from pulumi_aws import sqs
 
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.iam.trust_policy import NAMED_BY_ARN
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.iam.trust_policy import SOURCE_ARN_ONLY_SERVICES
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
 FOURTEEN_DAYS = 1_209_600
 FOUR_DAYS = 345_600
 VISIBILITY_FACTOR = 6
-"""Lambda's own advice: a message stays hidden for six timeouts of its consumer."""
+"""A message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
 
 
 @dataclass(frozen=True)
 class Sender:
-    """An AWS service that may put messages into a queue, for one resource of ours."""
+    """AWS service that may send messages to a queue on behalf of one resource."""
 
     service: str
     source_arn: str
@@ -33,32 +33,32 @@ class Sender:
 
 @dataclass(frozen=True)
 class QueueArgs:
-    """One queue and its dead-letter queue."""
+    """Arguments of a queue and its dead-letter queue."""
 
     scope: Scope
     logical_name: str
     consumer_timeout_seconds: int
     max_receive_count: int = 5
     senders: Sequence[Sender] = ()
-    """Services that send to it; functions of ours are given a grant instead."""
+    """AWS services that send to the queue. Functions get a grant instead."""
 
 
 class Queue(Block):
-    """A queue, where its messages end up when they fail, and the alarm on that."""
+    """Queue with its dead-letter queue, and the alarm on the latter."""
 
     url: pulumi.Output[str]
 
-    def __init__(self, what: str, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Queue", what, args.scope, opts)
+    def __init__(self, short_name: str, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Queue", short_name, args.scope, opts)
         self.dead_letters = DeadLetterQueue(
-            f"{what}-dlq",
-            DeadLetterQueueArgs(args.scope, f"{args.logical_name}DLQ", sources=[what]),
-            self.inside(),
+            f"{short_name}-dlq",
+            DeadLetterQueueArgs(args.scope, f"{args.logical_name}DLQ", sources=[short_name]),
+            self.part_options(),
         )
-        self.name = args.scope.name(Kind.QUEUE, what)
+        self.name = args.scope.name(Kind.QUEUE, short_name)
         self.arn = args.scope.context.arn("sqs", self.name)
         queue = sqs.Queue(
-            self.part("queue"),
+            self.part_name("queue"),
             name=self.name,
             visibility_timeout_seconds=VISIBILITY_FACTOR * args.consumer_timeout_seconds,
             message_retention_seconds=FOUR_DAYS,
@@ -68,20 +68,20 @@ class Queue(Block):
                 {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": args.max_receive_count}
             ),
             tags=args.scope.tags(args.logical_name),
-            opts=self.inside(self.dead_letters.queue),
+            opts=self.part_options(self.dead_letters.queue),
         )
         self.url = queue.url
-        self.policy = _policy(self, queue, self.arn, args.senders)
+        self.policy = _create_queue_policy(self, queue, self.arn, args.senders)
         self.register_outputs({"arn": self.arn, "url": self.url, "deadLetterArn": self.dead_letters.arn})
 
     def grant(self, *actions: str) -> Grant:
-        """What a role may do with this queue: `grant("SendMessage")`."""
+        """Grant actions on this queue: `grant("SendMessage")`."""
         return grant("sqs", actions, self.arn)
 
 
 @dataclass(frozen=True)
 class DeadLetterQueueArgs:
-    """A place for failed work."""
+    """Arguments of a dead-letter queue."""
 
     scope: Scope
     logical_name: str
@@ -91,16 +91,16 @@ class DeadLetterQueueArgs:
 
 
 class DeadLetterQueue(Block):
-    """A queue where failed work is parked for 14 days, with an alarm that rings when there is some."""
+    """Queue that keeps failed messages for 14 days, with an alarm that goes off when it has any."""
 
-    def __init__(self, what: str, args: DeadLetterQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("DeadLetterQueue", what, args.scope, opts)
+    def __init__(self, short_name: str, args: DeadLetterQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("DeadLetterQueue", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.QUEUE, what)
+        self.name = scope.name(Kind.QUEUE, short_name)
         self.arn = scope.context.arn("sqs", self.name)
         sources = [scope.context.arn("sqs", scope.name(Kind.QUEUE, source)) for source in args.sources]
         self.queue = sqs.Queue(
-            self.part("queue"),
+            self.part_name("queue"),
             name=self.name,
             message_retention_seconds=FOURTEEN_DAYS,
             sqs_managed_sse_enabled=True,
@@ -110,21 +110,30 @@ class DeadLetterQueue(Block):
                 else {"redrivePermission": "denyAll"}
             ),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        self.policy = _policy(self, self.queue, self.arn, args.senders)
-        waiting = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
-        says = f"Failed work is waiting in {self.name}."
-        alarm(what, scope, waiting, 0, says, "dead-letters", self.inside(self.queue), severity=Severity.CRITICAL)
+        self.policy = _create_queue_policy(self, self.queue, self.arn, args.senders)
+        waiting_messages = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
+        problem = f"Failed work is waiting in {self.name}."
+        register_alarm(
+            short_name,
+            scope,
+            waiting_messages,
+            0,
+            problem,
+            "dead-letters",
+            self.part_options(self.queue),
+            severity=Severity.CRITICAL,
+        )
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 
     def grant(self, *actions: str) -> Grant:
-        """What a role may do with this queue."""
+        """Grant actions on this queue."""
         return grant("sqs", actions, self.arn)
 
 
-def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
-    """Only TLS, and only the named services, each for one resource of this account."""
+def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
+    """Create the queue policy: it denies requests without TLS and admits only the senders, each for one resource."""
     statements: list[dict[str, object]] = [
         {
             "Sid": "OnlyTls",
@@ -144,14 +153,14 @@ def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender])
             "Resource": arn,
             "Condition": {
                 "ArnEquals": {"aws:SourceArn": sender.source_arn},
-                **({} if sender.service in NAMED_BY_ARN else account),
+                **({} if sender.service in SOURCE_ARN_ONLY_SERVICES else account),
             },
         }
         for sender in senders
     )
     return sqs.QueuePolicy(
-        block.part("policy"),
+        block.part_name("policy"),
         queue_url=queue.url,
         policy=json.dumps({"Version": "2012-10-17", "Statement": statements}),
-        opts=block.inside(),
+        opts=block.part_options(),
     )

@@ -1,6 +1,7 @@
-"""One alarm: severity in name and description, the alerts topic as action, its runbook named.
+"""CloudWatch alarm that notifies the alerts topic, with its severity in name and description and a link to its runbook.
 
-Missing data is always decided explicitly, because the default (`missing`) keeps an alarm in the state it had.
+Missing data never breaches. This is set explicitly, because the default (`missing`) keeps an alarm in its previous
+state.
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +15,14 @@ from components.blocks.naming.scope import Scope
 
 
 class Severity(StrEnum):
-    """How soon a person must look."""
+    """Urgency of an alarm for the operator."""
 
     CRITICAL = "critical"
     WARNING = "warning"
 
 
 class Comparison(StrEnum):
-    """How a value is held against the threshold."""
+    """Comparison of the metric with the threshold."""
 
     ABOVE = "GreaterThanThreshold"
     AT_LEAST = "GreaterThanOrEqualToThreshold"
@@ -29,22 +30,22 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """Which number is watched, and how its points are made."""
+    """CloudWatch metric with its statistic and period."""
 
     namespace: str
     name: str
     dimensions: dict[str, pulumi.Input[str]] = field(default_factory=dict)
     statistic: str = "Sum"
-    """A statistic of CloudWatch, or a percentile such as `p95`."""
+    """A CloudWatch statistic, or a percentile such as `p95`."""
     period_seconds: int = 300
 
 
-def alarm(
-    what: str,
+def register_alarm(
+    short_name: str,
     scope: Scope,
     metric: Metric,
     threshold: float,
-    says: str,
+    problem: str,
     runbook: str,
     opts: pulumi.ResourceOptions,
     *,
@@ -52,16 +53,17 @@ def alarm(
     comparison: Comparison = Comparison.ABOVE,
     periods: int = 1,
 ) -> cloudwatch.MetricAlarm:
-    """Register the alarm `<subsystem>-<what>-<severity>`.
+    """Register the alarm `<subsystem>-<short name>-<severity>`.
 
-    `says` is one sentence: what is wrong when it rings. `runbook` is the page below the runbooks' folder, without suffix.
+    `problem` describes the problem to the operator in one sentence. `runbook` is the file name of the runbook
+    without suffix.
     """
-    name = scope.name(Kind.ALARM, f"{what}-{severity}")
+    name = scope.name(Kind.ALARM, f"{short_name}-{severity}")
     percentile = metric.statistic.startswith("p")
     return cloudwatch.MetricAlarm(
-        f"{scope.subsystem}-{what}-alarm",
+        f"{scope.subsystem}-{short_name}-alarm",
         name=name,
-        alarm_description=f"{severity.name}: {says} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
+        alarm_description=f"{severity.name}: {problem} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
         namespace=metric.namespace,
         metric_name=metric.name,
         dimensions=metric.dimensions,
@@ -75,5 +77,5 @@ def alarm(
         alarm_actions=[scope.alerts_topic],
         ok_actions=[scope.alerts_topic],
         tags=scope.tags(name),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(scope.after))),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(scope.prerequisites))),
     )

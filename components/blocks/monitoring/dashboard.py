@@ -1,4 +1,4 @@
-"""A dashboard: rows of charts on CloudWatch's grid of 24 columns, and the charts of a function, a queue or a table."""
+"""CloudWatch dashboard: rows of charts on a grid of 24 columns, and standard charts of functions, queues and tables."""
 
 import json
 from collections.abc import Sequence
@@ -20,38 +20,38 @@ HEIGHT = 6
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart of a few metrics over time."""
+    """Chart of a few metrics over time."""
 
     title: str
     metrics: Sequence[Metric]
-    """Their dimensions are plain strings: names are known before anything exists."""
+    """Dimensions must be plain strings, because names are known before deployment."""
 
 
 @dataclass(frozen=True)
 class DashboardArgs:
-    """One dashboard."""
+    """Arguments of a dashboard."""
 
     scope: Scope
     rows: Sequence[Sequence[Chart]]
 
 
 class Dashboard(Block):
-    """Charts of one subsystem."""
+    """Dashboard of one subsystem."""
 
-    def __init__(self, what: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Dashboard", what, args.scope, opts)
-        self.name = args.scope.name(Kind.DASHBOARD, what)
+    def __init__(self, short_name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Dashboard", short_name, args.scope, opts)
+        self.name = args.scope.name(Kind.DASHBOARD, short_name)
         cloudwatch.Dashboard(
-            self.part("dashboard"),
+            self.part_name("dashboard"),
             dashboard_name=self.name,
             dashboard_body=json.dumps({"widgets": layout(args.rows, args.scope.context.region)}, sort_keys=True),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.register_outputs({"name": self.name})
 
 
 def layout(rows: Sequence[Sequence[Chart]], region: str) -> list[dict[str, object]]:
-    """The rows as widgets: the charts of a row share its width."""
+    """Return the widgets of the rows; the charts of a row share its width equally."""
     return [
         {
             "type": "metric",
@@ -82,7 +82,7 @@ def _metric(metric: Metric) -> list[object]:
 
 
 def function_chart(function: Function) -> Chart:
-    """How often it is called, and how often that fails."""
+    """Return a chart of a function's invocations, errors and throttles."""
     return Chart(
         f"{function.label}: calls",
         [function.metric(name) for name in ("Invocations", "Errors", "Throttles")],
@@ -90,12 +90,12 @@ def function_chart(function: Function) -> Chart:
 
 
 def duration_chart(function: Function) -> Chart:
-    """How long it takes."""
+    """Return a chart of a function's duration."""
     return Chart(f"{function.label}: milliseconds", [function.metric("Duration", s) for s in ("p50", "p95", "Maximum")])
 
 
 def queue_chart(queue: Queue) -> Chart:
-    """What waits, for how long, and what is parked."""
+    """Return a chart of a queue's waiting messages, the age of the oldest one, and the dead-letter queue's messages."""
     return Chart(
         f"{queue.label}: messages",
         [
@@ -107,7 +107,7 @@ def queue_chart(queue: Queue) -> Chart:
 
 
 def table_chart(table: Table) -> Chart:
-    """What it takes in and gives out, and what it refuses."""
+    """Return a chart of a table's consumed write and read capacity, and of its throttled writes."""
     return Chart(
         f"{table.label}: capacity units",
         [

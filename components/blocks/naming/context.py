@@ -1,6 +1,7 @@
-"""Who, where and how: what every name, ARN and tag is made of. Read once at start, then passed down.
+"""Stack-wide context from which every name, ARN and tag is built.
 
-Names are deterministic, so that every ARN is known at preview and the policies can judge it there.
+The program reads it once at start and passes it down. All names are deterministic, so every ARN is known at preview and
+the policies can check it there.
 """
 
 import re
@@ -15,11 +16,12 @@ from components.blocks.naming.physical_names import InvalidName, Kind, physical_
 from components.settings import Environment, StackSettings
 
 TAG_VALUE = r"[A-Za-z0-9 _.:/=+@-]{0,256}"
-"""What every service takes; some take more (AWS, "Tag naming limits and requirements")."""
+"""Tag values that every AWS service accepts; some services accept more ("Tag naming limits and requirements" in AWS'
+documentation)."""
 
 
 class Subsystem(StrEnum):
-    """Which part of the platform a resource belongs to; the tag `Subsystem` and part of every name."""
+    """Subsystem that a resource belongs to: its value is the tag `Subsystem` and a part of every name."""
 
     FOUNDATION = "foundation"
     INGESTION = "ingestion"
@@ -30,13 +32,13 @@ class Subsystem(StrEnum):
 
     @property
     def package(self) -> str:
-        """The folder of its handlers."""
+        """Name of the subsystem's folder in `handlers/`."""
         return self.value.replace("-", "_")
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where this stack is deployed and whose it is."""
+    """Project, stack, owner, and AWS account, region and partition of one deployment."""
 
     project: str
     stack: str
@@ -46,12 +48,12 @@ class Context:
     partition: str
     owner: str
     cost_center: str
-    _named: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
-    """What each name was given to: two things that would share one are refused."""
+    _reserved_names: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    """Owner (subsystem and short name) of each name given out, so that two resources with the same name are refused."""
 
     @staticmethod
     def read(settings: StackSettings) -> "Context":
-        """Asks AWS, once, who and where we are."""
+        """Build the context from the settings and from two AWS calls that return the account and the region."""
         caller = aws.get_caller_identity()
         return Context(
             project=pulumi.get_project(),
@@ -64,47 +66,58 @@ class Context:
             cost_center=settings.foundation.cost_center,
         )
 
-    def name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
-        """The physical name of something; buckets carry the account, because their names are everybody's."""
-        parts = [self.project, stack_part(self.stack), subsystem.value, what]
-        return self._given(
-            kind, physical_name(kind, parts, self.account if kind is Kind.BUCKET else ""), subsystem, what
+    def name(self, kind: Kind, subsystem: Subsystem, short_name: str) -> str:
+        """Return the physical name of a resource. A bucket's name also contains the account id, because bucket names
+        are global.
+        """
+        parts = [self.project, stack_part(self.stack), subsystem.value, short_name]
+        return self._reserve_name(
+            kind, physical_name(kind, parts, self.account if kind is Kind.BUCKET else ""), subsystem, short_name
         )
 
-    def underscored_name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
-        """The physical name of something whose service takes no hyphen; it has no subsystem in it, being short."""
-        return self._given(kind, underscored_name(kind, [self.project, stack_part(self.stack)], what), subsystem, what)
+    def underscored_name(self, kind: Kind, subsystem: Subsystem, short_name: str) -> str:
+        """Return the physical name of a resource whose service accepts no hyphens. It omits the subsystem to stay
+        short.
+        """
+        return self._reserve_name(
+            kind, underscored_name(kind, [self.project, stack_part(self.stack)], short_name), subsystem, short_name
+        )
 
-    def _given(self, kind: Kind, name: str, subsystem: Subsystem, what: str) -> str:
-        holder = self._named.setdefault((kind, name), (subsystem.value, what))
-        if holder != (subsystem.value, what):
-            raise InvalidName(f"two {kind.label}s would be called {name}: {'/'.join(holder)} and {subsystem}/{what}")
+    def _reserve_name(self, kind: Kind, name: str, subsystem: Subsystem, short_name: str) -> str:
+        owner_of_name = self._reserved_names.setdefault((kind, name), (subsystem.value, short_name))
+        if owner_of_name != (subsystem.value, short_name):
+            raise InvalidName(
+                f"two {kind.label}s would have the name {name}: {'/'.join(owner_of_name)} and {subsystem}/{short_name}. Rename one of them"
+            )
         return name
 
     @property
     def stack_label(self) -> str:
-        """Project and stack, as all names of this stack start."""
+        """Prefix of all names of this stack: `<project>-<stack>`."""
         return f"{self.project}-{stack_part(self.stack)}"
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a regional resource of this account."""
+        """Return the ARN of a regional resource of this account."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def global_arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource that has an account but no region, as in IAM."""
+        """Return the ARN of a resource that has an account but no region, such as an IAM role."""
         return f"arn:{self.partition}:{service}::{self.account}:{resource}"
 
     @property
     def dns_suffix(self) -> str:
-        """How the names of this partition's hosts end."""
+        """DNS suffix of this partition's host names."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def bucket_arn(self, bucket: str) -> str:
-        """The ARN of a bucket, which has neither region nor account."""
+        """Return the ARN of a bucket, which contains neither region nor account."""
         return f"arn:{self.partition}:s3:::{bucket}"
 
     def tags(self, subsystem: Subsystem, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """Every tag, set explicitly on every resource; the provider's default tags are only a net."""
+        """Return all tags of a resource, plus the extra tags in `more` that have a value.
+
+        Blocks set every tag explicitly on every resource; the provider's default tags are only a fallback.
+        """
         tags = {
             "Project": self.project,
             "Environment": self.environment.value,
@@ -117,6 +130,6 @@ class Context:
         for key, value in tags.items():
             if not re.fullmatch(TAG_VALUE, value):
                 raise InvalidName(
-                    f"{value!r} cannot be the tag {key}: AWS takes letters, digits, spaces and _ . : / = + - @, at most 256"
+                    f"{value!r} cannot be the value of tag {key}. AWS allows at most 256 letters, digits, spaces and _ . : / = + - @"
                 )
         return tags

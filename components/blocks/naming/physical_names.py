@@ -1,7 +1,7 @@
-"""Physical names within each service's limits.
+"""Physical names within each service's limits: `polyphony-<stack>-<subsystem>-<short name>`.
 
-`polyphony-<stack>-<subsystem>-<what>`; too long a name keeps its start and ends in a hash of the whole, so that it
-is stable and two long names never become one. Nothing is cut silently: the hash shows that it happened.
+A name that is too long keeps its start and ends in a hash of the whole name. The hash keeps it stable, keeps two long
+names apart, and shows that the name was shortened.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ HASH_LENGTH = 8
 
 
 class Kind(Enum):
-    """What is named, with the longest name its service accepts (from the services' API references)."""
+    """Kind of named resource, with the longest name that its service accepts (from the services' API references)."""
 
     ALARM = ("alarm", 255)
     ANOMALY_MONITOR = ("anomaly monitor", 1024)
@@ -30,8 +30,8 @@ class Kind(Enum):
     EVENT_RULE = ("event rule", 64)
     FIREWALL = ("firewall", 128)
     COMPUTE_ENVIRONMENT = ("compute environment", 101)
-    """Less than its limit: a hyphen and 26 letters of the provider's come behind it, so that a new one can be there before
-    the old one goes."""
+    """Shorter than the service's limit, because the provider appends a hyphen and 26 characters. The suffix lets a new
+    compute environment exist before the old one is deleted."""
     FUNCTION = ("function", 64)
     GLUE_JOB = ("Glue job", 255)
     IDENTITY_POOL = ("identity pool", 128)
@@ -43,7 +43,8 @@ class Kind(Enum):
     REST_API = ("REST API", 255)
     ROLE = ("role", 64)
     SECURITY_GROUP = ("security group", 228)
-    """The same: what uses a group is moved to the new one before the old one can go."""
+    """Shorter than the service's limit for the same reason: resources move to the new group before the old one is
+    deleted."""
     SECURITY_CONFIGURATION = ("security configuration", 255)
     SCHEDULE = ("schedule", 64)
     STATE_MACHINE = ("state machine", 80)
@@ -59,26 +60,26 @@ class Kind(Enum):
 
 
 class InvalidName(ValueError):
-    """A name cannot be made."""
+    """The given parts cannot form a valid, unique name or tag."""
 
 
 def stack_part(stack: str) -> str:
-    """A stack's name as names use it: `[a-z0-9-]`.
+    """Return the stack's name as it appears in resource names: `[a-z0-9-]`.
 
-    A stack whose name had to be changed carries a hash of the original, so that `feature/x` and `feature-x` do not
+    A stack name that had to be changed also gets a hash of the original, so that `feature/x` and `feature-x` do not
     share resources.
     """
     cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
     if not cleaned:
-        raise InvalidName(f"stack name {stack!r} has no letter or digit: choose one of a-z, 0-9 and hyphens")
+        raise InvalidName(f"stack name {stack!r} has no letter or digit. Choose a name of a-z, 0-9 and hyphens")
     return cleaned if cleaned == stack else f"{cleaned}-{_digest(stack)}"
 
 
 def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
-    """The parts joined by hyphens, shortened with a stable hash where the service's limit asks for it."""
+    """Join the parts with hyphens. A name beyond the service's limit is shortened and ends in a stable hash."""
     for part in (*parts, *([suffix] if suffix else [])):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part):
-            raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name: use a-z, 0-9 and single hyphens")
+            raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name. Use a-z, 0-9 and single hyphens")
     body = "-".join(parts)
     room = kind.limit - (len(suffix) + 1 if suffix else 0)
     if len(body) > room:
@@ -87,13 +88,13 @@ def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
 
 
 def underscored_name(kind: Kind, parts: Sequence[str], last: str) -> str:
-    """The same for services that take no hyphen: `polyphony_<stack>_<last>`.
+    """Build a name for a service that accepts no hyphens: `polyphony_<stack>_<last>`.
 
-    Underscores come from us alone, `last` being one word, so that no two things ever share a name.
+    `last` is one word without underscores, so two resources never share a name.
     """
     if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9]*", last):
         raise InvalidName(
-            f"{last!r} cannot be part of a {kind.label}'s name: begin with a letter, use a-z, A-Z and 0-9"
+            f"{last!r} cannot be part of a {kind.label}'s name. Begin with a letter, and use a-z, A-Z and 0-9"
         )
     body = "_".join([*parts, last]).replace("-", "_")
     return body if len(body) <= kind.limit else f"{body[: kind.limit - HASH_LENGTH - 1].rstrip('_')}_{_digest(body)}"

@@ -1,6 +1,7 @@
-"""A bucket: private, encrypted, TLS only, with a lifecycle, and logged.
+"""S3 bucket: private, encrypted, TLS only, with lifecycle rules and access logs.
 
-One notification resource and one policy a bucket, because S3 keeps one of each: a second would overwrite the first.
+S3 keeps one notification configuration and one policy for each bucket, and a second one would overwrite the first. So
+this block creates both.
 """
 
 import json
@@ -15,36 +16,36 @@ from components.blocks.messaging.queue import Queue
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
-EVERYTHING = "EntireBucket"
-"""The name under which CloudWatch has the requests to all of a bucket's objects."""
+ENTIRE_BUCKET = "EntireBucket"
+"""Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
 
 
 @dataclass(frozen=True)
-class Lifecycle:
-    """What becomes of objects below a prefix; an empty prefix is the whole bucket."""
+class LifecycleRule:
+    """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
     prefix: str = ""
     expire_days: int | None = None
     old_version_days: int | None = None
     intelligent_tiering_days: int | None = None
-    """Days after which objects move to Intelligent-Tiering; 0 is at once."""
+    """Days after which objects move to Intelligent-Tiering; 0 moves them at once."""
 
 
 @dataclass(frozen=True)
-class Cors:
-    """Which pages may use the bucket from a browser."""
+class CorsRule:
+    """Origins whose pages may use the bucket from a browser."""
 
     origins: Sequence[str]
     methods: Sequence[str] = ("GET", "PUT", "POST")
-    exposed: Sequence[str] = ()
-    """Headers of answers that a page may read: `ETag`, where it uploads in parts."""
+    exposed_headers: Sequence[str] = ()
+    """Response headers that a page may read, such as `ETag` for multipart uploads."""
 
 
 @dataclass(frozen=True)
-class NotifyQueue:
-    """Tell a queue of every object created below a prefix, however it was uploaded."""
+class QueueNotification:
+    """Notification to a queue for every object created below a prefix, for every way of uploading."""
 
     queue: Queue
     prefix: str
@@ -52,56 +53,58 @@ class NotifyQueue:
 
 @dataclass(frozen=True)
 class BucketArgs:
-    """One bucket."""
+    """Arguments of a bucket."""
 
     scope: Scope
     logical_name: str
-    lifecycle: Sequence[Lifecycle] = ()
+    lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False
-    """Whether it can be reached through the nearest edge location too, for money."""
+    """Enables transfer acceleration through the nearest edge location, which costs extra."""
     requests_measured: bool = False
-    """Whether CloudWatch has its requests and their latency: sixteen metrics, each paid for."""
-    cors: Cors | None = None
-    notify: Sequence[NotifyQueue] = ()
+    """Enables CloudWatch request metrics: sixteen paid metrics."""
+    cors: CorsRule | None = None
+    notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
     access_logged: bool = True
-    """Off for the audit bucket alone, which would log itself without end."""
+    """False for the audit bucket only, because it would log its own log deliveries endlessly."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
-    """More statements of its policy, each with its source account."""
+    """Further statements of the bucket policy, each limited to its source account."""
 
 
 class Bucket(Block):
-    """A bucket with all that makes it safe, and what may be granted on it."""
+    """Bucket with all its protection settings, and the grants on it."""
 
-    def __init__(self, what: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Bucket", what, args.scope, opts)
+    def __init__(self, short_name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Bucket", short_name, args.scope, opts)
         scope = args.scope
-        self.name = bucket_name(scope, what)
+        self.name = bucket_name(scope, short_name)
         self.arn = scope.context.bucket_arn(self.name)
         bucket = s3.Bucket(
-            self.part("bucket"),
+            self.part_name("bucket"),
             bucket=self.name,
             force_destroy=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(holds_data=True),
+            opts=self.part_options(holds_data=True),
         )
         self.bucket = bucket
         self._make_private(bucket, args)
         self._set_lifecycle(bucket, args)
         if args.versioned:
             s3.BucketVersioning(
-                self.part("versioning"),
+                self.part_name("versioning"),
                 bucket=bucket.bucket,
                 versioning_configuration={"status": "Enabled"},
-                opts=self.inside(),
+                opts=self.part_options(),
             )
         if args.accelerated:
             s3.BucketAccelerateConfiguration(
-                self.part("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.inside()
+                self.part_name("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.part_options()
             )
         if args.requests_measured:
-            s3.BucketMetric(self.part("requests"), bucket=bucket.bucket, name=EVERYTHING, opts=self.inside())
+            s3.BucketMetric(
+                self.part_name("requests"), bucket=bucket.bucket, name=ENTIRE_BUCKET, opts=self.part_options()
+            )
         if args.cors is not None:
             rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
                 "allowed_origins": list(args.cors.origins),
@@ -109,75 +112,78 @@ class Bucket(Block):
                 "allowed_headers": ["*"],
                 "max_age_seconds": 3600,
             }
-            if args.cors.exposed:
-                rule["expose_headers"] = list(args.cors.exposed)
-            s3.BucketCorsConfiguration(self.part("cors"), bucket=bucket.bucket, cors_rules=[rule], opts=self.inside())
+            if args.cors.exposed_headers:
+                rule["expose_headers"] = list(args.cors.exposed_headers)
+            s3.BucketCorsConfiguration(
+                self.part_name("cors"), bucket=bucket.bucket, cors_rules=[rule], opts=self.part_options()
+            )
         if args.access_logged:
             s3.BucketLogging(
-                self.part("logging"),
+                self.part_name("logging"),
                 bucket=bucket.bucket,
                 target_bucket=scope.access_log_bucket,
                 target_prefix=f"{ACCESS_LOG_PREFIX}/{self.name}/",
-                opts=self.inside(),
+                opts=self.part_options(),
             )
         if args.notify or args.event_bridge:
             s3.BucketNotification(
-                self.part("notification"),
+                self.part_name("notification"),
                 bucket=bucket.bucket,
                 eventbridge=args.event_bridge,
                 queues=[
                     {
-                        "queue_arn": to.queue.arn,
+                        "queue_arn": notification.queue.arn,
                         "events": ["s3:ObjectCreated:*"],
-                        "filter_prefix": to.prefix,
+                        "filter_prefix": notification.prefix,
                         "filter_suffix": "",
                     }
-                    for to in args.notify
+                    for notification in args.notify
                 ],
-                opts=self.inside(*(to.queue.policy for to in args.notify)),
+                opts=self.part_options(*(notification.queue.policy for notification in args.notify)),
             )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant(self, *actions: str, prefix: str = "*") -> Grant:
-        """What a role may do with objects below a prefix: `grant("GetObject", prefix="incoming/*")`."""
+        """Grant actions on the objects below a prefix: `grant("GetObject", prefix="incoming/*")`."""
         return grant("s3", actions, f"{self.arn}/{prefix}")
 
     def grant_list(self, prefix: str | None = None) -> Grant:
-        """Permission to list keys below a prefix; without one, also to be told that a key is not there.
+        """Grant listing the keys below a prefix. Without a prefix, S3 also answers 404 for a missing key.
 
-        Reading a missing key names no prefix, so a condition on it would fail, and S3 would answer 403 instead of 404.
+        A request for a missing key has no prefix. So a condition on the prefix fails, and S3 answers 403 instead of
+        404.
         """
         return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
 
     def grant_list_versions(self, prefix: str) -> Grant:
-        """Permission to list keys and their versions below a prefix."""
+        """Grant listing keys and their versions below a prefix."""
         return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
 
     def grant_list_uploads(self) -> Grant:
-        """Permission to list uploads in parts that are not complete; of a prefix alone it cannot be given."""
+        """Grant listing incomplete multipart uploads. IAM cannot limit this permission to a prefix."""
         return grant("s3", ["ListBucketMultipartUploads"], self.arn)
 
     def _make_private(self, bucket: s3.Bucket, args: BucketArgs) -> None:
         block = s3.BucketPublicAccessBlock(
-            self.part("public-access-block"),
+            self.part_name("public-access-block"),
             bucket=bucket.bucket,
             block_public_acls=True,
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         s3.BucketOwnershipControls(
-            self.part("ownership"),
+            self.part_name("ownership"),
             bucket=bucket.bucket,
             rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         s3.BucketServerSideEncryptionConfiguration(
-            self.part("encryption"),
+            self.part_name("encryption"),
             bucket=bucket.bucket,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         only_tls: dict[str, object] = {
             "Sid": "OnlyTls",
@@ -188,10 +194,10 @@ class Bucket(Block):
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
         self.policy = s3.BucketPolicy(
-            self.part("policy"),
+            self.part_name("policy"),
             bucket=bucket.bucket,
             policy=json.dumps({"Version": "2012-10-17", "Statement": [only_tls, *args.statements]}),
-            opts=self.inside(block),
+            opts=self.part_options(block),
         )
 
     def _set_lifecycle(self, bucket: s3.Bucket, args: BucketArgs) -> None:
@@ -202,28 +208,28 @@ class Bucket(Block):
             "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
         }
         s3.BucketLifecycleConfiguration(
-            self.part("lifecycle"),
+            self.part_name("lifecycle"),
             bucket=bucket.bucket,
             rules=[abort, *map(_rule, args.lifecycle)],
-            opts=self.inside(),
+            opts=self.part_options(),
         )
 
 
-def bucket_name(scope: Scope, what: str) -> str:
-    """The name of one of this scope's buckets, for those that must know it before it exists."""
-    return scope.name(Kind.BUCKET, what)
+def bucket_name(scope: Scope, short_name: str) -> str:
+    """Return the name of one of the scope's buckets; the bucket need not exist yet."""
+    return scope.name(Kind.BUCKET, short_name)
 
 
-def _rule(one: Lifecycle) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+def _rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
     rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
-        "id": one.name,
+        "id": rule_spec.name,
         "status": "Enabled",
-        "filter": {"prefix": one.prefix},
+        "filter": {"prefix": rule_spec.prefix},
     }
-    if one.expire_days is not None:
-        rule["expiration"] = {"days": one.expire_days}
-    if one.old_version_days is not None:
-        rule["noncurrent_version_expiration"] = {"noncurrent_days": one.old_version_days}
-    if one.intelligent_tiering_days is not None:
-        rule["transitions"] = [{"days": one.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
+    if rule_spec.expire_days is not None:
+        rule["expiration"] = {"days": rule_spec.expire_days}
+    if rule_spec.old_version_days is not None:
+        rule["noncurrent_version_expiration"] = {"noncurrent_days": rule_spec.old_version_days}
+    if rule_spec.intelligent_tiering_days is not None:
+        rule["transitions"] = [{"days": rule_spec.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
     return rule

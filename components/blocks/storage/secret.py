@@ -1,4 +1,4 @@
-"""A secret of the stack's, kept where functions read it: they get its name, and never what it says."""
+"""SSM parameter with a secret of the stack. Functions get its name and read the value themselves."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from components.blocks.naming.scope import Block, Scope
 
 @dataclass(frozen=True)
 class SecretArgs:
-    """One secret."""
+    """Arguments of a secret."""
 
     scope: Scope
     logical_name: str
@@ -20,28 +20,29 @@ class SecretArgs:
 
 
 class Secret(Block):
-    """A parameter that is stored encrypted, with the key that the service owns for the account."""
+    """SecureString parameter, encrypted with the AWS managed key of SSM."""
 
     version: pulumi.Output[str]
-    """A new one with each value. What is given it is deployed anew when the secret is, and reads it anew."""
+    """Version of the value. A function that gets the version is deployed again when the secret changes, and then reads
+    the new value."""
 
-    def __init__(self, what: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Secret", what, args.scope, opts)
-        own = args.scope.name(Kind.PARAMETER, what)
-        self.name = f"/{own}"
-        self.arn = args.scope.context.arn("ssm", f"parameter/{own}")
+    def __init__(self, short_name: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Secret", short_name, args.scope, opts)
+        parameter_name = args.scope.name(Kind.PARAMETER, short_name)
+        self.name = f"/{parameter_name}"
+        self.arn = args.scope.context.arn("ssm", f"parameter/{parameter_name}")
         parameter = ssm.Parameter(
-            self.part("parameter"),
+            self.part_name("parameter"),
             name=self.name,
             type="SecureString",
             value=pulumi.Output.secret(args.value),
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             tags=args.scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
         self.version = parameter.version.apply(str)
         self.register_outputs({"name": self.name})
 
     def grant_read(self) -> Grant:
-        """Permission to read what it says; the service's own key needs no grant."""
+        """Grant reading the value. The AWS managed key needs no grant."""
         return grant("ssm", ["GetParameter"], self.arn)

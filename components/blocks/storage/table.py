@@ -1,4 +1,4 @@
-"""A DynamoDB table: on demand, encrypted, with an expiry, protected and backed up as the settings say."""
+"""DynamoDB table with on-demand billing, encryption, expiry of items, and the configured protection and backup."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,48 +12,57 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
 BACKUP_TAG = "Backup"
-"""The tag by which the backup plan selects what it copies."""
-READING = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
-READING_KEY = ("Decrypt", "DescribeKey")
-WRITING_KEY = ("Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
-"""What DynamoDB asks KMS for (its guide, "Using a customer managed key"), by whether items are read or changed."""
+"""Tag by which the backup plan selects tables."""
+READ_ACTIONS = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
+KEY_ACTIONS_FOR_READS = ("Decrypt", "DescribeKey")
+KEY_ACTIONS_FOR_WRITES = (
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
+"""KMS actions that DynamoDB performs for the caller, for reads and for writes (DynamoDB guide, "Using a customer
+managed key")."""
 
 
 @dataclass(frozen=True)
-class Index:
-    """A global secondary index; sparse where items leave its keys out."""
+class SecondaryIndex:
+    """Global secondary index. It is sparse if items omit its key attributes."""
 
     name: str
     hash_key: str
     range_key: str | None = None
-    projected: Sequence[str] | None = None
-    """Attributes copied besides the keys; none copies all, an empty list only the keys."""
+    projected_attributes: Sequence[str] | None = None
+    """Attributes that the index copies besides the keys. None copies all attributes; an empty list copies only the
+    keys."""
 
 
 @dataclass(frozen=True)
 class TableArgs:
-    """One table. All keys are strings unless listed as numbers."""
+    """Arguments of a table. Key attributes are strings unless they are in `number_keys`."""
 
     scope: Scope
     logical_name: str
     hash_key: str
     range_key: str | None = None
-    indexes: Sequence[Index] = ()
+    indexes: Sequence[SecondaryIndex] = ()
     number_keys: Sequence[str] = ()
     ttl_attribute: str | None = None
     kms_key_arn: str | None = None
-    """A customer key; none uses the key that DynamoDB owns, which costs nothing."""
+    """Customer managed key; None uses the key that DynamoDB owns, which is free."""
     no_backup_reason: str | None = None
-    """Why this table is not backed up, where it is not: the tag `Reason`, which the policies ask for."""
+    """Reason why the table has no backup, or None if it has one. It becomes the tag `Reason`, which the policies
+    require."""
 
 
 class Table(Block):
-    """A table and what may be granted on it."""
+    """Table with the grants on it."""
 
-    def __init__(self, what: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Table", what, args.scope, opts)
+    def __init__(self, short_name: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Table", short_name, args.scope, opts)
         scope, data = args.scope, args.scope.foundation.data
-        self.name = scope.name(Kind.TABLE, what)
+        self.name = scope.name(Kind.TABLE, short_name)
         self.arn = scope.context.arn("dynamodb", f"table/{self.name}")
         self._key = args.kms_key_arn
         self._indexes = {index.name for index in args.indexes}
@@ -66,53 +75,64 @@ class Table(Block):
             )
             if key is not None
         )
-        selected = backup_selection(scope.context) if args.no_backup_reason is None else "none"
+        backup_tag = backup_tag_value(scope.context) if args.no_backup_reason is None else "none"
         self.table = dynamodb.Table(
-            self.part("table"),
+            self.part_name("table"),
             name=self.name,
             billing_mode="PAY_PER_REQUEST",
             hash_key=args.hash_key,
             range_key=args.range_key,
             attributes=[{"name": key, "type": "N" if key in args.number_keys else "S"} for key in keys],
-            global_secondary_indexes=[_index(index) for index in args.indexes],
+            global_secondary_indexes=[_index_args(index) for index in args.indexes],
             ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
             point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
-            # Said without a key too: to the provider, a block that is left out means the key that is there.
+            # Set explicitly without a key too, because the provider keeps the current key if the block is missing.
             server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
-            tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
-            opts=self.inside(holds_data=True),
+            tags=scope.tags(args.logical_name, {BACKUP_TAG: backup_tag, "Reason": args.no_backup_reason}),
+            opts=self.part_options(holds_data=True),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant(self, *actions: str, index: str | None = None) -> Grant:
-        """What a role may do with this table, or with one index of it: `grant("Query", index="GSI1")`."""
+        """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`."""
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
-        one = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
-        return replace(one, also=self._key_grants(actions))
+        table_grant = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
+        return replace(table_grant, companions=self._key_grants(actions))
 
     def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
-        """DynamoDB uses a customer key in the name of whoever calls it, who may use it in no other way."""
+        """Grant use of the customer managed key through DynamoDB only, because DynamoDB calls KMS on behalf of the
+        caller.
+        """
         if self._key is None:
             return ()
-        uses = READING_KEY if set(actions) <= READING else (*READING_KEY, *WRITING_KEY)
+        key_actions = (
+            KEY_ACTIONS_FOR_READS if set(actions) <= READ_ACTIONS else (*KEY_ACTIONS_FOR_READS, *KEY_ACTIONS_FOR_WRITES)
+        )
         service = f"dynamodb.{self.scope.context.region}.{self.scope.context.dns_suffix}"
-        return (grant("kms", uses, self._key, {"StringEquals": {"kms:ViaService": service}}),)
+        return (grant("kms", key_actions, self._key, {"StringEquals": {"kms:ViaService": service}}),)
 
 
-def backup_selection(context: Context) -> str:
-    """The backup tag's value on tables that this stack's plan copies; no other stack's plan selects them."""
+def backup_tag_value(context: Context) -> str:
+    """Return the value of the backup tag by which this stack's backup plan selects tables.
+
+    Other stacks use another value.
+    """
     return f"{context.stack_label}-daily"
 
 
-def _index(index: Index) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
+def _index_args(index: SecondaryIndex) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
     keys = [(index.hash_key, "HASH"), *([(index.range_key, "RANGE")] if index.range_key is not None else [])]
-    found: dynamodb.TableGlobalSecondaryIndexArgsDict = {
+    index_args: dynamodb.TableGlobalSecondaryIndexArgsDict = {
         "name": index.name,
         "key_schemas": [{"attribute_name": name, "key_type": kind} for name, kind in keys],
-        "projection_type": "ALL" if index.projected is None else "INCLUDE" if index.projected else "KEYS_ONLY",
+        "projection_type": "ALL"
+        if index.projected_attributes is None
+        else "INCLUDE"
+        if index.projected_attributes
+        else "KEYS_ONLY",
     }
-    if index.projected:
-        found["non_key_attributes"] = list(index.projected)
-    return found
+    if index.projected_attributes:
+        index_args["non_key_attributes"] = list(index.projected_attributes)
+    return index_args

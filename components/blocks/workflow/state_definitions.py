@@ -1,6 +1,6 @@
-"""The states of a workflow, as Step Functions reads them: in JSONata throughout.
+"""Functions that build the states of a Step Functions workflow in Amazon States Language, with JSONata.
 
-Expressions are JSONata between `{%` and `%}`; everything else is taken as it is.
+Text between `{%` and `%}` is a JSONata expression; all other values are literal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ TRANSIENT = (
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
 )
-"""What Lambda's own guide says to retry: the call may not have reached the function, or not come back."""
+"""Errors to retry according to Lambda's guide: the call may not have reached the function, or its response was lost."""
 SUCCEED: State = {"Type": "Succeed"}
 
 
 def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, longest_seconds: int = 300) -> Retry:
-    """Try again after some errors, with pauses that double and full jitter."""
+    """Build a retrier for some errors, with exponential backoff and full jitter."""
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": first_seconds,
@@ -34,18 +34,21 @@ def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, long
     }
 
 
-def pauses_seconds(one: Retry) -> int:
-    """Return all pauses of a retry together, at most; jitter makes them half as long, on average."""
-    pauses = (one["IntervalSeconds"] * one["BackoffRate"] ** number for number in range(one["MaxAttempts"]))
-    return int(sum(min(pause, one["MaxDelaySeconds"]) for pause in pauses))
+def total_pause_seconds(retrier: Retry) -> int:
+    """Return the longest total pause of a retrier; with full jitter, the average is half of it."""
+    pauses = (retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number for number in range(retrier["MaxAttempts"]))
+    return int(sum(min(pause, retrier["MaxDelaySeconds"]) for pause in pauses))
 
 
 def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str, Any] | None = None) -> Catch:
-    """Go elsewhere after some errors; `assign` keeps what the error said."""
+    """Build a catcher that goes to another state after some errors.
+
+    `assign` stores details of the error in variables.
+    """
     return {"ErrorEquals": list(errors), "Next": to, **({"Assign": dict(assign)} if assign else {})}
 
 
-def task(
+def task_state(
     resource: str,
     arguments: Mapping[str, Any],
     timeout_seconds: int,
@@ -55,7 +58,10 @@ def task(
     catches: Sequence[Catch] = (),
     assign: Mapping[str, Any] | None = None,
 ) -> State:
-    """Call a service. `assign` has variables that later states read: `{"files": "{% $states.result.Payload.files %}"}`."""
+    """Build a state that calls a service.
+
+    `assign` sets variables that later states read: `{"files": "{% $states.result.Payload.files %}"}`.
+    """
     return {
         "Type": "Task",
         "Resource": resource,
@@ -68,7 +74,7 @@ def task(
     }
 
 
-def call(
+def lambda_state(
     function_arn: str,
     payload: Mapping[str, Any],
     timeout_seconds: int,
@@ -78,14 +84,19 @@ def call(
     catches: Sequence[Catch] = (),
     assign: Mapping[str, Any] | None = None,
 ) -> State:
-    """Call a function's alias, again where Lambda itself stumbles."""
+    """Build a state that calls a function's alias. It retries Lambda's transient errors."""
     arguments = {"FunctionName": function_arn, "Payload": dict(payload)}
-    again = [retry(TRANSIENT), *retries]
-    return task(LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=again, catches=catches, assign=assign)
+    all_retries = [retry(TRANSIENT), *retries]
+    return task_state(
+        LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=all_retries, catches=catches, assign=assign
+    )
 
 
-def choice(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
-    """Go where the first condition that holds says; `conditions`: JSONata expression, next state."""
+def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
+    """Build a state that goes to the state of the first condition that holds.
+
+    Each condition is a JSONata expression and its next state.
+    """
     return {
         "Type": "Choice",
         "Choices": [{"Condition": condition, "Next": to} for condition, to in conditions],
@@ -93,22 +104,24 @@ def choice(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
     }
 
 
-def set_variables(variables: Mapping[str, Any], to: str) -> State:
-    """Set variables and do nothing else."""
+def set_variables_state(variables: Mapping[str, Any], to: str) -> State:
+    """Build a state that only sets variables."""
     return {"Type": "Pass", "Assign": dict(variables), "Next": to}
 
 
-def wait(seconds: int | str, to: str) -> State:
-    """Wait so many seconds, or as many as a JSONata expression comes to."""
+def wait_state(seconds: int | str, to: str) -> State:
+    """Build a state that waits for some seconds, or for the result of a JSONata expression."""
     return {"Type": "Wait", "Seconds": seconds, "Next": to}
 
 
-def each(
+def map_state(
     items: str, start: str, states: Mapping[str, State], at_once: int, *, to: str, catches: Sequence[Catch]
 ) -> State:
-    """Run the same states for each item of a list (JSONata), some at once. One that fails fails them all.
+    """Build a state that runs the same states for each item of a JSONata list, `at_once` of them at a time.
 
-    A state inside reads the item as its input, or as `$states.context.Map.Item.Value`.
+    One failed item fails the whole state.
+
+    An inner state reads the item as its input, or as `$states.context.Map.Item.Value`.
     """
     return {
         "Type": "Map",
@@ -120,6 +133,6 @@ def each(
     }
 
 
-def fail(error: str, cause: str) -> State:
-    """End with an error that the execution shows and that its alarm counts."""
+def fail_state(error: str, cause: str) -> State:
+    """Build a state that ends the execution with an error, which the alarm on failed executions counts."""
     return {"Type": "Fail", "Error": error, "Cause": cause}

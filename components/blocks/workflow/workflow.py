@@ -1,4 +1,4 @@
-"""A Step Functions state machine: its own role from grants, logs without data, tracing, and alarms on what fails."""
+"""Step Functions state machine with its own role, logs without payload data, tracing, and alarms on failures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from pulumi_aws import cloudwatch, sfn
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
-from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 from components.blocks.workflow.state_definitions import State
@@ -25,13 +25,13 @@ LOG_DELIVERY = (
     "PutResourcePolicy",
     "UpdateLogDelivery",
 )
-"""What a state machine's role needs to set its logs up; none of these has a resource level."""
+"""Actions that a state machine's role needs to configure log delivery; none of them has a resource level."""
 TRACING = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
 
 
 @dataclass(frozen=True)
 class WorkflowArgs:
-    """One state machine."""
+    """Arguments of a state machine."""
 
     scope: Scope
     logical_name: str
@@ -43,30 +43,31 @@ class WorkflowArgs:
 
 
 class Workflow(Block):
-    """A state machine that others start by its ARN."""
+    """State machine that callers start by its ARN."""
 
-    def __init__(self, what: str, args: WorkflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("Workflow", what, args.scope, opts)
+    def __init__(self, short_name: str, args: WorkflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Workflow", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.name(Kind.STATE_MACHINE, what)
+        self.name = scope.name(Kind.STATE_MACHINE, short_name)
         self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
-        # Below this prefix AWS keeps one resource policy for all log groups; others run into its size limit.
+        # AWS keeps one resource policy for all log groups below this prefix. Other log groups would reach the policy's
+        # size limit.
         log_group = f"/aws/vendedlogs/states/{self.name}"
         logs = cloudwatch.LogGroup(
-            self.part("logs"),
+            self.part_name("logs"),
             name=log_group,
             retention_in_days=scope.foundation.logs.retention_days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.part_options(),
         )
-        own = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
+        platform_grants = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
         role = Role(
             self.label,
-            RoleArgs(scope, what, args.logical_name, Service.STATES, [*args.grants, *own], self.arn),
-            self.inside(),
+            RoleArgs(scope, short_name, args.logical_name, Service.STATES, [*args.grants, *platform_grants], self.arn),
+            self.part_options(),
         )
         sfn.StateMachine(
-            self.part("machine"),
+            self.part_name("machine"),
             name=self.name,
             type="STANDARD",
             role_arn=role.arn,
@@ -82,37 +83,37 @@ class Workflow(Block):
             ),
             logging_configuration={
                 "level": "ERROR",
-                "include_execution_data": False,  # inputs and outputs are data
+                "include_execution_data": False,  # inputs and outputs are customer data
                 "log_destination": f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
             },
             tracing_configuration={"enabled": True},
             tags=scope.tags(args.logical_name),
-            opts=self.inside(logs, *role.parts),
+            opts=self.part_options(logs, *role.parts),
         )
-        self._watch(what, args)
+        self._register_alarms(short_name, args)
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
-        """Permission to start it."""
+        """Grant starting an execution."""
         return grant("states", ["StartExecution"], self.arn)
 
     def grant_describe(self) -> Grant:
-        """Permission to ask what became of its executions."""
+        """Grant describing executions, to read their result."""
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
-    def _watch(self, what: str, args: WorkflowArgs) -> None:
-        for metric, severity, says in (
+    def _register_alarms(self, short_name: str, args: WorkflowArgs) -> None:
+        for metric, severity, problem in (
             ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
-            ("ExecutionsTimedOut", Severity.CRITICAL, "An execution ran out of time."),
-            ("ExecutionThrottled", Severity.WARNING, "Executions are held back by the account's limits."),
+            ("ExecutionsTimedOut", Severity.CRITICAL, "An execution timed out."),
+            ("ExecutionThrottled", Severity.WARNING, "Executions are throttled by the account's quotas."),
         ):
-            alarm(
-                f"{what}-{metric.lower()}",
+            register_alarm(
+                f"{short_name}-{metric.lower()}",
                 args.scope,
                 Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
                 0,
-                f"{args.logical_name}: {says}",
+                f"{args.logical_name}: {problem}",
                 "workflow-failures",
-                self.inside(),
+                self.part_options(),
                 severity=severity,
             )

@@ -51,7 +51,7 @@ def test_stages_wait_for_it(engine: Engine) -> None:
     def program() -> None:
         made = Foundation(context(), foundation_settings(logs=OWNED))
         scopes = [made.scope(one, LogLevel.DEBUG) for one in (Subsystem.INGESTION, Subsystem.FOUNDATION)]
-        waits.extend([type(one).__name__ for one in scope.after] for scope in scopes)
+        waits.extend([type(one).__name__ for one in scope.prerequisites] for scope in scopes)
 
     engine.run(program)
     assert waits == [["TopicPolicy", "BucketPolicy", "Account"], ["TopicPolicy"]]

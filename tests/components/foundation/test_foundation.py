@@ -161,7 +161,7 @@ def test_blocks_of_a_subsystem_wait_for_what_they_only_name(engine: Engine) -> N
     def program() -> None:
         made = Foundation(context(), foundation_settings())
         scope = made.scope(Subsystem.INGESTION, LogLevel.DEBUG)
-        waits.extend(str(type(one).__name__) for one in scope.after)
+        waits.extend(str(type(one).__name__) for one in scope.prerequisites)
         assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
 
     engine.run(program)

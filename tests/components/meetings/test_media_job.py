@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from components.blocks.compute.image_repository import PINNED
+from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from handlers.meetings.media_job.environment import MediaEnvironment
 from tests.components.meetings.recorded_deployment import BUCKET, DIGEST, PREFIX, changed, complete, states
 from tests.fake_engine import Recorded
@@ -145,7 +145,7 @@ def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
 
 
 def test_an_image_that_a_stack_file_names_outlives_those_that_are_built_after_it() -> None:
-    named = {"commit", f"{PINNED}{DIGEST[7:19]}"}
+    named = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
     assert named in left(changed(), [*({f"commit-{number}"} for number in range(30)), named])
 
 

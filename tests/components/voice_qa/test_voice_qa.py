@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.frontend_output import frontend
+from components.frontend_output import build_frontend
 from handlers.voice_qa.client_messages import REQUESTS
 from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
@@ -347,7 +347,7 @@ def told(**changes: Any) -> dict[str, Any]:
 
     def body() -> None:
         subsystem = VOICE_QA.program(**changes)()
-        pulumi.export("frontend", frontend("prod", "us-east-1", {"voice_qa": subsystem.frontend}))
+        pulumi.export("frontend", build_frontend("prod", "us-east-1", {"voice_qa": subsystem.frontend}))
 
     recorded = program_run.record(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
     found: dict[str, Any] = recorded.outputs["frontend"]["voiceQa"]

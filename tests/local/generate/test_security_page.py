@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
+from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from local import ROOT
 from local.emulation.iam.policy_evaluator import listed
 from local.generate import documented_graph, security_page
@@ -119,7 +119,7 @@ def test_no_function_may_delete_a_table_or_a_bucket(stack: str) -> None:
 
 
 def test_the_page_names_all_services_that_do_not_send_their_source() -> None:
-    assert {service.name for service in set(Service) - SENDING_THEIR_SOURCE} == {
+    assert {service.name for service in set(Service) - SOURCE_SENDING_SERVICES} == {
         "LAMBDA",
         "GLUE",
         "BACKUP",

@@ -1,4 +1,4 @@
-"""REST APIs: one document decides, the stage says what it takes and logs nothing that a client sent."""
+"""Tests of REST APIs: their document, stage, logs, permissions, keys and firewalls."""
 
 import json
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
@@ -37,13 +37,13 @@ class Note(Message):
     text: str
 
 
-READ = Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
-MAKE = Operation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
-PLAN = Plan(rate=5, burst=10, requests_per_day=1000)
+READ_NOTE = Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
+MAKE_NOTE = Operation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
+USAGE_PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
 
 
-class Provider(PreviewProvider):
-    """Knows the ids that AWS would give, as after a deployment."""
+class DeployedProvider(PreviewProvider):
+    """Provider that returns the ids that AWS would generate, as after a deployment."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         if resource.kind == "RestApi":
@@ -53,12 +53,12 @@ class Provider(PreviewProvider):
         return f"{resource.name}-id", {"arn": f"arn:{resource.name}"} if resource.kind == "WebAcl" else {}
 
 
-def function(what: str) -> Function:
+def function(name: str) -> Function:
     return Function(
-        what,
+        name,
         FunctionArgs(
             scope=scope(),
-            logical_name=what,
+            logical_name=name,
             entry="handlers.ingestion.sweeper.handler.handler",
             settings=FunctionSettings.model_validate({"timeoutSeconds": 25}),
             environment=HandlerEnvironment,
@@ -66,32 +66,32 @@ def function(what: str) -> Function:
     )
 
 
-def making(answers: str = "notes", *, judged: bool = False, **changes: Any) -> Callable[[], RestApi]:
+def api_program(function_name: str = "notes", *, authorized: bool = False, **changes: Any) -> Callable[[], RestApi]:
     """Return a program with an API that one function answers."""
 
     def body() -> RestApi:
-        given: dict[str, Any] = {
+        default_args: dict[str, Any] = {
             "scope": scope(),
             "logical_name": "NotesApi",
-            "operations": (READ, MAKE),
-            "function": function(answers),
+            "operations": (READ_NOTE, MAKE_NOTE),
+            "function": function(function_name),
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(client_errors_above=2, latency_above_ms=3),
-            **({"judge": Judge(function("judge"), 60)} if judged else {}),
+            **({"authorizer": AuthorizerFunction(function("authorizer"), 60)} if authorized else {}),
         }
-        return RestApi("notes-api", RestApiArgs(**{**given, **changes}))
+        return RestApi("notes-api", RestApiArgs(**{**default_args, **changes}))
 
     return body
 
 
-def deployed(body: Callable[[], object]) -> Recorded:
-    """What a program registers where every id is known."""
+def deploy(body: Callable[[], object]) -> Recorded:
+    """Return the resources that a program registers if every id is known."""
     config = StackConfig(project="polyphony", stack="test", values={})
 
     def program_body() -> None:
         body()
 
-    return Recorded(program_run.record(program_body, config, Provider(), preview=False).graph)
+    return Recorded(program_run.record(program_body, config, DeployedProvider(), preview=False).graph)
 
 
 def body_of(recorded: Recorded) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def body_of(recorded: Recorded) -> dict[str, Any]:
 
 
 def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
-    recorded = engine.run(making())
+    recorded = engine.run(api_program())
     api = recorded.one("apigateway.RestApi").inputs
     assert api["name"] == "polyphony-test-ingestion-notes-api"
     assert api["endpointConfiguration"]["types"] == "REGIONAL"
@@ -111,49 +111,51 @@ def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
     assert uri == f"{path}/{LIVE.format('notes')}/invocations"
 
 
-def test_its_stage_may_call_the_function_and_the_gateway_whoever_judges() -> None:
-    [permission] = [one.inputs for one in deployed(making()).all("lambda.Permission")]
+def test_the_stage_may_call_the_function_and_the_gateway_the_authorizer() -> None:
+    [permission] = [resource.inputs for resource in deploy(api_program()).all("lambda.Permission")]
     assert (permission["principal"], permission["qualifier"]) == ("apigateway.amazonaws.com", "live")
     assert permission["sourceArn"] == f"{ARN}/api/*"
-    assert "sourceAccount" not in permission, "not documented to be sent: the condition might never hold"
-    judged = deployed(making(judged=True))
-    sources = {one.inputs["sourceArn"] for one in judged.all("lambda.Permission")}
+    assert "sourceAccount" not in permission, (
+        "API Gateway is not documented to send it, so the condition might never hold"
+    )
+    authorized = deploy(api_program(authorized=True))
+    sources = {resource.inputs["sourceArn"] for resource in authorized.all("lambda.Permission")}
     assert sources == {f"{ARN}/api/*", f"{ARN}/authorizers/*"}
-    scheme = body_of(judged)["components"]["securitySchemes"]["lambda"]["x-amazon-apigateway-authorizer"]
-    assert LIVE.format("judge") in scheme["authorizerUri"]
+    scheme = body_of(authorized)["components"]["securitySchemes"]["lambda"]["x-amazon-apigateway-authorizer"]
+    assert LIVE.format("authorizer") in scheme["authorizerUri"]
     assert scheme["authorizerResultTtlInSeconds"] == 60
 
 
 def triggers(**changes: Any) -> Any:
-    return deployed(making(**changes)).one("apigateway.Deployment").inputs["triggers"]
+    return deploy(api_program(**changes)).one("apigateway.Deployment").inputs["triggers"]
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"operations": (READ,)},
+        {"operations": (READ_NOTE,)},
         {"cors_origin": "https://page.example.com"},
-        {"answers": "maker"},
-        {"plan": PLAN},
+        {"function_name": "maker"},
+        {"usage_plan": USAGE_PLAN},
         {"bodies_validated": False},
     ],
     ids=["operations", "origin", "function", "authorization", "bodies"],
 )
-def test_whatever_of_the_document_changes_is_deployed_and_nothing_else(change: dict[str, Any]) -> None:
+def test_only_a_change_of_the_document_triggers_a_deployment(change: dict[str, Any]) -> None:
     assert triggers() == triggers(throttle=Throttle(1, 1))
     assert triggers(**change) != triggers()
 
 
-def test_the_stage_opens_when_all_is_there(engine: Engine) -> None:
-    recorded = engine.run(making())
-    before = {one.name for one in recorded.ancestors(recorded.one("apigateway.Stage"))}
-    assert {one.name for kind in ("Permission", "Alias") for one in recorded.all(f"lambda.{kind}")} <= before
+def test_the_stage_is_created_last(engine: Engine) -> None:
+    recorded = engine.run(api_program())
+    before = {resource.name for resource in recorded.ancestors(recorded.one("apigateway.Stage"))}
+    assert {resource.name for kind in ("Permission", "Alias") for resource in recorded.all(f"lambda.{kind}")} <= before
     groups = {"ingestion-notes-api-access-logs", "ingestion-notes-api-execution-logs"}
     assert {"ingestion-notes-api-deployment", *groups} <= before
 
 
 def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> None:
-    recorded = deployed(making())
+    recorded = deploy(api_program())
     stage = recorded.one("apigateway.Stage").inputs
     assert (stage["stageName"], stage["xrayTracingEnabled"]) == ("api", True)
     settings = recorded.one("apigateway.MethodSettings").inputs
@@ -166,25 +168,27 @@ def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> 
         "throttlingBurstLimit": 100,
     }
     unmeasured = scope(foundation=foundation_settings(logs={"methodMetrics": False}))
-    quiet = deployed(making(scope=unmeasured)).one("apigateway.MethodSettings").inputs
+    quiet = deploy(api_program(scope=unmeasured)).one("apigateway.MethodSettings").inputs
     assert quiet["settings"]["metricsEnabled"] is False
 
 
-def test_the_access_log_has_nothing_that_a_client_sent_and_both_logs_expire() -> None:
-    recorded = deployed(making())
+def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
+    recorded = deploy(api_program())
     settings = recorded.one("apigateway.Stage").inputs["accessLogSettings"]
     logged = set(json.loads(settings["format"]).values())
     assert {"$context.requestId", "$context.resourcePath", "$context.status", "$context.error.responseType"} <= logged
     sent = ("identity", "$context.path", "query", "body", "error.message", "validationError", "$context.authorizer.c")
-    assert not [one for one in logged for word in sent if word in one]
+    assert not [variable for variable in logged for word in sent if word in variable]
     assert settings["destinationArn"].endswith(":log-group:/aws/apigateway/polyphony-test-ingestion-notes-api")
-    groups = {one.inputs["name"]: one.inputs["retentionInDays"] for one in recorded.all("cloudwatch.LogGroup")}
+    groups = {
+        resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in recorded.all("cloudwatch.LogGroup")
+    }
     assert groups["/aws/apigateway/polyphony-test-ingestion-notes-api"] == 90
-    assert groups["API-Gateway-Execution-Logs_a1b2c3/api"] == 90, "API Gateway's own name"
+    assert groups["API-Gateway-Execution-Logs_a1b2c3/api"] == 90, "API Gateway chooses this name"
 
 
-def test_a_key_comes_with_its_plan_and_is_never_shown() -> None:
-    recorded = deployed(making(plan=PLAN))
+def test_a_key_has_a_usage_plan_and_its_value_is_secret() -> None:
+    recorded = deploy(api_program(usage_plan=USAGE_PLAN))
     plan = recorded.one("apigateway.UsagePlan").inputs
     assert plan["apiStages"] == [{"apiId": "a1b2c3", "stage": "api"}]
     assert plan["throttleSettings"] == {"rateLimit": 5, "burstLimit": 10}
@@ -196,9 +200,9 @@ def test_a_key_comes_with_its_plan_and_is_never_shown() -> None:
     assert (joined["keyId"], joined["usagePlanId"]) == ("ingestion-notes-api-key-id", "ingestion-notes-api-plan-id")
 
 
-def test_a_firewall_counts_by_address_and_stands_before_the_stage() -> None:
-    assert deployed(making()).all("wafv2.WebAcl") == []
-    recorded = deployed(making(requests_per_address=500))
+def test_a_firewall_in_front_of_the_stage_counts_requests_by_address() -> None:
+    assert deploy(api_program()).all("wafv2.WebAcl") == []
+    recorded = deploy(api_program(requests_per_address=500))
     (rule,) = recorded.one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"] == {
         "limit": 500,
@@ -210,23 +214,23 @@ def test_a_firewall_counts_by_address_and_stands_before_the_stage() -> None:
     assert association == {"resourceArn": "arn:stage", "webAclArn": "arn:ingestion-notes-api-firewall"}
 
 
-def test_its_address_is_the_stages_and_its_dimensions_are_known() -> None:
-    found: dict[str, Any] = {}
+def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
+    api_values: dict[str, Any] = {}
 
     def body() -> None:
-        api = making()()
-        found.update(api.dimensions)
-        api.url.apply(lambda url: found.update(url=url))
+        api = api_program()()
+        api_values.update(api.dimensions)
+        api.url.apply(lambda url: api_values.update(url=url))
 
-    deployed(body)
-    assert found == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": URL}
+    deploy(body)
+    assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": URL}
 
 
 STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
 
 
-def found_by_policies(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
-    """What the policy pack finds at fault in prod, or cannot judge, of what is known before a deployment."""
+def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
+    """Return the policy findings in prod at preview; with `undecided`, the policies that could not decide."""
 
     def exported() -> None:
         pulumi.export("made", str(body()))
@@ -234,18 +238,18 @@ def found_by_policies(body: Callable[[], object], *, undecided: bool = False) ->
     where = build_context("prod")
     config = StackConfig(project="polyphony", stack="test", values={})
     graph = program_run.record(exported, config, PreviewProvider(), preview=True).graph
-    asked = [one for name, one in BY_NAME.items() if name not in STACK_WIDE]
+    policies_to_run = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
     return {
-        (one.policy, one.name)
-        for one in run_policies(asked, messages_from_graph(graph), where)
-        if one.undecided is undecided
+        (resource.policy, resource.name)
+        for resource in run_policies(policies_to_run, messages_from_graph(graph), where)
+        if resource.undecided is undecided
     }
 
 
-def test_the_policies_find_nothing_at_fault_but_an_open_api() -> None:
-    body = making(judged=True, requests_per_address=500)
-    assert found_by_policies(body) == set()
-    assert found_by_policies(body, undecided=True) == {
+def test_the_only_policy_finding_is_an_api_without_authorization() -> None:
+    body = api_program(authorized=True, requests_per_address=500)
+    assert policy_findings(body) == set()
+    assert policy_findings(body, undecided=True) == {
         ("firewall-where-possible", "ingestion-notes-api-firewall-association")
-    }, "the stage's ARN has an id that AWS invents"
-    assert found_by_policies(making()) == {("api-asks-who-calls", "ingestion-notes-api-api")}
+    }, "the stage's ARN contains an id that AWS generates"
+    assert policy_findings(api_program()) == {("api-asks-who-calls", "ingestion-notes-api-api")}

@@ -1,4 +1,4 @@
-"""WebSocket APIs: every route answers, the stage says what it takes and logs nothing that a client sent."""
+"""Tests of WebSocket APIs: their routes, stage, logs, permissions and URLs."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
@@ -20,15 +20,15 @@ from tests.fake_engine import Engine, Recorded, scope
 
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/live"
-KEYS = ("$connect", "$disconnect", "$default", "say")
+ROUTES = ("$connect", "$disconnect", "$default", "say")
 
 
 class Environment(HandlerEnvironment):
     callback_url: str = ""
 
 
-class Provider(PreviewProvider):
-    """Knows the ids that AWS would give, as after a deployment."""
+class DeployedProvider(PreviewProvider):
+    """Provider that returns the ids that AWS would generate, as after a deployment."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         if resource.kind == "Api":
@@ -36,8 +36,8 @@ class Provider(PreviewProvider):
         return f"{resource.name}-id", {}
 
 
-class Again(Provider):
-    """Knows other ids, as when something was made anew."""
+class ReplacedResourcesProvider(DeployedProvider):
+    """Provider that returns other ids, as after the resources were replaced."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         name, outputs = super().make(resource)
@@ -46,21 +46,21 @@ class Again(Provider):
 
 
 def args(**changes: Any) -> WebSocketApiArgs:
-    given = {
+    default_args = {
         "scope": scope(),
         "logical_name": "LiveApi",
         "stage": "live",
         "routes_throttle": Throttle(rate=50, burst=100),
     }
-    return WebSocketApiArgs(**{**given, **changes})
+    return WebSocketApiArgs(**{**default_args, **changes})
 
 
-def function(what: str, **changes: Any) -> Function:
+def function(name: str, **changes: Any) -> Function:
     return Function(
-        what,
+        name,
         FunctionArgs(
             scope=scope(),
-            logical_name=what,
+            logical_name=name,
             entry="handlers.ingestion.sweeper.handler.handler",
             settings=FunctionSettings(),
             environment=Environment,
@@ -69,23 +69,23 @@ def function(what: str, **changes: Any) -> Function:
     )
 
 
-def serving(routes: Sequence[str] = KEYS, by: str = "router", **changes: Any) -> Callable[[], None]:
+def socket_program(routes: Sequence[str] = ROUTES, function_name: str = "router", **changes: Any) -> Callable[[], None]:
     """Return a program with an API whose routes one function serves."""
-    return lambda: WebSocketApi("socket", args(**changes)).serve(routes, function(by))
+    return lambda: WebSocketApi("socket", args(**changes)).serve(routes, function(function_name))
 
 
-def deployed(body: Callable[[], object], provider: Provider | None = None) -> Recorded:
-    """What a program registers where every id is known."""
+def deploy(body: Callable[[], object], provider: DeployedProvider | None = None) -> Recorded:
+    """Return the resources that a program registers if every id is known."""
     config = StackConfig(project="polyphony", stack="test", values={})
-    return Recorded(program_run.record(body, config, provider or Provider(), preview=False).graph)
+    return Recorded(program_run.record(body, config, provider or DeployedProvider(), preview=False).graph)
 
 
 def routes_of(recorded: Recorded) -> dict[str, Mapping[str, Any]]:
-    return {one.inputs["routeKey"]: one.inputs for one in recorded.all("apigatewayv2.Route")}
+    return {resource.inputs["routeKey"]: resource.inputs for resource in recorded.all("apigatewayv2.Route")}
 
 
 def test_messages_are_routed_by_their_action_to_the_functions_alias() -> None:
-    recorded = deployed(serving())
+    recorded = deploy(socket_program())
     api = recorded.one("apigatewayv2.Api").inputs
     assert (api["protocolType"], api["routeSelectionExpression"]) == ("WEBSOCKET", "$request.body.action")
     assert api["name"] == "polyphony-test-ingestion-socket"
@@ -94,27 +94,27 @@ def test_messages_are_routed_by_their_action_to_the_functions_alias() -> None:
     integration = recorded.one("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"] == f"{path}/{LIVE}/invocations"
     assert (integration.inputs["integrationType"], integration.inputs["integrationMethod"]) == ("AWS_PROXY", "POST")
-    assert {one["target"] for one in routes_of(recorded).values()} == {f"integrations/{integration.name}-id"}
+    assert {route["target"] for route in routes_of(recorded).values()} == {f"integrations/{integration.name}-id"}
     permission = recorded.one("lambda.Permission").inputs
     assert (permission["principal"], permission["qualifier"]) == ("apigateway.amazonaws.com", "live")
     assert permission["sourceArn"] == f"{ARN}/*"
-    assert actions(KEYS) == ["say"]
+    assert message_actions(ROUTES) == ["say"]
 
 
-def test_every_route_of_messages_answers_and_the_others_do_not() -> None:
-    recorded = deployed(serving())
-    answering = {key for key, one in routes_of(recorded).items() if "routeResponseSelectionExpression" in one}
+def test_only_routes_of_messages_return_a_response() -> None:
+    recorded = deploy(socket_program())
+    answering = {key for key, route in routes_of(recorded).items() if "routeResponseSelectionExpression" in route}
     assert answering == {"$default", "say"}
-    responses = [one.inputs for one in recorded.all("apigatewayv2.RouteResponse")]
-    assert {one["routeId"] for one in responses} == {
+    responses = [resource.inputs for resource in recorded.all("apigatewayv2.RouteResponse")]
+    assert {response["routeId"] for response in responses} == {
         "ingestion-socket-$default-route-id",
         "ingestion-socket-say-route-id",
     }
-    assert {one["routeResponseKey"] for one in responses} == {"$default"}
+    assert {response["routeResponseKey"] for response in responses} == {"$default"}
 
 
 def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> None:
-    stage = deployed(serving()).one("apigatewayv2.Stage").inputs
+    stage = deploy(socket_program()).one("apigatewayv2.Stage").inputs
     assert stage["defaultRouteSettings"] == {
         "throttlingRateLimit": 50,
         "throttlingBurstLimit": 100,
@@ -125,38 +125,49 @@ def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> Non
     assert stage["deploymentId"] == "ingestion-socket-deployment-id"
 
 
-def test_the_access_log_has_nothing_that_a_client_sent_and_both_logs_expire() -> None:
-    recorded = deployed(serving())
+def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
+    recorded = deploy(socket_program())
     settings = recorded.one("apigatewayv2.Stage").inputs["accessLogSettings"]
     logged = set(json.loads(settings["format"]).values())
     assert {"$context.requestId", "$context.routeKey", "$context.connectionId", "$context.integration.error"} <= logged
-    assert not [one for one in logged if "identity" in one or "path" in one.lower() or "query" in one.lower()]
+    assert not [
+        variable
+        for variable in logged
+        if "identity" in variable or "path" in variable.lower() or "query" in variable.lower()
+    ]
     assert settings["destinationArn"] == (
         "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/polyphony-test-ingestion-socket"
     )
-    groups = {one.inputs["name"]: one.inputs["retentionInDays"] for one in recorded.all("cloudwatch.LogGroup")}
+    groups = {
+        resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in recorded.all("cloudwatch.LogGroup")
+    }
     assert groups["/aws/apigateway/polyphony-test-ingestion-socket"] == 90
-    assert groups["/aws/apigateway/a1b2c3/live"] == 90, "API Gateway's own name for the execution log"
+    assert groups["/aws/apigateway/a1b2c3/live"] == 90, "API Gateway chooses this name of the execution log"
 
 
-def test_the_stage_opens_when_all_is_there(engine: Engine) -> None:
-    recorded = engine.run(serving())
-    before = {one.name for one in recorded.ancestors(recorded.one("apigatewayv2.Stage"))}
-    assert {one.name for one in recorded.all("apigatewayv2.RouteResponse")} <= before
-    assert {one.name for kind in ("Permission", "Alias") for one in recorded.all(f"lambda.{kind}")} <= before
+def test_the_stage_is_created_last(engine: Engine) -> None:
+    recorded = engine.run(socket_program())
+    before = {resource.name for resource in recorded.ancestors(recorded.one("apigatewayv2.Stage"))}
+    assert {resource.name for resource in recorded.all("apigatewayv2.RouteResponse")} <= before
+    assert {resource.name for kind in ("Permission", "Alias") for resource in recorded.all(f"lambda.{kind}")} <= before
     assert {"ingestion-socket-access-logs", "ingestion-socket-execution-logs"} <= before
 
 
-def triggers(provider: Provider | None = None, **changes: Any) -> Any:
-    return deployed(serving(**changes), provider).one("apigatewayv2.Deployment").inputs["triggers"]
+def triggers(provider: DeployedProvider | None = None, **changes: Any) -> Any:
+    return deploy(socket_program(**changes), provider).one("apigatewayv2.Deployment").inputs["triggers"]
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"routes": (*KEYS, "list")}, {"by": "reader"}, {"authorization": Authorization.IAM}, {"provider": Again()}],
-    ids=["another route", "another function", "another authorization", "made anew"],
+    [
+        {"routes": (*ROUTES, "list")},
+        {"function_name": "reader"},
+        {"authorization": WebSocketAuthorization.IAM},
+        {"provider": ReplacedResourcesProvider()},
+    ],
+    ids=["another route", "another function", "another authorization", "replaced resources"],
 )
-def test_whatever_of_the_routes_changes_is_deployed_and_nothing_else(change: dict[str, Any]) -> None:
+def test_only_a_change_of_the_routes_triggers_a_deployment(change: dict[str, Any]) -> None:
     assert triggers() == triggers(routes_throttle=Throttle(1, 1))
     assert triggers(**change) != triggers()
 
@@ -168,17 +179,17 @@ def test_whatever_of_the_routes_changes_is_deployed_and_nothing_else(change: dic
         ("ws://127.0.0.1:4566/ws/a", "ws://127.0.0.1:4566/ws/a/live", "http://127.0.0.1:4566/ws/a/live"),
     ],
 )
-def test_the_urls_need_no_stage(endpoint: str, url: str, callback: str) -> None:
-    found: dict[str, str] = {}
+def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: str) -> None:
+    urls: dict[str, str] = {}
 
-    class Endpoint(Provider):
+    class Endpoint(DeployedProvider):
         def make(self, _resource: Resource) -> tuple[str, Props]:
             return "a1b2c3", {"apiEndpoint": endpoint}
 
     def body() -> None:
         api = WebSocketApi("socket", args())
-        api.url.apply(lambda value: found.update(url=value))
-        api.callback_url.apply(lambda value: found.update(callback=value))
+        api.url.apply(lambda value: urls.update(url=value))
+        api.callback_url.apply(lambda value: urls.update(callback=value))
 
     program_run.record(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
-    assert found == {"url": url, "callback": callback}
+    assert urls == {"url": url, "callback": callback}

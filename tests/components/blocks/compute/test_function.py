@@ -1,4 +1,4 @@
-"""Functions come complete, and what Lambda or IAM would only refuse later is refused here."""
+"""Tests of the function block, including checks of arguments that Lambda or IAM would only refuse later."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.compute.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
 from components.settings.settings_base import ClientFunctionSettings
@@ -38,56 +38,60 @@ def args(settings: dict[str, Any] | None = None, **changes: Any) -> FunctionArgs
     )
 
 
-def function(engine: Engine, settings: dict[str, Any] | None = None, **changes: Any) -> Recorded:
+def register_function(engine: Engine, settings: dict[str, Any] | None = None, **changes: Any) -> Recorded:
     return engine.run(lambda: Function("builder", args(settings, **changes)))
 
 
-def granted(recorded: Recorded) -> dict[str, list[str]]:
-    """Resource → actions of the function's role."""
+def actions_by_resource(recorded: Recorded) -> dict[str, list[str]]:
+    """Return the granted actions of the function's role by resource."""
     (policy,) = recorded.all("iam.RolePolicy")
-    found: dict[str, list[str]] = {}
+    actions: dict[str, list[str]] = {}
     for statement in json.loads(policy.inputs["policy"])["Statement"]:
         for resource in statement["Resource"]:
-            found.setdefault(resource, []).extend(statement["Action"])
-    return found
+            actions.setdefault(resource, []).extend(statement["Action"])
+    return actions
 
 
 def test_a_function_is_small_traced_versioned_and_logs_json(engine: Engine) -> None:
-    made = function(engine).one("lambda.Function").inputs
-    assert (made["architectures"], made["runtime"], made["publish"]) == (["arm64"], "python3.13", True)
-    assert (made["memorySize"], made["timeout"]) == (512, 60)
-    assert made["tracingConfig"] == {"mode": "Active"}
-    assert made["loggingConfig"]["logFormat"] == "JSON"
-    assert made["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
-    assert made["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
+    created_function = register_function(engine).one("lambda.Function").inputs
+    assert (created_function["architectures"], created_function["runtime"], created_function["publish"]) == (
+        ["arm64"],
+        "python3.13",
+        True,
+    )
+    assert (created_function["memorySize"], created_function["timeout"]) == (512, 60)
+    assert created_function["tracingConfig"] == {"mode": "Active"}
+    assert created_function["loggingConfig"]["logFormat"] == "JSON"
+    assert created_function["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
+    assert created_function["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
 
 
-def test_its_own_logs_expire(engine: Engine) -> None:
-    group = function(engine).one("cloudwatch.LogGroup").inputs
+def test_the_functions_logs_expire(engine: Engine) -> None:
+    group = register_function(engine).one("cloudwatch.LogGroup").inputs
     assert (group["name"], group["retentionInDays"]) == (f"/aws/lambda/{NAME}", 90)
 
 
-def test_it_exists_only_after_its_log_group_and_its_permissions(engine: Engine) -> None:
-    recorded = function(engine)
+def test_a_function_is_created_after_its_log_group_and_permissions(engine: Engine) -> None:
+    recorded = register_function(engine)
     before = list(recorded.ancestors(recorded.one("lambda.Function")))
-    assert recorded.one("cloudwatch.LogGroup") in before  # or Lambda makes one that never expires
+    assert recorded.one("cloudwatch.LogGroup") in before  # otherwise Lambda creates one that never expires
     assert recorded.one("iam.RolePolicy") in before
 
 
-def test_the_environment_is_what_the_handler_reads(engine: Engine) -> None:
-    variables = function(engine).one("lambda.Function").inputs["environment"]["variables"]
+def test_the_environment_has_exactly_the_variables_that_the_handler_reads(engine: Engine) -> None:
+    variables = register_function(engine).one("lambda.Function").inputs["environment"]["variables"]
     read = SampleEnvironment(manifest_table_name="files", record_days=400).variables()
     assert variables == {**read, "POWERTOOLS_SERVICE_NAME": "ingestion"}
     assert (variables["LOG_LEVEL"], variables["MANIFEST_TABLE_NAME"]) == ("INFO", "files")
 
 
 def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine) -> None:
-    assert repr(function(engine).one("lambda.Alias").inputs["functionVersion"]) == "<known after deployment>"
-    assert function(engine, {"liveVersion": "7"}).one("lambda.Alias").inputs["functionVersion"] == "7"
+    assert repr(register_function(engine).one("lambda.Alias").inputs["functionVersion"]) == "<known after deployment>"
+    assert register_function(engine, {"liveVersion": "7"}).one("lambda.Alias").inputs["functionVersion"] == "7"
 
 
-def test_a_roll_out_under_way_is_not_undone_by_a_deployment(engine: Engine) -> None:
-    assert list(function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
+def test_a_deployment_does_not_revert_a_rollout_in_progress(engine: Engine) -> None:
+    assert list(register_function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
 
 
 def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
@@ -95,74 +99,76 @@ def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
         queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
         Function("builder", args(queues=[QueueSource(queue, 100, 0, 10)]))
 
-    with pytest.raises(ValueError, match="needs a window of at least 1 second"):
+    with pytest.raises(ValueError, match="needs a batching window"):
         engine.run(program)
 
 
-def asynchronous(**changes: Any) -> Function:
-    parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
-    return Function("builder", args(asynchronous=Asynchronous(parked, **changes)))
+def async_function(**changes: Any) -> Function:
+    failed_calls = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
+    return Function("builder", args(asynchronous=AsyncInvocation(failed_calls, **changes)))
 
 
-BECAUSE = "what failed must not be stored anywhere"
+DISCARD_REASON = "failed calls contain audio, which must not be stored"
 
 
-def lost(**changes: Any) -> Asynchronous:
-    return Asynchronous(**{"on_failure": None, "retries": 0, "max_age_seconds": 60, "lost_because": BECAUSE, **changes})
+def discarding(**changes: Any) -> AsyncInvocation:
+    return AsyncInvocation(
+        **{"on_failure": None, "retries": 0, "max_age_seconds": 60, "discard_reason": DISCARD_REASON, **changes}
+    )
 
 
-def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> None:
+def test_failed_calls_have_either_a_queue_or_a_discard_reason(engine: Engine) -> None:
     def both() -> None:
-        parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
-        Function("builder", args(asynchronous=lost(on_failure=parked)))
+        failed_calls = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
+        Function("builder", args(asynchronous=discarding(on_failure=failed_calls)))
 
-    with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
-        function(engine, asynchronous=lost(lost_because=None))
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="set either on_failure, the queue for failed calls, or discard_reason"):
+        register_function(engine, asynchronous=discarding(discard_reason=None))
+    with pytest.raises(ValueError, match="set either on_failure"):
         engine.run(both)
 
 
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
-    recorded = function(engine, attachment=Attachment(["subnet-1"], ["sg-1"]))
+    recorded = register_function(engine, attachment=NetworkAttachment(["subnet-1"], ["sg-1"]))
     assert recorded.one("lambda.Function").inputs["vpcConfig"] == {
         "subnetIds": ["subnet-1"],
         "securityGroupIds": ["sg-1"],
     }
-    assert granted(recorded)["arn:aws:ec2:us-east-1:123456789012:*/*"] == [
+    assert actions_by_resource(recorded)["arn:aws:ec2:us-east-1:123456789012:*/*"] == [
         "ec2:CreateNetworkInterface",
         "ec2:DeleteNetworkInterface",
     ]
 
 
-def test_an_environment_with_a_key_of_ours_may_be_decrypted_by_the_function_alone(engine: Engine) -> None:
+def test_the_function_may_decrypt_an_environment_with_a_customer_managed_key(engine: Engine) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555"
-    recorded = function(engine, environment_key_arn=key)
+    recorded = register_function(engine, environment_key_arn=key)
     assert recorded.one("lambda.Function").inputs["kmsKeyArn"] == key
-    assert granted(recorded)[key] == ["kms:Decrypt"]
+    assert actions_by_resource(recorded)[key] == ["kms:Decrypt"]
 
 
-def client_function(engine: Engine, **settings: Any) -> Recorded:
-    made = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
-    return engine.run(lambda: Function("builder", made))
+def register_client_function(engine: Engine, **settings: Any) -> Recorded:
+    created_function = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
+    return engine.run(lambda: Function("builder", created_function))
 
 
-def test_warm_environments_stand_on_the_alias_and_places_are_set_aside(engine: Engine) -> None:
-    recorded = client_function(engine, provisionedConcurrency=2, reservedConcurrency=5)
+def test_provisioned_concurrency_is_on_the_alias_and_reserved_concurrency_on_the_function(engine: Engine) -> None:
+    recorded = register_client_function(engine, provisionedConcurrency=2, reservedConcurrency=5)
     provisioned = recorded.one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
     assert recorded.one("lambda.Function").inputs["reservedConcurrentExecutions"] == 5
-    plain = function(engine)
+    plain = register_function(engine)
     assert plain.all("lambda.ProvisionedConcurrencyConfig") == []
     assert not {"reservedConcurrentExecutions", "snapStart"} & set(plain.one("lambda.Function").inputs)
 
 
 def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
-    made = client_function(engine, snapStart=True).one("lambda.Function").inputs
-    assert made["snapStart"] == {"applyOn": "PublishedVersions"}
+    created_function = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
+    assert created_function["snapStart"] == {"applyOn": "PublishedVersions"}
 
 
-def test_lambda_reports_the_memory_that_was_used_only_where_an_alarm_reads_it(engine: Engine) -> None:
+def test_lambda_reports_used_memory_only_if_an_alarm_reads_it(engine: Engine) -> None:
     for percent, level, filters in ((None, "WARN", 0), (90, "INFO", 1)):
-        recorded = function(engine, memory_percent_above=percent)
+        recorded = register_function(engine, memory_percent_above=percent)
         assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == level
         assert len(recorded.all("cloudwatch.LogMetricFilter")) == filters

@@ -1,4 +1,4 @@
-"""Grants: what IAM would accept and should not is refused; what is left is one minimal document."""
+"""Tests of grants: invalid ones are refused, and valid ones become one minimal policy document."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks.iam.grant import OWN_IDENTITY, GrantError, document, documents, grant
+from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, GrantError, grant, policy_document, policy_documents
 from tests.fake_engine import Engine
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
@@ -16,55 +16,55 @@ OBJECTS = "arn:aws:s3:::bucket/incoming/*"
 def statements(text: str) -> list[dict[str, Any]]:
     parsed = json.loads(text)
     assert parsed["Version"] == "2012-10-17"
-    listed: list[dict[str, Any]] = parsed["Statement"]
-    return listed
+    parsed_statements: list[dict[str, Any]] = parsed["Statement"]
+    return parsed_statements
 
 
 def test_grants_on_one_resource_become_one_statement() -> None:
-    text = document([grant("dynamodb", ["PutItem"], TABLE), grant("dynamodb", ["GetItem", "PutItem"], TABLE)])
+    text = policy_document([grant("dynamodb", ["PutItem"], TABLE), grant("dynamodb", ["GetItem", "PutItem"], TABLE)])
     assert statements(text) == [
         {"Action": ["dynamodb:GetItem", "dynamodb:PutItem"], "Effect": "Allow", "Resource": [TABLE]}
     ]
 
 
 def test_the_same_actions_on_two_resources_become_one_statement() -> None:
-    text = document([grant("dynamodb", ["GetItem"], f"{TABLE}2"), grant("dynamodb", ["GetItem"], TABLE)])
+    text = policy_document([grant("dynamodb", ["GetItem"], f"{TABLE}2"), grant("dynamodb", ["GetItem"], TABLE)])
     assert statements(text)[0]["Resource"] == [TABLE, f"{TABLE}2"]
 
 
 def test_the_document_does_not_depend_on_the_order_of_grants() -> None:
     grants = [grant("dynamodb", ["GetItem"], TABLE), grant("s3", ["GetObject"], OBJECTS)]
-    assert document(grants) == document(reversed(grants))
+    assert policy_document(grants) == policy_document(reversed(grants))
 
 
-def test_different_conditions_stay_apart() -> None:
+def test_grants_with_different_conditions_are_not_merged() -> None:
     plain = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket")
     limited = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
-    assert len(statements(document([plain, limited]))) == 2
+    assert len(statements(policy_document([plain, limited]))) == 2
 
 
-def test_a_condition_is_written_as_iam_reads_it() -> None:
-    one = grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Polyphony"}})
-    assert statements(document([one]))[0]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
+def test_a_condition_has_the_format_of_iam() -> None:
+    limited_grant = grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Polyphony"}})
+    assert statements(policy_document([limited_grant]))[0]["Condition"] == {
+        "StringEquals": {"cloudwatch:namespace": "Polyphony"}
+    }
 
 
 @pytest.mark.parametrize(
-    ("service", "action", "resource", "says"),
+    ("service", "action", "resource", "message"),
     [
         ("s3", "GetObject", "*", "has a resource level"),
-        ("s3", "HeadObject", OBJECTS, "is not an action"),
-        ("s3", "Get*", OBJECTS, "wildcards are not granted"),
-        ("s3", "*", OBJECTS, "wildcards are not granted"),
-        ("nope", "GetObject", OBJECTS, "is not an action"),
-        ("s3", "GetObject", "arn:aws:s3:::bucket", "cannot have the resource"),
-        ("sqs", "SendMessage", TABLE, "cannot have the resource"),
+        ("s3", "HeadObject", OBJECTS, "is not an IAM action"),
+        ("s3", "Get*", OBJECTS, "Wildcards are not allowed"),
+        ("s3", "*", OBJECTS, "Wildcards are not allowed"),
+        ("nope", "GetObject", OBJECTS, "is not an IAM action"),
+        ("s3", "GetObject", "arn:aws:s3:::bucket", "does not apply to the resource"),
+        ("sqs", "SendMessage", TABLE, "does not apply to the resource"),
         ("xray", "PutTraceSegments", TABLE, "it has no resource level"),
     ],
 )
-def test_a_grant_that_iam_would_accept_and_misread_is_refused(
-    service: str, action: str, resource: str, says: str
-) -> None:
-    with pytest.raises(GrantError, match=says):
+def test_a_grant_without_its_intended_effect_is_refused(service: str, action: str, resource: str, message: str) -> None:
+    with pytest.raises(GrantError, match=message):
         grant(service, [action], resource)
 
 
@@ -80,7 +80,7 @@ API = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
         ("ManageConnections", f"{API}/live/POST/@connections/*"),
     ],
 )
-def test_an_api_is_called_by_its_methods_or_by_connecting(action: str, resource: str) -> None:
+def test_an_api_is_granted_by_method_or_by_connect_route(action: str, resource: str) -> None:
     assert grant("execute-api", [action], resource).resources == (resource,)
 
 
@@ -96,8 +96,8 @@ def test_an_api_is_called_by_its_methods_or_by_connecting(action: str, resource:
         ("ManageConnections", f"{API}/live/$connect"),
     ],
 )
-def test_no_other_route_of_a_socket_can_be_granted(action: str, resource: str) -> None:
-    with pytest.raises(GrantError, match="cannot have the resource"):
+def test_no_other_websocket_route_can_be_granted(action: str, resource: str) -> None:
+    with pytest.raises(GrantError, match="does not apply to the resource"):
         grant("execute-api", [action], resource)
 
 
@@ -107,93 +107,97 @@ def test_a_condition_on_a_key_that_the_action_lacks_is_refused() -> None:
 
 
 def test_global_condition_keys_are_known() -> None:
-    one = grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
-    assert one.conditions == (("StringEquals", "aws:PrincipalTag/user", ("x",)),)
+    limited_grant = grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
+    assert limited_grant.conditions == (("StringEquals", "aws:PrincipalTag/user", ("x",)),)
 
 
 def test_an_action_without_resource_level_takes_a_star() -> None:
-    assert statements(document([grant("transcribe", ["StartStreamTranscription"], "*")]))
+    assert statements(policy_document([grant("transcribe", ["StartStreamTranscription"], "*")]))
 
 
-def test_an_arn_that_only_aws_knows_ends_in_a_document_of_its_own(engine: Engine) -> None:
-    found: list[str] = []
+def test_a_grant_with_an_unknown_arn_gets_its_own_document(engine: Engine) -> None:
+    documents: list[str] = []
 
     def program() -> None:
         arn = pulumi.Output.from_input("arn:aws:execute-api:us-east-1:123456789012:api/prod/POST/@connections/*")
-        listed = documents([grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)])
-        assert len(listed) == 2
-        assert isinstance(listed[0], str)
-        pulumi.Output.from_input(listed[1]).apply(found.append)
+        role_documents = policy_documents(
+            [grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)]
+        )
+        assert len(role_documents) == 2
+        assert isinstance(role_documents[0], str)
+        pulumi.Output.from_input(role_documents[1]).apply(documents.append)
 
     engine.run(program)
-    assert statements(found[0])[0]["Action"] == ["execute-api:ManageConnections"]
+    assert statements(documents[0])[0]["Action"] == ["execute-api:ManageConnections"]
 
 
-def test_an_arn_that_turns_out_wrong_is_refused_as_soon_as_it_is_known(engine: Engine) -> None:
+def test_an_unknown_arn_is_validated_once_it_is_known(engine: Engine) -> None:
     def program() -> None:
-        documents([grant("execute-api", ["ManageConnections"], pulumi.Output.from_input(TABLE))])
+        policy_documents([grant("execute-api", ["ManageConnections"], pulumi.Output.from_input(TABLE))])
 
-    with pytest.raises(GrantError, match="cannot have the resource"):
+    with pytest.raises(GrantError, match="does not apply to the resource"):
         engine.run(program)
 
 
-OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{OWN_IDENTITY}#*"}}
+OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{IDENTITY_ID_VARIABLE}#*"}}
 NOT_NULL = {"Null": {"dynamodb:LeadingKeys": "false"}}
 
 
-def test_a_grant_may_end_at_whoever_asks() -> None:
-    objects = f"arn:aws:s3:::bucket/queries/{OWN_IDENTITY}/*"
+def test_a_grant_may_be_limited_to_the_calling_guest() -> None:
+    objects = f"arn:aws:s3:::bucket/queries/{IDENTITY_ID_VARIABLE}/*"
     items = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
-    listed = statements(document([grant("s3", ["PutObject"], objects), items]))
-    assert [one["Resource"] for one in listed] == [[TABLE], [objects]]
-    assert listed[0]["Condition"] == {
+    parsed_statements = statements(policy_document([grant("s3", ["PutObject"], objects), items]))
+    assert [statement["Resource"] for statement in parsed_statements] == [[TABLE], [objects]]
+    assert parsed_statements[0]["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 
 
-def test_further_conditions_are_added_to_those_that_are_there() -> None:
-    one = grant("dynamodb", ["GetItem"], TABLE, {"StringEquals": {"dynamodb:Select": "COUNT"}})
-    both = one.when({"StringEquals": {"aws:PrincipalTag/user": "x"}}).when({**OWN_KEYS, **NOT_NULL})
-    assert statements(document([both]))[0]["Condition"] == {
+def test_further_conditions_are_added_to_existing_ones() -> None:
+    limited_grant = grant("dynamodb", ["GetItem"], TABLE, {"StringEquals": {"dynamodb:Select": "COUNT"}})
+    combined_grant = limited_grant.with_conditions({"StringEquals": {"aws:PrincipalTag/user": "x"}}).with_conditions(
+        {**OWN_KEYS, **NOT_NULL}
+    )
+    assert statements(policy_document([combined_grant]))[0]["Condition"] == {
         "StringEquals": {"dynamodb:Select": "COUNT", "aws:PrincipalTag/user": "x"},
         **OWN_KEYS,
         **NOT_NULL,
     }
-    assert one.conditions == (("StringEquals", "dynamodb:Select", ("COUNT",)),)
+    assert limited_grant.conditions == (("StringEquals", "dynamodb:Select", ("COUNT",)),)
 
 
 @pytest.mark.parametrize(
-    "beside",
+    "other_condition",
     [{}, {"Null": {"dynamodb:LeadingKeys": "true"}}, {"Null": {"dynamodb:Attributes": "false"}}],
     ids=["nothing", "the opposite", "another key"],
 )
-def test_a_condition_for_all_values_asks_for_one_too(beside: dict[str, dict[str, str]]) -> None:
-    with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
-        grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **beside})
-    with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
-        grant("dynamodb", ["GetItem"], TABLE).when({**OWN_KEYS, **beside})
+def test_a_for_all_values_condition_needs_a_null_condition(other_condition: dict[str, dict[str, str]]) -> None:
+    with pytest.raises(GrantError, match="also holds for requests without dynamodb:LeadingKeys"):
+        grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **other_condition})
+    with pytest.raises(GrantError, match="also holds for requests without dynamodb:LeadingKeys"):
+        grant("dynamodb", ["GetItem"], TABLE).with_conditions({**OWN_KEYS, **other_condition})
 
 
-def test_one_condition_never_takes_the_place_of_another() -> None:
-    one = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
-    with pytest.raises(GrantError, match="there twice"):
-        one.when({"StringLike": {"s3:prefix": "*"}})
+def test_a_condition_never_replaces_another_one() -> None:
+    limited_grant = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
+    with pytest.raises(GrantError, match="occurs twice"):
+        limited_grant.with_conditions({"StringLike": {"s3:prefix": "*"}})
 
 
 @pytest.mark.parametrize("name", ["cognito-identity.amazonaws.com:subject", "sub", "", "aws"])
-def test_a_variable_that_nothing_gives_a_value_is_refused(name: str) -> None:
-    with pytest.raises(GrantError, match="which has no value"):
+def test_a_policy_variable_without_a_value_is_refused(name: str) -> None:
+    with pytest.raises(GrantError, match="which never has a value"):
         grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/${{{name}}}/*")
-    with pytest.raises(GrantError, match="which has no value"):
+    with pytest.raises(GrantError, match="which never has a value"):
         grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": f"${{{name}}}/*"}})
 
 
 @pytest.mark.parametrize("text", ["${aws:PrincipalTag/user}", "${aws:PrincipalTag/user, 'nobody'}", "a${*}", "${$}"])
-def test_global_variables_and_literal_letters_may_be_used(text: str) -> None:
-    assert grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/{text}/x").known
+def test_global_variables_and_escaped_characters_are_allowed(text: str) -> None:
+    assert grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/{text}/x").is_known
 
 
-def test_a_variable_stands_in_the_last_part_of_an_arn_only() -> None:
+def test_a_variable_is_allowed_only_in_the_last_part_of_an_arn() -> None:
     with pytest.raises(GrantError, match="fifth colon"):
         grant("sqs", ["SendMessage"], "arn:aws:sqs:us-east-1:${aws:PrincipalAccount}:queue")

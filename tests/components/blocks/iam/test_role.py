@@ -1,4 +1,4 @@
-"""A role is bounded where the stack says by what, and only there."""
+"""Tests of the permissions boundary of roles."""
 
 import pulumi
 import pytest
@@ -12,24 +12,28 @@ from tests.fake_engine import Engine, foundation_settings, scope
 from tests.whole_program import DOCUMENTED
 
 
-def made(engine: Engine, boundary: str | None) -> object:
-    given = scope(foundation=foundation_settings(permissionsBoundary=boundary))
+def registered_boundary(engine: Engine, boundary: str | None) -> object:
+    bounded_scope = scope(foundation=foundation_settings(permissionsBoundary=boundary))
 
     def program() -> None:
-        Role("x", RoleArgs(given, "x", "X", Service.LAMBDA, ()), pulumi.ResourceOptions())
+        Role("x", RoleArgs(bounded_scope, "x", "X", Service.LAMBDA, ()), pulumi.ResourceOptions())
 
     [role] = engine.run(program).all("iam.Role")
-    assert role.inputs["name"] == given.name(Kind.ROLE, "x")
+    assert role.inputs["name"] == bounded_scope.name(Kind.ROLE, "x")
     return role.inputs.get("permissionsBoundary")
 
 
-def test_a_role_names_the_policy_that_bounds_it_if_there_is_one(engine: Engine) -> None:
-    assert made(engine, None) is None
-    assert made(engine, "a-path/most") == "arn:aws:iam::123456789012:policy/a-path/most"
+def test_a_role_has_the_configured_permissions_boundary(engine: Engine) -> None:
+    assert registered_boundary(engine, None) is None
+    assert registered_boundary(engine, "a-path/most") == "arn:aws:iam::123456789012:policy/a-path/most"
 
 
 @DOCUMENTED
 @pytest.mark.parametrize("stack", sorted(set(stack_files.stacks()) - {"local"}))
-def test_every_role_of_a_stack_that_is_deployed_has_the_boundary_of_its_stack(stack: str) -> None:
-    found = {one.inputs.get("permissionsBoundary") for one in documented_graph.graph(stack) if one.kind == "Role"}
-    assert found == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}
+def test_every_role_of_a_deployed_stack_has_the_boundary_of_its_stack(stack: str) -> None:
+    boundaries = {
+        resource.inputs.get("permissionsBoundary")
+        for resource in documented_graph.graph(stack)
+        if resource.kind == "Role"
+    }
+    assert boundaries == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}

@@ -1,4 +1,4 @@
-"""Rules and schedules: delivered with retries, parked when that fails, let in by name only."""
+"""Tests of event rules and schedules: their retries, dead-letter queues and permissions."""
 
 import json
 
@@ -6,9 +6,9 @@ import pytest
 
 from components.blocks.compute.function import Function
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, sender
+from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
-from tests.components.blocks.compute.test_function import args, asynchronous
+from tests.components.blocks.compute.test_function import args, async_function
 from tests.fake_engine import Engine, scope
 
 PATTERN = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
@@ -16,7 +16,7 @@ RULE = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-uplo
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-builder:live"
 
 
-def test_a_rule_without_a_queue_tells_people_and_parks_what_it_cannot_deliver(engine: Engine) -> None:
+def test_a_rule_without_a_queue_notifies_the_alerts_topic_and_keeps_undelivered_events(engine: Engine) -> None:
     recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
     assert json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"]) == PATTERN
     target = recorded.one("cloudwatch.EventTarget")
@@ -25,11 +25,13 @@ def test_a_rule_without_a_queue_tells_people_and_parks_what_it_cannot_deliver(en
     assert target.inputs["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-uploads-dlq")
     policy = recorded.one("sqs.QueuePolicy", "uploads-dlq")
     assert policy in list(recorded.ancestors(target))
-    (allow,) = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Allow"]
+    (allow,) = [
+        statement for statement in json.loads(policy.inputs["policy"])["Statement"] if statement["Effect"] == "Allow"
+    ]
     assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
 
 
-def test_only_events_of_our_own_source_are_archived(engine: Engine) -> None:
+def test_only_events_of_the_given_source_are_archived(engine: Engine) -> None:
     args = EventArchiveArgs(scope(), "EpisodeEvents", "polyphony.ingestion", days=14)
     archive = engine.run(lambda: EventArchive("episode-events", args)).one("cloudwatch.EventArchive").inputs
     assert json.loads(archive["eventPattern"]) == {"source": ["polyphony.ingestion"]}
@@ -37,38 +39,44 @@ def test_only_events_of_our_own_source_are_archived(engine: Engine) -> None:
     assert archive["retentionDays"] == 14
 
 
-def test_a_rule_fills_a_queue_that_lets_it_in(engine: Engine) -> None:
+def test_a_rule_sends_to_a_queue_that_admits_it(engine: Engine) -> None:
     def program() -> None:
         own = scope()
-        queue = Queue("work", QueueArgs(own, "Work", 30, senders=[sender(own, "uploads")]))
+        queue = Queue("work", QueueArgs(own, "Work", 30, senders=[rule_sender(own, "uploads")]))
         EventRule("uploads", EventRuleArgs(own, "Uploads", PATTERN, target=queue))
 
     recorded = engine.run(program)
     target = recorded.one("cloudwatch.EventTarget")
     assert target.inputs["arn"] == "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-work"
     policy = recorded.one("sqs.QueuePolicy", "ingestion-work-policy")
-    assert policy in list(recorded.ancestors(target)), "or the first events find a closed door"
-    [allow] = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Allow"]
+    assert policy in list(recorded.ancestors(target)), "otherwise the queue refuses the first events"
+    [allow] = [
+        statement for statement in json.loads(policy.inputs["policy"])["Statement"] if statement["Effect"] == "Allow"
+    ]
     assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
 
 
-def test_a_schedule_calls_the_alias_with_a_role_for_that_alone(engine: Engine) -> None:
+def test_a_schedule_calls_the_alias_with_its_own_minimal_role(engine: Engine) -> None:
     recorded = engine.run(
-        lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", asynchronous(), {"kind": "sweep"}))
+        lambda: Schedule(
+            "sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", async_function(), {"kind": "sweep"})
+        )
     )
-    before = {one.name for one in recorded.ancestors(recorded.one("scheduler.Schedule"))}
-    assert "ingestion-sweep-dlq-queue" in before, "or a first call that fails has nowhere to land"
+    before = {resource.name for resource in recorded.ancestors(recorded.one("scheduler.Schedule"))}
+    assert "ingestion-sweep-dlq-queue" in before, "otherwise a first call that fails is lost"
     target = recorded.one("scheduler.Schedule").inputs["target"]
     assert (target["arn"], json.loads(target["input"])) == (LIVE, {"kind": "sweep"})
     assert target["roleArn"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-sweep"
     assert target["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-sweep-dlq")
-    (policy,) = [one for one in recorded.all("iam.RolePolicy") if "sweep" in one.name]
-    actions = [one["Action"] for one in json.loads(policy.inputs["policy"])["Statement"]]
+    (policy,) = [resource for resource in recorded.all("iam.RolePolicy") if "sweep" in resource.name]
+    actions = [statement["Action"] for statement in json.loads(policy.inputs["policy"])["Statement"]]
     assert actions == [["lambda:InvokeFunction"], ["sqs:SendMessage"]]
 
 
-def test_the_scheduler_is_trusted_for_its_group_and_not_for_a_schedule(engine: Engine) -> None:
-    recorded = engine.run(lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", asynchronous())))
+def test_the_schedulers_trust_is_limited_to_the_schedule_group(engine: Engine) -> None:
+    recorded = engine.run(
+        lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", async_function()))
+    )
     role = recorded.one("iam.Role", "sweep")
     (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
     assert statement["Condition"]["ArnLike"] == {
@@ -76,9 +84,9 @@ def test_the_scheduler_is_trusted_for_its_group_and_not_for_a_schedule(engine: E
     }
 
 
-def test_a_schedule_needs_a_target_whose_failures_land_somewhere(engine: Engine) -> None:
+def test_a_schedule_needs_a_target_with_a_queue_for_failed_calls(engine: Engine) -> None:
     def program() -> None:
         Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", Function("builder", args())))
 
-    with pytest.raises(ValueError, match="say where failed calls of its target land"):
+    with pytest.raises(ValueError, match="Give the target function a queue for failed calls"):
         engine.run(program)

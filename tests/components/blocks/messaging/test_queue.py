@@ -1,4 +1,4 @@
-"""Queues park what fails, and say so."""
+"""Tests of queues, their dead-letter queues and queue policies."""
 
 import json
 
@@ -10,31 +10,31 @@ LANDING = Sender("s3.amazonaws.com", BUCKET)
 ARN = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-intake"
 
 
-def queue(engine: Engine, sender: Sender = LANDING) -> Recorded:
+def register_queue(engine: Engine, sender: Sender = LANDING) -> Recorded:
     return engine.run(
         lambda: Queue("intake", QueueArgs(scope(), "IntakeQueue", consumer_timeout_seconds=60, senders=[sender]))
     )
 
 
-def test_a_message_stays_hidden_for_six_timeouts_of_its_consumer(engine: Engine) -> None:
-    assert queue(engine).one("sqs.Queue", "intake-queue").inputs["visibilityTimeoutSeconds"] == 360
+def test_the_visibility_timeout_is_six_consumer_timeouts(engine: Engine) -> None:
+    assert register_queue(engine).one("sqs.Queue", "intake-queue").inputs["visibilityTimeoutSeconds"] == 360
 
 
-def test_failed_messages_are_parked_for_fourteen_days(engine: Engine) -> None:
-    recorded = queue(engine)
+def test_failed_messages_are_kept_for_fourteen_days(engine: Engine) -> None:
+    recorded = register_queue(engine)
     redrive = json.loads(recorded.one("sqs.Queue", "intake-queue").inputs["redrivePolicy"])
     assert redrive == {"deadLetterTargetArn": f"{ARN}-dlq", "maxReceiveCount": 5}
     assert recorded.one("sqs.Queue", "dlq").inputs["messageRetentionSeconds"] == 14 * 86_400
 
 
-def test_only_its_own_queue_may_move_messages_there(engine: Engine) -> None:
-    allow = json.loads(queue(engine).one("sqs.Queue", "dlq").inputs["redriveAllowPolicy"])
+def test_only_the_source_queue_may_move_messages_to_the_dead_letter_queue(engine: Engine) -> None:
+    allow = json.loads(register_queue(engine).one("sqs.Queue", "dlq").inputs["redriveAllowPolicy"])
     assert allow == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
 
 
 def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
-    policy = json.loads(queue(engine).one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
-    (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    policy = json.loads(register_queue(engine).one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
+    (allow,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allow["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "123456789012"},
@@ -42,18 +42,20 @@ def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine
     }
 
 
-def test_a_rule_is_known_by_its_arn_which_has_the_account(engine: Engine) -> None:
-    """EventBridge is not documented to send the account besides: a condition on it could keep every event out."""
+def test_a_rule_is_admitted_by_its_arn_only(engine: Engine) -> None:
+    """EventBridge is not documented to send `aws:SourceAccount`, so a condition on it could keep every event out."""
     rule = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-uploaded"
-    recorded = queue(engine, Sender("events.amazonaws.com", rule))
+    recorded = register_queue(engine, Sender("events.amazonaws.com", rule))
     policy = json.loads(recorded.one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
-    (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    (allow,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
 
 
 def test_both_queues_are_encrypted_and_refuse_plain_http(engine: Engine) -> None:
-    recorded = queue(engine)
-    assert all(one.inputs["sqsManagedSseEnabled"] is True for one in recorded.all("sqs.Queue"))
+    recorded = register_queue(engine)
+    assert all(resource.inputs["sqsManagedSseEnabled"] is True for resource in recorded.all("sqs.Queue"))
     for policy in recorded.all("sqs.QueuePolicy"):
-        (deny,) = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Deny"]
+        (deny,) = [
+            statement for statement in json.loads(policy.inputs["policy"])["Statement"] if statement["Effect"] == "Deny"
+        ]
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -1,4 +1,4 @@
-"""Dashboards lay themselves out, and show what every block has to show."""
+"""Tests of the layout and the metrics of dashboards."""
 
 import json
 
@@ -10,11 +10,13 @@ CHART = Chart("calls", [Metric("AWS/Lambda", "Errors", {"Resource": "f:live", "F
 
 
 def test_the_charts_of_a_row_share_its_width() -> None:
-    places = [(one["x"], one["y"], one["width"]) for one in layout([[CHART, CHART, CHART], [CHART]], "us-east-1")]
-    assert places == [(0, 0, 8), (8, 0, 8), (16, 0, 8), (0, 6, 24)]
+    positions = [
+        (widget["x"], widget["y"], widget["width"]) for widget in layout([[CHART, CHART, CHART], [CHART]], "us-east-1")
+    ]
+    assert positions == [(0, 0, 8), (8, 0, 8), (16, 0, 8), (0, 6, 24)]
 
 
-def test_a_metric_is_written_as_cloudwatch_reads_it() -> None:
+def test_a_metric_has_the_format_of_cloudwatch() -> None:
     (widget,) = layout([[CHART]], "us-east-1")
     assert widget["properties"] == {
         "title": "calls",
@@ -27,6 +29,6 @@ def test_a_metric_is_written_as_cloudwatch_reads_it() -> None:
 
 
 def test_a_dashboard_is_named_after_its_stack(engine: Engine) -> None:
-    made = engine.run(lambda: Dashboard("overview", DashboardArgs(scope(), [[CHART]]))).one("cloudwatch.Dashboard")
-    assert made.inputs["dashboardName"] == "polyphony-test-ingestion-overview"
-    assert len(json.loads(made.inputs["dashboardBody"])["widgets"]) == 1
+    dashboard = engine.run(lambda: Dashboard("overview", DashboardArgs(scope(), [[CHART]]))).one("cloudwatch.Dashboard")
+    assert dashboard.inputs["dashboardName"] == "polyphony-test-ingestion-overview"
+    assert len(json.loads(dashboard.inputs["dashboardBody"])["widgets"]) == 1

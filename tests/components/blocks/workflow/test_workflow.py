@@ -1,4 +1,4 @@
-"""Workflows: definitions that lead somewhere, failures that land somewhere, a role for that alone."""
+"""Tests of workflows and state definitions."""
 
 import json
 
@@ -8,13 +8,13 @@ from statelint.linter import Linter
 from components.blocks.workflow.state_definitions import (
     SUCCEED,
     State,
-    call,
     catch,
-    choice,
-    fail,
-    pauses_seconds,
+    choice_state,
+    fail_state,
+    lambda_state,
     retry,
-    task,
+    task_state,
+    total_pause_seconds,
 )
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from tests.fake_engine import Engine, Recorded, scope
@@ -24,27 +24,31 @@ FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:steps:live"
 
 def states() -> dict[str, State]:
     return {
-        "First": call(
+        "First": lambda_state(
             FUNCTION, {"id": "{% $states.input.id %}"}, 60, to="Enough", assign={"n": "{% $states.result.Payload.n %}"}
         ),
-        "Enough": choice([("{% $n > 0 %}", "Run")], otherwise="Done"),
-        "Run": task(
+        "Enough": choice_state([("{% $n > 0 %}", "Run")], otherwise="Done"),
+        "Run": task_state(
             "arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"}, 60, to="Done", catches=[catch("Failed")]
         ),
         "Done": SUCCEED,
-        "Failed": fail("Bad", "It failed."),
+        "Failed": fail_state("Bad", "It failed."),
     }
 
 
 def test_a_definition_is_jsonata_and_passes_the_linter(engine: Engine) -> None:
-    found = json.loads(workflow(engine).one("sfn.StateMachine").inputs["definition"])
-    assert Linter.validate(found) == []
-    assert (found["QueryLanguage"], found["StartAt"], found["TimeoutSeconds"]) == ("JSONata", "First", 600)
-    (again,) = found["States"]["First"]["Retry"]
-    assert "Lambda.TooManyRequestsException" in again["ErrorEquals"], "where Lambda itself stumbles"
+    definition = json.loads(register_workflow(engine).one("sfn.StateMachine").inputs["definition"])
+    assert Linter.validate(definition) == []
+    assert (definition["QueryLanguage"], definition["StartAt"], definition["TimeoutSeconds"]) == (
+        "JSONata",
+        "First",
+        600,
+    )
+    (retrier,) = definition["States"]["First"]["Retry"]
+    assert "Lambda.TooManyRequestsException" in retrier["ErrorEquals"], "Lambda's transient errors are retried"
 
 
-def test_a_retry_grows_up_to_a_limit_with_full_jitter() -> None:
+def test_a_retrier_backs_off_exponentially_with_full_jitter() -> None:
     assert retry(["X"], attempts=3, first_seconds=1, longest_seconds=9) == {
         "ErrorEquals": ["X"],
         "IntervalSeconds": 1,
@@ -56,24 +60,26 @@ def test_a_retry_grows_up_to_a_limit_with_full_jitter() -> None:
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
-def test_the_pauses_of_a_retry_add_up_to_a_limit(attempts: int, seconds: int) -> None:
-    assert pauses_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
+def test_the_total_pause_of_a_retrier_respects_the_maximum_delay(attempts: int, seconds: int) -> None:
+    assert total_pause_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
 
 
-def workflow(engine: Engine) -> Recorded:
+def register_workflow(engine: Engine) -> Recorded:
     def program() -> None:
-        made = Workflow(
+        created_workflow = Workflow(
             "manifest",
             WorkflowArgs(scope(), "Manifest", "test", "First", states(), grants=[], timeout_seconds=600),
         )
-        assert made.grant_start().resources == (made.arn,)
-        assert made.grant_describe().resources == (f"{made.arn.replace(':stateMachine:', ':execution:')}:*",)
+        assert created_workflow.grant_start().resources == (created_workflow.arn,)
+        assert created_workflow.grant_describe().resources == (
+            f"{created_workflow.arn.replace(':stateMachine:', ':execution:')}:*",
+        )
 
     return engine.run(program)
 
 
-def test_its_logs_expire_and_hold_no_data_and_its_role_is_trusted_for_it_alone(engine: Engine) -> None:
-    recorded = workflow(engine)
+def test_a_workflow_has_expiring_logs_without_data_and_a_role_for_itself_only(engine: Engine) -> None:
+    recorded = register_workflow(engine)
     group = recorded.one("cloudwatch.LogGroup").inputs
     machine = recorded.one("sfn.StateMachine")
     logging = machine.inputs["loggingConfiguration"]

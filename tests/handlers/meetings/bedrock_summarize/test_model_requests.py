@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.blocks.compute.handler_archive import sources
+from components.blocks.compute.handler_archive import list_source_files
 from handlers.common.bedrock.converse import Manner
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize import model_requests
@@ -34,7 +34,7 @@ def content(asked: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_prompts_are_in_the_functions_zip() -> None:
-    assert Path("handlers/meetings/bedrock_summarize/prompts/3-action-items.txt") in sources("meetings")
+    assert Path("handlers/meetings/bedrock_summarize/prompts/3-action-items.txt") in list_source_files("meetings")
 
 
 def test_the_fixed_part_is_all_prompts_and_long_enough_to_be_kept() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.blocks.api.gateway_document import Gateway, gateway_document
-from components.blocks.api.openapi_document import document
+from components.blocks.api.gateway_document import GatewayOptions, gateway_document
+from components.blocks.api.openapi_document import build_document
 from handlers.common.http.rest_operations import Operation
 from handlers.common.websocket.messages import Message
 from local.platform.drivers.fit import Misfit, breaches, service_model
@@ -66,7 +66,7 @@ class Client:
 
 
 def made(**changes: Any) -> dict[str, Any]:
-    return gateway_document(document("notes", "1", OPERATIONS), Gateway("uri", "*", **changes))
+    return gateway_document(build_document("notes", "1", OPERATIONS), GatewayOptions("uri", "*", **changes))
 
 
 def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
