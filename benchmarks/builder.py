@@ -21,8 +21,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from benchmarks.measuring import WrongResult, print_heading, print_table
-from handlers.common.aws.clients import CONFIG, WORKERS
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import ulid
@@ -124,7 +124,7 @@ def _response(request: Any, status: int, content: dict[str, Any] | None = None) 
 
 def measure(batch_size: int) -> dict[str, float | str]:
     """Track all files, one batch after the other."""
-    cloud, log, parallel = MeteredCloud(), EventLog("CRITICAL"), Parallel(WORKERS)
+    cloud, log, parallel = MeteredCloud(), EventLog("CRITICAL"), ParallelCalls(MAX_WORKERS)
     table_arguments = (cloud.client("dynamodb"), "files", 400, clock.now)
     numbers = iter(range(1_000_000))
     table = FileTable(*table_arguments)
@@ -163,7 +163,7 @@ def measure(batch_size: int) -> dict[str, float | str]:
 
 def main() -> None:
     """Print one row per batch size."""
-    print_heading(f"Manifest builder: {FILES} files, {CALL_SECONDS * 1000:.0f} ms per call, {WORKERS} threads")
+    print_heading(f"Manifest builder: {FILES} files, {CALL_SECONDS * 1000:.0f} ms per call, {MAX_WORKERS} threads")
     print_table({f"{batch_size} files per invocation": measure(batch_size) for batch_size in BATCH_SIZES})
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.measuring import percentile, print_heading, print_table
 from clients.meetings import MeetingsClient
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.auth_exchange.api_models import Exchanged
@@ -66,7 +66,7 @@ class Table:
 
     def __init__(self, count: int) -> None:
         meetings = (create_meeting(number) for number in reversed(range(count)))
-        self.items = [stored(one.model_dump(mode="json", by_alias=True, exclude_none=True)) for one in meetings]
+        self.items = [serialize_item(one.model_dump(mode="json", by_alias=True, exclude_none=True)) for one in meetings]
         self.sizes = [len(json.dumps(item)) for item in self.items]
 
     def query(self, request: Mapping[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.measuring import WrongResult, deploy_local_stack, percentile, print_heading, print_table
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.flows.voice_qa_client import Lectures, Listener
 from local.flows.voice_qa_flow import LECTURE
@@ -69,7 +69,7 @@ def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
 def measure_guest(lectures: Lectures) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
-    guest, table, key = lectures.guest(), lectures.client("dynamodb"), stored(lecture_key("none"))
+    guest, table, key = lectures.guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
     # The connections stay open, because each one that ends calls a function.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(

@@ -19,11 +19,11 @@ from typing import Any
 import boto3
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Patience, Timing
+from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import BedrockModel, Manner, Usage, config
-from handlers.common.bedrock.model_questions import NoAnswer, ask
-from handlers.common.text.text_windows import Sizes, windows
+from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, TokenUsage, build_client_config
+from handlers.common.bedrock.model_questions import NoAnswer, ask_model
+from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_items import Placed, checked, merged
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
@@ -44,7 +44,7 @@ PATIENCE_SECONDS = 300.0
 """How long one question may take, with waiting for a busy model."""
 HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
-STYLE = Style(Manner(DEFAULTS["max_output_tokens"]), transcript_kept=False)
+STYLE = Style(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_kept=False)
 Client = Callable[..., Any]
 Say = Callable[[str], None]
 
@@ -55,7 +55,7 @@ class Examiner:
 
     client: Any
     """Of `bedrock-runtime`."""
-    timing: Timing
+    timing: RetryTiming
 
     def found(self, model_id: str, name: str, transcript: Transcript) -> Found:
         """What a model finds in a transcript."""
@@ -71,18 +71,18 @@ class Examiner:
     def _found(self, model_id: str, transcript: Transcript) -> Found:
         if not transcript.said:
             return Found((), Tokens())
-        sizes = Sizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
-        cut = windows(transcript.said, sizes)
+        sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
+        cut = split_into_windows(transcript.said, sizes)
         model = BedrockModel(self.client, model_id)
-        spent: list[Usage] = []
+        spent: list[TokenUsage] = []
         parts: list[tuple[Placed, ...]] = []
         dropped = 0
         for window in cut:
             question = model_requests.action_items(
                 window, Place(window.index, len(cut), transcript.language), STYLE
             ).question
-            patience = Patience(self.timing, self.timing.now() + PATIENCE_SECONDS)
-            answer = ask(model, question, patience, DEFAULTS["answer_seconds"], spent.append)
+            patience = Retrier(self.timing, self.timing.now() + PATIENCE_SECONDS)
+            answer = ask_model(model, question, patience, DEFAULTS["answer_seconds"], spent.append)
             if isinstance(answer, NoAnswer):
                 return Found((), total(spent), usable=False)
             left = checked(answer.items, window)
@@ -95,7 +95,7 @@ def main(
     arguments: list[str] | None = None,
     *,
     client: Client | None = None,
-    timing: Timing | None = None,
+    timing: RetryTiming | None = None,
     say: Say | None = None,
 ) -> int:
     """Runs the comparison."""
@@ -104,13 +104,15 @@ def main(
     try:
         transcripts = _transcripts(options.transcripts, options.count)
         with told(None, "Bedrock"):
-            bedrock = (client or boto3.client)("bedrock-runtime", config=config(DEFAULTS["answer_seconds"]))
+            bedrock = (client or boto3.client)(
+                "bedrock-runtime", config=build_client_config(DEFAULTS["answer_seconds"])
+            )
         scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(HOSTS)
         note = " (not Bedrock: this is no evidence)" if scripted else ""
         tell(
             f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
         )
-        compared = _compared(Examiner(bedrock, timing or Timing()), options, transcripts)
+        compared = _compared(Examiner(bedrock, timing or RetryTiming()), options, transcripts)
     except (Refused, KeyboardInterrupt) as error:
         sys.stderr.write(f"{error if isinstance(error, Refused) else 'interrupted: nothing was decided'}\n")
         return 2

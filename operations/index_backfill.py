@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from components.blocks.naming.physical_names import Kind
-from handlers.common.aws.dynamodb_values import Item, plain, stored
+from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 from handlers.meetings.meeting_record import INDEX_SORT, PARTITION, SORT
@@ -102,16 +102,19 @@ class _Filling:
 
     def fill(self, item: Item, count: _Count) -> None:
         """One meeting; other items are none of ours."""
-        meeting = plain(item)
+        meeting = deserialize_item(item)
         user, meeting_id = meeting[PARTITION], meeting[SORT]
-        if not (re.fullmatch(user_ids.PATTERN, user) and re.fullmatch(ulid.PATTERN, meeting_id)):
+        if not (re.fullmatch(user_ids.USER_ID_PATTERN, user) and re.fullmatch(ulid.ULID_PATTERN, meeting_id)):
             return
         count.meetings += 1
         wanted = {} if self.remove else {one[SORT]: one for one in self._wanted(meeting)}
         there = set(self._there(user, meeting_id))
-        put = [{"Put": {"TableName": self.table, "Item": stored(wanted[key])}} for key in sorted(wanted.keys() - there)]
+        put = [
+            {"Put": {"TableName": self.table, "Item": serialize_item(wanted[key])}}
+            for key in sorted(wanted.keys() - there)
+        ]
         gone = [
-            {"Delete": {"TableName": self.table, "Key": stored({PARTITION: user, SORT: key})}}
+            {"Delete": {"TableName": self.table, "Key": serialize_item({PARTITION: user, SORT: key})}}
             for key in sorted(there - wanted.keys())
         ]
         changes = [*put, *gone]
@@ -135,7 +138,7 @@ class _Filling:
                 TableName=self.table,
                 KeyConditionExpression="#user = :user AND begins_with(#key, :key)",
                 ExpressionAttributeNames={"#user": PARTITION, "#key": SORT},
-                ExpressionAttributeValues=stored({":user": user, ":key": self._prefix(meeting_id)}),
+                ExpressionAttributeValues=serialize_item({":user": user, ":key": self._prefix(meeting_id)}),
                 ConsistentRead=True,
             )
             for page in pages:
@@ -146,10 +149,10 @@ class _Filling:
         """Whether these were made; not where the meeting is no longer as it was read."""
         unchanged = {
             "TableName": self.table,
-            "Key": stored({PARTITION: meeting[PARTITION], SORT: meeting[SORT]}),
+            "Key": serialize_item({PARTITION: meeting[PARTITION], SORT: meeting[SORT]}),
             "ConditionExpression": "#version = :version",
             "ExpressionAttributeNames": {"#version": "version"},
-            "ExpressionAttributeValues": stored({":version": meeting["version"]}),
+            "ExpressionAttributeValues": serialize_item({":version": meeting["version"]}),
         }
         with told("dynamodb:TransactWriteItems", self.table):
             try:
@@ -168,4 +171,4 @@ def _key_of(after: str) -> Key:
     user, _, sort = after.partition("/")
     if not (user and sort):
         raise Refused("--after is what a run that broke off has printed: <user>/<key>")
-    return stored({PARTITION: user, SORT: sort})
+    return serialize_item({PARTITION: user, SORT: sort})

@@ -9,7 +9,7 @@ from typing import Any
 from boto3.exceptions import S3UploadFailedError
 
 from components.blocks.naming.physical_names import Kind
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.table_records import lecture_key
@@ -72,7 +72,7 @@ def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
 
 
 def _verdict(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
-    key = stored(lecture_key(lecture_id))
+    key = serialize_item(lecture_key(lecture_id))
     with told("dynamodb:GetItem", table):
         item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
     return item if "status" in item else None

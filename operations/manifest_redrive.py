@@ -9,12 +9,12 @@ import re
 from enum import StrEnum
 
 from components.blocks.naming.physical_names import Kind
-from handlers.common.aws.clients import WORKERS
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.workflow_executions import ExecutionStatus, Started
+from handlers.common.aws.clients import MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.ulid import PATTERN
+from handlers.common.time_and_ids.ulid import ULID_PATTERN
 from handlers.ingestion.environment import TableEnvironment
 from handlers.ingestion.execution_names import Execution, Workflow
 from handlers.ingestion.file_table import FileTable
@@ -46,7 +46,11 @@ class Redriven(StrEnum):
 
 
 DONE = frozenset({Redriven.STARTED, Redriven.RUNNING, Redriven.PROCESSED})
-ANSWERS = {Started.YES: Redriven.STARTED, Started.REFUSED: Redriven.REFUSED, Started.UNKNOWN: Redriven.UNCLEAR}
+ANSWERS = {
+    StartOutcome.STARTED: Redriven.STARTED,
+    StartOutcome.REFUSED: Redriven.REFUSED,
+    StartOutcome.UNKNOWN: Redriven.UNCLEAR,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(desk: Desk, options: argparse.Namespace) -> int:
     """Starts the manifest's next execution, and says what became of that."""
     stack, manifest_id, clients = options.stack, options.manifest, desk.clients
-    if not re.fullmatch(PATTERN, manifest_id):
+    if not re.fullmatch(ULID_PATTERN, manifest_id):
         raise Refused(f"{manifest_id!r} is no manifest: give its id, 26 letters and digits")
     account, states = caller(clients), clients("stepfunctions")
     table = named(Kind.TABLE, stack, SUBSYSTEM, "files")
@@ -72,7 +76,7 @@ def run(desk: Desk, options: argparse.Namespace) -> int:
         FileTable(*where, TableEnvironment.model_fields["open_shards"].default),
         records,
         lists,
-        parallel=Parallel(WORKERS),
+        parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog("ERROR"),
         clock=clock.now,
     )
@@ -108,7 +112,7 @@ def redrive(
         number = max(number, record.redrives) + 1
         execution = workflow.execution(f"{manifest.execution_name}-r{number}")
         started = workflow.start(execution)
-        if started is not Started.ALREADY:
+        if started is not StartOutcome.ALREADY_EXISTS:
             return ANSWERS[started], execution
         if workflow.status(execution) is ExecutionStatus.RUNNING:
             return Redriven.RUNNING, execution  # it has only not taken the manifest yet

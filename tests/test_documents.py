@@ -9,9 +9,9 @@ import pytest
 
 from components.blocks.api.gateway_responses import GatewayCode
 from components.settings.column_types import OWN_COLUMNS
-from handlers.common.errors import CommonCode
-from handlers.common.http.rest_dispatch import RestCode
-from handlers.common.websocket.message_dispatch import SocketCode
+from handlers.common.errors import CommonErrorCode
+from handlers.common.http.rest_dispatch import RestErrorCode
+from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.ingestion.file_admission import Refusal
 from handlers.ingestion.glue.json_records import Reason
 from handlers.ingestion.status_transitions import FileStatus
@@ -118,10 +118,10 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
 
 
 CODES = {
-    "livestream": (livestream.Code, RestCode, CommonCode, GatewayCode),
-    "meetings": (meetings.Code, CommonCode),
-    "transcription": (transcription.Code, SocketCode, CommonCode),
-    "voice-qa": (voice_qa.Code, SocketCode, CommonCode),
+    "livestream": (livestream.Code, RestErrorCode, CommonErrorCode, GatewayCode),
+    "meetings": (meetings.Code, CommonErrorCode),
+    "transcription": (transcription.Code, WebSocketErrorCode, CommonErrorCode),
+    "voice-qa": (voice_qa.Code, WebSocketErrorCode, CommonErrorCode),
 }
 
 

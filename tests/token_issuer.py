@@ -21,7 +21,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from handlers.common.identity.signing_keys import KeySet
+from handlers.common.identity.signing_keys import SigningKeys
 from local import LOOPBACK
 from local.http_server import running
 
@@ -150,14 +150,14 @@ class Provider:
         )
 
 
-class KeysOf(KeySet):
+class KeysOf(SigningKeys):
     """The keys of a provider, asked for without a socket."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider.keys_url)
         self._provider = provider
 
-    def _asked(self) -> dict[str, Any]:
+    def _fetch_jwks(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._provider.fetch(self.uri))
         return answer
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_values import Item, plain, stored, typed
+from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item, serialize_value
 from handlers.common.errors import HandlerError
 from handlers.livestream.error_codes import Code
 from handlers.livestream.table_records import (
@@ -85,7 +85,7 @@ class EpisodeTable:
         try:
             self._client.put_item(
                 TableName=self._name,
-                Item=stored({**episode.key, **index, **values}),
+                Item=serialize_item({**episode.key, **index, **values}),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -98,7 +98,7 @@ class EpisodeTable:
     def get(self, owner: str, episode_id: str) -> EpisodeRecord:
         """An episode."""
         answer = self._client.get_item(
-            TableName=self._name, Key=stored(episode_key(owner, episode_id)), ConsistentRead=True
+            TableName=self._name, Key=serialize_item(episode_key(owner, episode_id)), ConsistentRead=True
         )
         episode = _record(answer.get("Item", {}))
         if episode is None or episode.deleted_at is not None:
@@ -210,9 +210,9 @@ class EpisodeTable:
 
     def _page(self, limit: int, start: Key, sort: str, **query: Any) -> Page:
         """Asks for one more than is wanted: only where that comes, or the answer was cut off, does the list go on."""
-        begin: dict[str, Any] = {"ExclusiveStartKey": stored(start)} if start else {}
+        begin: dict[str, Any] = {"ExclusiveStartKey": serialize_item(start)} if start else {}
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **begin)
-        items = tuple(plain(item) for item in answer["Items"])
+        items = tuple(deserialize_item(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
         kept = items[:limit]
         return Page(kept, str(kept[-1][sort]) if more and kept else None)
@@ -227,15 +227,15 @@ class EpisodeTable:
         marks = {name: f":new_{name.replace('.', '_')}" for name in values}
         sets = ", ".join(f"{places[name]} = {marks[name]}" for name, value in values.items() if value is not None)
         gone = ", ".join(places[name] for name, value in values.items() if value is None)
-        new = {marks[name]: typed(value) for name, value in values.items() if value is not None}
+        new = {marks[name]: serialize_value(value) for name, value in values.items() if value is not None}
         try:
             answer = self._client.update_item(
                 TableName=self._name,
-                Key=stored(key),
+                Key=serialize_item(key),
                 UpdateExpression=f"SET {sets}" + (f" REMOVE {gone}" if gone else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{part}": part for part in sorted(parts)},
-                ExpressionAttributeValues=new | {name: typed(value) for name, value in about.items()},
+                ExpressionAttributeValues=new | {name: serialize_value(value) for name, value in about.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -244,11 +244,11 @@ class EpisodeTable:
             if there is None or there.deleted_at is not None:
                 raise EpisodeMissing(there.deleted_at if there else None) from None
             raise EpisodeStands(there) from None
-        return EpisodeRecord.model_validate(plain(answer["Attributes"]))
+        return EpisodeRecord.model_validate(deserialize_item(answer["Attributes"]))
 
 
 def _record(item: Item) -> EpisodeRecord | None:
-    return EpisodeRecord.model_validate(plain(item)) if item else None
+    return EpisodeRecord.model_validate(deserialize_item(item)) if item else None
 
 
 def _found(error: ClientError) -> EpisodeRecord | None:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.dynamodb_values import Item, stored
-from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.aws.dynamodb_values import Item, serialize_item
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.agent.answer_verification import Checked
@@ -51,7 +51,7 @@ class FindingsTable:
 
     def done(self, window: WindowMessage) -> bool:
         """Whether it is recorded what became of a window, or nothing would be kept of it."""
-        key = stored(_key(window, window.index))
+        key = serialize_item(_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
             self._complete(window)
             return True
@@ -87,7 +87,7 @@ class FindingsTable:
             TableName=self._name,
             KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
             FilterExpression="uploadId < :upload",
-            ExpressionAttributeValues=stored({":place": place, ":kind": kind.value, ":upload": upload_id}),
+            ExpressionAttributeValues=serialize_item({":place": place, ":kind": kind.value, ":upload": upload_id}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
@@ -107,7 +107,7 @@ class FindingsTable:
         if self._written([self._put(window, *item) for item in items]) and not self._awaited(window):
             # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
             for key, _ in items:
-                self._client.delete_item(TableName=self._name, Key=stored(key))
+                self._client.delete_item(TableName=self._name, Key=serialize_item(key))
             return
         self._complete(window)
 
@@ -123,7 +123,7 @@ class FindingsTable:
                 left = [put for put, reason in zip(puts, reasons, strict=True) if reason != TAKEN]
                 if len(left) == len(puts):
                     if PASSING.issuperset(set(reasons) - {LEFT_ALONE}):
-                        raise ServiceFailed(Fault.UNAVAILABLE) from None
+                        raise ServiceFailed(ServiceFault.UNAVAILABLE) from None
                     raise
                 puts = left  # another window has the same finding
             else:
@@ -133,7 +133,7 @@ class FindingsTable:
         content = {"uploadId": window.upload_id, **values.model_dump(mode="json", by_alias=True)}
         return {
             "TableName": self._name,
-            "Item": stored({**key, "schemaVersion": SCHEMA_VERSION, **content}),
+            "Item": serialize_item({**key, "schemaVersion": SCHEMA_VERSION, **content}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
@@ -160,7 +160,9 @@ class FindingsTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :place AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=stored({":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            ExpressionAttributeValues=serialize_item(
+                {":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}
+            ),
             ProjectionExpression="outcome",
             ConsistentRead=True,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
@@ -35,9 +35,9 @@ class Cut(Message):
     overlap_characters: Annotated[int, Field(ge=1)]
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> WindowSizes:
         """For whoever cuts it again."""
-        return Sizes(self.characters, self.milliseconds, self.overlap_characters)
+        return WindowSizes(self.characters, self.milliseconds, self.overlap_characters)
 
 
 class WindowMessage(Message):
@@ -88,7 +88,7 @@ def _hashed(*parts: str) -> str:
 
 
 def messages(
-    owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: Sizes
+    owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: WindowSizes
 ) -> tuple[WindowMessage, ...]:
     """What the queue gets for a transcript of so many windows, which were cut to these sizes."""
     cut = Cut(**asdict(sizes))

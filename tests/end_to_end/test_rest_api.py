@@ -19,7 +19,7 @@ from components.blocks.compute.function import Function, FunctionArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.resource_changes import Action
 from tests.end_to_end.small_stack import SmallStack, small_stack
@@ -77,9 +77,9 @@ class Note(Message):
 
 
 OPERATIONS = (
-    Operation("createNote", "POST", "/notes", "Makes a note.", body=NewNote, answer=Note, statuses=(201,)),
-    Operation("listNotes", "GET", "/notes", "Lists notes.", query=NoteQuery, answer=Note),
-    Operation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=NotePath, answer=Note),
+    RestOperation("createNote", "POST", "/notes", "Makes a note.", body=NewNote, answer=Note, statuses=(201,)),
+    RestOperation("listNotes", "GET", "/notes", "Lists notes.", query=NoteQuery, answer=Note),
+    RestOperation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=NotePath, answer=Note),
 )
 
 
@@ -115,7 +115,7 @@ class Shared:
             return Answer(error.code, dict(error.headers), error.read().decode())
 
 
-def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
+def body(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
     logs = ApiLogs(scope(layers=[]))
     own = scope(layers=[], after=[logs.account])
 
@@ -268,7 +268,7 @@ def test_a_function_that_does_not_let_the_gateway_in_is_not_called(
 def test_a_changed_document_is_applied_and_deployed_and_nothing_else_is(live: Shared) -> None:
     _, done = live.stack.up(body)
     assert set(done.values()) == {Action.SAME}
-    more = Operation("dropNote", "DELETE", "/notes/{noteId}", "Drops a note.", parameters=NotePath, statuses=(204,))
+    more = RestOperation("dropNote", "DELETE", "/notes/{noteId}", "Drops a note.", parameters=NotePath, statuses=(204,))
     try:
         before = dict(live.stack.ids)
         _, done = live.stack.up(lambda: body((*OPERATIONS[:2], more)))

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from local.emulation.bedrock.converse_service import REPEATING, THROTTLED, lines_of, serve
@@ -124,7 +124,7 @@ def test_a_model_that_does_not_answer_decides_nothing(
     def wait(seconds: float) -> None:
         at[0] += 20 * seconds
 
-    assert candidate(fault, timing=Timing(lambda: at[0], wait, lambda: 1.0))[0] == 2
+    assert candidate(fault, timing=RetryTiming(lambda: at[0], wait, lambda: 1.0))[0] == 2
     assert cause in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.dynamodb_values import plain, stored
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from operations import index_backfill
 from operations.__main__ import main
 from tests.credentials import credentials
@@ -37,10 +37,10 @@ class Stack:
 
     def put(self, user: str, number: int, participants: list[str], tags: list[str] | None = None) -> None:
         item = {"user": user, "meetingId": meeting(number), "startedAt": AT, "version": 1, "participants": participants}
-        self.dynamodb.put_item(TableName=TABLE, Item=stored({**item, "tags": tags or []}))
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**item, "tags": tags or []}))
 
     def items(self) -> list[dict[str, Any]]:
-        return [plain(one) for one in self.dynamodb.scan(TableName=TABLE)["Items"]]
+        return [deserialize_item(one) for one in self.dynamodb.scan(TableName=TABLE)["Items"]]
 
     def found(self, user: str, name: str) -> list[str]:
         """Meetings by the index."""
@@ -49,7 +49,7 @@ class Stack:
             IndexName="GSI-2",
             KeyConditionExpression="#user = :user AND begins_with(participantSearch, :name)",
             ExpressionAttributeNames={"#user": "user"},
-            ExpressionAttributeValues=stored({":user": user, ":name": f"{name}#"}),
+            ExpressionAttributeValues=serialize_item({":user": user, ":name": f"{name}#"}),
         )
         return sorted(one["of"]["S"] for one in answer["Items"])
 
@@ -114,7 +114,7 @@ def test_tags_and_participants_leave_each_other_alone_and_all_of_one_go_again(st
 
 def test_what_the_sweep_looks_at_is_no_meeting(stack: Stack) -> None:
     due = {"user": "#open", "meetingId": f"{AT}#{ANN}#{meeting(1)}", "of": meeting(1)}
-    stack.dynamodb.put_item(TableName=TABLE, Item=stored(due))
+    stack.dynamodb.put_item(TableName=TABLE, Item=serialize_item(due))
     assert stack.run("participants") == 0
     assert stack.items() == [due]
 

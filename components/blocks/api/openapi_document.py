@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message, WrongField
 
 Document = dict[str, Any]
@@ -34,7 +34,7 @@ class Error(Message):
     """To be told to whoever looks for it in the logs."""
 
 
-def document(title: str, version: str, operations: Sequence[Operation]) -> Document:
+def document(title: str, version: str, operations: Sequence[RestOperation]) -> Document:
     """Operations as an OpenAPI 3.1 document."""
     _check(operations)
     schemas = _Schemas(operations)
@@ -60,7 +60,7 @@ def document(title: str, version: str, operations: Sequence[Operation]) -> Docum
 class _Schemas:
     """The schemas of all models, named as documents name them."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[RestOperation]) -> None:
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
         references, found = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
         self._references = references
@@ -81,7 +81,7 @@ class _Schemas:
         for name, one in schema.get("properties", {}).items():
             yield name, one, name in required
 
-    def _reachable(self, operations: Sequence[Operation]) -> Iterator[str]:
+    def _reachable(self, operations: Sequence[RestOperation]) -> Iterator[str]:
         """Names that the document refers to: models of parameters are written out instead."""
         waiting: list[Any] = [self.of(Error, "serialization")]
         for one in operations:
@@ -96,7 +96,7 @@ class _Schemas:
                 yield name
 
 
-def _models(operations: Sequence[Operation]) -> Iterator[tuple[type[Message], Mode]]:
+def _models(operations: Sequence[RestOperation]) -> Iterator[tuple[type[Message], Mode]]:
     for one in operations:
         for asked in (one.parameters, one.query, one.body):
             if asked is not None:
@@ -117,7 +117,7 @@ def _named_in(value: Any) -> Iterator[str]:
             yield from _named_in(inner)
 
 
-def _described(one: Operation, schemas: _Schemas) -> Document:
+def _described(one: RestOperation, schemas: _Schemas) -> Document:
     described: Document = {"operationId": one.name, "summary": one.summary}
     parameters = [_parameter("path", name, schema, needed=True) for name, schema, _ in schemas.fields(one.parameters)]
     parameters += [
@@ -143,7 +143,7 @@ def _parameter(where: str, name: str, schema: Document, *, needed: bool) -> Docu
     return {"name": name, "in": where, "required": needed, **told, "schema": kept}
 
 
-def _check(operations: Sequence[Operation]) -> None:
+def _check(operations: Sequence[RestOperation]) -> None:
     named_at: dict[str, str] = {}
     for one in operations:
         named = set(PARAMETER.findall(one.path))

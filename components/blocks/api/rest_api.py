@@ -28,7 +28,7 @@ from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 
 VERSION = "1"
 
@@ -48,7 +48,7 @@ class RestApiArgs:
 
     scope: Scope
     logical_name: str
-    operations: Sequence[Operation]
+    operations: Sequence[RestOperation]
     function: Function
     """What answers all operations."""
     throttle: Throttle

@@ -13,7 +13,7 @@ from pulumi_aws import cloudwatch
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
-from handlers.common.aws.event_bus import OBJECT_CREATED, S3
+from handlers.common.aws.event_bus import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"
 
@@ -32,7 +32,7 @@ class EventRuleArgs:
 def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
     """The pattern of what a bucket tells of new objects below a prefix, however they were uploaded."""
     return {
-        "source": [S3],
+        "source": [S3_SOURCE],
         "detail-type": [OBJECT_CREATED],
         "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}},
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
 
 RECALLED = 2 * MAX_MEMORIES
@@ -36,7 +36,7 @@ class AgentMemory:
         The service lists the newest first, so that one page of them is enough.
         """
         try:
-            found = called(
+            found = call_service(
                 self._client.list_events,
                 memoryId=self._memory_id,
                 actorId=actor,
@@ -45,7 +45,7 @@ class AgentMemory:
                 maxResults=RECALLED,
             )["events"]
         except ServiceFailed as error:
-            if error.fault is not Fault.MISSING:
+            if error.fault is not ServiceFault.MISSING:
                 raise
             # Nothing was recorded in this session yet. A memory that is not there at all shows when something is.
             return ()
@@ -54,7 +54,7 @@ class AgentMemory:
     def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         """Records an exchange, once however often it is told; raises ServiceFailed."""
         turns = ((HEARD, asked), (FOUND, answered))
-        called(
+        call_service(
             self._client.create_event,
             memoryId=self._memory_id,
             actorId=actor,

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from handlers.common.text.quote_search import Found, Spoken
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.text.quote_search import QuoteMatch, QuoteSearch
+from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_answer import Answer, SaidClaim, SaidClip
 from handlers.livestream.agent.model_request import Asking, MemoryEvent, cue_id
@@ -57,17 +57,17 @@ def checked(
     timed: bool,
 ) -> Checked:
     """What can be kept of an answer about the message's window. `memories` are what the model was told of; `timed` is the transcript's."""
-    said = Spoken(window.passages)
-    remembered = {one.event_id: Spoken([Cue(0, 0, one.text)]) for one in memories}
+    said = QuoteSearch(window.passages)
+    remembered = {one.event_id: QuoteSearch([Cue(0, 0, one.text)]) for one in memories}
     placed = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
     found = [(claim, place) for claim, place in placed if place is not None]
-    own = [(claim, place) for claim, place in found if place.first < window.core]
+    own = [(claim, place) for claim, place in found if place.first < window.core_count]
     claims = [
         _claim(claim, place, message, _sources(claim, said, window, remembered), timed=timed) for claim, place in own
     ]
     cut = [_clip(clip, window, message, asking) for clip in answer.clips] if timed else []
     clips = _each_once([clip for clip in cut if clip is not None], lambda one: one.clip_id)
-    own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
+    own_clips = tuple(clip for clip in clips if window.owns_start(clip.start_ms))
     return Checked(
         claims=_each_once(claims, lambda one: one.claim_id),
         clips=own_clips,
@@ -83,15 +83,19 @@ def _near(claim: SaidClaim, window: Window[Cue]) -> int | None:
     return None if claim.cue is None else claim.cue - window.first
 
 
-def _sources(claim: SaidClaim, said: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]) -> tuple[str, ...]:
+def _sources(
+    claim: SaidClaim, said: QuoteSearch, window: Window[Cue], remembered: Mapping[str, QuoteSearch]
+) -> tuple[str, ...]:
     """Those of a claim's sources that it may have, each once."""
-    saying = said.saying(claim.quote)
+    saying = said.find_passages(claim.quote)
     given = {cue_id(window.first + at) for at in range(len(window.passages)) if at not in saying}
-    given.update(name for name, text in remembered.items() if not text.saying(claim.quote))
+    given.update(name for name, text in remembered.items() if not text.find_passages(claim.quote))
     return tuple(dict.fromkeys(source for source in claim.sources if source in given))
 
 
-def _claim(claim: SaidClaim, place: Found, message: WindowMessage, sources: tuple[str, ...], *, timed: bool) -> Claim:
+def _claim(
+    claim: SaidClaim, place: QuoteMatch, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
+) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
     quote = place.quote[:MAX_FOUND]
     return Claim(
@@ -138,7 +142,7 @@ def _whole_cues(said: SaidClip, window: Window[Cue]) -> tuple[int, int]:
 
 def _text(written: str) -> str:
     """Return a text of the model's as the API may show it: normalising characters can make a text longer."""
-    return cleaned(written)[:MAX_FOUND]
+    return clean_text(written)[:MAX_FOUND]
 
 
 def _each_once(found: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.bedrock.converse import BedrockModel, Guardrail, config
+from handlers.common.bedrock.converse import BedrockModel, Guardrail, build_client_config
 from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -30,7 +30,7 @@ def _worker() -> AgentWorker:
     environment = AgentEnvironment.read()
     # boto3 has types for these two, but the project does not install them for three calls.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
-    bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
+    bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     services = Services(
         transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, clock.now),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from handlers.common.bedrock.model_answers import BadAnswer, ModelSaid, held_to, json_of
+from handlers.common.bedrock.model_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
 from handlers.livestream.findings import Verdict
 
 MAX_ANSWER = 200_000
@@ -28,7 +28,7 @@ class Problem(StrEnum):
     BAD_ITEM = "At least one claim or clip lacked a field, or had one of the wrong type, length or choice."
 
 
-class SaidClaim(ModelSaid):
+class SaidClaim(ModelAnswer):
     """A claim, as the model has it."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
@@ -41,7 +41,7 @@ class SaidClaim(ModelSaid):
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
 
 
-class SaidClip(ModelSaid):
+class SaidClip(ModelAnswer):
     """A clip, as the model has it."""
 
     start_ms: Annotated[int, Field(ge=0)]
@@ -50,7 +50,7 @@ class SaidClip(ModelSaid):
     reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
 
 
-class _Envelope(ModelSaid):
+class _Envelope(ModelAnswer):
     window: str
     claims: list[Any]
     clips: list[Any]
@@ -67,23 +67,23 @@ class Answer:
 
 
 def parse(text: str, window_id: str, *, patient: bool) -> Answer:
-    """The answer for a window; raises BadAnswer. `patient`: single claims and clips that are none are passed over."""
+    """The answer for a window; raises UnusableAnswer. `patient`: single claims and clips that are none are passed over."""
     envelope = _envelope(text)
     if envelope.window != window_id:
-        raise BadAnswer(Problem.OTHER_WINDOW)
+        raise UnusableAnswer(Problem.OTHER_WINDOW)
     if len(envelope.claims) > MAX_CLAIMS or len(envelope.clips) > MAX_CLIPS:
-        raise BadAnswer(Problem.TOO_MANY)
-    claims = [claim for each in envelope.claims if (claim := held_to(SaidClaim, each)) is not None]
-    clips = [clip for each in envelope.clips if (clip := held_to(SaidClip, each)) is not None]
+        raise UnusableAnswer(Problem.TOO_MANY)
+    claims = [claim for each in envelope.claims if (claim := validate_or_none(SaidClaim, each)) is not None]
+    clips = [clip for each in envelope.clips if (clip := validate_or_none(SaidClip, each)) is not None]
     given = len(envelope.claims) + len(envelope.clips)
     malformed = given - len(claims) - len(clips)
     if malformed and (not patient or malformed == given):
-        raise BadAnswer(Problem.BAD_ITEM)
+        raise UnusableAnswer(Problem.BAD_ITEM)
     return Answer(tuple(claims), tuple(clips), malformed)
 
 
 def _envelope(text: str) -> _Envelope:
-    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
+    envelope = validate_or_none(_Envelope, parse_json_answer(text, MAX_ANSWER))
     if envelope is None:
-        raise BadAnswer(Problem.NO_OBJECT)
+        raise UnusableAnswer(Problem.NO_OBJECT)
     return envelope

@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import Guardrail, Manner, Request, lines
-from handlers.common.bedrock.model_questions import repair
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.bedrock.converse import ConverseRequest, Guardrail, InferenceOptions, to_json_lines
+from handlers.common.bedrock.model_questions import build_correction
+from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
@@ -52,7 +52,7 @@ def told(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[Memory
     Not what this very window did, nor one of an earlier upload: its words may be the same, and no source of themselves.
     """
     kept = [
-        MemoryEvent(event.event_id, cleaned(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
+        MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
         for event in events
         if event.window_id is None or event.window_id in others
     ]
@@ -66,7 +66,7 @@ def request(
     count: int,
     memories: Sequence[MemoryEvent],
     problem: StrEnum | None = None,
-) -> Request:
+) -> ConverseRequest:
     """The question; with `problem`, the one after an answer that could not be used."""
     head = {
         "window": window_id,
@@ -75,13 +75,13 @@ def request(
         "clipMinMs": asking.clip_min_ms,
         "clipMaxMs": asking.clip_max_ms,
     }
-    content = [lines([head])]
+    content = [to_json_lines([head])]
     if memories:
-        content.append(lines({"memory": event.event_id, "text": event.text} for event in memories))
-    content.append(lines(_cues(window)))
+        content.append(to_json_lines({"memory": event.event_id, "text": event.text} for event in memories))
+    content.append(to_json_lines(_cues(window)))
     if problem is not None:
-        content.append(repair(problem))
-    return converse.request(INSTRUCTIONS, content, Manner(asking.max_tokens, asking.guardrail))
+        content.append(build_correction(problem))
+    return converse.build_request(INSTRUCTIONS, content, InferenceOptions(asking.max_tokens, asking.guardrail))
 
 
 def cue_id(number: int) -> str:

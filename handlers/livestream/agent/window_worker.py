@@ -18,12 +18,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Patience, Timing
+from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import Model, Request, Usage
-from handlers.common.bedrock.model_questions import NoAnswer, Question, ask
-from handlers.common.logging import EventLog, hashed
-from handlers.common.text.text_windows import Window, windows
+from handlers.common.bedrock.converse import ConverseRequest, LanguageModel, TokenUsage
+from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text.text_windows import Window, split_into_windows
 from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.answer_verification import Checked, checked
 from handlers.livestream.agent.model_answer import Answer, Problem, parse
@@ -64,18 +64,18 @@ class Services:
 
     transcripts: ObjectReader
     memory: AgentMemory
-    model: Model
+    model: LanguageModel
     findings: FindingsTable
 
 
 class AgentWorker:
     """Works on windows."""
 
-    def __init__(self, services: Services, asking: Asking, log: EventLog, timing: Timing | None = None) -> None:
+    def __init__(self, services: Services, asking: Asking, log: EventLog, timing: RetryTiming | None = None) -> None:
         self._services = services
         self._asking = asking
         self._log = log
-        self._timing = timing or Timing()
+        self._timing = timing or RetryTiming()
 
     def batch(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, list[dict[str, str]]]:
         """What Lambda is told of some messages: which ones go back to the queue."""
@@ -93,19 +93,19 @@ class AgentWorker:
         """One message; raises where it must come again, or is none."""
         message = _message(body)
         ends = self._timing.now() + remaining_ms / 1000
-        patience, finishing = Patience(self._timing, ends - FINISH_SECONDS), Patience(self._timing, ends)
+        patience, finishing = Retrier(self._timing, ends - FINISH_SECONDS), Retrier(self._timing, ends)
         if self._services.findings.done(message):
-            self._log.info("window_already_done", session_hash=hashed(message.episode_id))
+            self._log.info("window_already_done", session_hash=hash_for_log(message.episode_id))
             return Outcome.ALREADY_DONE
         result = self._checked(message, patience)
         if isinstance(result, WindowFailure):
             finishing.call(partial(self._services.findings.failed, message, result))
-            self._log.warning("window_failed", session_hash=hashed(message.episode_id), cause=result.value)
+            self._log.warning("window_failed", session_hash=hash_for_log(message.episode_id), cause=result.value)
             return Outcome.FAILED
         finishing.call(partial(self._services.findings.found, message, result))
         self._log.info(
             "window_checked",
-            session_hash=hashed(message.episode_id),
+            session_hash=hash_for_log(message.episode_id),
             claims=len(result.claims),
             clips=len(result.clips),
             invented=result.invented,
@@ -116,7 +116,7 @@ class AgentWorker:
         )
         return Outcome.CHECKED
 
-    def _checked(self, message: WindowMessage, patience: Patience) -> Checked | WindowFailure:
+    def _checked(self, message: WindowMessage, patience: Retrier) -> Checked | WindowFailure:
         """What is found in a window, once the exchange is recorded."""
         cut = self._window(message)
         if isinstance(cut, WindowFailure):
@@ -133,16 +133,18 @@ class AgentWorker:
         return found
 
     def _answer(
-        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Patience
+        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Retrier
     ) -> Answer | NoAnswer:
-        def asked(problem: StrEnum | None) -> Request:
+        def asked(problem: StrEnum | None) -> ConverseRequest:
             return request(self._asking, window, message.window_id, message.count, memories, problem)
 
         def read_answer(text: str, last: bool) -> Answer:
             return parse(text, message.window_id, patient=last)
 
-        question = Question(asked, read_answer, Problem.CUT_OFF)
-        return ask(self._services.model, question, patience, self._asking.answer_seconds, partial(self._count, message))
+        question = ModelQuestion(asked, read_answer, Problem.CUT_OFF)
+        return ask_model(
+            self._services.model, question, patience, self._asking.answer_seconds, partial(self._count, message)
+        )
 
     def _window(self, message: WindowMessage) -> tuple[Transcript, Window[Cue]] | WindowFailure:
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
@@ -152,16 +154,16 @@ class AgentWorker:
             transcript = read(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
-        cut = windows(transcript.cues, message.cut.sizes)
+        cut = split_into_windows(transcript.cues, message.cut.sizes)
         if len(cut) != message.count:
             raise OtherWindows
         return transcript, cut[message.index]
 
-    def _count(self, message: WindowMessage, usage: Usage) -> None:
+    def _count(self, message: WindowMessage, usage: TokenUsage) -> None:
         """What an answer cost, whether it can be used or not: a metric is made of this line."""
         self._log.info(
             "model_answered",
-            session_hash=hashed(message.episode_id),
+            session_hash=hash_for_log(message.episode_id),
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
@@ -179,7 +181,10 @@ def _message(body: str) -> WindowMessage:
 
 def _heard(message: WindowMessage, window: Window[Cue]) -> str:
     """What is remembered of a window's words: those of its core, since what follows is remembered with its own."""
-    said = [one.text if one.speaker is None else f"{one.speaker}: {one.text}" for one in window.passages[: window.core]]
+    said = [
+        one.text if one.speaker is None else f"{one.speaker}: {one.text}"
+        for one in window.passages[: window.core_count]
+    ]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *said])
 
 

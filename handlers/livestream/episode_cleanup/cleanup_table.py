@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.dynamodb_values import plain, stored
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.table_records import CARE, CARE_INDEX, EPISODE, EpisodeRecord, episode_key, partition
 from handlers.livestream.tracks import TrackKind, TrackReason, given_up
@@ -40,7 +40,7 @@ class CareTable:
             TableName=self._name,
             IndexName=CARE_INDEX,
             KeyConditionExpression="GSI2PK = :care AND GSI2SK < :before",
-            ExpressionAttributeValues=stored({":care": CARE, ":before": before}),
+            ExpressionAttributeValues=serialize_item({":care": CARE, ":before": before}),
         )
         for page in pages:
             for item in page["Items"]:
@@ -49,9 +49,9 @@ class CareTable:
 
     def look(self, owner: str, episode_id: str) -> EpisodeRecord | None:
         """An episode, be it deleted; none where there is none, or no longer."""
-        key = stored(episode_key(owner, episode_id))
+        key = serialize_item(episode_key(owner, episode_id))
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
-        return None if item is None else EpisodeRecord.model_validate(plain(item))
+        return None if item is None else EpisodeRecord.model_validate(deserialize_item(item))
 
     def give_up(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
         """Fails a track that stands where it was seen; whether it did."""
@@ -66,7 +66,7 @@ class CareTable:
             f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :seen AND #{kind}.#since = :since",
             {f"#{name}": name for name in names},
             {
-                **stored(
+                **serialize_item(
                     {
                         ":failed": failed.state,
                         ":at": at,
@@ -81,12 +81,12 @@ class CareTable:
 
     def dismiss(self, due: Due) -> bool:
         """Takes an episode from where the sweep looks, if it was not put there anew; whether it did."""
-        known = stored({":since": due.since})
+        known = serialize_item({":since": due.since})
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, known)
 
     def postpone(self, due: Due, until: str) -> bool:
         """Has the sweep look at an episode later, if it was not put there anew; whether it did."""
-        known = stored({":since": due.since, ":until": until})
+        known = serialize_item({":since": due.since, ":until": until})
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, known)
 
     def forget(self, owner: str, episode_id: str) -> int:
@@ -94,7 +94,7 @@ class CareTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :place",
-            ExpressionAttributeValues=stored({":place": partition(owner, episode_id)}),
+            ExpressionAttributeValues=serialize_item({":place": partition(owner, episode_id)}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
@@ -109,7 +109,7 @@ class CareTable:
         try:
             self._client.update_item(
                 TableName=self._name,
-                Key=stored(episode_key(owner, episode_id)),
+                Key=serialize_item(episode_key(owner, episode_id)),
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,  # type: ignore[arg-type]

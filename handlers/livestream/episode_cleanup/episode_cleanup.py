@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.event_bus import envelope, lacking
-from handlers.common.aws.s3_notifications import NotAnEvent
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
+from handlers.common.aws.event_bus import parse_bus_event, to_invalid_event
+from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -73,7 +73,7 @@ class Care:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """A batch of deletions; the answer names the messages to deliver again."""
-        return acted_on(messages, self._deleted, self._log, about="deletion")
+        return process_batch(messages, self._deleted, self._log, event_kind="deletion")
 
     def sweep(self) -> dict[str, int]:
         """Sweep once; return what was found, by number."""
@@ -82,13 +82,13 @@ class Care:
         return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", Outcome.TIDIED)
 
     def _deleted(self, body: str) -> Outcome:
-        event = envelope(body)
+        event = parse_bus_event(body)
         if not ours(event.source) or event.detail_type != EPISODE_DELETED:
-            raise NotAnEvent("nobody asked for events of this kind")
+            raise InvalidEvent("nobody asked for events of this kind")
         try:
             detail = DeletedDetail.model_validate(event.detail)
         except ValidationError as error:
-            raise lacking(error) from None
+            raise to_invalid_event(error) from None
         owner, episode_id = detail.owner, detail.episode_id
         there = self._table.look(owner, episode_id)
         if there is None:

@@ -6,7 +6,7 @@ What was drawn from them about the owner stands without its session and cannot b
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 
 
 class SessionMemory:
@@ -35,9 +35,9 @@ class SessionMemory:
         more: dict[str, str] = {}
         while True:
             try:
-                page = called(operation, memoryId=self._memory_id, **where, **more)
+                page = call_service(operation, memoryId=self._memory_id, **where, **more)
             except ServiceFailed as error:
-                if error.fault is Fault.MISSING:  # nothing was ever recorded there
+                if error.fault is ServiceFault.MISSING:  # nothing was ever recorded there
                     return
                 raise
             yield from page[what]
@@ -47,7 +47,7 @@ class SessionMemory:
 
     def _delete(self, operation: Any, **what: str) -> None:
         try:
-            called(operation, memoryId=self._memory_id, **what)
+            call_service(operation, memoryId=self._memory_id, **what)
         except ServiceFailed as error:
-            if error.fault is not Fault.MISSING:
+            if error.fault is not ServiceFault.MISSING:
                 raise

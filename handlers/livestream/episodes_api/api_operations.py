@@ -1,6 +1,6 @@
 """Livestream's REST API: what it offers. Pure."""
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.api_models import (
     ClaimPage,
     ClipPage,
@@ -21,8 +21,8 @@ from handlers.livestream.api_models import (
 EPISODES = "/episodes"
 EPISODE = "/episodes/{episodeId}"
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[RestOperation, ...] = (
+    RestOperation(
         name="createEpisode",
         method="POST",
         path=EPISODES,
@@ -31,7 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=Episode,
         statuses=(201, 200),
     ),
-    Operation(
+    RestOperation(
         name="listEpisodes",
         method="GET",
         path=EPISODES,
@@ -39,7 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
         query=PageQuery,
         answer=EpisodePage,
     ),
-    Operation(
+    RestOperation(
         name="getEpisode",
         method="GET",
         path=EPISODE,
@@ -47,7 +47,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=EpisodePath,
         answer=Episode,
     ),
-    Operation(
+    RestOperation(
         name="updateEpisode",
         method="PATCH",
         path=EPISODE,
@@ -56,7 +56,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=EpisodeChanges,
         answer=Episode,
     ),
-    Operation(
+    RestOperation(
         name="deleteEpisode",
         method="DELETE",
         path=EPISODE,
@@ -64,7 +64,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=EpisodePath,
         statuses=(204,),
     ),
-    Operation(
+    RestOperation(
         name="requestUpload",
         method="POST",
         path=f"{EPISODE}/uploads",
@@ -74,7 +74,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=UploadReady,
         statuses=(201,),
     ),
-    Operation(
+    RestOperation(
         name="signParts",
         method="POST",
         path=f"{EPISODE}/uploads/{{uploadId}}/parts",
@@ -83,7 +83,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=SignParts,
         answer=UploadReady,
     ),
-    Operation(
+    RestOperation(
         name="completeUpload",
         method="POST",
         path=f"{EPISODE}/uploads/{{uploadId}}",
@@ -92,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=CompleteUpload,
         answer=UploadCompleted,
     ),
-    Operation(
+    RestOperation(
         name="listClaims",
         method="GET",
         path=f"{EPISODE}/claims",
@@ -101,7 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
         query=PageQuery,
         answer=ClaimPage,
     ),
-    Operation(
+    RestOperation(
         name="listClips",
         method="GET",
         path=f"{EPISODE}/clips",

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
 from handlers.common.errors import HandlerError
-from handlers.common.http.rest_dispatch import Answered, Call
+from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.api_models import (
@@ -45,7 +45,7 @@ class Episodes:
     """Gives ULIDs."""
     log: EventLog
 
-    def create(self, call: Call) -> Answered:
+    def create(self, call: RestRequest) -> RestAnswer:
         """A new episode; or the one that the same creation made before."""
         asked: NewEpisode = call.body
         episode = self._new(call.owner, asked)
@@ -56,14 +56,14 @@ class Episodes:
                 raise HandlerError(
                     Code.TOKEN_USED, "clientToken was used to create another episode, or one that is deleted.", 409
                 ) from None
-            return Answered(stands.there.view(), 200)
-        return Answered(episode.view(), 201)
+            return RestAnswer(stands.there.view(), 200)
+        return RestAnswer(episode.view(), 201)
 
-    def get(self, call: Call) -> Answered:
+    def get(self, call: RestRequest) -> RestAnswer:
         """An episode."""
-        return Answered(self.table.get(call.owner, call.parameters.episode_id).view())
+        return RestAnswer(self.table.get(call.owner, call.parameters.episode_id).view())
 
-    def update(self, call: Call) -> Answered:
+    def update(self, call: RestRequest) -> RestAnswer:
         """An episode with changes, if they are made to what it is now."""
         asked: EpisodeChanges = call.body
         changes = asked.model_dump(mode="json", by_alias=True, include=asked.model_fields_set - {"version"})
@@ -74,9 +74,9 @@ class Episodes:
             raise HandlerError(
                 Code.VERSION_CONFLICT, f"The episode is of version {stands.there.version} by now. Read it again.", 409
             ) from None
-        return Answered(changed.view())
+        return RestAnswer(changed.view())
 
-    def delete(self, call: Call) -> Answered:
+    def delete(self, call: RestRequest) -> RestAnswer:
         """Nothing, once the episode is gone. What belongs to it goes when the bus tells of it."""
         now, episode_id = self.clock(), call.parameters.episode_id
         ends = now + timedelta(days=self.deleted_days)
@@ -86,26 +86,26 @@ class Episodes:
         except NotPublished:
             # The episode is gone, and says so; a sweep finds what is left of it.
             self.log.error("deletion_not_published", route="deleteEpisode")
-        return Answered(status=204)
+        return RestAnswer(status=204)
 
-    def list(self, call: Call) -> Answered:
+    def list(self, call: RestRequest) -> RestAnswer:
         """Some of an owner's episodes."""
         listing = Listing("listEpisodes", call.owner)
         page = self.table.page(call.owner, call.query.limit, self._after(call, listing))
         episodes = tuple(EpisodeRecord.model_validate(item).view() for item in page.items)
-        return Answered(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
+        return RestAnswer(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
 
-    def claims(self, call: Call) -> Answered:
+    def claims(self, call: RestRequest) -> RestAnswer:
         """Some of an episode's claims."""
         page, cursor = self._found(call, Found.CLAIM, "listClaims")
-        return Answered(ClaimPage(claims=tuple(Claim.model_validate(one) for one in page.items), next_cursor=cursor))
+        return RestAnswer(ClaimPage(claims=tuple(Claim.model_validate(one) for one in page.items), next_cursor=cursor))
 
-    def clips(self, call: Call) -> Answered:
+    def clips(self, call: RestRequest) -> RestAnswer:
         """Some of an episode's clips."""
         page, cursor = self._found(call, Found.CLIP, "listClips")
-        return Answered(ClipPage(clips=tuple(Clip.model_validate(one) for one in page.items), next_cursor=cursor))
+        return RestAnswer(ClipPage(clips=tuple(Clip.model_validate(one) for one in page.items), next_cursor=cursor))
 
-    def _found(self, call: Call, kind: Found, operation: str) -> tuple[Page, str | None]:
+    def _found(self, call: RestRequest, kind: Found, operation: str) -> tuple[Page, str | None]:
         episode_id = call.parameters.episode_id
         listing = Listing(operation, call.owner, {"episodeId": episode_id})
         after = self._after(call, listing)
@@ -114,7 +114,7 @@ class Episodes:
             self.get(call)  # an episode without any, or no episode at all
         return page, self._next(page, listing)
 
-    def _after(self, call: Call, listing: Listing) -> str | None:
+    def _after(self, call: RestRequest, listing: Listing) -> str | None:
         cursor: str | None = call.query.cursor
         return None if cursor is None else self.cursors.opened(cursor, listing)
 

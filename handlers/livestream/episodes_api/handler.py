@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, signing
-from handlers.common.http.rest_dispatch import Answered, Call, Response, Rest
+from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
@@ -26,7 +26,7 @@ _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "t
 """Putting parts together takes seconds; two attempts end before the function does."""
 
 
-def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Answered]]:
+def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[RestRequest], RestAnswer]]:
     """What does each operation."""
     return {
         "createEpisode": episodes.create,
@@ -52,7 +52,7 @@ def limits(environment: ApiEnvironment) -> UploadLimits:
 
 
 @cache
-def _rest() -> Rest:
+def _rest() -> RestDispatcher:
     """Made once a container."""
     environment = ApiEnvironment.read()
     session = boto3.Session()
@@ -73,13 +73,13 @@ def _rest() -> Rest:
         new_id=clock.new_id,
         log=log,
     )
-    s3 = session.client("s3", config=_S3_CONFIG.merge(signing()))
+    s3 = session.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
     uploads = Uploads(table, bucket, limits=limits(environment), clock=clock.now, new_id=clock.new_id)
-    return Rest(OPERATIONS, acts(episodes, uploads), origin=environment.origin, log=log)
+    return RestDispatcher(OPERATIONS, acts(episodes, uploads), origin=environment.origin, log=log)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
     """The entry point of the function."""
     return _rest().handle(event)
 

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from handlers.common.errors import FieldProblem, HandlerError
-from handlers.common.http.rest_dispatch import Answered, Call
+from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.api_models import (
     MAX_PARTS,
@@ -77,7 +77,7 @@ class Uploads:
     new_id: Callable[[], str]
     """Gives ULIDs."""
 
-    def request(self, call: Call) -> Answered:
+    def request(self, call: RestRequest) -> RestAnswer:
         """Where to upload to."""
         asked: UploadRequest = call.body
         self._check(asked)
@@ -91,10 +91,10 @@ class Uploads:
         place = _place(call.owner, episode_id, asked.kind, upload)
         if parts:
             multipart = self.bucket.in_parts(place, _part_bytes(upload.size), parts)
-            return Answered(self._ready(asked.kind, upload, place, multipart=multipart), 201)
-        return Answered(self._ready(asked.kind, upload, place, form=self.bucket.form(place)), 201)
+            return RestAnswer(self._ready(asked.kind, upload, place, multipart=multipart), 201)
+        return RestAnswer(self._ready(asked.kind, upload, place, form=self.bucket.form(place)), 201)
 
-    def sign(self, call: Call) -> Answered:
+    def sign(self, call: RestRequest) -> RestAnswer:
         """Where to upload the parts of an upload to, for as long again."""
         asked: SignParts = call.body
         kind, upload, state = self._expected(call)
@@ -102,9 +102,9 @@ class Uploads:
             raise _not_expected("This upload has come already.")
         place = _place(call.owner, call.parameters.episode_id, kind, upload)
         multipart = self.bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
-        return Answered(self._ready(kind, upload, place, multipart=multipart))
+        return RestAnswer(self._ready(kind, upload, place, multipart=multipart))
 
-    def complete(self, call: Call) -> Answered:
+    def complete(self, call: RestRequest) -> RestAnswer:
         """What the parts of an upload make; the same when it is asked again."""
         asked: CompleteUpload = call.body
         kind, upload, _ = self._expected(call)
@@ -121,7 +121,7 @@ class Uploads:
             raise HandlerError(Code.UPLOAD_UNKNOWN, "There is no such upload, or no longer. Ask for another.", 404)
         if size != place.size:
             raise _incomplete()
-        return Answered(UploadCompleted(upload_id=upload.upload_id, key=place.key, bytes=size))
+        return RestAnswer(UploadCompleted(upload_id=upload.upload_id, key=place.key, bytes=size))
 
     def _check(self, asked: UploadRequest) -> None:
         """Refuses what no track takes."""
@@ -166,7 +166,7 @@ class Uploads:
             return 0
         return -(-size // _part_bytes(size))
 
-    def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
+    def _expected(self, call: RestRequest) -> tuple[TrackKind, Upload, TrackState]:
         """The upload in parts that a track waits for, or has got, and where the track is."""
         episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:

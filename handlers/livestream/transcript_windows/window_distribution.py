@@ -11,10 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.event_bus import new_object
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
-from handlers.common.logging import EventLog, hashed
-from handlers.common.text.text_windows import Sizes, windows
+from handlers.common.aws.event_bus import parse_object_created_event
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
@@ -58,20 +58,20 @@ class TranscriptStarting:
     findings: FindingsTable
     _: KW_ONLY
     bucket: str
-    sizes: Sizes
+    sizes: WindowSizes
     clock: Callable[[], datetime]
     log: EventLog
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(records, self._act, self.log, about="transcript")
+        return process_batch(records, self._act, self.log, event_kind="transcript")
 
     def _act(self, body: str) -> Outcome:
         event = parsed(body, self.bucket)
         if event is None:
             return Outcome.IGNORED
         outcome = self._started(event)
-        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
+        self.log.info("transcript_event", outcome=outcome, key_hash=hash_for_log(event.named.upload_id))
         return outcome
 
     def _started(self, event: StoredUpload) -> Outcome:
@@ -81,7 +81,7 @@ class TranscriptStarting:
         # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
         earlier = self.findings.leave_from(named.owner, named.episode_id, named.upload_id)
         if earlier:
-            self.log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
+            self.log.info("earlier_findings_deleted", records=earlier, key_hash=hash_for_log(named.upload_id))
         data = self.transcripts.read(event.key, event.version_id)
         if data is None:
             return Outcome.GONE
@@ -94,12 +94,12 @@ class TranscriptStarting:
         about = named.owner, named.episode_id, event.key, event.version_id
         self.queue.send(messages(*about, count, self.sizes))
         self._moved(event, TrackState.ANALYZING, windows=count)
-        self.log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
+        self.log.info("transcript_queued", windows=count, key_hash=hash_for_log(named.upload_id))
         return Outcome.QUEUED
 
     def _count(self, data: bytes) -> int:
         """How many windows a transcript has; raises BadTranscript, of too many too."""
-        count = len(windows(read(data).cues, self.sizes))
+        count = len(split_into_windows(read(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
@@ -115,6 +115,6 @@ def parsed(body: str, bucket: str) -> StoredUpload | None:
 
     Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
     """
-    one = new_object(body, bucket)
+    one = parse_object_created_event(body, bucket)
     named = upload_key(TRANSCRIPTS, one.key)
     return None if named is None else StoredUpload(one.key, one.version_id, named)

@@ -13,8 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from handlers.common.aws import event_bus
-from handlers.common.aws.event_bus import VERSION, Parsed, created, envelope, lacking
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.event_bus import (
+    VERSION_ID_PATTERN,
+    EventModel,
+    parse_bus_event,
+    parse_object_created_detail,
+    to_invalid_event,
+)
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.name_patterns import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
@@ -70,7 +76,7 @@ class JobMetadata(Message):
     owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
     episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
     upload_id: Ulid
-    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
     key: Annotated[str, Field(max_length=256)]
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
@@ -114,7 +120,7 @@ class CompletedDetail(Message):
     episode_id: str
     upload_id: str
     key: str
-    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
     size: Annotated[int, Field(ge=0)]
 
     @classmethod
@@ -131,16 +137,16 @@ class CompletedDetail(Message):
         )
 
 
-class _OutputDetail(Parsed):
+class _OutputDetail(EventModel):
     playlists: Annotated[list[str], Field(validation_alias="outputFilePaths", min_length=1)]
     duration_ms: Annotated[int, Field(validation_alias="durationInMs", ge=0)]
 
 
-class _Group(Parsed):
+class _Group(EventModel):
     outputs: Annotated[list[_OutputDetail], Field(validation_alias="outputDetails", min_length=1)]
 
 
-class _Changed(Parsed):
+class _Changed(EventModel):
     status: str
     error_code: Annotated[int | None, Field(validation_alias="errorCode")] = None
     groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
@@ -149,20 +155,20 @@ class _Changed(Parsed):
 def parsed(body: str, bucket: str) -> ObjectCreated | UploadCompleted | JobChanged | None:
     """What one event says of the videos in our bucket; none where it says nothing of them.
 
-    Raises NotAnEvent where it should say something and does not.
+    Raises InvalidEvent where it should say something and does not.
     """
-    event = envelope(body)
+    event = parse_bus_event(body)
     try:
         match event.source, event.detail_type:
-            case event_bus.S3, event_bus.OBJECT_CREATED:
+            case event_bus.S3_SOURCE, event_bus.OBJECT_CREATED:
                 return _created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.ours(source):
                 return _completed(event.detail, replayed=event.replay_name is not None)
             case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
                 return _changed(event.detail, bucket)
     except ValidationError as error:
-        raise lacking(error) from None
-    raise NotAnEvent("nobody asked for events of this kind")
+        raise to_invalid_event(error) from None
+    raise InvalidEvent("nobody asked for events of this kind")
 
 
 def is_video(key: UploadKey) -> bool:
@@ -171,7 +177,7 @@ def is_video(key: UploadKey) -> bool:
 
 
 def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
-    one = created(detail, bucket)
+    one = parse_object_created_detail(detail, bucket)
     named = upload_key(VIDEOS, one.key)
     return None if named is None else ObjectCreated(Video(one.key, one.version_id, named, one.size))
 
@@ -180,9 +186,9 @@ def _completed(detail: dict[str, Any], *, replayed: bool) -> UploadCompleted:
     one = CompletedDetail.model_validate(detail)
     named = upload_key(VIDEOS, one.key)
     if named is None or not is_video(named):
-        raise NotAnEvent("the key is not a video's")
+        raise InvalidEvent("the key is not a video's")
     if not named.is_of(one.owner, one.episode_id, one.upload_id):
-        raise NotAnEvent("the key is another upload's")
+        raise InvalidEvent("the key is another upload's")
     return UploadCompleted(Video(one.key, one.version_id, named, one.size), replayed)
 
 
@@ -208,9 +214,9 @@ def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
 def _output(one: _Changed, ours: JobMetadata) -> Output:
     """Where the chunks of a complete job are: below the episode's own prefix, or it is not believed."""
     if len(one.groups) != 1 or len(one.groups[0].outputs) != 1:
-        raise NotAnEvent("a job of ours has one group of one output")
+        raise InvalidEvent("a job of ours has one group of one output")
     [output] = one.groups[0].outputs
     match = _PLAYLIST.fullmatch(output.playlists[0])
     if match is None or (match[1], match[3], match[4]) != (ours.bucket, ours.owner, ours.episode_id):
-        raise NotAnEvent("the chunks are not where a job of ours puts them")
+        raise InvalidEvent("the chunks are not where a job of ours puts them")
     return Output(match[0].removeprefix(f"s3://{ours.bucket}/"), match[2], output.duration_ms)

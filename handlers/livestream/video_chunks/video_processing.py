@@ -14,8 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
-from handlers.common.logging import EventLog, hashed
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
@@ -73,7 +73,7 @@ class VideoProcessing:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(messages, self._act, self.log, about="video")
+        return process_batch(messages, self._act, self.log, event_kind="video")
 
     def _act(self, body: str) -> Outcome:
         event = parsed(body, self.bucket)
@@ -87,7 +87,7 @@ class VideoProcessing:
             case None:
                 return Outcome.IGNORED
         upload = event.job.upload_id if isinstance(event, JobChanged) else event.video.named.upload_id
-        self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
+        self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hash_for_log(upload))
         return outcome
 
     def _created(self, event: ObjectCreated) -> Outcome:
@@ -142,7 +142,7 @@ class VideoProcessing:
         step = Step(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, facts)
         moved = self.table.advance(job.owner, job.episode_id, TrackKind.VIDEO, step)
         if moved and event.status == "ERROR":
-            self.log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
+            self.log.error("video_failed", code=str(event.error_code), key_hash=hash_for_log(job.upload_id))
         return Outcome.MOVED if moved else Outcome.UNCHANGED
 
     def _moved(

@@ -18,8 +18,8 @@ from boto3.dynamodb.types import TypeSerializer
 from moto import mock_aws
 
 from clients.meetings import MeetingsClient
-from handlers.common.http.rest_dispatch import Rest
-from handlers.common.identity.oidc_tokens import Verifier
+from handlers.common.http.rest_dispatch import RestDispatcher
+from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -68,11 +68,11 @@ class Backend:
 
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
-        verifier = Verifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
+        verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
         self._exchange = Exchange(
             verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
         )
-        self._rest = Rest(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
+        self._rest = RestDispatcher(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
 
     def session(self, user: str, name: str) -> Credentials:
         """STS' part: each session has a number in its key."""

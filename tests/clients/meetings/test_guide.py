@@ -9,7 +9,7 @@ import pytest
 
 import clients.meetings
 from clients.meetings import MeetingsError
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
 from tests.clients.meetings.fake_backend import Backend
@@ -43,7 +43,7 @@ def test_the_example_runs_from_the_token_to_the_list(
 
 def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
     """The workflow's part."""
-    user = user_id(backend.provider.issuer, "ann")
+    user = derive_user_id(backend.provider.issuer, "ann")
     recording = Recording(MeetingId(user, uploaded.meeting_id), uploaded.content)
     backend.makes(recording.summary, SUMMARY.model_dump_json(by_alias=True).encode())
     backend.makes(recording.transcript, TRANSCRIPT.model_dump_json(by_alias=True).encode())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from clients.meetings import MeetingUnknown, MeetingUnreadable, NotMade, meeting_reader
 from clients.meetings.meeting_reader import between, content_of, matches
-from handlers.common.aws.dynamodb_values import stored
-from handlers.common.identity.user_ids import user_id
+from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
 from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
@@ -26,7 +26,7 @@ MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.
 
 @pytest.fixture
 def ann(backend: Backend) -> str:
-    return user_id(backend.provider.issuer, "ann")
+    return derive_user_id(backend.provider.issuer, "ann")
 
 
 RECORD = MeetingRecord(
@@ -123,7 +123,7 @@ class Replicas:
     def get_item(self, **asked: Any) -> dict[str, Any]:
         status = MeetingStatus.READY if asked.get("ConsistentRead") else MeetingStatus.PROCESSING
         record = RECORD.model_copy(update={"status": status})
-        return {"Item": stored(record.model_dump(mode="json", by_alias=True))}
+        return {"Item": serialize_item(record.model_dump(mode="json", by_alias=True))}
 
 
 def test_what_was_ready_once_is_never_read_as_not_yet() -> None:

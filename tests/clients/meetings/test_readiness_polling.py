@@ -8,7 +8,7 @@ import pytest
 
 from clients.meetings import MeetingFailed, MeetingIncomplete, NotReadyInTime
 from clients.meetings.readiness_polling import LONGEST_PAUSE_SECONDS, NOTICED_SECONDS, pauses
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.fake_backend import Backend
 
@@ -22,7 +22,7 @@ LACKING: dict[str, Any] = {
 @pytest.fixture
 def made(backend: Backend) -> Callable[..., MeetingRecord]:
     """A meeting of the user in the table."""
-    user = user_id(backend.provider.issuer, "ann")
+    user = derive_user_id(backend.provider.issuer, "ann")
     return lambda **said: backend.meeting(user, **said)
 
 

@@ -287,4 +287,4 @@ def test_each_meeting_has_an_id_of_its_own_that_tells_when_it_was_made() -> None
     begun = datetime.now(UTC) - timedelta(seconds=1)
     ids = [NewMeeting(title="t", started_at=begun).meeting_id for _ in range(20)]
     assert len(set(ids)) == 20
-    assert all(begun <= ulid.moment_of(one) for one in ids)
+    assert all(begun <= ulid.parse_ulid_time(one) for one in ids)

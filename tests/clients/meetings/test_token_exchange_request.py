@@ -15,7 +15,7 @@ from clients.meetings import (
     TokenRefused,
 )
 from clients.meetings.token_exchange_request import HttpExchange
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from tests.clients.meetings.fake_backend import STORE, Answer, Backend
 
 CANARY = "canary-7f3a"
@@ -39,7 +39,7 @@ def said(status: int, code: str = "X", headers: dict[str, str] | None = None, **
 
 def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
     found = asked(backend)
-    assert found.user == user_id(backend.provider.issuer, "ann")
+    assert found.user == derive_user_id(backend.provider.issuer, "ann")
     assert (found.bucket_name, found.table_name, found.region) == (STORE.bucket_name, STORE.table_name, STORE.region)
     backend.url += "/"
     assert asked(backend).user == found.user, "a slash at the end is nothing"

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_dispatch import Talk
+from handlers.common.websocket.message_dispatch import MessageDispatcher
 from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.messages import REQUESTS
 from operations.function_target import Target
@@ -34,7 +34,7 @@ def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_le
 ) -> None:
     """Its client has an answer, so API Gateway and Lambda count no error."""
     with own_logger():
-        talk = Talk(REQUESTS, EventLog("ERROR"))
+        talk = MessageDispatcher(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
     assert counted("messages-failed", json.loads(line)["message"])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 
@@ -53,7 +53,7 @@ def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(
     capsys: pytest.CaptureFixture[str], workers: int
 ) -> None:
     clock = Clock()
-    loop = SweepLoop(EventLog("INFO"), lambda: clock.now, timedelta.max, parallel=Parallel(workers))
+    loop = SweepLoop(EventLog("INFO"), lambda: clock.now, timedelta.max, parallel=ParallelCalls(workers))
     count = loop.run(
         [["a", "canary", "b"]], clock.handle, failure_event="broken", describe=lambda item: {"records": len(item)}
     )

@@ -12,9 +12,9 @@ import boto3
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from handlers.common.aws.clients import LIVE_CONFIG, signing
-from handlers.common.aws.dynamodb_values import stored
-from handlers.common.http.rest_dispatch import Rest
+from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.episode_table import EpisodeTable
@@ -42,7 +42,7 @@ def _clients() -> dict[str, Any]:
     """Made once: most of a test's time would be theirs."""
     return {
         "dynamodb": boto3.client("dynamodb"),
-        "s3": boto3.client("s3", config=LIVE_CONFIG.merge(signing())),
+        "s3": boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config())),
         "ssm": boto3.client("ssm"),
     }
 
@@ -108,8 +108,8 @@ class Stage:
         return EventLog("DEBUG")
 
     @cached_property
-    def rest(self) -> Rest:
-        return Rest(OPERATIONS, acts(self.episodes, self.uploads), origin="https://example.org", log=self.log)
+    def rest(self) -> RestDispatcher:
+        return RestDispatcher(OPERATIONS, acts(self.episodes, self.uploads), origin="https://example.org", log=self.log)
 
     def does(self, operation: str, body: Any = None, *, owner: str | None = ANN, **said: Any) -> "Said":
         """What an operation answers; `said` names its parameters, and what else is the query's."""
@@ -143,7 +143,7 @@ class Stage:
         """The agent's part: writes a claim or a clip."""
         key = found_key(owner, episode_id, kind, start_ms, name)
         item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
-        self.dynamodb.put_item(TableName=TABLE, Item=stored(item))
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
 
     def claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
         said = {"claimId": name, "quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import plain
+from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.livestream.episode_cleanup.cleanup_table import CareTable
 from handlers.livestream.episode_table import EpisodeStands
 from handlers.livestream.tracks import (
@@ -225,5 +225,5 @@ def test_what_else_is_known_is_kept_with_the_track(stage: Stage) -> None:
     facts = {"chunks": {"prefix": "chunks/", "count": 3}}
     stage.table.advance(ANN, episode, TrackKind.VIDEO, replace(step(TrackState.CHUNKED), facts=facts))
     [item] = stage.stored()
-    assert plain(item)["video"]["chunks"] == facts["chunks"]
+    assert deserialize_item(item)["video"]["chunks"] == facts["chunks"]
     assert stage.table.get(ANN, episode).video.state is TrackState.CHUNKED

@@ -24,8 +24,8 @@ from components.blocks.api.gateway_document import (
 from components.blocks.api.gateway_responses import REFUSALS
 from components.blocks.api.gateway_schema import SCHEMAS, converted
 from components.blocks.api.openapi_document import Error, document
-from handlers.common.errors import CommonCode, HandlerError, http_error
-from handlers.common.http.rest_operations import Operation
+from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.drivers.fit import service_model
 
@@ -78,13 +78,13 @@ class Note(Message):
         return len(self.inner_word.word)
 
 
-LIST = Operation("listNotes", "GET", "/notes", "Lists.", query=Query, answer=Note)
-MAKE = Operation("makeNote", "POST", "/notes", "Makes.", body=NewNote, answer=Note, statuses=(201, 202))
-READ = Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=Path, answer=Note)
-DROP = Operation("dropNote", "DELETE", "/notes/{noteId}", "Drops.", parameters=Path, statuses=(204,))
+LIST = RestOperation("listNotes", "GET", "/notes", "Lists.", query=Query, answer=Note)
+MAKE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=NewNote, answer=Note, statuses=(201, 202))
+READ = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=Path, answer=Note)
+DROP = RestOperation("dropNote", "DELETE", "/notes/{noteId}", "Drops.", parameters=Path, statuses=(204,))
 
 
-def documented(*operations: Operation) -> dict[str, Any]:
+def documented(*operations: RestOperation) -> dict[str, Any]:
     return document("Notes", "2", operations or (LIST, MAKE, READ, DROP))
 
 
@@ -122,7 +122,7 @@ def test_parameters_are_written_out_by_their_outside_names() -> None:
 
 
 def test_a_model_is_told_as_it_is_asked_and_as_it_is_answered() -> None:
-    found = documented(Operation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note))
+    found = documented(RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note))
     operation = found["paths"]["/notes"]["post"]
     asked = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     answered = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -138,7 +138,7 @@ def test_every_error_has_the_body_that_handlers_answer_with() -> None:
     assert {one["responses"]["default"]["$ref"] for one in operations} == {"#/components/responses/Error"}
     error = found["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
     validator = jsonschema.Draft202012Validator({**error, "components": found["components"]})
-    answer = http_error(HandlerError(CommonCode.MALFORMED, "no"), "r-1")
+    answer = to_http_response(HandlerError(CommonErrorCode.MALFORMED, "no"), "r-1")
     validator.validate(json.loads(str(answer["body"])))
     assert not validator.is_valid({"code": "X", "message": "no", "fields": []}), "its request has an id"
 
@@ -154,15 +154,15 @@ def test_nothing_is_in_it_that_nobody_refers_to_and_nothing_is_missing() -> None
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (Operation("other", "GET", "/others/{otherId}", "Other."), "differ in otherId"),
-        (Operation("other", "GET", "/others", "Other.", parameters=Path), "differ in noteId"),
+        (RestOperation("other", "GET", "/others/{otherId}", "Other."), "differ in otherId"),
+        (RestOperation("other", "GET", "/others", "Other.", parameters=Path), "differ in noteId"),
         (
-            Operation("other", "GET", "/notes/{other}/more", "Other.", parameters=OtherPath),
+            RestOperation("other", "GET", "/notes/{other}/more", "Other.", parameters=OtherPath),
             r"says \{noteId\} for \{other\}",
         ),
     ],
 )
-def test_a_table_that_cannot_be_served_is_refused(wrong: Operation, says: str) -> None:
+def test_a_table_that_cannot_be_served_is_refused(wrong: RestOperation, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         documented(READ, wrong)
 
@@ -170,7 +170,7 @@ def test_a_table_that_cannot_be_served_is_refused(wrong: Operation, says: str) -
 # The document that the gateway imports.
 
 
-def made(*operations: Operation, **changes: Any) -> dict[str, Any]:
+def made(*operations: RestOperation, **changes: Any) -> dict[str, Any]:
     gateway = Gateway(**{"integration": "uri", "cors_origin": ORIGIN, **changes})
     return gateway_document(documented(*operations), gateway)
 
@@ -237,7 +237,7 @@ def test_every_other_path_is_unknown_the_root_too() -> None:
     paths = made()["paths"]
     assert refused(paths[PROXY][ANY]) == refused(paths["/"][ANY]) == (404, "NOT_FOUND")
     assert paths[PROXY][ANY]["parameters"][0]["name"] == "proxy"
-    rooted = made(Operation("root", "GET", "/", "Root."))["paths"]
+    rooted = made(RestOperation("root", "GET", "/", "Root."))["paths"]
     assert refused(rooted["/"][ANY]) == (405, "METHOD_NOT_ALLOWED")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import plain, stored, typed
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item, serialize_value
 
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -17,16 +17,16 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(), VALUES))
 def test_what_is_stored_comes_back(values: dict[str, Any]) -> None:
-    assert plain(stored(values)) == values
+    assert deserialize_item(serialize_item(values)) == values
 
 
 def test_nothing_is_left_out() -> None:
-    assert stored({"a": None, "b": {"c": None}}) == {"b": {"M": {}}}
-    assert plain({"a": {"NULL": True}}) == {"a": None}
+    assert serialize_item({"a": None, "b": {"c": None}}) == {"b": {"M": {}}}
+    assert deserialize_item({"a": {"NULL": True}}) == {"a": None}
 
 
 def test_kinds_are_kept() -> None:
-    assert [typed(one) for one in (True, 1, 1.5, "1", ("a",))] == [
+    assert [serialize_value(one) for one in (True, 1, 1.5, "1", ("a",))] == [
         {"BOOL": True},
         {"N": "1"},
         {"N": "1.5"},
@@ -37,9 +37,9 @@ def test_kinds_are_kept() -> None:
 
 @pytest.mark.parametrize("number", [0, -5, 10**30, 0.0, -0.5, 1e30])
 def test_whole_numbers_come_back_whole_and_others_not(number: float) -> None:
-    assert type(plain(stored({"a": number}))["a"]) is type(number)
+    assert type(deserialize_item(serialize_item({"a": number}))["a"]) is type(number)
 
 
 def test_what_no_item_holds_is_refused() -> None:
     with pytest.raises(TypeError):
-        typed(object())
+        serialize_value(object())

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.s3_notifications import NotAnEvent
-from handlers.common.aws.sqs_batches import acted_on
+from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.aws.sqs_batches import process_batch
 from handlers.common.logging import EventLog
 
 
@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 def act(body: str) -> Outcome:
     match body:
         case "no event":
-            raise NotAnEvent("canary")
+            raise InvalidEvent("canary")
         case "trouble":
             raise RuntimeError("canary")
         case "not ours":
@@ -28,7 +28,7 @@ def act(body: str) -> Outcome:
 
 def answered(*bodies: str) -> list[str]:
     messages = [{"messageId": f"{place} {body}", "body": body} for place, body in enumerate(bodies)]
-    answer: Any = acted_on(messages, act, EventLog("DEBUG"), about="upload")
+    answer: Any = process_batch(messages, act, EventLog("DEBUG"), event_kind="upload")
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
 

@@ -7,7 +7,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.versioned_items import ATTEMPTS, REMEMBERED, State, TooManyWriters, VersionedItems
+from handlers.common.aws.versioned_items import (
+    MAX_ATTEMPTS,
+    MAX_WRITE_IDS,
+    TooManyWriters,
+    VersionedItems,
+    VersionedState,
+)
 from tests.credentials import credentials
 from tests.lost_responses import repeated
 from tests.moto_tables import create_table
@@ -15,7 +21,7 @@ from tests.moto_tables import create_table
 TABLE, KEY = "things", {"pk": "a"}
 
 
-class Names(State):
+class Names(VersionedState):
     names: tuple[str, ...] = ()
 
 
@@ -74,11 +80,11 @@ def test_nor_is_it_where_others_wrote_on_top_before_it_was_looked_at_again(
 
 
 def test_an_item_does_not_grow_with_its_writes(items: VersionedItems, dynamodb: Any) -> None:
-    for number in range(3 * REMEMBERED):
+    for number in range(3 * MAX_WRITE_IDS):
         added(items, str(number))
     item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
-    assert item["version"] == {"N": str(3 * REMEMBERED)}
-    assert len(item["writes"]["L"]) == REMEMBERED
+    assert item["version"] == {"N": str(3 * MAX_WRITE_IDS)}
+    assert len(item["writes"]["L"]) == MAX_WRITE_IDS
 
 
 def test_a_move_is_made_on_top_of_what_somebody_wrote_meanwhile(items: VersionedItems) -> None:
@@ -98,4 +104,4 @@ def test_who_never_comes_to_write_says_so(items: VersionedItems) -> None:
 
     with pytest.raises(TooManyWriters):
         items.change(Names, KEY, overtaken)
-    assert items.read(Names, KEY).names == ("bob",) * ATTEMPTS
+    assert items.read(Names, KEY).names == ("bob",) * MAX_ATTEMPTS

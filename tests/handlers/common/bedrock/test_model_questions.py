@@ -5,11 +5,18 @@ from enum import StrEnum
 
 import pytest
 
-from handlers.common.aws.retry import Patience, Timing
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.converse import Block, Manner, Reply, Request, Usage, request
-from handlers.common.bedrock.model_answers import BadAnswer
-from handlers.common.bedrock.model_questions import NoAnswer, Question, ask, repair
+from handlers.common.aws.retry import Retrier, RetryTiming
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.converse import (
+    ContentBlock,
+    ConverseRequest,
+    InferenceOptions,
+    ModelReply,
+    TokenUsage,
+    build_request,
+)
+from handlers.common.bedrock.model_answers import UnusableAnswer
+from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model, build_correction
 
 CANARY = "canary"
 
@@ -19,34 +26,36 @@ class Trouble(StrEnum):
     WORD = "It was no good word."
 
 
-def asked(problem: StrEnum | None) -> Request:
-    content: list[Block] = [{"text": "Say a good word."}]
-    return request("Be brief.", [*content, *([] if problem is None else [repair(problem)])], Manner(10))
+def asked(problem: StrEnum | None) -> ConverseRequest:
+    content: list[ContentBlock] = [{"text": "Say a good word."}]
+    return build_request(
+        "Be brief.", [*content, *([] if problem is None else [build_correction(problem)])], InferenceOptions(10)
+    )
 
 
 def read(text: str, last: bool) -> str:
     if text == "good" or (last and text == "fair"):
         return text
-    raise BadAnswer(Trouble.WORD)
+    raise UnusableAnswer(Trouble.WORD)
 
 
 @dataclass
 class Scene:
-    replies: list[Reply | Fault]
-    asked: list[Request] = field(default_factory=list)
-    spent: list[Usage] = field(default_factory=list)
+    replies: list[ModelReply | ServiceFault]
+    asked: list[ConverseRequest] = field(default_factory=list)
+    spent: list[TokenUsage] = field(default_factory=list)
     at: float = 0.0
 
-    def converse(self, request: Request) -> Reply:
+    def converse(self, request: ConverseRequest) -> ModelReply:
         self.asked.append(request)
         reply = self.replies.pop(0)
-        if isinstance(reply, Fault):
+        if isinstance(reply, ServiceFault):
             raise ServiceFailed(reply)
         return reply
 
     def play(self, seconds: float = 1_000) -> str | NoAnswer:
-        patience = Patience(Timing(lambda: self.at, self._wait, lambda: 1.0), seconds)
-        return ask(self, Question(asked, read, Trouble.CUT_OFF), patience, 50, self.spent.append)
+        patience = Retrier(RetryTiming(lambda: self.at, self._wait, lambda: 1.0), seconds)
+        return ask_model(self, ModelQuestion(asked, read, Trouble.CUT_OFF), patience, 50, self.spent.append)
 
     def _wait(self, seconds: float) -> None:
         self.at += seconds
@@ -56,21 +65,21 @@ class Scene:
         return [block["text"] for one in self.asked for block in one["messages"][0]["content"][1:]]
 
 
-def said(text: str, stop: str = "end_turn") -> Reply:
-    return Reply(text, Usage(1, 2, 3, 4), stop)
+def said(text: str, stop: str = "end_turn") -> ModelReply:
+    return ModelReply(text, TokenUsage(1, 2, 3, 4), stop)
 
 
 def test_a_good_answer_is_asked_for_once() -> None:
     scene = Scene([said("good")])
     assert scene.play() == "good"
-    assert (scene.repairs, scene.spent) == ([], [Usage(1, 2, 3, 4)])
+    assert (scene.repairs, scene.spent) == ([], [TokenUsage(1, 2, 3, 4)])
 
 
 @pytest.mark.parametrize(
     ("bad", "told"),
     [(said(CANARY), Trouble.WORD), (said(f"good {CANARY}", "max_tokens"), Trouble.CUT_OFF)],
 )
-def test_a_bad_answer_is_asked_for_once_more_in_words_that_quote_nothing_of_it(bad: Reply, told: StrEnum) -> None:
+def test_a_bad_answer_is_asked_for_once_more_in_words_that_quote_nothing_of_it(bad: ModelReply, told: StrEnum) -> None:
     scene = Scene([bad, said("good")])
     assert scene.play() == "good"
     [repaired] = scene.repairs
@@ -104,8 +113,8 @@ def test_where_a_model_would_stop_again_it_is_not_asked_again(stop: str, expecte
 
 
 def test_faults_that_pass_are_waited_out_and_others_are_not() -> None:
-    assert Scene([Fault.THROTTLED, Fault.UNAVAILABLE, said("good")]).play() == "good"
-    for faults in ([Fault.REFUSED], [Fault.THROTTLED] * 9):
+    assert Scene([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, said("good")]).play() == "good"
+    for faults in ([ServiceFault.REFUSED], [ServiceFault.THROTTLED] * 9):
         with pytest.raises(ServiceFailed) as caught:
             Scene([*faults]).play(60)
         assert caught.value.fault is faults[-1]

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
-from handlers.common.errors import CommonCode, HandlerError
-from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, Answered, Call, Rest
-from handlers.common.http.rest_operations import Operation
-from handlers.common.identity.user_ids import EVERYBODY
+from handlers.common.errors import CommonErrorCode, HandlerError
+from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, RestAnswer, RestDispatcher, RestRequest
+from handlers.common.http.rest_operations import RestOperation
+from handlers.common.identity.user_ids import DEFAULT_OWNER
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from tests.handlers.common.test_errors import JSON
@@ -51,13 +51,15 @@ class Lookalike(Message):
 
 
 OPERATIONS = (
-    Operation(
+    RestOperation(
         name="create", method="POST", path="/things", summary="", body=NewThing, answer=Thing, statuses=(201, 200)
     ),
-    Operation(
+    RestOperation(
         name="get", method="GET", path="/things/{thingId}", summary="", parameters=Which, query=Window, answer=Thing
     ),
-    Operation(name="delete", method="DELETE", path="/things/{thingId}", summary="", parameters=Which, statuses=(204,)),
+    RestOperation(
+        name="delete", method="DELETE", path="/things/{thingId}", summary="", parameters=Which, statuses=(204,)
+    ),
 )
 
 
@@ -65,8 +67,8 @@ class Desk:
     """An API whose acts a test sets."""
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.act: Callable[[Call], Answered] = lambda _: Answered(Thing(size_seen=1))
+        self.calls: list[RestRequest] = []
+        self.act: Callable[[RestRequest], RestAnswer] = lambda _: RestAnswer(Thing(size_seen=1))
 
     @cached_property
     def log(self) -> EventLog:
@@ -80,14 +82,16 @@ class Desk:
         return self.handle(event | more)
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
-        rest = Rest(OPERATIONS, dict.fromkeys(("create", "get", "delete"), self._does), origin=ORIGIN, log=self.log)
+        rest = RestDispatcher(
+            OPERATIONS, dict.fromkeys(("create", "get", "delete"), self._does), origin=ORIGIN, log=self.log
+        )
         return rest.handle(event)
 
     def gets(self, query: Any = None, path: Any = None, **more: Any) -> dict[str, Any]:
         asked = {"pathParameters": {"thingId": "a"} if path is None else path, "queryStringParameters": query}
         return self.asks("GET", "/things/{thingId}", None, **asked, **more)
 
-    def _does(self, call: Call) -> Answered:
+    def _does(self, call: RestRequest) -> RestAnswer:
         self.calls.append(call)
         return self.act(call)
 
@@ -109,7 +113,7 @@ def refused(response: dict[str, Any]) -> tuple[int, str]:
 
 def test_a_good_request_reaches_its_act_parsed_and_its_answer_goes_out(desk: Desk) -> None:
     response = desk.asks()
-    assert desk.calls == [Call(owner=EVERYBODY, body=NewThing(size=1))]
+    assert desk.calls == [RestRequest(owner=DEFAULT_OWNER, body=NewThing(size=1))]
     assert response == {
         "statusCode": 200,
         "headers": {
@@ -131,7 +135,7 @@ def test_path_and_query_are_parsed_too(desk: Desk) -> None:
 
 
 def test_an_answer_may_have_no_body(desk: Desk) -> None:
-    desk.act = lambda _: Answered(status=204)
+    desk.act = lambda _: RestAnswer(status=204)
     response = desk.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
     assert (response["statusCode"], response["body"]) == (204, "")
     assert response["headers"] == {"Access-Control-Allow-Origin": ORIGIN, "Cache-Control": "no-store"}
@@ -181,8 +185,8 @@ def test_a_query_without_the_form_is_refused(desk: Desk, limit: str) -> None:
 
 
 def test_a_refusal_says_when_to_ask_again(desk: Desk) -> None:
-    def busy(_: Call) -> Answered:
-        raise HandlerError(CommonCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
+    def busy(_: RestRequest) -> RestAnswer:
+        raise HandlerError(CommonErrorCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
 
     desk.act = busy
     response = desk.asks()
@@ -215,7 +219,7 @@ def test_a_body_in_base64_is_the_same(desk: Desk) -> None:
 def test_without_an_authorizer_everybody_is_the_owner(desk: Desk, authorizer: Any) -> None:
     desk.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
     desk.asks(requestContext=None)
-    assert [one.owner for one in desk.calls] == [EVERYBODY] * 2
+    assert [one.owner for one in desk.calls] == [DEFAULT_OWNER] * 2
 
 
 def test_an_authorizer_says_who_the_owner_is(desk: Desk) -> None:
@@ -250,21 +254,21 @@ def _broken(**values: Any) -> Thing:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answered(),
-        Answered(Thing(size_seen=1), 204),
-        Answered(Thing(size_seen=1), 404),
-        Answered(NewThing(size=1)),
-        Answered(Lookalike()),
-        Answered(_broken(size_seen=0)),
-        Answered(_broken()),
-        Answered(_broken(size_seen=CANARY)),
-        Answered(_broken(size_seen=object())),
-        Answered(Thing(size_seen=1).model_copy(update={"size_seen": None})),
-        Answered(Thing(size_seen=1, note="\ud800")),
+        RestAnswer(),
+        RestAnswer(Thing(size_seen=1), 204),
+        RestAnswer(Thing(size_seen=1), 404),
+        RestAnswer(NewThing(size=1)),
+        RestAnswer(Lookalike()),
+        RestAnswer(_broken(size_seen=0)),
+        RestAnswer(_broken()),
+        RestAnswer(_broken(size_seen=CANARY)),
+        RestAnswer(_broken(size_seen=object())),
+        RestAnswer(Thing(size_seen=1).model_copy(update={"size_seen": None})),
+        RestAnswer(Thing(size_seen=1, note="\ud800")),
     ],
 )
 def test_an_answer_that_is_not_the_operations_is_never_sent(
-    desk: Desk, answer: Answered, capsys: pytest.CaptureFixture[str]
+    desk: Desk, answer: RestAnswer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.act = lambda _: answer
     response = desk.asks()
@@ -275,18 +279,18 @@ def test_an_answer_that_is_not_the_operations_is_never_sent(
 
 
 def test_a_body_where_none_is_told_is_never_sent(desk: Desk) -> None:
-    desk.act = lambda _: Answered(Thing(size_seen=1), 204)
+    desk.act = lambda _: RestAnswer(Thing(size_seen=1), 204)
     response = desk.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
     assert refused(response) == (500, "INTERNAL")
 
 
 def test_what_a_model_does_not_say_is_not_sent(desk: Desk) -> None:
-    desk.act = lambda _: Answered(OtherThing(size_seen=1))
+    desk.act = lambda _: RestAnswer(OtherThing(size_seen=1))
     assert desk.asks()["body"] == '{"sizeSeen":1}'
 
 
 def test_a_mistake_of_ours_is_an_answer_and_says_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    def act(_: Call) -> Answered:
+    def act(_: RestRequest) -> RestAnswer:
         raise KeyError(CANARY)
 
     desk.act = act
@@ -301,7 +305,7 @@ def test_a_mistake_of_ours_is_an_answer_and_says_nothing(desk: Desk, capsys: pyt
 
 def test_an_operation_that_nobody_does_is_found_when_the_function_starts() -> None:
     with pytest.raises(KeyError, match="get"):
-        Rest(OPERATIONS, {"create": lambda _: Answered()}, origin=ORIGIN, log=EventLog("DEBUG"))
+        RestDispatcher(OPERATIONS, {"create": lambda _: RestAnswer()}, origin=ORIGIN, log=EventLog("DEBUG"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.identity.oidc_tokens import MAX_TOKEN_LENGTH, InvalidToken, Reason, Verifier
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.oidc_tokens import MAX_TOKEN_LENGTH, InvalidToken, InvalidTokenReason, TokenVerifier
+from handlers.common.identity.user_ids import derive_user_id
 from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assembled
 
 LEEWAY = 30
@@ -22,11 +22,11 @@ SECONDS = int(NOW.timestamp())
 CANARY = "canary-7f3a"
 
 
-SOMEBODY = user_id(Provider().issuer, "somebody")
+SOMEBODY = derive_user_id(Provider().issuer, "somebody")
 
 
-def verifier(provider: Provider) -> Verifier:
-    return Verifier(provider.issuer, AUDIENCE, KeysOf(provider), provider.clock, LEEWAY)
+def verifier(provider: Provider) -> TokenVerifier:
+    return TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), provider.clock, LEEWAY)
 
 
 def changed(provider: Provider, claims: dict[str, object]) -> str:
@@ -34,7 +34,7 @@ def changed(provider: Provider, claims: dict[str, object]) -> str:
     return provider.signed(provider.claims() | claims, provider.keys[0])
 
 
-def refusal(provider: Provider, token: str) -> Reason:
+def refusal(provider: Provider, token: str) -> InvalidTokenReason:
     with pytest.raises(InvalidToken) as raised:
         verifier(provider).verify(token)
     return raised.value.reason
@@ -68,7 +68,10 @@ def test_every_allowed_algorithm_serves_and_a_key_that_does_not_say_its_own_serv
 
 def test_a_key_of_somebody_else_signs_nothing(provider: Provider) -> None:
     # The same name, another key.
-    assert refusal(provider, provider.signed(provider.claims(), Key("theirs"), kid="first")) is Reason.BAD_SIGNATURE
+    assert (
+        refusal(provider, provider.signed(provider.claims(), Key("theirs"), kid="first"))
+        is InvalidTokenReason.BAD_SIGNATURE
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
@@ -76,7 +79,7 @@ def test_a_changed_claim_breaks_the_signature(provider: Provider, algorithm: str
     provider.keys = [Key("first", algorithm)]
     header, _, signature = provider.token().split(".")
     other = provider.token(sub="somebody else").split(".")[1]
-    assert refusal(provider, f"{header}.{other}.{signature}") is Reason.BAD_SIGNATURE
+    assert refusal(provider, f"{header}.{other}.{signature}") is InvalidTokenReason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
@@ -84,13 +87,13 @@ def test_a_changed_claim_breaks_the_signature(provider: Provider, algorithm: str
 def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
     provider.keys = [Key("first", algorithm)]
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
-    assert refusal(provider, token) is Reason.BAD_SIGNATURE
+    assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", ""])
 def test_an_unsigned_token_is_refused_without_asking_for_keys(provider: Provider, algorithm: str) -> None:
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
-    assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
+    assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
     assert provider.asked == 0
 
 
@@ -103,7 +106,7 @@ def test_the_public_key_is_no_shared_secret(
     secret = json.dumps(key.published).encode() if form is None else key.public(form)
     for header in ({"alg": algorithm, "kid": "first"}, {"alg": algorithm}):
         token = assembled(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
-        assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
+        assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
 def test_an_algorithm_that_lies_about_a_shared_secret_is_a_bad_signature(provider: Provider) -> None:
@@ -111,7 +114,7 @@ def test_an_algorithm_that_lies_about_a_shared_secret_is_a_bad_signature(provide
     token = assembled(
         {"alg": "RS256", "kid": "first"}, provider.claims(), lambda text: hmac.digest(secret, text, "sha256")
     )
-    assert refusal(provider, token) is Reason.BAD_SIGNATURE
+    assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -129,19 +132,19 @@ def test_an_algorithm_that_lies_about_a_shared_secret_is_a_bad_signature(provide
 )
 def test_an_algorithm_that_does_not_fit_the_key_is_refused(provider: Provider, published: Key, used: str) -> None:
     provider.keys = [published]
-    assert refusal(provider, provider.token(Key("k", used))) is Reason.ALGORITHM_REFUSED
+    assert refusal(provider, provider.token(Key("k", used))) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
 @pytest.mark.parametrize("algorithm", ["PS384", "PS512", "ES512", "ES256K", "RS1", "RSA-OAEP", None, 5, ["RS256"], {}])
 def test_any_other_algorithm_is_refused(provider: Provider, algorithm: object) -> None:
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
-    assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
+    assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
 def test_a_key_that_comes_with_the_token_is_not_used(provider: Provider) -> None:
     theirs = Key("theirs")
     token = provider.signed(provider.claims(), theirs, jwk=theirs.published, jku="https://theirs.test/keys", x5c=["x"])
-    assert refusal(provider, token) is Reason.UNKNOWN_KEY
+    assert refusal(provider, token) is InvalidTokenReason.UNKNOWN_KEY
 
 
 def test_a_token_without_key_name_needs_the_only_key(provider: Provider) -> None:
@@ -149,12 +152,12 @@ def test_a_token_without_key_name_needs_the_only_key(provider: Provider) -> None
     provider.keys = [nameless]
     assert verifier(provider).verify(provider.token()) == SOMEBODY
     provider.keys.append(Key("second"))
-    assert refusal(provider, provider.token(nameless)) is Reason.UNKNOWN_KEY
+    assert refusal(provider, provider.token(nameless)) is InvalidTokenReason.UNKNOWN_KEY
 
 
 def test_without_keys_nothing_is_said_of_the_token(provider: Provider) -> None:
     provider.body = b"<html>"
-    assert refusal(provider, provider.token()) is Reason.KEYS_UNAVAILABLE
+    assert refusal(provider, provider.token()) is InvalidTokenReason.KEYS_UNAVAILABLE
 
 
 # Claims
@@ -164,7 +167,7 @@ def test_without_keys_nothing_is_said_of_the_token(provider: Provider) -> None:
 @pytest.mark.parametrize("null", [True, False])
 def test_a_claim_that_is_needed_and_missing_is_refused(provider: Provider, claim: str, null: bool) -> None:
     token = changed(provider, {claim: None}) if null else provider.token(without=[claim])
-    assert refusal(provider, token) is Reason.MISSING_CLAIM
+    assert refusal(provider, token) is InvalidTokenReason.MISSING_CLAIM
 
 
 @pytest.mark.parametrize("audience", [AUDIENCE, [AUDIENCE], ["another", AUDIENCE]])
@@ -176,12 +179,12 @@ def test_an_audience_may_be_one_of_several(provider: Provider, audience: object)
     "audience", ["another", ["another"], AUDIENCE.upper(), AUDIENCE + "x", [AUDIENCE, 5], {AUDIENCE: 1}, 5]
 )
 def test_another_audience_is_refused(provider: Provider, audience: object) -> None:
-    assert refusal(provider, provider.token(aud=audience)) is Reason.WRONG_AUDIENCE
+    assert refusal(provider, provider.token(aud=audience)) is InvalidTokenReason.WRONG_AUDIENCE
 
 
 @pytest.mark.parametrize("issuer", ["https://issuer.test/", "http://issuer.test", "https://other.test", "", [], 5])
 def test_another_issuer_is_refused_be_it_by_a_slash(provider: Provider, issuer: object) -> None:
-    assert refusal(provider, provider.token(iss=issuer)) is Reason.WRONG_ISSUER
+    assert refusal(provider, provider.token(iss=issuer)) is InvalidTokenReason.WRONG_ISSUER
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,7 @@ def test_a_token_ends_when_its_leeway_does(provider: Provider, ago: float, good:
     if good:
         assert verifier(provider).verify(token) == SOMEBODY
     else:
-        assert refusal(provider, token) is Reason.EXPIRED
+        assert refusal(provider, token) is InvalidTokenReason.EXPIRED
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
@@ -202,7 +205,7 @@ def test_a_token_begins_a_leeway_early(provider: Provider, claim: str, ahead: in
     if good:
         assert verifier(provider).verify(token) == SOMEBODY
     else:
-        assert refusal(provider, token) is Reason.NOT_YET_VALID
+        assert refusal(provider, token) is InvalidTokenReason.NOT_YET_VALID
 
 
 def test_a_token_need_not_say_when_it_begins(provider: Provider) -> None:
@@ -218,17 +221,17 @@ def test_a_token_may_last_until_the_end_of_time(provider: Provider) -> None:
     "time", ["soon", str(SECONDS), True, [SECONDS], {}, 10**18, -(10**18), 10**400, float("inf"), float("nan")]
 )
 def test_a_time_that_is_none_is_refused(provider: Provider, claim: str, time: object) -> None:
-    assert refusal(provider, changed(provider, {claim: time})) is Reason.MALFORMED
+    assert refusal(provider, changed(provider, {claim: time})) is InvalidTokenReason.MALFORMED
 
 
 @pytest.mark.parametrize("subject", ["a", "auth0|5f7c8ec7c33c6c004bbafe82", "a b@c", "x" * 255])
 def test_a_subject_may_be_any_short_line(provider: Provider, subject: str) -> None:
-    assert verifier(provider).verify(provider.token(sub=subject)) == user_id(provider.issuer, subject)
+    assert verifier(provider).verify(provider.token(sub=subject)) == derive_user_id(provider.issuer, subject)
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 256, "a\nb", "a\0", "é", "\ud800", 5, True, ["a"], {}])
 def test_another_subject_is_refused(provider: Provider, subject: object) -> None:
-    assert refusal(provider, provider.token(sub=subject)) is Reason.MALFORMED
+    assert refusal(provider, provider.token(sub=subject)) is InvalidTokenReason.MALFORMED
 
 
 # Form
@@ -238,18 +241,20 @@ def test_another_subject_is_refused(provider: Provider, subject: object) -> None
 def test_a_token_that_calls_anything_critical_is_refused(provider: Provider, critical: object) -> None:
     for more in ({}, {"b64": True}, {"b64": False}):
         token = provider.signed(provider.claims(), provider.keys[0], crit=critical, **more)
-        assert refusal(provider, token) is Reason.MALFORMED
+        assert refusal(provider, token) is InvalidTokenReason.MALFORMED
 
 
 def test_a_token_whose_claims_are_not_encoded_is_refused(provider: Provider) -> None:
     header, claims, signature = provider.signed(provider.claims(), provider.keys[0], b64=False).split(".")
     for token in (f"{header}.{claims}.{signature}", f"{header}..{signature}"):
-        assert refusal(provider, token) is Reason.MALFORMED
+        assert refusal(provider, token) is InvalidTokenReason.MALFORMED
 
 
 @pytest.mark.parametrize("kid", [None, 5, ["first"], {}])
 def test_a_key_name_that_is_no_text_is_refused(provider: Provider, kid: object) -> None:
-    assert refusal(provider, provider.signed(provider.claims(), provider.keys[0], kid=kid)) is Reason.MALFORMED
+    assert (
+        refusal(provider, provider.signed(provider.claims(), provider.keys[0], kid=kid)) is InvalidTokenReason.MALFORMED
+    )
 
 
 def test_a_token_has_a_greatest_length(provider: Provider) -> None:
@@ -259,8 +264,8 @@ def test_a_token_has_a_greatest_length(provider: Provider) -> None:
     assert MAX_TOKEN_LENGTH - 20 < len(fitting) <= MAX_TOKEN_LENGTH
     assert verifier(provider).verify(fitting) == SOMEBODY
     provider.asked = 0
-    assert refusal(provider, provider.token(more="x" * more)) is Reason.MALFORMED
-    assert refusal(provider, "x" * 10_000_000) is Reason.MALFORMED
+    assert refusal(provider, provider.token(more="x" * more)) is InvalidTokenReason.MALFORMED
+    assert refusal(provider, "x" * 10_000_000) is InvalidTokenReason.MALFORMED
     assert provider.asked == 0
 
 
@@ -284,13 +289,13 @@ def test_a_token_has_a_greatest_length(provider: Provider) -> None:
     ],
 )
 def test_what_is_no_token_is_refused(provider: Provider, token: str) -> None:
-    assert refusal(provider, token) in {Reason.MALFORMED, Reason.ALGORITHM_REFUSED}
+    assert refusal(provider, token) in {InvalidTokenReason.MALFORMED, InvalidTokenReason.ALGORITHM_REFUSED}
     assert provider.asked == 0
 
 
 @pytest.mark.parametrize("claims", [[], "x", 5, None])
 def test_claims_that_are_no_object_are_refused(provider: Provider, claims: object) -> None:
-    assert refusal(provider, provider.signed(claims, provider.keys[0])) is Reason.MALFORMED
+    assert refusal(provider, provider.signed(claims, provider.keys[0])) is InvalidTokenReason.MALFORMED
 
 
 # Whatever comes

@@ -12,7 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
-from handlers.common.identity.signing_keys import CACHE_SECONDS, REFETCH_SECONDS, KeySet, KeysUnavailable, UnknownKey
+from handlers.common.identity.signing_keys import (
+    CACHE_SECONDS,
+    REFETCH_COOLDOWN_SECONDS,
+    SigningKeys,
+    SigningKeysUnavailable,
+    UnknownSigningKey,
+)
 from tests.token_issuer import Key, KeysOf, Provider, serving, timed
 
 RSA_JWK = Key("first").published
@@ -48,14 +54,14 @@ def test_keys_are_asked_for_once_an_hour(world: World) -> None:
 
 def test_a_rotated_key_is_found_soon_and_a_withdrawn_one_ends_with_the_hour(world: World) -> None:
     world.keys.key("first")
-    world.now += REFETCH_SECONDS
+    world.now += REFETCH_COOLDOWN_SECONDS
     world.provider.rotate("second")
     assert world.keys.key("second").key_id == "second"
-    with pytest.raises(UnknownKey):
+    with pytest.raises(UnknownSigningKey):
         world.keys.key("first")
     world.provider.rotate("third")
     world.now += CACHE_SECONDS + 1
-    with pytest.raises(UnknownKey):
+    with pytest.raises(UnknownSigningKey):
         world.keys.key("second")
 
 
@@ -63,9 +69,9 @@ def test_a_flood_of_unknown_names_asks_once_a_minute(world: World) -> None:
     world.keys.key("first")
     for number in range(300):  # five minutes
         world.now += 1
-        with pytest.raises(UnknownKey):
+        with pytest.raises(UnknownSigningKey):
             world.keys.key(f"random-{number}")
-    assert world.provider.asked == 1 + 300 // REFETCH_SECONDS
+    assert world.provider.asked == 1 + 300 // REFETCH_COOLDOWN_SECONDS
 
 
 def test_while_the_provider_is_away_its_keys_stay_and_nobody_can_tell_about_others(world: World) -> None:
@@ -74,19 +80,19 @@ def test_while_the_provider_is_away_its_keys_stay_and_nobody_can_tell_about_othe
     world.now += CACHE_SECONDS + 1
     for _ in range(120):
         assert world.keys.key("first").key_id == "first"
-        with pytest.raises(KeysUnavailable):
+        with pytest.raises(SigningKeysUnavailable):
             world.keys.key("second")
         world.now += 1
     assert world.provider.asked <= 5
     world.provider.away = False
-    world.now += REFETCH_SECONDS
-    with pytest.raises(UnknownKey):
+    world.now += REFETCH_COOLDOWN_SECONDS
+    with pytest.raises(UnknownSigningKey):
         world.keys.key("second")
 
 
 def test_without_any_key_an_absent_provider_is_asked_again(world: World) -> None:
     world.provider.away = True
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(SigningKeysUnavailable):
         world.keys.key("first")
     world.provider.away = False
     assert world.keys.key("first").key_id == "first"
@@ -112,7 +118,7 @@ def test_garbage_counts_as_no_answer_and_spoils_nothing(world: World, body: byte
     world.provider.body = body
     world.now += CACHE_SECONDS + 1
     assert world.keys.key("first").key_id == "first"
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(SigningKeysUnavailable):
         world.keys.key("second")
 
 
@@ -120,14 +126,14 @@ def test_a_nameless_token_gets_the_only_key(world: World) -> None:
     assert world.keys.key(None).key_id == "first"
     world.provider.keys.append(Key("second"))
     world.now += CACHE_SECONDS + 1
-    with pytest.raises(UnknownKey):
+    with pytest.raises(UnknownSigningKey):
         world.keys.key(None)
 
 
 def test_a_nameless_key_serves_nameless_tokens_only(world: World) -> None:
     world.provider.keys = [Key(None)]
     assert world.keys.key(None).key_id is None
-    with pytest.raises(UnknownKey):
+    with pytest.raises(UnknownSigningKey):
         world.keys.key("first")
 
 
@@ -165,7 +171,7 @@ UNUSABLE = {
 def test_an_unusable_key_is_left_out_and_spoils_no_other(world: World, kind: str) -> None:
     world.provider.body = json.dumps({"keys": [UNUSABLE[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
     assert world.keys.key("first").key_id == "first"
-    with pytest.raises(UnknownKey):
+    with pytest.raises(UnknownSigningKey):
         world.keys.key("bad")
 
 
@@ -181,7 +187,7 @@ def test_a_key_of_any_shape_is_used_or_there_is_none(jwk: dict[str, Any], data: 
     for kid in ("other", "first", None):
         try:
             world.keys.key(kid)
-        except (KeysUnavailable, UnknownKey):
+        except (SigningKeysUnavailable, UnknownSigningKey):
             assert changed or kid != "other"
 
 
@@ -199,37 +205,37 @@ def test_a_key_of_any_shape_is_used_or_there_is_none(jwk: dict[str, Any], data: 
 )
 def test_keys_come_by_https_or_from_this_machine(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        KeySet(url)
+        SigningKeys(url)
 
 
 @pytest.mark.parametrize(
     "url", ["https://issuer.test/keys", "http://127.0.0.1:1/keys", "http://[::1]/", "http://localhost/"]
 )
 def test_other_addresses_will_do(url: str) -> None:
-    KeySet(url)
+    SigningKeys(url)
 
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_any_status_but_200_is_no_answer(status: int) -> None:
     with serving(Provider()) as provider:
         provider.status = status
-        with pytest.raises(KeysUnavailable):
-            KeySet(provider.keys_url).key("first")
+        with pytest.raises(SigningKeysUnavailable):
+            SigningKeys(provider.keys_url).key("first")
 
 
 def test_no_redirect_is_followed() -> None:
     with serving(Provider()) as provider, serving(Provider()) as other:
         provider.status, provider.headers = 302, {"Location": other.keys_url}
-        with pytest.raises(KeysUnavailable):
-            KeySet(provider.keys_url).key("first")
+        with pytest.raises(SigningKeysUnavailable):
+            SigningKeys(provider.keys_url).key("first")
         assert other.asked == 0
 
 
 def test_a_silent_provider_is_not_waited_for_and_one_that_is_gone_is_no_answer() -> None:
     with serving(Provider()) as provider:
         provider.goes_on = threading.Event()
-        with pytest.raises(KeysUnavailable):
-            KeySet(provider.keys_url, timeout_seconds=0.05).key("first")
+        with pytest.raises(SigningKeysUnavailable):
+            SigningKeys(provider.keys_url, timeout_seconds=0.05).key("first")
         provider.goes_on.set()
-    with pytest.raises(KeysUnavailable):
-        KeySet(provider.keys_url).key("first")
+    with pytest.raises(SigningKeysUnavailable):
+        SigningKeys(provider.keys_url).key("first")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handlers.common.identity.user_ids import LENGTH, PATTERN, user_id
+from handlers.common.identity.user_ids import USER_ID_LENGTH, USER_ID_PATTERN, derive_user_id
 
 SUBJECTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 ISSUERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=300)
@@ -14,28 +14,28 @@ ISSUERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 
 @given(ISSUERS, SUBJECTS)
 def test_a_name_fits_tags_object_keys_and_table_keys(issuer: str, subject: str) -> None:
-    name = user_id(issuer, subject)
-    assert re.fullmatch(PATTERN, name)
-    assert len(name) == LENGTH
+    name = derive_user_id(issuer, subject)
+    assert re.fullmatch(USER_ID_PATTERN, name)
+    assert len(name) == USER_ID_LENGTH
 
 
 @given(ISSUERS, SUBJECTS, ISSUERS, SUBJECTS)
 def test_two_callers_never_share_a_name(issuer: str, subject: str, other_issuer: str, other_subject: str) -> None:
     assume((issuer, subject) != (other_issuer, other_subject))
-    assert user_id(issuer, subject) != user_id(other_issuer, other_subject)
+    assert derive_user_id(issuer, subject) != derive_user_id(other_issuer, other_subject)
 
 
 @given(ISSUERS, ISSUERS, ISSUERS)
 def test_moving_the_border_between_issuer_and_subject_makes_another_caller(one: str, moved: str, other: str) -> None:
     assume(moved)
-    assert user_id(one + moved, other) != user_id(one, moved + other)
+    assert derive_user_id(one + moved, other) != derive_user_id(one, moved + other)
 
 
 def test_a_name_stays_what_it_was() -> None:
     # Data is stored under it: whoever changes the rule leaves everybody's data behind.
-    assert user_id("https://issuer.test", "somebody") == "AE5KV6R3E34PXXS7YC2TKJGDEMLM7Z4N"
+    assert derive_user_id("https://issuer.test", "somebody") == "AE5KV6R3E34PXXS7YC2TKJGDEMLM7Z4N"
 
 
 def test_an_issuer_of_two_lines_could_take_anothers_name_so_it_has_none() -> None:
     with pytest.raises(ValueError, match="one line"):
-        user_id("https://issuer.test\nsome", "body")
+        derive_user_id("https://issuer.test\nsome", "body")

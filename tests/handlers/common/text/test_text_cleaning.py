@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_cleaning import MAX_MARKS, cleaned
+from handlers.common.text.text_cleaning import MAX_MARKS, clean_text
 
 MARKS = ["\u0300", "\u0315", "\u0344", "\u0f73", "\u05b0", "\u3099", "\U0001d165"]
 """Of several places in their order; one that is two, and one that is a mark only when it is taken apart."""
@@ -25,37 +25,37 @@ def most_marks(text: str) -> int:
 
 
 def test_spaces_are_one_and_control_characters_and_halves_of_pairs_are_none() -> None:
-    assert cleaned(" a\n\tb\u0007 \u00a0 c\u2028d\ud800 ") == "a b c d"
-    assert cleaned("cafe\u0301") == "caf\u00e9"
-    assert cleaned("\u0000 \u0000") == ""
+    assert clean_text(" a\n\tb\u0007 \u00a0 c\u2028d\ud800 ") == "a b c d"
+    assert clean_text("cafe\u0301") == "caf\u00e9"
+    assert clean_text("\u0000 \u0000") == ""
 
 
 @given(st.text())
 def test_what_is_clean_stays_as_it_is(text: str) -> None:
-    once = cleaned(text)
-    assert cleaned(once) == once
+    once = clean_text(text)
+    assert clean_text(once) == once
     assert not any(unicodedata.category(one) in {"Cc", "Cs"} for one in once)
     once.encode()
 
 
 @given(RUNS)
 def test_of_marks_in_a_row_no_more_are_left_than_are_quickly_put_in_order(text: str) -> None:
-    once = cleaned(text)
+    once = clean_text(text)
     assert most_marks(once) <= MAX_MARKS
-    assert cleaned(once) == once
+    assert clean_text(once) == once
 
 
 def test_marks_that_are_too_many_are_left_out_and_what_follows_them_is_not() -> None:
-    assert cleaned("a" + "\u0300" * 2_000 + "b\u0300 c") == "\u00e0" + "\u0300" * (MAX_MARKS - 1) + "b\u0300 c"
+    assert clean_text("a" + "\u0300" * 2_000 + "b\u0300 c") == "\u00e0" + "\u0300" * (MAX_MARKS - 1) + "b\u0300 c"
     # Putting a million of these in order would take an hour.
-    assert len(cleaned("a" + "\u0315\u0300" * 500_000)) == MAX_MARKS
+    assert len(clean_text("a" + "\u0315\u0300" * 500_000)) == MAX_MARKS
 
 
 def test_every_mark_that_there_is_counts() -> None:
     every = map(chr, range(0x110000))
     marks = [one for one in every if unicodedata.combining(unicodedata.normalize("NFD", one)[0])]
     assert len(marks) > 900
-    assert all(most_marks(cleaned("a" + one * 99)) <= MAX_MARKS for one in marks)
+    assert all(most_marks(clean_text("a" + one * 99)) <= MAX_MARKS for one in marks)
 
 
 def test_what_writings_need_stays() -> None:
@@ -65,4 +65,4 @@ def test_what_writings_need_stays() -> None:
         "\u0e01\u0e33\u0e25\u0e31\u0e49\u0e07",
         "\u2026" * 50,
     ):
-        assert cleaned(text) == unicodedata.normalize("NFC", text)
+        assert clean_text(text) == unicodedata.normalize("NFC", text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_windows import Sizes, windows
+from handlers.common.text.text_windows import WindowSizes, split_into_windows
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Line:
 
 LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=60)
 SIZES = st.builds(
-    Sizes,
+    WindowSizes,
     characters=st.integers(1, 400),
     milliseconds=st.integers(1, 60_000),
     overlap_characters=st.integers(0, 200),
@@ -30,7 +30,7 @@ TIMED = st.lists(
 )
 """How much later than the one before each begins, how long it lasts, and its characters."""
 LARGER = st.builds(
-    Sizes,
+    WindowSizes,
     characters=st.integers(100, 4_000),
     milliseconds=st.integers(10_000, 600_000),
     overlap_characters=st.integers(0, 50),
@@ -43,9 +43,9 @@ def lines_of(lengths: list[int]) -> tuple[Line, ...]:
 
 @given(LENGTHS, SIZES)
 def test_what_begins_in_a_core_and_is_no_longer_than_the_overlap_stands_whole_in_its_window(
-    lengths: list[int], sizes: Sizes
+    lengths: list[int], sizes: WindowSizes
 ) -> None:
-    found = windows(lines_of(lengths), sizes)
+    found = split_into_windows(lines_of(lengths), sizes)
     spans = [(one.first, one.first + len(one.passages)) for one in found]
     for begin in range(len(lengths)):
         end = begin + 1
@@ -56,35 +56,35 @@ def test_what_begins_in_a_core_and_is_no_longer_than_the_overlap_stands_whole_in
 
 
 @given(LENGTHS, SIZES)
-def test_cores_divide_the_transcript(lengths: list[int], sizes: Sizes) -> None:
+def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> None:
     lines = lines_of(lengths)
-    found = windows(lines, sizes)
+    found = split_into_windows(lines, sizes)
     at = 0
     for index, one in enumerate(found):
         assert (one.index, one.first) == (index, at)
-        assert one.core >= 1
+        assert one.core_count >= 1
         assert one.passages == lines[one.first : one.first + len(one.passages)]
-        core = one.passages[: one.core]
-        at += one.core
+        core = one.passages[: one.core_count]
+        at += one.core_count
         if one is found[-1]:
             continue  # nobody else has its end
-        assert one.core == 1 or sum(len(line.text) for line in core) <= sizes.characters
-        assert one.core == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
+        assert one.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
+        assert one.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
     assert at == len(lines) == found[-1].first + len(found[-1].passages)
     assert all(one.first + len(one.passages) < len(lines) for one in found[:-1]), "no window repeats the end of another"
 
 
 @given(TIMED, LARGER)
 def test_there_are_no_more_windows_than_length_and_characters_make_however_long_a_passage_lasts(
-    timed: list[tuple[int, int, int]], sizes: Sizes
+    timed: list[tuple[int, int, int]], sizes: WindowSizes
 ) -> None:
     lines: list[Line] = []
     start_ms = 0
     for gap, lasts, length in timed:
         start_ms += gap
         lines.append(Line(start_ms, start_ms + lasts, "x" * length))
-    found = windows(lines, sizes)
-    assert [line for one in found for line in one.passages[: one.core]] == lines, "each in one core"
+    found = split_into_windows(lines, sizes)
+    assert [line for one in found for line in one.passages[: one.core_count]] == lines, "each in one core"
     by_length = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
     by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
     assert len(found) <= 1 + by_length + by_characters
@@ -92,18 +92,21 @@ def test_there_are_no_more_windows_than_length_and_characters_make_however_long_
 
 def test_passages_that_all_last_longer_than_a_window_are_not_a_window_each() -> None:
     day_long = [Line(at, 86_400_000, "a b") for at in range(1_000)]
-    assert len(windows(day_long, Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600))) == 1
+    assert (
+        len(split_into_windows(day_long, WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)))
+        == 1
+    )
 
 
 @given(LENGTHS, SIZES)
-def test_every_moment_at_which_something_begins_is_one_windows_own(lengths: list[int], sizes: Sizes) -> None:
+def test_every_moment_at_which_something_begins_is_one_windows_own(lengths: list[int], sizes: WindowSizes) -> None:
     lines = lines_of(lengths)
-    found = windows(lines, sizes)
+    found = split_into_windows(lines, sizes)
     for line in lines:
         inside = [one for one in found if line in one.passages]
-        assert [one for one in inside if one.own(line.start_ms)] == inside[-1:]
+        assert [one for one in inside if one.owns_start(line.start_ms)] == inside[-1:]
 
 
 def test_a_window_ends_when_the_last_of_its_voices_does() -> None:
-    (one,) = windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), Sizes(100, 100_000, 10))
+    (one,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
     assert (one.start_ms, one.end_ms) == (0, 9_000)

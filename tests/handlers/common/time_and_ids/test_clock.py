@@ -11,7 +11,7 @@ def test_both_forms_and_an_id_tell_the_same_time() -> None:
     before = clock.now_ms()
     now, one = clock.now(), clock.new_id()
     after = clock.now_ms()
-    for moment in (now, ulid.moment_of(one)):
+    for moment in (now, ulid.parse_ulid_time(one)):
         assert before <= (moment - EPOCH) // timedelta(milliseconds=1) <= after
 
 

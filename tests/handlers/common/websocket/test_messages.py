@@ -23,7 +23,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def described(module: ModuleType) -> str | None:
-    request: type[BaseModel] = module.Request
+    request: type[BaseModel] = module.ClientMessage
     return request.model_fields["id"].description
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.retry import Timing
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.converse import Reply, Request, Usage
+from handlers.common.aws.retry import RetryTiming
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.converse import ConverseRequest, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import Checked
 from handlers.livestream.agent.model_request import Asking, MemoryEvent
 from handlers.livestream.agent.window_worker import AgentWorker, Services
@@ -26,7 +26,7 @@ SAID = (
     Cue(6_000, 12_000, "Nobody in the canary islands did more."),
     Cue(12_000, 20_000, "It is the largest fleet that ever was."),
 )
-SIZES = Sizes(characters=60, milliseconds=60_000, overlap_characters=10)
+SIZES = WindowSizes(characters=60, milliseconds=60_000, overlap_characters=10)
 """Two windows: each has one cue in its core, and the next as its overlap."""
 REMAINING_MS = 120_000
 RECALLED = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
@@ -35,7 +35,7 @@ Answering = Callable[[dict[str, Any]], str]
 """What is answered to the prompt's lines."""
 
 
-def lines(asked: Request) -> list[dict[str, Any]]:
+def lines(asked: ConverseRequest) -> list[dict[str, Any]]:
     blocks = [block["text"] for block in asked["messages"][0]["content"]]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
@@ -68,7 +68,7 @@ class Notebook:
 
     recalled: list[MemoryEvent] = field(default_factory=list)
     recorded: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
-    faults: list[Fault | None] = field(default_factory=list)
+    faults: list[ServiceFault | None] = field(default_factory=list)
     """Of the calls to come; None lets one through."""
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
@@ -89,16 +89,16 @@ class Notebook:
 class Oracle:
     """The model: answers, texts or faults, one after the other; the last one stays."""
 
-    script: list[Answering | Fault | tuple[Answering, str]] = field(default_factory=lambda: [said()])
-    asked: list[Request] = field(default_factory=list)
+    script: list[Answering | ServiceFault | tuple[Answering, str]] = field(default_factory=lambda: [said()])
+    asked: list[ConverseRequest] = field(default_factory=list)
 
-    def converse(self, request: Request) -> Reply:
+    def converse(self, request: ConverseRequest) -> ModelReply:
         self.asked.append(request)
         next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(next_one, Fault):
+        if isinstance(next_one, ServiceFault):
             raise ServiceFailed(next_one)
         answering, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
-        return Reply(answering(lines(request)[0]), Usage(100, 10, 1_000, 1), stop)
+        return ModelReply(answering(lines(request)[0]), TokenUsage(100, 10, 1_000, 1), stop)
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Ledger:
     clips: dict[str, Clip] = field(default_factory=dict)
     ended: dict[str, WindowFailure | None] = field(default_factory=dict)
     broken: bool = False
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ServiceFault] = field(default_factory=list)
     """Of the calls to come."""
 
     def done(self, window: WindowMessage) -> bool:
@@ -150,7 +150,7 @@ class Booth:
     def worker(self) -> AgentWorker:
         services = fake_services(self.shelf, self.notebook, self.oracle, self.ledger)
         asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds)
-        timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
+        timing = RetryTiming(lambda: self.at, self._wait, lambda: 1.0)
         return AgentWorker(services, asking, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
@@ -158,5 +158,5 @@ class Booth:
         self.at += seconds
 
 
-def bodies(version: str = "v1", count: int = 2, sizes: Sizes = SIZES) -> list[str]:
+def bodies(version: str = "v1", count: int = 2, sizes: WindowSizes = SIZES) -> list[str]:
     return [one.model_dump_json(by_alias=True) for one in messages(OWNER, EPISODE, KEY, version, count, sizes)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.livestream.agent.agent_memory import MAX_TEXT, RECALLED, AgentMemory
 from handlers.livestream.agent.model_request import MemoryEvent, told
 from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
@@ -85,15 +85,15 @@ def test_no_text_is_longer_than_an_event_takes() -> None:
 
 
 FAULTS = {
-    Fault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
-    Fault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
-    Fault.REFUSED: ["AccessDeniedException"],
-    Fault.REJECTED: ["ValidationException", "InvalidInputException"],
+    ServiceFault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
+    ServiceFault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
+    ServiceFault.REFUSED: ["AccessDeniedException"],
+    ServiceFault.REJECTED: ["ValidationException", "InvalidInputException"],
 }
 
 
 @pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
-def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
+def test_each_error_of_the_service_is_a_fault(code: str, fault: ServiceFault) -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", code, "canary")
         stubber.add_client_error("create_event", code, "canary")
@@ -114,4 +114,4 @@ def test_a_session_that_is_not_there_yet_remembers_nothing_and_a_missing_memory_
         assert memory.recall(ACTOR, SESSION) == ()
         with pytest.raises(ServiceFailed) as caught:
             memory.record(ACTOR, SESSION, WINDOW, "a", "b")
-    assert caught.value.fault is Fault.MISSING
+    assert caught.value.fault is ServiceFault.MISSING

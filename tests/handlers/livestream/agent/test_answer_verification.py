@@ -36,7 +36,7 @@ def test_a_claim_that_nobody_made_is_dropped_and_counted() -> None:
 
 
 def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
-    window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
+    window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         said = answer(claim(cue=cue))
         (found,) = checked(said, window, MESSAGE, ASKING, [], timed=True).claims
@@ -49,7 +49,7 @@ def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() ->
     assert [one.quote for one in found.claims] == ["We ran 600 ferries"]
     assert [one.start_ms for one in found.clips] == [14_000]
     assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
-    last = replace(WINDOW, core=len(CUES))
+    last = replace(WINDOW, core_count=len(CUES))
     assert len(checked(answer(claim(), behind), last, MESSAGE, ASKING, REMEMBERED, timed=True).claims) == 2
 
 
@@ -86,7 +86,7 @@ ROLLING = (
 )
 def test_a_claims_own_words_are_no_source_of_it_wherever_they_are_said(source: str, serves: bool) -> None:
     """Captions that roll up have each line again in the next cue."""
-    window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
+    window = Window(index=0, first=0, core_count=len(ROLLING), passages=ROLLING)
     said = answer(claim("Vaccines cause autism in children", sources=[source]))
     (found,) = checked(said, window, MESSAGE, ASKING, [], timed=True).claims
     assert found.sources == ((source,) if serves else ())

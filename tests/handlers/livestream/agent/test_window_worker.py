@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.model_answers import Unread
-from handlers.common.text.text_windows import Sizes
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.model_answers import AnswerJsonProblem
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.model_answer import Problem
 from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.agent.window_worker import NoMessage, OtherWindows, Outcome
@@ -123,7 +123,7 @@ def waiting() -> EpisodeRecord:
 
 def test_findings_that_cannot_be_kept_right_now_are_kept_a_little_later() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
-    booth.ledger.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
+    booth.ledger.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handled(booth) is Outcome.CHECKED
     assert (len(booth.ledger.claims), len(booth.oracle.asked), len(booth.waits)) == (1, 1, 2)
 
@@ -146,7 +146,7 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (text("I would rather not, canary."), Unread.NO_JSON),
+        (text("I would rather not, canary."), AnswerJsonProblem.NO_JSON),
         (said(FERRIES, window="another"), Problem.OTHER_WINDOW),
         (said({"quote": "canary"}), Problem.BAD_ITEM),
         ((said(FERRIES), "max_tokens"), Problem.CUT_OFF),
@@ -212,18 +212,18 @@ def test_a_window_that_is_cut_otherwise_here_is_no_failure_of_the_transcripts(co
     with pytest.raises(OtherWindows):
         handled(booth, bodies(count=count)[0])
     assert (booth.ledger.ended, booth.oracle.asked) == ({}, [])
-    assert handled(booth, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is Outcome.CHECKED
+    assert handled(booth, bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is Outcome.CHECKED
 
 
 def test_throttling_is_waited_out() -> None:
-    booth = Booth(oracle=Oracle([Fault.THROTTLED, Fault.UNAVAILABLE, said(FERRIES)]))
-    booth.notebook.faults = [Fault.THROTTLED]
+    booth = Booth(oracle=Oracle([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, said(FERRIES)]))
+    booth.notebook.faults = [ServiceFault.THROTTLED]
     assert handled(booth) is Outcome.CHECKED
     assert booth.waits == [0.5, 0.5, 1]
 
 
 def test_what_does_not_pass_in_time_goes_back_to_the_queue() -> None:
-    booth = Booth(oracle=Oracle([Fault.THROTTLED]))
+    booth = Booth(oracle=Oracle([ServiceFault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handled(booth)
     assert booth.at <= 1_000 + REMAINING_MS / 1000 - 58, "there was time for an answer after each pause"
@@ -240,7 +240,7 @@ def test_an_answer_has_the_time_that_the_setting_gives_it() -> None:
 
 
 def test_what_never_passes_goes_back_at_once() -> None:
-    booth = Booth(oracle=Oracle([Fault.REFUSED]))
+    booth = Booth(oracle=Oracle([ServiceFault.REFUSED]))
     with pytest.raises(ServiceFailed):
         handled(booth)
     assert (len(booth.oracle.asked), booth.waits, booth.ledger.ended) == (1, [], {})
@@ -248,7 +248,7 @@ def test_what_never_passes_goes_back_at_once() -> None:
 
 def test_findings_are_not_kept_before_the_exchange_is_recorded() -> None:
     booth = Booth(oracle=Oracle([said(FERRIES)]))
-    booth.notebook.faults = [None, Fault.REFUSED]
+    booth.notebook.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):
         handled(booth)
     assert not booth.ledger.claims
@@ -263,7 +263,7 @@ def test_what_is_no_message_is_raised_without_what_it_says(body: str) -> None:
 
 
 def test_one_message_of_several_goes_back_alone() -> None:
-    booth = Booth(oracle=Oracle([Fault.REFUSED, said(LARGEST)]))
+    booth = Booth(oracle=Oracle([ServiceFault.REFUSED, said(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
     answer = booth.worker().batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.identity.oidc_tokens import Verifier
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.oidc_tokens import TokenVerifier
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.logging import EventLog
 from handlers.livestream.authorizer import handler
 from handlers.livestream.authorizer.handler import Authorizer, ProviderAway
@@ -25,7 +25,7 @@ def provider() -> Provider:
 
 
 def decided(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
-    one = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
+    one = Authorizer(TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
     return one.decide({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
@@ -37,7 +37,7 @@ def statement(policy: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_caller_is_let_in_as_himself_to_all_of_the_stage(provider: Provider, scheme: str) -> None:
     policy = decided(provider, f"{scheme} {provider.token(sub='ann')}")
-    name = user_id(provider.issuer, "ann")
+    name = derive_user_id(provider.issuer, "ann")
     assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
     assert (policy["principalId"], policy["context"]) == (name, {"user": name})
 
@@ -60,7 +60,7 @@ def test_whatever_is_sent_is_refused_without_an_error(header: str | None) -> Non
 
 
 def test_a_provider_that_is_away_is_nobodys_refusal(provider: Provider) -> None:
-    verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
+    verifier = TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
     with pytest.raises(ProviderAway) as raised:
         Authorizer(verifier, EventLog("ERROR")).decide(event)
@@ -80,5 +80,5 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
 def test_the_function_asks_the_provider_that_its_environment_names(function: Provider) -> None:
     token = function.token(exp=4_000_000_000, iat=0, sub="ann")
     answer = handler.handler({"authorizationToken": f"Bearer {token}", "methodArn": METHOD}, None)
-    assert answer["principalId"] == user_id(function.issuer, "ann")
+    assert answer["principalId"] == derive_user_id(function.issuer, "ann")
     json.dumps(answer)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.error_codes import Code
 from tests.handlers.livestream.api_setup import ANN, OPERATION, Said, Stage
@@ -41,7 +41,7 @@ WITH_QUERY = [one.name for one in OPERATIONS if one.query is not None]
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-def check(operation: Operation, answer: Said) -> None:
+def check(operation: RestOperation, answer: Said) -> None:
     """Fails on what the operation does not say."""
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
     if answer.status not in operation.statuses:
@@ -54,7 +54,7 @@ def check(operation: Operation, answer: Said) -> None:
         operation.answer.model_validate_json(answer.text, strict=True)
 
 
-def some_path(stage: Stage, operation: Operation) -> dict[str, str]:
+def some_path(stage: Stage, operation: RestOperation) -> dict[str, str]:
     """An episode that is there, and an upload that it waits for."""
     if operation.parameters is None:
         return {}
@@ -140,14 +140,14 @@ def test_every_operation_has_its_own_place_and_name() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_a_path_names_what_its_model_has(operation: Operation) -> None:
+def test_a_path_names_what_its_model_has(operation: RestOperation) -> None:
     named = {part[1:-1] for part in operation.path.split("/") if part.startswith("{")}
     fields = schema_of(operation.parameters)["properties"] if operation.parameters else {}
     assert named == set(fields)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_models_say_everything_in_camel_case(operation: Operation) -> None:
+def test_models_say_everything_in_camel_case(operation: RestOperation) -> None:
     for model in (operation.parameters, operation.query, operation.body, operation.answer):
         if model is not None:
             assert "_" not in "".join(schema_of(model)["properties"])

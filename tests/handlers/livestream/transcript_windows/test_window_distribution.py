@@ -9,9 +9,9 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import Checked
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.object_reader import ObjectReader
@@ -277,7 +277,7 @@ def test_the_function_is_made_of_its_environment(landing: Landing, monkeypatch: 
 @pytest.mark.parametrize("changed", [{"AGENT_QUEUE_URL": ""}, {"WINDOW_SECONDS": "29"}, {"WINDOW_CHARACTERS": "1000"}])
 def test_a_wrong_environment_is_refused(changed: dict[str, str]) -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
-    assert TranscriptEnvironment.model_validate(needed).sizes == Sizes(6_000, 600_000, 600)
+    assert TranscriptEnvironment.model_validate(needed).sizes == WindowSizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
         TranscriptEnvironment.model_validate({**needed, **changed})
 
@@ -302,5 +302,5 @@ def test_a_transcript_counts_however_it_was_created(reason: str) -> None:
     ],
 )
 def test_what_is_no_new_object_of_ours_is_refused(body: str) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parsed(body, VIDEO_BUCKET)

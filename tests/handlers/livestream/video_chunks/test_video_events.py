@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.livestream.video_chunks.video_events import (
     VIDEO_TYPES,
     ObjectCreated,
@@ -59,7 +59,7 @@ def test_no_playlist_passes_for_a_video() -> None:
 
 def test_an_object_of_another_key_is_nobodys_video_and_one_of_another_bucket_is_refused() -> None:
     assert parsed(created(key().replace("videos/", "chunks/")), BUCKET) is None
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parsed(created(video(), bucket={"name": "another"}), BUCKET)
 
 
@@ -84,7 +84,7 @@ def test_what_we_say_ourselves_is_understood() -> None:
     ],
 )
 def test_nobody_can_say_in_our_name_what_does_not_fit_together(changed: dict[str, Any]) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parsed(completed(video(), **changed), BUCKET)
 
 
@@ -119,13 +119,13 @@ def test_jobs_of_others_are_nobodys_failure(status: str, metadata: Any) -> None:
 )
 def test_chunks_are_believed_below_the_episode_only(path: str) -> None:
     groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
 def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
@@ -149,7 +149,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
     ],
 )
 def test_what_is_no_event_of_ours_is_refused(body: str) -> None:
-    with pytest.raises(NotAnEvent) as refused:
+    with pytest.raises(InvalidEvent) as refused:
         parsed(body, BUCKET)
     assert OWNER not in str(refused.value), "a refusal is logged somewhere sooner or later"
 
@@ -162,7 +162,7 @@ def test_whatever_comes_is_an_event_or_is_refused(source: str, detail: Any, meta
             envelope(source, kind, detail),
             envelope(source, kind, {"userMetadata": metadata, "status": "ERROR"}),
         ):
-            with contextlib.suppress(NotAnEvent):
+            with contextlib.suppress(InvalidEvent):
                 assert parsed(body, BUCKET) is None
 
 
@@ -176,5 +176,5 @@ def test_a_good_event_with_one_thing_changed_is_an_event_or_is_refused(data: st.
             holder[name] = data.draw(JSON)
             break
         holder = holder[name]
-    with contextlib.suppress(NotAnEvent):
+    with contextlib.suppress(InvalidEvent):
         parsed(json.dumps(whole), BUCKET)
