@@ -38,8 +38,8 @@ class Operator:
     def __call__(self, command: str, *arguments: str) -> int:
         given = [command, "--stack", "local", FUNCTION, *arguments]
         if command == "flag":  # the emulator takes its own time for an update
-            return main(given, clients=self._client, say=self.said.append)
-        return main(given, clients=self._client, clock=lambda: self.now, wait=self._wait, say=self.said.append)
+            return main(given, clients=self._client, print_line=self.said.append)
+        return main(given, clients=self._client, clock=lambda: self.now, wait=self._wait, print_line=self.said.append)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds

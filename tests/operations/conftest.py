@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from operations.aws_gateway import Gateway
+from operations.aws_gateway import FunctionGateway
 from tests.credentials import credentials
 from tests.operations.fake_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, Cloud
 
@@ -47,7 +47,7 @@ def _zipped(text: str) -> bytes:
 
 
 @pytest.fixture
-def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionGateway]:
     """The same function as in memory: two versions, the second live."""
     credentials(monkeypatch)
     with mock_aws():
@@ -77,4 +77,4 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
             )
             cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a test")
         clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
-        yield Gateway(clients.__getitem__)
+        yield FunctionGateway(clients.__getitem__)

@@ -153,7 +153,7 @@ class Cloud:
             clients=self,
             clock=self.clock,
             wait=self.wait,
-            say=self.said.append,
+            print_line=self.said.append,
         )
 
     # The clients. One object is both.

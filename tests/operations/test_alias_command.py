@@ -35,7 +35,7 @@ def test_the_alias_moves_to_an_older_version_and_the_line_to_commit_is_given(clo
     assert cloud.run("alias", "--to", "1") == 0
     assert cloud.traffic() == ("1", {})
     before = "version 1 has 90%, version 2 has 10%" if rolling_out else "version 2 has all traffic"
-    assert cloud.said[0] == f"{FUNCTION}: version 1 has all traffic; before, {before}"
+    assert cloud.said[0] == f"{FUNCTION}: version 1 has all traffic; before: {before}"
     assert cloud.said[-1].split() == ["liveVersion:", '"1"']
     assert SECRET not in "\n".join(cloud.said)
 
@@ -47,7 +47,7 @@ def test_the_live_version_is_not_moved_again(cloud: Cloud) -> None:
 
 
 def test_an_unknown_version_is_refused_with_those_there_are(refused: Refusal) -> None:
-    assert refused("alias", "--to", "9") == f"{FUNCTION} has no version 9; the newest are 2, 1\n"
+    assert refused("alias", "--to", "9") == f"{FUNCTION} has no version 9. The newest versions are: 2, 1.\n"
 
 
 def test_a_move_by_somebody_else_is_not_overwritten(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def test_a_move_by_somebody_else_is_not_overwritten(cloud: Cloud, capsys: pytest
     cloud.before["update_alias"] = [lambda: cloud.somebody_moves_the_alias("2")]
     assert cloud.run("alias", "--to", "1") == 2
     assert cloud.traffic() == ("2", {})
-    assert "nothing was overwritten; version 2 has all traffic" in capsys.readouterr().err
+    assert "Nothing was overwritten: version 2 has all traffic" in capsys.readouterr().err
 
 
 def test_a_move_whose_answer_was_lost_is_looked_up(cloud: Cloud) -> None:
@@ -88,5 +88,5 @@ def test_a_version_that_cannot_be_called_gets_no_callers(
 def test_a_version_that_sleeps_is_moved_to_with_a_warning(cloud: Cloud) -> None:
     cloud.functions[FUNCTION].versions["1"]["State"] = "Inactive"
     assert cloud.run("alias", "--to", "1") == 0
-    assert "has slept" in cloud.said[0]
+    assert "is inactive" in cloud.said[0]
     assert cloud.traffic() == ("1", {})

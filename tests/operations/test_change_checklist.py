@@ -12,8 +12,8 @@ from botocore.stub import ANY, Stubber
 
 from clients.meetings import UploadInterrupted
 from operations import change_checklist
-from operations.command_context import Desk
-from operations.command_errors import Refused
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
 
 GROUP = "/aws/lambda/polyphony-dev-meetings-steps"
 CANARY = "canary-9f2c"
@@ -35,12 +35,12 @@ class Stack:
 
     def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
         self._prepare()
-        desk = Desk(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.said.append)
+        context = CommandContext(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.said.append)
         for stub in self.stubs.values():
             stub.activate()
         recording, token, api_url = sample
         options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
-        return change_checklist.run(desk, options, client)
+        return change_checklist.run(context, options, client)
 
     def _prepare(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
@@ -53,13 +53,13 @@ class Stack:
         logs.add_response(
             "filter_log_events",
             {"events": [{"message": CANARY}] * self.errors},
-            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": change_checklist.TROUBLE},
+            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": change_checklist.ERROR_PATTERN},
         )
         self.stubs["sts"].add_response(
             "get_caller_identity", {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/a/b"}
         )
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-dev-meetings-workflow"
-        for status in change_checklist.BAD_ENDS:
+        for status in change_checklist.FAILED_STATUSES:
             found = [
                 {
                     "executionArn": arn,
@@ -81,10 +81,10 @@ class Stack:
 def test_a_stack_that_is_well_leaves_only_what_a_person_confirms() -> None:
     stack = Stack()
     assert stack.run() == 0
-    assert "measured  ProcessingDuration, p95: 10.0; before that 20.0" in stack.said
+    assert "measured  ProcessingDuration, p95: 10.0; in the period before: 20.0" in stack.said
     assert not [one for one in stack.said if one.startswith("FOUND")]
     assert [one for one in stack.said if one.startswith("confirm")] == [
-        f"confirm   {one}" for one in change_checklist.CONFIRM
+        f"confirm   {one}" for one in change_checklist.MANUAL_CHECKS
     ]
 
 
@@ -92,7 +92,7 @@ def test_an_alarm_that_rings_is_found() -> None:
     stack = Stack()
     stack.alarms["polyphony-dev-meetings-two-critical"] = "ALARM"
     assert stack.run() == 1
-    assert "FOUND     alarms that ring: polyphony-dev-meetings-two-critical" in stack.said
+    assert "FOUND     alarms in state ALARM: polyphony-dev-meetings-two-critical" in stack.said
 
 
 def test_errors_in_logs_are_counted_and_not_shown() -> None:
@@ -113,7 +113,7 @@ def test_executions_count_that_ended_in_the_time_that_was_asked_for() -> None:
 def test_where_nothing_is_deployed_nothing_is_well() -> None:
     stack = Stack()
     stack.alarms = {}
-    with pytest.raises(Refused, match="is it deployed there"):
+    with pytest.raises(CommandRefused, match="Check --stack, account and Region"):
         stack.run()
 
 
@@ -159,15 +159,15 @@ def test_a_sample_goes_through_and_its_token_is_shown_to_nobody(sample: Sample) 
 def test_a_sample_that_does_not_go_through_is_found(sample: Sample) -> None:
     stack = Stack()
     assert stack.run(sample=sample, client=Client(UploadInterrupted(CANARY))) == 1
-    assert "FOUND     the sample did not go through: UploadInterrupted" in stack.said
+    assert "FOUND     the sample was not processed: UploadInterrupted" in stack.said
     assert CANARY not in "\n".join(stack.said)
 
 
 def test_half_a_sample_is_refused(sample: Sample) -> None:
     recording, token, url = sample
-    with pytest.raises(Refused, match="all three"):
+    with pytest.raises(CommandRefused, match="all three options"):
         Stack().run((recording, None, None))
-    with pytest.raises(Refused, match="all three"):
+    with pytest.raises(CommandRefused, match="all three options"):
         Stack().run((None, token, url))
-    with pytest.raises(Refused, match="is no file"):
+    with pytest.raises(CommandRefused, match="is not a file"):
         Stack().run((recording, token.with_name("none"), url))

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
-from operations.aws_gateway import Gateway
+from operations.aws_gateway import FunctionGateway
 from tests.operations.fake_cloud import FUNCTION, PATH, SECRET, Cloud, refusal
 
 Refusal = Callable[..., str]
@@ -25,7 +25,7 @@ def _signals() -> Iterator[None]:
         signal.signal(one, handler)
 
 
-def test_by_flag_by_alias_and_out_again_on_moto(moto: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+def test_by_flag_by_alias_and_out_again_on_moto(moto: FunctionGateway, capsys: pytest.CaptureFixture[str]) -> None:
     clock = itertools.count(0.0, 4.0).__next__
     for command in (
         ["flag", "--stack", "dev", PATH, "PARTIAL_RESULTS_ENABLED=false"],
@@ -34,8 +34,8 @@ def test_by_flag_by_alias_and_out_again_on_moto(moto: Gateway, capsys: pytest.Ca
         ["alias", "--stack", "dev", PATH],
     ):
         assert main(command, clock=clock, wait=lambda _: None) == 0
-    assert moto.alias(FUNCTION).routing.version == "3"
-    variables = moto.configuration(FUNCTION, "3").environment
+    assert moto.get_alias(FUNCTION).routing.version == "3"
+    variables = moto.get_configuration(FUNCTION, "3").environment
     assert variables is not None
     assert (variables["PARTIAL_RESULTS_ENABLED"], variables["PRIVATE_TOKEN"]) == ("false", SECRET)
     printed = capsys.readouterr()
@@ -54,7 +54,7 @@ def test_an_unknown_function_is_said_with_what_to_check(refused: Refusal, comman
 def test_a_denied_access_names_what_is_missing(cloud: Cloud, refused: Refusal, command: list[str]) -> None:
     cloud.before["get_alias"] = [refusal("AccessDeniedException", SECRET, 403)]
     assert refused(*command) == (
-        f"access denied: these credentials may not lambda:GetAlias on {FUNCTION}; use a role that may\n"
+        f"access denied: these credentials do not allow lambda:GetAlias on {FUNCTION}; use a role that may\n"
     )
 
 
@@ -89,7 +89,7 @@ class Refusing:
 def test_no_command_repeats_what_aws_says(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=Refusing()) == 2
     error = capsys.readouterr().err
-    assert "the credentials are expired or wrong (ExpiredToken); log in and run it again" in error
+    assert "the credentials are expired or invalid (ExpiredToken). Log in and run the command again." in error
     assert error.count("\n") == 1
     assert SECRET not in error
 
@@ -97,7 +97,7 @@ def test_no_command_repeats_what_aws_says(capsys: pytest.CaptureFixture[str], ar
 def test_a_function_without_the_alias_is_said_so(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.functions[FUNCTION].live = None
     assert cloud.run("alias") == 2
-    assert "has no alias live: deploy the stack dev first" in capsys.readouterr().err
+    assert "has no alias live. Deploy the stack dev first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["alias", "rollout"])
@@ -139,4 +139,4 @@ def test_a_stopped_job_and_a_closed_terminal_take_the_share_back(cloud: Cloud, o
     cloud.schedule = [(60.0, lambda: signal.raise_signal(one))]
     assert cloud.run("rollout") == 2
     assert cloud.traffic() == ("1", {})
-    assert cloud.said[-1] == "the share was taken back: version 1 has all traffic"
+    assert cloud.said[-1] == "the share was returned: version 1 has all traffic"

@@ -71,7 +71,7 @@ def _reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def compare(*arguments: str, **how: Any) -> tuple[int, list[str]]:
     said: list[str] = []
-    status = main(list(arguments), say=said.append, **how)
+    status = main(list(arguments), print_line=said.append, **how)
     return status, "\n".join(said).split("\n")
 
 
@@ -83,7 +83,7 @@ def test_two_models_that_agree_are_a_line_to_commit() -> None:
     assert sum(line.startswith(("0", "10-")) for line in said) == COUNT
     assert any(line.startswith("all  ") and "1.000" in line for line in said)
     assert "no evidence" in said[2], "it says where the answers come from"
-    assert "Once Bedrock says the same" in said[-5]
+    assert "If Bedrock gives the same result" in said[-5]
 
 
 def candidate(fault: str, *arguments: str, **how: Any) -> tuple[int, list[str]]:
@@ -135,7 +135,7 @@ def test_where_there_is_nothing_to_find_nobody_passes(tmp_path: Path, capsys: py
         whole = {"schemaVersion": 1, "language": "en-US", "durationMs": 1, "said": lines}
         (tmp_path / f"{name}.json").write_text(json.dumps(whole))
     assert compare("--transcripts", str(tmp_path), "--count", "2")[0] == 2
-    assert "nothing to agree on" in capsys.readouterr().err
+    assert "nothing to compare" in capsys.readouterr().err
 
 
 def test_without_transcripts_or_a_region_it_cannot_run(
@@ -147,9 +147,9 @@ def test_without_transcripts_or_a_region_it_cannot_run(
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "one.json").write_text('{"said": "canary"}')
     for arguments, expected in (
-        (["--transcripts", str(tmp_path)], "give --count"),
-        (["--count", "99"], "give --count"),
-        (["--count", "0"], "give --count"),
+        (["--transcripts", str(tmp_path)], "and --count is"),
+        (["--count", "99"], "and --count is"),
+        (["--count", "0"], "and --count is"),
         (["--transcripts", str(tmp_path / "bad"), "--count", "1"], "is no transcript"),
         ([], "check credentials, region and network"),
     ):

@@ -11,8 +11,8 @@ from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.transcription.environment import ProcessorEnvironment
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
-from operations.command_errors import Refused
-from operations.feature_flag import Assignment, model_refusal
+from operations.command_errors import CommandRefused
+from operations.feature_flag import Assignment, find_model_problem
 from tests.operations.fake_cloud import ENVIRONMENT, FUNCTION, SECRET, Cloud, refusal, unanswered
 
 OFF = "PARTIAL_RESULTS_ENABLED=false"
@@ -33,8 +33,8 @@ def test_callers_get_the_new_value_and_keep_all_others(cloud: Cloud) -> None:
 
 def test_it_says_how_to_go_back_and_what_to_commit_and_no_other_value(cloud: Cloud) -> None:
     cloud.run("flag", OFF)
-    assert cloud.said[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic, before 2"
-    assert "Back: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2" in cloud.said
+    assert cloud.said[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic; before: version 2"
+    assert "To undo: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2" in cloud.said
     assert any(line.strip() == "partialResultsEnabled: false" for line in cloud.said)
     assert any("set it to" in line and '"3"' in line for line in cloud.said)
     assert SECRET not in "\n".join(cloud.said)
@@ -50,7 +50,7 @@ def test_callers_wait_until_the_update_is_done_and_the_version_can_be_called(clo
 
 def test_a_flag_that_callers_have_already_changes_nothing(cloud: Cloud) -> None:
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
-    assert "have PARTIAL_RESULTS_ENABLED=true already" in cloud.said[0]
+    assert "already have PARTIAL_RESULTS_ENABLED=true" in cloud.said[0]
     assert not {"update_function_configuration", "publish_version", "update_alias"} & set(cloud.calls)
 
 
@@ -59,7 +59,7 @@ def test_a_command_that_broke_off_is_finished_by_running_it_again(
     cloud: Cloud, refused: Refusal, published: bool
 ) -> None:
     (cloud.after if published else cloud.before)["publish_version"] = [unanswered()]
-    assert "callers still have version 2" in refused("flag", OFF)
+    assert "Callers still use version 2" in refused("flag", OFF)
     assert cloud.run("flag", OFF) == 0
     assert cloud.calls.count("update_function_configuration") == 1
     assert cloud.traffic() == ("3", {})
@@ -77,10 +77,10 @@ def test_a_command_that_broke_off_is_undone_by_giving_the_old_value(cloud: Cloud
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda cloud: cloud.deployed("code-1", "code-2", "code-3", live="2"), "CodeSha256 differ"),
-        (lambda cloud: cloud.somebody_sets(LOG_LEVEL="DEBUG", NEW_ONE="x"), "LOG_LEVEL, NEW_ONE differ"),
+        (lambda cloud: cloud.deployed("code-1", "code-2", "code-3", live="2"), "in: CodeSha256."),
+        (lambda cloud: cloud.somebody_sets(LOG_LEVEL="DEBUG", NEW_ONE="x"), "in: LOG_LEVEL, NEW_ONE."),
         *(
-            (lambda cloud, found={name: value}: cloud.functions[FUNCTION].latest.update(found), f"{name} differ")
+            (lambda cloud, found={name: value}: cloud.functions[FUNCTION].latest.update_status(found), f"{name} differ")
             for name, value in {
                 "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
                 "Timeout": 900,
@@ -89,7 +89,7 @@ def test_a_command_that_broke_off_is_undone_by_giving_the_old_value(cloud: Cloud
             }.items()
         ),
         (
-            lambda cloud: cloud.functions[FUNCTION].latest.update(LastUpdateStatus="InProgress"),
+            lambda cloud: cloud.functions[FUNCTION].latest.update_status(LastUpdateStatus="InProgress"),
             "an update is under way",
         ),
         (lambda cloud: cloud.somebody_moves_the_alias("1", **{"2": 0.1}), "a roll-out of"),
@@ -135,7 +135,7 @@ def test_a_number_is_taken_for_a_number(cloud: Cloud) -> None:
     "text", ["PARTIAL_RESULTS_ENABLED", "=false", "KEY=", "", "1A=x", "A B=x", "hunter2:x", "A\n=x"]
 )
 def test_what_is_no_assignment_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(Refused, match="given as KEY=VALUE") as caught:
+    with pytest.raises(CommandRefused, match="must be given as KEY=VALUE") as caught:
         Assignment.parse(text)
     assert "hunter2" not in str(caught.value)
 
@@ -193,21 +193,21 @@ def test_what_a_function_would_refuse_is_refused_also_by_the_rules_of_its_group(
     subsystem: str, model: type[HandlerEnvironment], name: str, value: str, says: str
 ) -> None:
     now = present(model)
-    assert model_refusal(subsystem, now, name, now[name]) is None
-    said = model_refusal(subsystem, now, name, value)
+    assert find_model_problem(subsystem, now, name, now[name]) is None
+    said = find_model_problem(subsystem, now, name, value)
     assert said is not None
     assert says in said
     assert value not in said.split()
 
 
 def test_variables_that_no_model_has_are_nobodys_to_judge() -> None:
-    assert model_refusal("transcription", {"PRIVATE": "1"}, "PRIVATE", "x") is None
-    assert model_refusal("no-such", {"LOG_LEVEL": "INFO"}, "LOG_LEVEL", "loud") is None
+    assert find_model_problem("transcription", {"PRIVATE": "1"}, "PRIVATE", "x") is None
+    assert find_model_problem("no-such", {"LOG_LEVEL": "INFO"}, "LOG_LEVEL", "loud") is None
 
 
 def test_a_deployment_that_starts_in_between_is_not_disturbed(cloud: Cloud, refused: Refusal) -> None:
     cloud.before["update_function_configuration"] = [refusal("ResourceConflictException", status=409)]
-    assert "another update is under way" in refused("flag", OFF)
+    assert "another update is in progress" in refused("flag", OFF)
 
 
 def test_a_change_before_the_update_is_not_overwritten(cloud: Cloud, refused: Refusal) -> None:
@@ -220,7 +220,7 @@ def test_a_change_before_the_update_is_not_overwritten(cloud: Cloud, refused: Re
     "change",
     [
         lambda cloud: cloud.somebody_sets(LOG_LEVEL="DEBUG"),
-        lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
+        lambda cloud: cloud.functions[FUNCTION].latest.update_status(CodeSha256="code-3"),
     ],
 )
 def test_a_change_during_the_update_is_not_published(cloud: Cloud, refused: Refusal, change: Change) -> None:
@@ -231,7 +231,7 @@ def test_a_change_during_the_update_is_not_published(cloud: Cloud, refused: Refu
 
 def test_a_change_just_before_publishing_is_not_published(cloud: Cloud, refused: Refusal) -> None:
     cloud.before["publish_version"] = [lambda: cloud.somebody_sets(LOG_LEVEL="DEBUG")]
-    assert "callers still have version 2" in refused("flag", OFF)
+    assert "Callers still use version 2" in refused("flag", OFF)
     assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
 
 
@@ -245,7 +245,7 @@ def test_of_two_operators_the_second_is_told_and_overwrites_nothing(
         cloud.before["update_alias"] = [lambda: cloud.somebody_moves_the_alias("1")]
     assert cloud.run("flag", OFF) == 2
     assert cloud.traffic() == ("1", {})
-    assert "nothing was overwritten; version 1 has all traffic" in capsys.readouterr().err
+    assert "Nothing was overwritten: version 1 has all traffic" in capsys.readouterr().err
 
 
 def test_an_update_that_does_not_end_leaves_callers_alone(cloud: Cloud, refused: Refusal) -> None:

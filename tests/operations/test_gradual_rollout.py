@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations import gradual_rollout
-from operations.aws_gateway import Alarm
-from operations.command_errors import Refused
+from operations.aws_gateway import AlarmState
+from operations.command_errors import CommandRefused
 from tests.operations.fake_cloud import ALARM, FUNCTION, OTHER_ALARM, PATH, Cloud, Event, refusal, unanswered
 
 Refusal = Callable[..., str]
-BACK = "the share was taken back: version 1 has all traffic"
+BACK = "the share was returned: version 1 has all traffic"
 
 
 @pytest.fixture
@@ -62,16 +62,16 @@ def test_an_alarm_of_the_subsystem_gives_the_version_before_all_traffic(
     assert cloud.run("rollout") == 1
     assert cloud.traffic() == ("1", {})
     assert cloud.now - second <= 30
-    assert {f"rang since the last look: {alarm}", BACK} <= set(cloud.said)
+    assert {f"in state ALARM since the last check: {alarm}", BACK} <= set(cloud.said)
     assert cloud.said[-1].split() == ["liveVersion:", '"1"']
 
 
 def test_an_alarm_that_is_new_and_rings_has_rung_and_one_that_is_gone_or_without_data_has_not() -> None:
     at = datetime(2026, 1, 3, 12, tzinfo=UTC)
-    quiet, silent = Alarm("one", "OK", at), Alarm("one", "INSUFFICIENT_DATA", at)
-    assert gradual_rollout.rang([], [Alarm("one", "ALARM", at)]) == ["one"]
+    quiet, silent = AlarmState("one", "OK", at), AlarmState("one", "INSUFFICIENT_DATA", at)
+    assert gradual_rollout.names_alarmed_since([], [AlarmState("one", "ALARM", at)]) == ["one"]
     for before, now in (([], [quiet]), ([quiet], []), ([quiet], [silent]), ([silent], [quiet]), ([silent], [silent])):
-        assert gradual_rollout.rang(before, now) == []
+        assert gradual_rollout.names_alarmed_since(before, now) == []
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_alarms_without_data_are_named_and_do_not_end_it(cloud: Cloud) -> None:
         (120.0, lambda: cloud.alarm(ALARM, "OK")),
     ]
     assert cloud.run("rollout") == 0
-    assert f"without data, so they can tell nothing yet: {OTHER_ALARM}" in cloud.said
+    assert f"without data, so these alarms cannot detect a problem yet: {OTHER_ALARM}" in cloud.said
     assert any(line.endswith(f"without data: {ALARM}, {OTHER_ALARM}") for line in cloud.said)
 
 
@@ -151,7 +151,7 @@ def test_whatever_ends_the_watch_the_share_is_taken_back(
     assert cloud.said[-1] == BACK
 
 
-STAYS_1, STAYS_2 = (f"the alias is left as it is: version {version} has all traffic" for version in "12")
+STAYS_1, STAYS_2 = (f"the alias was left unchanged: version {version} has all traffic" for version in "12")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_share_that_cannot_be_taken_back_is_said_loudly_with_the_way_out(cloud
     else:
         cloud.before["describe_alarms"] = [None, refusal("ExpiredToken", status=403)]
     assert cloud.run("rollout") == 2
-    (line,) = [line for line in cloud.said if line.startswith("THE SHARE COULD NOT BE TAKEN BACK")]
+    (line,) = [line for line in cloud.said if line.startswith("THE SHARE COULD NOT BE RETURNED")]
     assert "version 1 has 90%, version 2 has 10%" in line
     assert f"operations alias --stack dev {PATH} --to 1" in line
 
@@ -242,11 +242,11 @@ def test_a_plan_that_makes_no_sense_is_refused(cloud: Cloud, refused: Refusal, o
 
 def test_a_plan_takes_its_whole_range() -> None:
     for share in (1, 99):
-        gradual_rollout.Plan(share=share)
-    gradual_rollout.Plan(minutes=1440)
-    gradual_rollout.Plan(minutes=1, every=60)
-    with pytest.raises(Refused):
-        gradual_rollout.Plan(minutes=1, every=61)
+        gradual_rollout.RolloutPlan(share=share)
+    gradual_rollout.RolloutPlan(minutes=1440)
+    gradual_rollout.RolloutPlan(minutes=1, every=60)
+    with pytest.raises(CommandRefused):
+        gradual_rollout.RolloutPlan(minutes=1, every=61)
 
 
 POINTS = st.tuples(st.sampled_from(["wait", "get_alias", "update_alias", "describe_alarms"]), st.integers(0, 40))

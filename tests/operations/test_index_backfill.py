@@ -62,7 +62,7 @@ class Stack:
             clients=self,
             clock=lambda: 0.0,
             wait=self.wait,
-            say=self.said.append,
+            print_line=self.said.append,
         )
 
 
@@ -82,7 +82,7 @@ def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) 
     assert stack.found(ANN, "ann") == [meeting(1), meeting(2)]
     assert stack.found(ANN, "bob b.") == [meeting(1)]
     assert stack.found(BOB, "ann") == [meeting(3)]
-    assert stack.said == ["3 meetings looked at, 4 items written, 0 removed, 0 meetings changed meanwhile"]
+    assert stack.said == ["3 meetings read, 4 items written, 0 removed, 0 meetings changed meanwhile"]
     made = [one for one in stack.items() if "of" in one]
     assert not any("startedAt" in one for one in made), "the index by date has none of them"
     before = stack.items()
@@ -140,7 +140,7 @@ def test_a_meeting_that_changed_meanwhile_gets_nothing_and_is_told(
     with monkeypatch.context() as patch:
         patch.setattr(stack.dynamodb, "scan", outdated)
         assert stack.run("participants") == 2
-    assert "1 meetings changed meanwhile; run it again for these" in stack.said[-1]
+    assert "1 meetings changed meanwhile; run the command again for these" in stack.said[-1]
     assert stack.found(ANN, "ann") == []
     assert stack.run("participants") == 0
     assert stack.found(ANN, "ann") == [meeting(1)]
@@ -179,4 +179,4 @@ def test_what_cannot_be_meant_is_refused(stack: Stack, capsys: pytest.CaptureFix
 def test_a_stack_that_is_not_there_is_told(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.dynamodb.delete_table(TableName=TABLE)
     assert stack.run("participants") == 2
-    assert f"dynamodb:Scan on {TABLE}: there is no such thing" in capsys.readouterr().err
+    assert f"dynamodb:Scan on {TABLE}: the resource does not exist" in capsys.readouterr().err

@@ -58,7 +58,7 @@ class Stack:
             clients=self,
             clock=lambda: self.waited,
             wait=self.wait,
-            say=self.said.append,
+            print_line=self.said.append,
         )
 
 
@@ -86,7 +86,7 @@ def test_a_lecture_lands_where_the_validator_looks_and_is_ready(stack: Stack, re
     assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"
     there = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
     assert (there["Body"].read(), there["ContentType"]) == (b"sound", "audio/mpeg")
-    assert stack.said[-1] == f"{stack.lecture}: ready, guests can ask about it"
+    assert stack.said[-1] == f"{stack.lecture}: ready, guests can ask questions about it"
 
 
 def test_a_rejected_lecture_says_why(stack: Stack, recording: Path) -> None:
@@ -99,7 +99,7 @@ def test_without_a_verdict_it_says_where_to_look(
     stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stack.run(recording) == 2
-    assert f"no verdict on {stack.lecture} after 600 s" in capsys.readouterr().err
+    assert f"The lecture {stack.lecture} was not validated within 600 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b""])
@@ -110,11 +110,11 @@ def test_no_file_and_an_empty_one_are_refused(
     if content is not None:
         path.write_bytes(content)
     assert stack.run(path) == 2
-    assert "is no file, or an empty one" in capsys.readouterr().err
+    assert "is not a file, or is empty" in capsys.readouterr().err
     assert "Contents" not in stack.s3.list_objects_v2(Bucket=BUCKET)
 
 
 def test_another_stack_is_not_there(stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stack.run(recording, "prod") == 2
     said = capsys.readouterr().err
-    assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or broken off")
+    assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or interrupted")

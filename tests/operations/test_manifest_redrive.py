@@ -7,7 +7,7 @@ import pytest
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
 from handlers.ingestion.table_items import text
 from operations.__main__ import main
-from operations.manifest_redrive import Redriven, redrive
+from operations.manifest_redrive import RedriveOutcome, redrive
 from tests.handlers.ingestion.concurrent_actors import Killed, World, announced
 from tests.handlers.ingestion.conftest import NOW, Aws, played
 from tests.handlers.ingestion.fake_cloud import Cloud
@@ -26,7 +26,7 @@ def failed(world: World, broken: str = "run") -> str:
     return name
 
 
-def asked(world: World, name: str) -> Redriven:
+def asked(world: World, name: str) -> RedriveOutcome:
     return redrive(name[:26], world.records(), world.lists(), world.workflow(), world.settler())[0]
 
 
@@ -37,7 +37,7 @@ def statuses(world: World) -> list[str]:
 def test_a_failed_manifest_is_processed_by_its_redrive(world: World) -> None:
     name = failed(world)
     assert statuses(world) == ["failed"] * 3
-    assert asked(world, name) is Redriven.STARTED
+    assert asked(world, name) is RedriveOutcome.STARTED
     assert world.waiting == [f"{name}-r1"]
     world.run_all()
     assert statuses(world) == ["processed"] * 3
@@ -45,7 +45,7 @@ def test_a_failed_manifest_is_processed_by_its_redrive(world: World) -> None:
 
 def test_asking_twice_starts_one_execution(world: World) -> None:
     name = failed(world)
-    assert [asked(world, name) for _ in range(3)] == [Redriven.STARTED] * 3
+    assert [asked(world, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
     assert world.waiting == [f"{name}-r1"]
 
 
@@ -53,7 +53,7 @@ def test_a_redrive_that_has_not_taken_the_manifest_yet_is_not_overtaken(world: W
     name = failed(world)
     asked(world, name)
     world.cloud.inputs[f"{name}-r1"] = "as another version of this command wrote it"
-    assert asked(world, name) is Redriven.RUNNING
+    assert asked(world, name) is RedriveOutcome.RUNNING
     assert world.waiting == [f"{name}-r1"]
 
 
@@ -63,9 +63,9 @@ def test_a_redrive_under_way_or_done_is_left_alone(world: World) -> None:
     with pytest.raises(Killed):
         world.run(world.waiting[0], _dies_before_glue)
     world.cloud.executions[world.waiting[0]] = "RUNNING"
-    assert asked(world, name) is Redriven.RUNNING
+    assert asked(world, name) is RedriveOutcome.RUNNING
     world.run_all()
-    assert asked(world, name) is Redriven.PROCESSED
+    assert asked(world, name) is RedriveOutcome.PROCESSED
     assert len(world.cloud.executions) == 2
 
 
@@ -84,7 +84,7 @@ def test_a_redrive_that_failed_is_followed_by_the_next_number(
         world.cloud.executions[world.waiting.pop()] = "ABORTED"
     else:
         world.run(world.waiting.pop(), broken="run")
-    assert asked(world, name) is Redriven.STARTED
+    assert asked(world, name) is RedriveOutcome.STARTED
     assert world.waiting == [f"{name}-r2"]
 
 
@@ -92,7 +92,7 @@ def test_a_run_that_died_unnoticed_is_settled_first(world: World) -> None:
     world.builder().handle(announced("a", "b", "c"))
     name = world.waiting.pop()
     world.cloud.executions[name] = "TIMED_OUT"
-    assert asked(world, name) is Redriven.STARTED
+    assert asked(world, name) is RedriveOutcome.STARTED
     world.run_all()
     assert statuses(world) == ["processed"] * 3
 
@@ -120,18 +120,20 @@ def test_a_step_of_the_first_execution_has_no_say_any_more(world: World) -> None
 
 
 def test_without_its_record_or_its_list_a_manifest_cannot_be_redriven(world: World) -> None:
-    assert asked(world, world.new_id()) is Redriven.UNKNOWN_MANIFEST
+    assert asked(world, world.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
     name = failed(world)
     world.cloud.objects.clear()
-    assert asked(world, name) is Redriven.LIST_GONE
+    assert asked(world, name) is RedriveOutcome.LIST_GONE
 
 
-@pytest.mark.parametrize(("fate", "outcome"), [("refused", Redriven.REFUSED), ("lost after", Redriven.UNCLEAR)])
-def test_a_start_that_goes_wrong_can_be_asked_for_again(world: World, fate: str, outcome: Redriven) -> None:
+@pytest.mark.parametrize(
+    ("fate", "outcome"), [("refused", RedriveOutcome.REFUSED), ("lost after", RedriveOutcome.UNCLEAR)]
+)
+def test_a_start_that_goes_wrong_can_be_asked_for_again(world: World, fate: str, outcome: RedriveOutcome) -> None:
     name = failed(world)
     world.cloud.next_starts.append(fate)
     assert asked(world, name) is outcome
-    assert asked(world, name) is Redriven.STARTED
+    assert asked(world, name) is RedriveOutcome.STARTED
     assert world.waiting == [f"{name}-r1"]
 
 

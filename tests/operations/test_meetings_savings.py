@@ -10,8 +10,8 @@ from botocore.stub import ANY, Stubber
 
 from guardrails.pricing.requirement_costs.meetings import DOCUMENT
 from operations import meetings_savings
-from operations.command_context import Desk
-from operations.command_errors import Refused
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
 
 CHANGE = date(2026, 1, 15)
 S3, BATCH, SONNET = (
@@ -51,9 +51,11 @@ class Explorer:
         self.stub.add_response("get_cost_and_usage", response, expected)
 
     def run(self, since: str = "2026-01-15", days: int = 10, today: date = CHANGE + timedelta(10)) -> int:
-        desk = Desk(lambda _: self.ce, lambda: 0.0, lambda _: None, self.said.append)
+        context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.said.append)
         with self.stub:
-            return meetings_savings.run(desk, Namespace(stack="dev", environment=None, since=since, days=days), today)
+            return meetings_savings.run(
+                context, Namespace(stack="dev", environment=None, since=since, days=days), today
+            )
 
     def row(self, name: str) -> list[float]:
         [line] = [one for one in self.said if one.startswith(name)]
@@ -88,19 +90,19 @@ def test_tags_activated_since_are_no_savings_and_it_says_so() -> None:
     explorer.answers({S3: (0.0, 1.0)}, Filter=ANY)
     explorer.answers({})
     explorer.run()
-    assert any("nothing was counted before" in one for one in explorer.said)
+    assert any("no cost was recorded before" in one for one in explorer.said)
 
 
 def test_without_any_cost_it_says_what_to_look_at() -> None:
     explorer = Explorer()
     explorer.answers({}, Filter=ANY)
-    with pytest.raises(Refused, match="activated for cost allocation"):
+    with pytest.raises(CommandRefused, match="activated for cost allocation"):
         explorer.run()
 
 
 @pytest.mark.parametrize("given", [{"since": "yesterday"}, {"days": 2}, {"today": CHANGE + timedelta(1)}])
 def test_what_says_nothing_is_refused_before_it_is_paid_for(given: dict[str, Any]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         Explorer().run(**given)
 
 

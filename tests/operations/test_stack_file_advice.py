@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from components.settings.ingestion import IngestionSettings
 from operations import stack_file_advice
-from operations.function_target import Target
+from operations.function_target import FunctionTarget
 
-PROCESSOR = Target.parse("dev", "transcription/audio-processor")
+PROCESSOR = FunctionTarget.parse("dev", "transcription/audio-processor")
 
 
 def committed(lines: list[str]) -> Any:
@@ -22,14 +22,14 @@ def committed(lines: list[str]) -> Any:
 
 
 def test_a_version_is_pinned_below_the_functions_own_name() -> None:
-    lines = stack_file_advice.live_version(PROCESSOR, "7")
+    lines = stack_file_advice.advise_live_version(PROCESSOR, "7")
     assert committed(lines) == {"polyphony:transcription": {"audioProcessor": {"liveVersion": "7"}}}
     assert "Pulumi.dev.yaml" in lines[0]
 
 
 @pytest.mark.parametrize(("function", "section"), [("manifest-builder", "builder"), ("sweeper", "sweeper")])
 def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section: str) -> None:
-    lines = stack_file_advice.live_version(Target.parse("prod", f"ingestion/{function}"), "7")
+    lines = stack_file_advice.advise_live_version(FunctionTarget.parse("prod", f"ingestion/{function}"), "7")
     settings = IngestionSettings.model_validate(committed(lines)["polyphony:ingestion"])
     assert getattr(settings, section).live_version == "7"
 
@@ -56,16 +56,18 @@ def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section
 def test_a_flags_setting_is_found_by_its_name_the_functions_own_first(
     function: str, name: str, value: str, expected: object
 ) -> None:
-    target = Target.parse("dev", function)
-    lines = stack_file_advice.variable(target, name, value, "7")
+    target = FunctionTarget.parse("dev", function)
+    lines = stack_file_advice.advise_variable(target, name, value, "7")
     assert committed(lines) == expected
     assert lines[-1].startswith("If `")
     assert lines[-1].endswith('.liveVersion` is set there, set it to "7" or remove it.')
-    assert stack_file_advice.refusal(target, name, value) is None
+    assert stack_file_advice.find_setting_problem(target, name, value) is None
 
 
 def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
-    assert stack_file_advice.refusal(Target.parse("dev", "transcription/router"), "LANGUAGES", "en-US,German")
+    assert stack_file_advice.find_setting_problem(
+        FunctionTarget.parse("dev", "transcription/router"), "LANGUAGES", "en-US,German"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,21 +79,23 @@ def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
     ],
 )
 def test_a_variable_without_a_setting_of_its_own_is_said_to_come_back(function: str, name: str) -> None:
-    target = Target.parse("dev", function)
-    assert stack_file_advice.refusal(target, name, "-1") is None
-    (line,) = stack_file_advice.variable(target, name, "3", "7")
+    target = FunctionTarget.parse("dev", function)
+    assert stack_file_advice.find_setting_problem(target, name, "-1") is None
+    (line,) = stack_file_advice.advise_variable(target, name, "3", "7")
     assert "find the one" in line
     assert "undoes the change" in line
 
 
 def test_what_the_cost_is_reckoned_with_is_no_setting_of_a_function() -> None:
-    lines = stack_file_advice.variable(Target.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7")
+    lines = stack_file_advice.advise_variable(
+        FunctionTarget.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7"
+    )
     assert not any("load" in line for line in lines)
 
 
 @given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
 def test_any_value_is_read_back_as_the_text_or_number_it_is(value: str) -> None:
-    lines = stack_file_advice.variable(PROCESSOR, "LOG_LEVEL", value, "7")
+    lines = stack_file_advice.advise_variable(PROCESSOR, "LOG_LEVEL", value, "7")
     found = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
     if isinstance(found, bool):
         assert str(found).lower() == value

@@ -29,11 +29,11 @@ def described(module: ModuleType) -> str | None:
 
 def test_what_stands_below_a_field_describes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
-    assert described(loaded(monkeypatch)) == "The client's name for this message; its answer carries it."
+    assert described(loaded(monkeypatch)) == "Id that the client chooses for this message. The answer repeats it."
 
 
 def test_a_function_does_not_read_its_sources_for_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
     module = loaded(monkeypatch)
     assert described(module) is None
-    assert module.Request.model_validate({"id": "a", "more": 1}).id == "a"
+    assert module.ClientMessage.model_validate({"id": "a", "more": 1}).id == "a"
