@@ -96,7 +96,7 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
 def describe_quotas(settings: IngestionSettings) -> dict[str, dict[str, float | str]]:
     """Return one row per quota, the one that is used up first at the top."""
     finite = binding_quotas(settings)
-    unlimited = [quota for quota in list_quotas(settings) if quota.name not in {found.name for found, _ in finite}]
+    unlimited = [quota for quota in list_quotas(settings) if quota.name not in {item.name for item, _ in finite}]
     pairs: list[tuple[Quota, float]] = [*finite, *((quota, math.inf) for quota in unlimited)]
     return {
         quota.name: {

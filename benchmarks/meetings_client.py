@@ -66,7 +66,9 @@ class Table:
 
     def __init__(self, count: int) -> None:
         meetings = (create_meeting(number) for number in reversed(range(count)))
-        self.items = [serialize_item(one.model_dump(mode="json", by_alias=True, exclude_none=True)) for one in meetings]
+        self.items = [
+            serialize_item(meeting.model_dump(mode="json", by_alias=True, exclude_none=True)) for meeting in meetings
+        ]
         self.sizes = [len(json.dumps(item)) for item in self.items]
 
     def query(self, request: Mapping[str, Any]) -> bytes:

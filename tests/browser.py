@@ -130,4 +130,4 @@ def _host(url: str) -> str:
 
 def foreign(asked: Iterable[str], own: Iterable[str]) -> list[str]:
     """Those who were asked and are not one's own; what is made in the page itself is nobody's."""
-    return sorted(one for one in asked if not one.startswith(("blob:", "data:")) and one not in set(own))
+    return sorted(item for item in asked if not item.startswith(("blob:", "data:")) and item not in set(own))

@@ -47,8 +47,8 @@ def with_guests() -> None:
             grants=[table.grant("GetItem", "PutItem")],
         ),
     )
-    for one in (api, everybodys):
-        one.serve(("$connect", "$disconnect", "$default", "say"), echo)
+    for item in (api, everybodys):
+        item.serve(("$connect", "$disconnect", "$default", "say"), echo)
     pulumi.export("url", api.url)
     pulumi.export("open", everybodys.url)
     pulumi.export("pool", pool.pool_id)

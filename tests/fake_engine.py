@@ -77,13 +77,13 @@ class Recorded:
     def all(self, kind: str) -> list[Resource]:
         """Every resource of a kind, `sqs.Queue`, by name: the order of registration is not the program's to say."""
         module, _, name = kind.partition(".")
-        found = (one for one in self.graph if one.type.startswith(f"aws:{module}/") and one.kind == name)
+        found = (item for item in self.graph if item.type.startswith(f"aws:{module}/") and item.kind == name)
         return sorted(found, key=lambda one: one.name)
 
     def one(self, kind: str, name: str = "") -> Resource:
         """The one resource of a kind (whose Pulumi name contains `name`)."""
-        found = [one for one in self.all(kind) if name in one.name]
-        assert len(found) == 1, f"{len(found)} of {kind} {name!r}: {[one.name for one in found]}"
+        found = [resource for resource in self.all(kind) if name in resource.name]
+        assert len(found) == 1, f"{len(found)} of {kind} {name!r}: {[item.name for item in found]}"
         return found[0]
 
     def ancestors(self, resource: Resource) -> Iterator[Resource]:

@@ -17,5 +17,5 @@ def own_logger() -> Iterator[None]:
         with mock.patch.dict(os.environ, POWERTOOLS_SERVICE_NAME=name):
             yield
     finally:
-        for one in [one for one in kept if one.partition(".")[0] == name]:
-            del kept[one]
+        for item in [item for item in kept if item.partition(".")[0] == name]:
+            del kept[item]

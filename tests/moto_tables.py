@@ -24,13 +24,15 @@ def create_table(
 ) -> None:
     """A table by one key or two, and its indexes. What they go by are strings, but for some numbers."""
     indexes = indexes or {}
-    keyed = dict.fromkeys([*key, *(one for index in indexes.values() for one in index.key)])
-    more = {"GlobalSecondaryIndexes": [_described(one, index) for one, index in indexes.items()]} if indexes else {}
+    keyed = dict.fromkeys([*key, *(element for index in indexes.values() for element in index.key)])
+    more = {"GlobalSecondaryIndexes": [_described(item, index) for item, index in indexes.items()]} if indexes else {}
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=_schema(key),
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "N" if one in numbers else "S"} for one in keyed],
+        AttributeDefinitions=[
+            {"AttributeName": entry, "AttributeType": "N" if entry in numbers else "S"} for entry in keyed
+        ],
         **more,
     )
 
@@ -42,4 +44,4 @@ def _described(name: str, index: Index) -> dict[str, Any]:
 
 
 def _schema(key: Sequence[str]) -> list[dict[str, str]]:
-    return [{"AttributeName": one, "KeyType": kind} for one, kind in zip(key, ("HASH", "RANGE"), strict=False)]
+    return [{"AttributeName": item, "KeyType": kind} for item, kind in zip(key, ("HASH", "RANGE"), strict=False)]

@@ -10,9 +10,9 @@ LISTENING = "0A"
 def tree(pid: int) -> list[int]:
     """A process and all that it started; those that end meanwhile may be missing."""
     found = [pid]
-    for one in found:
+    for item in found:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for task in Path(f"/proc/{one}/task").iterdir():
+            for task in Path(f"/proc/{item}/task").iterdir():
                 found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
@@ -21,7 +21,7 @@ def listening(pid: int) -> set[str]:
     """Where a process listens, as address and port; nowhere, if it has ended."""
     found = set()
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        inodes = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()}
+        inodes = {str(item.readlink()) for item in Path(f"/proc/{pid}/fd").iterdir() if item.is_symlink()}
         for table in ("tcp", "tcp6"):
             for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
                 fields = line.split()

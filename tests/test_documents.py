@@ -32,7 +32,7 @@ TYPED = [page for page in PAGES if page.parent.name != "decisions" and page.name
 
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -81,7 +81,7 @@ def test_every_path_in_a_page_exists(page: Path) -> None:
     """Paths with a placeholder, and what a reader is to make, are not there."""
     named = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
     made = {"notes", "counter", "schedules"}
-    missing = {one for one in named if not (ROOT / one).exists() and not any(word in one for word in made)}
+    missing = {item for item in named if not (ROOT / item).exists() and not any(word in item for word in made)}
     assert missing == set()
 
 
@@ -133,7 +133,7 @@ def test_every_code_that_a_client_may_be_told_is_in_its_page(page: str) -> None:
 
 def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    meant = {one.value for told in (FileStatus, Refusal, Reason) for one in told}
+    meant = {entry.value for item in (FileStatus, Refusal, Reason) for entry in item}
     columns = {name for name, _ in OWN_COLUMNS}
     assert (meant | columns) - listed == set()
 

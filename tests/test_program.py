@@ -42,16 +42,16 @@ LATE = {
 
 
 def inputs(stack: str, kind: str, name: str) -> Props:
-    (found,) = [one for one in graph(stack) if one.custom and one.kind == kind and name in one.name]
+    (found,) = [item for item in graph(stack) if item.custom and item.kind == kind and name in item.name]
     return found.inputs
 
 
 def policies(graph: Graph) -> list[tuple[str, Any]]:
     return [
-        (one.name, one.inputs[key])
-        for one in graph.customs()
+        (custom.name, custom.inputs[key])
+        for custom in graph.customs()
         for key in ("policy", "assumeRolePolicy")
-        if key in one.inputs
+        if key in custom.inputs
     ]
 
 
@@ -70,12 +70,12 @@ def test_every_policy_document_is_known_before_anything_exists_unless_it_names_a
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_everything_carries_every_tag_itself(stack: str) -> None:
-    for one in graph(stack).customs():
-        if one.kind in UNTAGGED:
-            assert "tags" not in one.inputs
+    for custom in graph(stack).customs():
+        if custom.kind in UNTAGGED:
+            assert "tags" not in custom.inputs
         else:
-            tags = one.inputs["tags"]
-            assert {"Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"} <= set(tags), one.name
+            tags = custom.inputs["tags"]
+            assert {"Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"} <= set(tags), custom.name
             assert (tags["Project"], tags["Environment"]) == ("polyphony", stack)
 
 
@@ -83,9 +83,9 @@ def test_everything_carries_every_tag_itself(stack: str) -> None:
 def test_every_tag_is_one_that_aws_takes(stack: str) -> None:
     """Each service has rules of its own; these letters are those that all of them allow."""
     refused = {
-        (one.name, name, value)
-        for one in graph(stack).customs()
-        for name, value in one.inputs.get("tags", {}).items()
+        (custom.name, name, value)
+        for custom in graph(stack).customs()
+        for name, value in custom.inputs.get("tags", {}).items()
         if not re.fullmatch(r"[\w .:/=+@-]{1,256}", value)
     }
     assert refused == set()
@@ -93,27 +93,27 @@ def test_every_tag_is_one_that_aws_takes(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_name_is_this_stacks_own(stack: str) -> None:
-    for one in graph(stack).customs():
-        name = one.inputs.get("name") or one.inputs.get("bucket")
-        if isinstance(name, str) and one.kind not in UNNAMED:
+    for custom in graph(stack).customs():
+        name = custom.inputs.get("name") or custom.inputs.get("bucket")
+        if isinstance(name, str) and custom.kind not in UNNAMED:
             # A catalogue's database takes no hyphens: Athena's SQL would have to quote it.
-            assert f"polyphony-{stack}-" in name.replace("_", "-"), f"{one.name} is called {name}"
+            assert f"polyphony-{stack}-" in name.replace("_", "-"), f"{custom.name} is called {name}"
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_component_has_a_name_of_its_own(stack: str) -> None:
     """Usage is published under it."""
-    names = [one.name for one in graph(stack) if not one.custom]
+    names = [item.name for item in graph(stack) if not item.custom]
     assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_alarm_has_its_runbook(stack: str) -> None:
-    alarms = [one for one in graph(stack) if one.kind == "MetricAlarm"]
+    alarms = [item for item in graph(stack) if item.kind == "MetricAlarm"]
     assert alarms
-    for one in alarms:
-        _, _, page = one.inputs["alarmDescription"].rpartition("Runbook: ")
-        assert (ROOT / page).is_file(), f"{one.name} names {page}"
+    for alarm in alarms:
+        _, _, page = alarm.inputs["alarmDescription"].rpartition("Runbook: ")
+        assert (ROOT / page).is_file(), f"{alarm.name} names {page}"
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -193,21 +193,21 @@ def test_what_holds_data_cannot_be_taken_away_where_data_is_protected() -> None:
     """Pulumi refuses before anything is gone; a destruction that AWS ends would have taken the rest by then."""
     holding = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
     for stack, expected in {"local": False, "dev": False, "staging": True, "prod": True}.items():
-        found = {one.name: one.request.protect for one in graph(stack).customs() if one.kind in holding}
+        found = {custom.name: custom.request.protect for custom in graph(stack).customs() if custom.kind in holding}
         assert len(found) > 12
         assert found == dict.fromkeys(found, expected), stack
-        others = [one.name for one in graph(stack).customs() if one.kind not in holding and one.request.protect]
+        others = [item.name for item in graph(stack).customs() if item.kind not in holding and item.request.protect]
         assert others == [], "what a deployment brings back may be replaced"
 
 
 def test_the_vault_and_its_copies_outlive_all_stacks_but_those_that_clean_up() -> None:
     for stack, stays in {"local": False, "dev": False, "staging": True, "prod": True}.items():
-        (vault,) = [one for one in graph(stack).customs() if one.kind == "Vault"]
+        (vault,) = [custom for custom in graph(stack).customs() if custom.kind == "Vault"]
         assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (stays, not stays)
 
 
 def test_the_guide_takes_the_vault_in_where_the_program_has_it() -> None:
-    (vault,) = [one for one in graph("prod").customs() if one.kind == "Vault"]
+    (vault,) = [custom for custom in graph("prod").customs() if custom.kind == "Vault"]
     [taken] = re.findall(r"pulumi import -s prod (\S+) (\S+) (\S+) ", GUIDE.read_text())
     assert taken == (vault.type, vault.name, vault.inputs["name"])
     assert re.findall(r"--parent 'backup=(.*)'", GUIDE.read_text()) == [vault.parent]
@@ -215,8 +215,8 @@ def test_the_guide_takes_the_vault_in_where_the_program_has_it() -> None:
 
 def test_taking_protection_back_leaves_the_vault_where_it_is() -> None:
     found = recorded(changed("prod", "foundation", data={"deletionProtection": False})).graph
-    assert [one.name for one in found.customs() if one.request.protect] == []
-    (vault,) = [one for one in found.customs() if one.kind == "Vault"]
+    assert [item.name for item in found.customs() if item.request.protect] == []
+    (vault,) = [custom for custom in found.customs() if custom.kind == "Vault"]
     assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (True, False)
 
 
@@ -232,9 +232,9 @@ def test_no_stack_hears_what_is_anothers_where_they_share_an_account() -> None:
     """They share the default bus too: a rule, and an archive, names something of its own stack's."""
     heard: dict[str, list[str]] = {}
     for stack in ("dev", "staging", "prod"):
-        for one in graph(stack).customs():
-            if one.kind in {"EventRule", "EventArchive"}:
-                heard.setdefault(str(one.inputs["eventPattern"]), []).append(f"{stack}: {one.name}")
+        for custom in graph(stack).customs():
+            if custom.kind in {"EventRule", "EventArchive"}:
+                heard.setdefault(str(custom.inputs["eventPattern"]), []).append(f"{stack}: {custom.name}")
     assert len(heard) > 20
     assert [stacks for stacks in heard.values() if len(stacks) > 1] == []
 
@@ -246,7 +246,7 @@ def test_prod_can_be_restored_to_any_second() -> None:
 
 def test_one_environment_of_voice_qas_handler_is_warm_in_prod_and_none_elsewhere() -> None:
     warm = {
-        stack: [one.inputs["provisionedConcurrentExecutions"] for one in graph(stack) if one.kind == PROVISIONED]
+        stack: [item.inputs["provisionedConcurrentExecutions"] for item in graph(stack) if item.kind == PROVISIONED]
         for stack in STACKS
     }
     assert warm == {"dev": [], "local": [], "staging": [], "prod": [1]}
@@ -281,13 +281,15 @@ def test_callers_are_checked_wherever_others_depend_on_it() -> None:
 def test_failed_calls_of_one_function_alone_land_nowhere(stack: str) -> None:
     """Their record would hold audio: the one exception to that nothing is lost."""
     dropping = [
-        one.name
-        for one in graph(stack)
-        if one.kind == "FunctionEventInvokeConfig" and not one.inputs.get("destinationConfig")
+        item.name
+        for item in graph(stack)
+        if item.kind == "FunctionEventInvokeConfig" and not item.inputs.get("destinationConfig")
     ]
     assert dropping == ["transcription-audio-processor-asynchronous"]
     excused = [
-        one.name for one in graph(stack) if one.custom and one.kind == "Function" and "Reason" in one.inputs["tags"]
+        entry.name
+        for entry in graph(stack)
+        if entry.custom and entry.kind == "Function" and "Reason" in entry.inputs["tags"]
     ]
     assert excused == ["transcription-audio-processor-function"]
 
@@ -298,8 +300,8 @@ def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
         name for name, text in policies(graph("prod")) if text is not UNKNOWN and f"function:{processor}" in text
     ]
     assert callers == ["transcription-router-grants"]
-    permissions = [one for one in graph("prod") if one.kind == "Permission"]
-    assert processor not in [one.inputs["function"] for one in permissions]
+    permissions = [item for item in graph("prod") if item.kind == "Permission"]
+    assert processor not in [permission.inputs["function"] for permission in permissions]
 
 
 @pytest.mark.parametrize(
@@ -307,13 +309,13 @@ def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
 )
 def test_a_subsystem_that_is_off_leaves_the_rest_and_nothing_of_itself(section: str, off: str) -> None:
     found = recorded(changed("dev", section, enabled=False))
-    rest = {one.urn for one in graph("dev") if off not in one.urn}
-    assert {one.urn for one in found.graph} == rest
+    rest = {item.urn for item in graph("dev") if off not in item.urn}
+    assert {member.urn for member in found.graph} == rest
     assert len(rest) < len(list(graph("dev")))
-    assert [one for one in found.graph if one.name == "foundation-alerts-topic"]
+    assert [entry for entry in found.graph if entry.name == "foundation-alerts-topic"]
     kept = {key: value for key, value in previewed("dev").outputs["frontend"].items() if key != section}
     assert found.outputs["frontend"] == kept
-    (platform,) = [one for one in found.graph if one.kind == "Platform"]
+    (platform,) = [element for element in found.graph if element.kind == "Platform"]
     assert platform.inputs["usage"]
     assert not [block for block in platform.inputs["usage"] if block.startswith(off)]
 
@@ -342,7 +344,7 @@ def test_a_deployment_without_its_layer_stops_and_says_how_to_build_it(monkeypat
 
 
 def test_the_platform_publishes_what_policies_judge_by() -> None:
-    (platform,) = [one for one in graph("prod") if one.kind == "Platform"]
+    (platform,) = [item for item in graph("prod") if item.kind == "Platform"]
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
@@ -354,9 +356,9 @@ def test_the_platform_publishes_what_policies_judge_by() -> None:
 
 def test_only_tables_that_are_backed_up_count_as_backups() -> None:
     made = graph("prod")
-    tables = [one for one in made if one.kind == "Table" and one.custom and one.inputs["tags"]["Backup"] != "none"]
-    (platform,) = [one for one in made if one.kind == "Platform"]
+    tables = [item for item in made if item.kind == "Table" and item.custom and item.inputs["tags"]["Backup"] != "none"]
+    (platform,) = [entry for entry in made if entry.kind == "Platform"]
     usage = platform.inputs["usage"]
-    gigabytes = sum(usage[made[one.parent].name]["storageGb"] for one in tables)
+    gigabytes = sum(usage[made[table.parent].name]["storageGb"] for table in tables)
     assert gigabytes > 0
     assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35)

@@ -71,7 +71,10 @@ def test_locks_are_hashed_and_name_no_index(lock: Any) -> None:
 def test_what_is_locked_installs_on_every_python_that_is_promised(environment: str, python: str) -> None:
     """A lock is made with one of them; distributions' own, as Debian's 3.11.2, are often behind its newest."""
     (packages,) = ROOT.glob(f"{environment}/lib/python*/site-packages")
-    found = {one.name: one.metadata.json.get("requires_python") for one in distributions(path=[str(packages)])}
+    found = {
+        distribution.name: distribution.metadata.json.get("requires_python")
+        for distribution in distributions(path=[str(packages)])
+    }
     assert len(found) > 3
     assert not {name: given for name, given in found.items() if given and python not in SpecifierSet(str(given))}
 

@@ -21,7 +21,7 @@ def test_every_test_named_as_proof_exists() -> None:
 @cache
 def functions(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text())
-    return frozenset(one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef))
+    return frozenset(item.name for item in ast.walk(tree) if isinstance(item, ast.FunctionDef))
 
 
 def test_every_file_named_exists() -> None:

@@ -40,10 +40,10 @@ START = f"polyphony-{documented_graph.STACK}-"
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Every alarm's name, what its stack's share left out, with the page that its description ends in."""
-    found = [one.inputs for one in documented_graph.graph(stack) if one.kind == "MetricAlarm"]
+    found = [item.inputs for item in documented_graph.graph(stack) if item.kind == "MetricAlarm"]
     return {
-        one["name"].removeprefix(f"polyphony-{stack}-"): one["alarmDescription"].rpartition("Runbook: ")[2]
-        for one in found
+        entry["name"].removeprefix(f"polyphony-{stack}-"): entry["alarmDescription"].rpartition("Runbook: ")[2]
+        for entry in found
     }
 
 
@@ -56,7 +56,7 @@ def speaks_of(page: Path) -> set[str]:
     """The ends of alarms' names that a page says it is about, without their severity."""
     found = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Means|\n\n)", page.read_text(), re.MULTILINE | re.DOTALL)
     named = re.findall(r"`([^`]+)`", found[1]) if found else []
-    return {re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", one)) for one in named}
+    return {re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", item)) for item in named}
 
 
 @pytest.mark.parametrize("stack", stack_files.stacks())
@@ -90,7 +90,7 @@ def test_a_page_calls_commands_that_exist_and_a_function_once(page: Path) -> Non
     text = page.read_text()
     assert set(re.findall(r"python -m operations ([a-z]+)", text)) <= set(COMMANDS)
     calls = re.findall(r"aws lambda invoke .*", text)
-    assert [one for one in calls if "--cli-read-timeout 0" not in one] == [], "after a minute the CLI calls again"
+    assert [call for call in calls if "--cli-read-timeout 0" not in call] == [], "after a minute the CLI calls again"
 
 
 # Failed work
@@ -99,9 +99,9 @@ def test_a_page_calls_commands_that_exist_and_a_function_once(page: Path) -> Non
 def queues(*, with_source: bool) -> set[str]:
     """The queues that alarms of dead-letters speak of; whether another queue sends them what failed."""
     sent = {
-        json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for one in documented_graph.graph()
-        if one.kind == "Queue" and one.inputs.get("redrivePolicy")
+        json.loads(item.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        for item in documented_graph.graph()
+        if item.kind == "Queue" and item.inputs.get("redrivePolicy")
     }
     watched = {
         f"{START}{name.removesuffix('-critical')}"
@@ -121,14 +121,14 @@ def listed(header: str) -> dict[str, list[str]]:
 def test_dead_letters_of_a_queue_are_looked_for_where_its_consumer_logs() -> None:
     graph = documented_graph.graph()
     letters = {
-        one.inputs["name"]: json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for one in graph
-        if one.kind == "Queue" and one.inputs.get("redrivePolicy")
+        item.inputs["name"]: json.loads(item.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        for item in graph
+        if item.kind == "Queue" and item.inputs.get("redrivePolicy")
     }
     consumed = {
-        letters[one.inputs["eventSourceArn"].rpartition(":")[2]]: [one.inputs["functionName"].split(":")[6]]
-        for one in graph
-        if one.kind == "EventSourceMapping"
+        letters[entry.inputs["eventSourceArn"].rpartition(":")[2]]: [entry.inputs["functionName"].split(":")[6]]
+        for entry in graph
+        if entry.kind == "EventSourceMapping"
     }
     assert listed("dead letters") == consumed
     assert set(consumed) == queues(with_source=True)
@@ -136,10 +136,10 @@ def test_dead_letters_of_a_queue_are_looked_for_where_its_consumer_logs() -> Non
 
 def test_failed_calls_are_looked_for_where_their_function_logs() -> None:
     failed = defaultdict[str, list[str]](list)
-    for one in documented_graph.graph():
-        if one.kind == "FunctionEventInvokeConfig" and one.inputs.get("destinationConfig"):
-            destination = one.inputs["destinationConfig"]["onFailure"]["destination"]
-            failed[destination.rpartition(":")[2]].append(one.inputs["functionName"])
+    for item in documented_graph.graph():
+        if item.kind == "FunctionEventInvokeConfig" and item.inputs.get("destinationConfig"):
+            destination = item.inputs["destinationConfig"]["onFailure"]["destination"]
+            failed[destination.rpartition(":")[2]].append(item.inputs["functionName"])
     assert listed("failed calls") == failed
     others = queues(with_source=False) - set(failed)
     assert all(name.endswith("-dlq") for name in others), "the page knows three kinds of queues"
@@ -193,7 +193,7 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
         ]
         table.settle(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
         listed = tuple(
-            FileRecord.of(new_record(one, None, NOW, 400, 2)).listed for name, one in files.items() if name != "new"
+            FileRecord.of(new_record(item, None, NOW, 400, 2)).listed for name, item in files.items() if name != "new"
         )
         Lists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=listed))
         result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
@@ -202,7 +202,7 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
         def written_back(since: str) -> dict[str, str]:
             monkeypatch.setattr("sys.argv", ["-", aws.table, aws.lake, since, "400"])
             exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
-            return {key.removeprefix("incoming/").partition("#")[0]: one for key, one in aws.statuses().items()}
+            return {key.removeprefix("incoming/").partition("#")[0]: entry for key, entry in aws.statuses().items()}
 
         assert written_back("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
         wanted = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
@@ -230,7 +230,7 @@ def test_what_is_searched_for_in_an_access_log_is_found(page: str, log: dict[str
         r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*) \}'", (FOLDER / f"{page}.md").read_text()
     )
     lines = [{**log, "status": status} for status in ("200", "400", "403", "429", "500", "504")]
-    assert [line["status"] for line in lines if any(takes(one, line) for one in pattern.split(" || "))] == found
+    assert [line["status"] for line in lines if any(takes(item, line) for item in pattern.split(" || "))] == found
 
 
 def takes(comparison: str, line: dict[str, str]) -> bool:

@@ -21,14 +21,14 @@ def project() -> dict[str, Any]:
 def followed() -> set[str]:
     """The parts of the package that are read, whether modules or packages."""
     overrides = project()["tool"]["mypy"]["overrides"]
-    listed = next(one["module"] for one in overrides if one.get("follow_imports") == "normal")
+    listed = next(override["module"] for override in overrides if override.get("follow_imports") == "normal")
     return {name.removesuffix(".*").partition(".")[2] for name in listed} - {""}
 
 
 def sources() -> list[Path]:
     """What mypy checks."""
-    given = [ROOT / one for one in project()["tool"]["mypy"]["files"]]
-    return [path for one in given for path in ([one] if one.is_file() else one.rglob("*.py"))]
+    given = [ROOT / file for file in project()["tool"]["mypy"]["files"]]
+    return [path for item in given for path in ([item] if item.is_file() else item.rglob("*.py"))]
 
 
 def asked_for(tree: ast.Module) -> Iterator[str]:
@@ -37,14 +37,14 @@ def asked_for(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import():
-                for one in node.names:
-                    package, _, part = one.name.partition(".")
+                for item in node.names:
+                    package, _, part = item.name.partition(".")
                     if package == AWS:
-                        names.add(one.asname or AWS)
+                        names.add(item.asname or AWS)
                         yield from [part.partition(".")[0]] if part else []
             case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == AWS:
                 part = module.partition(".")[2].partition(".")[0]
-                yield from [part] if part else [one.name for one in node.names]
+                yield from [part] if part else [entry.name for entry in node.names]
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=part) if name in names:

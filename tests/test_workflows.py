@@ -76,7 +76,7 @@ def test_a_workflow_is_one_by_githubs_schema(name: str) -> None:
 def test_pins_are_renewed_by_pull_requests() -> None:
     found = yaml.safe_load((FOLDER.parent / "dependabot.yml").read_text())
     jsonschema.Draft7Validator(schema("dependabot")).validate(found)
-    assert "github-actions" in {one["package-ecosystem"] for one in found["updates"]}
+    assert "github-actions" in {update["package-ecosystem"] for update in found["updates"]}
 
 
 @pytest.mark.parametrize(("name", "script"), scripts())
@@ -103,7 +103,7 @@ def test_a_workflow_that_is_called_is_there_and_takes_what_it_is_given() -> None
             called = loaded(job["uses"].removeprefix("./.github/workflows/"))
             taken = called["on"]["workflow_call"]["inputs"]
             assert set(job["with"]) <= set(taken), name
-            assert {one for one, said in taken.items() if said.get("required")} <= set(job["with"]), name
+            assert {item for item, said in taken.items() if said.get("required")} <= set(job["with"]), name
 
 
 def test_what_a_job_waits_for_is_a_job() -> None:
@@ -179,8 +179,10 @@ def test_what_takes_a_role_is_a_commit_of_main() -> None:
         if str(step.get("run", "")).startswith("git merge-base --is-ancestor") and not step.get("if")
     }
     for name, job, said in jobs():
-        takes_a_role = any(str(one.get("uses", "")).startswith("aws-actions/") for one in said.get("steps", ()))
-        before = {(name, one) for one in said.get("needs", ()) if f"needs.{one}.result == 'success' &&" in said["if"]}
+        takes_a_role = any(str(entry.get("uses", "")).startswith("aws-actions/") for entry in said.get("steps", ()))
+        before = {
+            (name, item) for item in said.get("needs", ()) if f"needs.{item}.result == 'success' &&" in said["if"]
+        }
         assert not takes_a_role or asks & {(name, job), *before}, f"{name}: {job}"
     fetched = {(name, job) for name, job, step in steps() if step.get("with", {}).get("fetch-depth") == 0}
     assert asks <= fetched, "the commit's ancestors have to be there"
@@ -262,7 +264,7 @@ def test_the_dockerfile_is_there() -> None:
 
 
 def pushing() -> str:
-    [script] = [one["run"] for one in loaded("image.yml")["jobs"]["image"]["steps"] if one.get("id") == "push"]
+    [script] = [step["run"] for step in loaded("image.yml")["jobs"]["image"]["steps"] if step.get("id") == "push"]
     return str(script)
 
 

@@ -109,7 +109,7 @@ class Provider:
 
     def published(self) -> bytes:
         """Its keys, as its address answers them."""
-        return json.dumps({"keys": [one.published for one in self.keys]}).encode() if self.body is None else self.body
+        return json.dumps({"keys": [key.published for key in self.keys]}).encode() if self.body is None else self.body
 
     def fetch(self, url: str) -> bytes:
         """Its keys without a socket."""

@@ -54,5 +54,5 @@ def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackCo
 
 def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
     """A small stack: all other subsystems are off. Changes are to the foundation's settings."""
-    off = {one: {"enabled": False} for one in ("transcription", "voiceQa", "livestream", "meetings")}
+    off = {name: {"enabled": False} for name in ("transcription", "voiceQa", "livestream", "meetings")}
     return changed_in(stack, {"foundation": changes, **off})

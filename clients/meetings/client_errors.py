@@ -93,7 +93,7 @@ class MeetingIncomplete(MeetingsError):
 
     def __init__(self, record: MeetingRecord) -> None:
         super().__init__(
-            f"{record.meeting_id} lacks {', '.join(f'{one.name} ({one.problem})' for one in record.wrong)}"
+            f"{record.meeting_id} lacks {', '.join(f'{item.name} ({item.problem})' for item in record.wrong)}"
         )
         self.record = record
 

@@ -112,7 +112,7 @@ def content_of(access: Opened, key: str) -> bytes | None:
 
 
 def _among(wanted: str | None, those: tuple[str, ...]) -> bool:
-    return wanted is None or wanted.strip().casefold() in (one.casefold() for one in those)
+    return wanted is None or wanted.strip().casefold() in (item.casefold() for item in those)
 
 
 def _record(item: Mapping[str, Any]) -> MeetingRecord:

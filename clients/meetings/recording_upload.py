@@ -81,7 +81,7 @@ class Upload:
         """Uploads the files, in their order, as they come; raises ChunkRefused or UploadInterrupted."""
         try:
             done = self._all(files, self._there())
-            complete = self._meeting.complete([one.chunk for one in done])
+            complete = self._meeting.complete([item.chunk for item in done])
             content = complete.model_dump_json(by_alias=True).encode()
             self._s3.put_object(
                 Bucket=self._bucket,
@@ -95,14 +95,16 @@ class Upload:
             raise
         except (BotoCoreError, ClientError, MeetingsError) as error:
             raise UploadInterrupted(self._meeting.meeting_id) from error
-        sent = sum(one.sent for one in done)
+        sent = sum(chunk.sent for chunk in done)
         return Uploaded(self._meeting.meeting_id, complete.content, sent, len(done) - sent)
 
     def _there(self) -> dict[str, There]:
         """What the bucket has of this meeting, by name."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._place.raw)
         return {
-            one["Key"].removeprefix(self._place.raw): _there(one) for page in pages for one in page.get("Contents", ())
+            item["Key"].removeprefix(self._place.raw): _there(item)
+            for page in pages
+            for item in page.get("Contents", ())
         }
 
     def _all(self, files: Iterable[str | os.PathLike[str]], there: Mapping[str, There]) -> list[_Done]:
@@ -121,13 +123,13 @@ class Upload:
             wait(begun, return_when=FIRST_EXCEPTION)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-        for one in begun:
-            error = None if one.cancelled() else one.exception()
+        for item in begun:
+            error = None if item.cancelled() else item.exception()
             if error is not None and not isinstance(error, _Stopped):
                 raise error
         if not begun:
             raise ChunkRefused("a recording has at least one chunk")
-        return [one.result() for one in begun]
+        return [entry.result() for entry in begun]
 
     def _one(self, path: Path, name: str, there: There | None) -> _Done:
         if self._failed.is_set():

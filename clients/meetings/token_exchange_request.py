@@ -102,7 +102,7 @@ def _object(content: bytes) -> Mapping[str, Any]:
 
 def _fields(said: Any) -> tuple[tuple[str, str], ...]:
     listed = said if isinstance(said, list) else []
-    return tuple((str(one.get("field")), str(one.get("rule"))) for one in listed if isinstance(one, dict))
+    return tuple((str(item.get("field")), str(item.get("rule"))) for item in listed if isinstance(item, dict))
 
 
 def _seconds(said: str | None) -> float:

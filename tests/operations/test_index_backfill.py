@@ -1,4 +1,4 @@
-"""Items for an index by participant or by tag: each once, only where its meeting still is as it was read, and away again."""
+"""Tests of the command `backfill`, which writes and removes items for an index by participant or tag."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ def meeting(number: int) -> str:
 
 
 class Stack:
-    """The table in moto, with the index that was added; time that passes when somebody waits."""
+    """The meetings table in moto with the index, and a clock that advances with each wait."""
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
@@ -40,10 +40,10 @@ class Stack:
         self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**item, "tags": tags or []}))
 
     def items(self) -> list[dict[str, Any]]:
-        return [deserialize_item(one) for one in self.dynamodb.scan(TableName=TABLE)["Items"]]
+        return [deserialize_item(item) for item in self.dynamodb.scan(TableName=TABLE)["Items"]]
 
     def found(self, user: str, name: str) -> list[str]:
-        """Meetings by the index."""
+        """Return the ids of the meetings that the index lists."""
         answer = self.dynamodb.query(
             TableName=TABLE,
             IndexName="GSI-2",
@@ -51,7 +51,7 @@ class Stack:
             ExpressionAttributeNames={"#user": "user"},
             ExpressionAttributeValues=serialize_item({":user": user, ":name": f"{name}#"}),
         )
-        return sorted(one["of"]["S"] for one in answer["Items"])
+        return sorted(item["of"]["S"] for item in answer["Items"])
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -83,15 +83,15 @@ def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) 
     assert stack.found(ANN, "bob b.") == [meeting(1)]
     assert stack.found(BOB, "ann") == [meeting(3)]
     assert stack.said == ["3 meetings read, 4 items written, 0 removed, 0 meetings changed meanwhile"]
-    made = [one for one in stack.items() if "of" in one]
-    assert not any("startedAt" in one for one in made), "the index by date has none of them"
+    made = [item for item in stack.items() if "of" in item]
+    assert not any("startedAt" in entry for entry in made), "the index by date has none of them"
     before = stack.items()
     assert stack.run("participants") == 0
     assert stack.items() == before
     assert "0 items written, 0 removed" in stack.said[-1]
 
 
-def test_who_no_longer_takes_part_is_no_longer_found(stack: Stack) -> None:
+def test_a_removed_participant_is_no_longer_found(stack: Stack) -> None:
     stack.put(ANN, 1, ["Ann", "Bob"])
     stack.run("participants")
     stack.put(ANN, 1, ["Bob", "Cem"])
@@ -100,7 +100,7 @@ def test_who_no_longer_takes_part_is_no_longer_found(stack: Stack) -> None:
     assert "1 items written, 1 removed" in stack.said[-1]
 
 
-def test_tags_and_participants_leave_each_other_alone_and_all_of_one_go_again(stack: Stack) -> None:
+def test_items_for_tags_can_be_removed_without_those_for_participants(stack: Stack) -> None:
     stack.put(ANN, 1, ["Ann"], ["team", "weekly"])
     before = stack.items()
     stack.run("participants")
@@ -112,20 +112,20 @@ def test_tags_and_participants_leave_each_other_alone_and_all_of_one_go_again(st
     assert stack.items() == before
 
 
-def test_what_the_sweep_looks_at_is_no_meeting(stack: Stack) -> None:
+def test_items_that_are_not_meetings_are_skipped(stack: Stack) -> None:
     due = {"user": "#open", "meetingId": f"{AT}#{ANN}#{meeting(1)}", "of": meeting(1)}
     stack.dynamodb.put_item(TableName=TABLE, Item=serialize_item(due))
     assert stack.run("participants") == 0
     assert stack.items() == [due]
 
 
-def test_a_hundred_participants_are_more_than_one_transaction(stack: Stack) -> None:
+def test_a_hundred_participants_take_more_than_one_transaction(stack: Stack) -> None:
     stack.put(ANN, 1, [f"person {number}" for number in range(100)])
     assert stack.run("participants") == 0
     assert len(stack.items()) == 101
 
 
-def test_a_meeting_that_changed_meanwhile_gets_nothing_and_is_told(
+def test_a_meeting_that_changed_meanwhile_gets_no_items_and_is_counted(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.put(ANN, 1, ["Ann"])
@@ -146,7 +146,7 @@ def test_a_meeting_that_changed_meanwhile_gets_nothing_and_is_told(
     assert stack.found(ANN, "ann") == [meeting(1)]
 
 
-def test_it_waits_between_pages_as_it_was_told(stack: Stack) -> None:
+def test_the_pause_between_pages_follows_the_given_rate(stack: Stack) -> None:
     for number in range(2 * index_backfill.PAGE):
         stack.put(ANN, number, ["Ann"])
     assert stack.run("participants", "--per-second", "5") == 0
@@ -154,7 +154,9 @@ def test_it_waits_between_pages_as_it_was_told(stack: Stack) -> None:
     assert set(stack.waits) == {index_backfill.PAGE / 5}
 
 
-def test_broken_off_it_says_how_to_go_on_and_goes_on_there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_prints_its_position_and_continues_there(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(2 * index_backfill.PAGE):
         stack.put(ANN, number, ["Ann"])
 
@@ -171,12 +173,12 @@ def test_broken_off_it_says_how_to_go_on_and_goes_on_there(stack: Stack, monkeyp
 
 
 @pytest.mark.parametrize("wrong", [["--per-second", "0"], ["--after", "somewhere"]])
-def test_what_cannot_be_meant_is_refused(stack: Stack, capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
+def test_invalid_options_are_refused(stack: Stack, capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
     assert stack.run("participants", *wrong) == 2
     assert capsys.readouterr().err.startswith(wrong[0])
 
 
-def test_a_stack_that_is_not_there_is_told(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_table_is_an_error(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.dynamodb.delete_table(TableName=TABLE)
     assert stack.run("participants") == 2
     assert f"dynamodb:Scan on {TABLE}: the resource does not exist" in capsys.readouterr().err

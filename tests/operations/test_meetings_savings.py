@@ -1,4 +1,4 @@
-"""What meetings cost before and after a day, as Cost Explorer answers; questions and answers are held to its own model."""
+"""Tests of the command `savings`. botocore validates requests and stubbed responses of Cost Explorer."""
 
 from argparse import Namespace
 from datetime import date, timedelta
@@ -20,11 +20,11 @@ S3, BATCH, SONNET = (
     "Claude Sonnet 4.5 (Amazon Bedrock Edition)",
 )
 Costs = dict[str, tuple[float, float]]
-"""Service → USD a day before and since the change."""
+"""USD per day before and after the change, by service."""
 
 
 class Explorer:
-    """Cost Explorer, which is asked twice: by the tags, and for the account."""
+    """Cost Explorer, which gets two requests: one with tags, and one for the account."""
 
     def __init__(self) -> None:
         self.ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
@@ -58,14 +58,14 @@ class Explorer:
             )
 
     def row(self, name: str) -> list[float]:
-        [line] = [one for one in self.said if one.startswith(name)]
-        return [float(one) for one in line[32:].split()]
+        [line] = [item for item in self.said if item.startswith(name)]
+        return [float(entry) for entry in line[32:].split()]
 
 
-def test_each_step_is_a_months_cost_beside_what_is_expected_of_it() -> None:
+def test_each_step_shows_its_monthly_cost_and_expected_saving() -> None:
     explorer = Explorer()
     tags = [("Project", "polyphony"), ("Environment", "dev"), ("Subsystem", "meetings")]
-    wanted = {"And": [{"Tags": {"Key": key, "Values": [one], "MatchOptions": ["EQUALS"]}} for key, one in tags]}
+    wanted = {"And": [{"Tags": {"Key": key, "Values": [item], "MatchOptions": ["EQUALS"]}} for key, item in tags]}
     explorer.answers({S3: (1.0, 0.5), BATCH: (0.5, 0.1), "Amazon Transcribe": (2.0, 2.0)}, Filter=wanted)
     explorer.answers({SONNET: (0.3, 0.2), S3: (9.0, 9.0)})
     assert explorer.run() == 0
@@ -76,7 +76,7 @@ def test_each_step_is_a_months_cost_beside_what_is_expected_of_it() -> None:
     assert explorer.row("all") == [114, 84, 30, 29]
 
 
-def test_every_page_counts() -> None:
+def test_the_costs_of_all_result_pages_are_added() -> None:
     explorer = Explorer()
     explorer.answers({S3: (1.0, 1.0)}, token="more", Filter=ANY)
     explorer.answers({S3: (1.0, 1.0)}, Filter=ANY, NextPageToken="more")
@@ -85,15 +85,15 @@ def test_every_page_counts() -> None:
     assert explorer.row("S3 lifecycle")[0] == 60
 
 
-def test_tags_activated_since_are_no_savings_and_it_says_so() -> None:
+def test_missing_costs_before_the_change_are_not_reported_as_savings() -> None:
     explorer = Explorer()
     explorer.answers({S3: (0.0, 1.0)}, Filter=ANY)
     explorer.answers({})
     explorer.run()
-    assert any("no cost was recorded before" in one for one in explorer.said)
+    assert any("no cost was recorded before" in line for line in explorer.said)
 
 
-def test_without_any_cost_it_says_what_to_look_at() -> None:
+def test_missing_costs_are_an_error_that_names_what_to_check() -> None:
     explorer = Explorer()
     explorer.answers({}, Filter=ANY)
     with pytest.raises(CommandRefused, match="activated for cost allocation"):
@@ -101,10 +101,10 @@ def test_without_any_cost_it_says_what_to_look_at() -> None:
 
 
 @pytest.mark.parametrize("given", [{"since": "yesterday"}, {"days": 2}, {"today": CHANGE + timedelta(1)}])
-def test_what_says_nothing_is_refused_before_it_is_paid_for(given: dict[str, Any]) -> None:
+def test_invalid_options_are_refused_before_a_paid_request(given: dict[str, Any]) -> None:
     with pytest.raises(CommandRefused):
         Explorer().run(**given)
 
 
-def test_what_is_expected_is_what_the_requirement_says() -> None:
-    assert [one.expected for one in meetings_savings.STEPS] == [one.document for one in DOCUMENT.steps]
+def test_the_expected_savings_match_the_requirements() -> None:
+    assert [item.expected for item in meetings_savings.STEPS] == [step.document for step in DOCUMENT.steps]

@@ -1,4 +1,4 @@
-"""The lines for the stack file are ones that the settings accept, and change what was changed."""
+"""Tests of the advice for the stack file: the settings accept it, and it has the intended effect."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ PROCESSOR = FunctionTarget.parse("dev", "transcription/audio-processor")
 
 
 def committed(lines: list[str]) -> Any:
-    """What the YAML among the lines says."""
+    """Return the parsed YAML among the lines."""
     start = lines.index("config:")
     end = next((at for at in range(start + 1, len(lines)) if not lines[at].startswith(" ")), len(lines))
     return yaml.safe_load("\n".join(lines[start:end]))["config"]
@@ -28,7 +28,7 @@ def test_a_version_is_pinned_below_the_functions_own_name() -> None:
 
 
 @pytest.mark.parametrize(("function", "section"), [("manifest-builder", "builder"), ("sweeper", "sweeper")])
-def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section: str) -> None:
+def test_the_settings_accept_a_pinned_version(function: str, section: str) -> None:
     lines = stack_file_advice.advise_live_version(FunctionTarget.parse("prod", f"ingestion/{function}"), "7")
     settings = IngestionSettings.model_validate(committed(lines)["polyphony:ingestion"])
     assert getattr(settings, section).live_version == "7"
@@ -53,7 +53,7 @@ def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section
         ("ingestion/sweeper", "LOG_LEVEL", "DEBUG", {"polyphony:ingestion": {"logLevel": "DEBUG"}}),
     ],
 )
-def test_a_flags_setting_is_found_by_its_name_the_functions_own_first(
+def test_a_setting_is_found_by_its_name_in_the_function_before_the_subsystem(
     function: str, name: str, value: str, expected: object
 ) -> None:
     target = FunctionTarget.parse("dev", function)
@@ -64,7 +64,7 @@ def test_a_flags_setting_is_found_by_its_name_the_functions_own_first(
     assert stack_file_advice.find_setting_problem(target, name, value) is None
 
 
-def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
+def test_each_value_of_a_list_must_be_valid() -> None:
     assert stack_file_advice.find_setting_problem(
         FunctionTarget.parse("dev", "transcription/router"), "LANGUAGES", "en-US,German"
     )
@@ -78,15 +78,15 @@ def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
         pytest.param("no-such/function", "LOG_LEVEL", id="no such subsystem"),
     ],
 )
-def test_a_variable_without_a_setting_of_its_own_is_said_to_come_back(function: str, name: str) -> None:
+def test_a_variable_without_a_setting_gets_a_warning_about_the_next_deployment(function: str, name: str) -> None:
     target = FunctionTarget.parse("dev", function)
     assert stack_file_advice.find_setting_problem(target, name, "-1") is None
     (line,) = stack_file_advice.advise_variable(target, name, "3", "7")
-    assert "find the one" in line
+    assert "Find the setting" in line
     assert "undoes the change" in line
 
 
-def test_what_the_cost_is_reckoned_with_is_no_setting_of_a_function() -> None:
+def test_the_load_is_not_a_setting_of_a_function() -> None:
     lines = stack_file_advice.advise_variable(
         FunctionTarget.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7"
     )
@@ -94,7 +94,7 @@ def test_what_the_cost_is_reckoned_with_is_no_setting_of_a_function() -> None:
 
 
 @given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
-def test_any_value_is_read_back_as_the_text_or_number_it_is(value: str) -> None:
+def test_yaml_reads_any_value_back_unchanged(value: str) -> None:
     lines = stack_file_advice.advise_variable(PROCESSOR, "LOG_LEVEL", value, "7")
     found = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
     if isinstance(found, bool):

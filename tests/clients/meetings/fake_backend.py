@@ -116,8 +116,8 @@ class Backend:
             if id(access) not in watched:
                 watched.add(id(access))
                 access.s3.meta.events.register("provide-client-params.s3.PutObject", self._put)
-                for one in (access.s3, access.dynamodb):
-                    one.meta.events.register_first("before-send", self._sent)
+                for item in (access.s3, access.dynamodb):
+                    item.meta.events.register_first("before-send", self._sent)
             return access
 
         made._access.opened = watching  # type: ignore[method-assign]
@@ -159,7 +159,7 @@ class Backend:
     def names(self, meeting: MeetingId) -> list[str]:
         """What was uploaded of a meeting."""
         listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.raw).get("Contents", [])
-        return [one["Key"].removeprefix(meeting.raw) for one in listed]
+        return [item["Key"].removeprefix(meeting.raw) for item in listed]
 
     def content(self, key: str) -> bytes:
         found: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()

@@ -61,6 +61,6 @@ def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
 
 def test_the_guide_says_what_to_do_about_every_error() -> None:
     exported = {name: getattr(clients.meetings, name) for name in clients.meetings.__all__}
-    errors = {name for name, one in exported.items() if isinstance(one, type) and issubclass(one, MeetingsError)}
+    errors = {name for name, item in exported.items() if isinstance(item, type) and issubclass(item, MeetingsError)}
     named = set(re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
     assert named == errors - {"MeetingsError"}

@@ -45,7 +45,7 @@ RECORD = MeetingRecord(
 
 
 def ids(records: list[MeetingRecord]) -> list[str]:
-    return [one.meeting_id for one in records]
+    return [record.meeting_id for record in records]
 
 
 def test_meetings_are_listed_newest_first_whole_and_only_ones_own(backend: Backend, ann: str) -> None:
@@ -61,7 +61,7 @@ def test_lists_have_a_beginning_and_an_end(backend: Backend, ann: str) -> None:
     assert backend.exchanges == 0, "an empty list costs nothing"
 
     def hours(since: float | None, until: float | None) -> list[str]:
-        moments = [None if one is None else START + timedelta(hours=one) for one in (since, until)]
+        moments = [None if item is None else START + timedelta(hours=item) for item in (since, until)]
         return ids(list(client.list_by_date(since=moments[0], until=moments[1])))
 
     expected = ids(made)
@@ -112,7 +112,7 @@ def test_participants_and_tags_leave_out_the_others(backend: Backend, ann: str) 
 @given(st.lists(st.text(min_size=1, max_size=5), max_size=4), st.text(min_size=1, max_size=5))
 def test_a_filter_takes_exactly_those_that_have_it(have: list[str], wanted: str) -> None:
     record = RECORD.model_copy(update={"participants": tuple(have)})
-    assert matches(record, wanted, None) == (wanted.strip().casefold() in [one.casefold() for one in have])
+    assert matches(record, wanted, None) == (wanted.strip().casefold() in [item.casefold() for item in have])
     assert matches(record, None, None)
     assert not matches(record, None, wanted)
 

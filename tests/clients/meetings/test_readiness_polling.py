@@ -42,7 +42,7 @@ def after(backend: Backend, seconds: float, change: Callable[[], Any]) -> None:
 def test_pauses_grow_up_to_the_longest() -> None:
     found = list(islice(pauses(), 20))
     assert found[0] == 2
-    assert all(one < other or other == LONGEST_PAUSE_SECONDS for one, other in pairwise(found))
+    assert all(item < other or other == LONGEST_PAUSE_SECONDS for item, other in pairwise(found))
     assert found[-1] == LONGEST_PAUSE_SECONDS
 
 
@@ -136,7 +136,7 @@ def test_chunks_that_are_missing_for_a_minute_are_told(backend: Backend, made: M
     lacking = made(**LACKING)
     with pytest.raises(MeetingIncomplete, match=r"lacks 00001\.webm \(missing\)") as raised:
         backend.client().wait_until_ready(lacking.meeting_id)
-    assert [one.name for one in raised.value.wrong] == ["00001.webm"]
+    assert [item.name for item in raised.value.wrong] == ["00001.webm"]
     assert NOTICED_SECONDS <= sum(backend.slept) <= NOTICED_SECONDS + LONGEST_PAUSE_SECONDS
 
 

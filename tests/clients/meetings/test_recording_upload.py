@@ -52,7 +52,7 @@ def place(client: MeetingsClient) -> MeetingId:
 
 
 def names(puts: list[str]) -> list[str]:
-    return [one.rpartition("/")[2] for one in puts]
+    return [put.rpartition("/")[2] for put in puts]
 
 
 CHUNKS = [f"{number:05d}.webm" for number in range(COUNT)]
@@ -63,8 +63,8 @@ def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backe
     client = backend.client()
     uploaded = client.upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS, "complete.json"]
-    read = [raw_key(one) for one in backend.puts]
-    assert [one and one.meeting for one in read] == [place(client)] * len(read), "the backend understands every key"
+    read = [raw_key(put) for put in backend.puts]
+    assert [item and item.meeting for item in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
     complete = Complete.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
     assert complete == Complete(
@@ -263,7 +263,7 @@ def test_what_aws_refuses_is_the_cause(backend: Backend, files: list[Path]) -> N
 def test_whatever_files_are_called_chunks_have_names_that_the_backend_takes(number: int, name: str) -> None:
     Chunk(name=chunk_name(number, Path(name.replace("\0", ""))), bytes=1, sha256="0" * 64)
     kept = {"a b.webm": ".webm", "a.b/c": "", "x.Mp4": ".Mp4", "../x.we bm": "", "x.verylongsuffix": ""}
-    assert {one: chunk_name(7, Path(one)) for one in kept} == {one: f"00007{end}" for one, end in kept.items()}
+    assert {item: chunk_name(7, Path(item)) for item in kept} == {entry: f"00007{end}" for entry, end in kept.items()}
 
 
 @pytest.mark.parametrize(
@@ -287,4 +287,4 @@ def test_each_meeting_has_an_id_of_its_own_that_tells_when_it_was_made() -> None
     begun = datetime.now(UTC) - timedelta(seconds=1)
     ids = [NewMeeting(title="t", started_at=begun).meeting_id for _ in range(20)]
     assert len(set(ids)) == 20
-    assert all(begun <= ulid.parse_ulid_time(one) for one in ids)
+    assert all(begun <= ulid.parse_ulid_time(item) for item in ids)

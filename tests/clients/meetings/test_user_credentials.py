@@ -88,7 +88,7 @@ def test_of_many_threads_one_renews_and_the_others_go_on(bank: Bank) -> None:
     with ThreadPoolExecutor(9) as pool:
         renewing_one = pool.submit(bank.key)
         assert entered.wait(5)
-        others = [one.result(5) for one in [pool.submit(bank.key) for _ in range(8)]]
+        others = [item.result(5) for item in [pool.submit(bank.key) for _ in range(8)]]
         others_done.set()
         assert renewing_one.result(5) == "key-2"
     assert others == ["key-1"] * 8
@@ -157,12 +157,12 @@ def test_a_clock_that_is_hours_ahead_is_said_to_be_wrong(bank: Bank, backend: Ba
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:4566", "https://vpce-1.s3.example.com"])
 def test_aws_is_where_it_is_for_everybody_or_where_the_program_says(bank: Bank, endpoint: str | None) -> None:
     opened = Access(bank.exchange, lambda: START, 3, endpoint).opened()
-    urls = [one.meta.endpoint_url for one in (opened.s3, opened.dynamodb)]
+    urls = [item.meta.endpoint_url for item in (opened.s3, opened.dynamodb)]
     assert urls == (
         [endpoint] * 2 if endpoint else ["https://s3.amazonaws.com", "https://dynamodb.us-east-1.amazonaws.com"]
     )
-    configs: list[Any] = [one.meta.config for one in (opened.s3, opened.dynamodb)]
-    proxies = [one.proxies for one in configs]
+    configs: list[Any] = [entry.meta.config for entry in (opened.s3, opened.dynamodb)]
+    proxies = [config.proxies for config in configs]
     assert proxies == [{} if endpoint and "127.0.0.1" in endpoint else None] * 2, "a proxy does not reach this machine"
 
 

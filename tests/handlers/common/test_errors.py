@@ -182,7 +182,7 @@ def test_whatever_a_client_sends_the_answer_is_short_and_plain(request_body: obj
         answer = to_malformed_error(error)
     else:
         return
-    for one in answer.fields:
-        assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", one.field)
-        assert re.fullmatch(r"[a-z_]+|(Input|Field|String|Value|List|Extra)[ -~]{1,120}", one.rule)
+    for field in answer.fields:
+        assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", field.field)
+        assert re.fullmatch(r"[a-z_]+|(Input|Field|String|Value|List|Extra)[ -~]{1,120}", field.rule)
     assert len(json.dumps(to_http_response(answer, "r-1"))) < 15_000

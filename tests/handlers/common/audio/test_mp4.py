@@ -18,7 +18,7 @@ def box(kind: bytes, *content: bytes) -> bytes:
 
 def full(kind: bytes, *numbers: int | bytes, version: int = 0, flags: int = 0) -> bytes:
     """A box with a version, flags and fields of four bytes."""
-    fields = (one if isinstance(one, bytes) else one.to_bytes(4, "big") for one in numbers)
+    fields = (number if isinstance(number, bytes) else number.to_bytes(4, "big") for number in numbers)
     return box(kind, bytes([version]), flags.to_bytes(3, "big"), *fields)
 
 

@@ -26,7 +26,7 @@ def test_nothing_is_left_out() -> None:
 
 
 def test_kinds_are_kept() -> None:
-    assert [serialize_value(one) for one in (True, 1, 1.5, "1", ("a",))] == [
+    assert [serialize_value(number) for number in (True, 1, 1.5, "1", ("a",))] == [
         {"BOOL": True},
         {"N": "1"},
         {"N": "1.5"},

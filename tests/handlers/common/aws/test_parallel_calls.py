@@ -16,7 +16,7 @@ def halved(number: int) -> int:
 @pytest.mark.parametrize("workers", [1, 4])
 def test_each_gives_or_raises_for_itself_in_the_order_asked(workers: int) -> None:
     found = ParallelCalls(workers).call_each(halved, range(6))
-    assert [one if isinstance(one, int) else str(one) for one in found] == [0, "1", 1, "3", 2, "5"]
+    assert [item if isinstance(item, int) else str(item) for item in found] == [0, "1", 1, "3", 2, "5"]
 
 
 @pytest.mark.parametrize("workers", [1, 4])

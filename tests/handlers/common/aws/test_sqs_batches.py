@@ -29,7 +29,7 @@ def act(body: str) -> Outcome:
 def answered(*bodies: str) -> list[str]:
     messages = [{"messageId": f"{place} {body}", "body": body} for place, body in enumerate(bodies)]
     answer: Any = process_batch(messages, act, EventLog("DEBUG"), event_kind="upload")
-    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def test_only_what_failed_goes_back() -> None:

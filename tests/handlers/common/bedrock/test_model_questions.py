@@ -62,7 +62,7 @@ class Scene:
 
     @property
     def repairs(self) -> list[str]:
-        return [block["text"] for one in self.asked for block in one["messages"][0]["content"][1:]]
+        return [block["text"] for item in self.asked for block in item["messages"][0]["content"][1:]]
 
 
 def said(text: str, stop: str = "end_turn") -> ModelReply:

@@ -128,7 +128,7 @@ def test_a_good_request_reaches_its_act_parsed_and_its_answer_goes_out(desk: Des
 def test_path_and_query_are_parsed_too(desk: Desk) -> None:
     desk.gets({"limit": "7", "unknown": "x"})
     desk.gets(None)
-    assert [(one.parameters, one.query) for one in desk.calls] == [
+    assert [(call.parameters, call.query) for call in desk.calls] == [
         (Which(thing_id="a"), Window(limit=7)),
         (Which(thing_id="a"), Window(limit=3)),
     ]
@@ -155,7 +155,7 @@ def test_an_answer_may_have_no_body(desk: Desk) -> None:
 def test_a_body_without_the_form_is_told_by_field(desk: Desk, body: str, fields: list[str]) -> None:
     response = desk.asks(body=body)
     assert refused(response) == (400, "MALFORMED")
-    assert [one["field"] for one in json.loads(response["body"])["fields"]] == fields
+    assert [field["field"] for field in json.loads(response["body"])["fields"]] == fields
     assert CANARY not in response["body"]
     assert desk.calls == []
 
@@ -181,7 +181,7 @@ def test_a_path_without_the_form_is_refused(desk: Desk, path: dict[str, str]) ->
 def test_a_query_without_the_form_is_refused(desk: Desk, limit: str) -> None:
     response = desk.gets({"limit": limit})
     assert refused(response) == (400, "MALFORMED")
-    assert [one["field"] for one in json.loads(response["body"])["fields"]] == ["limit"]
+    assert [field["field"] for field in json.loads(response["body"])["fields"]] == ["limit"]
 
 
 def test_a_refusal_says_when_to_ask_again(desk: Desk) -> None:
@@ -219,7 +219,7 @@ def test_a_body_in_base64_is_the_same(desk: Desk) -> None:
 def test_without_an_authorizer_everybody_is_the_owner(desk: Desk, authorizer: Any) -> None:
     desk.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
     desk.asks(requestContext=None)
-    assert [one.owner for one in desk.calls] == [DEFAULT_OWNER] * 2
+    assert [call.owner for call in desk.calls] == [DEFAULT_OWNER] * 2
 
 
 def test_an_authorizer_says_who_the_owner_is(desk: Desk) -> None:

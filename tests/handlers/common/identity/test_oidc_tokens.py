@@ -52,8 +52,8 @@ def test_a_good_token_names_its_caller(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("algorithm", "named"),
     [
-        *((one, True) for one in ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
-        *((one, False) for one in ("RS256", "ES256", "ES384", "EdDSA")),
+        *((name, True) for name in ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
+        *((item, False) for item in ("RS256", "ES256", "ES384", "EdDSA")),
     ],
 )
 def test_every_allowed_algorithm_serves_and_a_key_that_does_not_say_its_own_serves_its_types(

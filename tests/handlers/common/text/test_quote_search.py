@@ -159,7 +159,7 @@ def test_any_passage_of_what_was_said_is_found_as_it_was_said(texts: list[str], 
     place = QuoteSearch(cues).find(passage)
     if place is not None:
         assert place.quote in whole
-        assert [one for one, _, _ in split_words(place.quote)] == [one for one, _, _ in split_words(passage)]
+        assert [item for item, _, _ in split_words(place.quote)] == [entry for entry, _, _ in split_words(passage)]
 
 
 def test_a_hostile_quote_does_not_take_for_ever() -> None:

@@ -11,15 +11,15 @@ MARKS = ["\u0300", "\u0315", "\u0344", "\u0f73", "\u05b0", "\u3099", "\U0001d165
 """Of several places in their order; one that is two, and one that is a mark only when it is taken apart."""
 OTHERS = ["a", "\u00e9", "\u01d6", "\u2026", "\u226f", "\u0e01", " ", "\u0007", "\ud800"]
 RUNS = st.lists(st.tuples(st.sampled_from(MARKS + OTHERS), st.integers(1, 70)), max_size=12).map(
-    lambda runs: "".join(one * times for one, times in runs)
+    lambda runs: "".join(entry * times for entry, times in runs)
 )
 
 
 def most_marks(text: str) -> int:
     """The longest row of combining marks, once all are taken apart."""
     most = row = 0
-    for one in unicodedata.normalize("NFD", text):
-        row = row + 1 if unicodedata.combining(one) else 0
+    for item in unicodedata.normalize("NFD", text):
+        row = row + 1 if unicodedata.combining(item) else 0
         most = max(most, row)
     return most
 
@@ -34,7 +34,7 @@ def test_spaces_are_one_and_control_characters_and_halves_of_pairs_are_none() ->
 def test_what_is_clean_stays_as_it_is(text: str) -> None:
     once = clean_text(text)
     assert clean_text(once) == once
-    assert not any(unicodedata.category(one) in {"Cc", "Cs"} for one in once)
+    assert not any(unicodedata.category(item) in {"Cc", "Cs"} for item in once)
     once.encode()
 
 
@@ -53,9 +53,9 @@ def test_marks_that_are_too_many_are_left_out_and_what_follows_them_is_not() -> 
 
 def test_every_mark_that_there_is_counts() -> None:
     every = map(chr, range(0x110000))
-    marks = [one for one in every if unicodedata.combining(unicodedata.normalize("NFD", one)[0])]
+    marks = [item for item in every if unicodedata.combining(unicodedata.normalize("NFD", item)[0])]
     assert len(marks) > 900
-    assert all(most_marks(clean_text("a" + one * 99)) <= MAX_MARKS for one in marks)
+    assert all(most_marks(clean_text("a" + mark * 99)) <= MAX_MARKS for mark in marks)
 
 
 def test_what_writings_need_stays() -> None:

@@ -46,7 +46,7 @@ def test_what_begins_in_a_core_and_is_no_longer_than_the_overlap_stands_whole_in
     lengths: list[int], sizes: WindowSizes
 ) -> None:
     found = split_into_windows(lines_of(lengths), sizes)
-    spans = [(one.first, one.first + len(one.passages)) for one in found]
+    spans = [(item.first, item.first + len(item.passages)) for item in found]
     for begin in range(len(lengths)):
         end = begin + 1
         # The longest passage takes one character of its first line, all of those between, and one of its last.
@@ -60,18 +60,20 @@ def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> 
     lines = lines_of(lengths)
     found = split_into_windows(lines, sizes)
     at = 0
-    for index, one in enumerate(found):
-        assert (one.index, one.first) == (index, at)
-        assert one.core_count >= 1
-        assert one.passages == lines[one.first : one.first + len(one.passages)]
-        core = one.passages[: one.core_count]
-        at += one.core_count
-        if one is found[-1]:
+    for index, item in enumerate(found):
+        assert (item.index, item.first) == (index, at)
+        assert item.core_count >= 1
+        assert item.passages == lines[item.first : item.first + len(item.passages)]
+        core = item.passages[: item.core_count]
+        at += item.core_count
+        if item is found[-1]:
             continue  # nobody else has its end
-        assert one.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
-        assert one.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
+        assert item.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
+        assert item.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
     assert at == len(lines) == found[-1].first + len(found[-1].passages)
-    assert all(one.first + len(one.passages) < len(lines) for one in found[:-1]), "no window repeats the end of another"
+    assert all(entry.first + len(entry.passages) < len(lines) for entry in found[:-1]), (
+        "no window repeats the end of another"
+    )
 
 
 @given(TIMED, LARGER)
@@ -84,7 +86,7 @@ def test_there_are_no_more_windows_than_length_and_characters_make_however_long_
         start_ms += gap
         lines.append(Line(start_ms, start_ms + lasts, "x" * length))
     found = split_into_windows(lines, sizes)
-    assert [line for one in found for line in one.passages[: one.core_count]] == lines, "each in one core"
+    assert [line for item in found for line in item.passages[: item.core_count]] == lines, "each in one core"
     by_length = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
     by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
     assert len(found) <= 1 + by_length + by_characters
@@ -103,8 +105,8 @@ def test_every_moment_at_which_something_begins_is_one_windows_own(lengths: list
     lines = lines_of(lengths)
     found = split_into_windows(lines, sizes)
     for line in lines:
-        inside = [one for one in found if line in one.passages]
-        assert [one for one in inside if one.owns_start(line.start_ms)] == inside[-1:]
+        inside = [item for item in found if line in item.passages]
+        assert [entry for entry in inside if entry.owns_start(line.start_ms)] == inside[-1:]
 
 
 def test_a_window_ends_when_the_last_of_its_voices_does() -> None:

@@ -61,7 +61,7 @@ def test_words_have_times_and_marks_stand_behind_them() -> None:
 def test_whose_a_word_is_the_turns_say_where_the_word_does_not() -> None:
     turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
     words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
-    found = [one.speaker for one in words if isinstance(one, TranscribedWord)]
+    found = [item.speaker for item in words if isinstance(item, TranscribedWord)]
     assert found == ["spk_0", None]
 
 
@@ -75,7 +75,7 @@ def test_several_channels_are_speakers_and_are_read_one_behind_the_other() -> No
         word("Yes", channel_label="ch_1", speaker_label="spk_7"),
         {**mark("!"), "channel_label": "ch_1"},
     ]
-    found = [(one.text, getattr(one, "speaker", "")) for one in parse_transcribe_output(job(*items), HOUR_MS)]
+    found = [(item.text, getattr(item, "speaker", "")) for item in parse_transcribe_output(job(*items), HOUR_MS)]
     assert found == [
         *(("We", "ch_0"), ("ran", "ch_0"), (".", "")),
         *(("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")),
