@@ -145,8 +145,8 @@ def find_model_problem(subsystem: str, now: Mapping[str, str], name: str, value:
 
 
 def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
-    for path in sorted((HANDLERS / subsystem).glob("*environment.py")):
-        module = import_module(f"handlers.{subsystem}.{path.stem}")
+    for path in sorted((HANDLERS / subsystem).rglob("environment.py")):
+        module = import_module(".".join(path.relative_to(HANDLERS.parent).with_suffix("").parts))
         for _, model in getmembers(module, isclass):
             if issubclass(model, HandlerEnvironment) and model.__module__ == module.__name__:
                 yield model
