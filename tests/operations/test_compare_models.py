@@ -151,7 +151,7 @@ def test_missing_transcripts_or_a_missing_region_are_refused(
         (["--count", "99"], "and --count is"),
         (["--count", "0"], "and --count is"),
         (["--transcripts", str(tmp_path / "bad"), "--count", "1"], "is not a transcript"),
-        ([], "check credentials, region and network"),
+        ([], "Check credentials, Region and network"),
     ):
         assert compare(*arguments)[0] == 2
         error = capsys.readouterr().err

@@ -37,5 +37,5 @@ def test_a_name_stays_what_it_was() -> None:
 
 
 def test_an_issuer_of_two_lines_could_take_anothers_name_so_it_has_none() -> None:
-    with pytest.raises(ValueError, match="one line"):
+    with pytest.raises(ValueError, match="line break"):
         derive_user_id("https://issuer.test\nsome", "body")
