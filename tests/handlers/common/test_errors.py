@@ -1,4 +1,4 @@
-"""Errors as clients see them: one form, no surprises from an exception, and nothing of the request."""
+"""Tests of error responses and of what they reveal."""
 
 import json
 import re
@@ -85,17 +85,17 @@ def test_over_http_an_error_is_a_proxy_response() -> None:
     assert body_of(response) == FULL_BODY
 
 
-def test_an_error_that_may_pass_says_over_http_when_to_ask_again() -> None:
+def test_an_http_error_can_state_when_to_retry() -> None:
     response = to_http_response(HandlerError(Code.FULL, "No more room.", 503, retry_after_seconds=7), "r-1")
     assert response["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}
 
 
-def test_over_a_socket_an_error_is_a_message_with_the_requests_id_if_it_had_one() -> None:
+def test_a_websocket_error_is_a_message_with_the_id_of_the_request() -> None:
     assert to_websocket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
     assert to_websocket_error(FULL, "r-1", None) == {"type": "error", **FULL_BODY}
 
 
-def test_an_error_says_400_and_no_fields_unless_told() -> None:
+def test_the_default_of_an_error_is_status_400_without_fields() -> None:
     response = to_http_response(HandlerError(Code.FULL, "No more room."), "r-1")
     assert (response["statusCode"], body_of(response)["fields"]) == (400, [])
 
@@ -103,7 +103,7 @@ def test_an_error_says_400_and_no_fields_unless_told() -> None:
 @pytest.mark.parametrize(
     "error", [RuntimeError(CANARY), KeyError(CANARY), failure({"name": CANARY}), ExceptionGroup(CANARY, [OSError()])]
 )
-def test_an_exception_that_nobody_meant_tells_nothing(error: Exception) -> None:
+def test_an_unexpected_exception_is_answered_without_details(error: Exception) -> None:
     response = to_http_response(error, "r-1")
     assert response["statusCode"] == 500
     assert body_of(response) == {
@@ -115,7 +115,7 @@ def test_an_exception_that_nobody_meant_tells_nothing(error: Exception) -> None:
     assert to_websocket_error(error, "r-1", None) == {"type": "error", **body_of(response)}
 
 
-def test_a_request_of_the_wrong_form_is_the_clients_fault_once_a_handler_says_so() -> None:
+def test_only_to_malformed_error_makes_a_validation_error_the_clients_error() -> None:
     response = to_http_response(to_malformed_error(failure({"name": CANARY, "extra": CANARY})), "r-1")
     assert response["statusCode"] == 400
     assert body_of(response) | {"message": ""} == {
@@ -129,7 +129,7 @@ def test_a_request_of_the_wrong_form_is_the_clients_fault_once_a_handler_says_so
     }
 
 
-def test_a_problem_deep_inside_has_its_path() -> None:
+def test_a_problem_in_a_nested_field_has_its_path() -> None:
     found = to_field_problems(failure({"name": "a", "sizes": {"x": [1, "no"]}}))
     assert found == [FieldProblem("sizes.x.1", "int_parsing")]
 
@@ -145,22 +145,22 @@ def test_a_problem_deep_inside_has_its_path() -> None:
         CANARY,
     ],
 )
-def test_no_value_comes_back(request_body: object) -> None:
+def test_no_value_is_returned(request_body: object) -> None:
     assert CANARY not in repr(to_field_problems(failure(request_body)))
     assert CANARY not in json.dumps(to_http_response(to_malformed_error(failure(request_body)), "r-1"))
 
 
-def test_an_unknown_fields_name_comes_back_short_and_harmless() -> None:
+def test_the_name_of_an_unknown_field_is_returned_short_and_harmless() -> None:
     (problem,) = to_field_problems(failure({"name": "a", '<b a="1">.é\n' + "x" * 500: 1}))
     assert problem.field == "?b?a??1????" + "?" + "x" * (MAX_PATH_PART_LENGTH - 12)
 
 
-def test_many_problems_come_back_as_a_few() -> None:
+def test_the_number_of_returned_problems_is_limited() -> None:
     found = to_field_problems(failure({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
     assert len(found) == MAX_PROBLEMS
 
 
-def test_a_path_ends_somewhere() -> None:
+def test_the_depth_of_a_returned_path_is_limited() -> None:
     class Nested(BaseModel):
         inner: "Nested | None" = None
 
@@ -175,7 +175,7 @@ def test_a_path_ends_somewhere() -> None:
 @given(JSON)
 @example({"\ud800": 1})
 @example({"name": "\ud800"})
-def test_whatever_a_client_sends_the_answer_is_short_and_plain(request_body: object) -> None:
+def test_the_answer_to_any_request_is_short_and_harmless(request_body: object) -> None:
     try:
         Request.model_validate(request_body)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Events of the default bus say what was parsed of them, or are refused without being quoted."""
+"""Tests of the parsers for events of the default bus."""
 
 import contextlib
 import json
@@ -17,12 +17,12 @@ def event(source: str = S3_SOURCE, kind: str = OBJECT_CREATED, bucket: str = "ou
     return json.dumps({"source": source, "detail-type": kind, "detail": detail})
 
 
-def test_a_new_object_is_told_with_its_key_as_it_is() -> None:
+def test_a_created_object_is_parsed_with_its_key_unchanged() -> None:
     found = parse_object_created_event(event(**{"version-id": "v.1"}), "ours")
     assert (found.key, found.size, found.version_id) == ("canary/a b+c%20", 1, "v.1")
 
 
-def test_a_bucket_without_versions_has_one_version_of_each_object() -> None:
+def test_an_object_in_an_unversioned_bucket_has_the_null_version() -> None:
     assert parse_object_created_event(event(), "ours").version_id == "null"
 
 
@@ -44,14 +44,14 @@ def test_a_bucket_without_versions_has_one_version_of_each_object() -> None:
         event(**{"version-id": "canary canary"}),
     ],
 )
-def test_what_is_no_event_of_ours_is_refused_and_not_quoted(body: str) -> None:
+def test_another_event_is_refused_and_not_quoted(body: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         parse_object_created_event(body, "ours")
     assert "canary" not in str(refused.value)
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda one: st.dictionaries(st.text(), one)))
-def test_whatever_comes_is_refused(detail: Any) -> None:
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda values: st.dictionaries(st.text(), values)))
+def test_any_invalid_detail_is_refused(detail: Any) -> None:
     for body in (
         json.dumps(detail),
         json.dumps({"source": S3_SOURCE, "detail-type": OBJECT_CREATED, "detail": detail}),

@@ -1,4 +1,4 @@
-"""Whatever botocore raises is one of a few faults, which says nothing else."""
+"""Tests of the classification of botocore's exceptions."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ CANARY = "canary"
         (ClientError({"Error": {"Code": "Odd", "Message": CANARY}}, "Converse"), ServiceFault.UNKNOWN),
     ],
 )
-def test_whatever_else_botocore_raises_is_a_fault_too(error: Exception, fault: ServiceFault) -> None:
+def test_every_exception_of_botocore_becomes_a_fault(error: Exception, fault: ServiceFault) -> None:
     def failing(**_: Any) -> dict[str, Any]:
         raise error
 

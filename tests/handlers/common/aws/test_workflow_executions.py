@@ -1,4 +1,4 @@
-"""WorkflowExecutions: what the answer to a start means, and to a question."""
+"""Tests of starting executions and reading their status."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ def refusal(code: str, status: int = 400, attempts: int = 0) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": about}, "StartExecution")
 
 
-class Answering:
-    """Step Functions, with one answer to everything."""
+class FakeStepFunctions:
+    """Step Functions client that gives the same answer to every call."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -53,11 +53,11 @@ class Answering:
     ],
 )
 def test_only_a_definite_refusal_counts_as_not_started(error: Exception | None, meaning: StartOutcome) -> None:
-    assert WorkflowExecutions(Answering(error), STATE_MACHINE).start("name", {}) is meaning
+    assert WorkflowExecutions(FakeStepFunctions(error), STATE_MACHINE).start("name", {}) is meaning
 
 
 def test_a_repeated_start_has_the_same_name_and_input() -> None:
-    client = Answering(None)
+    client = FakeStepFunctions(None)
     for _ in range(2):
         WorkflowExecutions(client, STATE_MACHINE).start("name", {"b": 1, "a": "x"})
     assert client.asked[0] == client.asked[1]
@@ -77,14 +77,16 @@ def test_a_repeated_start_has_the_same_name_and_input() -> None:
         (refusal("ExecutionDoesNotExist"), None),
     ],
 )
-def test_an_execution_runs_or_has_ended_or_is_not_there(status: Any, meaning: ExecutionStatus | None) -> None:
-    client = Answering(status)
+def test_each_status_of_aws_is_mapped_and_a_missing_execution_is_none(
+    status: Any, meaning: ExecutionStatus | None
+) -> None:
+    client = FakeStepFunctions(status)
     executions = WorkflowExecutions(client, STATE_MACHINE)
     assert executions.status(executions.arn("name")) is meaning
     assert client.asked == [{"executionArn": "arn:aws:states:us-east-1:123456789012:execution:files:name"}]
 
 
-def test_an_answer_that_is_none_is_not_taken_for_no_execution() -> None:
-    executions = WorkflowExecutions(Answering(refusal("ThrottlingException")), STATE_MACHINE)
+def test_another_error_is_not_taken_for_a_missing_execution() -> None:
+    executions = WorkflowExecutions(FakeStepFunctions(refusal("ThrottlingException")), STATE_MACHINE)
     with pytest.raises(ClientError, match="Throttling"):
         executions.status(executions.arn("name"))

@@ -1,4 +1,4 @@
-"""An answer is one JSON value of a form, or is refused in words that quote nothing of it."""
+"""Tests of parsing and validating a model's answer."""
 
 from typing import Annotated
 
@@ -50,16 +50,16 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
         ("9" * 5_000, AnswerJsonProblem.NO_JSON),
     ],
 )
-def test_what_is_no_json_is_refused(text: str, expected: AnswerJsonProblem) -> None:
+def test_an_answer_without_json_is_refused(text: str, expected: AnswerJsonProblem) -> None:
     assert refused(text) is expected
 
 
-def test_an_answer_has_a_length() -> None:
+def test_an_answer_that_is_too_long_is_refused() -> None:
     assert parse_json_answer("[1]", 3) == [1]
     assert refused("[1]", 2) is AnswerJsonProblem.TOO_LONG
 
 
-def test_a_value_is_held_to_its_form_to_the_letter() -> None:
+def test_a_value_is_validated_strictly() -> None:
     assert validate_or_none(Thing, {"itsName": "a", "more": 1}) == Thing(itsName="a")
     wrongs: list[object] = [None, [], "a", {}, {"itsName": ""}, {"itsName": 7}, {"itsName": "a", "size": "1"}]
     for wrong in wrongs:
@@ -69,7 +69,7 @@ def test_a_value_is_held_to_its_form_to_the_letter() -> None:
 
 @given(st.text(max_size=60))
 @example('"\\ud800"')
-def test_whatever_is_answered_it_is_a_value_or_is_refused(text: str) -> None:
+def test_any_answer_is_parsed_or_refused(text: str) -> None:
     try:
         validate_or_none(Thing, parse_json_answer(text, 50))
     except UnusableAnswer as bad:

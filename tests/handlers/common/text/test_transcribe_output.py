@@ -1,4 +1,4 @@
-"""A job's output is read item by item, or refused in words that say nothing of it."""
+"""Tests of the parser for the output of Transcribe jobs."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ def problem(text: str) -> TranscribeOutputProblem:
     return caught.value.problem
 
 
-def test_words_have_times_and_marks_stand_behind_them() -> None:
+def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
     found = list(
         parse_transcribe_output(
             job(word("Hi", "0", "0.6999"), mark("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
@@ -58,14 +58,14 @@ def test_words_have_times_and_marks_stand_behind_them() -> None:
     assert CANARY not in repr([TranscribedWord(CANARY, 0, 1, CANARY), PunctuationMark(CANARY)])
 
 
-def test_whose_a_word_is_the_turns_say_where_the_word_does_not() -> None:
+def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
     turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
     words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
     found = [item.speaker for item in words if isinstance(item, TranscribedWord)]
     assert found == ["spk_0", None]
 
 
-def test_several_channels_are_speakers_and_are_read_one_behind_the_other() -> None:
+def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
     items = [
         word("We", channel_label="ch_0"),
         word("Really", channel_label="ch_1"),
@@ -82,8 +82,8 @@ def test_several_channels_are_speakers_and_are_read_one_behind_the_other() -> No
     ]
 
 
-def test_a_channel_alone_is_nobodys() -> None:
-    """Everybody is heard in it."""
+def test_a_single_channel_is_not_a_speaker() -> None:
+    """It contains the voices of all speakers."""
     assert list(parse_transcribe_output(job(word("Hi", channel_label="ch_0")), HOUR_MS)) == [
         TranscribedWord("Hi", 500, 1_250, None)
     ]
@@ -106,7 +106,7 @@ def test_a_channel_alone_is_nobodys() -> None:
         '{"results":{"items":[{"start_time":' + "9" * 5_000 + "}]}}",
     ],
 )
-def test_what_is_no_output_of_a_job_is_refused(text: str) -> None:
+def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
     assert problem(text) is TranscribeOutputProblem.MALFORMED
 
 
@@ -119,14 +119,14 @@ def test_what_is_no_output_of_a_job_is_refused(text: str) -> None:
     ],
     ids=["items", "of_a_turn", "turns"],
 )
-def test_a_file_of_mistakes_is_a_few_errors(text: str) -> None:
+def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
     with pytest.raises(ValidationError) as refused:
         transcribe_output._JobOutput.model_validate(json.loads(text))
     assert refused.value.error_count() < 10
     assert problem(text) is TranscribeOutputProblem.MALFORMED
 
 
-def test_turns_are_bounded_and_so_are_all_their_words_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_numbers_of_turns_and_of_their_words_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
     turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
     assert len(list(parse_transcribe_output(job(word("a"), turns=turns), HOUR_MS))) == 1
@@ -135,14 +135,14 @@ def test_turns_are_bounded_and_so_are_all_their_words_together(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("moment", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
-def test_times_that_are_none_are_refused(moment: str | None) -> None:
+def test_invalid_times_are_refused(moment: str | None) -> None:
     assert problem(job(word("a", moment))) is TranscribeOutputProblem.BAD_TIMES
     assert problem(job(word("a", "0", moment))) is TranscribeOutputProblem.BAD_TIMES
 
 
 @given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(job))
 @example('{"results":{"items":[{"type":"punctuation","alternatives":[{"content":"\\ud800"}]}]}}')
-def test_whatever_is_written_it_is_read_or_refused(text: str) -> None:
+def test_any_file_is_parsed_or_refused(text: str) -> None:
     try:
         list(parse_transcribe_output(text, HOUR_MS))
     except InvalidTranscribeOutput as bad:

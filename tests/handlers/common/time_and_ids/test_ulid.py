@@ -1,4 +1,4 @@
-"""Ids tell when they were made, and sort by it."""
+"""Tests of ULIDs."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ RANDOM = st.integers(0, 2**80 - 1)
 
 
 @given(MOMENTS, RANDOM)
-def test_an_id_tells_its_millisecond(moment: datetime, randomness: int) -> None:
+def test_an_id_contains_its_creation_time_in_milliseconds(moment: datetime, randomness: int) -> None:
     assert parse_ulid_time(ulid(moment, randomness)) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -33,6 +33,6 @@ def test_the_known_example_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 26, "8" + "0" * 25, "0" * 25, "0" * 27, "I" * 26])
-def test_what_is_no_id_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_ulid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a ULID"):
         parse_ulid_time(text)
