@@ -53,7 +53,7 @@ METHODS = {
 
 
 class MeteredCloud:
-    """In-memory cloud that answers boto3's requests and counts calls and write units."""
+    """In-memory cloud for boto3 clients, with counters for calls and write units."""
 
     def __init__(self) -> None:
         self.cloud = Cloud(datetime.now(UTC))

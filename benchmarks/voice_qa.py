@@ -70,7 +70,7 @@ def measure_guest(lectures: Lectures) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
     guest, table, key = lectures.guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
-    # The connections stay open, because each one that ends calls a function.
+    # The connections stay open, because the end of a connection calls a function.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(
             time_calls(lambda: stack.enter_context(Listener(lectures, guest))), "< 100"

@@ -293,7 +293,7 @@ def _configuration(answer: Mapping[str, Any]) -> FunctionConfiguration:
 
 
 def _without_added_keys(value: Any) -> Any:
-    """Return a value without the keys that Lambda adds. Empty values become None, like absent ones."""
+    """Return a value without the keys that Lambda adds. Empty and absent values become None."""
     if isinstance(value, Mapping):
         kept = {key: _without_added_keys(inner) for key, inner in value.items() if key not in ADDED_BY_LAMBDA}
         return {key: inner for key, inner in kept.items() if inner is not None} or None

@@ -1,6 +1,6 @@
 """Command `checklist`: checks after a change of the meetings backend, as the requirements list them.
 
-It checks what can be checked automatically and prints the remaining manual checks. It only reads, except that it
+It runs the automatic checks and prints the remaining manual checks. It only reads, except that it
 uploads a sample recording if a recording and a token are given. Only counts are printed from logs.
 """
 

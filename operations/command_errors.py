@@ -1,4 +1,4 @@
-"""Errors that end a command. Each message is one line: what was given, what is allowed, and what to do.
+"""Errors that end a command. Each message is one line that states what was given, what is allowed, and what to do.
 
 No message repeats the text of an AWS error. Lambda's texts can contain the whole environment of a function, for example
 if it is too large. The operation and the error code are sufficient.

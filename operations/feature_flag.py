@@ -134,7 +134,7 @@ def _check_accepted(flag: Assignment, now: Mapping[str, str], target: FunctionTa
 def find_model_problem(subsystem: str, now: Mapping[str, str], name: str, value: str) -> str | None:
     """Return why a function with these variables would fail with a new value, or None if it would not.
 
-    The function's model is found among the subsystem's models as one that accepts its current variables.
+    The function's model is found among the subsystem's models by its current variables, which it must accept.
     """
     for model in _models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, now) is None:

@@ -30,7 +30,7 @@ class RolloutPlan:
     every: float = 30
     """Seconds between two checks of the alarms."""
     alarms: str = ""
-    """Only alarms whose names continue with this text behind the subsystem's prefix are watched."""
+    """Name prefix of the watched alarms, behind the subsystem's prefix."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.share <= 99:
@@ -62,10 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Roll a version out.
+    """Roll a version out. Return 0 if it has all traffic.
 
-    Return 0 if it has all traffic, 1 if an alarm ended the rollout and the previous version has all traffic again, or 2
-    if an alarm ended the rollout and the alias has another routing.
+    If an alarm ended the rollout, return 1 if the previous version has all traffic again, or else 2.
     """
     target = FunctionTarget.from_options(options)
     plan = RolloutPlan(options.share, options.minutes, options.every, options.alarms)
@@ -90,7 +89,7 @@ def _choose_version(context: CommandContext, target: FunctionTarget, to: str | N
 
 
 def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmState]:
-    """Return the alarms to watch. Raises CommandRefused if there are none, or if one is in state ALARM."""
+    """Return the alarms to watch. Raises CommandRefused if there is no alarm, or if an alarm is in state ALARM."""
     alarms = context.gateway.list_alarms(prefix)
     if not alarms:
         raise CommandRefused(
@@ -181,7 +180,7 @@ class _Rollout:
         return alias
 
     def _watch(self, alarms: list[AlarmState]) -> list[str]:
-        """Check the alarms until the time is over, with a last check at the end. Return the alarmed ones, if any."""
+        """Check the alarms until the time is over, with a last check at the end. Return the names of the alarms that were in state ALARM."""
         start = self.context.clock()
         end = start + self.plan.minutes * 60
         while (seconds_left := end - self.context.clock()) > 0:

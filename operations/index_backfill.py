@@ -1,7 +1,7 @@
 """Command `backfill`: write the table items that an index of meetings by participant or by tag needs.
 
 It is needed to restore these indexes (runbook: roll-back-indexes). An index has one entry per item, and a meeting has
-several participants. So each participant or tag gets a separate item. It lies in the user's partition, so that a role
+several participants. So each participant or tag gets a separate item. It is in the user's partition, so that a role
 that is limited to this user can read it. It has no `startedAt`, so that the index by date does not contain it.
 
 An item's key is derived from its content, and items are only written or removed if their meeting has not changed since

@@ -113,11 +113,11 @@ def _section(target: FunctionTarget) -> Path:
 
 
 def _setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting of this name, the function's before the subsystem's. Return None if no single one is found."""
+    """Return the setting of this name, the function's before the subsystem's. Return None unless exactly one is found."""
     section, settings = _section(target), _settings(_subsystem(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
     matches = [setting for setting in matches if setting.path[:1] == section] or matches
-    # If several settings have this name, it is unknown from which one the variable is made.
+    # If several settings have this name, the source of the variable is unknown.
     return matches[0] if len(matches) == 1 else None
 
 

@@ -23,7 +23,7 @@ class ExchangeFailed(MeetingsError):
 
 
 class TokenRefused(ExchangeFailed):
-    """The backend rejected the token (401), so a new one is needed. `code` tells if it had expired."""
+    """The backend rejected the token (401), so a new token is needed. `code` distinguishes expired tokens."""
 
 
 class RequestRefused(ExchangeFailed):

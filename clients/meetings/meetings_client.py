@@ -42,7 +42,7 @@ class MeetingsClient:
         clock: Callable[[], datetime] = clock.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Create a client for the user whom `token` identifies.
+        """Create a client for the user of the token.
 
         `api_url` is the stack output `frontend.meetings.apiUrl`. `token` returns a valid token of the identity provider.
         It is called for each renewal of credentials, possibly by another thread. `session_name` names the session in
@@ -97,8 +97,8 @@ class MeetingsClient:
     ) -> MeetingRecord:
         """Wait until a meeting is ready, and return it. The pauses between requests grow.
 
-        `content` of an `Uploaded` waits for this recording: states of an earlier recording of the meeting are ignored,
-        and a failure that exists at the start is only raised after a minute. Raises MeetingFailed, MeetingIncomplete if
+        With the `content` of an `Uploaded`, it waits for this recording and ignores states of earlier recordings. A
+        failure that exists at the start is then only raised after a minute. Raises MeetingFailed, MeetingIncomplete if
         chunks are missing for more than a minute, or NotReadyInTime.
         """
         return ReadinessPolling(self._find, self._clock, self._sleep).wait(meeting_id, content, timeout_seconds)

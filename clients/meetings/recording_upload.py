@@ -166,7 +166,7 @@ def chunk_name(number: int, path: Path) -> str:
 
 
 def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
-    # Without these fields, the listing does not tell checksum and storage class, so the object counts as usable.
+    # If the listing lacks these fields, checksum and storage class are unknown, and the object counts as usable.
     has_checksum = SHA256 in listed.get("ChecksumAlgorithm", [SHA256])
     is_usable = has_checksum and listed.get("StorageClass", STANDARD) == STANDARD
     return StoredObject(listed["Size"], listed["ETag"].strip('"'), is_usable)

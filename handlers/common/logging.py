@@ -1,6 +1,6 @@
 """Structured logger of all handlers. It writes JSON lines that contain only fields from an allow-list.
 
-Events, keys, tokens and transcripts must never be logged. Every field is declared here, so adding one is a deliberate
+Events, keys, tokens and transcripts must never be logged. Every field is declared here, so a new field is a deliberate
 decision. Object keys and user ids are logged as hashes.
 """
 
@@ -84,7 +84,7 @@ class EventLog:
     """Logger for named events with allowed fields."""
 
     def __init__(self, level: str, *, structured: bool = True) -> None:
-        """With `structured=False`, lines are plain text for a terminal.
+        """Create a logger. With `structured=False`, lines are plain text for a terminal.
 
         Timestamps have the RFC 3339 format. Lambda cannot determine the log level of a line with another format, and
         would drop the line.

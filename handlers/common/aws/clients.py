@@ -25,7 +25,7 @@ LIVE_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=MAX_WORKERS,
 )
-"""Configuration for work that a user waits for in real time. A late response is of no use."""
+"""Configuration for work that a user waits for in real time. Late responses are useless."""
 
 
 def build_presigning_config(*, accelerated: bool = False) -> Config:

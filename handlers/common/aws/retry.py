@@ -3,8 +3,8 @@
 Pauses double with each attempt and have a random part, so that callers which were throttled together do not return
 together. An attempt only starts if it can end before the deadline.
 
-A call with a known maximum duration is retried at most once after a timeout, however much time is left: the service may
-have completed and billed each timed-out call.
+A call with a known maximum duration is retried at most once after a timeout, even if time is left. The service may have
+completed and billed each timed-out call.
 """
 
 import math

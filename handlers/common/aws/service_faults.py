@@ -88,7 +88,7 @@ def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) ->
     except BotoCoreError:
         # Invalid parameters, or a response that botocore cannot parse.
         fault = ServiceFault.REJECTED
-    # Raised outside the except blocks, so that the new exception does not carry the old one and its message.
+    # Raised outside the except blocks, so that the new exception has no reference to the original message.
     raise ServiceFailed(fault)
 
 

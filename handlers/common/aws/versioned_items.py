@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ATTEMPTS = 12
-"""More than the number of possible collisions. Few functions write to one item, each a few times within seconds."""
+"""Maximum number of writes, which exceeds the possible collisions: few functions write to an item, each a few times
+within seconds."""
 MAX_WRITE_IDS = 8
 """Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
 

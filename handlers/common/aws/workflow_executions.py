@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 THROTTLING_CODES = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
-"""Error codes that say nothing about the request, which may be sent again."""
+"""Error codes of throttled requests. The request itself may be valid and may be sent again."""
 
 
 class StartOutcome(StrEnum):
@@ -22,9 +22,9 @@ class StartOutcome(StrEnum):
     ALREADY_EXISTS = "already"
     """An execution of this name exists, and has ended or has another input."""
     REFUSED = "refused"
-    """This request did not start an execution."""
+    """Refusal: this request did not start an execution."""
     UNKNOWN = "unknown"
-    """This request may have started an execution."""
+    """Lost or unclear response: this request may have started an execution."""
 
 
 class ExecutionStatus(StrEnum):

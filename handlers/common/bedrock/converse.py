@@ -27,8 +27,8 @@ CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
 _CACHING_MODELS = re.compile(
     r"(?:^|[./])(?:anthropic\.claude-(?:3-5-haiku|3-7|[a-z]+-\d)|amazon\.nova-(?:micro|lite|pro|premier)-)"
 )
-"""Models with prompt caching, by model id or inference profile id: Amazon Nova, and Claude 3.5 Haiku, 3.7 and all later
-versions, whose ids have the number behind the name.
+"""Model ids and inference profile ids with prompt caching: Amazon Nova, and Claude 3.5 Haiku, 3.7 and later. Later Claude
+ids have the version number behind the family name.
 https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models"""
 
 
@@ -60,10 +60,10 @@ class InferenceOptions:
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """Tokens that one answer is billed for."""
+    """Billed tokens of an answer."""
 
     input_tokens: int = 0
-    """Without the tokens that were read from or written to the cache."""
+    """Input tokens without those that were read from or written to the cache."""
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0

@@ -7,8 +7,8 @@ a trailing slash.
 
 PyJWT checks signature, issuer and audience. Times are checked here with the injected clock, because PyJWT reads the
 system clock. A rejection has a reason from a closed list. Except for the user id, nothing from the token leaves this
-module. `InvalidTokenReason.KEYS_UNAVAILABLE` says nothing about the token: callers answer it with 503, and all others
-with 401.
+module. `InvalidTokenReason.KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503,
+and all other reasons with 401.
 
 This module loads cryptography, so only functions that verify tokens import it.
 """

@@ -67,7 +67,7 @@ class SigningKeys(PyJWKClient):
         raise SigningKeysUnavailable if self._failed else UnknownSigningKey
 
     def fetch_data(self) -> PyJWKSet:
-        """Fetch the keys. If the provider does not answer with keys, return the latest fetched ones."""
+        """Fetch the keys. If the provider does not answer with keys, return the keys that were fetched last."""
         try:
             self._latest, self._failed = PyJWKSet.from_dict(self._fetch_jwks()), False
         except Exception as error:

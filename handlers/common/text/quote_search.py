@@ -83,7 +83,7 @@ class QuoteSearch:
             self._positions.setdefault(text, []).append(position)
 
     def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
-        """Return a match, or None. Of several matches, return the one nearest to the passage `near`, or the first one.
+        """Return the match that is nearest to the passage `near`, or the first match without `near`, or None.
 
         A quote of fewer than `MIN_WORDS` words has no match.
         """

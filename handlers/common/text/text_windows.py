@@ -3,7 +3,7 @@
 Each window has a core and an overlap. The cores divide the transcript without gaps. The overlap repeats the passages
 that follow the core, up to a length. So anything that begins in a core and is not longer than the overlap is complete
 in that core's window, and only that window is responsible for it. The first window that reaches the end of the
-transcript is the last one, and consists of core only.
+transcript is the last window, and consists of core only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ class WindowSizes:
     characters: int
     """Maximum length of a core. A core that is a single passage may be longer."""
     milliseconds: int
-    """Maximum time from the start of a core's first passage to the start of its last one. End times do not count,
+    """Maximum time between the starts of a core's first and last passage. End times do not count,
     because passages that claim to last a day would then become one window each."""
     overlap_characters: int
 
@@ -45,7 +45,7 @@ class Window(Generic[P]):
 
     @property
     def end_ms(self) -> int:
-        """Latest end of all passages, which is not always the end of the last one."""
+        """Latest end of all passages. An earlier passage may end after the last passage."""
         return max(passage.end_ms for passage in self.passages)
 
     def owns_start(self, start_ms: int) -> bool:

@@ -1,7 +1,7 @@
 """Messages to connected WebSocket clients, sent through API Gateway's management API.
 
-The boto3 client takes its endpoint from `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets. The
-endpoint never comes from an event.
+The boto3 client takes its endpoint from `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets. An
+event never determines the endpoint.
 """
 
 from typing import Any
