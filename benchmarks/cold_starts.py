@@ -1,8 +1,8 @@
 """Benchmark of the imports of Lambda functions at a cold start, with and without a compiled layer.
 
-Lambda cannot write compiled modules next to the sources of a zip or layer. So it compiles all modules again at each cold
-start, unless the layer contains them in compiled form. boto3 and the standard library belong to the runtime and are
-compiled. Each measurement is a new process. boto3 is imported first and counted separately.
+Lambda cannot write compiled modules next to the sources of a zip or layer. So it compiles all modules again at each
+cold start, unless the layer contains them in compiled form. boto3 and the standard library belong to the runtime and
+are compiled. Each measurement is a new process. boto3 is imported first and counted separately.
 """
 
 import compileall

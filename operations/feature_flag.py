@@ -1,8 +1,8 @@
 """Command `flag`: change one environment variable for the callers of `live`, without a deployment.
 
 A published version's environment is frozen, so a change needs a new version. The new version must differ from the live
-version in this variable only. Lambda can only publish `$LATEST`, so the command is refused if `$LATEST` differs from the
-live version in anything else. Otherwise all callers would get untested code during an incident.
+version in this variable only. Lambda can only publish `$LATEST`, so the command is refused if `$LATEST` differs from
+the live version in anything else. Otherwise all callers would get untested code during an incident.
 """
 
 import argparse

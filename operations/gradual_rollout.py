@@ -180,7 +180,9 @@ class _Rollout:
         return alias
 
     def _watch(self, alarms: list[AlarmState]) -> list[str]:
-        """Check the alarms until the time is over, with a last check at the end. Return the names of the alarms that were in state ALARM."""
+        """Check the alarms until the time is over, with a last check at the end. Return the names of the alarms that
+        were in state ALARM.
+        """
         start = self.context.clock()
         end = start + self.plan.minutes * 60
         while (seconds_left := end - self.context.clock()) > 0:

@@ -130,7 +130,9 @@ class _Backfill:
         count.removed += len(deletions)
 
     def _build_items(self, meeting: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-        """Yield the item of each participant or tag. The key is a hash of name and date, so a changed meeting gets new items."""
+        """Yield the item of each participant or tag. The key is a hash of name and date, so a changed meeting gets new
+        items.
+        """
         for name in sorted({" ".join(value.casefold().split()) for value in meeting.get(self.what, ())}):
             value = f"{name}#{meeting[INDEX_SORT]}"
             key = f"{self._prefix(meeting[SORT])}{sha256(value.encode()).hexdigest()[:32]}"

@@ -2,8 +2,8 @@
 
 Two action items are the same if their quotes overlap in the transcript and their owners are the same person. Agreement
 is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth. It is 1 if both
-models find the same items, and 0 if they have none in common. Wording and due dates do not count, because several forms of them are
-correct.
+models find the same items, and 0 if they have none in common. Wording and due dates do not count, because several forms
+of them are correct.
 """
 
 import re

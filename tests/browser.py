@@ -21,7 +21,8 @@ NAMES: Final = (
     *("chromium-headless-shell", "chrome-headless-shell"),
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"),
 )
-"""Names of browsers in order of preference. The headless shell is first, because it takes half of the processor time."""
+"""Names of browsers in order of preference. The headless shell is first, because it takes half of the processor time.
+"""
 FLAGS: Final = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--no-proxy-server"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions"),

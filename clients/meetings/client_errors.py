@@ -115,7 +115,9 @@ class NotReadyInTime(MeetingsError):
 
 
 class NotMade(MeetingsError):
-    """The meeting has no summary or transcript. It is not ready yet, or `record.reason` states why it will not have one."""
+    """The meeting has no summary or transcript. It is not ready yet, or `record.reason` states why it will not have
+    one.
+    """
 
     def __init__(self, output: str, record: MeetingRecord) -> None:
         super().__init__(

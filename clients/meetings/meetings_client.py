@@ -44,10 +44,10 @@ class MeetingsClient:
     ) -> None:
         """Create a client for the user of the token.
 
-        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` returns a valid token of the identity provider.
-        It is called for each renewal of credentials, possibly by another thread. `session_name` names the session in
-        AWS' logs, for example a device. `workers` is the number of parallel uploads. `endpoint_url` replaces AWS'
-        endpoints, for the local platform.
+        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` returns a valid token of the identity
+        provider. It is called for each renewal of credentials, possibly by another thread. `session_name` names the
+        session in AWS' logs, for example a device. `workers` is the number of parallel uploads. `endpoint_url` replaces
+        AWS' endpoints, for the local platform.
         """
         self._access = AccessProvider(HttpExchange(api_url, token, session_name), clock, workers, endpoint_url)
         self._workers = workers
@@ -62,9 +62,9 @@ class MeetingsClient:
     def upload(self, meeting: NewMeeting, chunks: Iterable[str | os.PathLike[str]]) -> Uploaded:
         """Upload a recording: files in order, each of which can be decoded separately.
 
-        `chunks` may be an iterator that yields files while they are recorded; each is uploaded immediately. Calling this
-        again with the same `meeting` and files continues an interrupted upload: chunks that exist with the correct size
-        and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted.
+        `chunks` may be an iterator that yields files while they are recorded; each is uploaded immediately. Calling
+        this again with the same `meeting` and files continues an interrupted upload: chunks that exist with the correct
+        size and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted.
         """
         return RecordingUpload(self._access.get(), meeting, self._workers).run(chunks)
 

@@ -1,9 +1,9 @@
 """Upload of a recording: chunks in parallel, then `complete.json`.
 
-Each chunk is one PutObject request with a SHA-256 checksum, which S3 verifies. A chunk that the bucket already has is not
-sent again. It is recognised by its size and its ETag, which is the MD5 of the file. In a bucket with a KMS key the ETag is
-not the MD5, so all chunks are sent again. Objects without a SHA-256 checksum, or in an archive storage class, do not come
-from this client and are sent again too.
+Each chunk is one PutObject request with a SHA-256 checksum, which S3 verifies. A chunk that the bucket already has is
+not sent again. It is recognised by its size and its ETag, which is the MD5 of the file. In a bucket with a KMS key the
+ETag is not the MD5, so all chunks are sent again. Objects without a SHA-256 checksum, or in an archive storage class,
+do not come from this client and are sent again too.
 """
 
 import base64

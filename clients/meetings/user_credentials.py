@@ -1,8 +1,8 @@
 """A user's AWS credentials, which are renewed automatically, and the boto3 clients that use them.
 
 The backend states the time of renewal. The first thread that makes an AWS call after this time renews the credentials;
-other threads continue with the old credentials. If the renewal fails, the old credentials stay in use until shortly before they
-expire. After that, calls raise the error.
+other threads continue with the old credentials. If the renewal fails, the old credentials stay in use until shortly
+before they expire. After that, calls raise the error.
 """
 
 import threading

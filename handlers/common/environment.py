@@ -1,8 +1,8 @@
 """Base model of the handlers' environment variables.
 
-Each function defines its own model in its `environment.py`. Its `handler.py` reads the model once per container, and the
-deployment builds the function's variables from the same model. Neither this module nor an `environment.py` reads the
-environment on import. Components import this module, so it imports only pydantic.
+Each function defines its own model in its `environment.py`. Its `handler.py` reads the model once per container, and
+the deployment builds the function's variables from the same model. Neither this module nor an `environment.py` reads
+the environment on import. Components import this module, so it imports only pydantic.
 """
 
 import os

@@ -26,7 +26,9 @@ class SweepLoop:
         *,
         parallel: ParallelCalls | None = None,
     ) -> None:
-        """No batch starts after `budget` is spent. `parallel` handles the items of a batch; the default handles them one after the other."""
+        """No batch starts after `budget` is spent. `parallel` handles the items of a batch; the default handles them
+        one after the other.
+        """
         self._log = log
         self._clock = clock
         self._budget = budget

@@ -1,12 +1,12 @@
 """Duration of the first audio track of a WebM file. Mutagen does not read WebM.
 
-A file states its duration, unless a live recorder wrote it. Recorders of browsers write a file while it grows, without a
-duration and without sizes of the segment and its clusters. For such a file, the last cluster with audio is searched from
-the end of the file. The start time of its last block counts as the duration, which omits the length of that block. Such a
-file may end anywhere. A file that states the size of its segment and is shorter is truncated.
+A file states its duration, unless a live recorder wrote it. Recorders of browsers write a file while it grows, without
+a duration and without sizes of the segment and its clusters. For such a file, the last cluster with audio is searched
+from the end of the file. The start time of its last block counts as the duration, which omits the length of that block.
+Such a file may end anywhere. A file that states the size of its segment and is shorter is truncated.
 
-WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place.
-Matroska files with another document type are rejected, because they may contain almost any codec.
+WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place. Matroska
+files with another document type are rejected, because they may contain almost any codec.
 """
 
 import math

@@ -1,7 +1,7 @@
 """DynamoDB items that several functions change concurrently: a state as JSON text, with a version number.
 
-A change is written on condition that the version is unchanged (optimistic locking). If a concurrent function changed the
-item first, the state is read again and the change is applied to the new state.
+A change is written on condition that the version is unchanged (optimistic locking). If a concurrent function changed
+the item first, the state is read again and the change is applied to the new state.
 
 Each write has a random id, and the item keeps the ids of its latest writes. If the response to a write is lost, boto3
 sends the write again, and its condition fails. The id then shows that the item contains this write.

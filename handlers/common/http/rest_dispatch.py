@@ -1,7 +1,8 @@
 """Dispatch of REST requests from API Gateway to the functions that perform the operations.
 
 Requests and answers are validated with the models of their operation. An answer that violates its model is an internal
-error and is not sent. Every request gets an answer, also if an exception is raised. The subsystem defines the operations.
+error and is not sent. Every request gets an answer, also if an exception is raised. The subsystem defines the
+operations.
 """
 
 import base64

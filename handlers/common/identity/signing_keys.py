@@ -1,9 +1,9 @@
 """Public keys of an identity provider, fetched from its JWKS URL and cached.
 
 PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Clients choose
-the key ids in their tokens, so without this limit they would control how often the provider is called. The client follows no
-redirects. While the provider is unavailable, the latest fetched keys stay in use, and the result for an unknown key id
-is "unavailable" instead of "unknown".
+the key ids in their tokens, so without this limit they would control how often the provider is called. The client
+follows no redirects. While the provider is unavailable, the latest fetched keys stay in use, and the result for an
+unknown key id is "unavailable" instead of "unknown".
 
 Tokens are verified in `oidc_tokens`. This module loads cryptography, so only functions that verify tokens import it.
 """

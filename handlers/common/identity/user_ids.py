@@ -1,7 +1,7 @@
 """User ids: a hash of an identity provider's issuer and subject.
 
 A user id fits into tags, object keys and table keys, which limit characters and length, unlike a subject. The subject
-cannot be computed from it.
+cannot be computed from it, but a known subject can be recognised.
 """
 
 import base64

@@ -1,5 +1,5 @@
-"""System clock and new random ids. Only the modules that assemble a function call these; all others get them as
-arguments, so that tests can replace them.
+"""System clock and new random ids. Entry points pass these functions as arguments to the logic, so that tests can
+replace them.
 """
 
 import secrets

@@ -210,7 +210,9 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
 
 @cache
 def _loader() -> Any:
-    """Return a loader of botocore's service models, which is shared because loading them takes most of a client's start."""
+    """Return a loader of botocore's service models, which is shared because loading them takes most of a client's
+    start.
+    """
     return botocore.session.Session().get_component("data_loader")
 
 

@@ -84,7 +84,9 @@ def test_the_state_of_an_older_recording_is_ignored(backend: Backend, made: Writ
 
 
 def noticed(backend: Backend, working: MeetingRecord) -> MeetingRecord:
-    """Let the backend notice an upload after half of the maximum time and finish it much later. Return the final record."""
+    """Let the backend notice an upload after half of the maximum time and finish it much later. Return the final
+    record.
+    """
     ready = working.model_copy(update={"status": MeetingStatus.READY})
 
     def goes_on() -> None:
