@@ -17,7 +17,7 @@ from tests.operations.fake_cloud import (
 
 @pytest.fixture(params=["moto", "memory"])
 def gateway(request: pytest.FixtureRequest, cloud: FakeLambdaCloud) -> FunctionGateway:
-    """Return a gateway to moto, then one to the in-memory cloud, because both must behave like Lambda."""
+    """Return a gateway to moto and, in a second run, to the in-memory cloud. Both must behave like Lambda."""
     if request.param == "moto":
         found: FunctionGateway = request.getfixturevalue("moto")
         return found

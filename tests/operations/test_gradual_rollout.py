@@ -27,7 +27,7 @@ BACK = "the share was returned: version 1 has all traffic"
 
 @pytest.fixture
 def cloud(cloud: FakeLambdaCloud) -> FakeLambdaCloud:
-    """Return a cloud with the first version live and a second one to roll out."""
+    """Return a cloud with the first version live and a second version to roll out."""
     cloud.move_alias_concurrently("1")
     return cloud
 

@@ -1,4 +1,4 @@
-"""Tests of the command `redrive`: a failed manifest gets one new execution, however often the command runs."""
+"""Tests of the command `redrive`: repeated commands start one new execution for a failed manifest."""
 
 from collections.abc import Iterator
 

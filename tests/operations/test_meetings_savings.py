@@ -24,7 +24,7 @@ Costs = dict[str, tuple[float, float]]
 
 
 class Explorer:
-    """Cost Explorer, which gets two requests: one with tags, and one for the account."""
+    """Cost Explorer, which gets a request with tags and a request for the whole account."""
 
     def __init__(self) -> None:
         self.ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")

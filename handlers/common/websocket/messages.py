@@ -51,7 +51,7 @@ class WrongField(Message):
 
 
 class ErrorMessage(ReplyMessage):
-    """Answer to a message that failed. `handlers/common/errors.py` creates it."""
+    """Answer to a message that failed."""
 
     type: Literal["error"] = "error"
     code: str

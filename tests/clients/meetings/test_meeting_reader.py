@@ -55,20 +55,20 @@ def test_only_the_users_own_meetings_are_listed_newest_first(backend: Backend, a
 
 
 def test_a_list_can_be_limited_to_a_period(backend: Backend, ann: str) -> None:
-    made = [backend.meeting(ann) for _ in range(5)]  # at one to five hours
+    made = [backend.meeting(ann) for _ in range(5)]  # one to five hours after the start
     client = backend.client()
     assert list(client.list_by_date(since=START, until=START)) == []
     assert backend.exchanges == 0, "an empty list costs nothing"
 
-    def hours(since: float | None, until: float | None) -> list[str]:
-        moments = [None if item is None else START + timedelta(hours=item) for item in (since, until)]
-        return ids(list(client.list_by_date(since=moments[0], until=moments[1])))
+    def list_ids(since: float | None, until: float | None) -> list[str]:
+        times = [None if hours is None else START + timedelta(hours=hours) for hours in (since, until)]
+        return ids(list(client.list_by_date(since=times[0], until=times[1])))
 
     expected = ids(made)
-    assert hours(2, 4) == expected[1:3][::-1], "from the first on, and before the second"
-    assert hours(None, 4) == expected[:3][::-1]
-    assert hours(4.5, None) == expected[4:]
-    assert hours(3, 3) == hours(4, 2) == hours(9, None) == []
+    assert list_ids(2, 4) == expected[1:3][::-1], "from the first on, and before the second"
+    assert list_ids(None, 4) == expected[:3][::-1]
+    assert list_ids(4.5, None) == expected[4:]
+    assert list_ids(3, 3) == hours(4, 2) == hours(9, None) == []
 
 
 @given(MOMENTS, MOMENTS | st.none(), MOMENTS | st.none(), st.integers(-12, 12))

@@ -191,12 +191,12 @@ def test_chunks_are_sent_during_the_recording_with_renewed_credentials(backend: 
             path = tmp_path / f"{number}.webm"
             path.write_bytes(b"sound" * (number + 1))
             yield path
-            assert backend.went.acquire(timeout=10), "it went before the next one was there"
+            assert backend.went.acquire(timeout=10), "the chunk is sent before the next chunk exists"
             backend.advance(minutes=50)
 
     client.user  # noqa: B018 - exchanges
     assert client.upload(MEETING, recorded()).sent == 5
-    # What is there is asked for at once, and what completes the recording when 250 minutes have passed.
+    # The first request lists the existing objects. The last one uploads complete.json after 250 minutes.
     assert backend.signed_with == [f"AKIDEXAMPLE{number:04d}" for number in (1, 1, 2, 3, 4, 5, 6)]
     assert backend.exchanges == len(backend.tokens) == 6
 

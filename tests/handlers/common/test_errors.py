@@ -1,4 +1,4 @@
-"""Tests of error responses and of what they reveal."""
+"""Tests of error responses, which must not reveal values of requests or internal details."""
 
 import json
 import re

@@ -55,7 +55,7 @@ def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
 
 @cache
 def encoded(suffix: str, *options: str, sources: tuple[str, ...] = (SOUND,)) -> bytes:
-    """Return ffmpeg's encoding of its own generated sources."""
+    """Return ffmpeg's encoding of generated sources."""
     with TemporaryDirectory() as folder:
         made = Path(folder, f"made.{suffix}")
         inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]

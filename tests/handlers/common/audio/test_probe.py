@@ -300,7 +300,7 @@ def test_three_hours_are_probed_with_a_few_reads(made: Callable[[], RangedFile])
 
 
 def checked(file: RangedFile) -> AudioFile | None:
-    """Probe a file within the cost that one file may have. Return None if it is rejected."""
+    """Probe a file, and check the cost limits. Return None if the file is rejected."""
     try:
         found = probe(file)
     except RejectedAudio:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from handlers.common.text.text_cleaning import MAX_MARKS, clean_text
 
 MARKS = ["\u0300", "\u0315", "\u0344", "\u0f73", "\u05b0", "\u3099", "\U0001d165"]
-"""Marks with different combining classes, one that decomposes to two, and one that is a mark only when decomposed."""
+"""Marks with different combining classes, a mark that decomposes to two, and a character that decomposes to a mark."""
 OTHERS = ["a", "\u00e9", "\u01d6", "\u2026", "\u226f", "\u0e01", " ", "\u0007", "\ud800"]
 RUNS = st.lists(st.tuples(st.sampled_from(MARKS + OTHERS), st.integers(1, 70)), max_size=12).map(
     lambda runs: "".join(entry * times for entry, times in runs)
