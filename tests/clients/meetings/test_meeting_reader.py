@@ -68,7 +68,7 @@ def test_a_list_can_be_limited_to_a_period(backend: Backend, ann: str) -> None:
     assert list_ids(2, 4) == expected[1:3][::-1], "from the first on, and before the second"
     assert list_ids(None, 4) == expected[:3][::-1]
     assert list_ids(4.5, None) == expected[4:]
-    assert list_ids(3, 3) == hours(4, 2) == hours(9, None) == []
+    assert list_ids(3, 3) == list_ids(4, 2) == list_ids(9, None) == []
 
 
 @given(MOMENTS, MOMENTS | st.none(), MOMENTS | st.none(), st.integers(-12, 12))
