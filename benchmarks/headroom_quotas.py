@@ -130,8 +130,8 @@ def list_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuo
 
 def binding_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuotas()) -> list[tuple[Quota, float]]:
     """Return the quotas that a multiple of the load uses up, with that multiple, the smallest first."""
-    found = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings, account)]
-    return sorted((pair for pair in found if math.isfinite(pair[1])), key=lambda pair: pair[1])
+    factors = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings, account)]
+    return sorted((pair for pair in factors if math.isfinite(pair[1])), key=lambda pair: pair[1])
 
 
 def exceeded_quotas(

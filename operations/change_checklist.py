@@ -167,7 +167,7 @@ def _check_sample(
     if sample.recording is None:
         context.print_line("skipped   a sample recording: give --recording, --token and --api-url")
         return
-    begun = time.monotonic()
+    started = time.monotonic()
     try:
         user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
         uploaded = user.upload(NewMeeting(title="Checklist", started_at=clock.now()), [sample.recording])
@@ -177,4 +177,4 @@ def _check_sample(
         # A service's message may repeat the request.
         yield f"the sample was not processed: {type(error).__name__}"
         return
-    context.print_line(f"ok        the sample is {record.status} after {time.monotonic() - begun:.0f} s")
+    context.print_line(f"ok        the sample is {record.status} after {time.monotonic() - started:.0f} s")

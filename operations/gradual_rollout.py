@@ -77,9 +77,9 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 def _choose_version(context: CommandContext, target: FunctionTarget, to: str | None, live: str) -> str:
     """Return the version to roll out: the given one, or the newest published one."""
-    given = parse_version(to) if to is not None else None
+    requested = parse_version(to) if to is not None else None
     published = context.gateway.list_versions(target.function)
-    version = given or next((configuration.version for configuration in published), live)
+    version = requested or next((configuration.version for configuration in published), live)
     if version == live:
         raise CommandRefused(
             f"Version {version} of {target.function} is live already. Pin `liveVersion` to it, deploy, and then roll out "

@@ -69,14 +69,14 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     count = _BackfillCount()
     try:
         while True:
-            begun = context.clock()
+            started = context.clock()
             items, following = backfill.page(start)
             for item in items:
                 backfill.fill(item, count)
             if following is None:
                 break
             start = following
-            context.wait(max(0.0, PAGE / per_second - (context.clock() - begun)))
+            context.wait(max(0.0, PAGE / per_second - (context.clock() - started)))
     except (CommandRefused, KeyboardInterrupt) as error:
         more = f" --after {start[PARTITION]['S']}/{start[SORT]['S']}" if start else ""
         context.print_line(

@@ -86,19 +86,19 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
     return 0
 
 
-def _table(found: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
-    """USD per month."""
+def _table(costs: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
+    """Yield the lines of the table in USD per month."""
     yield f"{'USD a month':<32}{'before':>10}{'after':>10}{'saved':>10}{'expected':>10}"
     rest = {
         name: (before / before_days * MONTH_DAYS, after / after_days * MONTH_DAYS)
-        for name, (before, after) in found.items()
+        for name, (before, after) in costs.items()
     }
     total = _sum(rest.values())
     for step in STEPS:
         names = [name for name in rest if any(service in name for service in step.services)]
         yield _row(step.name, _sum([rest.pop(name) for name in names]), f"{step.expected:.2f}")
-    for name, costs in sorted(rest.items()):
-        yield _row(name, costs, "")
+    for name, monthly_costs in sorted(rest.items()):
+        yield _row(name, monthly_costs, "")
     yield _row("all", total, f"{sum(step.expected for step in STEPS):.2f}")
 
 

@@ -63,11 +63,11 @@ def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str |
     if setting is None:
         return None
     location = (_key(target.subsystem), *setting.path)
-    given = yaml.safe_load(_to_yaml(setting, value))
+    content = yaml.safe_load(_to_yaml(setting, value))
     for step in reversed(location):
-        given = {step: given}
+        content = {step: content}
     try:
-        StackSettings.model_validate(given)
+        StackSettings.model_validate(content)
     except ValidationError as error:
         # Errors about missing required settings are ignored.
         errors = [detail for detail in error.errors(include_url=False) if detail["loc"][: len(location)] == location]

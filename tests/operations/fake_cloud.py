@@ -62,7 +62,7 @@ class FakeLambdaCloud:
         self.functions: dict[str, Function] = {}
         self.alarm_states: dict[str, tuple[str, datetime]] = {}
         self.calls: list[str] = []
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.before: dict[str, list[Event]] = {}
         """Events before the effect of a call, by operation, one per call: an error to raise, or a concurrent action."""
         self.after: dict[str, list[Event]] = {}
@@ -155,7 +155,7 @@ class FakeLambdaCloud:
             clients=self,
             clock=self.clock,
             wait=self.wait,
-            print_line=self.said.append,
+            print_line=self.printed.append,
         )
 
     # The clients. This object is all of them.

@@ -12,7 +12,7 @@ Refusal = Callable[..., str]
 def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: FakeLambdaCloud) -> None:
     cloud.deploy("code-1", "code-2", "code-3", live="2")
     assert cloud.run("alias") == 0
-    assert cloud.said == [
+    assert cloud.printed == [
         f"{FUNCTION}: version 2 has all traffic",
         "     3        2026-01-03T12:00  code-3  as deployed",
         "     2  live  2026-01-02T12:00  code-2  as deployed",
@@ -24,8 +24,8 @@ def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: FakeLa
 def test_the_list_shows_the_shares_during_a_rollout(cloud: FakeLambdaCloud) -> None:
     cloud.move_alias_concurrently("1", **{"2": 0.1})
     cloud.run("alias")
-    assert cloud.said[0] == f"{FUNCTION}: version 1 has 90%, version 2 has 10%"
-    assert [line.split()[:2] for line in cloud.said[1:]] == [["2", "10%"], ["1", "live"]]
+    assert cloud.printed[0] == f"{FUNCTION}: version 1 has 90%, version 2 has 10%"
+    assert [line.split()[:2] for line in cloud.printed[1:]] == [["2", "10%"], ["1", "live"]]
 
 
 @pytest.mark.parametrize("rolling_out", [False, True])
@@ -37,14 +37,14 @@ def test_the_alias_moves_to_an_older_version_and_the_setting_to_commit_is_printe
     assert cloud.run("alias", "--to", "1") == 0
     assert cloud.traffic() == ("1", {})
     before = "version 1 has 90%, version 2 has 10%" if rolling_out else "version 2 has all traffic"
-    assert cloud.said[0] == f"{FUNCTION}: version 1 has all traffic; before: {before}"
-    assert cloud.said[-1].split() == ["liveVersion:", '"1"']
-    assert SECRET not in "\n".join(cloud.said)
+    assert cloud.printed[0] == f"{FUNCTION}: version 1 has all traffic; before: {before}"
+    assert cloud.printed[-1].split() == ["liveVersion:", '"1"']
+    assert SECRET not in "\n".join(cloud.printed)
 
 
 def test_the_live_version_is_not_moved_again(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("alias", "--to", "2") == 0
-    assert "nothing was changed" in cloud.said[0]
+    assert "nothing was changed" in cloud.printed[0]
     assert "update_alias" not in cloud.calls
 
 
@@ -92,5 +92,5 @@ def test_the_alias_does_not_move_to_a_version_that_cannot_be_called(
 def test_moving_to_an_inactive_version_prints_a_warning(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].versions["1"]["State"] = "Inactive"
     assert cloud.run("alias", "--to", "1") == 0
-    assert "is inactive" in cloud.said[0]
+    assert "is inactive" in cloud.printed[0]
     assert cloud.traffic() == ("1", {})

@@ -27,7 +27,7 @@ class HealthyStack:
         self.alarms = {"polyphony-dev-meetings-one-warning": "OK"}
         self.errors = 0
         self.ended: dict[str, list[datetime]] = {}
-        self.said: list[str] = []
+        self.printed: list[str] = []
         keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         services: tuple[Any, ...] = ("logs", "stepfunctions", "cloudwatch", "sts")
         self.clients: dict[str, Any] = {
@@ -37,7 +37,7 @@ class HealthyStack:
 
     def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
         self._prepare()
-        context = CommandContext(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.said.append)
+        context = CommandContext(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.printed.append)
         for stub in self.stubs.values():
             stub.activate()
         recording, token, api_url = sample
@@ -83,9 +83,9 @@ class HealthyStack:
 def test_a_healthy_stack_leaves_only_the_manual_checks() -> None:
     stack = HealthyStack()
     assert stack.run() == 0
-    assert "measured  ProcessingDuration, p95: 10.0; in the period before: 20.0" in stack.said
-    assert not [line for line in stack.said if line.startswith("FOUND")]
-    assert [item for item in stack.said if item.startswith("confirm")] == [
+    assert "measured  ProcessingDuration, p95: 10.0; in the period before: 20.0" in stack.printed
+    assert not [line for line in stack.printed if line.startswith("FOUND")]
+    assert [item for item in stack.printed if item.startswith("confirm")] == [
         f"confirm   {entry}" for entry in change_checklist.MANUAL_CHECKS
     ]
 
@@ -94,22 +94,22 @@ def test_an_alarm_in_state_alarm_is_a_finding() -> None:
     stack = HealthyStack()
     stack.alarms["polyphony-dev-meetings-two-critical"] = "ALARM"
     assert stack.run() == 1
-    assert "FOUND     alarms in state ALARM: polyphony-dev-meetings-two-critical" in stack.said
+    assert "FOUND     alarms in state ALARM: polyphony-dev-meetings-two-critical" in stack.printed
 
 
 def test_errors_in_logs_are_counted_and_not_shown() -> None:
     stack = HealthyStack()
     stack.errors = 3
     assert stack.run() == 1
-    assert f"FOUND     3 errors in {GROUP}" in stack.said
-    assert CANARY not in "\n".join(stack.said)
+    assert f"FOUND     3 errors in {GROUP}" in stack.printed
+    assert CANARY not in "\n".join(stack.printed)
 
 
 def test_only_executions_that_ended_within_the_period_count() -> None:
     stack = HealthyStack()
     stack.ended["TIMED_OUT"] = [NOW - timedelta(hours=1), NOW - timedelta(hours=30)]
     assert stack.run() == 1
-    assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.said
+    assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.printed
 
 
 def test_a_stack_without_alarms_is_refused() -> None:
@@ -154,15 +154,15 @@ def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> N
     stack, client = HealthyStack(), FakeMeetingsClient()
     assert stack.run(sample=sample, client=client) == 0
     assert client.token == CANARY
-    assert any(line.startswith("ok        the sample is ready") for line in stack.said)
-    assert CANARY not in "\n".join(stack.said)
+    assert any(line.startswith("ok        the sample is ready") for line in stack.printed)
+    assert CANARY not in "\n".join(stack.printed)
 
 
 def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
     stack = HealthyStack()
     assert stack.run(sample=sample, client=FakeMeetingsClient(UploadInterrupted(CANARY))) == 1
-    assert "FOUND     the sample was not processed: UploadInterrupted" in stack.said
-    assert CANARY not in "\n".join(stack.said)
+    assert "FOUND     the sample was not processed: UploadInterrupted" in stack.printed
+    assert CANARY not in "\n".join(stack.printed)
 
 
 def test_incomplete_options_for_a_sample_are_refused(sample: Sample) -> None:

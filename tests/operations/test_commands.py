@@ -145,4 +145,4 @@ def test_sigterm_and_sighup_return_the_share(cloud: FakeLambdaCloud, one: signal
     cloud.schedule = [(60.0, lambda: signal.raise_signal(one))]
     assert cloud.run("rollout") == 2
     assert cloud.traffic() == ("1", {})
-    assert cloud.said[-1] == "the share was returned: version 1 has all traffic"
+    assert cloud.printed[-1] == "the share was returned: version 1 has all traffic"

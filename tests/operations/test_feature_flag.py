@@ -40,13 +40,16 @@ def test_callers_get_the_new_value_and_keep_all_others(cloud: FakeLambdaCloud) -
 
 def test_the_output_names_undo_command_and_setting_but_no_other_value(cloud: FakeLambdaCloud) -> None:
     cloud.run("flag", OFF)
-    assert cloud.said[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic; before: version 2"
     assert (
-        "To undo: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2" in cloud.said
+        cloud.printed[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic; before: version 2"
     )
-    assert any(line.strip() == "partialResultsEnabled: false" for line in cloud.said)
-    assert any("set it to" in line and '"3"' in line for line in cloud.said)
-    assert SECRET not in "\n".join(cloud.said)
+    assert (
+        "To undo: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2"
+        in cloud.printed
+    )
+    assert any(line.strip() == "partialResultsEnabled: false" for line in cloud.printed)
+    assert any("set it to" in line and '"3"' in line for line in cloud.printed)
+    assert SECRET not in "\n".join(cloud.printed)
     cloud.run("alias", "--to", "2")
     assert cloud.live_environment() == ENVIRONMENT
 
@@ -59,7 +62,7 @@ def test_callers_wait_until_the_update_is_done_and_the_version_can_be_called(clo
 
 def test_a_flag_with_the_current_value_changes_nothing(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
-    assert "already have PARTIAL_RESULTS_ENABLED=true" in cloud.said[0]
+    assert "already have PARTIAL_RESULTS_ENABLED=true" in cloud.printed[0]
     assert not {"update_function_configuration", "publish_version", "update_alias"} & set(cloud.calls)
 
 

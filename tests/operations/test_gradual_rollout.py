@@ -39,13 +39,13 @@ def test_a_version_without_alarms_gets_its_share_and_then_all_traffic(cloud: Fak
     assert seen == [("1", {"2": 0.1})] * 2
     assert cloud.traffic() == ("2", {})
     assert cloud.now == 900
-    assert cloud.said[-1].split() == ["liveVersion:", '"2"']
+    assert cloud.printed[-1].split() == ["liveVersion:", '"2"']
 
 
 def test_share_and_times_can_be_given(cloud: FakeLambdaCloud) -> None:
-    cloud.schedule = [(100.0, lambda: cloud.said.append(str(cloud.traffic())))]
+    cloud.schedule = [(100.0, lambda: cloud.printed.append(str(cloud.traffic())))]
     assert cloud.run("rollout", "--share", "25", "--minutes", "2", "--every", "50") == 0
-    assert str(("1", {"2": 0.25})) in cloud.said
+    assert str(("1", {"2": 0.25})) in cloud.printed
     assert cloud.now == 120
     assert cloud.calls.count("describe_alarms") == 1 + 3
 
@@ -71,8 +71,8 @@ def test_an_alarm_of_the_subsystem_returns_all_traffic_to_the_previous_version(
     assert cloud.run("rollout") == 1
     assert cloud.traffic() == ("1", {})
     assert cloud.now - second <= 30
-    assert {f"in state ALARM since the last check: {alarm}", BACK} <= set(cloud.said)
-    assert cloud.said[-1].split() == ["liveVersion:", '"1"']
+    assert {f"in state ALARM since the last check: {alarm}", BACK} <= set(cloud.printed)
+    assert cloud.printed[-1].split() == ["liveVersion:", '"1"']
 
 
 def test_a_new_alarm_in_state_alarm_counts_and_a_removed_or_silent_one_does_not() -> None:
@@ -105,8 +105,8 @@ def test_alarms_without_data_are_named_and_do_not_end_the_rollout(cloud: FakeLam
         (120.0, lambda: cloud.alarm(ALARM, "OK")),
     ]
     assert cloud.run("rollout") == 0
-    assert f"without data, so these alarms cannot detect a problem yet: {OTHER_ALARM}" in cloud.said
-    assert any(line.endswith(f"without data: {ALARM}, {OTHER_ALARM}") for line in cloud.said)
+    assert f"without data, so these alarms cannot detect a problem yet: {OTHER_ALARM}" in cloud.printed
+    assert any(line.endswith(f"without data: {ALARM}, {OTHER_ALARM}") for line in cloud.printed)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_any_error_during_the_rollout_returns_the_share(
     except ValueError:
         assert isinstance(event, ValueError)
     assert cloud.traffic() == ("1", {})
-    assert cloud.said[-1] == BACK
+    assert cloud.printed[-1] == BACK
 
 
 STAYS_1, STAYS_2 = (f"the alias was left unchanged: version {version} has all traffic" for version in "12")
@@ -183,7 +183,7 @@ def test_an_interruption_at_any_point_leaves_no_share_and_prints_the_routing(
     cloud.before["update_alias"], cloud.after["update_alias"] = list(before), list(after)
     assert cloud.run("rollout") == 2
     assert cloud.traffic() == (version, {})
-    assert cloud.said[-1] == says
+    assert cloud.printed[-1] == says
 
 
 def test_a_rollout_continues_if_the_response_to_its_start_was_lost(cloud: FakeLambdaCloud) -> None:
@@ -210,7 +210,7 @@ def test_a_share_that_cannot_be_returned_is_a_prominent_error_with_the_remedy(
     else:
         cloud.before["describe_alarms"] = [None, error_response("ExpiredToken", status=403)]
     assert cloud.run("rollout") == 2
-    (line,) = [line for line in cloud.said if line.startswith("THE SHARE COULD NOT BE RETURNED")]
+    (line,) = [line for line in cloud.printed if line.startswith("THE SHARE COULD NOT BE RETURNED")]
     assert "version 1 has 90%, version 2 has 10%" in line
     assert f"operations alias --stack dev {PATH} --to 1" in line
 
@@ -234,7 +234,7 @@ def test_an_alias_that_another_user_moves_is_left_unchanged(
     cloud.before[operation] = [*[None] * calls_before, acts["move"]]
     assert cloud.run("rollout", "--minutes", "2") == 2
     assert cloud.traffic() == ("1", {})
-    assert STAYS_1 in cloud.said or "update_alias" not in cloud.calls
+    assert STAYS_1 in cloud.printed or "update_alias" not in cloud.calls
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class Stack:
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
         create_table(self.dynamodb, TABLE, "user", "meetingId", indexes={"GSI-2": Index(("user", "participantSearch"))})
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.waits: list[float] = []
 
     def __call__(self, service: str) -> Any:
@@ -62,7 +62,7 @@ class Stack:
             clients=self,
             clock=lambda: 0.0,
             wait=self.wait,
-            print_line=self.said.append,
+            print_line=self.printed.append,
         )
 
 
@@ -82,13 +82,13 @@ def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) 
     assert stack.found(ANN, "ann") == [meeting(1), meeting(2)]
     assert stack.found(ANN, "bob b.") == [meeting(1)]
     assert stack.found(BOB, "ann") == [meeting(3)]
-    assert stack.said == ["3 meetings read, 4 items written, 0 removed, 0 meetings changed meanwhile"]
+    assert stack.printed == ["3 meetings read, 4 items written, 0 removed, 0 meetings changed meanwhile"]
     made = [item for item in stack.items() if "of" in item]
     assert not any("startedAt" in entry for entry in made), "the index by date has none of them"
     before = stack.items()
     assert stack.run("participants") == 0
     assert stack.items() == before
-    assert "0 items written, 0 removed" in stack.said[-1]
+    assert "0 items written, 0 removed" in stack.printed[-1]
 
 
 def test_a_removed_participant_is_no_longer_found(stack: Stack) -> None:
@@ -97,7 +97,7 @@ def test_a_removed_participant_is_no_longer_found(stack: Stack) -> None:
     stack.put(ANN, 1, ["Bob", "Cem"])
     assert stack.run("participants") == 0
     assert (stack.found(ANN, "ann"), stack.found(ANN, "cem")) == ([], [meeting(1)])
-    assert "1 items written, 1 removed" in stack.said[-1]
+    assert "1 items written, 1 removed" in stack.printed[-1]
 
 
 def test_items_for_tags_can_be_removed_without_those_for_participants(stack: Stack) -> None:
@@ -140,7 +140,7 @@ def test_a_meeting_that_changed_meanwhile_gets_no_items_and_is_counted(
     with monkeypatch.context() as patch:
         patch.setattr(stack.dynamodb, "scan", outdated)
         assert stack.run("participants") == 2
-    assert "1 meetings changed meanwhile; run the command again for these" in stack.said[-1]
+    assert "1 meetings changed meanwhile; run the command again for these" in stack.printed[-1]
     assert stack.found(ANN, "ann") == []
     assert stack.run("participants") == 0
     assert stack.found(ANN, "ann") == [meeting(1)]
@@ -166,8 +166,8 @@ def test_an_interrupted_run_prints_its_position_and_continues_there(
     monkeypatch.setattr(stack, "wait", stopped)
     assert stack.run("participants") == 2
     monkeypatch.undo()
-    _, _, after = stack.said[-1].partition("--after ")
-    assert f"{index_backfill.PAGE} items written" in stack.said[-1]
+    _, _, after = stack.printed[-1].partition("--after ")
+    assert f"{index_backfill.PAGE} items written" in stack.printed[-1]
     assert stack.run("participants", "--after", after) == 0
     assert stack.found(ANN, "ann") == [meeting(number) for number in range(2 * index_backfill.PAGE)]
 

@@ -26,7 +26,7 @@ class Stack:
         self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")
         self.s3.create_bucket(Bucket=BUCKET)
         create_table(self.dynamodb, TABLE, "sessionId", "lectureId")
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.waited = 0.0
         self.verdict: dict[str, str] | None = None
 
@@ -58,7 +58,7 @@ class Stack:
             clients=self,
             clock=lambda: self.waited,
             wait=self.wait,
-            print_line=self.said.append,
+            print_line=self.printed.append,
         )
 
 
@@ -86,13 +86,13 @@ def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack,
     assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"
     there = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
     assert (there["Body"].read(), there["ContentType"]) == (b"sound", "audio/mpeg")
-    assert stack.said[-1] == f"{stack.lecture}: ready, guests can ask questions about it"
+    assert stack.printed[-1] == f"{stack.lecture}: ready, guests can ask questions about it"
 
 
 def test_a_rejected_lecture_prints_the_reason(stack: Stack, recording: Path) -> None:
     stack.verdict = {"status": "rejected", "reason": "The recording is too short."}
     assert stack.run(recording) == 1
-    assert stack.said[-1] == f"{stack.lecture}: rejected. The recording is too short."
+    assert stack.printed[-1] == f"{stack.lecture}: rejected. The recording is too short."
 
 
 def test_a_missing_validation_is_an_error_that_names_what_to_check(

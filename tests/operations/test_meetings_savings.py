@@ -29,7 +29,7 @@ class Explorer:
     def __init__(self) -> None:
         self.ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         self.stub = Stubber(self.ce)
-        self.said: list[str] = []
+        self.printed: list[str] = []
 
     def answers(self, costs: Costs, *, days: int = 20, token: str | None = None, **asked: Any) -> None:
         first = CHANGE - timedelta(10)
@@ -51,14 +51,14 @@ class Explorer:
         self.stub.add_response("get_cost_and_usage", response, expected)
 
     def run(self, since: str = "2026-01-15", days: int = 10, today: date = CHANGE + timedelta(10)) -> int:
-        context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.said.append)
+        context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.printed.append)
         with self.stub:
             return meetings_savings.run(
                 context, Namespace(stack="dev", environment=None, since=since, days=days), today
             )
 
     def row(self, name: str) -> list[float]:
-        [line] = [item for item in self.said if item.startswith(name)]
+        [line] = [item for item in self.printed if item.startswith(name)]
         return [float(entry) for entry in line[32:].split()]
 
 
@@ -90,7 +90,7 @@ def test_missing_costs_before_the_change_are_not_reported_as_savings() -> None:
     explorer.answers({S3: (0.0, 1.0)}, Filter=ANY)
     explorer.answers({})
     explorer.run()
-    assert any("no cost was recorded before" in line for line in explorer.said)
+    assert any("no cost was recorded before" in line for line in explorer.printed)
 
 
 def test_missing_costs_are_an_error_that_names_what_to_check() -> None:
