@@ -1,4 +1,4 @@
-"""WorkflowExecutions of the workflow: their names say of which manifest they are, and how often that was redriven."""
+"""Executions of the workflow: their names say of which manifest they are, and how often that was redriven."""
 
 import re
 from dataclasses import dataclass
