@@ -1,7 +1,7 @@
-"""Measures what tracking a file costs the manifest builder: time, calls of AWS and DynamoDB write units.
+"""Benchmark of the manifest builder: time, AWS calls and DynamoDB write units per tracked file.
 
-The handler's own code and real boto3 clients run against ingestion's in-memory cloud, which answers each call after 5
-ms, as DynamoDB does within its region. One invocation runs at a time.
+The handler and real boto3 clients run against ingestion's in-memory cloud. It answers each call after 5 ms, like
+DynamoDB within its Region. One invocation runs at a time.
 """
 
 import io
@@ -20,9 +20,9 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from benchmarks.measuring import WrongResult, print_heading, print_table
-from handlers.common.aws.clients import CONFIG, WORKERS
-from handlers.common.aws.parallel_calls import Parallel
+from benchmarks.measurement import WrongResult, print_heading, print_table
+from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import ulid
@@ -42,7 +42,7 @@ CALL_SECONDS = 0.005
 FILES = 1000
 FILES_PER_MANIFEST = 200
 BATCH_SIZES = (2, 100)
-"""Messages per invocation: the average at today's load, and a burst."""
+"""Messages per invocation: the average of the current load, and a burst."""
 WRITE_UNIT_BYTES = 1024
 METHODS = {
     "PutItem": "put_item",
@@ -53,7 +53,7 @@ METHODS = {
 
 
 class MeteredCloud:
-    """Answers boto3's requests from the cloud in memory, and counts calls and write units."""
+    """In-memory cloud for boto3 clients, with counters for calls and write units."""
 
     def __init__(self) -> None:
         self.cloud = Cloud(datetime.now(UTC))
@@ -79,32 +79,32 @@ class MeteredCloud:
         if service == "s3":
             self.cloud.objects[request.url] = b""
             return _response(request, 200)
-        given = json.loads(request.body)
-        before = dict(self.cloud.items.get(_key(given), {})) if service == "dynamodb" else {}
+        parameters = json.loads(request.body)
+        before = dict(self.cloud.items.get(_key(parameters), {})) if service == "dynamodb" else {}
         try:
-            found = getattr(self._fakes[service], METHODS[operation])(**given)
+            answer = getattr(self._fakes[service], METHODS[operation])(**parameters)
         except ClientError as error:
             self.write_units += 1
             return _response(request, 400, {"__type": error.response["Error"]["Code"]})
         if operation in {"PutItem", "UpdateItem"}:
-            self.write_units += _write_units(before, self.cloud.items[_key(given)])
-        return _response(request, 200, {"startDate": 0, **found} if service == "sfn" else found)
+            self.write_units += _write_units(before, self.cloud.items[_key(parameters)])
+        return _response(request, 200, {"startDate": 0, **answer} if service == "sfn" else answer)
 
 
-def _key(given: dict[str, Any]) -> tuple[str, str]:
-    key = given.get("Key") or given.get("Item")
+def _key(parameters: dict[str, Any]) -> tuple[str, str]:
+    key = parameters.get("Key") or parameters.get("Item")
     return (key["date_prefix"]["S"], key["file_key"]["S"]) if key else ("", "")
 
 
 def _write_units(before: dict[str, Any], after: dict[str, Any]) -> int:
-    """Return what DynamoDB bills: the larger item, and one unit per index entry that is removed or added."""
+    """Return the billed write units: those of the larger item, and one per removed or added index entry."""
     old_entry, new_entry = before.get("open_shard"), after.get("open_shard")
     index_units = (old_entry is not None) + (new_entry is not None) if old_entry != new_entry else 0
     return max(_item_units(before), _item_units(after)) + index_units
 
 
 def _item_units(item: dict[str, Any]) -> int:
-    size = sum(len(name) + sum(len(text.encode()) for text in held.values()) for name, held in item.items())
+    size = sum(len(name) + sum(len(text.encode()) for text in value.values()) for name, value in item.items())
     return math.ceil(size / WRITE_UNIT_BYTES)
 
 
@@ -123,8 +123,8 @@ def _response(request: Any, status: int, content: dict[str, Any] | None = None) 
 
 
 def measure(batch_size: int) -> dict[str, float | str]:
-    """Track all files, one batch after the other."""
-    cloud, log, parallel = MeteredCloud(), EventLog("CRITICAL"), Parallel(WORKERS)
+    """Track all files batch by batch, and return the figures."""
+    cloud, log, parallel = MeteredCloud(), EventLog("CRITICAL"), ParallelCalls(MAX_WORKERS)
     table_arguments = (cloud.client("dynamodb"), "files", 400, clock.now)
     numbers = iter(range(1_000_000))
     table = FileTable(*table_arguments)
@@ -163,7 +163,7 @@ def measure(batch_size: int) -> dict[str, float | str]:
 
 def main() -> None:
     """Print one row per batch size."""
-    print_heading(f"Manifest builder: {FILES} files, {CALL_SECONDS * 1000:.0f} ms per call, {WORKERS} threads")
+    print_heading(f"Manifest builder: {FILES} files, {CALL_SECONDS * 1000:.0f} ms per call, {MAX_WORKERS} threads")
     print_table({f"{batch_size} files per invocation": measure(batch_size) for batch_size in BATCH_SIZES})
 
 

@@ -1,8 +1,8 @@
-"""Measures what a Lambda function imports before it can answer, with and without a compiled layer.
+"""Benchmark of the imports of Lambda functions at a cold start, with and without a compiled layer.
 
-Lambda cannot write compiled modules next to the sources of a zip or layer, so it compiles at each cold start what is
-not compiled there. boto3 and the standard library belong to the runtime and are compiled. Each measurement is a new
-process. boto3 is imported first and counted separately.
+Lambda cannot write compiled modules next to the sources of a zip or layer. So it compiles all modules again at each
+cold start, unless the layer contains them in compiled form. boto3 and the standard library belong to the runtime and
+are compiled. Each measurement is a new process. boto3 is imported first and counted separately.
 """
 
 import compileall
@@ -18,7 +18,7 @@ import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
-from benchmarks.measuring import percentile, print_heading, print_table
+from benchmarks.measurement import percentile, print_heading, print_table
 from components.blocks.compute.handler_archive import zip_handlers
 from local import ROOT
 
@@ -32,7 +32,7 @@ FUNCTIONS = {
     "livestream: API": "handlers.livestream.episodes_api.handler",
     "livestream: authorizer": "handlers.livestream.authorizer.handler",
 }
-"""The functions for which a client waits."""
+"""Functions whose answers a client waits for."""
 LOCKED_NAME = re.compile(r"^([a-z0-9_.-]+)==", re.MULTILINE)
 
 IMPORT = """

@@ -1,7 +1,6 @@
-"""Shows how much of every quota ingestion uses at 1, 12, 100 and 600 times its load, and what the stack then costs.
+"""Use of all quotas by ingestion at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
 
-The cost is that of the real program, which runs with that load and is priced as `make cost` prices it. Nothing here
-calls AWS.
+For the cost, the real program runs with the multiplied load and is priced like in `make cost`. AWS is not called.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from benchmarks.headroom_quotas import (
     list_quotas,
     scale_load,
 )
-from benchmarks.measuring import print_table
+from benchmarks.measurement import print_table
 from components.settings import IngestionSettings
 from local.preview import program_run, stack_files
 from local.preview.cost import StackCost, of_graph
@@ -26,38 +25,39 @@ from local.preview.stack_files import StackConfig
 FACTORS = (1, 12, 100, 600)
 KEY = "polyphony:ingestion"
 MARGIN = 1.25
-"""A limit that is raised gets a quarter more than is used."""
+"""A raised limit is a quarter above the usage."""
 
 
 @dataclass(frozen=True)
 class RaisedLimits:
-    """Two settings and two quotas of the account that carry a multiple of the load."""
+    """Values of two settings and two account quotas that are sufficient for a multiple of the load."""
 
     concurrent_runs: int
     sweep_minutes: int
     account: AccountQuotas
 
     def apply(self, settings: IngestionSettings) -> IngestionSettings:
-        """Return the settings with the two changed."""
+        """Return the settings with these two values."""
         spark = settings.spark.model_copy(update={"concurrent_runs": self.concurrent_runs})
         manifests = settings.manifests.model_copy(update={"sweep_minutes": self.sweep_minutes})
         return settings.model_copy(update={"spark": spark, "manifests": manifests})
 
 
 def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
-    """Return the limits that carry a multiple of the load; each is raised only if it must be."""
+    """Return limits that are sufficient for a multiple of the load. Each is raised only if necessary."""
     shares = {quota.name: MARGIN * quota.share(settings, factor) for quota in list_quotas(settings)}
 
-    def needed(name: str, limit: float) -> int:
+    def required_limit(name: str, limit: float) -> int:
         return math.ceil(limit * max(1, shares[name]))
 
     minutes = settings.manifests.sweep_minutes
     default = AccountQuotas()
     return RaisedLimits(
-        needed("Glue runs of the job, busiest hour", settings.spark.concurrent_runs),
+        required_limit("Glue runs of the job, busiest hour", settings.spark.concurrent_runs),
         max(1, min(minutes, math.floor(minutes / shares["Sweeper's daily comparison"]))),
         AccountQuotas(
-            needed("Glue runs of the account", default.glue_runs), needed("Glue DPUs of the account", default.glue_dpus)
+            required_limit("Glue runs of the account", default.glue_runs),
+            required_limit("Glue DPUs of the account", default.glue_dpus),
         ),
     )
 
@@ -76,7 +76,7 @@ def price_load(config: StackConfig, factor: float) -> StackCost:
 
 
 def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
-    """Return what a multiple of the load is, what it costs, and what it needs."""
+    """Return a table row with load, cost and required limits at a multiple of the load."""
     settings = read_settings(config)
     load, cost, limits = scale_load(settings, factor).load, price_load(config, factor), raise_limits(settings, factor)
     remaining = exceeded_quotas(limits.apply(settings), factor, limits.account)
@@ -94,9 +94,9 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
 
 
 def describe_quotas(settings: IngestionSettings) -> dict[str, dict[str, float | str]]:
-    """Return one row per quota, the one that is used up first at the top."""
+    """Return one row per quota, ordered by the multiple of the load that exceeds it."""
     finite = binding_quotas(settings)
-    unlimited = [quota for quota in list_quotas(settings) if quota.name not in {found.name for found, _ in finite}]
+    unlimited = [quota for quota in list_quotas(settings) if quota.name not in {item.name for item, _ in finite}]
     pairs: list[tuple[Quota, float]] = [*finite, *((quota, math.inf) for quota in unlimited)]
     return {
         quota.name: {

@@ -1,7 +1,7 @@
-"""The quotas on a file's path through ingestion: what a load uses of each, the limit, and what raises it.
+"""Quotas on a file's path through ingestion: usage under a load, limit, and how to raise the limit.
 
-Pure. Rates and times come from the usage model that also computes the cost. Figures that it does not have are constants
-here, marked as assumed.
+Rates and times come from the usage model that also computes the cost. Figures that it lacks are constants in this
+module, marked as assumed.
 """
 
 import math
@@ -23,7 +23,7 @@ from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
 
 DAY = 86_400
 INDEX_STATES = 2
-"""A file is in the index as pending and as claimed, each in partitions of its own."""
+"""A file is in the index twice, as pending and as claimed, in separate partitions."""
 ENTRY_BYTES = 300
 """Assumed: the size of one entry of the index."""
 READ_UNIT_BYTES = 8 * 1024
@@ -62,7 +62,7 @@ def scale_load(settings: IngestionSettings, factor: float) -> IngestionSettings:
 
 
 class PeakLoad:
-    """The busiest hour of a multiple of the load, as rates per second and numbers at once."""
+    """Busiest hour under a multiple of the load, as rates per second and concurrent numbers."""
 
     def __init__(self, settings: IngestionSettings, factor: float) -> None:
         load = scale_load(settings, factor).load
@@ -88,24 +88,24 @@ class PeakLoad:
         return self._usage[function]["invocations"] / (DAYS_PER_MONTH * DAY)
 
     def invocation_seconds(self, function: str) -> float:
-        """Return how long one invocation takes."""
+        """Return the duration of one invocation."""
         return self._usage[function]["milliseconds"] / 1000
 
     def concurrency(self, function: str) -> float:
-        """Return how many invocations run at once."""
+        """Return the number of concurrent invocations."""
         return self._rate(function) * self.invocation_seconds(function)
 
 
 @dataclass(frozen=True)
 class Quota:
-    """One limit on the path."""
+    """A limit on the path of a file."""
 
     name: str
     unit: str
     limit: float
     source: str
     raised_by: str
-    """A setting, a request at Service Quotas, or what would have to be built."""
+    """Setting or Service Quotas request that raises the limit, or the required change of the program."""
     measure: Callable[[PeakLoad], float]
 
     def share(self, settings: IngestionSettings, factor: float) -> float:
@@ -113,7 +113,7 @@ class Quota:
         return self.measure(PeakLoad(settings, factor)) / self.limit
 
     def max_factor(self, settings: IngestionSettings) -> float:
-        """Return the multiple of the load that uses all of it; infinity if none does."""
+        """Return the multiple of the load that uses the whole limit, or infinity if none does."""
         if self.share(settings, MAX_FACTOR) < 1:
             return math.inf
         low, high = 0.0, float(MAX_FACTOR)
@@ -130,8 +130,8 @@ def list_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuo
 
 def binding_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuotas()) -> list[tuple[Quota, float]]:
     """Return the quotas that a multiple of the load uses up, with that multiple, the smallest first."""
-    found = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings, account)]
-    return sorted((pair for pair in found if math.isfinite(pair[1])), key=lambda pair: pair[1])
+    factors = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings, account)]
+    return sorted((pair for pair in factors if math.isfinite(pair[1])), key=lambda pair: pair[1])
 
 
 def exceeded_quotas(

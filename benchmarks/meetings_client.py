@@ -16,9 +16,9 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.measuring import percentile, print_heading, print_table
+from benchmarks.measurement import percentile, print_heading, print_table
 from clients.meetings import MeetingsClient
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.auth_exchange.api_models import Exchanged
@@ -66,7 +66,9 @@ class Table:
 
     def __init__(self, count: int) -> None:
         meetings = (create_meeting(number) for number in reversed(range(count)))
-        self.items = [stored(one.model_dump(mode="json", by_alias=True, exclude_none=True)) for one in meetings]
+        self.items = [
+            serialize_item(meeting.model_dump(mode="json", by_alias=True, exclude_none=True)) for meeting in meetings
+        ]
         self.sizes = [len(json.dumps(item)) for item in self.items]
 
     def query(self, request: Mapping[str, Any]) -> bytes:
@@ -142,15 +144,15 @@ def open_client(count: int) -> Iterator[MeetingsClient]:
 
 def measure(list_meetings: Callable[[], Iterator[MeetingRecord]]) -> dict[str, float | str]:
     """Return how many meetings were found, and the median times of the client."""
-    found = sum(1 for _ in list_meetings())  # fills the table's cache
+    count = sum(1 for _ in list_meetings())  # fills the table's cache
     wall, busy = [], []
     for _ in range(ROUNDS):
         started, busy_before = time.perf_counter(), time.process_time()
-        found = sum(1 for _ in list_meetings())
+        count = sum(1 for _ in list_meetings())
         wall.append(1000 * (time.perf_counter() - started))
         busy.append(1000 * (time.process_time() - busy_before))
     return {
-        "found": found,
+        "found": count,
         "median, ms": round(percentile(wall, 0.5)),
         "of it processor, ms": round(percentile(busy, 0.5)),
     }

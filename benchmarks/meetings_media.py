@@ -1,7 +1,7 @@
-"""Measures the time, memory and disk space of the meetings' media job.
+"""Benchmark of the meetings' media job: time, memory and disk space.
 
-The job is a process of its own and encodes with one thread. S3 is the local emulator. A long recording repeats the same
-seconds, joined without encoding, so its size is realistic and it takes little time to create.
+The job runs in a separate process and encodes with one thread. S3 is the local emulator. A long recording repeats the
+same seconds, joined without encoding. So it has a realistic size and is created quickly.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from benchmarks.measuring import MB, WrongResult, print_heading, print_table, run_process, start_emulator
+from benchmarks.measurement import MB, WrongResult, print_heading, print_table, run_process, start_emulator
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.complete_file import Chunk, Complete
 from handlers.meetings.media_job.environment import ABOUT, MediaDeployment
@@ -46,7 +46,7 @@ class MediaCase:
 
     @property
     def seconds(self) -> int:
-        """The recording's length."""
+        """Length of the recording."""
         return self.file_seconds * self.file_count
 
 

@@ -1,4 +1,4 @@
-"""Measures how long a preview takes, as a user starts it.
+"""Benchmark of the preview, started like a user starts it.
 
 The stacks alternate, so that a machine that becomes slower affects all of them.
 """
@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.measuring import percentile, print_heading, print_table, run_process
+from benchmarks.measurement import percentile, print_heading, print_table, run_process
 
 ROUNDS = 5
 STACKS = ("dev", "prod")

@@ -1,8 +1,8 @@
-"""Compares the Glue job with DuckDB on one manifest of generated files.
+"""Comparison of the Glue job with DuckDB on one manifest of generated files.
 
 Spark runs the shipped job from start to end, with a folder in place of S3. DuckDB reads the same files, adds the source
-of each row and writes the same kind of Parquet. It does not set invalid lines aside, keep values without a column or
-publish. The job also runs on a single file, which shows how long starting Spark takes.
+of each row and writes the same kind of Parquet. It does not store rejected lines or values without a column,
+and does not publish. The job also runs on a single file, which shows how long the start of Spark takes.
 """
 
 import argparse
@@ -13,14 +13,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.measuring import MB, ProcessUse, percentile, print_heading, print_table, run_process
+from benchmarks.measurement import MB, ProcessUse, percentile, print_heading, print_table, run_process
 from handlers.ingestion.glue.object_storage import Folder
 from local.emulation.glue import spark_process
 
 FILE_MB = 3.5
 DATE = "2026-01-02"
 JAVA = {"spark.driver.memory": "4g", "spark.driver.extraJavaOptions": "-XX:-UsePerfData"}
-"""Java as on Glue: the full compiler, and the memory of a small worker."""
+"""Java options like on Glue: the full compiler, and the memory of a small worker."""
 CORES = os.cpu_count() or 1
 DUCKDB = """
 import sys, duckdb

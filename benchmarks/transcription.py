@@ -1,7 +1,7 @@
-"""Measures how long after an utterance its captions arrive, on the local platform.
+"""Benchmark of transcription on the local platform: the delay between an utterance and its captions.
 
 The deployed functions run as processes and are called over WebSockets. The emulator and the local Transcribe run on the
-same cores. Transcribe works at the pace of speech, so the utterance's own length is subtracted.
+same cores. Transcribe works at the pace of speech, so the length of the utterance is subtracted.
 """
 
 import time
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from benchmarks.measuring import WrongResult, deploy_local_stack, print_heading, print_table, to_milliseconds
+from benchmarks.measurement import WrongResult, deploy_local_stack, print_heading, print_table, to_milliseconds
 from local.emulation.speech.tone_words import WORDS, silence, speech
 from local.flows.transcription_client import SAMPLE_RATE, Captioning, Screen, Speaker
 from local.flows.websocket_dialogue import Message
@@ -46,7 +46,7 @@ class Latency:
     accepted: float
     first_caption: float
     last_final: float
-    """Seconds beyond the utterance's own length."""
+    """Seconds beyond the length of the utterance."""
 
 
 def speak(speaker: Speaker, numbers: range) -> list[Latency]:
@@ -92,12 +92,12 @@ def main() -> None:
         url = Captioning(deployment).url
         single = open_session(stack, url, "single")
         speak(single, range(1))  # starts the functions' processes
-        alone = speak(single, range(1, 1 + UTTERANCES))
+        one_client = speak(single, range(1, 1 + UTTERANCES))
         speakers = [open_session(stack, url, f"user-{number}") for number in range(CLIENTS)]
         list(pool.map(lambda speaker: speak(speaker, range(1)), speakers))  # starts more processes
         together = list(pool.map(lambda speaker: speak(speaker, range(1, 1 + UTTERANCES_PER_CLIENT)), speakers))
     at_once = [latency for latencies in together for latency in latencies]
-    print_table(to_rows("one client", alone) | to_rows(f"{CLIENTS} clients at once", at_once))
+    print_table(to_rows("one client", one_client) | to_rows(f"{CLIENTS} clients at once", at_once))
 
 
 if __name__ == "__main__":

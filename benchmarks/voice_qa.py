@@ -1,4 +1,4 @@
-"""Measures voice Q&A on the local platform, next to the times that its requirement states.
+"""Benchmark of voice Q&A on the local platform, with the required times next to the measured ones.
 
 Emulator, functions, agent and clients share the cores. The first call of each kind starts processes and is shown
 separately.
@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 
-from benchmarks.measuring import WrongResult, deploy_local_stack, percentile, print_heading, print_table
-from handlers.common.aws.dynamodb_values import stored
+from benchmarks.measurement import WrongResult, deploy_local_stack, percentile, print_heading, print_table
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.flows.voice_qa_client import Lectures, Listener
 from local.flows.voice_qa_flow import LECTURE
@@ -36,7 +36,7 @@ class TimedListener(Listener):
         super()._take(message)
 
     def time_answer(self, lecture_id: str) -> tuple[float, float]:
-        """Ask a question; return the seconds to the first piece and to the whole answer."""
+        """Ask a question, and return the seconds to the first piece and to the whole answer."""
         self.piece_times.clear()
         started = time.perf_counter()
         _, answer = self.question(lecture_id, text="tones")
@@ -60,17 +60,17 @@ def time_calls(call: Callable[[], object], count: int = ROUNDS) -> list[float]:
 
 
 def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
-    """Return the first call's milliseconds, then those of the others."""
+    """Return a row with the first call's milliseconds, and the distribution of the others."""
     first, *others = (1000 * value for value in seconds)
-    found = {"first": first, "median": percentile(others, 0.5), "p95": percentile(others, 0.95), "max": max(others)}
-    return {**{name: round(value) for name, value in found.items()}, "required": required}
+    figures = {"first": first, "median": percentile(others, 0.5), "p95": percentile(others, 0.95), "max": max(others)}
+    return {**{name: round(value) for name, value in figures.items()}, "required": required}
 
 
 def measure_guest(lectures: Lectures) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
-    guest, table, key = lectures.guest(), lectures.client("dynamodb"), stored(lecture_key("none"))
-    # The connections stay open, because each one that ends calls a function.
+    guest, table, key = lectures.guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
+    # The connections stay open, because the end of a connection calls a function.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(
             time_calls(lambda: stack.enter_context(Listener(lectures, guest))), "< 100"
@@ -95,7 +95,7 @@ def measure_guest(lectures: Lectures) -> Rows:
 
 
 def measure_guests(lectures: Lectures) -> Rows:
-    """Measure guests that ask at the same time, when the functions' processes have started."""
+    """Measure guests that ask at the same time, after the processes of the functions have started."""
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
         guests = [stack.enter_context(TimedListener(lectures)) for _ in range(GUESTS)]
         lecture_id = guests[0].upload_lecture(LECTURE)

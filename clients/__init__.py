@@ -1,1 +1,1 @@
-"""Small typed clients of the backends, for programs that use them."""
+"""Typed Python clients of the backends."""

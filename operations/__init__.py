@@ -1,1 +1,1 @@
-"""What an operator does to a running stack between two deployments: `python -m operations`."""
+"""Commands for operators, who change or examine a deployed stack: `python -m operations`."""

@@ -1,7 +1,7 @@
-"""What is done between two deployments: `python -m operations <command>`.
+"""Commands that change or examine a deployed stack: `python -m operations <command>`.
 
-Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, or a
-lecture was rejected, or the checklist found something, 2 when the command was refused or could not run to its end.
+Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again,
+if a lecture was rejected, or if the checklist found problems. 2 if the command was refused or could not finish.
 """
 
 import argparse
@@ -25,9 +25,9 @@ from operations import (
     manifest_redrive,
     meetings_savings,
 )
-from operations.aws_gateway import Clients, told
-from operations.command_context import Desk
-from operations.command_errors import Refused
+from operations.aws_gateway import Clients, translate_errors
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
 
 
 class Command(Protocol):
@@ -38,7 +38,7 @@ class Command(Protocol):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments of the command, besides `--stack`."""
 
-    def run(self, desk: Desk, options: argparse.Namespace) -> int:
+    def run(self, context: CommandContext, options: argparse.Namespace) -> int:
         """Run the command and return its exit status."""
 
 
@@ -60,17 +60,17 @@ def main(
     clients: Clients | None = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
-    say: Callable[[str], None] | None = None,
+    print_line: Callable[[str], None] | None = None,
 ) -> int:
-    """Runs one command."""
+    """Run one command and return its exit status."""
     options = create_parser().parse_args(arguments)
     command: Command = options.command
     try:
-        return command.run(Desk(clients or _own_client, clock, wait, say or _say), options)
-    except Refused as refused:
-        sys.stderr.write(f"{refused}\n")
+        return command.run(CommandContext(clients or _create_client, clock, wait, print_line or _print_line), options)
+    except CommandRefused as error:
+        sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the command `alias` without --to shows what callers have\n")
+        sys.stderr.write("Interrupted. The command `alias` without --to shows which version callers use.\n")
     return 2
 
 
@@ -79,31 +79,31 @@ def create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():
-        found = commands.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
-        found.set_defaults(command=command)
-        found.add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
-        command.add_arguments(found)
+        command_parser = commands.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
+        command_parser.set_defaults(command=command)
+        command_parser.add_argument("--stack", required=True, help="name of the stack, as in Pulumi.<stack>.yaml")
+        command.add_arguments(command_parser)
     return parser
 
 
-def _own_client(service: Any) -> Any:
-    with told(None, service):
+def _create_client(service: Any) -> Any:
+    with translate_errors(None, service):
         return boto3.client(service, config=CONFIG)
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def stop_cleanly() -> None:
-    """A terminal that is closed, and a job that is stopped, end a roll-out as Ctrl-C does: it takes its share back."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that a rollout returns the share of the new version before it ends."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for one in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, stop)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 if __name__ == "__main__":

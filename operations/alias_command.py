@@ -1,50 +1,55 @@
-"""Lists a function's versions, or moves `live` to one of them: the quickest way back, and the way to end a roll-out."""
+"""Command `alias`: list a function's versions, or move the alias `live` to one of them.
+
+Moving the alias is the fastest rollback. It also ends a rollout.
+"""
 
 import argparse
 
 from operations import stack_file_advice
-from operations.aws_gateway import Configuration, Routing
-from operations.command_context import Desk, described
-from operations.function_target import Target, version_of
+from operations.aws_gateway import AliasRouting, FunctionConfiguration
+from operations.command_context import CommandContext, describe_routing
+from operations.function_target import FunctionTarget, parse_version
 
-SUMMARY = "list a function's versions, or move `live` to one"
+SUMMARY = "list a function's versions, or move the alias `live` to one of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    Target.add_argument(parser)
-    parser.add_argument("--to", metavar="VERSION", help="the version that gets all traffic, at once")
+    FunctionTarget.add_argument(parser)
+    parser.add_argument("--to", metavar="VERSION", help="version that gets all traffic immediately")
 
 
-def run(desk: Desk, options: argparse.Namespace) -> int:
-    """Shows the versions, or moves the alias to one."""
-    target = Target.of(options)
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """List the versions, or move the alias to one of them."""
+    target = FunctionTarget.from_options(options)
     if options.to is None:
-        return _list(desk, target)
-    wanted = Routing(version_of(options.to))
-    seen = desk.live(target)
+        return _list(context, target)
+    wanted = AliasRouting(parse_version(options.to))
+    seen = context.get_live_alias(target)
     if seen.routing == wanted:
-        desk.say(f"{target.function}: {described(wanted)} already; nothing was changed")
+        context.print_line(f"{target.function}: {describe_routing(wanted)} already; nothing was changed")
     else:
-        if desk.callable_version(target, wanted.version).state == "Inactive":
-            desk.say(f"version {wanted.version} has slept for weeks: its first calls fail until Lambda has woken it")
-        desk.point(target, wanted, seen)
-        desk.say(f"{target.function}: {described(wanted)}; before, {described(seen.routing)}")
-    for line in stack_file_advice.live_version(target, wanted.version):
-        desk.say(line)
+        if context.wait_until_callable(target, wanted.version).state == "Inactive":
+            context.print_line(
+                f"Version {wanted.version} is inactive because it was not called for weeks. Its first calls fail until Lambda has activated it."
+            )
+        context.move_alias(target, wanted, seen)
+        context.print_line(f"{target.function}: {describe_routing(wanted)}; before: {describe_routing(seen.routing)}")
+    for line in stack_file_advice.advise_live_version(target, wanted.version):
+        context.print_line(line)
     return 0
 
 
-def _list(desk: Desk, target: Target) -> int:
-    routing = desk.live(target).routing
-    desk.say(f"{target.function}: {described(routing)}")
-    for one in desk.gateway.versions(target.function):
-        desk.say(_row(one, routing))
+def _list(context: CommandContext, target: FunctionTarget) -> int:
+    routing = context.get_live_alias(target).routing
+    context.print_line(f"{target.function}: {describe_routing(routing)}")
+    for version in context.gateway.list_versions(target.function):
+        context.print_line(_row(version, routing))
     return 0
 
 
-def _row(one: Configuration, routing: Routing) -> str:
-    mark = "live" if one.version == routing.version else ""
-    if one.version in routing.weights:
-        mark = f"{routing.weights[one.version]:.0%}"
-    return f"{one.version:>6}  {mark:<4}  {one.modified[:16]}  {one.code[:8]}  {one.description}".rstrip()
+def _row(configuration: FunctionConfiguration, routing: AliasRouting) -> str:
+    share = "live" if configuration.version == routing.version else ""
+    if configuration.version in routing.weights:
+        share = f"{routing.weights[configuration.version]:.0%}"
+    return f"{configuration.version:>6}  {share:<4}  {configuration.modified[:16]}  {configuration.code_hash[:8]}  {configuration.description}".rstrip()

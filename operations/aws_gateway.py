@@ -1,7 +1,7 @@
-"""Lambda and CloudWatch as the commands need them: a call each, answers as plain records, errors as lines of ours.
+"""Gateway to Lambda and CloudWatch for the commands. Each method makes one call and returns a typed record.
 
-Decides nothing. Environments pass through it and are kept out of every text: records do not show them, and no message
-of AWS is repeated.
+Errors become one-line messages of our own. Environment variables of functions are never part of a text: records hide
+them from `repr`, and messages from AWS are not repeated, because they may contain the environment.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.command_errors import Changed, Invalid, NotFound, Refused, Unclear
+from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, ResourceNotFound, UnknownOutcome
 from operations.function_target import LIVE
 
 Clients = Callable[[str], Any]
-"""A client by service."""
+"""Return the boto3 client of a service."""
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 EXPIRED = frozenset(
@@ -30,7 +30,7 @@ EXPIRED = frozenset(
         "UnrecognizedClientException",
     }
 )
-SHAPE = (
+FROZEN_SETTINGS = (
     "CodeSha256",
     "Layers",
     "Handler",
@@ -46,68 +46,71 @@ SHAPE = (
     "LoggingConfig",
     "SnapStart",
 )
-"""What a version freezes beside its environment: the code, and all that the deployment sets around it."""
-VOLATILE = frozenset({"CodeSize", "OptimizationStatus", "VpcId"})
-"""Parts of these that Lambda adds by itself."""
+"""Fields that a published version freezes, besides its environment: code and function configuration."""
+ADDED_BY_LAMBDA = frozenset({"CodeSize", "OptimizationStatus", "VpcId"})
+"""Keys within these fields that Lambda adds. They are ignored in comparisons."""
 
 
 @dataclass(frozen=True)
-class Routing:
-    """Where an alias sends its callers: one version, and shares of the traffic (0 to 1) to others."""
+class AliasRouting:
+    """Traffic routing of an alias: the main version, and the shares (0 to 1) of other versions."""
 
     version: str
     weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Alias:
-    """The alias `live` as it was read."""
+class LiveAlias:
+    """State of the alias `live` when it was read."""
 
-    routing: Routing
+    routing: AliasRouting
     revision: str
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """A version, or `$LATEST`, as it was read."""
+class FunctionConfiguration:
+    """Configuration of a version or of `$LATEST` when it was read."""
 
     version: str
     description: str
     modified: str
-    code: str
+    """Time of the last modification, in ISO 8601."""
+    code_hash: str
     state: str
     """`Pending`, `Active`, `Inactive` or `Failed`."""
-    update: str
+    update_status: str
     """`Successful`, `InProgress` or `Failed`."""
     reason: str
-    """Lambda's code for why it is not as it should be."""
+    """Lambda's code for the reason of a failed state or update."""
     revision: str
-    shape: Mapping[str, str]
+    frozen_settings: Mapping[str, str]
+    """Values of `FROZEN_SETTINGS` as JSON."""
     environment: Mapping[str, str] | None = field(repr=False)
-    """None where Lambda could not decrypt it for this caller: then it looks empty, and merging would wipe it."""
+    """None if Lambda could not decrypt the environment for this caller. Lambda then returns it empty, and writing it
+    back would delete all variables."""
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """An alarm's state."""
+class AlarmState:
+    """State of a CloudWatch alarm."""
 
     name: str
     state: str
     since: datetime | None
 
     @property
-    def is_ringing(self) -> bool:
-        """Return True if the alarm is in the state ALARM."""
+    def is_in_alarm(self) -> bool:
+        """True if the alarm is in the state ALARM."""
         return self.state == "ALARM"
 
     @property
     def has_no_data(self) -> bool:
-        """Return True if the alarm has too little data to decide."""
+        """True if the alarm has too little data to have a state."""
         return self.state == "INSUFFICIENT_DATA"
 
 
-class Gateway:
-    """One account and region."""
+class FunctionGateway:
+    """Gateway to the functions and alarms of one account and Region."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -122,17 +125,17 @@ class Gateway:
 
     @property
     def region(self) -> str:
-        """Where this looks."""
+        """AWS Region of the calls."""
         return str(self._lambda.meta.region_name)
 
-    def alias(self, function: str) -> Alias:
-        """The alias `live`."""
-        with told("lambda:GetAlias", function):
+    def get_alias(self, function: str) -> LiveAlias:
+        """Return the alias `live` of a function."""
+        with translate_errors("lambda:GetAlias", function):
             return _alias(self._lambda.get_alias(FunctionName=function, Name=LIVE))
 
-    def point(self, function: str, to: Routing, revision: str) -> Alias:
-        """Moves the alias, unless it is no longer as it was read."""
-        with told("lambda:UpdateAlias", function):
+    def update_alias(self, function: str, to: AliasRouting, revision: str) -> LiveAlias:
+        """Change the routing of `live`. Raises ConcurrentChange if its revision has changed."""
+        with translate_errors("lambda:UpdateAlias", function):
             return _alias(
                 self._lambda.update_alias(
                     FunctionName=function,
@@ -143,138 +146,157 @@ class Gateway:
                 )
             )
 
-    def configuration(self, function: str, version: str = "$LATEST") -> Configuration:
-        """A version's configuration."""
-        with told("lambda:GetFunctionConfiguration", function):
+    def get_configuration(self, function: str, version: str = "$LATEST") -> FunctionConfiguration:
+        """Return the configuration of a version."""
+        with translate_errors("lambda:GetFunctionConfiguration", function):
             return _configuration(self._lambda.get_function_configuration(FunctionName=function, Qualifier=version))
 
-    def versions(self, function: str) -> list[Configuration]:
-        """The published versions, newest first."""
-        with told("lambda:ListVersionsByFunction", function):
+    def list_versions(self, function: str) -> list[FunctionConfiguration]:
+        """Return the published versions, newest first."""
+        with translate_errors("lambda:ListVersionsByFunction", function):
             pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-            found = [_configuration(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
-        return sorted(found, key=lambda one: int(one.version), reverse=True)
+            versions = [
+                _configuration(answer)
+                for page in pages
+                for answer in page["Versions"]
+                if answer["Version"] != "$LATEST"
+            ]
+        return sorted(versions, key=lambda configuration: int(configuration.version), reverse=True)
 
     def set_environment(self, function: str, environment: Mapping[str, str], revision: str) -> None:
-        """Replaces the environment of `$LATEST`, unless it is no longer as it was read."""
-        with told("lambda:UpdateFunctionConfiguration", function):
+        """Replace the environment of `$LATEST`. Raises ConcurrentChange if its revision has changed."""
+        with translate_errors("lambda:UpdateFunctionConfiguration", function):
             self._lambda.update_function_configuration(
                 FunctionName=function, Environment={"Variables": dict(environment)}, RevisionId=revision
             )
 
-    def publish(self, function: str, seen: Configuration, description: str) -> str:
-        """Publishes `$LATEST` as it was read, and gives the version's number."""
-        with told("lambda:PublishVersion", function):
+    def publish(self, function: str, seen: FunctionConfiguration, description: str) -> str:
+        """Publish `$LATEST` as it was read, and return the number of the new version.
+
+        Raises ConcurrentChange or InvalidInput if `$LATEST` has changed.
+        """
+        with translate_errors("lambda:PublishVersion", function):
             answer = self._lambda.publish_version(
-                FunctionName=function, CodeSha256=seen.code, RevisionId=seen.revision, Description=description
+                FunctionName=function, CodeSha256=seen.code_hash, RevisionId=seen.revision, Description=description
             )
         return str(answer["Version"])
 
-    def alarms(self, prefix: str) -> list[Alarm]:
-        """The metric alarms whose names begin so."""
-        with told("cloudwatch:DescribeAlarms", f"{prefix}*"):
+    def list_alarms(self, prefix: str) -> list[AlarmState]:
+        """Return the metric alarms whose names begin with a prefix."""
+        with translate_errors("cloudwatch:DescribeAlarms", f"{prefix}*"):
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
                 AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"]
             )
             return [
-                Alarm(one["AlarmName"], one["StateValue"], one.get("StateTransitionedTimestamp"))
+                AlarmState(alarm["AlarmName"], alarm["StateValue"], alarm.get("StateTransitionedTimestamp"))
                 for page in pages
-                for one in page["MetricAlarms"]
+                for alarm in page["MetricAlarms"]
             ]
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Whose credentials these are."""
+class CallerAccount:
+    """AWS account and partition of the current credentials."""
 
     partition: str
     account: str
 
     def arn(self, service: str, region: str, rest: str) -> str:
-        """An ARN of the same account."""
+        """Return the ARN of a resource in this account."""
         return f"arn:{self.partition}:{service}:{region}:{self.account}:{rest}"
 
 
-def caller(clients: Clients) -> Caller:
-    """By what STS says."""
-    with told("sts:GetCallerIdentity", "these credentials"):
-        found = clients("sts").get_caller_identity()
-    return Caller(found["Arn"].split(":")[1], found["Account"])
+def get_caller(clients: Clients) -> CallerAccount:
+    """Return the account of the current credentials, from STS."""
+    with translate_errors("sts:GetCallerIdentity", "these credentials"):
+        identity = clients("sts").get_caller_identity()
+    return CallerAccount(identity["Arn"].split(":")[1], identity["Account"])
 
 
 @contextmanager
-def told(action: str | None, resource: str) -> Iterator[None]:
-    """Turns the service's errors into lines of ours. None carries the original: its text may hold an environment.
+def translate_errors(action: str | None, resource: str) -> Iterator[None]:
+    """Translate errors of botocore into `CommandRefused` with a one-line message.
 
-    Where many calls are made, it is the error that says which one it was.
+    The original error is not attached, because its text may contain a function's environment. If the block makes
+    several calls, pass None as action; the message then names the operation of the error.
     """
     try:
         yield
     except ClientError as error:
-        raise _line(error, action or error.operation_name, resource) from None
+        raise _to_command_error(error, action or error.operation_name, resource) from None
     except BotoCoreError as error:
-        raise Unclear(
-            f"{action or 'a call'} on {resource}: no answer ({type(error).__name__}); check credentials, region and network, "
-            "then run it again"
+        raise UnknownOutcome(
+            f"{action or 'A call'} on {resource}: no answer ({type(error).__name__}). Check credentials, Region and network, "
+            "then run the command again."
         ) from None
 
 
-def _line(error: ClientError, action: str, resource: str) -> Refused:
+def _to_command_error(error: ClientError, action: str, resource: str) -> CommandRefused:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in DENIED:
-        return Refused(f"access denied: these credentials may not {action} on {resource}; use a role that may")
+        return CommandRefused(
+            f"Access denied: the current credentials do not allow {action} on {resource}. Use a role that allows it."
+        )
     if code in EXPIRED:
-        return Refused(
-            f"{action} on {resource}: the credentials are expired or wrong ({code}); log in and run it again"
+        return CommandRefused(
+            f"{action} on {resource}: the credentials are expired or invalid ({code}). Log in and run the command again."
         )
     match code:
         case "ResourceNotFoundException":
-            return NotFound(f"{action} on {resource}: there is no such thing")
+            return ResourceNotFound(f"{action} on {resource}: the resource does not exist.")
         case "PreconditionFailedException":
-            return Changed(f"{action} on {resource}: somebody else changed it meanwhile; nothing was overwritten")
+            return ConcurrentChange(
+                f"{action} on {resource}: it was changed by another user meanwhile. Nothing was overwritten."
+            )
         case "ResourceConflictException":
-            return Refused(
-                f"{resource}: another update is under way, perhaps a deployment; run it again when it is done"
+            return CommandRefused(
+                f"{resource}: another update is in progress, perhaps a deployment. Run the command again when it is done."
             )
         case "InvalidParameterValueException":
-            return Invalid(f"{action} on {resource}: Lambda does not accept it")
+            return InvalidInput(f"{action} on {resource}: Lambda does not accept the values.")
     if code.startswith("KMS"):
-        return Refused(f"{action} on {resource}: its key is disabled or not for these credentials ({code})")
+        return CommandRefused(
+            f"{action} on {resource}: the KMS key is disabled, or the credentials may not use it ({code})."
+        )
     if status >= 500:
-        return Unclear(f"{action} on {resource}: {code or 'an error'} of the service ({status}); run it again")
-    return Refused(f"{action} on {resource}: {code or 'an error'} ({status}); nothing was changed by this call")
+        return UnknownOutcome(
+            f"{action} on {resource}: {code or 'error'} of the service ({status}). Run the command again."
+        )
+    return CommandRefused(f"{action} on {resource}: {code or 'error'} ({status}). This call changed nothing.")
 
 
-def _alias(answer: Mapping[str, Any]) -> Alias:
+def _alias(answer: Mapping[str, Any]) -> LiveAlias:
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    return Alias(
-        Routing(answer["FunctionVersion"], {version: round(weight, 4) for version, weight in weights.items()}),
+    return LiveAlias(
+        AliasRouting(answer["FunctionVersion"], {version: round(weight, 4) for version, weight in weights.items()}),
         answer["RevisionId"],
     )
 
 
-def _configuration(answer: Mapping[str, Any]) -> Configuration:
+def _configuration(answer: Mapping[str, Any]) -> FunctionConfiguration:
     environment = answer.get("Environment") or {}
-    return Configuration(
+    return FunctionConfiguration(
         version=answer["Version"],
         description=answer.get("Description") or "",
         modified=answer.get("LastModified") or "",
-        code=answer["CodeSha256"],
+        code_hash=answer["CodeSha256"],
         state=answer.get("State") or "Active",
-        update=answer.get("LastUpdateStatus") or "Successful",
+        update_status=answer.get("LastUpdateStatus") or "Successful",
         reason=answer.get("LastUpdateStatusReasonCode") or answer.get("StateReasonCode") or "no reason given",
         revision=answer.get("RevisionId") or "",
-        shape={name: json.dumps(_lasting(answer.get(name)), sort_keys=True) for name in SHAPE},
+        frozen_settings={
+            name: json.dumps(_without_added_keys(answer.get(name)), sort_keys=True) for name in FROZEN_SETTINGS
+        },
         environment=None if environment.get("Error") else dict(environment.get("Variables") or {}),
     )
 
 
-def _lasting(value: Any) -> Any:
-    """A value without what Lambda adds by itself; empty and absent are the same."""
+def _without_added_keys(value: Any) -> Any:
+    """Return a value without the keys that Lambda adds. Empty and absent values become None."""
     if isinstance(value, Mapping):
-        kept = {key: _lasting(inner) for key, inner in value.items() if key not in VOLATILE}
+        kept = {key: _without_added_keys(inner) for key, inner in value.items() if key not in ADDED_BY_LAMBDA}
         return {key: inner for key, inner in kept.items() if inner is not None} or None
     if isinstance(value, list):
-        return [_lasting(inner) for inner in value] or None
+        return [_without_added_keys(inner) for inner in value] or None
     return value or None

@@ -1,7 +1,7 @@
-"""The requirement's checklist for a change of the meetings backend: what can be checked is, the rest is a person's.
+"""Command `checklist`: checks after a change of the meetings backend, as the requirements list them.
 
-Reads alone, but for the sample, which is uploaded where a recording and a token are given. Of logs only numbers are
-printed.
+It runs the automatic checks and prints the remaining manual checks. It only reads, except that it
+uploads a sample recording if a recording and a token are given. Only counts are printed from logs.
 """
 
 import argparse
@@ -17,124 +17,136 @@ from clients.meetings import MeetingsClient, MeetingsError, NewMeeting
 from components.blocks.naming.physical_names import Kind, stack_part
 from handlers.common.time_and_ids import clock
 from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
-from operations.aws_gateway import caller, told
-from operations.command_context import Desk
-from operations.command_errors import Refused
-from operations.function_target import PROJECT, named
+from operations.aws_gateway import get_caller, translate_errors
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
+from operations.function_target import PROJECT, build_name
 
-SUMMARY = "check what can be checked of a stack's meetings"
+SUMMARY = "check a stack's meetings backend after a change"
 SUBSYSTEM = "meetings"
-TROUBLE = (
+ERROR_PATTERN = (
     '{ ($.level = "ERROR") || ($.level = "CRITICAL") || ($.record.status = "error") || ($.record.status = "timeout") }'
 )
-"""Lines of ours, and Lambda's own reports of calls that crashed or took too long."""
-BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
-ENOUGH = 1_000
-"""Lines after which a log is counted no further."""
-CONFIRM = (
-    "it ran in dev before this stack: name the day and who looked",
-    "latency is as it was: compare the numbers above, the dashboard (S3's first byte, the table) and X-Ray's traces",
+"""Filter for error lines of the handlers, and for Lambda's reports of failed and timed-out invocations."""
+FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
+MAX_COUNTED_LINES = 1_000
+"""Counting of a log group stops at this number of lines."""
+MANUAL_CHECKS = (
+    "the change ran in dev before: name the day and the person who checked it",
+    "latency is unchanged: compare the numbers above, the dashboard (S3 first byte latency, table) and X-Ray traces",
     "savings appear in Cost Explorer: `.venv/bin/python -m operations savings`, two weeks after the change",
-    "what was found is written down, in the change's pull request",
-    "whoever pays for it has approved",
+    "the findings are documented in the pull request of the change",
+    "the owner of the budget has approved",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--hours", type=float, default=24.0, help="how far back to look (default: %(default)s)")
-    parser.add_argument("--recording", type=Path, help="a recording to upload as a sample; needs --token and --api-url")
-    parser.add_argument("--token", type=Path, help="a file with a token of the identity provider")
-    parser.add_argument("--api-url", help="frontend.meetings.apiUrl of the stack's outputs")
+    parser.add_argument(
+        "--hours", type=float, default=24.0, help="number of past hours to check (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--recording", type=Path, help="recording to upload as a sample; requires --token and --api-url"
+    )
+    parser.add_argument("--token", type=Path, help="file with a token of the identity provider")
+    parser.add_argument("--api-url", help="frontend.meetings.apiUrl in the stack's outputs")
 
 
-def run(desk: Desk, options: argparse.Namespace, client: Callable[..., MeetingsClient] = MeetingsClient) -> int:
-    """0 when nothing was found, 1 when something was."""
+def run(
+    context: CommandContext, options: argparse.Namespace, client: Callable[..., MeetingsClient] = MeetingsClient
+) -> int:
+    """Print the checks. Return 0 if there is no finding, or 1."""
     stack, hours = options.stack, options.hours
     if hours <= 0:
-        raise Refused(f"--hours {hours:g}: give more than 0")
-    _check_sample(options)
-    machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
+        raise CommandRefused(f"--hours {hours:g}: give a number above 0.")
+    _check_options(options)
+    machine = build_name(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
     prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
     since = clock.now() - timedelta(hours=hours)
-    found = [*_alarms(desk, prefix), *_logs(desk, prefix, since), *_executions(desk, machine, since)]
-    for line in _numbers(desk.clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
-        desk.say(f"measured  {line}")
-    found += _went_through(desk, options, client)
-    for line in found:
-        desk.say(f"FOUND     {line}")
-    for line in CONFIRM:
-        desk.say(f"confirm   {line}")
-    return 1 if found else 0
+    findings = [
+        *_check_alarms(context, prefix),
+        *_check_logs(context, prefix, since),
+        *_check_executions(context, machine, since),
+    ]
+    for line in _measurements(context.clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
+        context.print_line(f"measured  {line}")
+    findings += _check_sample(context, options, client)
+    for line in findings:
+        context.print_line(f"FOUND     {line}")
+    for line in MANUAL_CHECKS:
+        context.print_line(f"confirm   {line}")
+    return 1 if findings else 0
 
 
-def _check_sample(options: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace) -> None:
     given = (options.recording, options.token, options.api_url)
     if any(given) and not all(given):
-        raise Refused("a sample needs --recording, --token and --api-url, all three")
+        raise CommandRefused("A sample requires all three options: --recording, --token and --api-url.")
     for path in given[:2]:
         if path is not None and not path.is_file():
-            raise Refused(f"{path} is no file")
+            raise CommandRefused(f"{path} is not a file.")
 
 
-def _alarms(desk: Desk, prefix: str) -> Iterator[str]:
-    alarms = desk.gateway.alarms(prefix)
+def _check_alarms(context: CommandContext, prefix: str) -> Iterator[str]:
+    alarms = context.gateway.list_alarms(prefix)
     if not alarms:
-        raise Refused(f"no alarm's name begins with {prefix}: is it deployed there? Check --stack, account and region")
-    if silent := sum(alarm.has_no_data for alarm in alarms):
-        desk.say(f"measured  {silent} of {len(alarms)} alarms have no data yet")
-    if loud := [alarm.name for alarm in alarms if alarm.is_ringing]:
-        yield f"alarms that ring: {', '.join(loud)}"
+        raise CommandRefused(
+            f"No alarm name begins with {prefix}. Check --stack, account and Region, and that the stack is deployed."
+        )
+    if count := sum(alarm.has_no_data for alarm in alarms):
+        context.print_line(f"measured  {count} of {len(alarms)} alarms have no data yet")
+    if names := [alarm.name for alarm in alarms if alarm.is_in_alarm]:
+        yield f"alarms in state ALARM: {', '.join(names)}"
     else:
-        desk.say(f"ok        none of {len(alarms)} alarms rings")
+        context.print_line(f"ok        none of {len(alarms)} alarms is in state ALARM")
 
 
-def _logs(desk: Desk, prefix: str, since: datetime) -> Iterator[str]:
-    logs = desk.clients("logs")
+def _check_logs(context: CommandContext, prefix: str, since: datetime) -> Iterator[str]:
+    logs = context.clients("logs")
     groups: list[str] = []
-    for begin in (f"/aws/lambda/{prefix}", f"/aws/batch/{prefix}"):
-        with told("logs:DescribeLogGroups", f"{begin}*"):
-            pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=begin)
-            groups += [one["logGroupName"] for page in pages for one in page["logGroups"]]
-    bad = 0
+    for group_prefix in (f"/aws/lambda/{prefix}", f"/aws/batch/{prefix}"):
+        with translate_errors("logs:DescribeLogGroups", f"{group_prefix}*"):
+            pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=group_prefix)
+            groups += [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    groups_with_errors = 0
     for group in groups:
         count = 0
-        with told("logs:FilterLogEvents", group):
+        with translate_errors("logs:FilterLogEvents", group):
             pages = logs.get_paginator("filter_log_events").paginate(
-                logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=TROUBLE
+                logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=ERROR_PATTERN
             )
             for page in pages:
                 count += len(page["events"])
-                if count >= ENOUGH:
+                if count >= MAX_COUNTED_LINES:
                     break
         if count:
-            bad += 1
-            yield f"{count}{' or more' if count >= ENOUGH else ''} errors in {group}"
-    if not bad:
-        desk.say(f"ok        no error in {len(groups)} log groups since {since:%Y-%m-%d %H:%M}Z")
+            groups_with_errors += 1
+            yield f"{count}{' or more' if count >= MAX_COUNTED_LINES else ''} errors in {group}"
+    if not groups_with_errors:
+        context.print_line(f"ok        no error in {len(groups)} log groups since {since:%Y-%m-%d %H:%M}Z")
 
 
-def _executions(desk: Desk, machine: str, since: datetime) -> Iterator[str]:
-    states = desk.clients("stepfunctions")
-    arn = caller(desk.clients).arn("states", states.meta.region_name, f"stateMachine:{machine}")
-    bad = 0
-    for status in BAD_ENDS:
-        with told("states:ListExecutions", machine):
-            # The newest come first; a thousand of one kind are enough to be told.
+def _check_executions(context: CommandContext, machine: str, since: datetime) -> Iterator[str]:
+    states = context.clients("stepfunctions")
+    arn = get_caller(context.clients).arn("states", states.meta.region_name, f"stateMachine:{machine}")
+    failed = 0
+    for status in FAILED_STATUSES:
+        with translate_errors("states:ListExecutions", machine):
+            # The newest executions come first. One page of a thousand is enough for a report.
             listed = states.list_executions(stateMachineArn=arn, statusFilter=status, maxResults=1000)["executions"]
-        if count := sum(one["stopDate"] >= since for one in listed):
-            bad += count
+        if count := sum(execution["stopDate"] >= since for execution in listed):
+            failed += count
             yield f"{count} executions of {machine}: {status}"
-    if not bad:
-        desk.say(f"ok        no execution of {machine} failed")
+    if not failed:
+        context.print_line(f"ok        no execution of {machine} failed")
 
 
-def _numbers(cloudwatch: Any, label: str, since: datetime, period: timedelta) -> Iterator[str]:
-    """95 in 100, in the period and in the one before it."""
+def _measurements(cloudwatch: Any, label: str, since: datetime, period: timedelta) -> Iterator[str]:
+    """Yield the 95th percentile of each metric in the period and in the preceding one."""
     for name in (PROCESSING_DURATION, FFMPEG_RATIO):
         values = []
         for start in (since, since - period):
-            with told("cloudwatch:GetMetricStatistics", name):
+            with translate_errors("cloudwatch:GetMetricStatistics", name):
                 points = cloudwatch.get_metric_statistics(
                     Namespace=NAMESPACE,
                     MetricName=name,
@@ -144,23 +156,25 @@ def _numbers(cloudwatch: Any, label: str, since: datetime, period: timedelta) ->
                     Period=max(60, int(period.total_seconds()) // 60 * 60),
                     ExtendedStatistics=["p95"],
                 )["Datapoints"]
-            values.append(f"{max(one['ExtendedStatistics']['p95'] for one in points):.1f}" if points else "no data")
-        yield f"{name}, p95: {values[0]}; before that {values[1]}"
+            values.append(f"{max(point['ExtendedStatistics']['p95'] for point in points):.1f}" if points else "no data")
+        yield f"{name}, p95: {values[0]}; in the period before: {values[1]}"
 
 
-def _went_through(desk: Desk, sample: argparse.Namespace, client: Callable[..., MeetingsClient]) -> Iterator[str]:
-    """What is wrong, where it does not."""
+def _check_sample(
+    context: CommandContext, sample: argparse.Namespace, client: Callable[..., MeetingsClient]
+) -> Iterator[str]:
+    """Upload the sample, if one is given, and yield a finding if it is not processed."""
     if sample.recording is None:
-        desk.say("skipped   a sample recording: give --recording, --token and --api-url")
+        context.print_line("skipped   a sample recording: give --recording, --token and --api-url")
         return
-    begun = time.monotonic()
+    started = time.monotonic()
     try:
         user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
         uploaded = user.upload(NewMeeting(title="Checklist", started_at=clock.now()), [sample.recording])
-        desk.say(f"uploaded  {uploaded.meeting_id}; waiting for it")
+        context.print_line(f"uploaded  {uploaded.meeting_id}; waiting for it")
         record = user.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
     except (MeetingsError, ClientError, BotoCoreError) as error:
-        # What a service says may repeat what it was sent.
-        yield f"the sample did not go through: {type(error).__name__}"
+        # A service's message may repeat the request.
+        yield f"the sample was not processed: {type(error).__name__}"
         return
-    desk.say(f"ok        the sample is {record.status} after {time.monotonic() - begun:.0f} s")
+    context.print_line(f"ok        the sample is {record.status} after {time.monotonic() - started:.0f} s")

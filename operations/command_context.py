@@ -1,99 +1,109 @@
-"""What every command works with, and what all of them do with the alias."""
+"""Context of all commands: AWS clients, clock and output, and common operations on the alias `live`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from operations.aws_gateway import Alias, Clients, Configuration, Gateway, Routing
-from operations.command_errors import Changed, NotFound, Refused, Unclear
-from operations.function_target import LIVE, Target
+from operations.aws_gateway import AliasRouting, Clients, FunctionConfiguration, FunctionGateway, LiveAlias
+from operations.command_errors import CommandRefused, ConcurrentChange, ResourceNotFound, UnknownOutcome
+from operations.function_target import LIVE, FunctionTarget
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 READY_SECONDS = 600.0
-"""How long a version may take until it can be called; with SnapStart that is minutes."""
+"""Maximum time until a new version can be called. With SnapStart this takes minutes."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """The services, time, and where a command speaks."""
+class CommandContext:
+    """AWS clients, clock and output of a command."""
 
     clients: Clients
     clock: Callable[[], float]
-    """Seconds; only differences count."""
+    """Monotonic time in seconds."""
     wait: Callable[[float], None]
-    say: Callable[[str], None]
+    print_line: Callable[[str], None]
 
     @cached_property
-    def gateway(self) -> Gateway:
-        """Lambda and CloudWatch."""
-        return Gateway(self.clients)
+    def gateway(self) -> FunctionGateway:
+        """Gateway to Lambda and CloudWatch."""
+        return FunctionGateway(self.clients)
 
-    def until(self, done: Callable[[], T | None], seconds: float) -> T | None:
-        """What `done` gives, asked for again and again; none when the time is over."""
-        end = self.clock() + seconds
-        while (found := done()) is None and self.clock() < end:
-            self.wait(LOOK_SECONDS)
-        return found
+    def poll(self, check: Callable[[], T | None], max_seconds: float) -> T | None:
+        """Call `check` repeatedly until it returns a value. Return this value, or None after the maximum time."""
+        end = self.clock() + max_seconds
+        while (result := check()) is None and self.clock() < end:
+            self.wait(POLL_SECONDS)
+        return result
 
-    def live(self, target: Target) -> Alias:
-        """The function's alias."""
+    def get_live_alias(self, target: FunctionTarget) -> LiveAlias:
+        """Return the function's alias `live`."""
         try:
-            return self.gateway.alias(target.function)
-        except NotFound:
-            self.latest(target)
-            raise Refused(f"{target.function} has no alias {LIVE}: deploy the stack {target.stack} first") from None
-
-    def latest(self, target: Target) -> Configuration:
-        """The function as the last deployment left it."""
-        try:
-            return self.gateway.configuration(target.function)
-        except NotFound:
-            raise Refused(
-                f"there is no function {target.function} in {self.gateway.region}: check --stack, the path "
-                f"{target.subsystem}/{target.what}, the account and the region"
+            return self.gateway.get_alias(target.function)
+        except ResourceNotFound:
+            self.get_latest(target)
+            raise CommandRefused(
+                f"{target.function} has no alias {LIVE}. Deploy the stack {target.stack} first."
             ) from None
 
-    def callable_version(self, target: Target, version: str) -> Configuration:
-        """A published version, once it can be called."""
+    def get_latest(self, target: FunctionTarget) -> FunctionConfiguration:
+        """Return the configuration of `$LATEST`."""
         try:
-            found = self.until(lambda: self._ready(target, version), READY_SECONDS)
-        except NotFound:
-            known = ", ".join(one.version for one in self.gateway.versions(target.function)[:10]) or "none"
-            raise Refused(f"{target.function} has no version {version}; the newest are {known}") from None
-        if found is None:
-            raise Refused(
-                f"version {version} of {target.function} is not ready after {READY_SECONDS:.0f} s; callers still have "
-                "what they had, run it again later"
+            return self.gateway.get_configuration(target.function)
+        except ResourceNotFound:
+            raise CommandRefused(
+                f"The function {target.function} does not exist in {self.gateway.region}. Check --stack, the path "
+                f"{target.subsystem}/{target.logical_name}, the account and the Region."
+            ) from None
+
+    def wait_until_callable(self, target: FunctionTarget, version: str) -> FunctionConfiguration:
+        """Wait until a published version can be called, and return its configuration."""
+        try:
+            configuration = self.poll(lambda: self._get_ready(target, version), READY_SECONDS)
+        except ResourceNotFound:
+            newest = self.gateway.list_versions(target.function)[:10]
+            known = ", ".join(configuration.version for configuration in newest) or "none"
+            raise CommandRefused(
+                f"{target.function} has no version {version}. The newest versions are: {known}."
+            ) from None
+        if configuration is None:
+            raise CommandRefused(
+                f"Version {version} of {target.function} is not ready after {READY_SECONDS:.0f} s. Callers still use the "
+                "previous version. Run the command again later."
             )
-        if found.state == "Failed":
-            raise Refused(f"version {version} of {target.function} cannot be called ({found.reason}): choose another")
-        return found
+        if configuration.state == "Failed":
+            raise CommandRefused(
+                f"Version {version} of {target.function} cannot be called ({configuration.reason}). Choose another version."
+            )
+        return configuration
 
-    def _ready(self, target: Target, version: str) -> Configuration | None:
-        found = self.gateway.configuration(target.function, version)
-        return None if found.state == "Pending" else found
+    def _get_ready(self, target: FunctionTarget, version: str) -> FunctionConfiguration | None:
+        configuration = self.gateway.get_configuration(target.function, version)
+        return None if configuration.state == "Pending" else configuration
 
-    def point(self, target: Target, to: Routing, seen: Alias) -> Alias:
-        """Moves the alias, unless somebody else has. A lost answer, or one to a repeated call, is looked up."""
+    def move_alias(self, target: FunctionTarget, to: AliasRouting, seen: LiveAlias) -> LiveAlias:
+        """Change the alias' routing, unless another user changed the alias after `seen` was read.
+
+        If the response is lost, or botocore repeated the call, the alias is read to find out whether it was changed.
+        """
         try:
-            return self.gateway.point(target.function, to, seen.revision)
-        except (Changed, Unclear) as error:
-            now = self.live(target)
+            return self.gateway.update_alias(target.function, to, seen.revision)
+        except (ConcurrentChange, UnknownOutcome) as error:
+            now = self.get_live_alias(target)
             if now.routing == to:
                 return now
-            if isinstance(error, Unclear):
+            if isinstance(error, UnknownOutcome):
                 raise
-            raise Changed(
-                f"somebody else changed {LIVE} of {target.function} meanwhile, nothing was overwritten; "
-                f"{described(now.routing)}: look, then run it again"
+            raise ConcurrentChange(
+                f"The alias {LIVE} of {target.function} was changed by another user meanwhile. Nothing was overwritten: "
+                f"{describe_routing(now.routing)}. Check this, then run the command again."
             ) from None
 
 
-def described(routing: Routing) -> str:
-    """An alias' traffic in words."""
+def describe_routing(routing: AliasRouting) -> str:
+    """Return an alias' routing as text."""
     if not routing.weights:
         return f"version {routing.version} has all traffic"
     rest = 1 - sum(routing.weights.values())
@@ -101,10 +111,10 @@ def described(routing: Routing) -> str:
     return ", ".join([f"version {routing.version} has {rest:.0%}", *shares])
 
 
-def unshared(target: Target, alias: Alias) -> None:
-    """Refuses while a roll-out gives a share of the traffic to another version."""
+def refuse_during_rollout(target: FunctionTarget, alias: LiveAlias) -> None:
+    """Raise CommandRefused if a rollout is in progress, which gives a share of the traffic to another version."""
     if alias.routing.weights:
-        raise Refused(
-            f"a roll-out of {target.function} is under way ({described(alias.routing)}): wait for it, or end it by "
-            f"`{target.command('alias', '--to', alias.routing.version)}`"
+        raise CommandRefused(
+            f"A rollout of {target.function} is in progress ({describe_routing(alias.routing)}). Wait for it, or end it with "
+            f"`{target.command('alias', '--to', alias.routing.version)}`."
         )

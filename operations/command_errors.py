@@ -1,25 +1,25 @@
-"""What stops a command: each is one line that says what was given, what is allowed and what to do.
+"""Errors that end a command. Each message is one line that states what was given, what is allowed, and what to do.
 
-No message repeats what AWS said. Lambda's own words can hold the whole environment of a function (it prints it when it
-is too large), and a line of ours that names the operation and the error's code says as much.
+No message repeats the text of an AWS error. Lambda's texts can contain the whole environment of a function, for example
+if it is too large. The operation and the error code are sufficient.
 """
 
 
-class Refused(Exception):
-    """The command was not carried out, or not to its end."""
+class CommandRefused(Exception):
+    """The command was not executed, or not completed."""
 
 
-class NotFound(Refused):
-    """The service knows no such thing."""
+class ResourceNotFound(CommandRefused):
+    """The resource does not exist."""
 
 
-class Changed(Refused):
-    """Somebody else changed it after it was read."""
+class ConcurrentChange(CommandRefused):
+    """The resource was changed by another user after it was read."""
 
 
-class Invalid(Refused):
-    """The service does not accept what it was given."""
+class InvalidInput(CommandRefused):
+    """The service does not accept the values."""
 
 
-class Unclear(Refused):
-    """No usable answer came: what was asked for may have happened."""
+class UnknownOutcome(CommandRefused):
+    """No usable answer arrived, so the call may or may not have succeeded."""

@@ -1,11 +1,12 @@
-"""Compares two models at finding action items: `python -m operations.compare_models`.
+"""Comparison of two models for action items: `python -m operations.compare_models`.
 
-Asks both about the same transcripts, as the function would, and prints their agreement, tokens and cost side by side.
-A cheaper model serves only after it has agreed enough with the one that serves now; then this says what to commit.
+Both models are asked about the same transcripts in the same way as by the Lambda function. Agreement, tokens and cost
+are printed side by side. A cheaper model may only replace the current one if it agrees sufficiently with it. In that
+case, the setting to commit is printed.
 
-Exit status: 0 when the candidate passed, 1 when it agrees less than the threshold, 2 when this cannot run.
-The models are Bedrock's, with the credentials and the Region that boto3 finds. `AWS_ENDPOINT_URL_BEDROCK_RUNTIME` leads
-elsewhere, which the output says: what is scripted is no evidence.
+Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
+The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
+endpoint is called. The output then states that is_scripted answers are no evidence.
 """
 
 import argparse
@@ -19,11 +20,11 @@ from typing import Any
 import boto3
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Patience, Timing
+from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import BedrockModel, Manner, Usage, config
-from handlers.common.bedrock.model_questions import NoAnswer, ask
-from handlers.common.text.text_windows import Sizes, windows
+from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, TokenUsage, build_client_config
+from handlers.common.bedrock.model_questions import NoAnswer, ask_model
+from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_items import Placed, checked, merged
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
@@ -31,149 +32,158 @@ from handlers.meetings.bedrock_summarize.model_requests import Place, Style
 from handlers.meetings.bedrock_summarize.stored_answers import total
 from handlers.meetings.bedrock_summarize.summary import Tokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from operations.aws_gateway import told
-from operations.command_errors import Refused
-from operations.model_agreement import Compared, Found, overall, table
+from operations.aws_gateway import translate_errors
+from operations.command_errors import CommandRefused
+from operations.model_agreement import ModelFindings, TranscriptComparison, format_table, total_agreement
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
 COUNT = 10
 THRESHOLD = 0.8
-PATIENCE_SECONDS = 300.0
-"""How long one question may take, with waiting for a busy model."""
+QUESTION_SECONDS = 300.0
+"""Maximum time of one question, including retries while the model is throttled."""
 HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
-STYLE = Style(Manner(DEFAULTS["max_output_tokens"]), transcript_kept=False)
+STYLE = Style(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_kept=False)
 Client = Callable[..., Any]
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Examiner:
-    """Has models read transcripts."""
+class ActionItemExaminer:
+    """Asks models for the action items of transcripts."""
 
     client: Any
-    """Of `bedrock-runtime`."""
-    timing: Timing
+    """The boto3 client of `bedrock-runtime`."""
+    timing: RetryTiming
 
-    def found(self, model_id: str, name: str, transcript: Transcript) -> Found:
-        """What a model finds in a transcript."""
+    def find_items(self, model_id: str, name: str, transcript: Transcript) -> ModelFindings:
+        """Return the action items that a model finds. Raises CommandRefused if the call fails."""
         try:
-            return self._found(model_id, transcript)
+            return self._find_items(model_id, transcript)
         except ServiceFailed as error:
             cause = error.fault.value
-        raise Refused(
-            f"{model_id} did not answer about {name}: {cause}; check credentials, the Region, the model's id, and that "
-            "the account may use it"
+        raise CommandRefused(
+            f"{model_id} did not answer about {name} ({cause}). Check the credentials, the Region, the model id, and that "
+            "the account may use the model."
         )
 
-    def _found(self, model_id: str, transcript: Transcript) -> Found:
+    def _find_items(self, model_id: str, transcript: Transcript) -> ModelFindings:
         if not transcript.said:
-            return Found((), Tokens())
-        sizes = Sizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
-        cut = windows(transcript.said, sizes)
+            return ModelFindings((), Tokens())
+        sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
+        windows = split_into_windows(transcript.said, sizes)
         model = BedrockModel(self.client, model_id)
-        spent: list[Usage] = []
+        usages: list[TokenUsage] = []
         parts: list[tuple[Placed, ...]] = []
         dropped = 0
-        for window in cut:
+        for window in windows:
             question = model_requests.action_items(
-                window, Place(window.index, len(cut), transcript.language), STYLE
+                window, Place(window.index, len(windows), transcript.language), STYLE
             ).question
-            patience = Patience(self.timing, self.timing.now() + PATIENCE_SECONDS)
-            answer = ask(model, question, patience, DEFAULTS["answer_seconds"], spent.append)
+            retrier = Retrier(self.timing, self.timing.now() + QUESTION_SECONDS)
+            answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)
             if isinstance(answer, NoAnswer):
-                return Found((), total(spent), usable=False)
-            left = checked(answer.items, window)
-            parts.append(left.placed)
-            dropped += left.dropped
-        return Found(merged(parts), total(spent), dropped=dropped)
+                return ModelFindings((), total(usages), usable=False)
+            verified = checked(answer.items, window)
+            parts.append(verified.placed)
+            dropped += verified.dropped
+        return ModelFindings(merged(parts), total(usages), dropped=dropped)
 
 
 def main(
     arguments: list[str] | None = None,
     *,
     client: Client | None = None,
-    timing: Timing | None = None,
-    say: Say | None = None,
+    timing: RetryTiming | None = None,
+    print_line: PrintLine | None = None,
 ) -> int:
-    """Runs the comparison."""
+    """Run the comparison and return the exit status."""
     options = _parser().parse_args(arguments)
-    tell = say or _say
+    write = print_line or _print_line
     try:
-        transcripts = _transcripts(options.transcripts, options.count)
-        with told(None, "Bedrock"):
-            bedrock = (client or boto3.client)("bedrock-runtime", config=config(DEFAULTS["answer_seconds"]))
-        scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(HOSTS)
-        note = " (not Bedrock: this is no evidence)" if scripted else ""
-        tell(
+        transcripts = _read_transcripts(options.transcripts, options.count)
+        with translate_errors(None, "Bedrock"):
+            bedrock = (client or boto3.client)(
+                "bedrock-runtime", config=build_client_config(DEFAULTS["answer_seconds"])
+            )
+        is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(HOSTS)
+        note = " (not Bedrock, so this is no evidence)" if is_scripted else ""
+        write(
             f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
         )
-        compared = _compared(Examiner(bedrock, timing or Timing()), options, transcripts)
-    except (Refused, KeyboardInterrupt) as error:
-        sys.stderr.write(f"{error if isinstance(error, Refused) else 'interrupted: nothing was decided'}\n")
+        comparisons = _compare(ActionItemExaminer(bedrock, timing or RetryTiming()), options, transcripts)
+    except (CommandRefused, KeyboardInterrupt) as error:
+        sys.stderr.write(f"{error if isinstance(error, CommandRefused) else 'Interrupted: there is no result.'}\n")
         return 2
-    for line in table(compared, options.reference, options.candidate, _prices()):
-        tell(line)
-    agreement = overall(compared).f1
+    for line in format_table(comparisons, options.reference, options.candidate, _read_prices()):
+        write(line)
+    agreement = total_agreement(comparisons).f1
     passed = agreement >= options.threshold
-    tell(f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {'passed' if passed else 'not passed'}")
+    write(f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {'passed' if passed else 'not passed'}")
     if not passed:
-        tell(f"Keep meetings.models.actionItems at {options.reference}.")
+        write(f"Keep meetings.models.actionItems at {options.reference}.")
         return 1
-    tell(f"{'Once Bedrock says the same, commit' if scripted else 'Commit'} this to the stack file:")
-    tell(f'config:\n  polyphony:meetings:\n    models:\n      actionItems: "{options.candidate}"')
+    write(f"{'If Bedrock gives the same result, commit' if is_scripted else 'Commit'} this to the stack file:")
+    write(f'config:\n  polyphony:meetings:\n    models:\n      actionItems: "{options.candidate}"')
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations.compare_models", description=__doc__)
-    parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="a folder of transcripts, as JSON files")
-    parser.add_argument("--count", type=int, default=COUNT, help="how many of them, in the order of their names")
-    parser.add_argument("--reference", default=SONNET, help="the model that serves now")
-    parser.add_argument("--candidate", default=HAIKU, help="the model that may serve instead")
-    parser.add_argument("--threshold", type=_share, default=THRESHOLD, help="the least agreement, from 0 to 1")
+    parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="folder with transcripts as JSON files")
+    parser.add_argument("--count", type=int, default=COUNT, help="number of transcripts, in the order of their names")
+    parser.add_argument("--reference", default=SONNET, help="current model")
+    parser.add_argument("--candidate", default=HAIKU, help="model that may replace it")
+    parser.add_argument("--threshold", type=_share, default=THRESHOLD, help="minimum agreement, from 0 to 1")
     return parser
 
 
 def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
     return value
 
 
-def _transcripts(folder: Path, count: int) -> list[tuple[str, Transcript]]:
+def _read_transcripts(folder: Path, count: int) -> list[tuple[str, Transcript]]:
     files = sorted(folder.glob("*.json"))
     if not 1 <= count <= len(files):
-        raise Refused(f"{folder} has {len(files)} transcripts, and {count} were asked for: give --count")
-    found: list[tuple[str, Transcript]] = []
+        raise CommandRefused(
+            f"{folder} has {len(files)} transcripts, and --count is {count}: give a number from 1 to {len(files)}."
+        )
+    transcripts: list[tuple[str, Transcript]] = []
     for file in files[:count]:
         try:
-            found.append((file.stem, Transcript.model_validate_json(file.read_bytes())))
+            transcripts.append((file.stem, Transcript.model_validate_json(file.read_bytes())))
         except (OSError, ValidationError):
-            raise Refused(f"{file} is no transcript as the function keeps it below transcripts/") from None
-    return found
+            raise CommandRefused(
+                f"{file} is not a transcript in the format that the function stores below transcripts/."
+            ) from None
+    return transcripts
 
 
-def _prices() -> dict[str, float]:
+def _read_prices() -> dict[str, float]:
     return {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text(encoding="utf-8")).items()}
 
 
-def _compared(
-    examiner: Examiner, options: argparse.Namespace, transcripts: Sequence[tuple[str, Transcript]]
-) -> list[Compared]:
-    compared = [
-        Compared(name, *(examiner.found(model, name, one) for model in (options.reference, options.candidate)))
-        for name, one in transcripts
+def _compare(
+    examiner: ActionItemExaminer, options: argparse.Namespace, transcripts: Sequence[tuple[str, Transcript]]
+) -> list[TranscriptComparison]:
+    models = (options.reference, options.candidate)
+    comparisons = [
+        TranscriptComparison(name, *(examiner.find_items(model, name, transcript) for model in models))
+        for name, transcript in transcripts
     ]
-    if not any(one.reference.placed for one in compared):
-        raise Refused(f"{options.reference} found no action item in any transcript: there is nothing to agree on")
-    return compared
+    if not any(comparison.reference.placed for comparison in comparisons):
+        raise CommandRefused(
+            f"{options.reference} found no action item in any transcript, so there is nothing to compare."
+        )
+    return comparisons
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 

@@ -1,9 +1,8 @@
-"""Changes one variable of a function for the callers of `live`, without a deployment.
+"""Command `flag`: change one environment variable for the callers of `live`, without a deployment.
 
-A published version's environment is frozen, so the change is a new version. It must be the version that callers have
-now with one variable changed and nothing else, therefore `$LATEST`, which is what gets published, has to be that
-version in everything but this variable. Where it is not, this refuses: there is no way to publish the live version's
-code again, and forcing it would hand untested code to all callers at the worst moment.
+A published version's environment is frozen, so a change needs a new version. The new version must differ from the live
+version in this variable only. Lambda can only publish `$LATEST`, so the command is refused if `$LATEST` differs from
+the live version in anything else. Otherwise all callers would get untested code during an incident.
 """
 
 import argparse
@@ -19,12 +18,12 @@ from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
 from operations import stack_file_advice
-from operations.aws_gateway import Alias, Configuration, Routing
-from operations.command_context import Desk, described, unshared
-from operations.command_errors import Changed, Invalid, Refused, Unclear
-from operations.function_target import Target
+from operations.aws_gateway import AliasRouting, FunctionConfiguration, LiveAlias
+from operations.command_context import CommandContext, describe_routing, refuse_during_rollout
+from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
+from operations.function_target import FunctionTarget
 
-SUMMARY = "change one variable of a function for the callers of `live`"
+SUMMARY = "change one environment variable of a function for the callers of `live`"
 HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 UPDATE_SECONDS = 180.0
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
@@ -32,115 +31,129 @@ NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 
 @dataclass(frozen=True)
 class Assignment:
-    """One variable and the value it is to have."""
+    """A variable and its new value."""
 
     name: str
     value: str
 
     @staticmethod
     def parse(text: str) -> "Assignment":
-        """From `KEY=VALUE`. What was typed is not repeated: part of it may be a secret."""
+        """Parse `KEY=VALUE`. Errors do not repeat the text, because it may contain a secret."""
         name, equals, value = text.partition("=")
         if not (equals and value and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)):
-            raise Refused("a flag is given as KEY=VALUE, neither empty, as in PARTIAL_RESULTS_ENABLED=false")
+            raise CommandRefused(
+                "The flag must be given as KEY=VALUE, both not empty, for example PARTIAL_RESULTS_ENABLED=false."
+            )
         return Assignment(name, value)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    Target.add_argument(parser)
-    parser.add_argument("assignment", metavar="KEY=VALUE", help="as in PARTIAL_RESULTS_ENABLED=false")
+    FunctionTarget.add_argument(parser)
+    parser.add_argument("assignment", metavar="KEY=VALUE", help="for example PARTIAL_RESULTS_ENABLED=false")
 
 
-def run(desk: Desk, options: argparse.Namespace) -> int:
-    """Gives the variable its value for all callers."""
-    target, flag = Target.of(options), Assignment.parse(options.assignment)
-    alias = desk.live(target)
-    unshared(target, alias)
-    live = desk.gateway.configuration(target.function, alias.routing.version)
-    latest = desk.latest(target)
-    wanted = merged(live, latest, flag, target)
-    if latest.environment != wanted or latest.update == "Failed":
-        latest = _updated(desk, target, latest, wanted)
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Set the variable for all callers of `live`."""
+    target, flag = FunctionTarget.from_options(options), Assignment.parse(options.assignment)
+    alias = context.get_live_alias(target)
+    refuse_during_rollout(target, alias)
+    live = context.gateway.get_configuration(target.function, alias.routing.version)
+    latest = context.get_latest(target)
+    wanted = build_environment(live, latest, flag, target)
+    if latest.environment != wanted or latest.update_status == "Failed":
+        latest = _update_environment(context, target, latest, wanted)
     version = live.version
     if live.environment == wanted:
-        desk.say(f"{target.function}: callers of version {version} have {flag.name}={flag.value} already")
+        context.print_line(f"{target.function}: callers of version {version} already have {flag.name}={flag.value}")
     else:
-        version = _published(desk, target, latest, flag, alias)
-        desk.say(f"{target.function}: {flag.name}={flag.value}; {described(Routing(version))}, before {live.version}")
-        desk.say(f"Back: {target.command('alias', '--to', live.version)}")
-    for line in stack_file_advice.variable(target, flag.name, flag.value, version):
-        desk.say(line)
+        version = _publish(context, target, latest, flag, alias)
+        context.print_line(
+            f"{target.function}: {flag.name}={flag.value}; {describe_routing(AliasRouting(version))}; before: version {live.version}"
+        )
+        context.print_line(f"To undo: {target.command('alias', '--to', live.version)}")
+    for line in stack_file_advice.advise_variable(target, flag.name, flag.value, version):
+        context.print_line(line)
     return 0
 
 
-def merged(live: Configuration, latest: Configuration, flag: Assignment, target: Target) -> Mapping[str, str]:
-    """The live version's whole environment with one variable changed, if publishing it changes nothing else."""
+def build_environment(
+    live: FunctionConfiguration, latest: FunctionConfiguration, flag: Assignment, target: FunctionTarget
+) -> Mapping[str, str]:
+    """Return the live version's environment with one variable changed.
+
+    Raises CommandRefused if the value is not acceptable, or if publishing would change anything else.
+    """
     if live.environment is None or latest.environment is None:
-        raise Refused(
-            f"the environment of {target.function} cannot be decrypted by these credentials, and changing one variable "
-            "needs them all: use a role that may kms:Decrypt with the function's key"
+        raise CommandRefused(
+            f"These credentials cannot decrypt the environment of {target.function}, and changing one variable "
+            "requires all of them. Use a role that allows kms:Decrypt with the function's key."
         )
-    if latest.update == "InProgress":
-        raise Refused(f"{target.function}: an update is under way, perhaps a deployment; run it again when it is done")
+    if latest.update_status == "InProgress":
+        raise CommandRefused(
+            f"{target.function}: an update is in progress, perhaps a deployment. Run the command again when it is done."
+        )
     if flag.name not in live.environment:
         close = difflib.get_close_matches(flag.name.upper(), live.environment, n=1, cutoff=0.6)
-        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(live.environment))}"
-        raise Refused(f"version {live.version} of {target.function} has no variable {flag.name}; {hint}")
-    _same_kind(flag, live.environment[flag.name])
-    _taken(flag, live.environment, target)
+        hint = f"Did you mean {close[0]}?" if close else f"Its variables are: {', '.join(sorted(live.environment))}."
+        raise CommandRefused(f"version {live.version} of {target.function} has no variable {flag.name}. {hint}")
+    _check_kind(flag, live.environment[flag.name])
+    _check_accepted(flag, live.environment, target)
     wanted = {**live.environment, flag.name: flag.value}
-    if different := sorted([*_changed_shape(live, latest), *_changed_variables(live, latest, flag)]):
-        raise Refused(
-            f"$LATEST of {target.function} is not version {live.version}, which callers have: {', '.join(different)} "
-            "differ, and publishing would give callers that as well; go back by alias instead, or deploy the change"
+    if different := sorted([*_changed_settings(live, latest), *_changed_variables(live, latest, flag)]):
+        raise CommandRefused(
+            f"$LATEST of {target.function} differs from the live version {live.version} in: {', '.join(different)}. "
+            "Publishing it would change these for callers as well. Move the alias to another version, or deploy the change."
         )
     return wanted
 
 
-def _same_kind(flag: Assignment, now: str) -> None:
-    """A boolean stays one and a number stays one, or the handler would refuse its environment in every call."""
+def _check_kind(flag: Assignment, now: str) -> None:
+    """Raise CommandRefused if a boolean or a number would become another type, because every call would then fail."""
     if now in {"true", "false"} and flag.value not in {"true", "false"}:
-        raise Refused(f"{flag.name} is a switch: give true or false")
+        raise CommandRefused(f"{flag.name} is a boolean: give true or false")
     if re.fullmatch(NUMBER, now) and not re.fullmatch(NUMBER, flag.value):
-        raise Refused(f"{flag.name} is a number: give one, such as 0.85")
+        raise CommandRefused(f"{flag.name} is a number: give a number, for example 0.85")
 
 
-def _taken(flag: Assignment, now: Mapping[str, str], target: Target) -> None:
-    """The function must take the value, and so must the setting of its name, or the next deployment would not begin.
+def _check_accepted(flag: Assignment, now: Mapping[str, str], target: FunctionTarget) -> None:
+    """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
 
-    A setting that refuses the present value too has another form than its variable, and says nothing of it.
+    With a value that the setting rejects, the next deployment would fail. A setting that also rejects the current value
+    has another format than its variable, so its problem is ignored.
     """
-    refusal = stack_file_advice.refusal(target, flag.name, flag.value)
-    if refusal and stack_file_advice.refusal(target, flag.name, now[flag.name]) is None:
-        raise Refused(f"{flag.name} cannot have this value, {refusal}")
-    if refusal := model_refusal(target.subsystem, now, flag.name, flag.value):
-        raise Refused(f"{flag.name} cannot have this value, the function would refuse all of its calls: {refusal}")
+    problem = stack_file_advice.find_setting_problem(target, flag.name, flag.value)
+    if problem and stack_file_advice.find_setting_problem(target, flag.name, now[flag.name]) is None:
+        raise CommandRefused(f"{flag.name} cannot have this value, {problem}")
+    if problem := find_model_problem(target.subsystem, now, flag.name, flag.value):
+        raise CommandRefused(
+            f"{flag.name} cannot have this value, because every call of the function would fail: {problem}"
+        )
 
 
-def model_refusal(subsystem: str, now: Mapping[str, str], name: str, value: str) -> str | None:
-    """Why a function of these variables would refuse them all with this value of one; none where it would not.
+def find_model_problem(subsystem: str, now: Mapping[str, str], name: str, value: str) -> str | None:
+    """Return why a function with these variables would fail with a new value, or None if it would not.
 
-    Which of a subsystem's models is the function's own, the variables that it has now say.
+    The function's model is found among the subsystem's models by its current variables, which it must accept.
     """
     for model in _models(subsystem.replace("-", "_")):
-        if name in {field.alias for field in model.model_fields.values()} and _problem(model, now) is None:
-            says = _problem(model, {**now, name: value})
-            if says is not None:
-                return says
+        if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, now) is None:
+            problem = _find_problem(model, {**now, name: value})
+            if problem is not None:
+                return problem
     return None
 
 
 def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
     for path in sorted((HANDLERS / subsystem).rglob("environment.py")):
         module = import_module(".".join(path.relative_to(HANDLERS.parent).with_suffix("").parts))
-        for _, found in getmembers(module, isclass):
-            if issubclass(found, HandlerEnvironment) and found.__module__ == module.__name__:
-                yield found
+        for _, model in getmembers(module, isclass):
+            if issubclass(model, HandlerEnvironment) and model.__module__ == module.__name__:
+                yield model
 
 
-def _problem(model: type[HandlerEnvironment], variables: Mapping[str, str]) -> str | None:
-    """What is wrong first, in words that repeat no value."""
+def _find_problem(model: type[HandlerEnvironment], variables: Mapping[str, str]) -> str | None:
+    """Return the first problem of the variables without their values, or None."""
     try:
         model.model_validate(dict(variables))
     except ValidationError as error:
@@ -148,58 +161,64 @@ def _problem(model: type[HandlerEnvironment], variables: Mapping[str, str]) -> s
     return None
 
 
-def _changed_shape(live: Configuration, latest: Configuration) -> list[str]:
-    return [name for name, value in live.shape.items() if latest.shape[name] != value]
+def _changed_settings(live: FunctionConfiguration, latest: FunctionConfiguration) -> list[str]:
+    return [name for name, value in live.frozen_settings.items() if latest.frozen_settings[name] != value]
 
 
-def _changed_variables(live: Configuration, latest: Configuration, flag: Assignment) -> set[str]:
-    mine, theirs = live.environment or {}, latest.environment or {}
-    return {name for name in {*mine, *theirs} - {flag.name} if mine.get(name) != theirs.get(name)}
+def _changed_variables(live: FunctionConfiguration, latest: FunctionConfiguration, flag: Assignment) -> set[str]:
+    old, new = live.environment or {}, latest.environment or {}
+    return {name for name in {*old, *new} - {flag.name} if old.get(name) != new.get(name)}
 
 
-def _updated(desk: Desk, target: Target, latest: Configuration, wanted: Mapping[str, str]) -> Configuration:
-    """Writes the environment and gives `$LATEST` as it is once that is done.
+def _update_environment(
+    context: CommandContext, target: FunctionTarget, latest: FunctionConfiguration, wanted: Mapping[str, str]
+) -> FunctionConfiguration:
+    """Write the environment, wait for the end of the update, and return the configuration of `$LATEST`.
 
-    Its revision is read then: the one that the update answers with is replaced when the update is done.
+    The revision is read after the end, because Lambda replaces the revision of the update's response at that time.
     """
     try:
-        desk.gateway.set_environment(target.function, wanted, latest.revision)
-    except Invalid:
-        raise Refused(
-            f"Lambda does not accept the environment of {target.function} with this value; all variables together may "
-            "have 4096 bytes. Nothing was changed"
+        context.gateway.set_environment(target.function, wanted, latest.revision)
+    except InvalidInput:
+        raise CommandRefused(
+            f"Lambda does not accept the environment of {target.function} with this value. All variables together must "
+            "not exceed 4096 bytes. Nothing was changed."
         ) from None
-    except Changed:
-        raise Changed(
-            f"somebody else changed $LATEST of {target.function} meanwhile; look, then run it again"
+    except ConcurrentChange:
+        raise ConcurrentChange(
+            f"$LATEST of {target.function} was changed by another user meanwhile. Check it, then run the command again."
         ) from None
-    settled = desk.until(lambda: _settled(desk, target), UPDATE_SECONDS)
-    if settled is None or settled.update == "Failed":
-        how = "is not done" if settled is None else f"failed ({settled.reason})"
-        raise Refused(
-            f"the update of $LATEST of {target.function} {how}; callers still have what they had: run it again"
+    updated = context.poll(lambda: _get_updated(context, target), UPDATE_SECONDS)
+    if updated is None or updated.update_status == "Failed":
+        problem = "is not finished" if updated is None else f"failed ({updated.reason})"
+        raise CommandRefused(
+            f"The update of $LATEST of {target.function} {problem}. Callers still have the old value. Run the command again."
         )
-    if settled.environment != wanted or settled.shape != latest.shape:
-        raise Changed(f"somebody else changed $LATEST of {target.function} meanwhile; callers still have what they had")
-    return settled
+    if updated.environment != wanted or updated.frozen_settings != latest.frozen_settings:
+        raise ConcurrentChange(
+            f"$LATEST of {target.function} was changed by another user meanwhile. Callers still have the old value."
+        )
+    return updated
 
 
-def _settled(desk: Desk, target: Target) -> Configuration | None:
-    found = desk.latest(target)
-    return None if found.update == "InProgress" else found
+def _get_updated(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration | None:
+    latest = context.get_latest(target)
+    return None if latest.update_status == "InProgress" else latest
 
 
-def _published(desk: Desk, target: Target, latest: Configuration, flag: Assignment, alias: Alias) -> str:
-    """Publishes `$LATEST` and moves the alias to it."""
+def _publish(
+    context: CommandContext, target: FunctionTarget, latest: FunctionConfiguration, flag: Assignment, alias: LiveAlias
+) -> str:
+    """Publish `$LATEST`, move the alias to the new version, and return its number."""
     before = alias.routing.version
     try:
-        version = desk.gateway.publish(target.function, latest, f"{flag.name} changed by flag, otherwise {before}")
-    except (Changed, Invalid):
-        raise Changed(
-            f"somebody else changed $LATEST of {target.function} meanwhile; callers still have version {before}"
+        version = context.gateway.publish(target.function, latest, f"{flag.name} changed by flag, otherwise {before}")
+    except (ConcurrentChange, InvalidInput):
+        raise ConcurrentChange(
+            f"$LATEST of {target.function} was changed by another user meanwhile. Callers still use version {before}."
         ) from None
-    except Unclear as error:
-        raise Unclear(f"{error}; callers still have version {before}") from None
-    desk.callable_version(target, version)
-    desk.point(target, Routing(version), alias)
+    except UnknownOutcome as error:
+        raise UnknownOutcome(f"{error} Callers still use version {before}.") from None
+    context.wait_until_callable(target, version)
+    context.move_alias(target, AliasRouting(version), alias)
     return version

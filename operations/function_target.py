@@ -1,6 +1,6 @@
-"""Which function is meant: a stack and a logical path, turned into the names that the deployment gives.
+"""Physical names of a stack's resources, and the function that a command works on.
 
-Whether there is such a function is for the service to say.
+Names are computed like in the deployment. This module does not check whether the resources exist.
 """
 
 import argparse
@@ -9,70 +9,72 @@ import shlex
 from dataclasses import dataclass
 
 from components.blocks.naming.physical_names import InvalidName, Kind, physical_name, stack_part
-from operations.command_errors import Refused
+from operations.command_errors import CommandRefused
 
 PROJECT = "polyphony"
 PYTHON = ".venv/bin/python"
-"""What runs them, from the project's folder: any other Python lacks what they import."""
+"""Python interpreter for the commands, relative to the project's folder. Others lack the required packages."""
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
 PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
-def named(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
-    """The name that the deployment gives to something of a stack."""
+def build_name(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
+    """Return the physical name of a stack's resource. Raises CommandRefused for an invalid stack name."""
     try:
         return physical_name(kind, [PROJECT, stack_part(stack), *path], suffix)
     except InvalidName as error:
-        raise Refused(str(error)) from error
+        raise CommandRefused(str(error)) from error
 
 
 @dataclass(frozen=True)
-class Target:
-    """One function of one stack."""
+class FunctionTarget:
+    """A function of a stack."""
 
     stack: str
     subsystem: str
-    what: str
+    logical_name: str
     function: str
-    """Its physical name."""
+    """Physical name."""
     alarm_prefix: str
-    """How the names of all alarms of its subsystem begin."""
+    """Common prefix of the names of all alarms of the subsystem."""
 
     @staticmethod
     def add_argument(parser: argparse.ArgumentParser) -> None:
-        """Add the argument that `of` reads."""
-        parser.add_argument("function", help="<subsystem>/<function>, as in transcription/audio-processor")
+        """Add the argument that `from_options` reads."""
+        parser.add_argument("function", help="<subsystem>/<function>, for example transcription/audio-processor")
 
     @staticmethod
-    def of(options: argparse.Namespace) -> "Target":
+    def from_options(options: argparse.Namespace) -> "FunctionTarget":
         """Return the function that a command's arguments name."""
-        return Target.parse(options.stack, options.function)
+        return FunctionTarget.parse(options.stack, options.function)
 
     @staticmethod
-    def parse(stack: str, path: str) -> "Target":
-        """The function that `transcription/audio-processor` means in a stack."""
-        found = re.fullmatch(f"({PART})/({PART})", path)
-        if found is None:
-            raise Refused(
-                f"{path!r} is no function: give <subsystem>/<function> in a-z, 0-9 and hyphens, "
-                "as in transcription/audio-processor"
+    def parse(stack: str, path: str) -> "FunctionTarget":
+        """Return the function of a path such as `transcription/audio-processor`. Raises CommandRefused."""
+        match = re.fullmatch(f"({PART})/({PART})", path)
+        if match is None:
+            raise CommandRefused(
+                f"{path!r} is not a function path: give <subsystem>/<function> in a-z, 0-9 and hyphens, "
+                "for example transcription/audio-processor"
             )
-        subsystem, what = found.groups()
-        function = named(Kind.FUNCTION, stack, subsystem, what)
-        return Target(stack, subsystem, what, function, f"{PROJECT}-{stack_part(stack)}-{subsystem}-")
+        subsystem, name = match.groups()
+        function = build_name(Kind.FUNCTION, stack, subsystem, name)
+        return FunctionTarget(stack, subsystem, name, function, f"{PROJECT}-{stack_part(stack)}-{subsystem}-")
 
     def command(self, name: str, *rest: str) -> str:
-        """A command for this function, to be typed as it stands."""
+        """Return a shell command for this function."""
         return shlex.join(
-            [PYTHON, "-m", "operations", name, "--stack", self.stack, f"{self.subsystem}/{self.what}", *rest]
+            [PYTHON, "-m", "operations", name, "--stack", self.stack, f"{self.subsystem}/{self.logical_name}", *rest]
         )
 
 
-def version_of(text: str) -> str:
-    """A published version's number."""
+def parse_version(text: str) -> str:
+    """Return the number of a published version. Raises CommandRefused."""
     if text.upper() == "$LATEST":
-        raise Refused("$LATEST cannot be given to callers, it changes under them: give the number of a version")
+        raise CommandRefused(
+            "Callers must not use $LATEST, because it changes with each update. Give the number of a version."
+        )
     if not re.fullmatch(r"[1-9][0-9]{0,9}", text):
-        raise Refused(f"{text!r} is no version: give a number as `alias` lists them, such as 7")
+        raise CommandRefused(f"{text!r} is not a version: give a number that `alias` lists, for example 7")
     return text

@@ -1,7 +1,7 @@
-"""Gives a version a share of the traffic, watches the alarms, and then gives it all or takes it back.
+"""Command `rollout`: give a new version a share of the traffic, watch the alarms, then give it all traffic.
 
-Whatever ends it early, the last thing it does is to take the share back, and then it says what the alias does. An alias
-that somebody else has moved meanwhile is left as it is.
+If an alarm or anything else ends the rollout early, the share is returned to the previous version, and the resulting
+routing is printed. An alias that another user has changed meanwhile is not touched.
 """
 
 import argparse
@@ -9,206 +9,226 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from operations import stack_file_advice
-from operations.aws_gateway import Alarm, Alias, Routing
-from operations.command_context import Desk, described, unshared
-from operations.command_errors import Invalid, Refused
-from operations.function_target import Target, version_of
+from operations.aws_gateway import AlarmState, AliasRouting, LiveAlias
+from operations.command_context import CommandContext, describe_routing, refuse_during_rollout
+from operations.command_errors import CommandRefused, InvalidInput
+from operations.function_target import FunctionTarget, parse_version
 
-SUMMARY = "give a version a share, watch the alarms, then give it all"
-TAKING_BACK_ATTEMPTS = 6
-TAKING_BACK_SECONDS = 5.0
+SUMMARY = "give a version a share of the traffic, watch the alarms, then give it all traffic"
+REVERT_ATTEMPTS = 6
+REVERT_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How carefully."""
+class RolloutPlan:
+    """Parameters of a rollout."""
 
     share: int = 10
-    """Percent of the traffic."""
+    """Percentage of the traffic that the new version gets."""
     minutes: float = 15
+    """Time until the new version gets all traffic."""
     every: float = 30
-    """Seconds between two looks at the alarms."""
+    """Seconds between two checks of the alarms."""
     alarms: str = ""
-    """How the names of the alarms that count go on after the subsystem's."""
+    """Name prefix of the watched alarms, behind the subsystem's prefix."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.share <= 99:
-            raise Refused(f"--share {self.share}: give a percentage from 1 to 99")
+            raise CommandRefused(f"--share {self.share}: give a percentage from 1 to 99.")
         if not 0 < self.minutes <= 1440:
-            raise Refused(f"--minutes {self.minutes:g}: give a time above 0 and up to 1440")
+            raise CommandRefused(f"--minutes {self.minutes:g}: give a time above 0 and up to 1440 minutes.")
         if not 1 <= self.every <= self.minutes * 60:
-            raise Refused(f"--every {self.every:g}: give seconds, at least 1 and no more than --minutes")
+            raise CommandRefused(f"--every {self.every:g}: give seconds, at least 1 and at most the time of --minutes.")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    plan = Plan()
-    Target.add_argument(parser)
-    parser.add_argument("--to", metavar="VERSION", help="the version to roll out (default: the newest published)")
-    parser.add_argument("--share", type=int, default=plan.share, help="percent of the traffic (default: %(default)s)")
+    plan = RolloutPlan()
+    FunctionTarget.add_argument(parser)
+    parser.add_argument("--to", metavar="VERSION", help="version to roll out (default: the newest published version)")
+    parser.add_argument(
+        "--share", type=int, default=plan.share, help="percentage of the traffic (default: %(default)s)"
+    )
     parser.add_argument("--minutes", type=float, default=plan.minutes, help="how long to watch (default: %(default)s)")
-    parser.add_argument("--every", type=float, default=plan.every, help="seconds between looks (default: %(default)s)")
+    parser.add_argument(
+        "--every", type=float, default=plan.every, help="seconds between two checks (default: %(default)s)"
+    )
     parser.add_argument(
         "--alarms",
         default=plan.alarms,
         metavar="NAME",
-        help="only the subsystem's alarms whose names begin so, as in audio-processor (default: all)",
+        help="watch only the subsystem's alarms whose names begin with this, for example audio-processor (default: all)",
     )
 
 
-def run(desk: Desk, options: argparse.Namespace) -> int:
-    """Rolls a version out: 0 when it has all traffic, 1 when an alarm rang and the version before has all again."""
-    target = Target.of(options)
-    plan = Plan(options.share, options.minutes, options.every, options.alarms)
-    before = desk.live(target)
-    unshared(target, before)
-    version = _version(desk, target, options.to, before.routing.version)
-    alarms = _quiet(desk, f"{target.alarm_prefix}{plan.alarms}")
-    return _Rollout(desk, target, plan, before, version).run(alarms)
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Roll a version out. Return 0 if it has all traffic.
+
+    If an alarm ended the rollout, return 1 if the previous version has all traffic again, or else 2.
+    """
+    target = FunctionTarget.from_options(options)
+    plan = RolloutPlan(options.share, options.minutes, options.every, options.alarms)
+    before = context.get_live_alias(target)
+    refuse_during_rollout(target, before)
+    version = _choose_version(context, target, options.to, before.routing.version)
+    alarms = _list_watched_alarms(context, f"{target.alarm_prefix}{plan.alarms}")
+    return _Rollout(context, target, plan, before, version).run(alarms)
 
 
-def _version(desk: Desk, target: Target, to: str | None, live: str) -> str:
-    """The version to roll out: the one given, or the newest that was published."""
-    given = version_of(to) if to is not None else None
-    version = given or next((one.version for one in desk.gateway.versions(target.function)), live)
+def _choose_version(context: CommandContext, target: FunctionTarget, to: str | None, live: str) -> str:
+    """Return the version to roll out: the given one, or the newest published one."""
+    requested = parse_version(to) if to is not None else None
+    published = context.gateway.list_versions(target.function)
+    version = requested or next((configuration.version for configuration in published), live)
     if version == live:
-        raise Refused(
-            f"version {version} of {target.function} is live already: pin `liveVersion` to it and deploy, then roll out "
-            "what that publishes"
+        raise CommandRefused(
+            f"Version {version} of {target.function} is live already. Pin `liveVersion` to it, deploy, and then roll out "
+            "the version that the deployment publishes."
         )
-    return desk.callable_version(target, version).version
+    return context.wait_until_callable(target, version).version
 
 
-def _quiet(desk: Desk, prefix: str) -> list[Alarm]:
-    """The alarms to watch, none of them ringing."""
-    found = desk.gateway.alarms(prefix)
-    if not found:
-        raise Refused(f"no alarm's name begins with {prefix}: nothing would be watched; check --stack and --alarms")
-    if loud := ringing(found):
-        raise Refused(
-            f"already ringing: {', '.join(loud)}; nothing was changed. Mend that first, or choose the alarms that count "
-            "by --alarms"
+def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmState]:
+    """Return the alarms to watch. Raises CommandRefused if there is no alarm, or if an alarm is in state ALARM."""
+    alarms = context.gateway.list_alarms(prefix)
+    if not alarms:
+        raise CommandRefused(
+            f"No alarm name begins with {prefix}, so nothing would be watched. Check --stack and --alarms."
         )
-    if silent := without_data(found):
-        desk.say(f"without data, so they can tell nothing yet: {', '.join(silent)}")
-    return found
+    if names := names_in_alarm(alarms):
+        raise CommandRefused(
+            f"Already in state ALARM: {', '.join(names)}. Nothing was changed. Fix the cause first, or select the alarms to "
+            "watch with --alarms."
+        )
+    if names := names_without_data(alarms):
+        context.print_line(f"without data, so these alarms cannot detect a problem yet: {', '.join(names)}")
+    return alarms
 
 
-def ringing(alarms: Sequence[Alarm]) -> list[str]:
-    """Return the names of the alarms that ring."""
-    return [alarm.name for alarm in alarms if alarm.is_ringing]
+def names_in_alarm(alarms: Sequence[AlarmState]) -> list[str]:
+    """Return the names of the alarms in state ALARM."""
+    return [alarm.name for alarm in alarms if alarm.is_in_alarm]
 
 
-def without_data(alarms: Sequence[Alarm]) -> list[str]:
+def names_without_data(alarms: Sequence[AlarmState]) -> list[str]:
     """Return the names of the alarms without data."""
     return [alarm.name for alarm in alarms if alarm.has_no_data]
 
 
-def rang(before: Sequence[Alarm], now: Sequence[Alarm]) -> list[str]:
-    """Return the names of the alarms that ring or have rung since the previous look.
+def names_alarmed_since(before: Sequence[AlarmState], now: Sequence[AlarmState]) -> list[str]:
+    """Return the names of the alarms that are in state ALARM, or may have been since the previous check.
 
-    An alarm that is in the same state as before but entered it anew was in another state in between, which may have
-    been ALARM.
+    An alarm with the same state but a later time of transition was in another state meanwhile, possibly ALARM.
     """
     previous = {alarm.name: (alarm.state, alarm.since) for alarm in before}
 
-    def entered_anew(alarm: Alarm) -> bool:
+    def has_reentered_state(alarm: AlarmState) -> bool:
         state, since = previous.get(alarm.name, ("", None))
         return state == alarm.state and since != alarm.since
 
-    return [alarm.name for alarm in now if alarm.is_ringing or entered_anew(alarm)]
+    return [alarm.name for alarm in now if alarm.is_in_alarm or has_reentered_state(alarm)]
 
 
 @dataclass(frozen=True)
 class _Rollout:
-    desk: Desk
-    target: Target
-    plan: Plan
-    before: Alias
+    context: CommandContext
+    target: FunctionTarget
+    plan: RolloutPlan
+    before: LiveAlias
     version: str
 
     @property
-    def _old(self) -> Routing:
+    def _old(self) -> AliasRouting:
         return self.before.routing
 
     @property
-    def _shared(self) -> Routing:
-        return Routing(self._old.version, {self.version: round(self.plan.share / 100, 2)})
+    def _shared(self) -> AliasRouting:
+        return AliasRouting(self._old.version, {self.version: round(self.plan.share / 100, 2)})
 
-    def run(self, alarms: list[Alarm]) -> int:
+    def run(self, alarms: list[AlarmState]) -> int:
         try:
-            shared = self._share()
-            loud = self._watch(alarms)
-            if not loud:
-                self.desk.point(self.target, Routing(self.version), shared)
+            shared = self._shift_share()
+            alarmed = self._watch(alarms)
+            if not alarmed:
+                self.context.move_alias(self.target, AliasRouting(self.version), shared)
         except BaseException:
-            self.desk.say(self._taken_back()[1])
+            self.context.print_line(self._revert_share()[1])
             raise
-        if loud:
-            back, state = self._taken_back()
-            self.desk.say(f"rang since the last look: {', '.join(loud)}")
-            self.desk.say(state)
-            self._commit(self._old.version)
-            return 1 if back else 2
-        self.desk.say(f"{self.target.function}: {described(Routing(self.version))}, before {self._old.version}")
-        self._commit(self.version)
+        if alarmed:
+            is_reverted, state = self._revert_share()
+            self.context.print_line(f"in state ALARM since the last check: {', '.join(alarmed)}")
+            self.context.print_line(state)
+            self._print_advice(self._old.version)
+            return 1 if is_reverted else 2
+        self.context.print_line(
+            f"{self.target.function}: {describe_routing(AliasRouting(self.version))}; before: version {self._old.version}"
+        )
+        self._print_advice(self.version)
         return 0
 
-    def _share(self) -> Alias:
+    def _shift_share(self) -> LiveAlias:
         try:
-            alias = self.desk.point(self.target, self._shared, self.before)
-        except Invalid:
-            raise Refused(
-                f"Lambda does not let {self._old.version} and {self.version} of {self.target.function} share traffic: "
-                "both need the same role and the same dead-letter target; move by `alias` instead"
+            alias = self.context.move_alias(self.target, self._shared, self.before)
+        except InvalidInput:
+            raise CommandRefused(
+                f"Versions {self._old.version} and {self.version} of {self.target.function} cannot share traffic, because "
+                "Lambda requires the same role and dead-letter target for both. Use the command `alias` instead."
             ) from None
-        self.desk.say(f"{self.target.function}: {described(alias.routing)}, for {self.plan.minutes:g} minutes")
+        self.context.print_line(
+            f"{self.target.function}: {describe_routing(alias.routing)}, for {self.plan.minutes:g} minutes"
+        )
         return alias
 
-    def _watch(self, alarms: list[Alarm]) -> list[str]:
-        """Looks until the time is over or something rings; the last look is at the very end."""
-        start = self.desk.clock()
+    def _watch(self, alarms: list[AlarmState]) -> list[str]:
+        """Check the alarms until the time is over, with a last check at the end. Return the names of the alarms that
+        were in state ALARM.
+        """
+        start = self.context.clock()
         end = start + self.plan.minutes * 60
-        while (left := end - self.desk.clock()) > 0:
-            self.desk.wait(min(self.plan.every, left))
-            self._still_ours()
-            now = self.desk.gateway.alarms(f"{self.target.alarm_prefix}{self.plan.alarms}")
-            if loud := rang(alarms, now):
-                return loud
-            minutes = (self.desk.clock() - start) / 60
-            silent = without_data(now)
+        while (seconds_left := end - self.context.clock()) > 0:
+            self.context.wait(min(self.plan.every, seconds_left))
+            self._check_routing()
+            now = self.context.gateway.list_alarms(f"{self.target.alarm_prefix}{self.plan.alarms}")
+            if alarmed := names_alarmed_since(alarms, now):
+                return alarmed
+            minutes = (self.context.clock() - start) / 60
+            silent = names_without_data(now)
             note = f"; without data: {', '.join(silent)}" if silent else ""
-            self.desk.say(f"{minutes:.1f} of {self.plan.minutes:g} minutes: none of {len(now)} alarms rings{note}")
+            self.context.print_line(
+                f"{minutes:.1f} of {self.plan.minutes:g} minutes: none of {len(now)} alarms is in state ALARM{note}"
+            )
             alarms = now
         return []
 
-    def _still_ours(self) -> None:
-        now = self.desk.live(self.target).routing
+    def _check_routing(self) -> None:
+        now = self.context.get_live_alias(self.target).routing
         if now != self._shared:
-            raise Refused(f"somebody else changed the alias of {self.target.function}: the roll-out ends here")
+            raise CommandRefused(
+                f"The alias of {self.target.function} was changed by another user, so the rollout ends."
+            )
 
-    def _taken_back(self) -> tuple[bool, str]:
-        """Whether the version before has all traffic, and what the alias does now, in words.
+    def _revert_share(self) -> tuple[bool, str]:
+        """Return the share to the previous version. Return True if that version has all traffic, and a text.
 
-        Tried several times, an impatient second Ctrl-C included: a share that stays is watched by nobody.
+        Repeated several times, also after a second Ctrl-C, because no command watches the alarms if the share stays.
         """
-        trouble = "interrupted"
-        for attempt in range(TAKING_BACK_ATTEMPTS):
+        problem = "interrupted"
+        for attempt in range(REVERT_ATTEMPTS):
             try:
                 if attempt:
-                    self.desk.wait(TAKING_BACK_SECONDS)
-                now = self.desk.gateway.alias(self.target.function)
+                    self.context.wait(REVERT_PAUSE_SECONDS)
+                now = self.context.gateway.get_alias(self.target.function)
                 if now.routing == self._shared:
-                    now = self.desk.point(self.target, self._old, now)
-                    return True, f"the share was taken back: {described(now.routing)}"
-                return now.routing == self._old, f"the alias is left as it is: {described(now.routing)}"
-            except (Refused, KeyboardInterrupt) as error:
-                trouble = str(error) or trouble
+                    now = self.context.move_alias(self.target, self._old, now)
+                    return True, f"the share was returned: {describe_routing(now.routing)}"
+                return now.routing == self._old, f"the alias was left unchanged: {describe_routing(now.routing)}"
+            except (CommandRefused, KeyboardInterrupt) as error:
+                problem = str(error) or problem
         return False, (
-            f"THE SHARE COULD NOT BE TAKEN BACK ({trouble}): as far as is known, {described(self._shared)}; take it back "
-            f"by `{self.target.command('alias', '--to', self._old.version)}`"
+            f"THE SHARE COULD NOT BE RETURNED ({problem}). The last known state: {describe_routing(self._shared)}. Return it "
+            f"with `{self.target.command('alias', '--to', self._old.version)}`."
         )
 
-    def _commit(self, version: str) -> None:
-        for line in stack_file_advice.live_version(self.target, version):
-            self.desk.say(line)
+    def _print_advice(self, version: str) -> None:
+        for line in stack_file_advice.advise_live_version(self.target, version):
+            self.context.print_line(line)

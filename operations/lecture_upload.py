@@ -1,4 +1,7 @@
-"""Uploads a lecture as an operator, and says what the validator makes of it: where guests may upload none."""
+"""Command `lecture`: upload a lecture for voice Q&A and print the result of its validation.
+
+Operators use it for stacks in which guests may not upload.
+"""
 
 import argparse
 import mimetypes
@@ -9,19 +12,19 @@ from typing import Any
 from boto3.exceptions import S3UploadFailedError
 
 from components.blocks.naming.physical_names import Kind
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.table_records import lecture_key
-from operations.aws_gateway import caller, told
-from operations.command_context import Desk
-from operations.command_errors import Refused, Unclear
-from operations.function_target import named
+from operations.aws_gateway import get_caller, translate_errors
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused, UnknownOutcome
+from operations.function_target import build_name
 
-SUMMARY = "upload a lecture for voice Q&A, and wait for its verdict"
+SUMMARY = "upload a lecture for voice Q&A, and wait for its validation"
 SUBSYSTEM = "voice-qa"
-VALIDATED_SECONDS = 600.0
-"""How long a verdict may take: the validator's time, and one more try."""
+VALIDATION_SECONDS = 600.0
+"""Maximum time of the validation: two attempts of the validator."""
 READY = "ready"
 
 
@@ -30,49 +33,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
 
 
-def run(desk: Desk, options: argparse.Namespace) -> int:
-    """Uploads the file and waits for its verdict: 0 where it can be asked about, 1 where it was rejected."""
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Upload the file and wait for its validation. Return 0 if the lecture is ready, or 1 if it was rejected."""
     path: Path = options.file
     if not path.is_file() or not path.stat().st_size:
-        raise Refused(f"{path} is no file, or an empty one: give the recording of a lecture")
-    bucket = named(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=caller(desk.clients).account)
-    table = named(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
+        raise CommandRefused(f"{path} is not a file, or is empty: give the recording of a lecture.")
+    bucket = build_name(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=get_caller(context.clients).account)
+    table = build_name(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
     lecture_id = clock.new_id()
-    _upload(desk.clients("s3"), path, bucket, f"{LECTURES}{lecture_id}/lecture{_suffix(path)}")
-    desk.say(f"uploaded as {lecture_id}; waiting for its verdict")
-    item = desk.until(lambda: _verdict(desk.clients("dynamodb"), table, lecture_id), VALIDATED_SECONDS)
+    _upload(context.clients("s3"), path, bucket, f"{LECTURES}{lecture_id}/lecture{_suffix(path)}")
+    context.print_line(f"uploaded as {lecture_id}; waiting for its validation")
+    item = context.poll(lambda: _get_validated(context.clients("dynamodb"), table, lecture_id), VALIDATION_SECONDS)
     if item is None:
-        raise Unclear(
-            f"no verdict on {lecture_id} after {VALIDATED_SECONDS:.0f} s: look at the alarms of {SUBSYSTEM}; the sweep "
-            "comes back to lectures that nobody looked at"
+        raise UnknownOutcome(
+            f"The lecture {lecture_id} was not validated within {VALIDATION_SECONDS:.0f} s. Check the alarms of {SUBSYSTEM}. "
+            "The sweep will validate the lecture later."
         )
     if item["status"]["S"] == READY:
-        desk.say(f"{lecture_id}: ready, guests can ask about it")
+        context.print_line(f"{lecture_id}: ready, guests can ask questions about it")
         return 0
-    desk.say(f"{lecture_id}: rejected. {item.get('reason', {}).get('S', '')}")
+    context.print_line(f"{lecture_id}: rejected. {item.get('reason', {}).get('S', '')}")
     return 1
 
 
 def _suffix(path: Path) -> str:
-    """The file's, where it is an ordinary one; the rest of the name stays here."""
+    """Return the file's suffix if it is a usual one. The rest of the name is not uploaded."""
     suffix = path.suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 
 
 def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
-    kind = mimetypes.guess_type(path.name)[0]
+    content_type = mimetypes.guess_type(path.name)[0]
     try:
-        with told("s3:PutObject", bucket):
-            s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind} if kind else None)
+        with translate_errors("s3:PutObject", bucket):
+            s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": content_type} if content_type else None)
     except S3UploadFailedError:
-        # Its text repeats what S3 said, addresses included.
-        raise Refused(
-            f"s3:PutObject on {bucket}: refused or broken off; check --stack, the account and what these credentials may"
+        # Its text repeats the message from S3, including URLs.
+        raise CommandRefused(
+            f"s3:PutObject on {bucket}: refused or interrupted. Check --stack, the account, and the permissions of the credentials."
         ) from None
 
 
-def _verdict(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
-    key = stored(lecture_key(lecture_id))
-    with told("dynamodb:GetItem", table):
+def _get_validated(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
+    key = serialize_item(lecture_key(lecture_id))
+    with translate_errors("dynamodb:GetItem", table):
         item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
     return item if "status" in item else None

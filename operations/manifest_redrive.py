@@ -1,7 +1,7 @@
-"""Runs a failed manifest of ingestion once more.
+"""Command `redrive`: start a new execution (`<name>-r<n>`) for a failed manifest of ingestion.
 
-Only starts an execution. Its number is the record's next one, so that running this twice is one redrive; the workflow's
-own confirmation then takes the failed files back in.
+It only starts the execution; the workflow's confirmation then adds the failed files again. The number follows from the
+manifest record, so running the command twice starts one redrive.
 """
 
 import argparse
@@ -9,12 +9,12 @@ import re
 from enum import StrEnum
 
 from components.blocks.naming.physical_names import Kind
-from handlers.common.aws.clients import WORKERS
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.workflow_executions import ExecutionStatus, Started
+from handlers.common.aws.clients import MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.ulid import PATTERN
+from handlers.common.time_and_ids.ulid import ULID_PATTERN
 from handlers.ingestion.environment import TableEnvironment
 from handlers.ingestion.execution_names import Execution, Workflow
 from handlers.ingestion.file_table import FileTable
@@ -22,94 +22,99 @@ from handlers.ingestion.manifest_lifecycle import Settler
 from handlers.ingestion.manifest_lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import ManifestStatus
-from operations.aws_gateway import caller, told
-from operations.command_context import Desk
-from operations.command_errors import Refused
-from operations.function_target import named
+from operations.aws_gateway import get_caller, translate_errors
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
+from operations.function_target import build_name
 
-SUMMARY = "run a failed manifest of ingestion once more"
+SUMMARY = "start a new execution for a failed manifest of ingestion"
 SUBSYSTEM = "ingestion"
-ATTEMPTS = 20
-"""Numbers that are tried, where executions of earlier redrives died before they took the manifest."""
+MAX_REDRIVE_NUMBERS = 20
+"""Maximum number of execution names to try. Executions of earlier redrives may have ended before they updated the
+manifest record, so their numbers are in use."""
 
 
-class Redriven(StrEnum):
-    """What became of it, in words for who asked."""
+class RedriveOutcome(StrEnum):
+    """Outcomes of a redrive, as texts for the operator."""
 
     STARTED = "started"
     RUNNING = "is running already"
-    PROCESSED = "is processed, there is nothing to redrive"
-    UNKNOWN_MANIFEST = "is not known"
-    LIST_GONE = "has no list any more"
+    PROCESSED = "is processed, so there is nothing to redrive"
+    UNKNOWN_MANIFEST = "is unknown"
+    LIST_GONE = "no longer has its list of files"
     REFUSED = "was refused by Step Functions"
-    UNCLEAR = "may have been started: run this again, that is safe"
+    UNCLEAR = "may have been started: run the command again, which is safe"
 
 
-DONE = frozenset({Redriven.STARTED, Redriven.RUNNING, Redriven.PROCESSED})
-ANSWERS = {Started.YES: Redriven.STARTED, Started.REFUSED: Redriven.REFUSED, Started.UNKNOWN: Redriven.UNCLEAR}
+SUCCESSFUL_OUTCOMES = frozenset({RedriveOutcome.STARTED, RedriveOutcome.RUNNING, RedriveOutcome.PROCESSED})
+OUTCOMES_BY_START = {
+    StartOutcome.STARTED: RedriveOutcome.STARTED,
+    StartOutcome.REFUSED: RedriveOutcome.REFUSED,
+    StartOutcome.UNKNOWN: RedriveOutcome.UNCLEAR,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("manifest", help="its id, with which the names of its executions begin")
+    parser.add_argument("manifest", help="id of the manifest; the names of its executions begin with it")
 
 
-def run(desk: Desk, options: argparse.Namespace) -> int:
-    """Starts the manifest's next execution, and says what became of that."""
-    stack, manifest_id, clients = options.stack, options.manifest, desk.clients
-    if not re.fullmatch(PATTERN, manifest_id):
-        raise Refused(f"{manifest_id!r} is no manifest: give its id, 26 letters and digits")
-    account, states = caller(clients), clients("stepfunctions")
-    table = named(Kind.TABLE, stack, SUBSYSTEM, "files")
-    lake = named(Kind.BUCKET, stack, SUBSYSTEM, "lake", suffix=account.account)
-    machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
-    # Not the region of STS, which may be that of all.
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Start the manifest's next execution and print the outcome."""
+    stack, manifest_id, clients = options.stack, options.manifest, context.clients
+    if not re.fullmatch(ULID_PATTERN, manifest_id):
+        raise CommandRefused(f"{manifest_id!r} is not a manifest id: give 26 letters and digits.")
+    account, states = get_caller(clients), clients("stepfunctions")
+    table = build_name(Kind.TABLE, stack, SUBSYSTEM, "files")
+    lake = build_name(Kind.BUCKET, stack, SUBSYSTEM, "lake", suffix=account.account)
+    machine = build_name(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
+    # The Region is taken from the Step Functions client, because that of STS may be the global one.
     machine_arn = account.arn("states", states.meta.region_name, f"stateMachine:{machine}")
-    # Records are only updated here, so the days a new one is kept do not matter.
-    where = (clients("dynamodb"), table, 1, clock.now)
-    records, lists = ManifestRecords(*where), Lists(clients("s3"), lake)
+    # The third value is the retention of new records in days. Records are only updated here, so it has no effect.
+    table_arguments = (clients("dynamodb"), table, 1, clock.now)
+    records, lists = ManifestRecords(*table_arguments), Lists(clients("s3"), lake)
     settler = Settler(
-        FileTable(*where, TableEnvironment.model_fields["open_shards"].default),
+        FileTable(*table_arguments, TableEnvironment.model_fields["open_shards"].default),
         records,
         lists,
-        parallel=Parallel(WORKERS),
+        parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog("ERROR"),
         clock=clock.now,
     )
-    with told(None, f"{manifest_id} in {table}, {lake} and {machine_arn}"):
+    with translate_errors(None, f"{manifest_id} in {table}, {lake} and {machine_arn}"):
         outcome, execution = redrive(manifest_id, records, lists, Workflow(states, machine_arn), settler)
-    said = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
-    if outcome not in DONE:
-        raise Refused(said)
-    desk.say(said)
+    message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
+    if outcome not in SUCCESSFUL_OUTCOMES:
+        raise CommandRefused(message)
+    context.print_line(message)
     return 0
 
 
 def redrive(
     manifest_id: str, records: ManifestRecords, lists: Lists, workflow: Workflow, settler: Settler
-) -> tuple[Redriven, Execution | None]:
-    """Starts the manifest's next execution, unless it is running or done."""
+) -> tuple[RedriveOutcome, Execution | None]:
+    """Start the manifest's next execution, unless it is running or processed."""
     manifest, number = lists.read(manifest_id), 0
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_REDRIVE_NUMBERS):
         record = records.get(manifest_id)
         if record is None:
-            return Redriven.UNKNOWN_MANIFEST, None
+            return RedriveOutcome.UNKNOWN_MANIFEST, None
         last = Execution.of(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
             status = workflow.status(last)
             if status is ExecutionStatus.RUNNING:
-                return Redriven.RUNNING, last
-            settler.settle_ended(last, status)  # it died, and the sweeper has not come yet
+                return RedriveOutcome.RUNNING, last
+            settler.settle_ended(last, status)  # The execution ended, and the sweep has not found it yet.
             continue
         if record.status is ManifestStatus.PROCESSED:
-            return Redriven.PROCESSED, last
+            return RedriveOutcome.PROCESSED, last
         if manifest is None:
-            return Redriven.LIST_GONE, None
+            return RedriveOutcome.LIST_GONE, None
         number = max(number, record.redrives) + 1
         execution = workflow.execution(f"{manifest.execution_name}-r{number}")
         started = workflow.start(execution)
-        if started is not Started.ALREADY:
-            return ANSWERS[started], execution
+        if started is not StartOutcome.ALREADY_EXISTS:
+            return OUTCOMES_BY_START[started], execution
         if workflow.status(execution) is ExecutionStatus.RUNNING:
-            return Redriven.RUNNING, execution  # it has only not taken the manifest yet
-    return Redriven.UNCLEAR, None
+            return RedriveOutcome.RUNNING, execution  # It has not updated the manifest record yet.
+    return RedriveOutcome.UNCLEAR, None

@@ -1,8 +1,9 @@
-"""How far two models agree on the action items of some transcripts, what each of them costs, and the table of both. Pure.
+"""Agreement of two models on the action items of transcripts, their cost, and the table that shows both.
 
-Two action items are the same if their quotes share words of the transcript and their owners are one person. Agreement
-is the F1 measure of the candidate's items with the reference's as the truth, over all transcripts together: 1 where
-both find the same, 0 where they share nothing. Wording and due dates do not count: they have no one right form.
+Two action items are the same if their quotes overlap in the transcript and their owners are the same person. Agreement
+is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth. It is 1 if both
+models find the same items, and 0 if they have none in common. Wording and due dates do not count, because several forms
+of them are correct.
 """
 
 import re
@@ -14,27 +15,28 @@ from handlers.meetings.bedrock_summarize.stored_answers import total
 from handlers.meetings.bedrock_summarize.summary import Tokens
 
 _FAMILY = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
-"""Models that the price book knows."""
-HEADS = (
+"""Models with prices in the price book."""
+HEADINGS = (
     ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
     ("", "ref.", "cand.", "", "", "ref.", "cand.", "ref.", "cand.", "ref.", "cand."),
 )
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one model found in one transcript."""
+class ModelFindings:
+    """Action items that one model found in one transcript."""
 
     placed: tuple[Placed, ...]
     tokens: Tokens
     usable: bool = True
-    """Whether there was an answer at all."""
+    """False if the model gave no usable answer."""
     dropped: int = 0
+    """Number of items that were dropped because their quote does not occur in the transcript."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Action items by who found them."""
+    """Numbers of action items that both models, or only one of them, found."""
 
     both: int = 0
     reference_only: int = 0
@@ -49,81 +51,91 @@ class Agreement:
 
     @property
     def f1(self) -> float:
-        """From 0 to 1; 1 where neither found anything."""
+        """F1 score from 0 to 1. It is 1 if neither model found an item."""
         all_found = 2 * self.both + self.reference_only + self.candidate_only
         return 1.0 if all_found == 0 else 2 * self.both / all_found
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One transcript, read by both."""
+class TranscriptComparison:
+    """Findings of both models in one transcript."""
 
     name: str
-    reference: Found
-    candidate: Found
+    reference: ModelFindings
+    candidate: ModelFindings
 
     @property
     def agreement(self) -> Agreement:
-        """Theirs; what a model without an answer did not find counts against it."""
-        both = _pairs(self.reference.placed, self.candidate.placed)
+        """Agreement of both models. A model without a usable answer has found nothing."""
+        both = _count_pairs(self.reference.placed, self.candidate.placed)
         return Agreement(both, len(self.reference.placed) - both, len(self.candidate.placed) - both)
 
 
-def overall(compared: Sequence[Compared]) -> Agreement:
-    """Of all transcripts."""
-    return sum((one.agreement for one in compared), Agreement())
+def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
+    """Return the agreement over all transcripts."""
+    return sum((comparison.agreement for comparison in comparisons), Agreement())
 
 
-def cost(model_id: str, tokens: Tokens, prices: Mapping[str, float]) -> float | None:
-    """Dollars, by prices with the names of the price book; none for a model that it does not have."""
+def compute_cost(model_id: str, tokens: Tokens, prices: Mapping[str, float]) -> float | None:
+    """Return the cost in USD, by the price book's names, or None for a model without prices."""
     match = _FAMILY.match(model_id)
     if match is None:
         return None
-    local = f"bedrock_{match['family']}_"
-    ours = f"{local}global_" if match["area"] == "global" else local
+    regional = f"bedrock_{match['family']}_"
+    profile = f"{regional}global_" if match["area"] == "global" else regional
     try:
-        # The book has the cache's prices for one kind of profile; for others they are in the same proportion to input.
-        share = prices[f"{ours}input"] / prices[f"{local}input"]
+        # The price book has cache prices for regional profiles only. Those of others have the same ratio to input prices.
+        ratio = prices[f"{profile}input"] / prices[f"{regional}input"]
         return (
-            tokens.input_tokens * prices[f"{ours}input"]
-            + tokens.output_tokens * prices[f"{ours}output"]
-            + tokens.cache_read_tokens * prices[f"{local}cache_read"] * share
-            + tokens.cache_write_tokens * prices[f"{local}cache_write"] * share
+            tokens.input_tokens * prices[f"{profile}input"]
+            + tokens.output_tokens * prices[f"{profile}output"]
+            + tokens.cache_read_tokens * prices[f"{regional}cache_read"] * ratio
+            + tokens.cache_write_tokens * prices[f"{regional}cache_write"] * ratio
         )
     except KeyError:
         return None
 
 
-def _pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> int:
-    """In how many pairs both can be put at most, so that the two of each are the same."""
+def _count_pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> int:
+    """Return the maximum number of pairs of same items. Each item belongs to at most one pair (bipartite matching)."""
     partner: dict[int, int] = {}
 
-    def paired(at: int, tried: set[int]) -> bool:
-        for other, one in enumerate(candidate):
-            if other in tried or not _same(reference[at], one):
+    def find_partner(index: int, tried: set[int]) -> bool:
+        for other, candidate_item in enumerate(candidate):
+            if other in tried or not _is_same(reference[index], candidate_item):
                 continue
             tried.add(other)
-            if other not in partner or paired(partner[other], tried):
-                partner[other] = at
+            if other not in partner or find_partner(partner[other], tried):
+                partner[other] = index
                 return True
         return False
 
-    return sum(paired(at, set()) for at in range(len(reference)))
+    return sum(find_partner(index, set()) for index in range(len(reference)))
 
 
-def _same(one: Placed, other: Placed) -> bool:
-    return one.overlaps(other) and same_owner(one.item.owner, other.item.owner)
+def _is_same(first: Placed, second: Placed) -> bool:
+    return first.overlaps(second) and same_owner(first.item.owner, second.item.owner)
 
 
-def table(compared: Sequence[Compared], reference: str, candidate: str, prices: Mapping[str, float]) -> list[str]:
-    """A line a transcript, one for all, and how often what a model said was of no use."""
+def format_table(
+    comparisons: Sequence[TranscriptComparison], reference: str, candidate: str, prices: Mapping[str, float]
+) -> list[str]:
+    """Return a line for each transcript, one for all, and the numbers of unusable answers and invented quotes."""
     models = (reference, candidate)
-    whole = Compared("all", *(_summed([getattr(one, side) for one in compared]) for side in ("reference", "candidate")))
-    rows = [list(head) for head in HEADS]
-    rows += [_row(one, one.agreement, models, prices) for one in compared]
-    rows.append(_row(whole, overall(compared), models, prices))
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADS[0]))]
-    unusable = [sum(not getattr(one, side).usable for one in compared) for side in ("reference", "candidate")]
+    whole = TranscriptComparison(
+        "all",
+        *(
+            _sum_findings([getattr(comparison, side) for comparison in comparisons])
+            for side in ("reference", "candidate")
+        ),
+    )
+    rows = [list(heading) for heading in HEADINGS]
+    rows += [_row(comparison, comparison.agreement, models, prices) for comparison in comparisons]
+    rows.append(_row(whole, total_agreement(comparisons), models, prices))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS[0]))]
+    unusable = [
+        sum(not getattr(comparison, side).usable for comparison in comparisons) for side in ("reference", "candidate")
+    ]
     return [
         *(
             "  ".join(
@@ -137,23 +149,28 @@ def table(compared: Sequence[Compared], reference: str, candidate: str, prices: 
     ]
 
 
-def _row(one: Compared, agreement: Agreement, models: tuple[str, str], prices: Mapping[str, float]) -> list[str]:
-    found = (one.reference, one.candidate)
-    costs = [cost(model, each.tokens, prices) for model, each in zip(models, found, strict=True)]
+def _row(
+    comparison: TranscriptComparison, agreement: Agreement, models: tuple[str, str], prices: Mapping[str, float]
+) -> list[str]:
+    sides = (comparison.reference, comparison.candidate)
+    costs = [compute_cost(model, findings.tokens, prices) for model, findings in zip(models, sides, strict=True)]
     return [
-        one.name,
-        *(str(len(each.placed)) if each.usable else "none" for each in found),
+        comparison.name,
+        *(str(len(findings.placed)) if findings.usable else "none" for findings in sides),
         str(agreement.both),
         f"{agreement.f1:.3f}",
         *(
-            str(each.tokens.input_tokens + each.tokens.cache_read_tokens + each.tokens.cache_write_tokens)
-            for each in found
+            str(findings.tokens.input_tokens + findings.tokens.cache_read_tokens + findings.tokens.cache_write_tokens)
+            for findings in sides
         ),
-        *(str(each.tokens.output_tokens) for each in found),
+        *(str(findings.tokens.output_tokens) for findings in sides),
         *("no price" if usd is None else f"{usd:.5f}" for usd in costs),
     ]
 
 
-def _summed(found: Sequence[Found]) -> Found:
-    placed = tuple(one for each in found for one in each.placed)
-    return Found(placed, total([one.tokens for one in found]), dropped=sum(one.dropped for one in found))
+def _sum_findings(all_findings: Sequence[ModelFindings]) -> ModelFindings:
+    return ModelFindings(
+        tuple(item for findings in all_findings for item in findings.placed),
+        total([findings.tokens for findings in all_findings]),
+        dropped=sum(findings.dropped for findings in all_findings),
+    )

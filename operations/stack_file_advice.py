@@ -1,6 +1,6 @@
-"""What to write into the stack file, so that the next deployment agrees with what was done by hand.
+"""Advice on what to write into the stack file, so that the next deployment keeps a manual change.
 
-The settings' own models say where a setting stands.
+The path of a setting is found in the settings models.
 """
 
 import re
@@ -15,80 +15,80 @@ from pydantic.alias_generators import to_camel
 from components.settings.problems import problems_of
 from components.settings.settings_base import FunctionSettings
 from components.settings.stack import StackSettings
-from operations.function_target import PROJECT, Target
+from operations.function_target import PROJECT, FunctionTarget
 
 Path = tuple[str, ...]
 
 
 class Setting(NamedTuple):
-    """Where a setting stands, and whether it has many values: a variable has them with commas between."""
+    """Path of a setting, and True in `many` for a list. A variable has a list's values with commas between them."""
 
     path: Path
     many: bool = False
 
 
 NO_VARIABLES = frozenset({"alarms", "load"})
-"""Sections of which no function is told: what rings, and what the cost is reckoned with."""
+"""Sections that no environment variable is made from: alarm thresholds, and the load for the cost model."""
 
 
-def live_version(target: Target, version: str) -> list[str]:
-    """The lines that pin the alias to a version."""
+def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
+    """Return advice on how to pin the alias to a version."""
     return [
-        f"Commit this to Pulumi.{target.stack}.yaml, or the next deployment that publishes moves `live`:",
+        f"Commit this to Pulumi.{target.stack}.yaml. Otherwise the next deployment that publishes a version moves `live`:",
         *_lines(target, (*_section(target), "liveVersion"), _quoted(version)),
     ]
 
 
-def variable(target: Target, name: str, value: str, version: str) -> list[str]:
-    """The lines that make a deployment give the variable this value; a pinned version would keep callers from it."""
+def advise_variable(target: FunctionTarget, name: str, value: str, version: str) -> list[str]:
+    """Return advice on how to make deployments set this variable. A pinned version would keep the value from callers."""
     key = to_camel(name.lower())
     setting = _setting(target, key)
     if setting is None:
-        says = (
-            f"No setting of {target.subsystem} is called {key}: find the one that {name} is made from and commit it to "
-            f"Pulumi.{target.stack}.yaml, or the next deployment of this function undoes the change."
+        advice = (
+            f"{target.subsystem} has no setting {key}. Find the setting that {name} is made from and commit it to "
+            f"Pulumi.{target.stack}.yaml. Otherwise the next deployment of this function undoes the change."
         )
-        return [says]
+        return [advice]
     pinned = ".".join((*_section(target), "liveVersion"))
     return [
-        f"Commit this to Pulumi.{target.stack}.yaml, or the next deployment of this function undoes the change:",
-        *_lines(target, setting.path, _written(setting, value)),
+        f"Commit this to Pulumi.{target.stack}.yaml. Otherwise the next deployment of this function undoes the change:",
+        *_lines(target, setting.path, _to_yaml(setting, value)),
         f"If `{pinned}` is set there, set it to {_quoted(version)} or remove it.",
     ]
 
 
-def refusal(target: Target, name: str, value: str) -> str | None:
-    """What the setting of the variable's name says against this value; none where it takes it, or there is no such."""
+def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str | None:
+    """Return which values the variable's setting allows if it rejects this value. Return None without such a setting."""
     setting = _setting(target, to_camel(name.lower()))
     if setting is None:
         return None
     location = (_key(target.subsystem), *setting.path)
-    given = yaml.safe_load(_written(setting, value))
+    content = yaml.safe_load(_to_yaml(setting, value))
     for step in reversed(location):
-        given = {step: given}
+        content = {step: content}
     try:
-        StackSettings.model_validate(given)
+        StackSettings.model_validate(content)
     except ValidationError as error:
-        # What else a stack file must have is not there.
-        wrong = [one for one in error.errors(include_url=False) if one["loc"][: len(location)] == location]
-        return next((problem.allowed for problem in problems_of(wrong, StackSettings, target.stack)), None)
+        # Errors about missing required settings are ignored.
+        errors = [detail for detail in error.errors(include_url=False) if detail["loc"][: len(location)] == location]
+        return next((problem.allowed for problem in problems_of(errors, StackSettings, target.stack)), None)
     return None
 
 
-def _lines(target: Target, path: Path, value: str) -> Iterator[str]:
+def _lines(target: FunctionTarget, path: Path, value: str) -> Iterator[str]:
     yield "config:"
     steps = [f"{PROJECT}:{_key(target.subsystem)}", *path]
     for depth, step in enumerate(steps, 1):
         yield f"{'  ' * depth}{step}:{f' {value}' if depth == len(steps) else ''}"
 
 
-def _written(setting: Setting, value: str) -> str:
-    """The value as a stack file has it."""
-    return f"[{', '.join(_scalar(one) for one in value.split(','))}]" if setting.many else _scalar(value)
+def _to_yaml(setting: Setting, value: str) -> str:
+    """Return a setting's value as YAML."""
+    return f"[{', '.join(_scalar(part) for part in value.split(','))}]" if setting.many else _scalar(value)
 
 
 def _scalar(value: str) -> str:
-    """The value as YAML reads it back: booleans and numbers bare, all else quoted."""
+    """Return a value as a YAML scalar: booleans and numbers plain, everything else quoted."""
     return value if re.fullmatch(r"true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?", value) else _quoted(value)
 
 
@@ -100,9 +100,9 @@ def _key(name: str) -> str:
     return to_camel(name.replace("-", "_"))
 
 
-def _section(target: Target) -> Path:
-    """Where the function's settings stand: below its name, or the end of it (`manifest-builder`: `builder`)."""
-    words = target.what.split("-")
+def _section(target: FunctionTarget) -> Path:
+    """Return the path of the function's settings: its name or the end of it (`manifest-builder`: `builder`)."""
+    words = target.logical_name.split("-")
     names = [_key("-".join(words[start:])) for start in range(len(words))]
     functions = {
         field.alias
@@ -112,32 +112,35 @@ def _section(target: Target) -> Path:
     return (next((name for name in names if name in functions), names[0]),)
 
 
-def _setting(target: Target, key: str) -> Setting | None:
-    """The setting of that name: the function's own before the subsystem's; none if there is no such one."""
+def _setting(target: FunctionTarget, key: str) -> Setting | None:
+    """Return the setting of this name, the function's before the subsystem's. Return None unless exactly one is found."""
     section, settings = _section(target), _settings(_subsystem(target))
-    found = [one for one in settings if one.path[-1] == key and one.path[0] not in NO_VARIABLES]
-    own = [one for one in found if one.path[:1] == section] or found
-    return own[0] if len(own) == 1 else None  # of several with one name, who knows which becomes the variable
+    matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
+    matches = [setting for setting in matches if setting.path[:1] == section] or matches
+    # If several settings have this name, the source of the variable is unknown.
+    return matches[0] if len(matches) == 1 else None
 
 
-def _subsystem(target: Target) -> type[BaseModel]:
-    """Return the subsystem's settings; a model without fields if the settings do not have the subsystem."""
+def _subsystem(target: FunctionTarget) -> type[BaseModel]:
+    """Return the model of the subsystem's settings, or a model without fields for an unknown subsystem."""
     models = {field.alias: field.annotation for field in StackSettings.model_fields.values()}
-    found = models.get(_key(target.subsystem))
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else BaseModel
+    model = models.get(_key(target.subsystem))
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else BaseModel
 
 
 def _settings(model: type[BaseModel], prefix: Path = ()) -> Iterator[Setting]:
-    """Every setting below a model."""
+    """Yield all settings of a model, including nested ones."""
     for name, field in model.model_fields.items():
         path = (*prefix, field.alias or name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _settings(field.annotation, path)
         else:
-            yield Setting(path, _many(field.annotation))
+            yield Setting(path, _is_list(field.annotation))
 
 
-def _many(annotation: Any) -> bool:
-    """Whether a setting is a list, or may be one."""
+def _is_list(annotation: Any) -> bool:
+    """Return True if a setting is or may be a list."""
     origin = get_origin(annotation)
-    return origin is tuple or (origin in {Union, UnionType} and any(_many(one) for one in get_args(annotation)))
+    return origin is tuple or (
+        origin in {Union, UnionType} and any(_is_list(argument) for argument in get_args(annotation))
+    )

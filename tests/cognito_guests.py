@@ -1,5 +1,7 @@
-"""A small program with guests: two pools, an API that the first one's guests may connect to, one for everybody, a bucket
-and a table of which each guest has a part, and the function behind both APIs.
+"""Small Pulumi program with guests: two identity pools, two WebSocket APIs, a bucket, a table and a function.
+
+Guests of the first pool may connect to the first API. The second API is public. Each guest may access a part of the
+bucket and of the table. The function serves both APIs.
 """
 
 import pulumi
@@ -17,19 +19,19 @@ from tests.fake_engine import scope
 
 
 class EchoEnvironment(HandlerEnvironment):
-    """What the function reads."""
+    """Environment variables of the function."""
 
     sessions_table: str
 
 
 def with_guests() -> None:
-    """Registers everything, and says where it is."""
+    """Register all resources, and export their URLs and ids."""
     own = scope(layers=[])
     logs = ApiLogs(own)
     own = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
     api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle, WebSocketAuthorization.IAM))
-    everybodys = WebSocketApi("open", WebSocketApiArgs(own, "OpenApi", "live", throttle))
+    public = WebSocketApi("open", WebSocketApiArgs(own, "OpenApi", "live", throttle))
     bucket = Bucket("audio", BucketArgs(own, "Audio"))
     table = Table("sessions", TableArgs(own, "Sessions", "sessionId", "lectureId"))
     grants = [grant_own_objects(bucket, "queries", "PutObject"), grant_own_items(table, "GetItem", "PutItem")]
@@ -47,9 +49,9 @@ def with_guests() -> None:
             grants=[table.grant("GetItem", "PutItem")],
         ),
     )
-    for one in (api, everybodys):
-        one.serve(("$connect", "$disconnect", "$default", "say"), echo)
+    for websocket_api in (api, public):
+        websocket_api.serve(("$connect", "$disconnect", "$default", "say"), echo)
     pulumi.export("url", api.url)
-    pulumi.export("open", everybodys.url)
+    pulumi.export("open", public.url)
     pulumi.export("pool", pool.pool_id)
     pulumi.export("others", others.pool_id)

@@ -1,4 +1,4 @@
-"""Guards that hold for every test, and the engine that component tests run on."""
+"""Guards for all tests, the scheduling of test files, and the engine for component tests."""
 
 import gc
 import inspect
@@ -20,8 +20,8 @@ from xdist.workermanage import WorkerController
 from tests import faster_moto
 from tests.fake_engine import Engine
 
-# A run of the whole program makes two million objects that all stay until its end: the usual thresholds would have them
-# gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
+# A run of the whole program creates two million objects that live until its end. With the default thresholds, the
+# garbage collector would scan them some thousand times. Without any collection, all finished asyncio tasks would stay.
 gc.set_threshold(200_000)
 faster_moto.install()
 
@@ -34,10 +34,10 @@ PLATFORM = "platform"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What says nothing else of itself is a unit test; and `xdist_group` works.
+    """Mark tests without a marker as unit tests, and make `xdist_group` work.
 
-    xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads. Without this, silently, every worker
-    would bring up what a group shares.
+    xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads. Without this code, every worker would
+    silently create the shared resources of a group.
     """
     for item in items:
         if not any(item.iter_markers()):
@@ -48,9 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
-    """Hands out whole files: what a file's tests share is made once, and a thousand messages are one.
+    """Scheduler that assigns whole files, so that shared resources of a file are created once, with fewer messages.
 
-    The platform's come first of all: they wait most of the time, and whatever computes fits in beside them.
+    Tests of the platform come first, because they mostly wait while other tests use the processor.
     """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
@@ -64,55 +64,57 @@ class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _FilesAndGroups:
-    """Who gets which tests."""
+    """Return the scheduler."""
     return _FilesAndGroups(config, log)
 
 
 @pytest.fixture
 def engine() -> Engine:
-    """A fresh engine."""
+    """Return a new engine."""
     return Engine()
 
 
 @pytest.fixture(autouse=True)
 def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches beyond this machine."""
+    """Fail every connection that leaves this machine."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
         if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in {"127.0.0.1", "::1", "localhost"}:
-            raise AssertionError(f"a test tried to reach {address[0]}: tests use loopback only")
+            raise AssertionError(f"A test tried to connect to {address[0]}. Tests must use loopback only.")
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
 @cache
-def _of_tests(source: str) -> bool:
-    """Kept: a run of the program asks thousands of times for a few hundred files."""
+def _is_test_source(source: str) -> bool:
+    """Return True for a source file of the tests. It is cached, because a run asks thousands of times for few files."""
     return TESTS in Path(source).parents
 
 
 @pytest.fixture(autouse=True)
 def unawaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
-    """Fails a test whose own `.apply` never ran: an assertion in it would have counted for nothing."""
+    """Fail a test with an `.apply` that never ran, because assertions in it were not executed."""
     pending: dict[int, str] = {}
     apply = pulumi.Output.apply
 
-    def watched(self: pulumi.Output[Any], func: Callable[[Any], Any], *rest: Any, **named: Any) -> pulumi.Output[Any]:
+    def tracked_apply(
+        self: pulumi.Output[Any], func: Callable[[Any], Any], *rest: Any, **named: Any
+    ) -> pulumi.Output[Any]:
         plain = inspect.unwrap(func) if inspect.isfunction(func) else None
         source = plain.__code__.co_filename if inspect.isfunction(plain) else ""
-        if not _of_tests(source):
+        if not _is_test_source(source):
             return apply(self, func, *rest, **named)
         pending[id(func)] = f"{Path(source).name}:{func.__code__.co_firstlineno}"
 
-        def ran(value: Any) -> Any:
+        def mark_as_run(value: Any) -> Any:
             pending.pop(id(func), None)
             return func(value)
 
-        return apply(self, ran, *rest, **named)
+        return apply(self, mark_as_run, *rest, **named)
 
-    monkeypatch.setattr(pulumi.Output, "apply", watched)
+    monkeypatch.setattr(pulumi.Output, "apply", tracked_apply)
     yield pending
     if pending:
-        pytest.fail(f"never awaited, so it checked nothing: .apply at {', '.join(pending.values())}; use engine.run")
+        pytest.fail(f"never executed: .apply at {', '.join(pending.values())}. Run the test's program with engine.run.")

@@ -1,6 +1,6 @@
-"""The engine that component tests run on: Pulumi's mock runtime with the recorder of the account-free preview.
+"""Engine for component tests: Pulumi's mock runtime with the recorder of the account-free preview.
 
-Whatever runs in it is awaited to the end, so an assertion inside `.apply` counts.
+A run awaits all outputs, so assertions inside `.apply` are executed.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ FOUNDATION: dict[str, Any] = {
 
 
 def foundation_settings(**changes: Any) -> FoundationSettings:
-    """Valid settings of the foundation, with changes by their outside names."""
+    """Return valid settings of the foundation, with changes by their names in stack files."""
     return FoundationSettings.model_validate({**FOUNDATION, **changes})
 
 
 def context(stack: str = "test", environment: Environment = Environment.PROD) -> Context:
-    """A context that needs no AWS."""
+    """Return a naming context without AWS calls."""
     return Context(
         project="polyphony",
         stack=stack,
@@ -45,8 +45,8 @@ def context(stack: str = "test", environment: Environment = Environment.PROD) ->
 
 
 def scope(**changes: Any) -> Scope:
-    """A scope for blocks under test."""
-    made = Scope(
+    """Return a scope for blocks under test."""
+    default = Scope(
         context=context(),
         subsystem=Subsystem.INGESTION,
         foundation=foundation_settings(),
@@ -56,38 +56,40 @@ def scope(**changes: Any) -> Scope:
         layers=[f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:handlers:1"],
         prerequisites=(),
     )
-    return replace(made, **changes)
+    return replace(default, **changes)
 
 
 class Engine:
-    """Runs component code and answers what it registered."""
+    """Runner of component code that returns the registered resources."""
 
     def run(self, body: Callable[[], object]) -> "Recorded":
-        """Runs `body` as a program."""
+        """Run `body` as a Pulumi program."""
         config = StackConfig(project="polyphony", stack="test", values={})
         return Recorded(program_run.record(body, config, PreviewProvider(), preview=True).graph)
 
 
 class Recorded:
-    """What a run registered, with short ways to find things."""
+    """Resources that a run registered, with methods to find them."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
     def all(self, kind: str) -> list[Resource]:
-        """Every resource of a kind, `sqs.Queue`, by name: the order of registration is not the program's to say."""
+        """Return all resources of a kind such as `sqs.Queue`, sorted by name, because their registration order varies."""
         module, _, name = kind.partition(".")
-        found = (one for one in self.graph if one.type.startswith(f"aws:{module}/") and one.kind == name)
-        return sorted(found, key=lambda one: one.name)
+        matches = (
+            resource for resource in self.graph if resource.type.startswith(f"aws:{module}/") and resource.kind == name
+        )
+        return sorted(matches, key=lambda resource: resource.name)
 
     def one(self, kind: str, name: str = "") -> Resource:
-        """The one resource of a kind (whose Pulumi name contains `name`)."""
-        found = [one for one in self.all(kind) if name in one.name]
-        assert len(found) == 1, f"{len(found)} of {kind} {name!r}: {[one.name for one in found]}"
-        return found[0]
+        """Return the only resource of a kind whose Pulumi name contains `name`."""
+        matches = [resource for resource in self.all(kind) if name in resource.name]
+        assert len(matches) == 1, f"{len(matches)} of {kind} {name!r}: {[resource.name for resource in matches]}"
+        return matches[0]
 
     def ancestors(self, resource: Resource) -> Iterator[Resource]:
-        """What a resource waits for, directly or not."""
+        """Yield all resources that a resource depends on, directly or indirectly."""
         seen: set[str] = set()
         waiting = set(resource.depends_on)
         while waiting:

@@ -1,4 +1,8 @@
-"""Loggers are kept by the name of their service and hold on to standard output: each test has a service of its own."""
+"""Separate loggers for each test.
+
+Powertools caches loggers by service name, and a logger keeps the standard output of its creation. So each test needs
+another service name.
+"""
 
 import logging
 import os
@@ -10,12 +14,12 @@ from unittest import mock
 
 @contextmanager
 def own_logger() -> Iterator[None]:
-    """A service's name that no other test has; its loggers are gone afterwards, as pytest goes through all there are."""
+    """Set a unique service name, and remove its loggers afterwards, because pytest iterates over all loggers."""
     name = f"test-{uuid.uuid4()}"
     kept = logging.root.manager.loggerDict
     try:
         with mock.patch.dict(os.environ, POWERTOOLS_SERVICE_NAME=name):
             yield
     finally:
-        for one in [one for one in kept if one.partition(".")[0] == name]:
-            del kept[one]
+        for logger_name in [key for key in kept if key.partition(".")[0] == name]:
+            del kept[logger_name]

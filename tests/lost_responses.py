@@ -1,4 +1,4 @@
-"""Calls of AWS whose answer is lost: they were made, and botocore makes them again."""
+"""AWS calls whose response is lost, so that botocore repeats them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,14 @@ import pytest
 def repeated(
     client: Any, call: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
-    """What was done is asked for again, after what happens meanwhile; whoever called has the second answer."""
-    once = getattr(client, call)
+    """Execute the next call twice, with `meanwhile` in between. The caller gets the second response."""
+    original = getattr(client, call)
 
-    def twice(**asked: Any) -> Any:
-        once(**asked)
+    def call_twice(**parameters: Any) -> Any:
+        original(**parameters)
         with monkeypatch.context() as others:
-            others.setattr(client, call, once)
+            others.setattr(client, call, original)
             meanwhile()
-        return once(**asked)
+        return original(**parameters)
 
-    monkeypatch.setattr(client, call, twice)
+    monkeypatch.setattr(client, call, call_twice)

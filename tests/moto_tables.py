@@ -1,4 +1,4 @@
-"""DynamoDB's tables, as tests make them beside what they try."""
+"""Creation of DynamoDB tables in moto."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Index:
-    """A table's index."""
+    """A global secondary index."""
 
     key: Sequence[str]
     projection: str = "ALL"
     beside: Sequence[str] = ()
-    """Attributes of a projection that includes some."""
+    """Attributes of the projection `INCLUDE`."""
 
 
 def create_table(
@@ -22,24 +22,28 @@ def create_table(
     indexes: Mapping[str, Index] | None = None,
     numbers: Collection[str] = (),
 ) -> None:
-    """A table by one key or two, and its indexes. What they go by are strings, but for some numbers."""
+    """Create a table with one or two key attributes and its indexes. Keys are strings, except those in `numbers`."""
     indexes = indexes or {}
-    keyed = dict.fromkeys([*key, *(one for index in indexes.values() for one in index.key)])
-    more = {"GlobalSecondaryIndexes": [_described(one, index) for one, index in indexes.items()]} if indexes else {}
+    keyed = dict.fromkeys([*key, *(attribute for index in indexes.values() for attribute in index.key)])
+    more = {"GlobalSecondaryIndexes": [_to_index(name, index) for name, index in indexes.items()]} if indexes else {}
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=_schema(key),
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "N" if one in numbers else "S"} for one in keyed],
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": "N" if attribute in numbers else "S"} for attribute in keyed
+        ],
         **more,
     )
 
 
-def _described(name: str, index: Index) -> dict[str, Any]:
+def _to_index(name: str, index: Index) -> dict[str, Any]:
     beside = {"NonKeyAttributes": list(index.beside)} if index.beside else {}
     projection = {"ProjectionType": index.projection, **beside}
     return {"IndexName": name, "KeySchema": _schema(index.key), "Projection": projection}
 
 
 def _schema(key: Sequence[str]) -> list[dict[str, str]]:
-    return [{"AttributeName": one, "KeyType": kind} for one, kind in zip(key, ("HASH", "RANGE"), strict=False)]
+    return [
+        {"AttributeName": attribute, "KeyType": kind} for attribute, kind in zip(key, ("HASH", "RANGE"), strict=False)
+    ]

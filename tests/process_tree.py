@@ -1,31 +1,31 @@
-"""What a process has started, and where it listens."""
+"""Child processes and listening sockets of a process, from `/proc`."""
 
 import contextlib
 from pathlib import Path
 
 LISTENING = "0A"
-"""A listening socket's state in /proc/net/tcp."""
+"""State of a listening socket in /proc/net/tcp."""
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that it started; those that end meanwhile may be missing."""
-    found = [pid]
-    for one in found:
+    """Return a process id and those of all descendants. Processes that end meanwhile may be missing."""
+    pids = [pid]
+    for parent in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for task in Path(f"/proc/{one}/task").iterdir():
-                found += [int(child) for child in (task / "children").read_text().split()]
-    return found
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                pids += [int(child) for child in (task / "children").read_text().split()]
+    return pids
 
 
 def listening(pid: int) -> set[str]:
-    """Where a process listens, as address and port; nowhere, if it has ended."""
-    found = set()
+    """Return the addresses and ports on which a process listens. The set is empty if it has ended."""
+    addresses = set()
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        inodes = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()}
+        inodes = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
         for table in ("tcp", "tcp6"):
             for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == LISTENING and f"socket:[{fields[9]}]" in inodes:
                     address, port = fields[1].split(":")
-                    found.add(f"{'.'.join(str(part) for part in reversed(bytes.fromhex(address)))}:{int(port, 16)}")
-    return found
+                    addresses.add(f"{'.'.join(str(part) for part in reversed(bytes.fromhex(address)))}:{int(port, 16)}")
+    return addresses

@@ -9,9 +9,9 @@ import pytest
 
 from components.blocks.api.gateway_responses import GatewayErrorCode
 from components.settings.column_types import OWN_COLUMNS
-from handlers.common.errors import CommonCode
-from handlers.common.http.rest_dispatch import RestCode
-from handlers.common.websocket.message_dispatch import SocketCode
+from handlers.common.errors import CommonErrorCode
+from handlers.common.http.rest_dispatch import RestErrorCode
+from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.ingestion.file_admission import Refusal
 from handlers.ingestion.glue.json_records import Reason
 from handlers.ingestion.status_transitions import FileStatus
@@ -122,10 +122,10 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 
 
 CODES = {
-    "livestream": (livestream.LivestreamErrorCode, RestCode, CommonCode, GatewayErrorCode),
-    "meetings": (meetings.Code, CommonCode),
-    "transcription": (transcription.Code, SocketCode, CommonCode),
-    "voice-qa": (voice_qa.Code, SocketCode, CommonCode),
+    "livestream": (livestream.LivestreamErrorCode, RestErrorCode, CommonErrorCode, GatewayErrorCode),
+    "meetings": (meetings.Code, CommonErrorCode),
+    "transcription": (transcription.Code, WebSocketErrorCode, CommonErrorCode),
+    "voice-qa": (voice_qa.Code, WebSocketErrorCode, CommonErrorCode),
 }
 
 

@@ -1,7 +1,7 @@
-"""An OpenID Connect provider for tests: it has keys, signs tokens, and publishes its keys over loopback.
+"""OpenID Connect provider for tests, which signs tokens and publishes its keys over loopback.
 
-It can be away, slow, or talk nonsense; and every question for its keys is counted. Whatever waits here ends
-by itself after a few seconds.
+It can be unavailable, slow, or return invalid answers, and it counts the requests for its keys. All waits end after a
+few seconds.
 """
 
 import base64
@@ -21,7 +21,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from handlers.common.identity.signing_keys import KeySet
+from handlers.common.identity.signing_keys import SigningKeys
 from local import LOOPBACK
 from local.http_server import running
 
@@ -35,7 +35,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 
 @functools.cache
 def private_key(family: str, name: str) -> PrivateKey:
-    """A key of a family, made once a name: RSA keys take a while."""
+    """Return the private key of a name. It is cached, because creating RSA keys takes time."""
     match family:
         case "RS" | "PS":
             return rsa.generate_private_key(65537, 2048)
@@ -45,17 +45,17 @@ def private_key(family: str, name: str) -> PrivateKey:
             return ec.generate_private_key(ec.SECP384R1())
         case "EdDSA":
             return ed25519.Ed25519PrivateKey.generate()
-    raise ValueError(f"no keys for {family}, so none for {name}")
+    raise ValueError(f"{family} is not a key family (key {name})")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key pair, and the algorithm that it signs with."""
+    """A key pair with its signature algorithm."""
 
     kid: str | None
     algorithm: str = "RS256"
     named_algorithm: bool = True
-    """Whether its published form says the algorithm."""
+    """True if the published key states its algorithm."""
 
     @property
     def private(self) -> PrivateKey:
@@ -64,19 +64,19 @@ class Key:
 
     @property
     def published(self) -> dict[str, Any]:
-        """The public half, as a JSON Web Key."""
+        """Public key as JSON Web Key."""
         jwk: dict[str, Any] = jwt.get_algorithm_by_name(self.algorithm).to_jwk(self.private.public_key(), as_dict=True)
         jwk.pop("key_ops", None)
         named = {"alg": self.algorithm} if self.named_algorithm else {}
         return jwk | {"use": "sig"} | named | ({} if self.kid is None else {"kid": self.kid})
 
     def public(self, encoding: Encoding) -> bytes:
-        """The public half in another form: what an attacker may have."""
+        """Return the public key in another encoding, like an attacker could."""
         return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
 
 
 def assembled(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
-    """A token of any parts, also of such as no library would sign."""
+    """Return a token with any header, claims and signature, including invalid ones."""
     signed = b".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
     return b".".join([signed, _encoded(sign(signed))]).decode()
 
@@ -87,32 +87,32 @@ def _encoded(part: bytes) -> bytes:
 
 @dataclass
 class Provider:
-    """The provider; change what it is to make it misbehave."""
+    """Fake provider. Tests change its attributes to make it misbehave."""
 
     keys: list[Key] = field(default_factory=lambda: [Key("first")])
     clock: Callable[[], datetime] = lambda: NOW
     issuer: str = "https://issuer.test"
     asked: int = 0
-    """How often its keys were asked for."""
+    """Number of requests for the keys."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    """What it answers instead of its keys."""
+    """Answer instead of the keys."""
     away: bool = False
-    """Whether `fetch` gets no answer."""
+    """True if `fetch` gets no answer."""
     goes_on: threading.Event | None = None
-    """Until then, it answers nothing."""
+    """Event that the HTTP server awaits before it answers."""
 
     @property
     def keys_url(self) -> str:
         return self.issuer + KEYS_PATH
 
     def published(self) -> bytes:
-        """Its keys, as its address answers them."""
-        return json.dumps({"keys": [one.published for one in self.keys]}).encode() if self.body is None else self.body
+        """Return the content of the JWKS URL."""
+        return json.dumps({"keys": [key.published for key in self.keys]}).encode() if self.body is None else self.body
 
     def fetch(self, url: str) -> bytes:
-        """Its keys without a socket."""
+        """Return the content of the JWKS URL without a socket."""
         assert url == self.keys_url
         self.asked += 1
         if self.away:
@@ -120,11 +120,11 @@ class Provider:
         return self.published()
 
     def rotate(self, kid: str, algorithm: str = "RS256") -> None:
-        """A new key instead of those that were."""
+        """Replace all keys by a new one."""
         self.keys = [Key(kid, algorithm)]
 
     def claims(self, without: Collection[str] = (), **other: object) -> dict[str, object]:
-        """What a good token of this moment says, unless told otherwise."""
+        """Return the claims of a valid token, with changes."""
         now = self.clock()
         usual: dict[str, object] = {
             "iss": self.issuer,
@@ -136,11 +136,11 @@ class Provider:
         return {name: value for name, value in (usual | other).items() if name not in without}
 
     def token(self, key: Key | None = None, without: Collection[str] = (), **other: object) -> str:
-        """A token with a true signature of its first key, or of another."""
+        """Return a token that is signed with the first or the given key."""
         return self.signed(self.claims(without, **other), key or self.keys[0])
 
     def signed(self, claims: object, key: Key, **header: object) -> str:
-        """Anything, with a true signature."""
+        """Return a token with any claims and a valid signature."""
         algorithm = jwt.get_algorithm_by_name(key.algorithm)
         named = {} if key.kid is None else {"kid": key.kid}
         return assembled(
@@ -150,20 +150,20 @@ class Provider:
         )
 
 
-class KeysOf(KeySet):
-    """The keys of a provider, asked for without a socket."""
+class KeysOf(SigningKeys):
+    """Signing keys that are fetched from a fake provider without a socket."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider.keys_url)
         self._provider = provider
 
-    def _asked(self) -> dict[str, Any]:
+    def _fetch_jwks(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._provider.fetch(self.uri))
         return answer
 
 
 def timed(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
-    """Key sets have this clock."""
+    """Replace the clock of PyJWT's caches."""
     for module in ("jwks_client", "jwk_set_cache", "api_jwk"):
         monkeypatch.setattr(f"jwt.{module}.time", SimpleNamespace(monotonic=seconds))
 
@@ -180,7 +180,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             try:
                 self._answer()
             except ConnectionError:
-                self.close_connection = True  # the client had enough
+                self.close_connection = True  # the client has closed the connection
 
         def _answer(self) -> None:
             self.send_response(provider.status)
@@ -190,14 +190,14 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(provider.published())
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     return Handler
 
 
 @contextmanager
 def serving(provider: Provider) -> Iterator[Provider]:
-    """The provider at an address of its own on this machine, which becomes its issuer."""
+    """Serve the provider on a free local port. Its URL becomes the issuer."""
     with running(_handler(provider)) as port:
         provider.issuer = f"http://{LOOPBACK}:{port}"
         yield provider

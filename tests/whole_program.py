@@ -1,6 +1,6 @@
-"""The whole program of a stack, previewed once: a run of it takes seconds, and many tests look at the same one.
+"""Cached previews of the whole program, because a run takes seconds and many tests use the same one.
 
-Whoever uses it marks its tests with `ONE_WORKER`, so that it is run once, not once a worker.
+Tests that use it must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
 """
 
 import json
@@ -17,33 +17,33 @@ from local.preview.stack_files import StackConfig
 
 ONE_WORKER = pytest.mark.xdist_group("whole")
 DOCUMENTED = pytest.mark.xdist_group("graphs")
-"""The same for tests of the graphs that pages are made of (`local/generate/documented_graph.py`)."""
+"""Marker for tests of the graphs of the generated documents (`local/generate/documented_graph.py`)."""
 STACKS = stack_files.stacks()
 
 
 @cache
 def previewed(stack: str) -> preview.Preview:
-    """What a preview of it finds. Copy what you change."""
+    """Return the preview of a stack. It is shared, so tests must copy what they change."""
     return preview.preview(stack_files.read(stack))
 
 
 def graph(stack: str) -> Graph:
-    """What it registers."""
+    """Return the resources that a stack registers."""
     return previewed(stack).graph
 
 
 def recorded(config: StackConfig) -> program_run.Run:
-    """A run of other settings, unjudged."""
+    """Run the program with other settings, without policies."""
     return program_run.run(config, PreviewProvider(), preview=True)
 
 
 def changed(stack: str, section: str, **changes: Any) -> StackConfig:
-    """A stack's settings with some of one section replaced."""
+    """Return a stack's configuration with changes in one section."""
     return changed_in(stack, {section: changes})
 
 
 def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackConfig:
-    """The same of several sections."""
+    """Return a stack's configuration with changes in several sections."""
     config = stack_files.read(stack)
     values = dict(config.values)
     for section, changes in sections.items():
@@ -53,6 +53,6 @@ def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackCo
 
 
 def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
-    """A small stack: all other subsystems are off. Changes are to the foundation's settings."""
-    off = {one: {"enabled": False} for one in ("transcription", "voiceQa", "livestream", "meetings")}
+    """Return a stack's configuration with ingestion as the only subsystem, and changes in the foundation."""
+    off = {name: {"enabled": False} for name in ("transcription", "voiceQa", "livestream", "meetings")}
     return changed_in(stack, {"foundation": changes, **off})

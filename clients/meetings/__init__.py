@@ -1,4 +1,4 @@
-"""Record meetings, and read what came of them: a client of the meetings backend. The guide is docs/meetings-client.md."""
+"""Client of the meetings backend: upload recordings, and read transcripts and summaries (docs/meetings-client.md)."""
 
 from clients.meetings.client_errors import (
     ChunkRefused,

@@ -1,7 +1,7 @@
-"""What can go wrong for a client of meetings, by what to do about it. All are a `MeetingsError`.
+"""Exceptions of the meetings client, one class per remedy. All of them are a `MeetingsError`.
 
-What AWS itself refuses once there are credentials comes as botocore's own error, except during an upload, where it is
-the cause of an `UploadInterrupted`. No text of an error holds a token or credentials.
+Errors of S3 and DynamoDB are raised as botocore's own exceptions. During an upload they are the cause of an
+`UploadInterrupted`. No message contains a token or credentials.
 """
 
 from handlers.meetings.media_result import WrongChunk
@@ -9,34 +9,34 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord
 
 
 class MeetingsError(Exception):
-    """Something went wrong with meetings."""
+    """A call of the meetings client failed."""
 
 
 class ExchangeFailed(MeetingsError):
-    """There are no credentials for a token. `code` is the backend's word for why."""
+    """The token could not be exchanged for credentials. `code` is the error code of the backend."""
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.request_id = request_id
-        """What to tell whoever looks for the request in the backend's logs."""
+        """Id under which an operator finds the request in the backend's logs."""
 
 
 class TokenRefused(ExchangeFailed):
-    """The token is not taken (401): get another one. `code` says whether it had ended."""
+    """The backend rejected the token (401), so a new token is needed. `code` distinguishes expired tokens."""
 
 
 class RequestRefused(ExchangeFailed):
-    """What was asked cannot be done, however often it is asked again. `fields` are the wrong ones, with their rules."""
+    """The request is invalid, so repeating it does not help. `fields` contains the invalid fields and their rules."""
 
     def __init__(self, code: str, message: str, request_id: str = "", fields: tuple[tuple[str, str], ...] = ()) -> None:
-        told = "".join(f"; {name}: {rule}" for name, rule in fields)
-        super().__init__(code, message + told, request_id)
+        problems = "".join(f"; {name}: {rule}" for name, rule in fields)
+        super().__init__(code, message + problems, request_id)
         self.fields = fields
 
 
 class ExchangeUnavailable(ExchangeFailed):
-    """Nobody could tell now: ask again, `retry_after_seconds` later."""
+    """The backend is temporarily unavailable. The call may be repeated after `retry_after_seconds`."""
 
     def __init__(self, code: str, message: str, request_id: str = "", retry_after_seconds: float = 5) -> None:
         super().__init__(code, message, request_id)
@@ -44,78 +44,83 @@ class ExchangeUnavailable(ExchangeFailed):
 
 
 class UserChanged(MeetingsError):
-    """A renewed token was somebody else's. A client is of one user: make another one for the other."""
+    """A renewed token belongs to another user. A client serves one user, so the other user needs a new client."""
 
 
 class ChunkRefused(MeetingsError, ValueError):
-    """A file cannot be a chunk of a recording, and the message says why."""
+    """A file cannot be uploaded as a chunk. The message states the reason."""
 
 
 class UploadInterrupted(MeetingsError):
-    """An upload did not end; its cause says why. Upload again under the same meeting id: what is there stays there."""
+    """An upload was not completed, for the reason in its cause. Uploading again with the same id continues it."""
 
     def __init__(self, meeting_id: str) -> None:
-        super().__init__(f"the upload of {meeting_id} was interrupted; upload again under this id to go on")
+        super().__init__(f"The upload of meeting {meeting_id} was interrupted. Upload again with this id to continue.")
         self.meeting_id = meeting_id
 
 
 class MeetingUnknown(MeetingsError):
-    """The user has no such meeting, or nothing of it has been noticed yet."""
+    """The user has no meeting with this id, or the backend has not noticed its upload yet."""
 
     def __init__(self, meeting_id: str) -> None:
-        super().__init__(f"there is no meeting {meeting_id}")
+        super().__init__(f"There is no meeting {meeting_id}.")
         self.meeting_id = meeting_id
 
 
 class MeetingUnreadable(MeetingsError):
-    """There is such a meeting, and this edition of the client cannot read it."""
+    """The meeting exists, but this version of the client cannot read its record."""
 
     def __init__(self, meeting_id: str) -> None:
-        super().__init__(f"meeting {meeting_id} is not as this client reads them: is it of the backend's edition?")
+        super().__init__(f"This client cannot read meeting {meeting_id}. Use the client version of the backend.")
         self.meeting_id = meeting_id
 
 
 class MeetingFailed(MeetingsError):
-    """Nothing more will come of this recording."""
+    """The recording failed and is not processed any further."""
 
     def __init__(self, record: MeetingRecord) -> None:
-        super().__init__(f"{record.meeting_id} failed: {record.reason}")
+        super().__init__(f"Meeting {record.meeting_id} failed: {record.reason}")
         self.record = record
 
     @property
     def reason(self) -> MeetingReason | None:
-        """Why."""
+        """Reason of the failure."""
         return self.record.reason
 
 
 class MeetingIncomplete(MeetingsError):
-    """Chunks are missing or wrong: upload them again under the same meeting id, and it goes on."""
+    """Chunks are missing or damaged. Uploading them again with the same meeting id continues the processing."""
 
     def __init__(self, record: MeetingRecord) -> None:
         super().__init__(
-            f"{record.meeting_id} lacks {', '.join(f'{one.name} ({one.problem})' for one in record.wrong)}"
+            f"Meeting {record.meeting_id} has wrong chunks: "
+            f"{', '.join(f'{chunk.name} ({chunk.problem})' for chunk in record.wrong)}"
         )
         self.record = record
 
     @property
     def wrong(self) -> tuple[WrongChunk, ...]:
-        """The chunks, and what is wrong with each."""
+        """Missing or damaged chunks, each with its problem."""
         return self.record.wrong
 
 
 class NotReadyInTime(MeetingsError):
-    """A meeting was not ready when the time to wait was over. It is still worked on."""
+    """The meeting was not ready within the waiting time. It may still be in process."""
 
     def __init__(self, meeting_id: str, record: MeetingRecord | None) -> None:
         super().__init__(
-            f"{meeting_id} is not ready yet: {'nothing is known of it' if record is None else record.status}"
+            f"Meeting {meeting_id} is not ready yet: {'it is unknown' if record is None else record.status}"
         )
         self.record = record
 
 
 class NotMade(MeetingsError):
-    """A meeting has no summary, or no transcript: it is not ready yet, or `record.reason` says why it never will."""
+    """The meeting has no summary or transcript. It is not ready yet, or `record.reason` states why it will not have
+    one.
+    """
 
-    def __init__(self, what: str, record: MeetingRecord) -> None:
-        super().__init__(f"{record.meeting_id} is {record.status} and has no {what}: {record.reason or 'not yet'}")
+    def __init__(self, output: str, record: MeetingRecord) -> None:
+        super().__init__(
+            f"Meeting {record.meeting_id} is {record.status} and has no {output}: {record.reason or 'not yet'}"
+        )
         self.record = record

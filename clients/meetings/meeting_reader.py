@@ -1,7 +1,7 @@
-"""Reads a user's meetings: by date from the table's index, one by its id, and what was made of one from the bucket.
+"""Reader of a user's meetings: by date from the table's index, by id, and their output from the bucket.
 
-There is one index, by date. Whoever looks for a participant or a tag reads the dates and leaves out the others here: a
-user has thousands of meetings, not millions (docs/benchmarks.md says how long that takes).
+The table has one index, by date. Participants and tags are filtered in the client, because a user has thousands of
+meetings, not millions (docs/benchmarks.md shows how long that takes).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,59 +13,62 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from clients.meetings.client_errors import MeetingUnreadable
-from clients.meetings.user_credentials import Opened
+from clients.meetings.user_credentials import UserAccess
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
-FIRST_PAGE, LONGEST_PAGE = 50, 1_000
-"""Meetings asked for at once; DynamoDB gives fewer where they are large."""
-FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+FIRST_PAGE, MAX_PAGE = 50, 1_000
+"""Page sizes of queries. DynamoDB returns fewer meetings if they are large."""
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _DESERIALIZER = TypeDeserializer()
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
 
-def between(since: datetime | None, until: datetime | None) -> tuple[str, str] | None:
-    """The first and the last moment, as the table has them, from `since` on and before `until`; none if there is none."""
-    for moment in (since, until):
-        if moment is not None and moment.tzinfo is None:
-            raise ValueError("a moment needs its time zone: datetime(2026, 1, 31, tzinfo=UTC)")
-    first = timestamp(FIRST if since is None else since + (_MILLISECOND - _MICROSECOND))
-    last = timestamp(LAST if until is None else until - _MICROSECOND)
+def to_bounds(since: datetime | None, until: datetime | None) -> tuple[str, str] | None:
+    """Return the first and last timestamp of the period from `since` (inclusive) to `until` (exclusive).
+
+    Return None if the period is empty. Raises ValueError for a time without time zone.
+    """
+    for time in (since, until):
+        if time is not None and time.tzinfo is None:
+            raise ValueError("since and until need a time zone, for example datetime(2026, 1, 31, tzinfo=UTC)")
+    first = timestamp(EARLIEST if since is None else since + (_MILLISECOND - _MICROSECOND))
+    last = timestamp(LATEST if until is None else until - _MICROSECOND)
     return (first, last) if first <= last else None
 
 
 def matches(record: MeetingRecord, participant: str | None, tag: str | None) -> bool:
-    """Whether a meeting has this participant and this tag, in whatever case."""
-    return _among(participant, record.participants) and _among(tag, record.tags)
+    """Return True if a meeting has this participant and this tag, ignoring case. None matches every meeting."""
+    return _contains(participant, record.participants) and _contains(tag, record.tags)
 
 
 class MeetingList(Iterator[MeetingRecord]):
-    """Meetings, newest first, read as they are taken. One that this edition cannot read is left out, and told."""
+    """Iterator over meetings, newest first, which reads them on demand. Unreadable meetings are skipped and listed."""
 
-    def __init__(self, items: Iterable[Mapping[str, Any]], wanted: Callable[[MeetingRecord], bool]) -> None:
+    def __init__(self, items: Iterable[Mapping[str, Any]], matches: Callable[[MeetingRecord], bool]) -> None:
         self._items = iter(items)
-        self._wanted = wanted
+        self._matches = matches
         self.unreadable: list[str] = []
-        """The ids of those that were left out so far: written by another edition, or by hand."""
+        """Ids of the skipped meetings so far. Another version or a person wrote their records."""
 
     def __next__(self) -> MeetingRecord:
         for item in self._items:
             try:
-                record = _record(item)
+                record = _parse_record(item)
             except ValidationError:
                 self.unreadable.append(str(item[SORT].get("S", "")))
             else:
-                if self._wanted(record):
+                if self._matches(record):
                     return record
         raise StopIteration
 
 
-def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
-    """The items between two moments: a few are asked for at first, and more the longer somebody goes on."""
+def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the items of a period, newest first. Pages are small at first and grow, because callers often stop early."""
     first, last = bounds
     limit = FIRST_PAGE
-    after: dict[str, Any] | None = {}
-    while after is not None:
+    start: dict[str, Any] | None = {}
+    while start is not None:
         page = access.dynamodb.query(
             TableName=access.table,
             IndexName=INDEX,
@@ -74,31 +77,31 @@ def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[Mapping[st
             ExpressionAttributeValues={":user": {"S": access.user}, ":first": {"S": first}, ":last": {"S": last}},
             ScanIndexForward=False,
             Limit=limit,
-            **after,
+            **start,
         )
         yield from page["Items"]
-        after = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
-        limit = min(2 * limit, LONGEST_PAGE)
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
+        limit = min(2 * limit, MAX_PAGE)
 
 
-def found(access: Opened, meeting_id: str) -> MeetingRecord | None:
-    """One meeting, as it is now: a later look never finds it further back. None where the user has no such one."""
+def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
+    """Return the current record of a meeting, or None. Reads are consistent, so progress never appears to go backwards."""
     key = {PARTITION: {"S": access.user}, SORT: {"S": meeting_id}}
     answer = access.dynamodb.get_item(TableName=access.table, Key=key, ConsistentRead=True)
     item = answer.get("Item")
     if item is None:
         return None
     try:
-        return _record(item)
+        return _parse_record(item)
     except ValidationError:
-        raise MeetingUnreadable(meeting_id) from None  # the error's own words would hold the meeting's
+        raise MeetingUnreadable(meeting_id) from None  # its text would contain data of the meeting
 
 
-def content_of(access: Opened, key: str) -> bytes | None:
-    """An object; none where there is none any more.
+def read_object(access: UserAccess, key: str) -> bytes | None:
+    """Return the content of an object, or None if it does not exist.
 
-    Whoever may not list objects is told 403 of one that is not there (S3's API reference, GetObject), and a user may
-    list none but his uploads. Below his own name he may read whatever is there.
+    S3 answers 403 for a missing object if the caller may not list the bucket (API reference, GetObject). Users may only
+    list their uploads, but may read all their objects. So for them 403 means that the object is missing.
     """
     try:
         answer = access.s3.get_object(Bucket=access.bucket, Key=key)
@@ -111,9 +114,9 @@ def content_of(access: Opened, key: str) -> bytes | None:
         return body.read()
 
 
-def _among(wanted: str | None, those: tuple[str, ...]) -> bool:
-    return wanted is None or wanted.strip().casefold() in (one.casefold() for one in those)
+def _contains(wanted: str | None, names: tuple[str, ...]) -> bool:
+    return wanted is None or wanted.strip().casefold() in (name.casefold() for name in names)
 
 
-def _record(item: Mapping[str, Any]) -> MeetingRecord:
+def _parse_record(item: Mapping[str, Any]) -> MeetingRecord:
     return MeetingRecord.model_validate({name: _DESERIALIZER.deserialize(value) for name, value in item.items()})

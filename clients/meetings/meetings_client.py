@@ -1,4 +1,4 @@
-"""The client: everything that a program does with a user's meetings."""
+"""Entry point of the meetings client: upload, list, wait and read."""
 
 import os
 import time
@@ -7,22 +7,23 @@ from datetime import datetime
 
 from clients.meetings import meeting_reader
 from clients.meetings.client_errors import MeetingUnknown, NotMade
-from clients.meetings.readiness_polling import Waiting
-from clients.meetings.recording_upload import Upload
+from clients.meetings.readiness_polling import ReadinessPolling
+from clients.meetings.recording_upload import RecordingUpload
 from clients.meetings.token_exchange_request import HttpExchange
 from clients.meetings.upload_models import NewMeeting, Uploaded
-from clients.meetings.user_credentials import Access
+from clients.meetings.user_credentials import AccessProvider
 from handlers.common.time_and_ids import clock
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 
 WORKERS = 8
+"""Default number of parallel uploads."""
 TWO_HOURS = 2 * 3600.0
 
 
 class MeetingsClient:
-    """One user's meetings. Threads may share it; it asks for nothing before it is first used.
+    """Client for the meetings of one user. Threads may share it. It makes no request before its first use.
 
     >>> client = MeetingsClient(api_url, token=get_token, session_name="laptop")
     >>> uploaded = client.upload(NewMeeting(title="Weekly", started_at=began), ["00.webm", "01.webm"])
@@ -41,31 +42,31 @@ class MeetingsClient:
         clock: Callable[[], datetime] = clock.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """A client for whoever `token` names.
+        """Create a client for the user of the token.
 
-        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` gives a token of the identity provider that is
-        good now; it is called again, perhaps by another thread, whenever credentials are to be renewed. `session_name`
-        is what AWS' logs call the session: a device, for instance. `workers` is how many chunks are uploaded at once.
-        `endpoint_url` is where AWS is, if not where it is for everybody: on the local platform.
+        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` returns a valid token of the identity
+        provider. It is called for each renewal of credentials, possibly by another thread. `session_name` names the
+        session in AWS' logs, for example a device. `workers` is the number of parallel uploads. `endpoint_url` replaces
+        AWS' endpoints, for the local platform.
         """
-        self._access = Access(HttpExchange(api_url, token, session_name), clock, workers, endpoint_url)
+        self._access = AccessProvider(HttpExchange(api_url, token, session_name), clock, workers, endpoint_url)
         self._workers = workers
         self._clock = clock
         self._sleep = sleep
 
     @property
     def user(self) -> str:
-        """The user's name in keys and tables; raises ExchangeFailed."""
-        return self._access.opened().user
+        """User id in object and table keys. Raises ExchangeFailed."""
+        return self._access.get().user
 
     def upload(self, meeting: NewMeeting, chunks: Iterable[str | os.PathLike[str]]) -> Uploaded:
-        """Uploads a recording: files that can each be decoded by themselves, in their order.
+        """Upload a recording: files in order, each of which can be decoded separately.
 
-        `chunks` may be an iterator that yields files as they are recorded; each is sent as soon as it comes. An upload
-        that was interrupted goes on when it is begun again with the same `meeting` and files: what is there with the
-        right size and checksum is not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted.
+        `chunks` may be an iterator that yields files while they are recorded; each is uploaded immediately. Calling
+        this again with the same `meeting` and files continues an interrupted upload: chunks that exist with the correct
+        size and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted.
         """
-        return Upload(self._access.opened(), meeting, self._workers).run(chunks)
+        return RecordingUpload(self._access.get(), meeting, self._workers).run(chunks)
 
     def list_by_date(
         self,
@@ -75,17 +76,17 @@ class MeetingsClient:
         participant: str | None = None,
         tag: str | None = None,
     ) -> meeting_reader.MeetingList:
-        """The meetings that began from `since` on and before `until`, newest first, read as they are taken.
+        """Return the meetings that began in the period from `since` to before `until`, newest first.
 
-        `participant` and `tag` leave out the others, in whatever case they are written. A meeting that this edition
-        cannot read ends no list: its id is in the list's `unreadable`.
+        They are read on demand. `participant` and `tag` select meetings, ignoring case. Meetings that this version
+        cannot read are skipped; their ids are in the list's `unreadable`.
         """
-        bounds = meeting_reader.between(since, until)
-        items = () if bounds is None else meeting_reader.newest_first(self._access.opened(), bounds)
-        return meeting_reader.MeetingList(items, lambda one: meeting_reader.matches(one, participant, tag))
+        bounds = meeting_reader.to_bounds(since, until)
+        items = () if bounds is None else meeting_reader.query_newest_first(self._access.get(), bounds)
+        return meeting_reader.MeetingList(items, lambda record: meeting_reader.matches(record, participant, tag))
 
     def get(self, meeting_id: str) -> MeetingRecord:
-        """One meeting; raises MeetingUnknown or MeetingUnreadable."""
+        """Return a meeting. Raises MeetingUnknown or MeetingUnreadable."""
         record = self._find(meeting_id)
         if record is None:
             raise MeetingUnknown(meeting_id)
@@ -94,29 +95,29 @@ class MeetingsClient:
     def wait_until_ready(
         self, meeting_id: str, *, content: str | None = None, timeout_seconds: float = TWO_HOURS
     ) -> MeetingRecord:
-        """The meeting, once it is ready; asks every few seconds, seldomer the longer it takes.
+        """Wait until a meeting is ready, and return it. The pauses between requests grow.
 
-        `content`, of an `Uploaded`, waits for that recording: what is known of an older one of the same meeting does not
-        count, and a failure that is there already is told after a minute. Raises MeetingFailed, MeetingIncomplete (chunks
-        are missing for more than a minute) or NotReadyInTime.
+        With the `content` of an `Uploaded`, it waits for this recording and ignores states of earlier recordings. A
+        failure that exists at the start is then only raised after a minute. Raises MeetingFailed, MeetingIncomplete if
+        chunks are missing for more than a minute, or NotReadyInTime.
         """
-        return Waiting(self._find, self._clock, self._sleep).until_ready(meeting_id, content, timeout_seconds)
+        return ReadinessPolling(self._find, self._clock, self._sleep).wait(meeting_id, content, timeout_seconds)
 
     def summary(self, meeting_id: str) -> Summary:
-        """The summary and action items; raises MeetingUnknown or NotMade."""
+        """Return the summary with its action items. Raises MeetingUnknown or NotMade."""
         record = self.get(meeting_id)
-        return Summary.model_validate_json(self._made(record.summary_key, "summary", record))
+        return Summary.model_validate_json(self._read_output(record.summary_key, "summary", record))
 
     def transcript(self, meeting_id: str) -> Transcript:
-        """All that was said; raises MeetingUnknown or NotMade."""
+        """Return the transcript. Raises MeetingUnknown or NotMade."""
         record = self.get(meeting_id)
-        return Transcript.model_validate_json(self._made(record.transcript_key, "transcript", record))
+        return Transcript.model_validate_json(self._read_output(record.transcript_key, "transcript", record))
 
     def _find(self, meeting_id: str) -> MeetingRecord | None:
-        return meeting_reader.found(self._access.opened(), meeting_id)
+        return meeting_reader.find_record(self._access.get(), meeting_id)
 
-    def _made(self, key: str | None, what: str, record: MeetingRecord) -> bytes:
-        content = None if key is None else meeting_reader.content_of(self._access.opened(), key)
+    def _read_output(self, key: str | None, output: str, record: MeetingRecord) -> bytes:
+        content = None if key is None else meeting_reader.read_object(self._access.get(), key)
         if content is None:
-            raise NotMade(what, record)
+            raise NotMade(output, record)
         return content

@@ -1,9 +1,9 @@
-"""Uploads the chunks of a recording, several at once, and says at the end that it is whole.
+"""Upload of a recording: chunks in parallel, then `complete.json`.
 
-Each chunk is one PUT that S3 refuses unless the bytes have the promised SHA-256. What a bucket already has is not sent
-again: it has the right size and the MD5 of the file, which S3 lists as the object's ETag. (In a bucket encrypted with a
-KMS key an ETag is something else: there everything is sent again, and nothing wrong is kept.) An object that was stored
-without a SHA-256, or into an archive where nobody reads it, is not ours, and is sent again too.
+Each chunk is one PutObject request with a SHA-256 checksum, which S3 verifies. A chunk that the bucket already has is
+not sent again. It is recognised by its size and its ETag, which is the MD5 of the file. In a bucket with a KMS key the
+ETag is not the MD5, so all chunks are sent again. Objects without a SHA-256 checksum, or in an archive storage class,
+do not come from this client and are sent again too.
 """
 
 import base64
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from clients.meetings.client_errors import ChunkRefused, MeetingsError, UploadInterrupted
 from clients.meetings.upload_models import NewMeeting, Uploaded
-from clients.meetings.user_credentials import Opened
+from clients.meetings.user_credentials import UserAccess
 from handlers.meetings.complete_file import MAX_CHUNKS, Chunk
 from handlers.meetings.s3_keys import COMPLETE, MeetingId
 
@@ -36,22 +36,22 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class There:
-    """An object that the bucket has."""
+class StoredObject:
+    """An existing object of the meeting."""
 
     size: int
     etag: str
-    ours: bool
-    """Whether it was stored as it is here: S3 has compared it with a SHA-256 when it came, or does not say, and it can be read."""
+    is_usable: bool
+    """True if the object is readable and was not uploaded without a SHA-256 checksum."""
 
 
-class _Stopped(Exception):
-    """Another chunk had failed before this one was begun."""
+class _UploadStopped(Exception):
+    """Another chunk failed before this one was started."""
 
 
 @dataclass(frozen=True)
-class _Hashed:
-    """What a file is."""
+class _FileDigest:
+    """Size and hashes of a file."""
 
     size: int
     sha256: bytes
@@ -59,33 +59,34 @@ class _Hashed:
 
 
 @dataclass(frozen=True)
-class _Done:
+class _UploadedChunk:
     """A chunk that is in the bucket."""
 
     chunk: Chunk
     sent: bool
+    """False if the bucket already had it."""
 
 
-class Upload:
-    """One upload of one meeting."""
+class RecordingUpload:
+    """Upload of one recording."""
 
-    def __init__(self, access: Opened, meeting: NewMeeting, workers: int) -> None:
+    def __init__(self, access: UserAccess, meeting: NewMeeting, workers: int) -> None:
         self._s3 = access.s3
         self._bucket = access.bucket
         self._meeting = meeting
-        self._place = MeetingId(access.user, meeting.meeting_id)
+        self._meeting_id = MeetingId(access.user, meeting.meeting_id)
         self._workers = workers
         self._failed = threading.Event()
 
     def run(self, files: Iterable[str | os.PathLike[str]]) -> Uploaded:
-        """Uploads the files, in their order, as they come; raises ChunkRefused or UploadInterrupted."""
+        """Upload the files in order, as the iterable yields them. Raises ChunkRefused or UploadInterrupted."""
         try:
-            done = self._all(files, self._there())
-            complete = self._meeting.complete([one.chunk for one in done])
+            chunks = self._upload_all(files, self._list_objects())
+            complete = self._meeting.to_complete_file([uploaded.chunk for uploaded in chunks])
             content = complete.model_dump_json(by_alias=True).encode()
             self._s3.put_object(
                 Bucket=self._bucket,
-                Key=self._place.chunk(COMPLETE),
+                Key=self._meeting_id.chunk(COMPLETE),
                 Body=content,
                 ContentType="application/json",
                 ChecksumAlgorithm=SHA256,
@@ -95,87 +96,97 @@ class Upload:
             raise
         except (BotoCoreError, ClientError, MeetingsError) as error:
             raise UploadInterrupted(self._meeting.meeting_id) from error
-        sent = sum(one.sent for one in done)
-        return Uploaded(self._meeting.meeting_id, complete.content, sent, len(done) - sent)
+        sent = sum(chunk.sent for chunk in chunks)
+        return Uploaded(self._meeting.meeting_id, complete.content, sent, len(chunks) - sent)
 
-    def _there(self) -> dict[str, There]:
-        """What the bucket has of this meeting, by name."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._place.raw)
+    def _list_objects(self) -> dict[str, StoredObject]:
+        """Return the existing objects of this meeting by chunk name."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._meeting_id.raw)
         return {
-            one["Key"].removeprefix(self._place.raw): _there(one) for page in pages for one in page.get("Contents", ())
+            item["Key"].removeprefix(self._meeting_id.raw): _to_stored_object(item)
+            for page in pages
+            for item in page.get("Contents", ())
         }
 
-    def _all(self, files: Iterable[str | os.PathLike[str]], there: Mapping[str, There]) -> list[_Done]:
-        """All chunks; after the first that fails, no other is begun."""
+    def _upload_all(
+        self, files: Iterable[str | os.PathLike[str]], existing: Mapping[str, StoredObject]
+    ) -> list[_UploadedChunk]:
+        """Upload all chunks. After the first failure, no further upload is started."""
         pool = ThreadPoolExecutor(self._workers)
-        begun: list[Future[_Done]] = []
+        futures: list[Future[_UploadedChunk]] = []
         try:
             for number, file in enumerate(files):
                 if self._failed.is_set():
                     break
                 if number == MAX_CHUNKS:
-                    raise ChunkRefused(f"a recording has {MAX_CHUNKS} chunks at the most")
+                    raise ChunkRefused(f"A recording must have at most {MAX_CHUNKS} chunks.")
                 path = Path(file)
                 name = chunk_name(number, path)
-                begun.append(pool.submit(self._one, path, name, there.get(name)))
-            wait(begun, return_when=FIRST_EXCEPTION)
+                futures.append(pool.submit(self._upload_chunk, path, name, existing.get(name)))
+            wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-        for one in begun:
-            error = None if one.cancelled() else one.exception()
-            if error is not None and not isinstance(error, _Stopped):
+        for future in futures:
+            error = None if future.cancelled() else future.exception()
+            if error is not None and not isinstance(error, _UploadStopped):
                 raise error
-        if not begun:
-            raise ChunkRefused("a recording has at least one chunk")
-        return [one.result() for one in begun]
+        if not futures:
+            raise ChunkRefused("A recording must have at least one chunk.")
+        return [future.result() for future in futures]
 
-    def _one(self, path: Path, name: str, there: There | None) -> _Done:
+    def _upload_chunk(self, path: Path, name: str, existing: StoredObject | None) -> _UploadedChunk:
         if self._failed.is_set():
-            raise _Stopped
+            raise _UploadStopped
         try:
-            hashed = _hashed(path)
-            chunk = _chunk(path, name, hashed)
-            if there is not None and there.ours and (there.size, there.etag) == (hashed.size, hashed.md5):
-                return _Done(chunk, sent=False)
+            digest = _hash_file(path)
+            chunk = _to_chunk(path, name, digest)
+            if (
+                existing is not None
+                and existing.is_usable
+                and (existing.size, existing.etag) == (digest.size, digest.md5)
+            ):
+                return _UploadedChunk(chunk, sent=False)
             with path.open("rb") as content:
                 self._s3.put_object(
                     Bucket=self._bucket,
-                    Key=self._place.chunk(name),
+                    Key=self._meeting_id.chunk(name),
                     Body=content,
                     ChecksumAlgorithm=SHA256,
-                    ChecksumSHA256=_base64(hashed.sha256),
+                    ChecksumSHA256=_base64(digest.sha256),
                 )
         except BaseException:
             self._failed.set()
             raise
-        return _Done(chunk, sent=True)
+        return _UploadedChunk(chunk, sent=True)
 
 
 def chunk_name(number: int, path: Path) -> str:
-    """What a chunk is called in the bucket: by its place, which a file keeps when the upload is begun again."""
+    """Return the object name of a chunk: its number, which stays the same if the upload is repeated, and its suffix."""
     return f"{number:05d}{path.suffix if _SUFFIX.fullmatch(path.suffix) else ''}"
 
 
-def _there(one: "ObjectTypeDef") -> There:
-    ours = SHA256 in one.get("ChecksumAlgorithm", [SHA256]) and one.get("StorageClass", STANDARD) == STANDARD
-    return There(one["Size"], one["ETag"].strip('"'), ours)
+def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
+    # If the listing lacks these fields, checksum and storage class are unknown, and the object counts as usable.
+    has_checksum = SHA256 in listed.get("ChecksumAlgorithm", [SHA256])
+    is_usable = has_checksum and listed.get("StorageClass", STANDARD) == STANDARD
+    return StoredObject(listed["Size"], listed["ETag"].strip('"'), is_usable)
 
 
-def _hashed(path: Path) -> _Hashed:
+def _hash_file(path: Path) -> _FileDigest:
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as content:
         while block := content.read(BLOCK):
             sha256.update(block)
             md5.update(block)
             size += len(block)
-    return _Hashed(size, sha256.digest(), md5.hexdigest())
+    return _FileDigest(size, sha256.digest(), md5.hexdigest())
 
 
-def _chunk(path: Path, name: str, hashed: _Hashed) -> Chunk:
+def _to_chunk(path: Path, name: str, digest: _FileDigest) -> Chunk:
     try:
-        return Chunk(name=name, bytes=hashed.size, sha256=hashed.sha256.hex())
+        return Chunk(name=name, bytes=digest.size, sha256=digest.sha256.hex())
     except ValidationError:
-        raise ChunkRefused(f"{path} has {hashed.size} bytes: a chunk has from 1 byte to 5 GiB") from None
+        raise ChunkRefused(f"{path} has {digest.size} bytes. A chunk must have from 1 byte to 5 GiB.") from None
 
 
 def _base64(digest: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What a program says of a meeting that it uploads, and hears when that is done."""
+"""Models of an upload: the new meeting and the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,25 @@ from handlers.meetings.complete_file import Chunk, Complete, Language, Participa
 
 
 class NewMeeting(BaseModel):
-    """A meeting to upload. Keep its `meeting_id` until it is ready: by it an interrupted upload goes on, and a failed one begins anew."""
+    """A meeting to upload.
+
+    Keep its `meeting_id` until the meeting is ready. Uploading again with this id continues an interrupted upload, and
+    restarts a failed meeting.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     title: Title
     started_at: AwareDatetime
-    """When it began, with its time zone."""
+    """Start of the meeting, with time zone."""
     language: Language = "en-US"
-    """What is spoken, as Amazon Transcribe names it."""
+    """Spoken language, as a language code of Amazon Transcribe."""
     participants: Participants = ()
     tags: Tags = ()
     meeting_id: Ulid = Field(default_factory=clock.new_id)
 
-    def complete(self, chunks: Sequence[Chunk]) -> Complete:
-        """What says that the recording is whole."""
+    def to_complete_file(self, chunks: Sequence[Chunk]) -> Complete:
+        """Return the content of `complete.json`, which completes the upload."""
         return Complete(
             schema_version=1,
             title=self.title,
@@ -40,12 +44,12 @@ class NewMeeting(BaseModel):
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A recording that is whole, and will be worked on."""
+    """Result of a complete upload."""
 
     meeting_id: str
     content: str
-    """What tells this recording from another one of the same meeting: `wait_until_ready` takes it."""
+    """Identity of this recording among recordings of the same meeting, for `wait_until_ready`."""
     sent: int
-    """Chunks that were sent now."""
+    """Number of chunks that this upload sent."""
     kept: int
-    """Chunks that were there already."""
+    """Number of chunks that the bucket already had."""

@@ -1,7 +1,8 @@
-"""A user's credentials, kept fresh for as long as a client lives, and the AWS clients that sign with them.
+"""A user's AWS credentials, which are renewed automatically, and the boto3 clients that use them.
 
-They are renewed when the backend said so, by whichever thread next asks AWS for something; the others go on with the
-old ones. Where that fails, the old ones serve until shortly before they end; from then on it is the caller's error.
+The backend states the time of renewal. The first thread that makes an AWS call after this time renews the credentials;
+other threads continue with the old credentials. If the renewal fails, the old credentials stay in use until shortly
+before they expire. After that, calls raise the error.
 """
 
 import threading
@@ -16,7 +17,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
 
 from clients.meetings.client_errors import ExchangeFailed, ExchangeUnavailable, MeetingsError, UserChanged
-from clients.meetings.token_exchange_request import on_this_machine
+from clients.meetings.token_exchange_request import is_local_url
 from handlers.meetings.auth_exchange.api_models import Exchanged
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 METHOD = "polyphony-meetings"
-LAST_SECONDS = 30
-"""So long before they end, everybody waits for new credentials, and a failure is told."""
-PAUSE_SECONDS = 30
-"""How long nobody tries again after a renewal failed, while the old credentials serve."""
+MANDATORY_RENEWAL_SECONDS = 30
+"""Time before the expiry from which all threads wait for new credentials, and a failed renewal is raised."""
+MAX_PAUSE_SECONDS = 30
+"""Maximum pause after a failed renewal, while the old credentials are still valid."""
 
 
 @dataclass(frozen=True)
-class Opened:
-    """Where a user's meetings are, and how they are reached."""
+class UserAccess:
+    """User id, bucket and table of a user's meetings, with boto3 clients to access them."""
 
     user: str
     bucket: str
@@ -41,8 +42,8 @@ class Opened:
     dynamodb: "DynamoDBClient"
 
 
-class Access:
-    """A user's access. Threads may share it."""
+class AccessProvider:
+    """Provider of a user's access, which exchanges the token on first use. Threads may share it."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Access:
         connections: int,
         endpoint_url: str | None = None,
     ) -> None:
-        """`endpoint_url`: where S3 and DynamoDB are, if not where they are for everybody."""
+        """`endpoint_url` replaces the endpoints of S3 and DynamoDB."""
         self._exchange = exchange
         self._clock = clock
         self._endpoint_url = endpoint_url
@@ -60,24 +61,24 @@ class Access:
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 5},
             max_pool_connections=connections,
-            proxies={} if endpoint_url is not None and on_this_machine(endpoint_url) else None,
+            proxies={} if endpoint_url is not None and is_local_url(endpoint_url) else None,
         )
-        self._opening = threading.Lock()
-        self._opened: Opened | None = None
+        self._lock = threading.Lock()
+        self._access: UserAccess | None = None
 
-    def opened(self) -> Opened:
-        """The user's access; the first who asks waits for the exchange. Raises ExchangeFailed."""
-        with self._opening:
-            if self._opened is None:
-                self._opened = self._open(self._exchange())
-            return self._opened
+    def get(self) -> UserAccess:
+        """Return the user's access. The first call exchanges the token. Raises ExchangeFailed."""
+        with self._lock:
+            if self._access is None:
+                self._access = self._open(self._exchange())
+            return self._access
 
-    def _open(self, first: Exchanged) -> Opened:
+    def _open(self, first: Exchanged) -> UserAccess:
         core = botocore.session.get_session()
-        given = _Given(renewing(first, self._exchange, self._clock))
-        core.register_component("credential_provider", CredentialResolver([given]))
+        provider = _FixedProvider(create_renewable_credentials(first, self._exchange, self._clock))
+        core.register_component("credential_provider", CredentialResolver([provider]))
         session = boto3.Session(botocore_session=core, region_name=first.region)
-        return Opened(
+        return UserAccess(
             first.user,
             first.bucket_name,
             first.table_name,
@@ -86,8 +87,8 @@ class Access:
         )
 
 
-class _Given(CredentialProvider):
-    """Tells botocore of credentials that are there."""
+class _FixedProvider(CredentialProvider):
+    """Provider that gives existing credentials to botocore."""
 
     METHOD = METHOD
 
@@ -96,56 +97,58 @@ class _Given(CredentialProvider):
         self._credentials = credentials
 
     def load(self) -> RefreshableCredentials:
-        """Them."""
+        """Return the credentials."""
         return self._credentials
 
 
-def renewing(
+def create_renewable_credentials(
     first: Exchanged, exchange: Callable[[], Exchanged], clock: Callable[[], datetime]
 ) -> RefreshableCredentials:
-    """Credentials that renew themselves when it is time."""
-    ends, early = _end(first, clock()), _moment(first.renew_after)
+    """Return credentials that botocore renews through the exchange."""
+    expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
     return RefreshableCredentials(
         access_key=first.access_key_id,
         secret_key=first.secret_access_key,
         token=first.session_token,
-        expiry_time=ends,
-        refresh_using=_Renewal(exchange, first.user, ends, clock),
+        expiry_time=expires_at,
+        refresh_using=_Renewal(exchange, first.user, expires_at, clock),
         method=METHOD,
         time_fetcher=clock,
-        advisory_timeout=int((ends - early).total_seconds()),
-        mandatory_timeout=LAST_SECONDS,
+        advisory_timeout=int((expires_at - renew_at).total_seconds()),
+        mandatory_timeout=MANDATORY_RENEWAL_SECONDS,
     )
 
 
 class _Renewal:
-    """Gives new credentials in botocore's form. botocore calls it from one thread at a time."""
+    """Function that returns new credentials in botocore's format. botocore calls it from one thread at a time."""
 
     def __init__(
-        self, exchange: Callable[[], Exchanged], user: str, ends: datetime, clock: Callable[[], datetime]
+        self, exchange: Callable[[], Exchanged], user: str, expires_at: datetime, clock: Callable[[], datetime]
     ) -> None:
         self._exchange = exchange
         self._user = user
-        self._ends = ends
+        self._expires_at = expires_at
         self._clock = clock
         self._failure: MeetingsError | None = None
-        self._not_before = ends
+        self._not_before = expires_at
 
     def __call__(self) -> dict[str, Any]:
         now = self._clock()
-        if self._failure is not None and now < min(self._not_before, self._ends - timedelta(seconds=LAST_SECONDS)):
+        if self._failure is not None and now < min(
+            self._not_before, self._expires_at - timedelta(seconds=MANDATORY_RENEWAL_SECONDS)
+        ):
             raise self._failure
         try:
             new = self._exchange()
             if new.user != self._user:
-                raise UserChanged("the renewed token is of another user: make a client of his own for him")
-            ends = _end(new, now)
+                raise UserChanged("The renewed token belongs to another user. Create a new client for this user.")
+            expires_at = _parse_expiry(new, now)
         except MeetingsError as error:
             self._failure = error
-            pause = error.retry_after_seconds if isinstance(error, ExchangeUnavailable) else PAUSE_SECONDS
-            self._not_before = now + timedelta(seconds=min(pause, PAUSE_SECONDS))
+            pause = error.retry_after_seconds if isinstance(error, ExchangeUnavailable) else MAX_PAUSE_SECONDS
+            self._not_before = now + timedelta(seconds=min(pause, MAX_PAUSE_SECONDS))
             raise
-        self._failure, self._ends = None, ends
+        self._failure, self._expires_at = None, expires_at
         return {
             "access_key": new.access_key_id,
             "secret_key": new.secret_access_key,
@@ -154,13 +157,15 @@ class _Renewal:
         }
 
 
-def _end(given: Exchanged, now: datetime) -> datetime:
-    """When credentials end, which they have not yet unless this machine is in another time."""
-    ends = _moment(given.expiration)
-    if ends <= now:
-        raise ExchangeFailed("CLOCK_WRONG", f"new credentials end at {given.expiration}, and here it is {now}")
-    return ends
+def _parse_expiry(credentials: Exchanged, now: datetime) -> datetime:
+    """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because the clock must then be wrong."""
+    expires_at = _parse_time(credentials.expiration)
+    if expires_at <= now:
+        raise ExchangeFailed(
+            "CLOCK_WRONG", f"New credentials expire at {credentials.expiration}, but this machine's time is {now}."
+        )
+    return expires_at
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)

@@ -18,7 +18,7 @@ from components.blocks.storage.table import Table
 from components.livestream.usage import SWEEP_MINUTES
 from components.livestream.videos import event_source
 from components.settings import LivestreamSettings
-from handlers.common.environment import LONGEST_SWEEP_SECONDS
+from handlers.common.environment import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED
@@ -92,7 +92,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
                     "memory_id": args.memory.memory_id,
                     "summary_namespace": SUMMARIES,
                     "chunking_minutes": args.settings.video.chunking_minutes,
-                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS, MAX_SWEEP_SECONDS),
                 },
                 grants=[
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),

@@ -116,7 +116,7 @@ class Access(pulumi.ComponentResource):
 
 
 _TAGGED = {
-    "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.LENGTH},
+    "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.USER_ID_LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
 }

@@ -15,7 +15,7 @@ from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage import SWEEP_MINUTES
 from components.settings import MeetingsSettings
-from handlers.common.environment import LONGEST_SWEEP_SECONDS
+from handlers.common.environment import MAX_SWEEP_SECONDS
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.s3_keys import WORK
 from handlers.meetings.storage.environment import StorageEnvironment
@@ -77,7 +77,7 @@ class Care(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
                     "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
-                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, MAX_SWEEP_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=AsyncInvocation(on_failure=self._failed),

@@ -1,7 +1,8 @@
-"""Environment variables as a typed model: the base of every handler's own.
+"""Base model of the handlers' environment variables.
 
-Defined here and in `handlers/<subsystem>/environment.py`, never read there: a handler's module reads its model once
-a container, and the deployment builds the function's environment from the same model. Imports pydantic only.
+Each function defines its own model in its `environment.py`. Its `handler.py` reads the model once per container, and
+the deployment builds the function's variables from the same model. Neither this module nor an `environment.py` reads
+the environment on import. Components import this module, so it imports only pydantic.
 """
 
 import os
@@ -9,13 +10,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-LONGEST_SWEEP_SECONDS = 840
-"""A minute less than a function may run."""
-SweepSeconds = Annotated[int, Field(ge=1, le=LONGEST_SWEEP_SECONDS)]
+MAX_SWEEP_SECONDS = 840
+"""One minute less than Lambda's maximum timeout."""
+SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
 
 
 class HandlerEnvironment(BaseModel):
-    """What every handler reads. A field's variable is its name in upper case."""
+    """Environment variables of all handlers. A variable has the name of its field in upper case."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -30,11 +31,11 @@ class HandlerEnvironment(BaseModel):
 
     @classmethod
     def read(cls) -> Self:
-        """The environment of this process."""
+        """Return the model of this process's environment."""
         return cls.model_validate(dict(os.environ))
 
     def variables(self) -> dict[str, str]:
-        """The variables that `read` reads back as this."""
+        """Return the variables from which `read` creates an equal model."""
         return {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in self.model_dump(mode="json", by_alias=True, exclude_none=True).items()

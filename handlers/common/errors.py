@@ -1,11 +1,11 @@
-"""How every backend says that something went wrong: one body, over HTTP and over WebSockets.
+"""Error responses of all backends. HTTP responses and WebSocket messages have the same fields.
 
-A handler raises a `HandlerError` with a code of its subsystem; anything else that is raised is the project's own fault,
-and tells the caller nothing but that. What a client sent is never sent back, except for the names of its fields, cut
-down to harmless characters. A failed validation becomes the client's fault only where a handler says so (`malformed`):
-the same exception may come from a record of ours.
+A handler raises `HandlerError` with an error code of its subsystem. Every other exception becomes an internal error
+that tells the client nothing more. Values that a client sent are never returned; field names are returned with only
+harmless characters. A ValidationError is reported as the client's error only if the handler passes it to
+`to_malformed_error`, because the same exception may come from one of our own records.
 
-Logs nothing: the handler does.
+This module does not log. The handlers do.
 """
 
 import json
@@ -18,9 +18,9 @@ from typing import Any
 from pydantic import ValidationError
 
 MAX_PROBLEMS = 20
-MAX_PARTS = 8
-MAX_PART_LENGTH = 64
-OWN_WORDS = frozenset(
+MAX_PATH_PARTS = 8
+MAX_PATH_PART_LENGTH = 64
+RULE_ONLY_PROBLEM_TYPES = frozenset(
     {
         *("missing", "extra_forbidden", "literal_error", "enum", "string_pattern_mismatch"),
         *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"),
@@ -29,12 +29,13 @@ OWN_WORDS = frozenset(
         *("chunk_names", "language_unknown", "moment", "sample_rate"),
     }
 )
-"""Kinds of problems whose message is made of the rule alone: a value's type, range, length, pattern or choice."""
+"""Pydantic error types whose message contains only the rule: type, range, length, pattern or choices. Messages of other
+types may quote the value."""
 _HARMFUL = re.compile(r"[^A-Za-z0-9_-]")
 
 
-class CommonCode(StrEnum):
-    """What any backend may answer; the rest are each subsystem's own."""
+class CommonErrorCode(StrEnum):
+    """Error codes that all backends use. Each subsystem adds its own."""
 
     INTERNAL = "INTERNAL"
     MALFORMED = "MALFORMED"
@@ -42,14 +43,14 @@ class CommonCode(StrEnum):
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """A field of a request, and the rule that it breaks."""
+    """A field of a request, and the rule that it violates."""
 
     field: str
     rule: str
 
 
 class HandlerError(Exception):
-    """What a handler answers instead of a result. Code and message are for the client."""
+    """A request failed in a way that is explained to the client. Code and message are sent to the client."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class HandlerError(Exception):
         fields: Iterable[FieldProblem] = (),
         retry_after_seconds: int | None = None,
     ) -> None:
-        """`retry_after_seconds`: when to ask again, where that may help; said over HTTP."""
+        """`retry_after_seconds` is sent over HTTP only, in the header `Retry-After`."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -68,56 +69,61 @@ class HandlerError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-def malformed(error: ValidationError) -> HandlerError:
-    """The answer to a request that does not have the form it should."""
+def to_malformed_error(error: ValidationError) -> HandlerError:
+    """Return the error for a request that violates its model."""
     return HandlerError(
-        CommonCode.MALFORMED, "The request does not have the expected form.", fields=of_validation(error)
+        CommonErrorCode.MALFORMED, "The request does not have the expected form.", fields=to_field_problems(error)
     )
 
 
-def of_validation(error: ValidationError) -> list[FieldProblem]:
-    """What is wrong with a request, by name and rule: no value, and not more than a few lines of it."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [FieldProblem(_path(one["loc"]), _rule(one["type"], one["msg"])) for one in found[:MAX_PROBLEMS]]
+def to_field_problems(error: ValidationError) -> list[FieldProblem]:
+    """Return the violated rules by field name, without values. At most `MAX_PROBLEMS` are returned."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        FieldProblem(_field_path(detail["loc"]), _rule(detail["type"], detail["msg"]))
+        for detail in details[:MAX_PROBLEMS]
+    ]
 
 
-def http_error(error: Exception, request_id: str) -> dict[str, Any]:
-    """API Gateway's proxy response for an exception."""
-    answer = _answer(error)
-    later = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
+def to_http_response(error: Exception, request_id: str) -> dict[str, Any]:
+    """Return API Gateway's proxy response for an exception."""
+    answer = _to_handler_error(error)
+    retry_header = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
     return {
         "statusCode": answer.status,
-        "headers": {"Content-Type": "application/json", **later},
+        "headers": {"Content-Type": "application/json", **retry_header},
         "body": json.dumps(_body(answer, request_id)),
     }
 
 
-def socket_error(error: Exception, request_id: str, message_id: str | None) -> dict[str, object]:
-    """The message for an exception; `message_id` is the request's own, if it had one."""
-    named = {} if message_id is None else {"id": message_id}
-    return {"type": "error", **named, **_body(_answer(error), request_id)}
+def to_websocket_error(error: Exception, request_id: str, message_id: str | None) -> dict[str, object]:
+    """Return the WebSocket message for an exception. `message_id` is the id of the client's message, if it has one."""
+    message_field = {} if message_id is None else {"id": message_id}
+    return {"type": "error", **message_field, **_body(_to_handler_error(error), request_id)}
 
 
-def _answer(error: Exception) -> HandlerError:
+def _to_handler_error(error: Exception) -> HandlerError:
     if isinstance(error, HandlerError):
         return error
-    return HandlerError(CommonCode.INTERNAL, "Something went wrong on our side.", status=500)
+    return HandlerError(CommonErrorCode.INTERNAL, "Something went wrong on our side.", status=500)
 
 
 def _body(answer: HandlerError, request_id: str) -> dict[str, object]:
     return {
         "code": answer.code.value,
         "message": answer.message,
-        "fields": [asdict(one) for one in answer.fields],
+        "fields": [asdict(problem) for problem in answer.fields],
         "requestId": request_id,
     }
 
 
 def _rule(kind: str, message: str) -> str:
-    """What is allowed, in words where these are the model's alone; the others may quote the request."""
-    return message if kind in OWN_WORDS else kind
+    """Return pydantic's message if it contains only the rule, or else the error type. Other messages may quote a value."""
+    return message if kind in RULE_ONLY_PROBLEM_TYPES else kind
 
 
-def _path(parts: tuple[int | str, ...]) -> str:
-    """Where in a request: names of unknown fields are the client's, so each is bounded and dots are only ours."""
-    return ".".join(_HARMFUL.sub("?", str(part)[:MAX_PART_LENGTH]) for part in parts[:MAX_PARTS])
+def _field_path(parts: tuple[int | str, ...]) -> str:
+    """Return a field's path with dots. The client chooses the names of unknown fields, so names are limited and
+    contain no dots.
+    """
+    return ".".join(_HARMFUL.sub("?", str(part)[:MAX_PATH_PART_LENGTH]) for part in parts[:MAX_PATH_PARTS])

@@ -1,11 +1,11 @@
-"""What handlers use of Lambda's own objects."""
+"""Types of objects that the Lambda runtime passes to handlers."""
 
 from typing import Protocol
 
 
 class LambdaContext(Protocol):
-    """What is used of the runtime's context."""
+    """The used part of the Lambda context object."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """How long the invocation may still take."""
+        """Return the time until the invocation is terminated."""
         ...

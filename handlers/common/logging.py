@@ -1,7 +1,7 @@
-"""Log lines of handlers: JSON, and only fields from a list.
+"""Structured logger of all handlers. It writes JSON lines that contain only fields from an allow-list.
 
-Events, keys, tokens and transcripts never reach a log. Fields are typed, so that a new one is a decision made here;
-object keys and identities go in as hashes.
+Events, keys, tokens and transcripts must never be logged. Every field is declared here, so a new field is a deliberate
+decision. Object keys and user ids are logged as hashes.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
 
-class Fields(TypedDict, total=False):
-    """Everything that a log line may carry besides its event name."""
+class LogFields(TypedDict, total=False):
+    """Fields that a log line may have besides its event name."""
 
     action_items: int
     bad_clips: int
@@ -77,52 +77,55 @@ class Fields(TypedDict, total=False):
     windows: int
 
 
-ALLOWED = frozenset(Fields.__annotations__)
+ALLOWED_LOG_FIELDS = frozenset(LogFields.__annotations__)
 
 
 class EventLog:
-    """Writes named events with fields of the list."""
+    """Logger for named events with allowed fields."""
 
     def __init__(self, level: str, *, structured: bool = True) -> None:
-        """Not `structured`: plain text, for a person who reads along.
+        """Create a logger. With `structured=False`, lines are plain text for a terminal.
 
-        Times are RFC 3339: Lambda cannot tell the level of a line with any other, and would filter it out.
+        Timestamps have the RFC 3339 format. Lambda cannot determine the log level of a line with another format, and
+        would drop the line.
         """
-        formatter = None if structured else _Plain()
+        formatter = None if structured else _PlainTextFormatter()
         self._logger = Logger(level=level, use_rfc3339=True, log_uncaught_exceptions=False, logger_formatter=formatter)
 
-    def info(self, event: str, **fields: Unpack[Fields]) -> None:
-        """What happened."""
-        self._logger.info(event, extra=_checked(fields))
+    def info(self, event: str, **fields: Unpack[LogFields]) -> None:
+        """Log a normal event."""
+        self._logger.info(event, extra=_allowed_fields(fields))
 
-    def warning(self, event: str, **fields: Unpack[Fields]) -> None:
-        """What somebody may want to look at."""
-        self._logger.warning(event, extra=_checked(fields))
+    def warning(self, event: str, **fields: Unpack[LogFields]) -> None:
+        """Log an event that an operator may want to examine."""
+        self._logger.warning(event, extra=_allowed_fields(fields))
 
-    def error(self, event: str, **fields: Unpack[Fields]) -> None:
-        """What failed."""
-        self._logger.error(event, extra=_checked(fields))
+    def error(self, event: str, **fields: Unpack[LogFields]) -> None:
+        """Log a failure."""
+        self._logger.error(event, extra=_allowed_fields(fields))
 
 
-class _Plain(BasePowertoolsFormatter):
-    """One line of text: level, event, fields."""
+class _PlainTextFormatter(BasePowertoolsFormatter):
+    """Formatter that writes level, event and fields as one line of text."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = [f"{name}={getattr(record, name)}" for name in sorted(ALLOWED) if hasattr(record, name)]
+        fields = [f"{name}={getattr(record, name)}" for name in sorted(ALLOWED_LOG_FIELDS) if hasattr(record, name)]
         return " ".join([record.levelname, record.getMessage(), *fields])
 
     def append_keys(self, **additional_keys: object) -> None:
-        """Nothing is kept from line to line."""
+        """Do nothing, because this formatter has no persistent keys."""
 
     def clear_state(self) -> None:
-        """Nothing is kept from line to line."""
+        """Do nothing, because this formatter has no persistent keys."""
 
 
-def hashed(text: str) -> str:
-    """A short fingerprint of something that must not be logged itself."""
+def hash_for_log(text: str) -> str:
+    """Return a short hash of a text that must not be logged itself."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _checked(fields: Fields) -> dict[str, object]:
-    """Drops what is not on the list: the type checker refuses it, and at run time a line is better than a crash."""
-    return {name: value for name, value in fields.items() if name in ALLOWED}
+def _allowed_fields(fields: LogFields) -> dict[str, object]:
+    """Return the allowed fields. The type checker rejects others; at run time they are dropped, because a log line must
+    not make a handler fail.
+    """
+    return {name: value for name, value in fields.items() if name in ALLOWED_LOG_FIELDS}

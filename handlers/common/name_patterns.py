@@ -1,4 +1,4 @@
-"""What names from outside may look like, as pydantic takes it: ours, Transcribe's and Bedrock's."""
+"""Pydantic types for identifiers in requests and settings: ULIDs, user ids, languages, models and guardrails."""
 
 from typing import Annotated
 
@@ -7,12 +7,12 @@ from pydantic import StringConstraints
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 
-Ulid = Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")]
-User = Annotated[str, StringConstraints(pattern=rf"^{user_ids.PATTERN}$")]
-"""The platform's own name for somebody."""
+Ulid = Annotated[str, StringConstraints(pattern=rf"^{ulid.ULID_PATTERN}$")]
+UserId = Annotated[str, StringConstraints(pattern=rf"^{user_ids.USER_ID_PATTERN}$")]
+"""Id that this project derives for a user."""
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
-"""As Amazon Transcribe names it. Which of them it knows changes."""
+"""Language code of Amazon Transcribe. The supported languages change, so only the form is checked."""
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
-"""A model's, or an inference profile's."""
+"""Id of a Bedrock model or inference profile."""
 GuardrailId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,64}$")]
 GuardrailVersion = Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")]

@@ -1,7 +1,7 @@
-"""The loop that all sweeps share: a time budget, failures per item, counters, and one log line.
+"""Loop that all sweeps share: time budget, isolation of failures, counters, and one log line.
 
-A sweep runs on a schedule and finds work that a lost event or a dead function left behind. What one sweep does not
-reach, or fails to handle, the next one finds again.
+A sweep runs on a schedule and finds work that was left behind by a lost event or an interrupted function. Items that
+one sweep does not reach, or fails to handle, are found again by the next sweep.
 """
 
 from collections import Counter
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 
 T = TypeVar("T")
 
 
 class SweepLoop:
-    """Handles the items of a sweep, batch by batch."""
+    """Loop over the items of a sweep, batch by batch."""
 
     def __init__(
         self,
@@ -24,13 +24,15 @@ class SweepLoop:
         clock: Callable[[], datetime],
         budget: timedelta,
         *,
-        parallel: Parallel | None = None,
+        parallel: ParallelCalls | None = None,
     ) -> None:
-        """`budget`: no batch starts after it is spent. `parallel`: handles the items of a batch; by default, in turn."""
+        """No batch starts after `budget` is spent. `parallel` handles the items of a batch; the default handles them
+        one after the other.
+        """
         self._log = log
         self._clock = clock
         self._budget = budget
-        self._parallel = parallel or Parallel(1)
+        self._parallel = parallel or ParallelCalls(1)
 
     def run(
         self,
@@ -51,7 +53,7 @@ class SweepLoop:
             if self._clock() - started > self._budget:
                 count["unfinished"] = 1
                 break
-            for item, result in zip(batch, self._parallel.each(handle, batch), strict=True):
+            for item, result in zip(batch, self._parallel.call_each(handle, batch), strict=True):
                 count["checked"] += 1
                 if isinstance(result, Exception):
                     self._log.error(failure_event, error_type=type(result).__name__, **describe(item))

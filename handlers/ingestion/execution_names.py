@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from handlers.common.aws.workflow_executions import Executions, ExecutionsClient, ExecutionStatus, Started
-from handlers.common.time_and_ids.ulid import PATTERN
+from handlers.common.aws.workflow_executions import ExecutionsClient, ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.time_and_ids.ulid import ULID_PATTERN
 
-NAME = re.compile(rf"(?P<manifest>{PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
+NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Workflow:
     """The state machine that processes manifests."""
 
     def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
-        self._executions = Executions(client, state_machine_arn)
+        self._executions = WorkflowExecutions(client, state_machine_arn)
 
     def execution(self, name: str) -> Execution:
         """The execution of this name, whether it exists or not."""
         return Execution.of(self._executions.arn(name))
 
-    def start(self, execution: Execution) -> Started:
+    def start(self, execution: Execution) -> StartOutcome:
         """Starts an execution, and says what is known of it then. Starting one twice is one execution."""
         return self._executions.start(execution.name, {"schemaVersion": 1, "manifestId": execution.manifest_id})
 

@@ -35,7 +35,7 @@ class ArrivedFile(s3_notifications.NewObject):
 
 def arrived_files(body: str) -> Iterator[ArrivedFile]:
     """The files that one queue message announces; raises NotAnEvent where it is no notification."""
-    return (ArrivedFile(**dict(one)) for one in s3_notifications.new_objects(body))
+    return (ArrivedFile(**dict(one)) for one in s3_notifications.parse_new_objects(body))
 
 
 class Refusal(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import typed
+from handlers.common.aws.dynamodb_values import serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.file_admission import ArrivedFile
 from handlers.ingestion.manifest import ListedFile
@@ -89,7 +89,7 @@ def new_record(file: ArrivedFile, refusal: str | None, now: datetime, record_day
         "ttl": expiry(now, record_days),
         "schemaVersion": SCHEMA_VERSION,
     }
-    return one.key | {name: typed(value) for name, value in values.items()}
+    return one.key | {name: serialize_value(value) for name, value in values.items()}
 
 
 def shard_of(status: FileStatus, one: RecordId, shards: int) -> str:

@@ -9,8 +9,8 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.workflow_executions import Started
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.workflow_executions import StartOutcome
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.execution_names import Execution, Workflow
@@ -31,7 +31,7 @@ class ManifestMaker:
     lists: Lists
     workflow: Workflow
     _: KW_ONLY
-    parallel: Parallel
+    parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -97,11 +97,11 @@ class ManifestMaker:
             return False
         execution = self.workflow.execution(manifest.execution_name)
         started = self.workflow.start(execution)
-        if started is Started.REFUSED:
+        if started is StartOutcome.REFUSED:
             self.log.error("manifest_start_refused", manifest_id=manifest_id, files=len(claimed))
             self._release(claimed, manifest_id)
             return False
-        if started is Started.UNKNOWN:
+        if started is StartOutcome.UNKNOWN:
             # It may be running: the claims stay until the sweeper has asked.
             self.log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
             return False
@@ -118,7 +118,7 @@ class ManifestMaker:
         except Exception as error:  # noqa: BLE001 - the execution runs: the workflow or the sweeper writes the record
             self.log.error("manifest_record_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             return
-        noted = self.parallel.each(lambda one: self.table.confirm(one.id, manifest_id), claimed)
+        noted = self.parallel.call_each(lambda one: self.table.confirm(one.id, manifest_id), claimed)
         if failures := [one for one in noted if isinstance(one, Exception)]:
             # The workflow confirms them, whatever became of these updates.
             self.log.warning(
@@ -130,11 +130,11 @@ class ManifestMaker:
 
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
         tried.update(one.id for one in files)
-        outcomes = self.parallel.each(lambda one: self.table.claim(one.id, manifest_id), files)
+        outcomes = self.parallel.call_each(lambda one: self.table.claim(one.id, manifest_id), files)
         # A claim that raised may have happened. It is not on the list then, so the sweeper gives it back.
         return [one for one in outcomes if isinstance(one, FileRecord)]
 
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:
         """Gives claims back; what cannot be given back now is left to the sweeper."""
-        released = self.parallel.each(lambda one: self.table.release(one.id, manifest_id), claimed)
+        released = self.parallel.call_each(lambda one: self.table.release(one.id, manifest_id), claimed)
         self.log.info("claims_released", manifest_id=manifest_id, files=sum(one is True for one in released))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.ingestion.execution_names import Execution
@@ -56,7 +56,7 @@ class Settler:
     records: ManifestRecords
     lists: Lists
     _: KW_ONLY
-    parallel: Parallel
+    parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
 
@@ -72,7 +72,7 @@ class Settler:
         nothing = Confirmed(0, self.lists.uri(confirmed_key(manifest_id)))
         if not self.records.begin(manifest_id, execution.arn, len(claimed.files), execution.redrive):
             return nothing  # it has ended already, or a later execution has it
-        found = self.parallel.all(
+        found = self.parallel.call_all(
             lambda one: self.table.confirm(_id(one), manifest_id, redriven=execution.redrive > 0), claimed.files
         )
         ours = [one for one in found if one is not None and one.manifest_id == manifest_id]
@@ -136,7 +136,7 @@ class Settler:
         return all(one.id in told for one in files)
 
     def _settle(self, manifest_id: str, results: Iterable[FileResult]) -> Counts:
-        settled = self.parallel.all(lambda one: self.table.settle(one, manifest_id), results)
+        settled = self.parallel.call_all(lambda one: self.table.settle(one, manifest_id), results)
         ours = [one for one in settled if one is not None and one.manifest_id == manifest_id]
         return dict(Counter(one.status.value for one in ours))
 

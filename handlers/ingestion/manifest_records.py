@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.time_and_ids.ulid import moment_of
+from handlers.common.time_and_ids.ulid import parse_ulid_time
 from handlers.ingestion.file_admission import MANIFEST_KEY
 from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.table_items import (
@@ -42,7 +42,7 @@ class ManifestRecord:
 
 def record_id(manifest_id: str) -> RecordId:
     """Where a manifest's record is: its id tells the day, so whoever knows the id finds it."""
-    return RecordId(moment_of(manifest_id).strftime("%Y-%m-%d"), f"{MANIFEST_KEY}{manifest_id}")
+    return RecordId(parse_ulid_time(manifest_id).strftime("%Y-%m-%d"), f"{MANIFEST_KEY}{manifest_id}")
 
 
 class ManifestRecords:

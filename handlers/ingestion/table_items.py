@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import typed
+from handlers.common.aws.dynamodb_values import serialize_value
 
 SCHEMA_VERSION = 1
 OPEN_INDEX = "open"
@@ -78,8 +78,8 @@ def update(
         "ConditionExpression": condition,
         "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
         "ExpressionAttributeValues": {
-            **{f":set_{name}": typed(value) for name, value in {**sets, **once}.items()},
-            **{f":{name}": typed(value) for name, value in given.items()},
+            **{f":set_{name}": serialize_value(value) for name, value in {**sets, **once}.items()},
+            **{f":{name}": serialize_value(value) for name, value in given.items()},
         },
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_values import Item, plain, stored, typed
+from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item, serialize_value
 from handlers.common.errors import HandlerError
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_records import (
@@ -86,7 +86,7 @@ class EpisodeTable:
         try:
             self._client.put_item(
                 TableName=self._name,
-                Item=stored({**episode.key, **index, **values}),
+                Item=serialize_item({**episode.key, **index, **values}),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -99,7 +99,7 @@ class EpisodeTable:
     def get(self, owner: str, episode_id: str) -> EpisodeRecord:
         """Return an episode; raise EpisodeNotFound if it does not exist or is deleted."""
         answer = self._client.get_item(
-            TableName=self._name, Key=stored(episode_key(owner, episode_id)), ConsistentRead=True
+            TableName=self._name, Key=serialize_item(episode_key(owner, episode_id)), ConsistentRead=True
         )
         episode = _to_record(answer.get("Item", {}))
         if episode is None or episode.deleted_at is not None:
@@ -229,9 +229,9 @@ class EpisodeTable:
 
         Another page follows if that extra item exists, or if DynamoDB ended the query at its size limit.
         """
-        start_argument: dict[str, Any] = {"ExclusiveStartKey": stored(start)} if start else {}
+        start_argument: dict[str, Any] = {"ExclusiveStartKey": serialize_item(start)} if start else {}
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **start_argument)
-        items = tuple(plain(item) for item in answer["Items"])
+        items = tuple(deserialize_item(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
         kept = items[:limit]
         return ItemPage(kept, str(kept[-1][sort]) if more and kept else None)
@@ -251,15 +251,16 @@ class EpisodeTable:
             f"{paths[name]} = {placeholders[name]}" for name, value in values.items() if value is not None
         )
         removals = ", ".join(paths[name] for name, value in values.items() if value is None)
-        new = {placeholders[name]: typed(value) for name, value in values.items() if value is not None}
+        new = {placeholders[name]: serialize_value(value) for name, value in values.items() if value is not None}
         try:
             answer = self._client.update_item(
                 TableName=self._name,
-                Key=stored(key),
+                Key=serialize_item(key),
                 UpdateExpression=f"SET {assignments}" + (f" REMOVE {removals}" if removals else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{part}": part for part in sorted(parts)},
-                ExpressionAttributeValues=new | {name: typed(value) for name, value in condition_values.items()},
+                ExpressionAttributeValues=new
+                | {name: serialize_value(value) for name, value in condition_values.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -268,11 +269,11 @@ class EpisodeTable:
             if current is None or current.deleted_at is not None:
                 raise EpisodeNotFound(current.deleted_at if current else None) from None
             raise EpisodeConflict(current) from None
-        return EpisodeRecord.model_validate(plain(answer["Attributes"]))
+        return EpisodeRecord.model_validate(deserialize_item(answer["Attributes"]))
 
 
 def _to_record(item: Item) -> EpisodeRecord | None:
-    return EpisodeRecord.model_validate(plain(item)) if item else None
+    return EpisodeRecord.model_validate(deserialize_item(item)) if item else None
 
 
 def _current_record(error: ClientError) -> EpisodeRecord | None:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.dynamodb_values import Item, stored
-from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.aws.dynamodb_values import Item, serialize_item
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
@@ -54,7 +54,7 @@ class FindingsTable:
 
     def is_done(self, window: WindowMessage) -> bool:
         """Return True if the window has an outcome, or if its findings would not be stored."""
-        key = stored(_window_key(window, window.index))
+        key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
             self._finish_track_if_complete(window)
             return True
@@ -95,7 +95,7 @@ class FindingsTable:
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
             FilterExpression="uploadId < :upload",
-            ExpressionAttributeValues=stored({":pk": pk, ":kind": kind.value, ":upload": upload_id}),
+            ExpressionAttributeValues=serialize_item({":pk": pk, ":kind": kind.value, ":upload": upload_id}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
@@ -118,7 +118,7 @@ class FindingsTable:
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
             # A newer upload was requested meanwhile. Its deletion of older findings may have run before this write.
             for key, _ in items:
-                self._client.delete_item(TableName=self._name, Key=stored(key))
+                self._client.delete_item(TableName=self._name, Key=serialize_item(key))
             return
         self._finish_track_if_complete(window)
 
@@ -137,7 +137,7 @@ class FindingsTable:
                 remaining = [put for put, reason in zip(puts, reasons, strict=True) if reason != ALREADY_EXISTS]
                 if len(remaining) == len(puts):
                     if TRANSIENT_REASONS.issuperset(set(reasons) - {NO_REASON}):
-                        raise ServiceFailed(Fault.UNAVAILABLE) from None
+                        raise ServiceFailed(ServiceFault.UNAVAILABLE) from None
                     raise
                 puts = remaining  # another window already stored the same finding
             else:
@@ -147,7 +147,7 @@ class FindingsTable:
         content = {"uploadId": window.upload_id, **values.model_dump(mode="json", by_alias=True)}
         return {
             "TableName": self._name,
-            "Item": stored({**key, "schemaVersion": SCHEMA_VERSION, **content}),
+            "Item": serialize_item({**key, "schemaVersion": SCHEMA_VERSION, **content}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
@@ -174,7 +174,7 @@ class FindingsTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=stored({":pk": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            ExpressionAttributeValues=serialize_item({":pk": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
             ProjectionExpression="outcome",
             ConsistentRead=True,
         )

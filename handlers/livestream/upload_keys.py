@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 
-OWNER_PATTERN = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
+OWNER_PATTERN = rf"(?:{user_ids.USER_ID_PATTERN}|{user_ids.DEFAULT_OWNER})"
 EPISODE_PATTERN = r"[0-9A-Z]{26}"
-_KEY = re.compile(rf"({OWNER_PATTERN})/({EPISODE_PATTERN})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
+_KEY = re.compile(rf"({OWNER_PATTERN})/({EPISODE_PATTERN})/({ulid.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
 
 
 @dataclass(frozen=True)

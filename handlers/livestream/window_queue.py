@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
@@ -28,7 +28,7 @@ speech of a whole day stays below this limit."""
 OwnerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 
-class WindowSizes(Message):
+class QueuedWindowSizes(Message):
     """Window sizes with which a transcript was cut."""
 
     characters: Annotated[int, Field(ge=1)]
@@ -36,9 +36,9 @@ class WindowSizes(Message):
     overlap_characters: Annotated[int, Field(ge=1)]
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> WindowSizes:
         """Return the sizes in the form that `windows` accepts."""
-        return Sizes(self.characters, self.milliseconds, self.overlap_characters)
+        return WindowSizes(self.characters, self.milliseconds, self.overlap_characters)
 
 
 class WindowMessage(Message):
@@ -51,7 +51,7 @@ class WindowMessage(Message):
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
-    cut: WindowSizes
+    cut: QueuedWindowSizes
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -89,10 +89,10 @@ def _hash_parts(*parts: str) -> str:
 
 
 def window_messages(
-    owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: Sizes
+    owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: WindowSizes
 ) -> tuple[WindowMessage, ...]:
     """Return one message for each of the `count` windows of a transcript that was cut to these sizes."""
-    cut = WindowSizes(**asdict(sizes))
+    cut = QueuedWindowSizes(**asdict(sizes))
     return tuple(
         WindowMessage(
             owner=owner,

@@ -7,7 +7,7 @@ from datetime import datetime
 import boto3
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.aws.workflow_executions import Executions
+from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
@@ -23,7 +23,7 @@ class Gateways:
 
     store: MeetingStore
     table: MeetingTable
-    executions: Executions
+    executions: WorkflowExecutions
     starting: Starting
     log: EventLog
     clock: Callable[[], datetime]
@@ -33,6 +33,6 @@ def gateways(environment: MeetingsEnvironment) -> Gateways:
     """Made once a container."""
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
-    executions = Executions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
+    executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
     starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=clock.now, log=log)
     return Gateways(MeetingStore(s3, environment.bucket_name), table, executions, starting, log, clock.now)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 from handlers.meetings.summary_errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class MeetingStore:
                 return {"data": body.read(longest + 1)}
 
         try:
-            data: bytes = called(whole)["data"]
+            data: bytes = call_service(whole)["data"]
         except ServiceFailed as error:
             fault = error.fault
         else:
             return data
-        if fault is Fault.MISSING:
+        if fault is ServiceFault.MISSING:
             return None
         raise StorageFailed(fault)
 
@@ -62,11 +62,11 @@ class MeetingStore:
     def _put(self, key: str, data: str, **condition: str) -> bool:
         request = {"Bucket": self._bucket, "Key": key, "Body": data.encode(), "ContentType": JSON, **condition}
         try:
-            called(self._client.put_object, **request)
+            call_service(self._client.put_object, **request)
         except ServiceFailed as error:
             fault = error.fault
         else:
             return True
-        if fault is Fault.CONFLICT:
+        if fault is ServiceFault.CONFLICT:
             return False
         raise StorageFailed(fault)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_values import Item, plain, stored
+from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.meetings.meeting_record import OPEN, PARTITION, SORT, MeetingRecord
 from handlers.meetings.s3_keys import MeetingId
@@ -65,7 +65,7 @@ class MeetingTable:
         """A meeting; none where there is none."""
         answer = self._client.get_item(TableName=self._name, Key=_key(meeting), ConsistentRead=True)
         item = answer.get("Item")
-        return None if item is None else MeetingRecord.model_validate(plain(item))
+        return None if item is None else MeetingRecord.model_validate(deserialize_item(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
         """Writes a meeting that is as it was seen; whether it was."""
@@ -88,7 +88,7 @@ class MeetingTable:
             TableName=self._name,
             KeyConditionExpression="#partition = :open AND #sort < :before",
             ExpressionAttributeNames={"#partition": PARTITION, "#sort": SORT},
-            ExpressionAttributeValues=stored({":open": OPEN, ":before": before}),
+            ExpressionAttributeValues=serialize_item({":open": OPEN, ":before": before}),
             ConsistentRead=True,
         )
         for page in pages:
@@ -138,12 +138,12 @@ class MeetingTable:
                 "ExpressionAttributeValues": {":seen": {"N": str(before.version)}},
             }
         )
-        return {"TableName": self._name, "Item": stored(after.model_dump(mode="json", by_alias=True)), **seen}
+        return {"TableName": self._name, "Item": serialize_item(after.model_dump(mode="json", by_alias=True)), **seen}
 
 
 def _key(meeting: MeetingId) -> Item:
-    return stored({PARTITION: meeting.user, SORT: meeting.meeting_id})
+    return serialize_item({PARTITION: meeting.user, SORT: meeting.meeting_id})
 
 
 def _open(meeting: MeetingId, due: str) -> Item:
-    return stored({PARTITION: OPEN, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})
+    return serialize_item({PARTITION: OPEN, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})

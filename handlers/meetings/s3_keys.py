@@ -28,7 +28,7 @@ USER_TAG: Final = "user"
 CHUNK_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT: Final = r"[0-9a-f]{32}"
 Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
-_RAW_KEY = re.compile(rf"{RAW}({user_ids.PATTERN})/({ulid.PATTERN})/({CHUNK_NAME})", re.ASCII)
+_RAW_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class MeetingId:
     meeting_id: str
 
     def __post_init__(self) -> None:
-        if not (re.fullmatch(user_ids.PATTERN, self.user) and re.fullmatch(ulid.PATTERN, self.meeting_id)):
+        if not (re.fullmatch(user_ids.USER_ID_PATTERN, self.user) and re.fullmatch(ulid.ULID_PATTERN, self.meeting_id)):
             raise ValueError("a meeting has a user's name and a ULID")
 
     @property

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws.unreadable_objects import Sealed, meant
-from handlers.common.errors import of_validation
+from handlers.common.aws.unreadable_objects import UnreadableObject, classify_read_error
+from handlers.common.errors import to_field_problems
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
 from handlers.meetings.complete_file import MAX_BYTES, MAX_CHUNKS, Complete
@@ -47,11 +47,11 @@ class Uploads:
         """A meeting's `complete.json`; none where there is none. One that is sealed says nothing useful."""
         try:
             return self._read(meeting)
-        except Sealed:
+        except UnreadableObject:
             there = self._sealed(meeting)
         try:
             return self._read(meeting)  # another one may have come before it was listed
-        except Sealed:
+        except UnreadableObject:
             return there
 
     def _read(self, meeting: MeetingId) -> Said | None:
@@ -60,7 +60,7 @@ class Uploads:
         except self._client.exceptions.NoSuchKey:
             return None
         except ClientError as error:
-            raise meant(error) from None
+            raise classify_read_error(error) from None
         at = answer["LastModified"]
         mark = said_mark(answer["ETag"], at)
         with closing(answer["Body"]) as body:
@@ -70,7 +70,7 @@ class Uploads:
         try:
             return Said(mark, at, Complete.model_validate_json(text))
         except ValidationError as error:
-            wrong = tuple(WrongField(field=one.field, rule=one.rule) for one in of_validation(error))
+            wrong = tuple(WrongField(field=one.field, rule=one.rule) for one in to_field_problems(error))
             cause = f"{wrong[0].field}: {wrong[0].rule}"
             return Said(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from functools import partial
 
 from handlers.common.aws.versioned_items import TooManyWriters
-from handlers.common.aws.workflow_executions import Executions, Started
-from handlers.common.logging import EventLog, hashed
+from handlers.common.aws.workflow_executions import StartOutcome, WorkflowExecutions
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_progress import Execution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
@@ -49,7 +49,7 @@ class Starting:
 
     table: MeetingTable
     uploads: Uploads
-    executions: Executions
+    executions: WorkflowExecutions
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
@@ -78,7 +78,7 @@ class Starting:
         """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
         execution = Execution.of(record)
         started = self.executions.start(execution.name, execution.input)
-        if started not in {Started.YES, Started.ALREADY}:
+        if started not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
             raise NotStarted(started)
 
     def _done(self, record: MeetingRecord) -> Outcome:
@@ -90,7 +90,7 @@ class Starting:
 
 def known_as(meeting: MeetingId) -> str:
     """What a log calls a meeting."""
-    return hashed(f"{meeting.user}/{meeting.meeting_id}")
+    return hash_for_log(f"{meeting.user}/{meeting.meeting_id}")
 
 
 def _newly_wrong(before: MeetingRecord | None, after: MeetingRecord) -> bool:

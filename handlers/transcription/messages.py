@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from handlers.common.name_patterns import LanguageCode
-from handlers.common.websocket.messages import Answer, ErrorMessage, Message, MessageId, Request
+from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 from handlers.transcription.utterance_slots import REMEMBERED
@@ -40,7 +40,7 @@ class Code(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
-class Spoken(Request):
+class Spoken(ClientMessage):
     """What is spoken, and how it is encoded."""
 
     language: LanguageCode = "en-US"
@@ -69,7 +69,7 @@ class Open(Spoken):
     of which words may have been lost with it."""
 
 
-class Audio(Request):
+class Audio(ClientMessage):
     """One utterance, cut where the speaker paused."""
 
     action: Literal["audio"]
@@ -82,21 +82,21 @@ class Audio(Request):
     """Base64."""
 
 
-class Ping(Request):
+class Ping(ClientMessage):
     """Keeps the connection open, and asks for utterances that were lost."""
 
     action: Literal["ping"]
     session_id: SessionId | None = None
 
 
-class Close(Request):
+class Close(ClientMessage):
     """Ends a session; utterances on their way are still delivered."""
 
     action: Literal["close"]
     session_id: SessionId
 
 
-class Direct(Request):
+class Direct(ClientMessage):
     """Asks for an address at which a browser streams to Amazon Transcribe itself, past the rules for captions."""
 
     action: Literal["direct"]
@@ -114,7 +114,7 @@ class Again(Message):
     """How long to wait before that, and up to twice as long, so that not all clients come at once."""
 
 
-class Opened(Answer):
+class Opened(ReplyMessage):
     """A session is open on this connection."""
 
     type: Literal["opened"] = "opened"
@@ -129,7 +129,7 @@ class Opened(Answer):
     """Those of them that were given up."""
 
 
-class Accepted(Answer):
+class Accepted(ReplyMessage):
     """An utterance is on its way; the same answer where it is, or was, already."""
 
     type: Literal["accepted"] = "accepted"
@@ -145,7 +145,7 @@ class Accepted(Answer):
     """Others that were lost."""
 
 
-class Pong(Answer):
+class Pong(ReplyMessage):
     """The connection is alive."""
 
     type: Literal["pong"] = "pong"
@@ -156,14 +156,14 @@ class Pong(Answer):
     """Those of them that were given up."""
 
 
-class Closed(Answer):
+class Closed(ReplyMessage):
     """The session is closed."""
 
     type: Literal["closed"] = "closed"
     session_id: SessionId
 
 
-class DirectAddress(Answer):
+class DirectAddress(ReplyMessage):
     """Where to stream to."""
 
     type: Literal["direct"] = "direct"
@@ -254,7 +254,13 @@ class Work(BaseModel):
     """Base64."""
 
 
-REQUESTS: dict[str, type[Request]] = {"open": Open, "audio": Audio, "ping": Ping, "close": Close, "direct": Direct}
+REQUESTS: dict[str, type[ClientMessage]] = {
+    "open": Open,
+    "audio": Audio,
+    "ping": Ping,
+    "close": Close,
+    "direct": Direct,
+}
 """By route."""
 
 RESPONSES: tuple[type[Message], ...] = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from handlers.common.aws.dynamodb_values import plain, stored
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.utterance_audio import Encoding
 
@@ -62,7 +62,7 @@ class Sessions:
         answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)
         if "Item" not in answer:
             return None
-        found = plain(answer["Item"])
+        found = deserialize_item(answer["Item"])
         return Session.model_validate({**found, "settings": SessionSettings.model_validate_json(found["settings"])})
 
     def add(self, session: Session) -> None:
@@ -74,7 +74,7 @@ class Sessions:
             "schema_version": SCHEMA_VERSION,
         }
         self._client.put_item(
-            TableName=self._name, Item=stored(item), ConditionExpression="attribute_not_exists(session_id)"
+            TableName=self._name, Item=serialize_item(item), ConditionExpression="attribute_not_exists(session_id)"
         )
 
     def close(self, session_id: str, owner: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Self
 
-from handlers.common.aws.versioned_items import State
+from handlers.common.aws.versioned_items import VersionedState
 
 REMEMBERED = 64
 """Utterances whose end is remembered, so that one sent twice is transcribed once: minutes of speech."""
@@ -24,7 +24,7 @@ class Standing(StrEnum):
     EARLY = "early"
 
 
-class Live(State):
+class Live(VersionedState):
     """Base of what the live table holds."""
 
     @property

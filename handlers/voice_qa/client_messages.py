@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from handlers.common.name_patterns import LanguageCode, Ulid
-from handlers.common.websocket.messages import Answer, ErrorMessage, Message, Request
+from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, ReplyMessage
 
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
@@ -47,7 +47,7 @@ class UploadKind(StrEnum):
     LECTURE = "lecture"
 
 
-class Upload(Request):
+class Upload(ClientMessage):
     """Asks for an address to upload audio to."""
 
     action: Literal["upload"]
@@ -57,7 +57,7 @@ class Upload(Request):
     ]
 
 
-class Query(Request):
+class Query(ClientMessage):
     """A question about a lecture: spoken (`audioKey`, from `upload`), or written."""
 
     action: Literal["query"]
@@ -75,13 +75,13 @@ class Query(Request):
     """The first piece that the client has not got yet. Of another attempt everything comes, from 0."""
 
 
-class Ping(Request):
+class Ping(ClientMessage):
     """Keeps the connection open."""
 
     action: Literal["ping"]
 
 
-class UploadReady(Answer):
+class UploadReady(ReplyMessage):
     """Where to POST the audio, as a form: `fields`, then the file."""
 
     type: Literal["uploadReady"] = "uploadReady"
@@ -94,7 +94,7 @@ class UploadReady(Answer):
     expires_seconds: int
 
 
-class QueryAccepted(Answer):
+class QueryAccepted(ReplyMessage):
     """The question is being answered, or was: pieces follow."""
 
     type: Literal["queryAccepted"] = "queryAccepted"
@@ -103,7 +103,7 @@ class QueryAccepted(Answer):
     repeated: bool = False
 
 
-class Pong(Answer):
+class Pong(ReplyMessage):
     """The connection is alive."""
 
     type: Literal["pong"] = "pong"
@@ -173,7 +173,7 @@ class QueryFailed(Message):
     retryable: bool
 
 
-REQUESTS: dict[str, type[Request]] = {"upload": Upload, "query": Query, "ping": Ping}
+REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "query": Query, "ping": Ping}
 """By route."""
 RESPONSES: tuple[type[Message], ...] = (
     *(UploadReady, QueryAccepted, Pong),

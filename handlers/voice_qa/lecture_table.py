@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.common.audio.audio_file import RejectionReason
-from handlers.common.aws.dynamodb_values import stored, typed
+from handlers.common.aws.dynamodb_values import serialize_item, serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa.client_messages import Code, Unanswerable
 from handlers.voice_qa.lectures import Known, LectureStatus, Upload, Verdict
@@ -46,7 +46,9 @@ class LectureTable:
 
     def known(self, lecture_id: str) -> Known | None:
         """Which upload a lecture's item is about; none where it is about none yet."""
-        answer = self._client.get_item(TableName=self._name, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
+        answer = self._client.get_item(
+            TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
+        )
         item: Mapping[str, Any] = answer.get("Item", {})
         if "object_key" not in item:
             return None
@@ -70,13 +72,13 @@ class LectureTable:
         try:
             self._client.update_item(
                 TableName=self._name,
-                Key=stored(lecture_key(upload.lecture_id)),
+                Key=serialize_item(lecture_key(upload.lecture_id)),
                 UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in values},
                 ExpressionAttributeValues={
-                    **{f":{name}": typed(value) for name, value in values.items() if value is not None},
-                    **{name: typed(value) for name, value in about.items()},
+                    **{f":{name}": serialize_value(value) for name, value in values.items() if value is not None},
+                    **{name: serialize_value(value) for name, value in about.items()},
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -85,7 +87,9 @@ class LectureTable:
 
     def ready(self, lecture_id: str) -> ReadyLecture:
         """A lecture that may be asked about; raises Unanswerable."""
-        answer = self._client.get_item(TableName=self._name, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
+        answer = self._client.get_item(
+            TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
+        )
         item: dict[str, Any] | None = answer.get("Item")
         if item is None:
             raise Unanswerable(Code.LECTURE_UNKNOWN, "There is no such lecture.")
@@ -101,7 +105,7 @@ class LectureTable:
         """Says whose a lecture is, before anything is uploaded; who has it already keeps it."""
         self._client.update_item(
             TableName=self._name,
-            Key=stored(lecture_key(lecture_id)),
+            Key=serialize_item(lecture_key(lecture_id)),
             UpdateExpression=(
                 "SET #owner = if_not_exists(#owner, :owner), schema_version = if_not_exists(schema_version, :schema)"
             ),

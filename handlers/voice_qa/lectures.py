@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
-from handlers.common.aws.s3_notifications import UNVERSIONED, NewObject
+from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 
 PREFIX = "lectures/"
 LONGEST_NAME = 255
-_KEY = re.compile(rf"{PREFIX}({ulid.PATTERN})/(.+)", re.DOTALL)
+_KEY = re.compile(rf"{PREFIX}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
 
 
 class LectureStatus(StrEnum):
@@ -68,7 +68,7 @@ class Known:
         """Whether it is about this one; without versions, the same bytes are the same."""
         one = upload.object
         same = (self.object_key, self.version_id) == (one.key, one.version_id)
-        return same and (one.version_id != UNVERSIONED or self.etag == one.etag)
+        return same and (one.version_id != NULL_VERSION_ID or self.etag == one.etag)
 
 
 @dataclass(frozen=True)

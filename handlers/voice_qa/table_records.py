@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints
 
-from handlers.common.aws.versioned_items import State
+from handlers.common.aws.versioned_items import VersionedState
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import QueryId
 
@@ -58,7 +58,7 @@ class Call(Message):
     query_id: QueryId
 
 
-class Connection(State):
+class Connection(VersionedState):
     """One WebSocket connection, and whose it is: the signed handshake said so."""
 
     identity: str = ""
@@ -74,7 +74,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-class Place(State):
+class Place(VersionedState):
     """Where an answer is heard, and from which piece on."""
 
     connection: str = ""
@@ -89,7 +89,7 @@ class Place(State):
         return self.resume_from if attempt == self.attempt else 0
 
 
-class Question(State):
+class Question(VersionedState):
     """One question, and who listens to its answer."""
 
     status: Status = Status.NEW
@@ -158,7 +158,7 @@ class Question(State):
         return self.model_copy(update={"status": Status.ACCEPTED}) if self.status is Status.RUNNING else self
 
 
-class Allowance(State):
+class Allowance(VersionedState):
     """What an identity asks: at once, and in the last hour."""
 
     running: tuple[tuple[str, int], ...] = ()

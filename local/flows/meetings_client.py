@@ -6,7 +6,7 @@ from typing import Any
 
 from clients.meetings import MeetingsClient
 from clients.meetings.token_exchange_request import HttpExchange
-from clients.meetings.user_credentials import Access, Opened
+from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
 from local.emulation.identity_provider import token_address
 from local.emulation.speech import tone_words
@@ -43,10 +43,10 @@ class Meetings:
             self.url, lambda: self.token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
         )
 
-    def opened(self, subject: str) -> Opened:
+    def opened(self, subject: str) -> UserAccess:
         """Return AWS clients with the credentials of a user."""
         exchange = HttpExchange(self.url, lambda: self.token(subject), subject)
-        return Access(exchange, clock.now, 1, self.endpoint).opened()
+        return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
     def executions(self) -> list[str]:
         """Return the names of the workflow's executions."""

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.emulation.speech.audio_files import encoded
 from local.emulation.speech.tone_words import speech
@@ -39,7 +39,7 @@ class Lectures:
 
     def record(self, lecture_id: str) -> Message | None:
         """Return the record of a lecture, or None before its validation."""
-        key = stored(lecture_key(lecture_id))
+        key = serialize_item(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
 

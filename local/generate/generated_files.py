@@ -18,7 +18,7 @@ from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import catalogue_page
 from guardrails.pricing import cost_page
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS
@@ -110,7 +110,7 @@ def meetings_schema() -> dict[str, Any]:
     }
 
 
-def _openapi(subsystem: str, operations: Sequence[Operation]) -> Callable[[], dict[str, Any]]:
+def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[], dict[str, Any]]:
     return lambda: openapi_document.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 

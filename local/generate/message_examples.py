@@ -7,7 +7,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from handlers.common.websocket.messages import ErrorMessage, Message, Request, WrongField
+from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, WrongField
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
 from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
 from handlers.meetings.complete_file import Chunk, Complete
@@ -190,6 +190,8 @@ def by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
     """Examples as they are sent, by the names of their models."""
     found: dict[str, list[object]] = {}
     for one in examples:
-        sent = one.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(one, Request))
+        sent = one.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(one, ClientMessage)
+        )
         found.setdefault(type(one).__name__, []).append(sent)
     return found

@@ -1,4 +1,4 @@
-"""The proof behind "600x headroom": which quota binds at which multiple of the load, and what carries the load past it."""
+"""Tests of the headroom page: the multiple of the load that uses up each quota, and the limits that a load requires."""
 
 import math
 
@@ -45,7 +45,7 @@ def test_more_load_never_uses_less(factor: float, more: float) -> None:
         assert quota.share(SETTINGS, factor * more) >= quota.share(SETTINGS, factor) * (1 - 1e-9), quota.name
 
 
-def test_quotas_bind_in_this_order() -> None:
+def test_quotas_are_used_up_in_this_order() -> None:
     found = [(quota.name, round(factor)) for quota, factor in binding_quotas(SETTINGS)]
     assert found[:6] == [
         (RUNS, 30),
@@ -59,11 +59,11 @@ def test_quotas_bind_in_this_order() -> None:
     assert {quota.name for quota in list_quotas(SETTINGS)} - {name for name, _ in found} == set(UNLIMITED)
 
 
-def test_todays_load_uses_less_than_a_tenth_of_every_quota_that_grows_with_it() -> None:
+def test_the_current_load_uses_less_than_a_tenth_of_every_quota_that_grows_with_it() -> None:
     assert all(factor > 10 for _, factor in binding_quotas(SETTINGS))
 
 
-def test_with_glues_default_of_one_run_at_once_the_first_quota_binds_at_three_times_the_load() -> None:
+def test_with_one_concurrent_glue_run_the_first_quota_is_used_up_at_three_times_the_load() -> None:
     assert binding_quotas(change_settings("spark", concurrent_runs=1))[0][1] == pytest.approx(3, rel=0.01)
 
 
@@ -78,7 +78,7 @@ def test_with_glues_default_of_one_run_at_once_the_first_quota_binds_at_three_ti
         ("SQS in flight", "intake", {"batch_window_seconds": 10}),
     ],
 )
-def test_the_setting_that_a_quota_names_moves_its_bound(name: str, section: str, values: dict[str, int]) -> None:
+def test_the_setting_that_a_quota_names_raises_its_limit(name: str, section: str, values: dict[str, int]) -> None:
     changed = change_settings(section, **values)
     before, after = find_quota(name), find_quota(name, changed)
     assert after.max_factor(changed) > 1.5 * before.max_factor(SETTINGS)
@@ -87,13 +87,13 @@ def test_the_setting_that_a_quota_names_moves_its_bound(name: str, section: str,
     assert f"ingestion.{section}.{first}{''.join(word.capitalize() for word in others)}" in before.raised_by
 
 
-def test_six_hundred_times_does_not_fit_with_the_default_limits() -> None:
+def test_six_hundred_times_the_load_does_not_fit_with_the_default_limits() -> None:
     exceeded = {quota.name for quota in exceeded_quotas(SETTINGS, 600)}
     assert exceeded == {RUNS, RUNS_OF_DAY, ACCOUNT_RUNS, DPUS, COMPARISON}
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_each_load_fits_with_two_settings_and_two_requests_and_nothing_else(factor: int) -> None:
+def test_each_load_fits_with_two_changed_settings_and_two_raised_quotas(factor: int) -> None:
     limits = raise_limits(SETTINGS, factor)
     settings = limits.apply(SETTINGS)
     assert exceeded_quotas(settings, factor, limits.account) == []
@@ -108,14 +108,14 @@ def test_each_load_fits_with_two_settings_and_two_requests_and_nothing_else(fact
     assert changed <= {("spark", "concurrent_runs"), ("manifests", "sweep_minutes")}
 
 
-def test_beyond_seven_hundred_times_one_days_partition_binds_and_no_setting_helps() -> None:
+def test_beyond_seven_hundred_times_the_load_one_days_partition_is_used_up() -> None:
     limits = raise_limits(SETTINGS, 800)
     left = exceeded_quotas(limits.apply(SETTINGS), 800, limits.account)
     assert [quota.name for quota in left] == [DAY_PARTITION]
     assert left[0].raised_by.startswith("no setting")
 
 
-def test_uses_are_those_of_the_busiest_hour() -> None:
+def test_the_usage_is_that_of_the_busiest_hour() -> None:
     load = PeakLoad(SETTINGS, 600)
     assert load.files == pytest.approx(1000 * 600 / 3600)
     assert load.runs == pytest.approx(200)
@@ -123,10 +123,10 @@ def test_uses_are_those_of_the_busiest_hour() -> None:
     assert math.isinf(find_quota("SQS messages").limit)
 
 
-def test_the_page_shows_the_order_in_which_quotas_bind(
+def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It also shows the costs, which come from the real program and grow with the load."""
+    """The page also shows the costs of the real program, which grow with the load."""
     costs: dict[float, StackCost] = {}
 
     def keep_cost(config: StackConfig, factor: float) -> StackCost:

@@ -15,7 +15,7 @@ import imageio_ffmpeg
 
 from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
 from clients.meetings.recording_upload import chunk_name
-from clients.meetings.user_credentials import Opened
+from clients.meetings.user_credentials import UserAccess
 from handlers.meetings.complete_file import Chunk
 from handlers.meetings.media_result import ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
@@ -43,7 +43,7 @@ class Recorder:
         return self.meetings.user(self.subject)
 
     @cached_property
-    def opened(self) -> Opened:
+    def opened(self) -> UserAccess:
         """AWS' own clients with his credentials."""
         return self.meetings.opened(self.subject)
 
@@ -85,7 +85,7 @@ class Recorder:
             Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
             for name, path in zip(names, chunks, strict=True)
         ]
-        self.put(place.chunk(COMPLETE), meeting.complete(listed).model_dump_json(by_alias=True).encode())
+        self.put(place.chunk(COMPLETE), meeting.to_complete_file(listed).model_dump_json(by_alias=True).encode())
 
     def put(self, key: str, content: bytes) -> None:
         """An object, with its checksum."""

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from clients.meetings.user_credentials import Opened
+from clients.meetings.user_credentials import UserAccess
 from handlers.meetings.meeting_record import INDEX, OPEN, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE
 from local.emulation.iam.policy_evaluator import Verdict
@@ -123,7 +123,7 @@ def test_a_page_asks_before_it_exchanges(meetings: Meetings) -> None:
     assert "POST" in answer.headers["access-control-allow-methods"]
 
 
-def query(bob: Opened, partition: str, **more: Any) -> object:
+def query(bob: UserAccess, partition: str, **more: Any) -> object:
     """Asks for a whole partition."""
     return bob.dynamodb.query(
         TableName=bob.table,
@@ -134,7 +134,7 @@ def query(bob: Opened, partition: str, **more: Any) -> object:
     )
 
 
-FOREIGN: dict[str, Callable[[Opened, str, str], object]] = {
+FOREIGN: dict[str, Callable[[UserAccess, str, str], object]] = {
     "read a transcript": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
     "read an upload": lambda bob, user, _: bob.s3.get_object(Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE}"),
     "list uploads": lambda bob, user, _: bob.s3.list_objects_v2(Bucket=bob.bucket, Prefix=f"raw/{user}/"),
@@ -164,14 +164,14 @@ FOREIGN: dict[str, Callable[[Opened, str, str], object]] = {
 
 
 @pytest.fixture(scope="module")
-def bob(meetings: Meetings) -> Opened:
+def bob(meetings: Meetings) -> UserAccess:
     """Somebody else."""
     return meetings.opened("bob")
 
 
 @pytest.mark.usefixtures("meetings_played", "refused")
 @pytest.mark.parametrize("what", FOREIGN)
-def test_another_users_credentials_do_not(ann: Recorder, bob: Opened, what: str) -> None:
+def test_another_users_credentials_do_not(ann: Recorder, bob: UserAccess, what: str) -> None:
     [record, *_] = ann.client.list_by_date()
     assert record.transcript_key is not None
     with pytest.raises(ClientError) as raised:

@@ -38,8 +38,10 @@ class Operator:
     def __call__(self, command: str, *arguments: str) -> int:
         command_line = [command, "--stack", "local", FUNCTION, *arguments]
         if command == "flag":  # the emulator needs real time for an update
-            return main(command_line, clients=self._client, say=self.output.append)
-        return main(command_line, clients=self._client, clock=lambda: self.now, wait=self._wait, say=self.output.append)
+            return main(command_line, clients=self._client, print_line=self.output.append)
+        return main(
+            command_line, clients=self._client, clock=lambda: self.now, wait=self._wait, print_line=self.output.append
+        )
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds

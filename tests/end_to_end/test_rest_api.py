@@ -19,7 +19,7 @@ from components.blocks.compute.function import Function, FunctionArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.resource_changes import Action
 from tests.end_to_end.small_stack import SmallStack, small_stack
@@ -77,9 +77,9 @@ class Note(Message):
 
 
 OPERATIONS = (
-    Operation("createNote", "POST", "/notes", "Creates a note.", body=NewNote, answer=Note, statuses=(201,)),
-    Operation("listNotes", "GET", "/notes", "Lists notes.", query=NoteQuery, answer=Note),
-    Operation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=NotePath, answer=Note),
+    RestOperation("createNote", "POST", "/notes", "Creates a note.", body=NewNote, answer=Note, statuses=(201,)),
+    RestOperation("listNotes", "GET", "/notes", "Lists notes.", query=NoteQuery, answer=Note),
+    RestOperation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=NotePath, answer=Note),
 )
 
 
@@ -124,7 +124,7 @@ class NotesClient:
             return Answer(error.code, dict(error.headers), error.read().decode())
 
 
-def register_apis(operations: tuple[Operation, ...] = OPERATIONS) -> None:
+def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
     logs = ApiLogs(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
 
@@ -286,7 +286,7 @@ def test_a_function_without_the_gateways_permission_is_not_called(
 def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
     _, done = notes.stack.up(register_apis)
     assert set(done.values()) == {Action.SAME}
-    dropped_operation = Operation(
+    dropped_operation = RestOperation(
         "dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=NotePath, statuses=(204,)
     )
     try:

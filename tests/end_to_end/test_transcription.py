@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
 from handlers.transcription.live_table import flight_key
@@ -262,7 +262,7 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
 
 def test_an_operator_opens_a_session_that_somebody_speaks_in(captioning: Captioning, url: str) -> None:
     asked = {"encoding": "flac", "sampleRate": SAMPLE_RATE}
-    session = captioning.operate(kind="open", user=user_id("none", "operated"), session=asked)["sessionId"]
+    session = captioning.operate(kind="open", user=derive_user_id("none", "operated"), session=asked)["sessionId"]
     with Speaker(url, user="operated") as speaker:
         speaker.open(sessionId=session, encoding="flac")
         speaker.say("u1", "good day")

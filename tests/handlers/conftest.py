@@ -1,4 +1,4 @@
-"""What all handler tests share."""
+"""Fixtures for all handler tests."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.loggers import own_logger
 
 @pytest.fixture(autouse=True)
 def _own_logger(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """After standard output is captured, which the loggers then write to."""
+    """Create new loggers after standard output is captured, so that they write to the captured output."""
     with own_logger():
         yield

@@ -1,4 +1,4 @@
-"""The form that botocore knows of a request of Converse."""
+"""Validation of Converse requests with botocore's service model."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 
-def valid(asked: dict[str, Any]) -> bool:
-    """Whether Converse takes it, once it has a model's name."""
+def valid(request: dict[str, Any]) -> bool:
+    """Return True if a request without model id is valid for Converse."""
     service = botocore.session.get_session().get_service_model("bedrock-runtime")
     shape = service.operation_model("Converse").input_shape
     assert shape is not None
-    return not ParamValidator().validate({"modelId": "a", **asked}, shape).has_errors()
+    return not ParamValidator().validate({"modelId": "a", **request}, shape).has_errors()

@@ -1,4 +1,4 @@
-"""boto3's clients with answers of the test's own, each held to the service's model."""
+"""boto3 clients with scripted answers, which botocore validates against the service models."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 @contextmanager
 def stubbed(service: str) -> Iterator[tuple[Any, Stubber]]:
-    """A client, and what it will be answered; all of it must have been asked for at the end."""
+    """Yield a client and its stubber. All scripted answers must be used."""
     make: Any = boto3.client
     client = make(service, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     with Stubber(client) as stubber:

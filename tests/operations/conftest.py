@@ -1,4 +1,4 @@
-"""A function with two versions, the second live: in memory, and as moto plays it."""
+"""Fixtures with a function that has two versions, the second live: in memory, and in moto."""
 
 import io
 import zipfile
@@ -9,28 +9,28 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from operations.aws_gateway import Gateway
+from operations.aws_gateway import FunctionGateway
 from tests.credentials import credentials
-from tests.operations.fake_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, Cloud
+from tests.operations.fake_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, FakeLambdaCloud
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    made = Cloud()
-    made.deployed("code-1", "code-2")
-    made.alarm(ALARM, "OK")
-    made.alarm(OTHER_ALARM, "OK")
-    return made
+def cloud() -> FakeLambdaCloud:
+    cloud = FakeLambdaCloud()
+    cloud.deploy("code-1", "code-2")
+    cloud.alarm(ALARM, "OK")
+    cloud.alarm(OTHER_ALARM, "OK")
+    return cloud
 
 
 @pytest.fixture
-def refused(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command that is refused and returns its one line; callers keep what they had."""
+def refused(cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs a command, expects its refusal without an effect, and returns the error line."""
 
     def run(command: str, *arguments: str, path: str = PATH) -> str:
-        before = cloud.traffic(), cloud.heard()
+        before = cloud.traffic(), cloud.live_environment()
         assert cloud.run(command, *arguments, path=path) == 2
-        assert (cloud.traffic(), cloud.heard()) == before
+        assert (cloud.traffic(), cloud.live_environment()) == before
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert SECRET not in error
@@ -47,8 +47,8 @@ def _zipped(text: str) -> bytes:
 
 
 @pytest.fixture
-def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    """The same function as in memory: two versions, the second live."""
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionGateway]:
+    """Return a gateway to moto with the same function and versions as in memory."""
     credentials(monkeypatch)
     with mock_aws():
         iam, functions, cloudwatch = boto3.client("iam"), boto3.client("lambda"), boto3.client("cloudwatch")
@@ -77,4 +77,4 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
             )
             cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a test")
         clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
-        yield Gateway(clients.__getitem__)
+        yield FunctionGateway(clients.__getitem__)

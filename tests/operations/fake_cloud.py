@@ -1,5 +1,7 @@
-"""Lambda and CloudWatch in memory, with what the commands rely on: revisions that change once more when an update is done,
-updates that take a while, frozen versions, publishing that makes nothing new of nothing new. Time is the test's own.
+"""Fake of Lambda and CloudWatch in memory, with the behaviour that the commands rely on.
+
+Updates take some time, and the revision changes again at their end. Published versions are frozen, and publishing
+without a change creates no version. The tests control the clock.
 """
 
 import copy
@@ -29,20 +31,20 @@ ENVIRONMENT = {
 Event = Callable[[], None] | BaseException | None
 
 
-def refusal(code: str, message: str = "", status: int = 400) -> ClientError:
-    """An error as the service answers it."""
+def error_response(code: str, message: str = "", status: int = 400) -> ClientError:
+    """Return an error response of the service."""
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "AnOperation")
 
 
-def unanswered() -> BotoCoreError:
-    """No answer came in time."""
+def no_response_error() -> BotoCoreError:
+    """Return the error of a call without a response."""
     return ReadTimeoutError(endpoint_url="http://127.0.0.1")
 
 
 @dataclass
 class Function:
-    """A function: `$LATEST`, its frozen versions, and the alias."""
+    """State of a function: `$LATEST`, published versions, and the alias."""
 
     latest: dict[str, Any]
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -51,8 +53,8 @@ class Function:
     unpublished: bool = True
 
 
-class Cloud:
-    """One region, with its time, and what is to go wrong in it."""
+class FakeLambdaCloud:
+    """One Region with a clock and a script of failures."""
 
     def __init__(self) -> None:
         self.meta = SimpleNamespace(region_name="us-east-1")
@@ -60,11 +62,11 @@ class Cloud:
         self.functions: dict[str, Function] = {}
         self.alarm_states: dict[str, tuple[str, datetime]] = {}
         self.calls: list[str] = []
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.before: dict[str, list[Event]] = {}
-        """What happens before a call's effect, by operation, one a call: an error of it, or somebody else's act."""
+        """Events before the effect of a call, by operation, one per call: an error to raise, or a concurrent action."""
         self.after: dict[str, list[Event]] = {}
-        """The same after its effect: the answer is lost."""
+        """Events after the effect of a call, for example a lost response."""
         self.schedule: list[tuple[float, Callable[[], object]]] = []
         self.update_seconds = 5.0
         self.pending_seconds = 0.0
@@ -78,7 +80,7 @@ class Cloud:
 
     def wait(self, seconds: float) -> None:
         assert seconds > 0
-        self._happens("wait", self.before)
+        self._run_event("wait", self.before)
         self.now += seconds
         due = [action for at, action in self.schedule if at <= self.now]
         self.schedule = [(at, action) for at, action in self.schedule if at > self.now]
@@ -91,13 +93,13 @@ class Cloud:
                 function.latest["LastUpdateStatusReasonCode"] = "InvalidSubnet" if self.update_ends == "Failed" else ""
                 function.latest["RevisionId"] = self.revision()
 
-    # What tests make and look at.
+    # Methods for tests.
 
     def revision(self) -> str:
         return f"revision-{next(self._revisions)}"
 
-    def deployed(self, *codes: str, live: str | None = None, name: str = FUNCTION) -> Function:
-        """A function that was deployed once for each code."""
+    def deploy(self, *codes: str, live: str | None = None, name: str = FUNCTION) -> Function:
+        """Add a function that was deployed once for each code."""
         function = Function(
             {
                 "FunctionName": name,
@@ -119,99 +121,101 @@ class Cloud:
         return function
 
     def alarm(self, name: str, state: str) -> None:
-        """An alarm goes into a state."""
+        """Set the state of an alarm."""
         self.alarm_states[name] = (state, START + timedelta(seconds=self.now))
 
     def traffic(self) -> tuple[str, dict[str, float]]:
-        """Where the alias sends its callers."""
+        """Return the routing of the alias."""
         live = self.functions[FUNCTION].live
         assert live is not None
         return live["FunctionVersion"], live.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
-    def heard(self) -> dict[str, str]:
-        """The environment that callers of the alias reach."""
+    def live_environment(self) -> dict[str, str]:
+        """Return the environment of the live version."""
         variables: dict[str, str] = self.functions[FUNCTION].versions[self.traffic()[0]]["Environment"]["Variables"]
         return variables
 
-    def somebody_moves_the_alias(self, version: str, **weights: float) -> None:
+    def move_alias_concurrently(self, version: str, **weights: float) -> None:
         live = self.functions[FUNCTION].live
         assert live is not None
         live["FunctionVersion"] = version
         live["RoutingConfig"] = {"AdditionalVersionWeights": weights}
         live["RevisionId"] = self.revision()
 
-    def somebody_sets(self, **variables: str) -> None:
+    def change_variables_concurrently(self, **variables: str) -> None:
         latest = self.functions[FUNCTION].latest
         latest["Environment"] = {"Variables": {**latest["Environment"]["Variables"], **variables}}
         latest["RevisionId"] = self.revision()
         self.functions[FUNCTION].unpublished = True
 
     def run(self, command: str, *rest: str, stack: str = "dev", path: str = PATH) -> int:
-        """A command as it is typed."""
+        """Run a command line."""
         return main(
             [command, "--stack", stack, path, *rest],
             clients=self,
             clock=self.clock,
             wait=self.wait,
-            say=self.said.append,
+            print_line=self.printed.append,
         )
 
-    # The clients. One object is both.
+    # The clients. This object is all of them.
 
-    def __call__(self, service: str) -> "Cloud":
+    def __call__(self, service: str) -> "FakeLambdaCloud":
         assert service in {"lambda", "cloudwatch"}
         return self
 
-    def get_alias(self, FunctionName: str, Name: str) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
-        self._begins("get_alias")
+    def get_alias(self, FunctionName: str, Name: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        self._begin("get_alias")
         assert Name == "live"
         live = self._function(FunctionName).live
         if live is None:
-            raise refusal("ResourceNotFoundException", status=404)
+            raise error_response("ResourceNotFoundException", status=404)
         return copy.deepcopy(live)
 
     def update_alias(self, **given: Any) -> dict[str, Any]:
-        self._begins("update_alias")
+        self._begin("update_alias")
         function = self._function(given["FunctionName"])
         live = function.live
         assert live is not None
         weights = given["RoutingConfig"]["AdditionalVersionWeights"]
         if given["RevisionId"] != live["RevisionId"]:
-            raise refusal("PreconditionFailedException", status=412)
+            raise error_response("PreconditionFailedException", status=412)
         for version in (given["FunctionVersion"], *weights):
             if version not in function.versions:
-                raise refusal("ResourceNotFoundException", status=404)
+                raise error_response("ResourceNotFoundException", status=404)
         if len({function.versions[version]["Role"] for version in (given["FunctionVersion"], *weights)}) > 1:
-            raise refusal("InvalidParameterValueException")
+            raise error_response("InvalidParameterValueException")
         live |= {"FunctionVersion": given["FunctionVersion"], "RevisionId": self.revision()}
         live.pop("RoutingConfig", None)
         if weights:
             live["RoutingConfig"] = {"AdditionalVersionWeights": dict(weights)}
-        self._ends("update_alias")
+        self._end("update_alias")
         return copy.deepcopy(live)
 
     def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
-        self._begins("get_function_configuration")
+        self._begin("get_function_configuration")
         function = self._function(FunctionName)
         if Qualifier == "$LATEST":
             return copy.deepcopy(function.latest)
         if Qualifier not in function.versions:
-            raise refusal("ResourceNotFoundException", status=404)
+            raise error_response("ResourceNotFoundException", status=404)
         found = copy.deepcopy(function.versions[Qualifier])
         if found.pop("ready", 0.0) > self.now:
             found["State"] = "Pending"
         return found
 
     def update_function_configuration(self, **given: Any) -> dict[str, Any]:
-        self._begins("update_function_configuration")
+        self._begin("update_function_configuration")
         function = self._function(given["FunctionName"])
         if function.settles is not None:
-            raise refusal("ResourceConflictException", status=409)
+            raise error_response("ResourceConflictException", status=409)
         if given["RevisionId"] != function.latest["RevisionId"]:
-            raise refusal("PreconditionFailedException", status=412)
+            raise error_response("PreconditionFailedException", status=412)
         variables = given["Environment"]["Variables"]
         if sum(len(key) + len(value) for key, value in variables.items()) > 4096:
-            raise refusal("InvalidParameterValueException", f"exceeded the 4KB limit. String measured: {variables}")
+            raise error_response(
+                "InvalidParameterValueException", f"exceeded the 4KB limit. String measured: {variables}"
+            )
         function.latest |= {
             "Environment": {"Variables": dict(variables)},
             "LastUpdateStatus": "InProgress",
@@ -219,19 +223,19 @@ class Cloud:
         }
         function.settles = self.now + self.update_seconds
         function.unpublished = True
-        self._ends("update_function_configuration")
+        self._end("update_function_configuration")
         return copy.deepcopy(function.latest)
 
     def publish_version(self, **given: Any) -> dict[str, Any]:
-        self._begins("publish_version")
+        self._begin("publish_version")
         function = self._function(given["FunctionName"])
         latest = function.latest
         if function.settles is not None:
-            raise refusal("ResourceConflictException", status=409)
+            raise error_response("ResourceConflictException", status=409)
         if given.get("RevisionId", latest["RevisionId"]) != latest["RevisionId"]:
-            raise refusal("PreconditionFailedException", status=412)
+            raise error_response("PreconditionFailedException", status=412)
         if given.get("CodeSha256", latest["CodeSha256"]) != latest["CodeSha256"]:
-            raise refusal("InvalidParameterValueException")
+            raise error_response("InvalidParameterValueException")
         if function.unpublished:
             number = str(len(function.versions) + 1)
             function.versions[number] = copy.deepcopy(latest) | {
@@ -241,20 +245,20 @@ class Cloud:
                 "ready": self.now + self.pending_seconds,
             }
             function.unpublished = False
-        self._ends("publish_version")
+        self._end("publish_version")
         return copy.deepcopy(function.versions[max(function.versions, key=int)])
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         return SimpleNamespace(paginate=getattr(self, operation))
 
     def list_versions_by_function(self, FunctionName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
-        self._begins("list_versions_by_function")
+        self._begin("list_versions_by_function")
         function = self._function(FunctionName)
         found = [function.latest, *function.versions.values()]
         yield from ({"Versions": copy.deepcopy(found[at : at + 2])} for at in range(0, len(found), 2))
 
     def describe_alarms(self, AlarmNamePrefix: str, AlarmTypes: list[str]) -> Iterator[dict[str, Any]]:  # noqa: N803
-        self._begins("describe_alarms")
+        self._begin("describe_alarms")
         assert AlarmTypes == ["MetricAlarm"]
         for name, (state, since) in sorted(self.alarm_states.items()):
             if name.startswith(AlarmNamePrefix):
@@ -264,17 +268,17 @@ class Cloud:
 
     def _function(self, name: str) -> Function:
         if name not in self.functions:
-            raise refusal("ResourceNotFoundException", f"Function not found: {name}", 404)
+            raise error_response("ResourceNotFoundException", f"Function not found: {name}", 404)
         return self.functions[name]
 
-    def _begins(self, operation: str) -> None:
+    def _begin(self, operation: str) -> None:
         self.calls.append(operation)
-        self._happens(operation, self.before)
+        self._run_event(operation, self.before)
 
-    def _ends(self, operation: str) -> None:
-        self._happens(operation, self.after)
+    def _end(self, operation: str) -> None:
+        self._run_event(operation, self.after)
 
-    def _happens(self, operation: str, script: dict[str, list[Event]]) -> None:
+    def _run_event(self, operation: str, script: dict[str, list[Event]]) -> None:
         event = script[operation].pop(0) if script.get(operation) else None
         if isinstance(event, BaseException):
             raise event

@@ -1,18 +1,18 @@
-"""Versions are listed, and `live` is moved to one unless somebody else has moved it."""
+"""Tests of the command `alias`, which lists versions and moves the alias `live`."""
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.operations.fake_cloud import FUNCTION, SECRET, Cloud, unanswered
+from tests.operations.fake_cloud import FUNCTION, SECRET, FakeLambdaCloud, no_response_error
 
 Refusal = Callable[..., str]
 
 
-def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: Cloud) -> None:
-    cloud.deployed("code-1", "code-2", "code-3", live="2")
+def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: FakeLambdaCloud) -> None:
+    cloud.deploy("code-1", "code-2", "code-3", live="2")
     assert cloud.run("alias") == 0
-    assert cloud.said == [
+    assert cloud.printed == [
         f"{FUNCTION}: version 2 has all traffic",
         "     3        2026-01-03T12:00  code-3  as deployed",
         "     2  live  2026-01-02T12:00  code-2  as deployed",
@@ -21,50 +21,54 @@ def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: Cloud)
     assert not {"update_alias", "publish_version"} & set(cloud.calls)
 
 
-def test_the_list_shows_a_roll_out_that_is_under_way(cloud: Cloud) -> None:
-    cloud.somebody_moves_the_alias("1", **{"2": 0.1})
+def test_the_list_shows_the_shares_during_a_rollout(cloud: FakeLambdaCloud) -> None:
+    cloud.move_alias_concurrently("1", **{"2": 0.1})
     cloud.run("alias")
-    assert cloud.said[0] == f"{FUNCTION}: version 1 has 90%, version 2 has 10%"
-    assert [line.split()[:2] for line in cloud.said[1:]] == [["2", "10%"], ["1", "live"]]
+    assert cloud.printed[0] == f"{FUNCTION}: version 1 has 90%, version 2 has 10%"
+    assert [line.split()[:2] for line in cloud.printed[1:]] == [["2", "10%"], ["1", "live"]]
 
 
 @pytest.mark.parametrize("rolling_out", [False, True])
-def test_the_alias_moves_to_an_older_version_and_the_line_to_commit_is_given(cloud: Cloud, rolling_out: bool) -> None:
+def test_the_alias_moves_to_an_older_version_and_the_setting_to_commit_is_printed(
+    cloud: FakeLambdaCloud, rolling_out: bool
+) -> None:
     if rolling_out:
-        cloud.somebody_moves_the_alias("1", **{"2": 0.1})
+        cloud.move_alias_concurrently("1", **{"2": 0.1})
     assert cloud.run("alias", "--to", "1") == 0
     assert cloud.traffic() == ("1", {})
     before = "version 1 has 90%, version 2 has 10%" if rolling_out else "version 2 has all traffic"
-    assert cloud.said[0] == f"{FUNCTION}: version 1 has all traffic; before, {before}"
-    assert cloud.said[-1].split() == ["liveVersion:", '"1"']
-    assert SECRET not in "\n".join(cloud.said)
+    assert cloud.printed[0] == f"{FUNCTION}: version 1 has all traffic; before: {before}"
+    assert cloud.printed[-1].split() == ["liveVersion:", '"1"']
+    assert SECRET not in "\n".join(cloud.printed)
 
 
-def test_the_live_version_is_not_moved_again(cloud: Cloud) -> None:
+def test_the_live_version_is_not_moved_again(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("alias", "--to", "2") == 0
-    assert "nothing was changed" in cloud.said[0]
+    assert "nothing was changed" in cloud.printed[0]
     assert "update_alias" not in cloud.calls
 
 
-def test_an_unknown_version_is_refused_with_those_there_are(refused: Refusal) -> None:
-    assert refused("alias", "--to", "9") == f"{FUNCTION} has no version 9; the newest are 2, 1\n"
+def test_an_unknown_version_is_refused_with_a_list_of_versions(refused: Refusal) -> None:
+    assert refused("alias", "--to", "9") == f"{FUNCTION} has no version 9. The newest versions are: 2, 1.\n"
 
 
-def test_a_move_by_somebody_else_is_not_overwritten(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    cloud.deployed("code-1", "code-2", "code-3")
-    cloud.before["update_alias"] = [lambda: cloud.somebody_moves_the_alias("2")]
+def test_a_concurrent_move_of_the_alias_is_not_overwritten(
+    cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.deploy("code-1", "code-2", "code-3")
+    cloud.before["update_alias"] = [lambda: cloud.move_alias_concurrently("2")]
     assert cloud.run("alias", "--to", "1") == 2
     assert cloud.traffic() == ("2", {})
-    assert "nothing was overwritten; version 2 has all traffic" in capsys.readouterr().err
+    assert "Nothing was overwritten: version 2 has all traffic" in capsys.readouterr().err
 
 
-def test_a_move_whose_answer_was_lost_is_looked_up(cloud: Cloud) -> None:
-    cloud.after["update_alias"] = [unanswered()]
+def test_the_alias_is_read_if_the_response_to_a_move_was_lost(cloud: FakeLambdaCloud) -> None:
+    cloud.after["update_alias"] = [no_response_error()]
     assert cloud.run("alias", "--to", "1") == 0
     assert cloud.traffic() == ("1", {})
 
 
-def test_a_version_that_is_made_ready_is_waited_for(cloud: Cloud) -> None:
+def test_the_command_waits_until_a_pending_version_is_active(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].versions["1"]["ready"] = 30.0
     assert cloud.run("alias", "--to", "1") == 0
     assert cloud.now == 30
@@ -78,15 +82,15 @@ def test_a_version_that_is_made_ready_is_waited_for(cloud: Cloud) -> None:
         ({"State": "Failed", "StateReasonCode": "InvalidRuntime"}, "cannot be called (InvalidRuntime)"),
     ],
 )
-def test_a_version_that_cannot_be_called_gets_no_callers(
-    cloud: Cloud, refused: Refusal, state: dict[str, object], says: str
+def test_the_alias_does_not_move_to_a_version_that_cannot_be_called(
+    cloud: FakeLambdaCloud, refused: Refusal, state: dict[str, object], says: str
 ) -> None:
     cloud.functions[FUNCTION].versions["1"] |= state
     assert says in refused("alias", "--to", "1")
 
 
-def test_a_version_that_sleeps_is_moved_to_with_a_warning(cloud: Cloud) -> None:
+def test_moving_to_an_inactive_version_prints_a_warning(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].versions["1"]["State"] = "Inactive"
     assert cloud.run("alias", "--to", "1") == 0
-    assert "has slept" in cloud.said[0]
+    assert "is inactive" in cloud.printed[0]
     assert cloud.traffic() == ("1", {})

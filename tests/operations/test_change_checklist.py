@@ -1,4 +1,4 @@
-"""The checklist: what is found, what was only measured, and what is left to a person."""
+"""Tests of the command `checklist`: findings, measurements and manual checks."""
 
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
@@ -12,35 +12,37 @@ from botocore.stub import ANY, Stubber
 
 from clients.meetings import UploadInterrupted
 from operations import change_checklist
-from operations.command_context import Desk
-from operations.command_errors import Refused
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
 
 GROUP = "/aws/lambda/polyphony-dev-meetings-steps"
 CANARY = "canary-9f2c"
 NOW = datetime.now(UTC)
 
 
-class Stack:
-    """A stack that is well; what the services answer is held to their own models."""
+class HealthyStack:
+    """A healthy stack. botocore validates the stubbed responses against the service models."""
 
     def __init__(self) -> None:
         self.alarms = {"polyphony-dev-meetings-one-warning": "OK"}
         self.errors = 0
         self.ended: dict[str, list[datetime]] = {}
-        self.said: list[str] = []
+        self.printed: list[str] = []
         keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         services: tuple[Any, ...] = ("logs", "stepfunctions", "cloudwatch", "sts")
-        self.clients: dict[str, Any] = {one: boto3.client(one, region_name="us-east-1", **keys) for one in services}
-        self.stubs = {one: Stubber(client) for one, client in self.clients.items()}
+        self.clients: dict[str, Any] = {
+            service: boto3.client(service, region_name="us-east-1", **keys) for service in services
+        }
+        self.stubs = {item: Stubber(client) for item, client in self.clients.items()}
 
     def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
         self._prepare()
-        desk = Desk(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.said.append)
+        context = CommandContext(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.printed.append)
         for stub in self.stubs.values():
             stub.activate()
         recording, token, api_url = sample
         options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
-        return change_checklist.run(desk, options, client)
+        return change_checklist.run(context, options, client)
 
     def _prepare(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
@@ -53,13 +55,13 @@ class Stack:
         logs.add_response(
             "filter_log_events",
             {"events": [{"message": CANARY}] * self.errors},
-            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": change_checklist.TROUBLE},
+            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": change_checklist.ERROR_PATTERN},
         )
         self.stubs["sts"].add_response(
             "get_caller_identity", {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/a/b"}
         )
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-dev-meetings-workflow"
-        for status in change_checklist.BAD_ENDS:
+        for status in change_checklist.FAILED_STATUSES:
             found = [
                 {
                     "executionArn": arn,
@@ -78,53 +80,53 @@ class Stack:
             cloudwatch.add_response("get_metric_statistics", point)
 
 
-def test_a_stack_that_is_well_leaves_only_what_a_person_confirms() -> None:
-    stack = Stack()
+def test_a_healthy_stack_leaves_only_the_manual_checks() -> None:
+    stack = HealthyStack()
     assert stack.run() == 0
-    assert "measured  ProcessingDuration, p95: 10.0; before that 20.0" in stack.said
-    assert not [one for one in stack.said if one.startswith("FOUND")]
-    assert [one for one in stack.said if one.startswith("confirm")] == [
-        f"confirm   {one}" for one in change_checklist.CONFIRM
+    assert "measured  ProcessingDuration, p95: 10.0; in the period before: 20.0" in stack.printed
+    assert not [line for line in stack.printed if line.startswith("FOUND")]
+    assert [item for item in stack.printed if item.startswith("confirm")] == [
+        f"confirm   {entry}" for entry in change_checklist.MANUAL_CHECKS
     ]
 
 
-def test_an_alarm_that_rings_is_found() -> None:
-    stack = Stack()
+def test_an_alarm_in_state_alarm_is_a_finding() -> None:
+    stack = HealthyStack()
     stack.alarms["polyphony-dev-meetings-two-critical"] = "ALARM"
     assert stack.run() == 1
-    assert "FOUND     alarms that ring: polyphony-dev-meetings-two-critical" in stack.said
+    assert "FOUND     alarms in state ALARM: polyphony-dev-meetings-two-critical" in stack.printed
 
 
 def test_errors_in_logs_are_counted_and_not_shown() -> None:
-    stack = Stack()
+    stack = HealthyStack()
     stack.errors = 3
     assert stack.run() == 1
-    assert f"FOUND     3 errors in {GROUP}" in stack.said
-    assert CANARY not in "\n".join(stack.said)
+    assert f"FOUND     3 errors in {GROUP}" in stack.printed
+    assert CANARY not in "\n".join(stack.printed)
 
 
-def test_executions_count_that_ended_in_the_time_that_was_asked_for() -> None:
-    stack = Stack()
+def test_only_executions_that_ended_within_the_period_count() -> None:
+    stack = HealthyStack()
     stack.ended["TIMED_OUT"] = [NOW - timedelta(hours=1), NOW - timedelta(hours=30)]
     assert stack.run() == 1
-    assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.said
+    assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.printed
 
 
-def test_where_nothing_is_deployed_nothing_is_well() -> None:
-    stack = Stack()
+def test_a_stack_without_alarms_is_refused() -> None:
+    stack = HealthyStack()
     stack.alarms = {}
-    with pytest.raises(Refused, match="is it deployed there"):
+    with pytest.raises(CommandRefused, match="Check --stack, account and Region"):
         stack.run()
 
 
-class Client:
-    """Whoever uploads; the recording goes through, or does not."""
+class FakeMeetingsClient:
+    """Meetings client whose recording is processed, or fails with a given error."""
 
     def __init__(self, wrong: Exception | None = None) -> None:
         self.wrong = wrong
         self.token = ""
 
-    def __call__(self, _url: str, token: Any, _name: str) -> "Client":
+    def __call__(self, _url: str, token: Any, _name: str) -> "FakeMeetingsClient":
         self.token = token()
         return self
 
@@ -148,26 +150,26 @@ def sample(tmp_path: Path) -> Sample:
     return tmp_path / "one.mp4", tmp_path / "token", "https://api.example.com"
 
 
-def test_a_sample_goes_through_and_its_token_is_shown_to_nobody(sample: Sample) -> None:
-    stack, client = Stack(), Client()
+def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> None:
+    stack, client = HealthyStack(), FakeMeetingsClient()
     assert stack.run(sample=sample, client=client) == 0
     assert client.token == CANARY
-    assert any(one.startswith("ok        the sample is ready") for one in stack.said)
-    assert CANARY not in "\n".join(stack.said)
+    assert any(line.startswith("ok        the sample is ready") for line in stack.printed)
+    assert CANARY not in "\n".join(stack.printed)
 
 
-def test_a_sample_that_does_not_go_through_is_found(sample: Sample) -> None:
-    stack = Stack()
-    assert stack.run(sample=sample, client=Client(UploadInterrupted(CANARY))) == 1
-    assert "FOUND     the sample did not go through: UploadInterrupted" in stack.said
-    assert CANARY not in "\n".join(stack.said)
+def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
+    stack = HealthyStack()
+    assert stack.run(sample=sample, client=FakeMeetingsClient(UploadInterrupted(CANARY))) == 1
+    assert "FOUND     the sample was not processed: UploadInterrupted" in stack.printed
+    assert CANARY not in "\n".join(stack.printed)
 
 
-def test_half_a_sample_is_refused(sample: Sample) -> None:
+def test_incomplete_options_for_a_sample_are_refused(sample: Sample) -> None:
     recording, token, url = sample
-    with pytest.raises(Refused, match="all three"):
-        Stack().run((recording, None, None))
-    with pytest.raises(Refused, match="all three"):
-        Stack().run((None, token, url))
-    with pytest.raises(Refused, match="is no file"):
-        Stack().run((recording, token.with_name("none"), url))
+    with pytest.raises(CommandRefused, match="all three options"):
+        HealthyStack().run((recording, None, None))
+    with pytest.raises(CommandRefused, match="all three options"):
+        HealthyStack().run((None, token, url))
+    with pytest.raises(CommandRefused, match="is not a file"):
+        HealthyStack().run((recording, token.with_name("none"), url))

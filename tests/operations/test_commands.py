@@ -1,4 +1,4 @@
-"""The command line: what it understands, how it ends, and that the whole of it runs on moto."""
+"""Tests of the command line: arguments, exit status and errors, and the main commands on moto."""
 
 import itertools
 import signal
@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
-from operations.aws_gateway import Gateway
-from tests.operations.fake_cloud import FUNCTION, PATH, SECRET, Cloud, refusal
+from operations.aws_gateway import FunctionGateway
+from tests.operations.fake_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, error_response
 
 Refusal = Callable[..., str]
 each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
@@ -19,13 +19,13 @@ each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], [
 
 @pytest.fixture
 def _signals() -> Iterator[None]:
-    kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    kept = {entry: signal.getsignal(entry) for entry in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    for one, handler in kept.items():
-        signal.signal(one, handler)
+    for item, handler in kept.items():
+        signal.signal(item, handler)
 
 
-def test_by_flag_by_alias_and_out_again_on_moto(moto: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_flag_an_alias_and_a_rollout_work_on_moto(moto: FunctionGateway, capsys: pytest.CaptureFixture[str]) -> None:
     clock = itertools.count(0.0, 4.0).__next__
     for command in (
         ["flag", "--stack", "dev", PATH, "PARTIAL_RESULTS_ENABLED=false"],
@@ -34,8 +34,8 @@ def test_by_flag_by_alias_and_out_again_on_moto(moto: Gateway, capsys: pytest.Ca
         ["alias", "--stack", "dev", PATH],
     ):
         assert main(command, clock=clock, wait=lambda _: None) == 0
-    assert moto.alias(FUNCTION).routing.version == "3"
-    variables = moto.configuration(FUNCTION, "3").environment
+    assert moto.get_alias(FUNCTION).routing.version == "3"
+    variables = moto.get_configuration(FUNCTION, "3").environment
     assert variables is not None
     assert (variables["PARTIAL_RESULTS_ENABLED"], variables["PRIVATE_TOKEN"]) == ("false", SECRET)
     printed = capsys.readouterr()
@@ -43,27 +43,29 @@ def test_by_flag_by_alias_and_out_again_on_moto(moto: Gateway, capsys: pytest.Ca
 
 
 @each_command
-def test_an_unknown_function_is_said_with_what_to_check(refused: Refusal, command: list[str]) -> None:
+def test_an_unknown_function_is_an_error_that_names_what_to_check(refused: Refusal, command: list[str]) -> None:
     assert refused(*command, path="transcription/audio-procesor") == (
-        "there is no function polyphony-dev-transcription-audio-procesor in us-east-1: check --stack, the path "
-        "transcription/audio-procesor, the account and the region\n"
+        "The function polyphony-dev-transcription-audio-procesor does not exist in us-east-1. Check --stack, the path "
+        "transcription/audio-procesor, the account and the Region.\n"
     )
 
 
 @each_command
-def test_a_denied_access_names_what_is_missing(cloud: Cloud, refused: Refusal, command: list[str]) -> None:
-    cloud.before["get_alias"] = [refusal("AccessDeniedException", SECRET, 403)]
+def test_a_denied_access_names_the_missing_permission(
+    cloud: FakeLambdaCloud, refused: Refusal, command: list[str]
+) -> None:
+    cloud.before["get_alias"] = [error_response("AccessDeniedException", SECRET, 403)]
     assert refused(*command) == (
-        f"access denied: these credentials may not lambda:GetAlias on {FUNCTION}; use a role that may\n"
+        f"Access denied: the current credentials do not allow lambda:GetAlias on {FUNCTION}. Use a role that allows it.\n"
     )
 
 
-class Refusing:
-    """Clients of which every call is refused."""
+class FailingClients:
+    """Clients whose calls all fail."""
 
     meta = SimpleNamespace(region_name="us-east-1")
 
-    def __call__(self, _service: str) -> "Refusing":
+    def __call__(self, _service: str) -> "FailingClients":
         return self
 
     def __getattr__(self, _operation: str) -> Callable[..., None]:
@@ -86,40 +88,44 @@ class Refusing:
         ["savings", "--since", "2026-01-15"],
     ],
 )
-def test_no_command_repeats_what_aws_says(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=Refusing()) == 2
+def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=FailingClients()) == 2
     error = capsys.readouterr().err
-    assert "the credentials are expired or wrong (ExpiredToken); log in and run it again" in error
+    assert "the credentials are expired or invalid (ExpiredToken). Log in and run the command again." in error
     assert error.count("\n") == 1
     assert SECRET not in error
 
 
-def test_a_function_without_the_alias_is_said_so(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_function_without_the_alias_is_an_error_that_names_the_stack(
+    cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     cloud.functions[FUNCTION].live = None
     assert cloud.run("alias") == 2
-    assert "has no alias live: deploy the stack dev first" in capsys.readouterr().err
+    assert "has no alias live. Deploy the stack dev first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["alias", "rollout"])
 @pytest.mark.parametrize("version", ["$LATEST", "live", "9"])
-def test_a_version_that_cannot_be_is_refused(cloud: Cloud, refused: Refusal, command: str, version: str) -> None:
+def test_an_invalid_version_number_is_refused(
+    cloud: FakeLambdaCloud, refused: Refusal, command: str, version: str
+) -> None:
     refused(command, "--to", version)
     assert "update_alias" not in cloud.calls
 
 
-def test_a_path_of_another_form_is_refused_before_any_call(cloud: Cloud, refused: Refusal) -> None:
+def test_a_malformed_function_path_is_refused_before_any_call(cloud: FakeLambdaCloud, refused: Refusal) -> None:
     assert "give <subsystem>/<function>" in refused("alias", path=FUNCTION)
     assert cloud.calls == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["alias", PATH], ["alias", "--stack", "dev"], ["undo"], ["flag", PATH]])
-def test_what_is_not_a_command_ends_with_two(arguments: list[str]) -> None:
+def test_an_unknown_command_exits_with_status_two(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
 
 
-def test_without_a_region_it_ends_with_one_line(
+def test_a_missing_region_is_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
@@ -133,10 +139,10 @@ def test_without_a_region_it_ends_with_one_line(
 
 @pytest.mark.usefixtures("_signals")
 @pytest.mark.parametrize("one", [signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_job_and_a_closed_terminal_take_the_share_back(cloud: Cloud, one: signal.Signals) -> None:
+def test_sigterm_and_sighup_return_the_share(cloud: FakeLambdaCloud, one: signal.Signals) -> None:
     stop_cleanly()
-    cloud.somebody_moves_the_alias("1")
+    cloud.move_alias_concurrently("1")
     cloud.schedule = [(60.0, lambda: signal.raise_signal(one))]
     assert cloud.run("rollout") == 2
     assert cloud.traffic() == ("1", {})
-    assert cloud.said[-1] == "the share was taken back: version 1 has all traffic"
+    assert cloud.printed[-1] == "the share was returned: version 1 has all traffic"

@@ -1,4 +1,4 @@
-"""A cheaper model serves only after it has agreed enough with the one that serves now."""
+"""Tests of the model comparison: a cheaper model must agree sufficiently with the current one."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from local.emulation.bedrock.converse_service import REPEATING, THROTTLED, lines_of, serve
@@ -28,13 +28,13 @@ ERRORS = {
 
 
 class Models:
-    """Bedrock, with the local model's answers. A model whose name is a fault has it."""
+    """Bedrock with the answers of the scripted model. A model that is named after a fault shows this fault."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
     def client(self, service: str, **how: Any) -> Any:
-        """Return boto3's client, whose requests go nowhere."""
+        """Return a boto3 client whose requests are answered here."""
         make: Any = boto3.client
         found = make(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x", **how)
         found.converse = self._converse
@@ -62,7 +62,7 @@ class Models:
 
 @pytest.fixture
 def _reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """boto3 is led to the local model as somebody at a terminal would lead it."""
+    """Point boto3 to the scripted model, like an operator would do in a terminal."""
     credentials(monkeypatch)
     with serve() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{port}")
@@ -71,27 +71,27 @@ def _reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def compare(*arguments: str, **how: Any) -> tuple[int, list[str]]:
     said: list[str] = []
-    status = main(list(arguments), say=said.append, **how)
+    status = main(list(arguments), print_line=said.append, **how)
     return status, "\n".join(said).split("\n")
 
 
 @pytest.mark.usefixtures("_reached")
-def test_two_models_that_agree_are_a_line_to_commit() -> None:
+def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
     status, said = compare()
     assert status == 0
     assert said[-4:] == ["config:", "  polyphony:meetings:", "    models:", LINE]
     assert sum(line.startswith(("0", "10-")) for line in said) == COUNT
     assert any(line.startswith("all  ") and "1.000" in line for line in said)
     assert "no evidence" in said[2], "it says where the answers come from"
-    assert "Once Bedrock says the same" in said[-5]
+    assert "If Bedrock gives the same result" in said[-5]
 
 
 def candidate(fault: str, *arguments: str, **how: Any) -> tuple[int, list[str]]:
-    """Compares a model that has a fault."""
+    """Compare with a model that has a fault."""
     return compare("--candidate", fault, *arguments, client=Models().client, **how)
 
 
-def test_a_model_that_finds_too_little_does_not_pass() -> None:
+def test_a_model_that_misses_items_does_not_pass() -> None:
     status, said = candidate("forgetful")
     assert status == 1
     assert LINE not in said
@@ -101,13 +101,13 @@ def test_a_model_that_finds_too_little_does_not_pass() -> None:
 
 
 @pytest.mark.parametrize("fault", ["malformed", "foreign", "guarded"])
-def test_a_model_without_a_usable_answer_found_nothing(fault: str) -> None:
+def test_a_model_without_a_usable_answer_has_found_nothing(fault: str) -> None:
     status, said = candidate(fault, "--count", "2")
     assert status == 1
     assert "transcripts without a usable answer: reference 0, candidate 2" in said
 
 
-def test_quotes_that_nobody_said_are_counted_and_not_found() -> None:
+def test_invented_quotes_are_counted_and_their_items_dropped() -> None:
     status, said = candidate("invented", "--count", "2", "--threshold", "0.9")
     assert status == 1
     assert "invented quotes: reference 0, candidate 2" in said
@@ -116,7 +116,7 @@ def test_quotes_that_nobody_said_are_counted_and_not_found() -> None:
 @pytest.mark.parametrize(
     ("fault", "cause"), [("denied", "refused"), ("throttled", "throttled"), ("unavailable", "unavailable")]
 )
-def test_a_model_that_does_not_answer_decides_nothing(
+def test_a_model_that_does_not_answer_ends_the_comparison(
     fault: str, cause: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at = [0.0]
@@ -124,21 +124,21 @@ def test_a_model_that_does_not_answer_decides_nothing(
     def wait(seconds: float) -> None:
         at[0] += 20 * seconds
 
-    assert candidate(fault, timing=Timing(lambda: at[0], wait, lambda: 1.0))[0] == 2
+    assert candidate(fault, timing=RetryTiming(lambda: at[0], wait, lambda: 1.0))[0] == 2
     assert cause in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_reached")
-def test_where_there_is_nothing_to_find_nobody_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_transcripts_without_action_items_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = [{"speaker": "spk_0", "startMs": 0, "endMs": 1, "text": "Good morning."}]
     for name, lines in (("one", said), ("two", [])):
         whole = {"schemaVersion": 1, "language": "en-US", "durationMs": 1, "said": lines}
         (tmp_path / f"{name}.json").write_text(json.dumps(whole))
     assert compare("--transcripts", str(tmp_path), "--count", "2")[0] == 2
-    assert "nothing to agree on" in capsys.readouterr().err
+    assert "nothing to compare" in capsys.readouterr().err
 
 
-def test_without_transcripts_or_a_region_it_cannot_run(
+def test_missing_transcripts_or_a_missing_region_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
@@ -147,11 +147,11 @@ def test_without_transcripts_or_a_region_it_cannot_run(
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "one.json").write_text('{"said": "canary"}')
     for arguments, expected in (
-        (["--transcripts", str(tmp_path)], "give --count"),
-        (["--count", "99"], "give --count"),
-        (["--count", "0"], "give --count"),
-        (["--transcripts", str(tmp_path / "bad"), "--count", "1"], "is no transcript"),
-        ([], "check credentials, region and network"),
+        (["--transcripts", str(tmp_path)], "and --count is"),
+        (["--count", "99"], "and --count is"),
+        (["--count", "0"], "and --count is"),
+        (["--transcripts", str(tmp_path / "bad"), "--count", "1"], "is not a transcript"),
+        ([], "Check credentials, Region and network"),
     ):
         assert compare(*arguments)[0] == 2
         error = capsys.readouterr().err
@@ -165,7 +165,7 @@ def test_a_threshold_is_a_share() -> None:
     assert left.value.code == 2
 
 
-def test_bedrock_itself_is_evidence() -> None:
+def test_answers_of_bedrock_are_evidence() -> None:
     models = Models()
     status, said = compare(client=models.client)
     assert status == 0
@@ -174,7 +174,7 @@ def test_bedrock_itself_is_evidence() -> None:
     assert models.asked == [SONNET, HAIKU] * COUNT
 
 
-def test_the_samples_are_transcripts() -> None:
+def test_the_sample_files_are_valid_transcripts() -> None:
     files = sorted(TRANSCRIPTS.glob("*.json"))
     assert len(files) == COUNT
     for file in files:

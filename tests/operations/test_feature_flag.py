@@ -1,4 +1,4 @@
-"""A flag reaches the callers of `live`, alone: every other variable, the code and everything else stay as they were."""
+"""Tests of the command `flag`: it changes one variable for callers of `live` and nothing else."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,19 +11,26 @@ from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.transcription.environment import ProcessorEnvironment
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
-from operations.command_errors import Refused
-from operations.feature_flag import Assignment, model_refusal
-from tests.operations.fake_cloud import ENVIRONMENT, FUNCTION, SECRET, Cloud, refusal, unanswered
+from operations.command_errors import CommandRefused
+from operations.feature_flag import Assignment, find_model_problem
+from tests.operations.fake_cloud import (
+    ENVIRONMENT,
+    FUNCTION,
+    SECRET,
+    FakeLambdaCloud,
+    error_response,
+    no_response_error,
+)
 
 OFF = "PARTIAL_RESULTS_ENABLED=false"
 Refusal = Callable[..., str]
-Change = Callable[[Cloud], object]
+Change = Callable[[FakeLambdaCloud], object]
 
 
-def test_callers_get_the_new_value_and_keep_all_others(cloud: Cloud) -> None:
+def test_callers_get_the_new_value_and_keep_all_others(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", OFF) == 0
     assert cloud.traffic() == ("3", {})
-    assert cloud.heard() == {**ENVIRONMENT, "PARTIAL_RESULTS_ENABLED": "false"}
+    assert cloud.live_environment() == {**ENVIRONMENT, "PARTIAL_RESULTS_ENABLED": "false"}
     made = cloud.functions[FUNCTION].versions["3"]
     assert (made["CodeSha256"], made["Description"]) == (
         "code-2",
@@ -31,43 +38,48 @@ def test_callers_get_the_new_value_and_keep_all_others(cloud: Cloud) -> None:
     )
 
 
-def test_it_says_how_to_go_back_and_what_to_commit_and_no_other_value(cloud: Cloud) -> None:
+def test_the_output_names_undo_command_and_setting_but_no_other_value(cloud: FakeLambdaCloud) -> None:
     cloud.run("flag", OFF)
-    assert cloud.said[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic, before 2"
-    assert "Back: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2" in cloud.said
-    assert any(line.strip() == "partialResultsEnabled: false" for line in cloud.said)
-    assert any("set it to" in line and '"3"' in line for line in cloud.said)
-    assert SECRET not in "\n".join(cloud.said)
+    assert (
+        cloud.printed[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic; before: version 2"
+    )
+    assert (
+        "To undo: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2"
+        in cloud.printed
+    )
+    assert any(line.strip() == "partialResultsEnabled: false" for line in cloud.printed)
+    assert any("set it to" in line and '"3"' in line for line in cloud.printed)
+    assert SECRET not in "\n".join(cloud.printed)
     cloud.run("alias", "--to", "2")
-    assert cloud.heard() == ENVIRONMENT
+    assert cloud.live_environment() == ENVIRONMENT
 
 
-def test_callers_wait_until_the_update_is_done_and_the_version_can_be_called(cloud: Cloud) -> None:
+def test_callers_wait_until_the_update_is_done_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
     cloud.update_seconds, cloud.pending_seconds = 90, 240
     assert cloud.run("flag", OFF) == 0
     assert cloud.now == 90 + 240
 
 
-def test_a_flag_that_callers_have_already_changes_nothing(cloud: Cloud) -> None:
+def test_a_flag_with_the_current_value_changes_nothing(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
-    assert "have PARTIAL_RESULTS_ENABLED=true already" in cloud.said[0]
+    assert "already have PARTIAL_RESULTS_ENABLED=true" in cloud.printed[0]
     assert not {"update_function_configuration", "publish_version", "update_alias"} & set(cloud.calls)
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_a_command_that_broke_off_is_finished_by_running_it_again(
-    cloud: Cloud, refused: Refusal, published: bool
+def test_an_interrupted_command_is_completed_by_running_it_again(
+    cloud: FakeLambdaCloud, refused: Refusal, published: bool
 ) -> None:
-    (cloud.after if published else cloud.before)["publish_version"] = [unanswered()]
-    assert "callers still have version 2" in refused("flag", OFF)
+    (cloud.after if published else cloud.before)["publish_version"] = [no_response_error()]
+    assert "Callers still use version 2" in refused("flag", OFF)
     assert cloud.run("flag", OFF) == 0
     assert cloud.calls.count("update_function_configuration") == 1
     assert cloud.traffic() == ("3", {})
-    assert cloud.heard()["PARTIAL_RESULTS_ENABLED"] == "false"
+    assert cloud.live_environment()["PARTIAL_RESULTS_ENABLED"] == "false"
 
 
-def test_a_command_that_broke_off_is_undone_by_giving_the_old_value(cloud: Cloud, refused: Refusal) -> None:
-    cloud.before["publish_version"] = [unanswered()]
+def test_an_interrupted_command_is_undone_with_the_old_value(cloud: FakeLambdaCloud, refused: Refusal) -> None:
+    cloud.before["publish_version"] = [no_response_error()]
     refused("flag", OFF)
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
     assert cloud.functions[FUNCTION].latest["Environment"]["Variables"] == ENVIRONMENT
@@ -77,10 +89,10 @@ def test_a_command_that_broke_off_is_undone_by_giving_the_old_value(cloud: Cloud
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda cloud: cloud.deployed("code-1", "code-2", "code-3", live="2"), "CodeSha256 differ"),
-        (lambda cloud: cloud.somebody_sets(LOG_LEVEL="DEBUG", NEW_ONE="x"), "LOG_LEVEL, NEW_ONE differ"),
+        (lambda cloud: cloud.deploy("code-1", "code-2", "code-3", live="2"), "in: CodeSha256."),
+        (lambda cloud: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG", NEW_ONE="x"), "in: LOG_LEVEL, NEW_ONE."),
         *(
-            (lambda cloud, found={name: value}: cloud.functions[FUNCTION].latest.update(found), f"{name} differ")
+            (lambda cloud, found={name: value}: cloud.functions[FUNCTION].latest.update(found), f"in: {name}.")
             for name, value in {
                 "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
                 "Timeout": 900,
@@ -90,18 +102,20 @@ def test_a_command_that_broke_off_is_undone_by_giving_the_old_value(cloud: Cloud
         ),
         (
             lambda cloud: cloud.functions[FUNCTION].latest.update(LastUpdateStatus="InProgress"),
-            "an update is under way",
+            "an update is in progress",
         ),
-        (lambda cloud: cloud.somebody_moves_the_alias("1", **{"2": 0.1}), "a roll-out of"),
+        (lambda cloud: cloud.move_alias_concurrently("1", **{"2": 0.1}), "A rollout of"),
     ],
 )
-def test_nothing_but_the_flag_is_ever_published(cloud: Cloud, refused: Refusal, change: Change, says: str) -> None:
+def test_nothing_but_the_flag_is_ever_published(
+    cloud: FakeLambdaCloud, refused: Refusal, change: Change, says: str
+) -> None:
     change(cloud)
     assert says in refused("flag", OFF)
     assert "update_function_configuration" not in cloud.calls
 
 
-def test_what_lambda_adds_to_a_configuration_is_no_difference(cloud: Cloud) -> None:
+def test_keys_that_lambda_adds_are_not_a_difference(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].latest |= {
         "Layers": [{"Arn": "layer:1", "CodeSize": 11}],
         "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": ""},
@@ -115,27 +129,27 @@ def test_what_lambda_adds_to_a_configuration_is_no_difference(cloud: Cloud) -> N
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [
-        ("PARTIAL_RESULT_ENABLED=false", "did you mean PARTIAL_RESULTS_ENABLED?"),
-        ("partial_results_enabled=false", "did you mean PARTIAL_RESULTS_ENABLED?"),
-        ("XYZ=1", "it has LOG_LEVEL, MIN_STABILITY_THRESHOLD, PARTIAL_RESULTS_ENABLED, PRIVATE_TOKEN"),
+        ("PARTIAL_RESULT_ENABLED=false", "Did you mean PARTIAL_RESULTS_ENABLED?"),
+        ("partial_results_enabled=false", "Did you mean PARTIAL_RESULTS_ENABLED?"),
+        ("XYZ=1", "Its variables are: LOG_LEVEL, MIN_STABILITY_THRESHOLD, PARTIAL_RESULTS_ENABLED, PRIVATE_TOKEN"),
         *((f"PARTIAL_RESULTS_ENABLED={value}", "give true or false") for value in ("flase", "False", "0", "off")),
         *((f"MIN_STABILITY_THRESHOLD={value}", "is a number") for value in ("high", "0,9", "1e-1", "true", "0.9\n")),
         (f"PRIVATE_TOKEN={'x' * 4096}", "4096 bytes"),
     ],
 )
-def test_what_the_function_cannot_have_is_refused(refused: Refusal, assignment: str, says: str) -> None:
+def test_an_unknown_variable_or_an_invalid_value_is_refused(refused: Refusal, assignment: str, says: str) -> None:
     assert says in refused("flag", assignment)
 
 
-def test_a_number_is_taken_for_a_number(cloud: Cloud) -> None:
+def test_a_number_is_accepted_for_a_number(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", "MIN_STABILITY_THRESHOLD=0.9") == 0
 
 
 @pytest.mark.parametrize(
     "text", ["PARTIAL_RESULTS_ENABLED", "=false", "KEY=", "", "1A=x", "A B=x", "hunter2:x", "A\n=x"]
 )
-def test_what_is_no_assignment_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(Refused, match="given as KEY=VALUE") as caught:
+def test_a_malformed_assignment_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(CommandRefused, match="must be given as KEY=VALUE") as caught:
         Assignment.parse(text)
     assert "hunter2" not in str(caught.value)
 
@@ -154,28 +168,28 @@ def test_a_value_is_everything_after_the_first_equals_sign(name: str, value: str
         ("LOG_LEVEL=WARN", "one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
-def test_a_value_that_the_settings_refuse_reaches_no_caller(
-    cloud: Cloud, refused: Refusal, assignment: str, allowed: str
+def test_a_value_that_the_settings_reject_is_refused(
+    cloud: FakeLambdaCloud, refused: Refusal, assignment: str, allowed: str
 ) -> None:
-    """The handler refuses its whole environment for it, and the next deployment would not begin."""
+    """With such a value, the handler could not start and the next deployment would fail."""
     present = ProcessorEnvironment(sessions_table_name="s", live_table_name="l").variables()
-    for one in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
-        one["Environment"] = {"Variables": present}
+    for item in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
+        item["Environment"] = {"Variables": present}
     assert f"allowed is {allowed}" in refused("flag", assignment)
     assert "update_function_configuration" not in cloud.calls
 
 
-def test_a_variable_of_another_form_than_its_setting_takes_what_it_took(cloud: Cloud) -> None:
-    """The settings have a list of languages, the router's environment has them in one text."""
-    for one in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
-        one["Environment"] = {"Variables": {"LANGUAGES": "en-US,de-DE"}}
+def test_a_variable_with_another_format_than_its_setting_accepts_its_format(cloud: FakeLambdaCloud) -> None:
+    """The setting is a list of languages, and the router's variable is a text with commas."""
+    for item in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
+        item["Environment"] = {"Variables": {"LANGUAGES": "en-US,de-DE"}}
     assert cloud.run("flag", "LANGUAGES=en-US") == 0
 
 
-def present(model: type[HandlerEnvironment]) -> Mapping[str, str]:
-    """What a function of this model has: its defaults, and some text where there is none."""
+def example_variables(model: type[HandlerEnvironment]) -> Mapping[str, str]:
+    """Return variables of a function with this model: the defaults, and a text for required fields."""
     return {
-        **{one.alias or name: "x" for name, one in model.model_fields.items() if one.is_required()},
+        **{field.alias or name: "x" for name, field in model.model_fields.items() if field.is_required()},
         **model.model_construct().variables(),
     }
 
@@ -189,72 +203,74 @@ def present(model: type[HandlerEnvironment]) -> Mapping[str, str]:
         ("livestream", AgentEnvironment, "CLIP_MIN_SECONDS", "200", "not be greater"),
     ],
 )
-def test_what_a_function_would_refuse_is_refused_also_by_the_rules_of_its_group(
+def test_a_value_that_the_functions_model_rejects_is_refused(
     subsystem: str, model: type[HandlerEnvironment], name: str, value: str, says: str
 ) -> None:
-    now = present(model)
-    assert model_refusal(subsystem, now, name, now[name]) is None
-    said = model_refusal(subsystem, now, name, value)
+    now = example_variables(model)
+    assert find_model_problem(subsystem, now, name, now[name]) is None
+    said = find_model_problem(subsystem, now, name, value)
     assert said is not None
     assert says in said
     assert value not in said.split()
 
 
-def test_variables_that_no_model_has_are_nobodys_to_judge() -> None:
-    assert model_refusal("transcription", {"PRIVATE": "1"}, "PRIVATE", "x") is None
-    assert model_refusal("no-such", {"LOG_LEVEL": "INFO"}, "LOG_LEVEL", "loud") is None
+def test_a_variable_that_no_model_has_is_not_checked() -> None:
+    assert find_model_problem("transcription", {"PRIVATE": "1"}, "PRIVATE", "x") is None
+    assert find_model_problem("no-such", {"LOG_LEVEL": "INFO"}, "LOG_LEVEL", "loud") is None
 
 
-def test_a_deployment_that_starts_in_between_is_not_disturbed(cloud: Cloud, refused: Refusal) -> None:
-    cloud.before["update_function_configuration"] = [refusal("ResourceConflictException", status=409)]
-    assert "another update is under way" in refused("flag", OFF)
+def test_an_update_in_progress_is_not_disturbed(cloud: FakeLambdaCloud, refused: Refusal) -> None:
+    cloud.before["update_function_configuration"] = [error_response("ResourceConflictException", status=409)]
+    assert "another update is in progress" in refused("flag", OFF)
 
 
-def test_a_change_before_the_update_is_not_overwritten(cloud: Cloud, refused: Refusal) -> None:
-    cloud.before["update_function_configuration"] = [lambda: cloud.somebody_sets(LOG_LEVEL="DEBUG")]
-    assert "somebody else changed $LATEST" in refused("flag", OFF)
+def test_a_change_before_the_update_is_not_overwritten(cloud: FakeLambdaCloud, refused: Refusal) -> None:
+    cloud.before["update_function_configuration"] = [lambda: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")]
+    assert "was changed by another user meanwhile" in refused("flag", OFF)
     assert cloud.functions[FUNCTION].latest["Environment"]["Variables"]["LOG_LEVEL"] == "DEBUG"
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda cloud: cloud.somebody_sets(LOG_LEVEL="DEBUG"),
+        lambda cloud: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG"),
         lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
     ],
 )
-def test_a_change_during_the_update_is_not_published(cloud: Cloud, refused: Refusal, change: Change) -> None:
+def test_a_change_during_the_update_is_not_published(cloud: FakeLambdaCloud, refused: Refusal, change: Change) -> None:
     cloud.schedule = [(3.0, lambda: change(cloud))]
-    assert "somebody else changed $LATEST" in refused("flag", OFF)
+    assert "was changed by another user meanwhile" in refused("flag", OFF)
     assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
 
 
-def test_a_change_just_before_publishing_is_not_published(cloud: Cloud, refused: Refusal) -> None:
-    cloud.before["publish_version"] = [lambda: cloud.somebody_sets(LOG_LEVEL="DEBUG")]
-    assert "callers still have version 2" in refused("flag", OFF)
+def test_a_change_just_before_publishing_is_not_published(cloud: FakeLambdaCloud, refused: Refusal) -> None:
+    cloud.before["publish_version"] = [lambda: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")]
+    assert "Callers still use version 2" in refused("flag", OFF)
     assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
 
 
 @pytest.mark.parametrize("while_it_is_made", [False, True])
-def test_of_two_operators_the_second_is_told_and_overwrites_nothing(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str], while_it_is_made: bool
+def test_the_second_of_two_operators_gets_an_error_and_overwrites_nothing(
+    cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str], while_it_is_made: bool
 ) -> None:
     if while_it_is_made:
-        cloud.schedule = [(3.0, lambda: cloud.somebody_moves_the_alias("1"))]
+        cloud.schedule = [(3.0, lambda: cloud.move_alias_concurrently("1"))]
     else:
-        cloud.before["update_alias"] = [lambda: cloud.somebody_moves_the_alias("1")]
+        cloud.before["update_alias"] = [lambda: cloud.move_alias_concurrently("1")]
     assert cloud.run("flag", OFF) == 2
     assert cloud.traffic() == ("1", {})
-    assert "nothing was overwritten; version 1 has all traffic" in capsys.readouterr().err
+    assert "Nothing was overwritten: version 1 has all traffic" in capsys.readouterr().err
 
 
-def test_an_update_that_does_not_end_leaves_callers_alone(cloud: Cloud, refused: Refusal) -> None:
+def test_an_update_that_does_not_end_changes_nothing_for_callers(cloud: FakeLambdaCloud, refused: Refusal) -> None:
     cloud.update_seconds = 1e6
-    assert "is not done" in refused("flag", OFF)
+    assert "is not finished" in refused("flag", OFF)
     assert cloud.now == 180
 
 
-def test_an_update_that_fails_leaves_callers_alone_and_is_tried_anew(cloud: Cloud, refused: Refusal) -> None:
+def test_a_failed_update_changes_nothing_for_callers_and_can_be_repeated(
+    cloud: FakeLambdaCloud, refused: Refusal
+) -> None:
     cloud.update_ends = "Failed"
     assert "failed (InvalidSubnet)" in refused("flag", OFF)
     cloud.update_ends = "Successful"
@@ -262,17 +278,19 @@ def test_an_update_that_fails_leaves_callers_alone_and_is_tried_anew(cloud: Clou
     assert cloud.calls.count("update_function_configuration") == 2
 
 
-def test_an_environment_that_cannot_be_read_is_never_replaced(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_environment_that_cannot_be_read_is_never_replaced(
+    cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     function = cloud.functions[FUNCTION]
-    for one in (function.versions["2"], function.latest):
-        whole = one["Environment"]
-        one["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms"}}
+    for item in (function.versions["2"], function.latest):
+        whole = item["Environment"]
+        item["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms"}}
         assert cloud.run("flag", OFF) == 2
         assert "kms:Decrypt" in capsys.readouterr().err
-        one["Environment"] = whole
+        item["Environment"] = whole
     assert "update_function_configuration" not in cloud.calls
 
 
-def test_an_interruption_leaves_callers_alone(cloud: Cloud, refused: Refusal) -> None:
+def test_an_interruption_changes_nothing_for_callers(cloud: FakeLambdaCloud, refused: Refusal) -> None:
     cloud.before["wait"] = [KeyboardInterrupt()]
-    assert "interrupted" in refused("flag", OFF)
+    assert "Interrupted" in refused("flag", OFF)

@@ -1,4 +1,4 @@
-"""A logical path means the function that the deployment names so."""
+"""Tests of function paths, versions and physical names."""
 
 import pytest
 from hypothesis import given
@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from components.blocks.compute import function
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from operations.command_errors import Refused
-from operations.function_target import LIVE, Target, version_of
+from operations.command_errors import CommandRefused
+from operations.function_target import LIVE, FunctionTarget, parse_version
 
 PART = st.from_regex(r"[a-z0-9]{1,30}(-[a-z0-9]{1,30}){0,3}", fullmatch=True)
 
 
 @given(stack=st.sampled_from(["dev", "prod", "feature/x", "Team_A"]), subsystem=PART, what=PART)
 def test_names_are_those_of_the_deployment(stack: str, subsystem: str, what: str) -> None:
-    target = Target.parse(stack, f"{subsystem}/{what}")
+    target = FunctionTarget.parse(stack, f"{subsystem}/{what}")
     parts = ["polyphony", stack_part(stack), subsystem]
     assert target.function == physical_name(Kind.FUNCTION, [*parts, what])
     assert target.alarm_prefix == f"polyphony-{stack_part(stack)}-{subsystem}-"
@@ -22,18 +22,18 @@ def test_names_are_those_of_the_deployment(stack: str, subsystem: str, what: str
 
 
 @pytest.mark.parametrize("path", ["", "audio-processor", "a/b/c", "A/b", "a/b_c", "a/-b", "a/b-", "a/b\n", "/b", "a/"])
-def test_a_path_of_another_form_is_refused(path: str) -> None:
-    with pytest.raises(Refused, match="give <subsystem>/<function>"):
-        Target.parse("dev", path)
+def test_a_malformed_function_path_is_refused(path: str) -> None:
+    with pytest.raises(CommandRefused, match="give <subsystem>/<function>"):
+        FunctionTarget.parse("dev", path)
 
 
-def test_a_stack_that_no_name_can_be_made_of_is_refused() -> None:
-    with pytest.raises(Refused, match="no letter or digit"):
-        Target.parse("//", "transcription/audio-processor")
+def test_a_stack_without_letters_or_digits_is_refused() -> None:
+    with pytest.raises(CommandRefused, match="no letter or digit"):
+        FunctionTarget.parse("//", "transcription/audio-processor")
 
 
-def test_a_command_can_be_typed_as_it_stands() -> None:
-    target = Target.parse("my stack", "transcription/audio-processor")
+def test_a_printed_command_can_be_pasted_into_a_shell() -> None:
+    target = FunctionTarget.parse("my stack", "transcription/audio-processor")
     assert target.command("alias", "--to", "6") == (
         ".venv/bin/python -m operations alias --stack 'my stack' transcription/audio-processor --to 6"
     )
@@ -42,11 +42,11 @@ def test_a_command_can_be_typed_as_it_stands() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        *((text, "is no version") for text in ("0", "07", "-1", "1.5", "live", "", "12345678901", "7\n")),
-        ("$LATEST", "changes under them"),
-        ("$latest", "changes under them"),
+        *((text, "is not a version") for text in ("0", "07", "-1", "1.5", "live", "", "12345678901", "7\n")),
+        ("$LATEST", "changes with each update"),
+        ("$latest", "changes with each update"),
     ],
 )
 def test_callers_get_published_versions_only(text: str, says: str) -> None:
-    with pytest.raises(Refused, match=says):
-        version_of(text)
+    with pytest.raises(CommandRefused, match=says):
+        parse_version(text)

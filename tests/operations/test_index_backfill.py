@@ -1,4 +1,4 @@
-"""Items for an index by participant or by tag: each once, only where its meeting still is as it was read, and away again."""
+"""Tests of the command `backfill`, which writes and removes items for an index by participant or tag."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.dynamodb_values import plain, stored
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from operations import index_backfill
 from operations.__main__ import main
 from tests.credentials import credentials
@@ -23,12 +23,12 @@ def meeting(number: int) -> str:
 
 
 class Stack:
-    """The table in moto, with the index that was added; time that passes when somebody waits."""
+    """The meetings table in moto with the index, and a clock that advances with each wait."""
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
         create_table(self.dynamodb, TABLE, "user", "meetingId", indexes={"GSI-2": Index(("user", "participantSearch"))})
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.waits: list[float] = []
 
     def __call__(self, service: str) -> Any:
@@ -37,21 +37,21 @@ class Stack:
 
     def put(self, user: str, number: int, participants: list[str], tags: list[str] | None = None) -> None:
         item = {"user": user, "meetingId": meeting(number), "startedAt": AT, "version": 1, "participants": participants}
-        self.dynamodb.put_item(TableName=TABLE, Item=stored({**item, "tags": tags or []}))
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**item, "tags": tags or []}))
 
     def items(self) -> list[dict[str, Any]]:
-        return [plain(one) for one in self.dynamodb.scan(TableName=TABLE)["Items"]]
+        return [deserialize_item(item) for item in self.dynamodb.scan(TableName=TABLE)["Items"]]
 
     def found(self, user: str, name: str) -> list[str]:
-        """Meetings by the index."""
+        """Return the ids of the meetings that the index lists."""
         answer = self.dynamodb.query(
             TableName=TABLE,
             IndexName="GSI-2",
             KeyConditionExpression="#user = :user AND begins_with(participantSearch, :name)",
             ExpressionAttributeNames={"#user": "user"},
-            ExpressionAttributeValues=stored({":user": user, ":name": f"{name}#"}),
+            ExpressionAttributeValues=serialize_item({":user": user, ":name": f"{name}#"}),
         )
-        return sorted(one["of"]["S"] for one in answer["Items"])
+        return sorted(item["of"]["S"] for item in answer["Items"])
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -62,7 +62,7 @@ class Stack:
             clients=self,
             clock=lambda: 0.0,
             wait=self.wait,
-            say=self.said.append,
+            print_line=self.printed.append,
         )
 
 
@@ -82,25 +82,25 @@ def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) 
     assert stack.found(ANN, "ann") == [meeting(1), meeting(2)]
     assert stack.found(ANN, "bob b.") == [meeting(1)]
     assert stack.found(BOB, "ann") == [meeting(3)]
-    assert stack.said == ["3 meetings looked at, 4 items written, 0 removed, 0 meetings changed meanwhile"]
-    made = [one for one in stack.items() if "of" in one]
-    assert not any("startedAt" in one for one in made), "the index by date has none of them"
+    assert stack.printed == ["3 meetings read, 4 items written, 0 removed, 0 meetings changed meanwhile"]
+    made = [item for item in stack.items() if "of" in item]
+    assert not any("startedAt" in entry for entry in made), "the index by date has none of them"
     before = stack.items()
     assert stack.run("participants") == 0
     assert stack.items() == before
-    assert "0 items written, 0 removed" in stack.said[-1]
+    assert "0 items written, 0 removed" in stack.printed[-1]
 
 
-def test_who_no_longer_takes_part_is_no_longer_found(stack: Stack) -> None:
+def test_a_removed_participant_is_no_longer_found(stack: Stack) -> None:
     stack.put(ANN, 1, ["Ann", "Bob"])
     stack.run("participants")
     stack.put(ANN, 1, ["Bob", "Cem"])
     assert stack.run("participants") == 0
     assert (stack.found(ANN, "ann"), stack.found(ANN, "cem")) == ([], [meeting(1)])
-    assert "1 items written, 1 removed" in stack.said[-1]
+    assert "1 items written, 1 removed" in stack.printed[-1]
 
 
-def test_tags_and_participants_leave_each_other_alone_and_all_of_one_go_again(stack: Stack) -> None:
+def test_items_for_tags_can_be_removed_without_those_for_participants(stack: Stack) -> None:
     stack.put(ANN, 1, ["Ann"], ["team", "weekly"])
     before = stack.items()
     stack.run("participants")
@@ -112,20 +112,20 @@ def test_tags_and_participants_leave_each_other_alone_and_all_of_one_go_again(st
     assert stack.items() == before
 
 
-def test_what_the_sweep_looks_at_is_no_meeting(stack: Stack) -> None:
+def test_items_that_are_not_meetings_are_skipped(stack: Stack) -> None:
     due = {"user": "#open", "meetingId": f"{AT}#{ANN}#{meeting(1)}", "of": meeting(1)}
-    stack.dynamodb.put_item(TableName=TABLE, Item=stored(due))
+    stack.dynamodb.put_item(TableName=TABLE, Item=serialize_item(due))
     assert stack.run("participants") == 0
     assert stack.items() == [due]
 
 
-def test_a_hundred_participants_are_more_than_one_transaction(stack: Stack) -> None:
+def test_a_hundred_participants_take_more_than_one_transaction(stack: Stack) -> None:
     stack.put(ANN, 1, [f"person {number}" for number in range(100)])
     assert stack.run("participants") == 0
     assert len(stack.items()) == 101
 
 
-def test_a_meeting_that_changed_meanwhile_gets_nothing_and_is_told(
+def test_a_meeting_that_changed_meanwhile_gets_no_items_and_is_counted(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.put(ANN, 1, ["Ann"])
@@ -140,13 +140,13 @@ def test_a_meeting_that_changed_meanwhile_gets_nothing_and_is_told(
     with monkeypatch.context() as patch:
         patch.setattr(stack.dynamodb, "scan", outdated)
         assert stack.run("participants") == 2
-    assert "1 meetings changed meanwhile; run it again for these" in stack.said[-1]
+    assert "1 meetings changed meanwhile; run the command again for these" in stack.printed[-1]
     assert stack.found(ANN, "ann") == []
     assert stack.run("participants") == 0
     assert stack.found(ANN, "ann") == [meeting(1)]
 
 
-def test_it_waits_between_pages_as_it_was_told(stack: Stack) -> None:
+def test_the_pause_between_pages_follows_the_given_rate(stack: Stack) -> None:
     for number in range(2 * index_backfill.PAGE):
         stack.put(ANN, number, ["Ann"])
     assert stack.run("participants", "--per-second", "5") == 0
@@ -154,7 +154,9 @@ def test_it_waits_between_pages_as_it_was_told(stack: Stack) -> None:
     assert set(stack.waits) == {index_backfill.PAGE / 5}
 
 
-def test_broken_off_it_says_how_to_go_on_and_goes_on_there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_prints_its_position_and_continues_there(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(2 * index_backfill.PAGE):
         stack.put(ANN, number, ["Ann"])
 
@@ -164,19 +166,19 @@ def test_broken_off_it_says_how_to_go_on_and_goes_on_there(stack: Stack, monkeyp
     monkeypatch.setattr(stack, "wait", stopped)
     assert stack.run("participants") == 2
     monkeypatch.undo()
-    _, _, after = stack.said[-1].partition("--after ")
-    assert f"{index_backfill.PAGE} items written" in stack.said[-1]
+    _, _, after = stack.printed[-1].partition("--after ")
+    assert f"{index_backfill.PAGE} items written" in stack.printed[-1]
     assert stack.run("participants", "--after", after) == 0
     assert stack.found(ANN, "ann") == [meeting(number) for number in range(2 * index_backfill.PAGE)]
 
 
 @pytest.mark.parametrize("wrong", [["--per-second", "0"], ["--after", "somewhere"]])
-def test_what_cannot_be_meant_is_refused(stack: Stack, capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
+def test_invalid_options_are_refused(stack: Stack, capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
     assert stack.run("participants", *wrong) == 2
     assert capsys.readouterr().err.startswith(wrong[0])
 
 
-def test_a_stack_that_is_not_there_is_told(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_table_is_an_error(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.dynamodb.delete_table(TableName=TABLE)
     assert stack.run("participants") == 2
-    assert f"dynamodb:Scan on {TABLE}: there is no such thing" in capsys.readouterr().err
+    assert f"dynamodb:Scan on {TABLE}: the resource does not exist" in capsys.readouterr().err

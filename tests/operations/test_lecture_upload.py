@@ -1,4 +1,4 @@
-"""A lecture that an operator uploads: where it lands, and what is said of it. The validator is the test's own."""
+"""Tests of the command `lecture` with a fake validator."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,13 +20,13 @@ TABLE = "polyphony-dev-voice-qa-sessions"
 
 
 class Stack:
-    """A bucket and a table in moto; a validator that decides when somebody waits."""
+    """Bucket and table in moto, and a validator that decides during a wait."""
 
     def __init__(self) -> None:
         self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")
         self.s3.create_bucket(Bucket=BUCKET)
         create_table(self.dynamodb, TABLE, "sessionId", "lectureId")
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.waited = 0.0
         self.verdict: dict[str, str] | None = None
 
@@ -44,9 +44,9 @@ class Stack:
 
     @property
     def key(self) -> str:
-        """Of the only object."""
-        [one] = self.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-        return str(one["Key"])
+        """Key of the only object."""
+        [stored] = self.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+        return str(stored["Key"])
 
     @property
     def lecture(self) -> str:
@@ -58,7 +58,7 @@ class Stack:
             clients=self,
             clock=lambda: self.waited,
             wait=self.wait,
-            say=self.said.append,
+            print_line=self.printed.append,
         )
 
 
@@ -76,7 +76,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_lecture_lands_where_the_validator_looks_and_is_ready(stack: Stack, recording: Path) -> None:
+def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack, recording: Path) -> None:
     stack.verdict = {"status": "ready"}
     assert stack.run(recording) == 0
     arrived = datetime(2026, 1, 3, tzinfo=UTC)
@@ -86,35 +86,35 @@ def test_a_lecture_lands_where_the_validator_looks_and_is_ready(stack: Stack, re
     assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"
     there = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
     assert (there["Body"].read(), there["ContentType"]) == (b"sound", "audio/mpeg")
-    assert stack.said[-1] == f"{stack.lecture}: ready, guests can ask about it"
+    assert stack.printed[-1] == f"{stack.lecture}: ready, guests can ask questions about it"
 
 
-def test_a_rejected_lecture_says_why(stack: Stack, recording: Path) -> None:
+def test_a_rejected_lecture_prints_the_reason(stack: Stack, recording: Path) -> None:
     stack.verdict = {"status": "rejected", "reason": "The recording is too short."}
     assert stack.run(recording) == 1
-    assert stack.said[-1] == f"{stack.lecture}: rejected. The recording is too short."
+    assert stack.printed[-1] == f"{stack.lecture}: rejected. The recording is too short."
 
 
-def test_without_a_verdict_it_says_where_to_look(
+def test_a_missing_validation_is_an_error_that_names_what_to_check(
     stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stack.run(recording) == 2
-    assert f"no verdict on {stack.lecture} after 600 s" in capsys.readouterr().err
+    assert f"The lecture {stack.lecture} was not validated within 600 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b""])
-def test_no_file_and_an_empty_one_are_refused(
+def test_a_missing_or_empty_file_is_refused(
     stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
 ) -> None:
     path = tmp_path / "lecture.mp3"
     if content is not None:
         path.write_bytes(content)
     assert stack.run(path) == 2
-    assert "is no file, or an empty one" in capsys.readouterr().err
+    assert "is not a file, or is empty" in capsys.readouterr().err
     assert "Contents" not in stack.s3.list_objects_v2(Bucket=BUCKET)
 
 
-def test_another_stack_is_not_there(stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_bucket_is_an_error(stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stack.run(recording, "prod") == 2
     said = capsys.readouterr().err
-    assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or broken off")
+    assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or interrupted")

@@ -1,4 +1,4 @@
-"""What meetings cost before and after a day, as Cost Explorer answers; questions and answers are held to its own model."""
+"""Tests of the command `savings`. botocore validates requests and stubbed responses of Cost Explorer."""
 
 from argparse import Namespace
 from datetime import date, timedelta
@@ -10,8 +10,8 @@ from botocore.stub import ANY, Stubber
 
 from guardrails.pricing.requirement_costs.meetings import COST_TABLE
 from operations import meetings_savings
-from operations.command_context import Desk
-from operations.command_errors import Refused
+from operations.command_context import CommandContext
+from operations.command_errors import CommandRefused
 
 CHANGE = date(2026, 1, 15)
 S3, BATCH, SONNET = (
@@ -20,16 +20,16 @@ S3, BATCH, SONNET = (
     "Claude Sonnet 4.5 (Amazon Bedrock Edition)",
 )
 Costs = dict[str, tuple[float, float]]
-"""Service → USD a day before and since the change."""
+"""USD per day before and after the change, by service."""
 
 
 class Explorer:
-    """Cost Explorer, which is asked twice: by the tags, and for the account."""
+    """Cost Explorer, which gets a request with tags and a request for the whole account."""
 
     def __init__(self) -> None:
         self.ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         self.stub = Stubber(self.ce)
-        self.said: list[str] = []
+        self.printed: list[str] = []
 
     def answers(self, costs: Costs, *, days: int = 20, token: str | None = None, **asked: Any) -> None:
         first = CHANGE - timedelta(10)
@@ -51,19 +51,21 @@ class Explorer:
         self.stub.add_response("get_cost_and_usage", response, expected)
 
     def run(self, since: str = "2026-01-15", days: int = 10, today: date = CHANGE + timedelta(10)) -> int:
-        desk = Desk(lambda _: self.ce, lambda: 0.0, lambda _: None, self.said.append)
+        context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.printed.append)
         with self.stub:
-            return meetings_savings.run(desk, Namespace(stack="dev", environment=None, since=since, days=days), today)
+            return meetings_savings.run(
+                context, Namespace(stack="dev", environment=None, since=since, days=days), today
+            )
 
     def row(self, name: str) -> list[float]:
-        [line] = [one for one in self.said if one.startswith(name)]
-        return [float(one) for one in line[32:].split()]
+        [line] = [item for item in self.printed if item.startswith(name)]
+        return [float(entry) for entry in line[32:].split()]
 
 
-def test_each_step_is_a_months_cost_beside_what_is_expected_of_it() -> None:
+def test_each_step_shows_its_monthly_cost_and_expected_saving() -> None:
     explorer = Explorer()
     tags = [("Project", "polyphony"), ("Environment", "dev"), ("Subsystem", "meetings")]
-    wanted = {"And": [{"Tags": {"Key": key, "Values": [one], "MatchOptions": ["EQUALS"]}} for key, one in tags]}
+    wanted = {"And": [{"Tags": {"Key": key, "Values": [item], "MatchOptions": ["EQUALS"]}} for key, item in tags]}
     explorer.answers({S3: (1.0, 0.5), BATCH: (0.5, 0.1), "Amazon Transcribe": (2.0, 2.0)}, Filter=wanted)
     explorer.answers({SONNET: (0.3, 0.2), S3: (9.0, 9.0)})
     assert explorer.run() == 0
@@ -74,7 +76,7 @@ def test_each_step_is_a_months_cost_beside_what_is_expected_of_it() -> None:
     assert explorer.row("all") == [114, 84, 30, 29]
 
 
-def test_every_page_counts() -> None:
+def test_the_costs_of_all_result_pages_are_added() -> None:
     explorer = Explorer()
     explorer.answers({S3: (1.0, 1.0)}, token="more", Filter=ANY)
     explorer.answers({S3: (1.0, 1.0)}, Filter=ANY, NextPageToken="more")
@@ -83,28 +85,28 @@ def test_every_page_counts() -> None:
     assert explorer.row("S3 lifecycle")[0] == 60
 
 
-def test_tags_activated_since_are_no_savings_and_it_says_so() -> None:
+def test_missing_costs_before_the_change_are_not_reported_as_savings() -> None:
     explorer = Explorer()
     explorer.answers({S3: (0.0, 1.0)}, Filter=ANY)
     explorer.answers({})
     explorer.run()
-    assert any("nothing was counted before" in one for one in explorer.said)
+    assert any("no cost was recorded before" in line for line in explorer.printed)
 
 
-def test_without_any_cost_it_says_what_to_look_at() -> None:
+def test_missing_costs_are_an_error_that_names_what_to_check() -> None:
     explorer = Explorer()
     explorer.answers({}, Filter=ANY)
-    with pytest.raises(Refused, match="activated for cost allocation"):
+    with pytest.raises(CommandRefused, match="activated for cost allocation"):
         explorer.run()
 
 
 @pytest.mark.parametrize("given", [{"since": "yesterday"}, {"days": 2}, {"today": CHANGE + timedelta(1)}])
-def test_what_says_nothing_is_refused_before_it_is_paid_for(given: dict[str, Any]) -> None:
-    with pytest.raises(Refused):
+def test_invalid_options_are_refused_before_a_paid_request(given: dict[str, Any]) -> None:
+    with pytest.raises(CommandRefused):
         Explorer().run(**given)
 
 
-def test_what_is_expected_is_what_the_requirement_says() -> None:
-    assert [one.expected for one in meetings_savings.STEPS] == [
-        saving.stated_usd for saving in COST_TABLE.promised_savings
+def test_the_expected_savings_match_the_requirements() -> None:
+    assert [item.expected for item in meetings_savings.STEPS] == [
+        step.stated_usd for step in COST_TABLE.promised_savings
     ]

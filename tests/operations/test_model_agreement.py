@@ -1,4 +1,4 @@
-"""Two models agree as far as they find the same promises of the same people."""
+"""Tests of the agreement of two models, of their cost, and of the table."""
 
 import tomllib
 
@@ -10,7 +10,14 @@ from handlers.meetings.bedrock_summarize.action_items import Placed
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
 from operations.compare_models import PRICES
-from operations.model_agreement import Agreement, Compared, Found, cost, overall, table
+from operations.model_agreement import (
+    Agreement,
+    ModelFindings,
+    TranscriptComparison,
+    compute_cost,
+    format_table,
+    total_agreement,
+)
 
 BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000
@@ -21,8 +28,10 @@ def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) ->
     return Placed(item, (piece, first), (piece, last))
 
 
-def compared(reference: list[Placed], candidate: list[Placed], name: str = "one") -> Compared:
-    return Compared(name, Found(tuple(reference), Tokens()), Found(tuple(candidate), Tokens()))
+def compared(reference: list[Placed], candidate: list[Placed], name: str = "one") -> TranscriptComparison:
+    return TranscriptComparison(
+        name, ModelFindings(tuple(reference), Tokens()), ModelFindings(tuple(candidate), Tokens())
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,14 +49,14 @@ def compared(reference: list[Placed], candidate: list[Placed], name: str = "one"
         ([placed(0, 5), placed(4, 9)], [placed(4, 5), placed(0, 1)], Agreement(2, 0, 0)),
     ],
 )
-def test_the_same_is_what_rests_on_the_same_words_and_is_the_same_persons(
+def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
     reference: list[Placed], candidate: list[Placed], expected: Agreement
 ) -> None:
     assert compared(reference, candidate).agreement == expected
 
 
-def test_agreement_is_of_all_transcripts_together() -> None:
-    whole = overall([compared([placed(0, 1)], [placed(0, 1)]), compared([placed(0, 1)], []), compared([], [])])
+def test_agreement_is_computed_over_all_transcripts() -> None:
+    whole = total_agreement([compared([placed(0, 1)], [placed(0, 1)]), compared([placed(0, 1)], []), compared([], [])])
     assert whole == Agreement(1, 1, 0)
     assert whole.f1 == pytest.approx(2 / 3)
     assert Agreement().f1 == 1
@@ -58,7 +67,7 @@ SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_fro
 
 
 @given(SPANS, SPANS)
-def test_agreement_is_the_same_from_both_sides_and_whole_with_oneself(
+def test_agreement_is_symmetric_and_complete_with_itself(
     one: list[tuple[int, int, str | None]], other: list[tuple[int, int, str | None]]
 ) -> None:
     mine, others = ([placed(first, first + length, who) for first, length, who in side] for side in (one, other))
@@ -72,27 +81,29 @@ def test_agreement_is_the_same_from_both_sides_and_whole_with_oneself(
     assert compared(mine, mine).agreement.f1 == 1
 
 
-def test_prices_are_the_books() -> None:
+def test_cost_uses_the_prices_of_the_price_book() -> None:
     tokens = Tokens(input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION)
-    sonnet = cost(SONNET, tokens, BOOK)
+    sonnet = compute_cost(SONNET, tokens, BOOK)
     assert sonnet == pytest.approx(3.30 + 16.50 + 0.33 + 4.125)
-    assert cost(HAIKU, tokens, BOOK) == pytest.approx(1.10 + 5.50 + 0.11 + 1.375)
-    everywhere = cost(SONNET.replace("us.", "global."), tokens, BOOK)
+    assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(1.10 + 5.50 + 0.11 + 1.375)
+    everywhere = compute_cost(SONNET.replace("us.", "global."), tokens, BOOK)
     assert everywhere == pytest.approx(3 + 15 + 0.3 + 3.75)
-    assert cost(SONNET.removeprefix("us."), tokens, BOOK) == sonnet
+    assert compute_cost(SONNET.removeprefix("us."), tokens, BOOK) == sonnet
 
 
 @pytest.mark.parametrize("model", ["us.anthropic.claude-opus-4-5-x", "us.anthropic.claude-sonnet-5", "amazon.nova"])
-def test_a_model_without_a_price_costs_nobody_knows_what(model: str) -> None:
-    assert cost(model, Tokens(), BOOK) is None
-    assert cost(SONNET, Tokens(), {}) is None
+def test_a_model_without_a_price_has_no_cost(model: str) -> None:
+    assert compute_cost(model, Tokens(), BOOK) is None
+    assert compute_cost(SONNET, Tokens(), {}) is None
 
 
-def test_the_table_has_a_line_a_transcript_and_one_for_all() -> None:
+def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
     paid = Tokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
-    good = Compared("good", Found((placed(0, 1),), paid, dropped=1), Found((placed(0, 1),), paid))
-    bad = Compared("bad", Found((placed(0, 1),), paid), Found((), paid, usable=False))
-    lines = table([good, bad], SONNET, "unknown", BOOK)
+    good = TranscriptComparison(
+        "good", ModelFindings((placed(0, 1),), paid, dropped=1), ModelFindings((placed(0, 1),), paid)
+    )
+    bad = TranscriptComparison("bad", ModelFindings((placed(0, 1),), paid), ModelFindings((), paid, usable=False))
+    lines = format_table([good, bad], SONNET, "unknown", BOOK)
     cells = [line.split() for line in lines]
     assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00495", "no", "price"]
     assert cells[3][:5] == ["bad", "1", "none", "0", "0.000"]

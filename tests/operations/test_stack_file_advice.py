@@ -1,4 +1,4 @@
-"""The lines for the stack file are ones that the settings accept, and change what was changed."""
+"""Tests of the advice for the stack file: the settings accept it, and it has the intended effect."""
 
 from typing import Any
 
@@ -9,27 +9,27 @@ from hypothesis import strategies as st
 
 from components.settings.ingestion import IngestionSettings
 from operations import stack_file_advice
-from operations.function_target import Target
+from operations.function_target import FunctionTarget
 
-PROCESSOR = Target.parse("dev", "transcription/audio-processor")
+PROCESSOR = FunctionTarget.parse("dev", "transcription/audio-processor")
 
 
 def committed(lines: list[str]) -> Any:
-    """What the YAML among the lines says."""
+    """Return the parsed YAML among the lines."""
     start = lines.index("config:")
     end = next((at for at in range(start + 1, len(lines)) if not lines[at].startswith(" ")), len(lines))
     return yaml.safe_load("\n".join(lines[start:end]))["config"]
 
 
 def test_a_version_is_pinned_below_the_functions_own_name() -> None:
-    lines = stack_file_advice.live_version(PROCESSOR, "7")
+    lines = stack_file_advice.advise_live_version(PROCESSOR, "7")
     assert committed(lines) == {"polyphony:transcription": {"audioProcessor": {"liveVersion": "7"}}}
     assert "Pulumi.dev.yaml" in lines[0]
 
 
 @pytest.mark.parametrize(("function", "section"), [("manifest-builder", "builder"), ("sweeper", "sweeper")])
-def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section: str) -> None:
-    lines = stack_file_advice.live_version(Target.parse("prod", f"ingestion/{function}"), "7")
+def test_the_settings_accept_a_pinned_version(function: str, section: str) -> None:
+    lines = stack_file_advice.advise_live_version(FunctionTarget.parse("prod", f"ingestion/{function}"), "7")
     settings = IngestionSettings.model_validate(committed(lines)["polyphony:ingestion"])
     assert getattr(settings, section).live_version == "7"
 
@@ -53,19 +53,21 @@ def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section
         ("ingestion/sweeper", "LOG_LEVEL", "DEBUG", {"polyphony:ingestion": {"logLevel": "DEBUG"}}),
     ],
 )
-def test_a_flags_setting_is_found_by_its_name_the_functions_own_first(
+def test_a_setting_is_found_by_its_name_in_the_function_before_the_subsystem(
     function: str, name: str, value: str, expected: object
 ) -> None:
-    target = Target.parse("dev", function)
-    lines = stack_file_advice.variable(target, name, value, "7")
+    target = FunctionTarget.parse("dev", function)
+    lines = stack_file_advice.advise_variable(target, name, value, "7")
     assert committed(lines) == expected
     assert lines[-1].startswith("If `")
     assert lines[-1].endswith('.liveVersion` is set there, set it to "7" or remove it.')
-    assert stack_file_advice.refusal(target, name, value) is None
+    assert stack_file_advice.find_setting_problem(target, name, value) is None
 
 
-def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
-    assert stack_file_advice.refusal(Target.parse("dev", "transcription/router"), "LANGUAGES", "en-US,German")
+def test_each_value_of_a_list_must_be_valid() -> None:
+    assert stack_file_advice.find_setting_problem(
+        FunctionTarget.parse("dev", "transcription/router"), "LANGUAGES", "en-US,German"
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,22 +78,24 @@ def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
         pytest.param("no-such/function", "LOG_LEVEL", id="no such subsystem"),
     ],
 )
-def test_a_variable_without_a_setting_of_its_own_is_said_to_come_back(function: str, name: str) -> None:
-    target = Target.parse("dev", function)
-    assert stack_file_advice.refusal(target, name, "-1") is None
-    (line,) = stack_file_advice.variable(target, name, "3", "7")
-    assert "find the one" in line
+def test_a_variable_without_a_setting_gets_a_warning_about_the_next_deployment(function: str, name: str) -> None:
+    target = FunctionTarget.parse("dev", function)
+    assert stack_file_advice.find_setting_problem(target, name, "-1") is None
+    (line,) = stack_file_advice.advise_variable(target, name, "3", "7")
+    assert "Find the setting" in line
     assert "undoes the change" in line
 
 
-def test_what_the_cost_is_reckoned_with_is_no_setting_of_a_function() -> None:
-    lines = stack_file_advice.variable(Target.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7")
+def test_the_load_is_not_a_setting_of_a_function() -> None:
+    lines = stack_file_advice.advise_variable(
+        FunctionTarget.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7"
+    )
     assert not any("load" in line for line in lines)
 
 
 @given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
-def test_any_value_is_read_back_as_the_text_or_number_it_is(value: str) -> None:
-    lines = stack_file_advice.variable(PROCESSOR, "LOG_LEVEL", value, "7")
+def test_yaml_reads_any_value_back_unchanged(value: str) -> None:
+    lines = stack_file_advice.advise_variable(PROCESSOR, "LOG_LEVEL", value, "7")
     found = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
     if isinstance(found, bool):
         assert str(found).lower() == value

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message, WrongField
 
 Document = dict[str, Any]
@@ -34,7 +34,7 @@ class Error(Message):
     """Id of the request, by which support finds it in the logs."""
 
 
-def build_document(title: str, version: str, operations: Sequence[Operation]) -> Document:
+def build_document(title: str, version: str, operations: Sequence[RestOperation]) -> Document:
     """Return the OpenAPI 3.1 document of the operations."""
     _check(operations)
     schemas = _Schemas(operations)
@@ -60,7 +60,7 @@ def build_document(title: str, version: str, operations: Sequence[Operation]) ->
 class _Schemas:
     """Schemas of all models, under the names that the document uses."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[RestOperation]) -> None:
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
         references, definitions = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
         self._references = references
@@ -83,7 +83,7 @@ class _Schemas:
         for name, field_schema in schema.get("properties", {}).items():
             yield name, field_schema, name in required
 
-    def _reachable(self, operations: Sequence[Operation]) -> Iterator[str]:
+    def _reachable(self, operations: Sequence[RestOperation]) -> Iterator[str]:
         """Yield the schema names that the document refers to. Models of parameters are not among them, because their
         fields are written out.
         """
@@ -102,7 +102,7 @@ class _Schemas:
                 yield name
 
 
-def _models(operations: Sequence[Operation]) -> Iterator[tuple[type[Message], Mode]]:
+def _models(operations: Sequence[RestOperation]) -> Iterator[tuple[type[Message], Mode]]:
     for operation in operations:
         for model in (operation.parameters, operation.query, operation.body):
             if model is not None:
@@ -123,7 +123,7 @@ def _referenced_names(value: Any) -> Iterator[str]:
             yield from _referenced_names(part)
 
 
-def _operation_document(operation: Operation, schemas: _Schemas) -> Document:
+def _operation_document(operation: RestOperation, schemas: _Schemas) -> Document:
     result: Document = {"operationId": operation.name, "summary": operation.summary}
     parameters = [
         _parameter("path", name, schema, required=True) for name, schema, _ in schemas.fields(operation.parameters)
@@ -152,7 +152,7 @@ def _parameter(location: str, name: str, schema: Document, *, required: bool) ->
     return {"name": name, "in": location, "required": required, **description, "schema": parameter_schema}
 
 
-def _check(operations: Sequence[Operation]) -> None:
+def _check(operations: Sequence[RestOperation]) -> None:
     parameter_by_prefix: dict[str, str] = {}
     for operation in operations:
         path_names = set(PARAMETER.findall(operation.path))

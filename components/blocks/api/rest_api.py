@@ -30,7 +30,7 @@ from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 
 VERSION = "1"
 
@@ -51,7 +51,7 @@ class RestApiArgs:
 
     scope: Scope
     logical_name: str
-    operations: Sequence[Operation]
+    operations: Sequence[RestOperation]
     function: Function
     """Function that answers all operations."""
     throttle: Throttle

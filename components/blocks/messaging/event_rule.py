@@ -14,7 +14,7 @@ from pulumi_aws import cloudwatch
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
-from handlers.common.aws.event_bus import OBJECT_CREATED, S3
+from handlers.common.aws.event_bus import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"
 
@@ -33,7 +33,7 @@ class EventRuleArgs:
 def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
     """Return the event pattern for new objects below a prefix of a bucket, for every way of uploading."""
     return {
-        "source": [S3],
+        "source": [S3_SOURCE],
         "detail-type": [OBJECT_CREATED],
         "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}},
     }

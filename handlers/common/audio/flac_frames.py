@@ -16,7 +16,7 @@ RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
 """Length and unit of the sample rate at the end of the header."""
 CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
 SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
-"""With the reserved bit behind them, which is never set."""
+"""Sample sizes by code. The codes include the reserved bit behind the size, which is never set."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Duration of the first audio track of an MP4 file.
 
-Mutagen is not used here. It descends into all boxes of a file and expects iTunes' form of metadata, so it needs a read
-for each fragment of a browser's recording and fails for some QuickTime files. This reader only visits the boxes that
-lead to the first audio track.
+Mutagen is not used here. It descends into all boxes of a file, so it needs a read for each fragment of a browser's
+recording. It also expects iTunes' form of metadata and fails for some QuickTime files. This reader only visits the
+boxes that lead to the first audio track.
 
 A fragmented file often states no duration, or only the duration of its first fragment. So the last fragment is searched
-from the end of the file, and the longer duration counts. Fragments longer than that search are walked through from the
-first one, as far as the read limits allow.
+from the end of the file, and the longer duration counts. If the last fragment is longer than the searched part, all
+fragments are visited from the start, as far as the read limits allow.
 
-A file is truncated if a box ends beyond the file, unless fragments follow: then the recording was stopped there.
-Edit lists are ignored, because they only hide the first milliseconds of an encoder.
+A file is truncated if a box ends beyond the file, unless fragments follow: then the recording was stopped there. Edit
+lists are ignored, because they only hide the first milliseconds of an encoder.
 """
 
 from collections.abc import Iterator
@@ -50,8 +50,8 @@ class AudioTrack:
 def read_mp4(file: RangedFile) -> AudioFile:
     """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
     movie, extension = _movie(file)
-    tracks = (one for one in _boxes(file, movie.begin, movie.end) if one.kind == b"trak")
-    track = next((one for one in tracks if _bytes(file, _inner(file, one, b"mdia", b"hdlr"), 8, 4) == b"soun"), None)
+    tracks = (box for box in _boxes(file, movie.begin, movie.end) if box.kind == b"trak")
+    track = next((box for box in tracks if _bytes(file, _inner(file, box, b"mdia", b"hdlr"), 8, 4) == b"soun"), None)
     if track is None:
         raise RejectedAudio(RejectionReason.NO_AUDIO)
     codec = CODECS.get(_bytes(file, _inner(file, track, b"mdia", b"minf", b"stbl", b"stsd"), 12, 4))
@@ -61,7 +61,7 @@ def read_mp4(file: RangedFile) -> AudioFile:
     offset, width = (20, 8) if _has_wide_times(file, header) else (12, 4)
     timescale, duration = _number(file, header, offset, 4), _number(file, header, offset + 4, width)
     if duration == (1 << 8 * width) - 1:
-        duration = 0  # All ones: unknown.
+        duration = 0  # A value with all bits set means that the duration is unknown.
     if extension is not None:
         duration = max(duration, _fragments_end(file, movie.end, _audio_track(file, track, extension)))
     return AudioFile(AudioFormat.MP4, codec, round(duration * 1000 / timescale))
@@ -84,7 +84,7 @@ def _movie(file: RangedFile) -> tuple[Box, Box | None]:
 
 
 def _boxes(file: RangedFile, offset: int, end: int, *, may_be_cut: bool = False) -> Iterator[Box]:
-    """Yield adjacent boxes. The last one may end beyond `end` if `may_be_cut` is set."""
+    """Yield adjacent boxes. The last box may end beyond `end` if `may_be_cut` is set."""
     while offset < end:
         head = file.at(offset, min(16, end - offset))
         size, kind, begin = int.from_bytes(head[:4], "big"), head[4:8], offset + 8
@@ -103,10 +103,10 @@ def _boxes(file: RangedFile, offset: int, end: int, *, may_be_cut: bool = False)
 def _inner(file: RangedFile, box: Box, *path: bytes) -> Box:
     """Return the first box on a path below a box. Raises RejectedAudio without one."""
     for kind in path:
-        found = next((one for one in _boxes(file, box.begin, box.end) if one.kind == kind), None)
-        if found is None:
+        child = next((child for child in _boxes(file, box.begin, box.end) if child.kind == kind), None)
+        if child is None:
             raise RejectedAudio(RejectionReason.UNREADABLE)
-        box = found
+        box = child
     return box
 
 
@@ -121,9 +121,9 @@ def _audio_track(file: RangedFile, track: Box, extension: Box) -> AudioTrack:
 
 def _fragments_end(file: RangedFile, first: int, track: AudioTrack) -> int:
     """Return the end time of the last fragment, or 0 without fragments. They start at the offset `first`."""
-    for place in file.find_backwards(b"moof"):
+    for offset in file.find_backwards(b"moof"):
         try:
-            end = _fragment_end(file, next(_boxes(file, place - 4, file.size)), track)
+            end = _fragment_end(file, next(_boxes(file, offset - 4, file.size)), track)
         except RejectedAudio:
             continue  # Audio data that looks like a fragment.
         if end:
@@ -156,7 +156,7 @@ def _part_end(file: RangedFile, part: Box, header: Box, sample_duration: int) ->
         offset = 8 + 8 * bool(flags & HAS_BASE_OFFSET) + 4 * bool(flags & HAS_DESCRIPTION)
         sample_duration = _number(file, header, offset, 4)
     time = _inner(file, part, b"tfdt")
-    runs = (one for one in _boxes(file, part.begin, part.end) if one.kind == b"trun")
+    runs = (box for box in _boxes(file, part.begin, part.end) if box.kind == b"trun")
     begin = _number(file, time, 4, 8 if _has_wide_times(file, time) else 4)
     return begin + sum(_run_duration(file, run, sample_duration) for run in runs)
 
@@ -166,9 +166,9 @@ def _run_duration(file: RangedFile, run: Box, sample_duration: int) -> int:
     if not flags & HAS_SAMPLE_DURATION:
         return count * sample_duration
     begin = 8 + 4 * bool(flags & HAS_DATA_OFFSET) + 4 * bool(flags & HAS_FIRST_FLAGS)
-    step = 4 * sum(bool(flags & one) for one in SAMPLE_FIELDS)
+    step = 4 * sum(bool(flags & field) for field in SAMPLE_FIELDS)
     samples = _bytes(file, run, begin, step * count)
-    return sum(int.from_bytes(samples[place : place + 4], "big") for place in range(0, step * count, step))
+    return sum(int.from_bytes(samples[start : start + 4], "big") for start in range(0, step * count, step))
 
 
 def _has_wide_times(file: RangedFile, box: Box) -> bool:

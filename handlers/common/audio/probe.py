@@ -43,18 +43,18 @@ NO_POSITION = -1
 def probe(file: RangedFile) -> AudioFile:
     """Return the properties of a recording. Raises RejectedAudio or a storage error."""
     try:
-        found = _read(file)
+        audio = _read(file)
     except Exception as error:
         if file.failure is not None:
             raise file.failure from None
         if isinstance(error, RejectedAudio):
             raise
         raise RejectedAudio(RejectionReason.UNREADABLE) from None
-    if not found.duration_ms:
+    if not audio.duration_ms:
         raise RejectedAudio(RejectionReason.NO_DURATION)
-    if not 0 < found.duration_ms < MAX_MS:
+    if not 0 < audio.duration_ms < MAX_MS:
         raise RejectedAudio(RejectionReason.UNREADABLE)
-    return found
+    return audio
 
 
 def _read(file: RangedFile) -> AudioFile:
@@ -91,8 +91,8 @@ def _is_mp3_frame(file: RangedFile, offset: int) -> bool:
 def _read_mp3(file: RangedFile, start: int) -> AudioFile:
     """Read the duration from the Xing or VBRI header, or else estimate it from file size and the first frame's rate.
 
-    A file that is shorter than its Xing header states is truncated. A file that goes on with further frames consists of
-    several joined recordings, of which only the first would count, so it is rejected.
+    A file that is shorter than its Xing header states is truncated. A file with further frames consists of several
+    joined recordings, of which only the first would count, so it is rejected.
     """
     info = MPEGInfo(file, start)
     if info.sketchy or info.layer != 3:
@@ -100,7 +100,7 @@ def _read_mp3(file: RangedFile, start: int) -> AudioFile:
     stated = _stated_bytes(file, info)
     if file.size - info.frame_offset < MIN_SHARE * stated:
         raise RejectedAudio(RejectionReason.TRUNCATED)
-    if stated and _goes_on(file, info.frame_offset + stated):
+    if stated and _has_further_frames(file, info.frame_offset + stated):
         raise RejectedAudio(RejectionReason.UNREADABLE)
     return AudioFile(AudioFormat.MP3, "mp3", round(info.length * 1000))
 
@@ -114,7 +114,7 @@ def _stated_bytes(file: RangedFile, info: Any) -> int:
         return 0
 
 
-def _goes_on(file: RangedFile, end: int) -> bool:
+def _has_further_frames(file: RangedFile, end: int) -> bool:
     """Return True if further frames follow, possibly behind tags. A single frame may be uncounted by the header."""
     offset = _skip_id3(file, end + (ID3V1_BYTES if file.at(end, 3) == b"TAG" else 0))
     try:
@@ -151,7 +151,7 @@ def _read_flac(file: RangedFile, start: int) -> AudioFile:
     if not info.total_samples:
         raise RejectedAudio(RejectionReason.NO_DURATION)
     frames = chain.from_iterable(map(file.find_backwards, FRAME_STARTS))
-    if not any(_ends_file(file, place, info) for place in frames):
+    if not any(_ends_file(file, offset, info) for offset in frames):
         raise RejectedAudio(RejectionReason.TRUNCATED)
     return AudioFile(AudioFormat.FLAC, "flac", round(info.total_samples * 1000 / info.sample_rate))
 
@@ -166,9 +166,9 @@ def _ends_file(file: RangedFile, offset: int, info: StreamInfo) -> bool:
 
 
 def _read_ogg(file: RangedFile) -> AudioFile:
-    """Read the codec from the first page and the duration from the last one.
+    """Read the codec from the first page and the duration from the last page.
 
-    The file must be a single stream. Missing pages before the last one are not noticed.
+    The file must be a single stream. Missing pages in between are not noticed.
     """
     file.seek(0)
     first = OggPage(file)
@@ -184,8 +184,8 @@ def _read_ogg(file: RangedFile) -> AudioFile:
 
 
 def _last_position(file: RangedFile, serial: int) -> int:
-    for place in file.find_backwards(b"OggS"):
-        file.seek(place)
+    for offset in file.find_backwards(b"OggS"):
+        file.seek(offset)
         try:
             page = OggPage(file)
         except (MutagenError, EOFError):

@@ -74,19 +74,19 @@ class RangedFile:
         return joined[offset - first * BLOCK : end - first * BLOCK]
 
     def find_backwards(self, marker: bytes) -> Iterator[int]:
-        """Yield the offsets of a marker within the last MAX_TAIL bytes, last one first, in growing steps."""
+        """Yield the offsets of a marker within the last MAX_TAIL bytes, the last offset first, in growing steps."""
         floor, end, step = max(0, self.size - MAX_TAIL), self.size, BLOCK
         while end > floor:
             start = max(floor, end - step)
             window = self.at(start, end - start + len(marker) - 1)
-            found = window.rfind(marker)
-            while found != -1:
-                yield start + found
-                found = window.rfind(marker, 0, found + len(marker) - 1)
+            index = window.rfind(marker)
+            while index != -1:
+                yield start + index
+                index = window.rfind(marker, 0, index + len(marker) - 1)
             end, step = start, step * 2
 
     def _load(self, first: int, last: int) -> None:
-        """Fetch the missing blocks, adjacent ones with one request."""
+        """Fetch the missing blocks. Adjacent blocks take one request."""
         begin = first
         while begin <= last:
             if begin in self._blocks:

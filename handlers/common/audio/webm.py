@@ -1,12 +1,12 @@
 """Duration of the first audio track of a WebM file. Mutagen does not read WebM.
 
-A file states its duration, unless a live recorder wrote it. Browsers' recorders write a file while it grows, without a
-duration and without sizes of the segment and its clusters. Then the last cluster with audio is searched from the end of
-the file, and the time of its last block is the duration, short of that block's own milliseconds. Such a file may end
-anywhere. A file that states the size of its segment and is shorter is truncated.
+A file states its duration, unless a live recorder wrote it. Recorders of browsers write a file while it grows, without
+a duration and without sizes of the segment and its clusters. For such a file, the last cluster with audio is searched
+from the end of the file. The start time of its last block counts as the duration, which omits the length of that block.
+Such a file may end anywhere. A file that states the size of its segment and is shorter is truncated.
 
-WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place.
-Matroska files with another document type are rejected, because they may contain almost any codec.
+WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place. Matroska
+files with another document type are rejected, because they may contain almost any codec.
 """
 
 import math
@@ -84,16 +84,16 @@ def _element(file: RangedFile, offset: int, end: int) -> Element:
     return Element(identifier, begin, min(begin + size, end), has_size=True, complete=begin + size <= end)
 
 
-def _length(head: bytes, place: int, most: int) -> int:
-    """Return the length of an id or size. Its first byte tells it."""
-    length = 9 - head[place].bit_length() if place < len(head) else most + 1
-    if length > most or place + length > len(head):
+def _length(head: bytes, offset: int, max_length: int) -> int:
+    """Return the length of an id or size, which its first byte states."""
+    length = 9 - head[offset].bit_length() if offset < len(head) else max_length + 1
+    if length > max_length or offset + length > len(head):
         raise RejectedAudio(RejectionReason.UNREADABLE)
     return length
 
 
 def _children(file: RangedFile, parent: Element) -> Iterator[Element]:
-    """Yield the elements of an element. The last one may be incomplete."""
+    """Yield the elements of an element. The last element may be incomplete."""
     offset = parent.begin
     while offset < parent.end:
         child = _element(file, offset, parent.end)
@@ -103,7 +103,7 @@ def _children(file: RangedFile, parent: Element) -> Iterator[Element]:
 
 def _value(file: RangedFile, parent: Element, identifier: int) -> bytes | None:
     """Return the value of the first child with an id, or None without one."""
-    child = next((one for one in _children(file, parent) if one.id == identifier), None)
+    child = next((element for element in _children(file, parent) if element.id == identifier), None)
     if child is None:
         return None
     if not (child.has_size and child.complete) or child.end - child.begin > MAX_VALUE:
@@ -156,9 +156,9 @@ def _audio_track(file: RangedFile, tracks: Element) -> tuple[int, str]:
 
 def _last_block_time(file: RangedFile, track: int) -> int:
     """Return the start time of the track's last block."""
-    for place in file.find_backwards(CLUSTER.to_bytes(4, "big")):
+    for offset in file.find_backwards(CLUSTER.to_bytes(4, "big")):
         try:
-            last = _last_block_in_cluster(file, _element(file, place, file.size), track)
+            last = _last_block_in_cluster(file, _element(file, offset, file.size), track)
         except RejectedAudio:
             continue  # Audio data that looks like a cluster.
         if last is not None:
@@ -190,7 +190,7 @@ def _last_block_in_cluster(file: RangedFile, cluster: Element, track: int) -> in
 def _blocks(file: RangedFile, element: Element) -> list[Element]:
     if element.id == SIMPLE_BLOCK:
         return [element]
-    return [one for one in _children(file, element) if one.id == BLOCK] if element.id == BLOCK_GROUP else []
+    return [child for child in _children(file, element) if child.id == BLOCK] if element.id == BLOCK_GROUP else []
 
 
 def _block(file: RangedFile, block: Element) -> tuple[int, int]:

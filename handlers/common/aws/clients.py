@@ -1,37 +1,38 @@
-"""How handlers speak with AWS: patient with throttling, impatient with silence, one connection a worker."""
+"""Configuration of boto3 clients: timeouts, retries, and one connection per worker thread."""
 
 import logging
 
 from botocore.config import Config
 
-# Lambda gives the function's own level to every logger, and at DEBUG these write what is sent and received.
+# Lambda sets the function's log level for every logger. At DEBUG, these loggers write requests and responses.
 for name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(name).setLevel(logging.INFO)
 
-WORKERS = 16
-"""Calls at once. One file's calls take milliseconds each; this many hide most of that within one invocation."""
+MAX_WORKERS = 16
+"""Maximum number of parallel calls. The calls for one file take some milliseconds each, and most of that is waiting."""
 
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=WORKERS,
+    max_pool_connections=MAX_WORKERS,
 )
+"""Default configuration. Throttled calls are retried, and a call without a response fails soon."""
 
 LIVE_CONFIG = Config(
     connect_timeout=0.5,
     read_timeout=0.8,
     retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=WORKERS,
+    max_pool_connections=MAX_WORKERS,
 )
-"""Where somebody is listening: what does not answer at once is too late in any case."""
+"""Configuration for work that a user waits for in real time. Late responses are useless."""
 
 
-def signing(*, accelerated: bool = False) -> Config:
-    """What a client of S3 needs that signs addresses for others.
+def build_presigning_config(*, accelerated: bool = False) -> Config:
+    """Return the configuration of an S3 client that creates presigned URLs and forms.
 
-    They name the bucket's own Region, or the nearest edge: the global one would answer a form with a redirect. And
-    they are signed as buckets with a key of their own take it.
+    The URLs name the bucket's regional endpoint, or the acceleration endpoint, because the global endpoint would answer
+    a form with a redirect. Buckets with a KMS key require signature version 4.
     """
     return Config(
         signature_version="s3v4",

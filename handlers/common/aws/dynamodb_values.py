@@ -1,4 +1,4 @@
-"""Values as DynamoDB's client takes and gives them. Pure."""
+"""Conversion between Python values and the typed attribute values of boto3's low-level DynamoDB client."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 Item = dict[str, Any]
 
 
-def stored(values: Mapping[str, Any]) -> Item:
-    """An item; what is None is left out."""
-    return {name: typed(value) for name, value in values.items() if value is not None}
+def serialize_item(values: Mapping[str, Any]) -> Item:
+    """Return a DynamoDB item. Values that are None are left out."""
+    return {name: serialize_value(value) for name, value in values.items() if value is not None}
 
 
-def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What an item says."""
-    return {name: _untyped(value) for name, value in item.items()}
+def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a DynamoDB item."""
+    return {name: _deserialize_value(value) for name, value in item.items()}
 
 
-def typed(value: object) -> Item:
-    """One value."""
+def serialize_value(value: object) -> Item:
+    """Return one typed attribute value. Raises TypeError for types that DynamoDB items do not have here."""
     match value:
         case bool():
             return {"BOOL": value}
@@ -26,22 +26,22 @@ def typed(value: object) -> Item:
         case str():
             return {"S": str(value)}
         case Mapping():
-            return {"M": stored(value)}
+            return {"M": serialize_item(value)}
         case Sequence():
-            return {"L": [typed(one) for one in value]}
+            return {"L": [serialize_value(element) for element in value]}
         case _:
-            raise TypeError("a value that no item holds")
+            raise TypeError(f"{type(value).__name__} cannot be stored in a DynamoDB item")
 
 
-def _untyped(value: Mapping[str, Any]) -> Any:
+def _deserialize_value(value: Mapping[str, Any]) -> Any:
     [(kind, content)] = value.items()
     match kind:
         case "N":
             return int(content) if content.lstrip("-").isdigit() else float(content)
         case "M":
-            return plain(content)
+            return deserialize_item(content)
         case "L":
-            return [_untyped(one) for one in content]
+            return [_deserialize_value(element) for element in content]
         case "NULL":
             return None
         case _:

@@ -1,81 +1,78 @@
-"""What events of the default bus share, and what S3's of new objects say. Pure.
+"""Models and parsers for events of the default EventBridge bus, including S3's "Object Created" events.
 
-Anybody in the account may put something on that bus: nothing is believed that has not been parsed. S3 writes keys there
-as they are, unlike in its own notifications.
+Every principal of the account may put events on this bus, so events are validated before use. In these events S3 does
+not URL-encode keys, unlike in its own notifications.
 """
 
 from typing import Annotated, Any, Final
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-from handlers.common.aws.s3_notifications import UNVERSIONED, NotAnEvent
+from handlers.common.aws.s3_notifications import NULL_VERSION_ID, InvalidEvent
 
-S3: Final = "aws.s3"
+S3_SOURCE: Final = "aws.s3"
 OBJECT_CREATED: Final = "Object Created"
-VERSION: Final = r"[A-Za-z0-9._-]{1,1024}"
+VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
 
 
-class Parsed(BaseModel):
-    """Base of what others say: no more of it is read than is named, and none of it is in an error."""
+class EventModel(BaseModel):
+    """Base of event models. Unnamed fields are ignored, and validation errors contain no values."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class Envelope(Parsed):
-    """What every event has."""
+class BusEvent(EventModel):
+    """Fields that all events have."""
 
     source: str
     detail_type: Annotated[str, Field(validation_alias="detail-type")]
     detail: dict[str, Any]
     replay_name: Annotated[str | None, Field(validation_alias="replay-name")] = None
-    """The bus writes it, where somebody has an archive replayed; nobody else can."""
+    """Set by EventBridge for an event that is replayed from an archive. Senders cannot set it."""
 
 
-class Created(Parsed):
-    """S3's detail. How the object was created is not asked: whatever way, it is there."""
+class ObjectCreatedDetail(EventModel):
+    """Detail of S3's event. The kind of upload is not read, because it makes no difference."""
 
     bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
     key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]
     size: Annotated[int, Field(validation_alias=AliasPath("object", "size"), ge=0)]
-    version_id: Annotated[str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION}$")] = (
-        UNVERSIONED
-    )
+    version_id: Annotated[
+        str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION_ID_PATTERN}$")
+    ] = NULL_VERSION_ID
 
 
-def envelope(body: str) -> Envelope:
-    """The event in a message; raises NotAnEvent."""
+def parse_bus_event(body: str) -> BusEvent:
+    """Return the event in a message body. Raises InvalidEvent."""
     try:
-        # Read by pydantic, which refuses halves of characters, numbers of thousands of digits, and lists in lists in lists.
-        return Envelope.model_validate_json(body)
+        # Pydantic's JSON parser refuses lone surrogates, numbers with thousands of digits, and deeply nested lists.
+        return BusEvent.model_validate_json(body)
     except ValidationError as error:
-        raise lacking(error) from None
+        raise to_invalid_event(error) from None
 
 
-def created(detail: dict[str, Any], bucket: str) -> Created:
-    """The object of our bucket that S3 says was created; raises NotAnEvent."""
+def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCreatedDetail:
+    """Return the created object. Raises InvalidEvent, also for an object in another bucket."""
     try:
-        one = Created.model_validate(detail)
+        created_object = ObjectCreatedDetail.model_validate(detail)
     except ValidationError as error:
-        raise lacking(error) from None
-    if one.bucket != bucket:
-        raise NotAnEvent("the object is in another bucket")
-    return one
+        raise to_invalid_event(error) from None
+    if created_object.bucket != bucket:
+        raise InvalidEvent("the object is in another bucket")
+    return created_object
 
 
-def new_object(body: str, bucket: str) -> Created:
-    """The object of our bucket that an event tells of, where such events are all that was asked for.
-
-    Raises NotAnEvent.
-    """
-    event = envelope(body)
-    if (event.source, event.detail_type) != (S3, OBJECT_CREATED):
-        raise NotAnEvent("nobody asked for events of this kind")
-    return created(event.detail, bucket)
+def parse_object_created_event(body: str, bucket: str) -> ObjectCreatedDetail:
+    """Return the created object of an S3 event, for functions that only receive such events. Raises InvalidEvent."""
+    event = parse_bus_event(body)
+    if (event.source, event.detail_type) != (S3_SOURCE, OBJECT_CREATED):
+        raise InvalidEvent(f'the event is not an "{OBJECT_CREATED}" event of {S3_SOURCE}')
+    return parse_object_created_detail(event.detail, bucket)
 
 
-def lacking(error: ValidationError) -> NotAnEvent:
-    """What is wrong with an event, without what it says."""
+def to_invalid_event(error: ValidationError) -> InvalidEvent:
+    """Return the exception for an invalid event. It contains the field's name, but no values."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return NotAnEvent(
-        "the message is not JSON" if first["type"] == "json_invalid" else f"the event lacks {first['loc']}"
-    )
+    if first["type"] == "json_invalid":
+        return InvalidEvent("the message is not JSON")
+    return InvalidEvent(f"the event has no valid field {first['loc']}")

@@ -1,4 +1,4 @@
-"""The same call for many things at once, where each may fail by itself."""
+"""Parallel calls of one function for many items, with a thread pool that lives as long as the container."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,35 +8,35 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Parallel:
-    """Makes calls with a fixed number of threads, kept for the life of the container.
+class ParallelCalls:
+    """A fixed number of threads that call a function for many items.
 
-    One worker means one after the other in the caller's own thread: what tests that decide the order use.
+    With one worker, the calls run one after the other in the caller's thread. Tests use this to control the order.
     """
 
     def __init__(self, workers: int) -> None:
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
 
-    def each(self, call: Callable[[T], R], things: Iterable[T]) -> list[R | Exception]:
-        """What each call gave or raised, in the order of `things`."""
+    def call_each(self, call: Callable[[T], R], items: Iterable[T]) -> list[R | Exception]:
+        """Return the result or the exception of each call, in the order of `items`."""
 
-        def tried(thing: T) -> R | Exception:
+        def call_safely(item: T) -> R | Exception:
             try:
-                return call(thing)
-            except Exception as error:  # noqa: BLE001 - handed to the caller, who decides for each thing
+                return call(item)
+            except Exception as error:  # noqa: BLE001 - returned to the caller, who decides for each item
                 return error
 
-        return list(map(tried, things) if self._pool is None else self._pool.map(tried, things))
+        return list(map(call_safely, items) if self._pool is None else self._pool.map(call_safely, items))
 
-    def all(self, call: Callable[[T], R], things: Iterable[T]) -> list[R]:
-        """What each call gave; every call is made, and then the first failure is raised, if there was one."""
-        given: list[R] = []
+    def call_all(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Return the results of all calls. If calls fail, raise the first exception after all calls were made."""
+        results: list[R] = []
         failures: list[Exception] = []
-        for one in self.each(call, things):
-            if isinstance(one, Exception):
-                failures.append(one)
+        for outcome in self.call_each(call, items):
+            if isinstance(outcome, Exception):
+                failures.append(outcome)
             else:
-                given.append(one)
+                results.append(outcome)
         if failures:
             raise failures[0]
-        return given
+        return results

@@ -1,10 +1,10 @@
-"""Tries again what may pass by itself, as long as there is time. Clock, pauses and chance are the caller's.
+"""Retries of AWS calls that failed with a transient fault, until a deadline. Clock, pauses and randomness are injected.
 
-A pause grows with each attempt and has a random length, so that those who were throttled together do not come back
-together. No attempt begins that could not end in time.
+Pauses double with each attempt and have a random part, so that callers which were throttled together do not return
+together. An attempt only starts if it can end before the deadline.
 
-An operation that says how long it takes, and takes longer, is tried once more and then given back, however much time is left:
-it was done all the same, and paid for.
+A call with a known maximum duration is retried at most once after a timeout, even if time is left. The service may have
+completed and billed each timed-out call.
 """
 
 import math
@@ -14,17 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 8.0
-MOST_LATE = 2
+MAX_PAUSE_SECONDS = 8.0
+MAX_TIMEOUTS = 2
+"""Timeouts of calls with a known duration after which the operation fails."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Timing:
-    """The clock, what waits, and what is random from 0 to 1."""
+class RetryTiming:
+    """Clock in seconds, sleep function, and a source of random numbers from 0 to 1."""
 
     now: Callable[[], float] = time.monotonic
     wait: Callable[[float], None] = time.sleep
@@ -32,29 +33,34 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long there is."""
+class Retrier:
+    """Retries of operations until a deadline, which is a time of `timing.now`."""
 
-    timing: Timing
+    timing: RetryTiming
     deadline: float
 
     def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
-        """What the operation gives, which takes so many seconds at most; raises ServiceFailed."""
-        attempt = late = 0
+        """Return the operation's result. Raises ServiceFailed if attempts or time run out, or for a lasting fault.
+
+        `seconds` is the maximum duration of one attempt; 0 means that it is negligible.
+        """
+        attempt = timeouts = 0
         if self.timing.now() + seconds > self.deadline:
-            raise ServiceFailed(Fault.TIMED_OUT)
+            raise ServiceFailed(ServiceFault.TIMED_OUT)
         while True:
             try:
                 return operation()
             except ServiceFailed as error:
                 pause = self._pause(attempt)
-                late += seconds > 0 and error.fault is Fault.TIMED_OUT
-                if not error.passes or late == MOST_LATE or self.timing.now() + pause + seconds > self.deadline:
+                timeouts += seconds > 0 and error.fault is ServiceFault.TIMED_OUT
+                if not error.is_transient or timeouts == MAX_TIMEOUTS:
+                    raise
+                if self.timing.now() + pause + seconds > self.deadline:
                     raise
             self.timing.wait(pause)
             attempt += 1
 
     def _pause(self, attempt: int) -> float:
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
-        # Half of it at least: throttling does not pass at once.
+        longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
+        # A pause is at least half of the maximum, because throttling lasts for a while.
         return longest * (1 + self.timing.share()) / 2

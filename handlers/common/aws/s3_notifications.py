@@ -1,6 +1,6 @@
-"""S3's notifications inside queue messages, parsed into the objects they announce. Pure.
+"""Parser for S3 event notifications that arrive as SQS messages.
 
-What is done with an object, and whether it is wanted at all, is each subsystem's own affair.
+Each subsystem decides which of the announced objects it processes.
 """
 
 import json
@@ -11,16 +11,16 @@ from urllib.parse import unquote_plus
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-UNVERSIONED = "null"
-"""The version of every object in a bucket that keeps no versions."""
+NULL_VERSION_ID = "null"
+"""Version id of all objects in a bucket without versioning."""
 
 
-class NotAnEvent(ValueError):
-    """A message that is no notification of S3's at all: it belongs where a person sees it."""
+class InvalidEvent(ValueError):
+    """The message is not the expected event. It should go to the dead-letter queue, where an operator sees it."""
 
 
 class NewObject(BaseModel):
-    """One version of one object."""
+    """A created object version that a notification announces."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,11 +31,12 @@ class NewObject(BaseModel):
     etag: str
     arrived: datetime
     in_parts: bool = False
-    """Uploaded in parts: the bucket's listing then has the time it began, maybe of another day than its event."""
+    """True for a multipart upload. The bucket's listing shows the time when that upload began, which may be on an
+    earlier day than its event."""
 
 
-class _Notification(BaseModel):
-    """The parts of one S3 record that matter here; all else is ignored."""
+class _NotificationRecord(BaseModel):
+    """The used fields of one S3 event record."""
 
     name: Annotated[str, Field(validation_alias="eventName")]
     time: Annotated[datetime, Field(validation_alias="eventTime")]
@@ -43,37 +44,40 @@ class _Notification(BaseModel):
     key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
     size: Annotated[int | None, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = None
     etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
-    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = UNVERSIONED
+    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
 
 
-def new_objects(body: str) -> Iterator[NewObject]:
-    """The objects that one queue message announces; S3's test event and other events announce none."""
+def parse_new_objects(body: str) -> Iterator[NewObject]:
+    """Yield the objects that one SQS message announces. S3's test event and other kinds of events announce none.
+
+    Raises InvalidEvent.
+    """
     try:
         message = json.loads(body)
-    except (ValueError, RecursionError) as error:  # also numbers of more digits than Python reads, and endless brackets
-        raise NotAnEvent("the message is no JSON that can be read") from error
+    except (ValueError, RecursionError) as error:  # includes numbers with too many digits, and too deep nesting
+        raise InvalidEvent("the message is not readable JSON") from error
     if not isinstance(message, dict):
-        raise NotAnEvent("the message is not a JSON object")
+        raise InvalidEvent("the message is not a JSON object")
     if message.get("Event") == "s3:TestEvent":
         return
     records = message.get("Records")
     if not isinstance(records, list):
-        raise NotAnEvent("the message has no list of Records")
-    for record in records:
+        raise InvalidEvent("the message has no list Records")
+    for item in records:
         try:
-            one = _Notification.model_validate(record)
+            record = _NotificationRecord.model_validate(item)
         except ValidationError as error:
-            raise NotAnEvent(f"a record lacks {error.errors()[0]['loc']}") from None
-        if one.name.startswith("ObjectCreated:"):
-            if one.size is None:
-                # Events of removals have none; a new object without a size must not pass for an empty one.
-                raise NotAnEvent("a record of a new object lacks its size")
+            raise InvalidEvent(f"a record has no valid field {error.errors()[0]['loc']}") from None
+        if record.name.startswith("ObjectCreated:"):
+            if record.size is None:
+                # Only removal events have no size. A new object without a size must not be taken for an empty one.
+                raise InvalidEvent("a record of a created object has no size")
             yield NewObject(
-                bucket=one.bucket,
-                key=unquote_plus(one.key),
-                version_id=one.version_id,
-                size=one.size,
-                etag=one.etag,
-                arrived=one.time,
-                in_parts=one.name == "ObjectCreated:CompleteMultipartUpload",
+                bucket=record.bucket,
+                key=unquote_plus(record.key),
+                version_id=record.version_id,
+                size=record.size,
+                etag=record.etag,
+                arrived=record.time,
+                in_parts=record.name == "ObjectCreated:CompleteMultipartUpload",
             )

@@ -1,7 +1,6 @@
-"""How AWS' services fail, as one of a few faults. Pure but for reading botocore's exceptions.
+"""Classification of failed AWS calls into a few faults, which decide whether another attempt can help.
 
-It decides what may pass by itself. What a service says of a fault may hold what it was asked, so only the fault's name
-goes on.
+A service's error message may quote the request. So only the name of the fault is passed on.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,88 +11,88 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Rea
 from botocore.exceptions import ConnectionError as Unreachable
 
 
-class Fault(StrEnum):
-    """What is wrong with a call."""
+class ServiceFault(StrEnum):
+    """Reasons why an AWS call failed."""
 
     THROTTLED = "throttled"
-    """More calls or tokens than are allowed at a time."""
+    """The call exceeds a rate or token quota."""
     UNAVAILABLE = "unavailable"
-    """The service or the model is not there right now, or cannot be reached."""
+    """The service or the model is temporarily unavailable or unreachable."""
     TIMED_OUT = "timed_out"
-    """The model took too long."""
+    """The model, or the response, took too long."""
     REFUSED = "refused"
-    """This may not be called: a matter of settings."""
+    """The call is not permitted: permissions or credentials are missing or wrong."""
     MISSING = "missing"
-    """What was named is not there."""
+    """The named resource or object does not exist."""
     REJECTED = "rejected"
-    """The service does not take the request as it is."""
+    """The request is invalid, or its response is unreadable."""
     CONFLICT = "conflict"
-    """What is there already does not let it be done."""
+    """A precondition failed, because the object already exists or has changed."""
     UNKNOWN = "unknown"
 
 
-PASSING = frozenset([Fault.THROTTLED, Fault.UNAVAILABLE, Fault.TIMED_OUT])
-"""What another attempt may find gone."""
+TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, ServiceFault.TIMED_OUT])
+"""Faults after which another attempt may succeed."""
 _FAULTS = {
-    "ThrottlingException": Fault.THROTTLED,
-    "ThrottledException": Fault.THROTTLED,
-    "Throttling": Fault.THROTTLED,
-    "RequestLimitExceeded": Fault.THROTTLED,
-    "TooManyRequestsException": Fault.THROTTLED,
-    "ServiceQuotaExceededException": Fault.THROTTLED,
-    "ServiceUnavailableException": Fault.UNAVAILABLE,
-    "InternalServerException": Fault.UNAVAILABLE,
-    "ServiceException": Fault.UNAVAILABLE,
-    "ModelNotReadyException": Fault.UNAVAILABLE,
-    "ModelErrorException": Fault.UNAVAILABLE,
-    "RetryableConflictException": Fault.UNAVAILABLE,
-    "SlowDown": Fault.THROTTLED,
-    "ConditionalRequestConflict": Fault.UNAVAILABLE,
-    "ModelTimeoutException": Fault.TIMED_OUT,
-    "AccessDeniedException": Fault.REFUSED,
-    "AccessDenied": Fault.REFUSED,
-    "ResourceNotFoundException": Fault.MISSING,
-    "NoSuchKey": Fault.MISSING,
-    "PreconditionFailed": Fault.CONFLICT,
-    "UnrecognizedClientException": Fault.REFUSED,
-    "ExpiredTokenException": Fault.REFUSED,
-    "ValidationException": Fault.REJECTED,
-    "InvalidInputException": Fault.REJECTED,
+    "ThrottlingException": ServiceFault.THROTTLED,
+    "ThrottledException": ServiceFault.THROTTLED,
+    "Throttling": ServiceFault.THROTTLED,
+    "RequestLimitExceeded": ServiceFault.THROTTLED,
+    "TooManyRequestsException": ServiceFault.THROTTLED,
+    "ServiceQuotaExceededException": ServiceFault.THROTTLED,
+    "ServiceUnavailableException": ServiceFault.UNAVAILABLE,
+    "InternalServerException": ServiceFault.UNAVAILABLE,
+    "ServiceException": ServiceFault.UNAVAILABLE,
+    "ModelNotReadyException": ServiceFault.UNAVAILABLE,
+    "ModelErrorException": ServiceFault.UNAVAILABLE,
+    "RetryableConflictException": ServiceFault.UNAVAILABLE,
+    "SlowDown": ServiceFault.THROTTLED,
+    "ConditionalRequestConflict": ServiceFault.UNAVAILABLE,
+    "ModelTimeoutException": ServiceFault.TIMED_OUT,
+    "AccessDeniedException": ServiceFault.REFUSED,
+    "AccessDenied": ServiceFault.REFUSED,
+    "ResourceNotFoundException": ServiceFault.MISSING,
+    "NoSuchKey": ServiceFault.MISSING,
+    "PreconditionFailed": ServiceFault.CONFLICT,
+    "UnrecognizedClientException": ServiceFault.REFUSED,
+    "ExpiredTokenException": ServiceFault.REFUSED,
+    "ValidationException": ServiceFault.REJECTED,
+    "InvalidInputException": ServiceFault.REJECTED,
 }
 _SERVER_ERROR = 500
 
 
 class ServiceFailed(Exception):
-    """A call that failed."""
+    """An AWS call failed. The exception contains only the fault."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: ServiceFault) -> None:
         super().__init__(fault.value)
         self.fault = fault
 
     @property
-    def passes(self) -> bool:
-        """Whether another attempt may succeed."""
-        return self.fault in PASSING
+    def is_transient(self) -> bool:
+        """True if another attempt may succeed."""
+        return self.fault in TRANSIENT_FAULTS
 
 
-def called(operation: Callable[..., Mapping[str, Any]], **request: Any) -> Mapping[str, Any]:
-    """What an operation of a boto3 client answers; raises ServiceFailed whatever botocore raises."""
+def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) -> Mapping[str, Any]:
+    """Call an operation of a boto3 client. Raises ServiceFailed for every exception of botocore."""
     try:
         return operation(**request)
     except ClientError as error:
         fault = _fault(error)
     except ReadTimeoutError:
-        fault = Fault.TIMED_OUT
+        fault = ServiceFault.TIMED_OUT
     except (Unreachable, HTTPClientError):
-        fault = Fault.UNAVAILABLE
+        fault = ServiceFault.UNAVAILABLE
     except BotoCoreError:
-        # Bad parameters, or an answer that cannot be read.
-        fault = Fault.REJECTED
-    # Out here, so that the new exception does not hold the old one and what that says.
+        # Invalid parameters, or a response that botocore cannot parse.
+        fault = ServiceFault.REJECTED
+    # Raised outside the except blocks, so that the new exception has no reference to the original message.
     raise ServiceFailed(fault)
 
 
-def _fault(error: ClientError) -> Fault:
-    known = _FAULTS.get(error.response["Error"]["Code"])
+def _fault(error: ClientError) -> ServiceFault:
+    fault = _FAULTS.get(error.response["Error"]["Code"])
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return known or (Fault.UNAVAILABLE if status >= _SERVER_ERROR else Fault.UNKNOWN)
+    return fault or (ServiceFault.UNAVAILABLE if status >= _SERVER_ERROR else ServiceFault.UNKNOWN)

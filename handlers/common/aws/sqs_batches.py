@@ -1,39 +1,40 @@
-"""Batches of queue messages that bring events of the bus: each is acted on alone, and goes back alone."""
+"""Processing of SQS batches with EventBridge events. Each message fails, and is redelivered, separately."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
 
 BatchFailures = dict[str, list[dict[str, str]]]
+"""Lambda's partial batch response."""
 IGNORED = "ignored"
-"""What acting on an event comes to that is not ours."""
+"""Outcome of an event that the function does not act on, for example because the object is not ours."""
 
 
-def acted_on(
+def process_batch(
     messages: Sequence[Mapping[str, Any]],
     act: Callable[[str], StrEnum],
     event_log: EventLog,
     *,
-    about: str,
+    event_kind: str,
 ) -> BatchFailures:
-    """Acts on each message's body; the answer names the messages to deliver again.
+    """Call `act` with the body of each message, and return the messages that SQS must redeliver.
 
-    `about`: what the events tell of, in one word for the log.
+    `event_kind` is one word that names the events in the log, for example `video`.
     """
     failed: list[str] = []
     ignored = 0
     for message in messages:
         try:
             ignored += act(message["body"]) == IGNORED
-        except NotAnEvent:
-            # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
-            event_log.warning("message_refused", code=f"NOT_A_{about.upper()}_EVENT")
+        except InvalidEvent:
+            # SQS redelivers the message a few times and then moves it to the dead-letter queue for an operator.
+            event_log.warning("message_refused", code=f"NOT_A_{event_kind.upper()}_EVENT")
             failed.append(message["messageId"])
-        except Exception as error:  # noqa: BLE001 - its message alone goes back; the batch's others must not repeat
+        except Exception as error:  # noqa: BLE001 - only this message is redelivered, not the others of the batch
             event_log.error("message_failed", error_type=type(error).__name__)
             failed.append(message["messageId"])
-    event_log.info(f"{about}_batch", records=len(messages), ignored=ignored, failed=len(failed))
-    return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+    event_log.info(f"{event_kind}_batch", records=len(messages), ignored=ignored, failed=len(failed))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,21 +1,21 @@
-"""Objects that are there and that nobody here can read, because of how they were uploaded.
+"""Recognition of S3 objects that exist but cannot be read because of how they were uploaded.
 
-With a key of the client's own, or into an archive: asking again changes nothing, so this is an answer and no failure of
-ours.
+The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
+Another attempt would fail too, so this is a result of the check and not a failure of the function.
 """
 
 from typing import Final
 
 from botocore.exceptions import ClientError
 
-CODES: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
-"""What S3 says of them to whoever reads."""
+UNREADABLE_CODES: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
+"""S3's error codes for reading such an object."""
 
 
-class Sealed(Exception):
-    """An object is there, and cannot be read."""
+class UnreadableObject(Exception):
+    """The object exists and cannot be read."""
 
 
-def meant(error: ClientError) -> Exception:
-    """What an error is about: a sealed object, or what it says."""
-    return Sealed() if error.response["Error"]["Code"] in CODES else error
+def classify_read_error(error: ClientError) -> Exception:
+    """Return UnreadableObject for S3's errors about such objects, and the given error for all others."""
+    return UnreadableObject() if error.response["Error"]["Code"] in UNREADABLE_CODES else error

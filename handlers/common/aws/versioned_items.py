@@ -1,8 +1,10 @@
-"""Items of a table that several functions change: one JSON text, with a version beside it.
+"""DynamoDB items that several functions change concurrently: a state as JSON text, with a version number.
 
-Whoever changes an item says which version it was; who comes second reads again, and makes his move on top of what is
-there. Each write has a name: where its answer is lost, boto3 sends it again, and that one must not take the first for
-somebody else's.
+A change is written on condition that the version is unchanged (optimistic locking). If a concurrent function changed
+the item first, the state is read again and the change is applied to the new state.
+
+Each write has a random id, and the item keeps the ids of its latest writes. If the response to a write is lost, boto3
+sends the write again, and its condition fails. The id then shows that the item contains this write.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,116 +14,120 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from handlers.common.aws.dynamodb_values import Item, stored
+from handlers.common.aws.dynamodb_values import Item, serialize_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-ATTEMPTS = 12
-"""More than can collide: a few functions write to one item, each a few times in seconds."""
-REMEMBERED = 8
-"""Names of writes in an item: so many can be on top of one whose answer was lost, and it still knows itself."""
+MAX_ATTEMPTS = 12
+"""Maximum number of writes, which exceeds the possible collisions: few functions write to an item, each a few times
+within seconds."""
+MAX_WRITE_IDS = 8
+"""Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
 
 T = TypeVar("T")
 Key = Mapping[str, str]
-"""The key's attributes; all are strings."""
+"""Key attributes of an item. All of them are strings."""
 
 
-class State(BaseModel):
-    """What an item holds. Every field has a default: nothing is known of an item that is not there."""
+class VersionedState(BaseModel):
+    """Base of states. Every field has a default, because the state of a missing item consists of defaults."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-S = TypeVar("S", bound=State)
+S = TypeVar("S", bound=VersionedState)
 
 
 class TooManyWriters(Exception):
-    """An item changed each time that it was read."""
+    """Concurrent writers changed the item each time before this writer could."""
 
 
 @dataclass(frozen=True)
 class VersionedItems:
-    """Reads and changes items, with GetItem and UpdateItem alone."""
+    """Gateway for the versioned items of one table. It uses only GetItem and UpdateItem."""
 
     client: "DynamoDBClient"
     table: str
     _: KW_ONLY
     ttl_attribute: str
     kept_seconds: int
-    """How long an item stays after its last change."""
+    """Lifetime of an item after its last change."""
     clock_ms: Callable[[], int]
 
     def read(self, model: type[S], key: Key) -> S:
-        """What is known of a key; a value of defaults where nothing is."""
-        return _state(model, self._item(key))
+        """Return the state of a key. The state of a missing item has default values."""
+        return _state(model, self._get_item(key))
 
     def change(
         self,
         model: type[S],
         key: Key,
-        move: Callable[[S], tuple[S, T]],
-        beside: Callable[[S], Mapping[str, Item | None]] = lambda _: {},
+        transition: Callable[[S], tuple[S, T]],
+        index_attributes: Callable[[S], Mapping[str, Item | None]] = lambda _: {},
     ) -> T:
-        """Moves a key's state on, and gives what the move gave. The move may be made more than once.
+        """Apply a transition to the state of a key, and return the transition's second value.
 
-        `beside`: attributes that stand beside the state, for an index; none takes one away.
+        The transition may be called several times. An unchanged state is not written. Raises TooManyWriters.
+        `index_attributes` derives further attributes from the new state, for an index. None removes an attribute.
         """
-        item = self._item(key)
-        for _ in range(ATTEMPTS):
+        item = self._get_item(key)
+        for _ in range(MAX_ATTEMPTS):
             state = _state(model, item)
-            moved, given = move(state)
-            if moved == state:
-                return given
-            newer = self._write(key, moved, beside(moved), item)
-            if newer is None:
-                return given
-            item = newer
+            new_state, result = transition(state)
+            if new_state == state:
+                return result
+            newer_item = self._write(key, new_state, index_attributes(new_state), item)
+            if newer_item is None:
+                return result
+            item = newer_item
         raise TooManyWriters
 
-    def _item(self, key: Key) -> Item:
-        return self.client.get_item(TableName=self.table, Key=stored(key), ConsistentRead=True).get("Item", {})
+    def _get_item(self, key: Key) -> Item:
+        return self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True).get("Item", {})
 
-    def _write(self, key: Key, state: State, beside: Mapping[str, Item | None], before: Item) -> Item | None:
-        """None when it is written; otherwise what somebody else wrote."""
-        version = int(before["version"]["N"]) if "version" in before else 0
-        write = {"S": token_hex(4)}
+    def _write(
+        self, key: Key, state: VersionedState, index_attributes: Mapping[str, Item | None], old_item: Item
+    ) -> Item | None:
+        """Write the state. Return None if it is written, or the item that a concurrent function wrote."""
+        version = int(old_item["version"]["N"]) if "version" in old_item else 0
+        write_id = {"S": token_hex(4)}
         values: Item = {
             ":state": {"S": state.model_dump_json()},
             ":old": {"N": str(version)},
             ":new": {"N": str(version + 1)},
-            ":writes": {"L": [write, *_writes(before)][:REMEMBERED]},
+            ":writes": {"L": [write_id, *_write_ids(old_item)][:MAX_WRITE_IDS]},
             ":ttl": {"N": str(self.clock_ms() // 1000 + self.kept_seconds)},
-            **{f":{name}": value for name, value in beside.items() if value is not None},
+            **{f":{name}": value for name, value in index_attributes.items() if value is not None},
         }
         names = {
             "#state": "state",
             "#writes": "writes",
             "#ttl": self.ttl_attribute,
-            **{f"#{name}": name for name in beside},
+            **{f"#{name}": name for name in index_attributes},
         }
-        sets = ", ".join(f"#{name} = :{name}" for name, value in beside.items() if value is not None)
-        removes = ", ".join(f"#{name}" for name, value in beside.items() if value is None)
+        sets = ", ".join(f"#{name} = :{name}" for name, value in index_attributes.items() if value is not None)
+        removes = ", ".join(f"#{name}" for name, value in index_attributes.items() if value is None)
         update = "SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl"
         try:
             self.client.update_item(
                 TableName=self.table,
-                Key=stored(key),
+                Key=serialize_item(key),
                 UpdateExpression=f"{update}{f', {sets}' if sets else ''}{f' REMOVE {removes}' if removes else ''}",
                 ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=values,
             )
         except self.client.exceptions.ConditionalCheckFailedException:
-            found = self._item(key)
-            return None if write in _writes(found) else found
+            current_item = self._get_item(key)
+            return None if write_id in _write_ids(current_item) else current_item
         return None
 
 
-def _writes(item: Item) -> list[Item]:
-    """The names of an item's last writes, the newest first."""
-    found: list[Item] = item.get("writes", {}).get("L", [])
-    return found
+def _write_ids(item: Item) -> list[Item]:
+    """Return the ids of the item's latest writes, newest first."""
+    write_ids: list[Item] = item.get("writes", {}).get("L", [])
+    return write_ids
 
 
 def _state(model: type[S], item: Item) -> S:

@@ -1,7 +1,7 @@
-"""Executions of a state machine: started under names of ours, and asked for where nobody remembers.
+"""Starts and status of Step Functions executions, which are identified by names that the caller chooses.
 
-A start whose answer is lost may have happened, so that it is neither told as done nor as refused. One that is repeated
-under its name, with the same input, is one execution.
+Starting the same name twice with the same input is one execution. A start whose response was lost may have happened,
+so its outcome is reported as unknown.
 """
 
 import json
@@ -11,27 +11,27 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-UNDECIDED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
-"""Refusals that say nothing of the request: somebody may ask again."""
+THROTTLING_CODES = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+"""Error codes of throttled requests. The request itself may be valid and may be sent again."""
 
 
-class Started(StrEnum):
-    """How a start went."""
+class StartOutcome(StrEnum):
+    """Outcomes of a request to start an execution."""
 
-    YES = "yes"
-    ALREADY = "already"
+    STARTED = "yes"
+    ALREADY_EXISTS = "already"
     """An execution of this name exists, and has ended or has another input."""
     REFUSED = "refused"
-    """It was not started by this."""
+    """Refusal: this request did not start an execution."""
     UNKNOWN = "unknown"
-    """It may have been."""
+    """Lost or unclear response: this request may have started an execution."""
 
 
 class ExecutionStatus(StrEnum):
-    """How far an execution has come."""
+    """Status of an execution."""
 
     RUNNING = "running"
-    """Or about to run again, since somebody has redriven it."""
+    """Includes an execution that is about to run again because of Step Functions' own redrive."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -45,39 +45,39 @@ STATUSES = {
     "TIMED_OUT": ExecutionStatus.TIMED_OUT,
     "ABORTED": ExecutionStatus.ABORTED,
 }
-"""What AWS calls them; whatever else it may say is a failure."""
+"""Statuses by AWS' name. Any other name is treated as a failure."""
 
 
 class ExecutionsClient(Protocol):
-    """What is used of boto3's client, whose type stubs the project does without."""
+    """Methods of the boto3 client that are used here. The project does not install its type stubs."""
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]: ...  # noqa: A002, N803
     def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]: ...  # noqa: N803
 
 
-class Executions:
-    """Of one state machine, by their names."""
+class WorkflowExecutions:
+    """Executions of one state machine, by their names."""
 
     def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
         self._client = client
         self._arn = state_machine_arn
 
     def arn(self, name: str) -> str:
-        """The ARN of the execution of this name, whether it exists or not."""
+        """Return the ARN that an execution of this name has or would have."""
         return f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
 
-    def start(self, name: str, asked: Mapping[str, object]) -> Started:
-        """Starts an execution, and says what is known of it then. Starting one twice is one execution."""
+    def start(self, name: str, execution_input: Mapping[str, object]) -> StartOutcome:
+        """Start an execution. Repeating the call with the same name and input starts no second execution."""
         try:
-            self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(asked))
+            self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(execution_input))
         except ClientError as error:
-            return _meaning(error)
+            return _start_outcome(error)
         except BotoCoreError:
-            return Started.UNKNOWN
-        return Started.YES
+            return StartOutcome.UNKNOWN
+        return StartOutcome.STARTED
 
     def status(self, arn: str) -> ExecutionStatus | None:
-        """How far an execution is; none where there is none."""
+        """Return the status of an execution, or None if it does not exist."""
         try:
             answer = self._client.describe_execution(executionArn=arn)
         except ClientError as error:
@@ -87,11 +87,12 @@ class Executions:
         return STATUSES.get(answer["status"], ExecutionStatus.FAILED)
 
 
-def _meaning(error: ClientError) -> Started:
+def _start_outcome(error: ClientError) -> StartOutcome:
     code = error.response["Error"]["Code"]
-    about = error.response.get("ResponseMetadata", {})
+    metadata = error.response.get("ResponseMetadata", {})
     if code == "ExecutionAlreadyExists":
-        return Started.ALREADY
-    # A refusal of a second attempt says nothing of the first, which may have started before its answer was lost.
-    refused = 400 <= about.get("HTTPStatusCode", 500) < 500 and not about.get("RetryAttempts", 0)
-    return Started.REFUSED if refused and code not in UNDECIDED else Started.UNKNOWN
+        return StartOutcome.ALREADY_EXISTS
+    # If botocore retried, the refusal only concerns the last attempt. An earlier one may have started the execution
+    # before its response was lost.
+    is_refused = 400 <= metadata.get("HTTPStatusCode", 500) < 500 and not metadata.get("RetryAttempts", 0)
+    return StartOutcome.REFUSED if is_refused and code not in THROTTLING_CODES else StartOutcome.UNKNOWN

@@ -1,11 +1,11 @@
-"""Bedrock's Converse: how a request is built, one attempt at it, and what came back.
+"""Client for Bedrock's Converse API: builds requests, makes single calls, and returns text and token usage.
 
-It decides what every request looks like: the fixed part first with a cache point behind it, material as JSON on lines
-of its own, so that nothing which somebody said can end the line it stands in, and an answer that is text. When to ask
-again is left to `patience`, what to do with an answer that cannot be used to `asking`.
+All requests have the same layout. The instructions, which never change, come first and are followed by a cache point.
+Material follows as one JSON object per line, so that text which a speaker or user wrote cannot end its own line. The
+answer is text. Retries are made by `aws.retry`, and second questions after unusable answers by `model_questions`.
 
-Any model can be set, and Bedrock refuses a cache point to those that keep nothing. So whoever writes a request says what is
-worth keeping, and the points go with it where its model is one of those that do.
+Bedrock rejects cache points for models without prompt caching. So requests contain cache points where caching is
+worthwhile, and `BedrockModel` removes them if its model does not support them.
 """
 
 import json
@@ -16,95 +16,95 @@ from typing import Any, Protocol
 
 from botocore.config import Config
 
-from handlers.common.aws.service_faults import called
+from handlers.common.aws.service_faults import call_service
 
-Request = dict[str, Any]
-"""Of Converse, without the model's name."""
-Block = dict[str, Any]
-"""A piece of a turn."""
-CACHE_POINT: Block = {"cachePoint": {"type": "default"}}
-"""What stands before it may be kept for some minutes, and costs less when it is read again."""
-_KEEPING = re.compile(
+ConverseRequest = dict[str, Any]
+"""Parameters of a Converse call, without the model id."""
+ContentBlock = dict[str, Any]
+"""Bedrock's content block: a piece of a message."""
+CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
+"""Bedrock may cache everything before this block for some minutes. Reading it again from the cache costs less."""
+_CACHING_MODELS = re.compile(
     r"(?:^|[./])(?:anthropic\.claude-(?:3-5-haiku|3-7|[a-z]+-\d)|amazon\.nova-(?:micro|lite|pro|premier)-)"
 )
-"""Models that keep what stands before a cache point, by their ids or those of their profiles: of Claude's, 3.5 Haiku, 3.7 and
-whatever came after, which has its number behind its name.
+"""Model ids and inference profile ids with prompt caching: Amazon Nova, and Claude 3.5 Haiku, 3.7 and later. Later
+Claude ids have the version number behind the family name.
 https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models"""
 
 
-def config(answer_seconds: int) -> Config:
-    """For a client whose answers, which come as a whole, take so long at most."""
+def build_client_config(answer_seconds: int) -> Config:
+    """Return the configuration of a client whose answers arrive as a whole, after at most so many seconds."""
     return Config(
         connect_timeout=2,
         read_timeout=answer_seconds,
-        # Whoever asks knows how much time is left, and counts what it asks: botocore must not ask behind its back.
+        # The caller limits its time and counts its calls, so botocore must not retry unseen.
         retries={"mode": "standard", "total_max_attempts": 1},
     )
 
 
 @dataclass(frozen=True)
 class Guardrail:
-    """What reads along, and may stop an answer."""
+    """A Bedrock guardrail, which checks questions and answers and may block them."""
 
     identifier: str
     version: str
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a model is to answer."""
+class InferenceOptions:
+    """Limits of a model's answer."""
 
     max_tokens: int
     guardrail: Guardrail | None = None
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What an answer cost, in tokens."""
+class TokenUsage:
+    """Billed tokens of an answer."""
 
     input_tokens: int = 0
-    """Those of the cache are not among them."""
+    """Input tokens without those that were read from or written to the cache."""
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What the model says."""
+class ModelReply:
+    """A model's answer with its token usage and Bedrock's stop reason."""
 
     text: str = field(repr=False)
-    usage: Usage
+    usage: TokenUsage
     stop_reason: str
 
 
-class Model(Protocol):
-    """What answers."""
+class LanguageModel(Protocol):
+    """A model that answers Converse requests."""
 
-    def converse(self, request: Request) -> Reply:
-        """Asks once; raises ServiceFailed."""
+    def converse(self, request: ConverseRequest) -> ModelReply:
+        """Send a request once. Raises ServiceFailed."""
         ...
 
 
 class BedrockModel:
-    """One model, whatever it is asked."""
+    """A Bedrock model or inference profile."""
 
     def __init__(self, client: Any, model_id: str) -> None:
-        """`client`: boto3's. `model_id` may be an inference profile's."""
+        """`client` is boto3's `bedrock-runtime` client. `model_id` may be the id of an inference profile."""
         self._client = client
         self._model_id = model_id
-        self._keeps = _KEEPING.search(model_id) is not None
+        self._supports_caching = _CACHING_MODELS.search(model_id) is not None
 
-    def converse(self, request: Request) -> Reply:
-        """Asks once; raises ServiceFailed."""
-        asked = request if self._keeps else _unkept(request)
-        answer = called(self._client.converse, modelId=self._model_id, **asked)
-        # A model that thinks aloud has other blocks before its text.
+    def converse(self, request: ConverseRequest) -> ModelReply:
+        """Send a request once. Raises ServiceFailed."""
+        supported = request if self._supports_caching else _without_caching(request)
+        answer = call_service(self._client.converse, modelId=self._model_id, **supported)
+        # A reasoning model returns other content blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
-        return Reply(
+        return ModelReply(
             text="".join(block["text"] for block in message["content"] if "text" in block),
-            usage=Usage(
+            usage=TokenUsage(
                 input_tokens=usage["inputTokens"],
                 output_tokens=usage["outputTokens"],
                 cache_read_tokens=usage.get("cacheReadInputTokens", 0),
@@ -114,34 +114,35 @@ class BedrockModel:
         )
 
 
-def request(instructions: str, content: Sequence[Block], manner: Manner) -> Request:
-    """One turn of the user's, below instructions that are the same for all and so are kept."""
-    asked: Request = {
+def build_request(instructions: str, content: Sequence[ContentBlock], options: InferenceOptions) -> ConverseRequest:
+    """Return a request with cached instructions and one user message."""
+    request: ConverseRequest = {
         "system": [{"text": instructions}, CACHE_POINT],
         "messages": [{"role": "user", "content": list(content)}],
-        "inferenceConfig": {"maxTokens": manner.max_tokens},
+        "inferenceConfig": {"maxTokens": options.max_tokens},
     }
-    if manner.guardrail is not None:
-        asked["guardrailConfig"] = {
-            "guardrailIdentifier": manner.guardrail.identifier,
-            "guardrailVersion": manner.guardrail.version,
+    if options.guardrail is not None:
+        request["guardrailConfig"] = {
+            "guardrailIdentifier": options.guardrail.identifier,
+            "guardrailVersion": options.guardrail.version,
         }
-    return asked
+    return request
 
 
-def _unkept(request: Request) -> Request:
-    """The same without cache points."""
+def _without_caching(request: ConverseRequest) -> ConverseRequest:
     return {
         **request,
-        "system": _without_points(request["system"]),
-        "messages": [{**turn, "content": _without_points(turn["content"])} for turn in request["messages"]],
+        "system": _without_cache_points(request["system"]),
+        "messages": [
+            {**message, "content": _without_cache_points(message["content"])} for message in request["messages"]
+        ],
     }
 
 
-def _without_points(blocks: Sequence[Block]) -> list[Block]:
+def _without_cache_points(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
     return [block for block in blocks if block != CACHE_POINT]
 
 
-def lines(objects: Iterable[Mapping[str, Any]]) -> Block:
-    """Material: each object on a line of its own."""
-    return {"text": "\n".join(json.dumps(one, ensure_ascii=False) for one in objects)}
+def to_json_lines(objects: Iterable[Mapping[str, Any]]) -> ContentBlock:
+    """Return a content block with one JSON object per line."""
+    return {"text": "\n".join(json.dumps(entry, ensure_ascii=False) for entry in objects)}

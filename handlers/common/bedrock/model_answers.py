@@ -1,6 +1,7 @@
-"""Reads what a model answers: one JSON value, maybe in a code fence, held to a form. Pure.
+"""Parser for a model's answer: one JSON value, possibly in a code fence, validated against a pydantic model.
 
-What is wrong with an answer is said in words that quote nothing of it: they go back to the model, and into exceptions.
+Problems are described by fixed sentences that quote nothing from the answer, because they are sent to the model and
+appear in exceptions.
 """
 
 import json
@@ -14,57 +15,58 @@ from pydantic.alias_generators import to_camel
 _FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
 
-class Unread(StrEnum):
-    """Why an answer is no JSON, as the model is told."""
+class AnswerJsonProblem(StrEnum):
+    """Reasons why an answer contains no usable JSON, as sentences for the model."""
 
     EMPTY = "It was empty."
     TOO_LONG = "It was too long."
     NO_JSON = "It was not one valid JSON object and nothing else."
 
 
-class BadAnswer(Exception):
-    """An answer that cannot be used."""
+class UnusableAnswer(Exception):
+    """The model's answer cannot be used."""
 
     def __init__(self, problem: StrEnum) -> None:
-        """`problem` is what the model is told."""
+        """`problem` is the sentence that the model is sent."""
         super().__init__(problem.name)
         self.problem = problem
 
 
-class ModelSaid(BaseModel):
-    """Base of what a model says: names in camelCase, types to the letter, other fields ignored."""
+class ModelAnswer(BaseModel):
+    """Base of models for parsed answers: camelCase names, strict types, other fields ignored."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True
     )
 
 
-T = TypeVar("T", bound=ModelSaid)
+T = TypeVar("T", bound=ModelAnswer)
 
 
-def json_of(text: str, longest: int) -> Any:
-    """The value in an answer of so many characters at most; raises BadAnswer."""
-    if len(text) > longest:
-        raise BadAnswer(Unread.TOO_LONG)
+def parse_json_answer(text: str, max_characters: int) -> Any:
+    """Return the JSON value of an answer. Raises UnusableAnswer."""
+    if len(text) > max_characters:
+        raise UnusableAnswer(AnswerJsonProblem.TOO_LONG)
     stripped = text.strip()
     if not stripped:
-        raise BadAnswer(Unread.EMPTY)
+        raise UnusableAnswer(AnswerJsonProblem.EMPTY)
     fenced = _FENCE.fullmatch(stripped)
     try:
-        return json.loads(stripped if fenced is None else fenced[1], parse_constant=_no_number)
+        return json.loads(stripped if fenced is None else fenced[1], parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        # Their messages, and what they were raised from, hold the answer.
+        # Their messages and causes contain the answer, so the new exception is raised outside this block.
         pass
-    raise BadAnswer(Unread.NO_JSON)
+    raise UnusableAnswer(AnswerJsonProblem.NO_JSON)
 
 
-def held_to(model: type[T], value: object) -> T | None:
-    """The value as a model's; none where it is not."""
+def validate_or_none(model: type[T], value: object) -> T | None:
+    """Return the value as an instance of the model, or None if it is invalid."""
     try:
         return model.model_validate(value)
-    except (ValueError, RecursionError):  # pydantic's error is one
+    except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         return None
 
 
-def _no_number(_: str) -> NoReturn:
+def _refuse_constant(_: str) -> NoReturn:
+    """Refuse `NaN` and `Infinity`, which Python reads although they are not JSON."""
     raise ValueError

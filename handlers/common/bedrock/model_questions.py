@@ -1,6 +1,6 @@
-"""Asks a model: once, and once more where the answer cannot be used.
+"""Questions to a model, repeated once if the answer cannot be used.
 
-It decides which answers are not worth a second question.
+This module decides after which answers a second question is pointless.
 """
 
 from collections.abc import Callable
@@ -9,79 +9,82 @@ from enum import StrEnum
 from functools import partial
 from typing import Generic, TypeVar
 
-from handlers.common.aws.retry import Patience
-from handlers.common.bedrock.converse import Block, Model, Reply, Request, Usage
-from handlers.common.bedrock.model_answers import BadAnswer
+from handlers.common.aws.retry import Retrier
+from handlers.common.bedrock.converse import ContentBlock, ConverseRequest, LanguageModel, ModelReply, TokenUsage
+from handlers.common.bedrock.model_answers import UnusableAnswer
 
-ATTEMPTS = 2
+MAX_ATTEMPTS = 2
 T = TypeVar("T")
 
 
 class NoAnswer(StrEnum):
-    """Why there is no answer, and would be none if it was asked again."""
+    """Reasons why a model gave no answer, and would give none if it was asked again."""
 
     UNUSABLE = "unusable_answer"
     GUARDRAIL = "guardrail"
-    """The guardrail stopped it."""
+    """The guardrail blocked the question or the answer."""
     FILTERED = "filtered"
-    """The model's provider stopped it."""
+    """The model provider's content filter stopped the answer."""
     TOO_LARGE = "too_large"
-    """The question is more than the model can read."""
+    """The question exceeds the model's context window."""
 
 
-_FINAL = {
+_FINAL_STOP_REASONS = {
     "guardrail_intervened": NoAnswer.GUARDRAIL,
     "content_filtered": NoAnswer.FILTERED,
     "model_context_window_exceeded": NoAnswer.TOO_LARGE,
 }
-"""Why a model stops, where it would stop again."""
+"""Stop reasons that a second question would meet again."""
 _CUT_OFF = "max_tokens"
 
 
 @dataclass(frozen=True)
-class Question(Generic[T]):
-    """What is asked, and how its answer is read."""
+class ModelQuestion(Generic[T]):
+    """A question as a function that builds its request, and a function that reads the answer."""
 
-    request: Callable[[StrEnum | None], Request]
-    """Given what was wrong with the answer before, if there was one.
+    request: Callable[[StrEnum | None], ConverseRequest]
+    """Build the request. The argument is the problem of the previous answer, or None in the first request.
 
-    That answer is not sent back: whatever broke it would be read again, and paid for.
+    The previous answer is not sent again, because its input tokens would be billed and its fault would be read again.
     """
     read: Callable[[str, bool], T]
-    """Given the answer's text, and whether it is the last one there will be; raises BadAnswer."""
-    cut_off: StrEnum
-    """What the model is told where its answer was cut off at the limit of its length."""
+    """Read the answer's text. The second argument is True for the last attempt. Raises UnusableAnswer."""
+    cut_off_problem: StrEnum
+    """Problem that the model is sent if its answer was cut off at the token limit."""
 
 
-def ask(
-    model: Model,
-    question: Question[T],
-    patience: Patience,
+def ask_model(
+    model: LanguageModel,
+    question: ModelQuestion[T],
+    retrier: Retrier,
     answer_seconds: float,
-    spent: Callable[[Usage], None],
+    report_usage: Callable[[TokenUsage], None],
 ) -> T | NoAnswer:
-    """The answer, or why there is none; raises ServiceFailed. `spent` hears what each answer cost, used or not."""
+    """Return the answer, or the reason why there is none. Raises ServiceFailed.
+
+    `report_usage` is called for each answer, usable or not, because each is billed.
+    """
     problem: StrEnum | None = None
-    for attempt in range(1, ATTEMPTS + 1):
-        reply = patience.call(partial(model.converse, question.request(problem)), answer_seconds)
-        spent(reply.usage)
-        if reply.stop_reason in _FINAL:
-            return _FINAL[reply.stop_reason]
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        reply = retrier.call(partial(model.converse, question.request(problem)), answer_seconds)
+        report_usage(reply.usage)
+        if reply.stop_reason in _FINAL_STOP_REASONS:
+            return _FINAL_STOP_REASONS[reply.stop_reason]
         try:
-            return _read(question, reply, last=attempt == ATTEMPTS)
-        except BadAnswer as bad:
-            problem = bad.problem
+            return _read(question, reply, is_last=attempt == MAX_ATTEMPTS)
+        except UnusableAnswer as error:
+            problem = error.problem
     return NoAnswer.UNUSABLE
 
 
-def repair(problem: StrEnum) -> Block:
-    """What ends a second question."""
+def build_correction(problem: StrEnum) -> ContentBlock:
+    """Return the content block that ends a second question. It states the problem of the previous answer."""
     return {
         "text": f"Your answer to this could not be used. {problem.value} Answer again, in exactly the form that you were told."
     }
 
 
-def _read(question: Question[T], reply: Reply, *, last: bool) -> T:
+def _read(question: ModelQuestion[T], reply: ModelReply, *, is_last: bool) -> T:
     if reply.stop_reason == _CUT_OFF:
-        raise BadAnswer(question.cut_off)
-    return question.read(reply.text, last)
+        raise UnusableAnswer(question.cut_off_problem)
+    return question.read(reply.text, is_last)

@@ -1,7 +1,8 @@
-"""A request over API Gateway's REST API, parsed and answered by one table of operations: one answer whatever happens.
+"""Dispatch of REST requests from API Gateway to the functions that perform the operations.
 
-What comes in is checked by the models of its operation, and so is what goes out: an answer that breaks its own model
-is a mistake of ours, and never sent. Which operations there are and what they do is the subsystem's business.
+Requests and answers are validated with the models of their operation. An answer that violates its model is an internal
+error and is not sent. Every request gets an answer, also if an exception is raised. The subsystem defines the
+operations.
 """
 
 import base64
@@ -14,15 +15,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.errors import CommonCode, HandlerError, http_error, malformed
-from handlers.common.http.rest_operations import Operation
+from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 
-LATER = "Retry-After"
-Response = dict[str, Any]
-"""What a function returns to API Gateway."""
+RETRY_AFTER = "Retry-After"
+ProxyResponse = dict[str, Any]
+"""Lambda proxy response for API Gateway."""
 MAX_BODY_BYTES = 256 * 1024
 NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
 _JSON = {"Content-Type": "application/json"}
@@ -30,16 +31,16 @@ _JSON = {"Content-Type": "application/json"}
 M = TypeVar("M", bound=Message)
 
 
-class RestCode(StrEnum):
-    """What can be wrong with a request before anything looks at what it asks."""
+class RestErrorCode(StrEnum):
+    """Error codes of requests that are rejected before their operation is performed."""
 
     TOO_LARGE = "TOO_LARGE"
     UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
 @dataclass(frozen=True)
-class Call:
-    """A request that has the form it should; parameters, query and body are of the operation's own models."""
+class RestRequest:
+    """A valid request. Parameters, query and body are instances of the operation's models, or None without a model."""
 
     owner: str
     parameters: Any = None
@@ -48,118 +49,123 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What an act answers."""
+class RestAnswer:
+    """Result of an operation: content and status code."""
 
     content: Message | None = None
     status: int = 200
 
 
-class AnswerBroken(Exception):
-    """An act answered what its operation does not."""
+class InvalidRestAnswer(Exception):
+    """The function of an operation returned an answer that the operation does not define."""
 
 
-class Rest:
-    """Answers API Gateway."""
+class RestDispatcher:
+    """Dispatcher for the operations of one REST API."""
 
     def __init__(
         self,
-        operations: Sequence[Operation],
-        acts: Mapping[str, Callable[[Call], Answered]],
+        operations: Sequence[RestOperation],
+        actions: Mapping[str, Callable[[RestRequest], RestAnswer]],
         *,
         origin: str,
         log: EventLog,
     ) -> None:
-        """`acts`: what does an operation, by its name. `origin`: whose pages may read the answers."""
-        self._operations: dict[tuple[str, str], Operation] = {(one.path, one.method): one for one in operations}
-        self._acts = {one.name: acts[one.name] for one in operations}
+        """`actions` maps operation names to functions. Browsers let pages of the web origin `origin` read the answers."""
+        self._operations: dict[tuple[str, str], RestOperation] = {
+            (operation.path, operation.method): operation for operation in operations
+        }
+        self._actions = {operation.name: actions[operation.name] for operation in operations}
         self._headers = {"Access-Control-Allow-Origin": origin, "Cache-Control": "no-store"}
         self._log = log
 
-    def handle(self, event: Mapping[str, Any]) -> Response:
-        """One request, and its answer."""
+    def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
+        """Return the response to a request. No exception leaves this method."""
         return self._with_headers(self._response(event))
 
-    def _response(self, event: Mapping[str, Any]) -> Response:
+    def _response(self, event: Mapping[str, Any]) -> ProxyResponse:
         request_id, route = "", "none"
         try:
             context = event.get("requestContext") or {}
             request_id = str(context.get("requestId", ""))
-            # The gateway's document has these operations alone: it answers other paths and methods by itself.
+            # API Gateway has exactly these operations, and answers other paths and methods without calling the function.
             operation = self._operations[event["resource"], event["httpMethod"]]
             route = operation.name
-            return self._answered(operation, self._acts[route](_call(operation, event, context)))
-        except AnswerBroken as error:
+            return self._to_response(operation, self._actions[route](_parse_request(operation, event, context)))
+        except InvalidRestAnswer as error:
             self._log.error("answer_broken", route=route)
-            return http_error(error, request_id)
+            return to_http_response(error, request_id)
         except HandlerError as error:
             self._log.info("request_refused", code=error.code, route=route)
-            return http_error(error, request_id)
-        except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and no trace leaves
+            return to_http_response(error, request_id)
+        except Exception as error:  # noqa: BLE001 - the client gets a clear answer and no stack trace
             self._log.error("request_failed", error_type=type(error).__name__, route=route)
-            return http_error(error, request_id)
+            return to_http_response(error, request_id)
 
-    def _with_headers(self, response: Response) -> Response:
+    def _with_headers(self, response: ProxyResponse) -> ProxyResponse:
         headers = response["headers"]
-        # Browsers have a list of what a page may read unasked; this is not on it.
-        exposed = {"Access-Control-Expose-Headers": LATER} if LATER in headers else {}
+        # Retry-After is not among the headers that browsers let every page read.
+        exposed = {"Access-Control-Expose-Headers": RETRY_AFTER} if RETRY_AFTER in headers else {}
         return {**response, "headers": {**headers, **self._headers, **exposed}}
 
-    def _answered(self, operation: Operation, answer: Answered) -> Response:
+    def _to_response(self, operation: RestOperation, answer: RestAnswer) -> ProxyResponse:
         if answer.status not in operation.statuses:
-            raise AnswerBroken
+            raise InvalidRestAnswer
         if operation.answer is None:
             if answer.content is not None:
-                raise AnswerBroken
+                raise InvalidRestAnswer
             return {"statusCode": answer.status, "headers": {}, "body": ""}
         return {
             "statusCode": answer.status,
             "headers": _JSON,
-            "body": _checked(operation.answer, answer.content),
+            "body": _to_json(operation.answer, answer.content),
         }
 
 
-def _call(operation: Operation, event: Mapping[str, Any], context: Mapping[str, Any]) -> Call:
-    return Call(
+def _parse_request(operation: RestOperation, event: Mapping[str, Any], context: Mapping[str, Any]) -> RestRequest:
+    return RestRequest(
         owner=_owner(context.get("authorizer")),
-        parameters=_parsed(operation.parameters, event.get("pathParameters") or {}),
-        query=_parsed(operation.query, event.get("queryStringParameters") or {}),
-        body=_body(operation.body, event),
+        parameters=_parse_texts(operation.parameters, event.get("pathParameters") or {}),
+        query=_parse_texts(operation.query, event.get("queryStringParameters") or {}),
+        body=_parse_body(operation.body, event),
     )
 
 
 def _owner(authorizer: object) -> str:
-    """Whoever the authorizer names; one that ran and named nobody lets nobody in."""
+    """Return the user id from the authorizer, or the default owner if the API has no authorizer.
+
+    An authorizer that returned no valid user id is an error.
+    """
     if not authorizer:
-        return user_ids.EVERYBODY
+        return user_ids.DEFAULT_OWNER
     user = authorizer.get("user") if isinstance(authorizer, Mapping) else None
-    if not isinstance(user, str) or re.fullmatch(user_ids.PATTERN, user) is None:
-        raise HandlerError(RestCode.UNAUTHENTICATED, "Nobody is known to ask this.", 401)
+    if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
+        raise HandlerError(RestErrorCode.UNAUTHENTICATED, "The caller is not authenticated.", 401)
     return user
 
 
-def _parsed(model: type[M] | None, texts: object) -> M | None:
-    """What path or query say: texts, of which numbers are made where numbers are meant."""
+def _parse_texts(model: type[M] | None, texts: object) -> M | None:
+    """Return the path or query parameters. Texts are converted to numbers if the model has numbers."""
     if model is None:
         return None
     try:
         return model.model_validate(texts)
     except ValidationError as error:
-        raise malformed(error) from None
+        raise to_malformed_error(error) from None
 
 
-def _body(model: type[M] | None, event: Mapping[str, Any]) -> M | None:
+def _parse_body(model: type[M] | None, event: Mapping[str, Any]) -> M | None:
     if model is None:
         return None
     try:
-        return model.model_validate_json(_content(event), strict=True)
+        return model.model_validate_json(_body_bytes(event), strict=True)
     except ValidationError as error:
-        if any(one["type"] in NOT_JSON and not one["loc"] for one in error.errors(include_url=False)):
-            raise _no_object() from None
-        raise malformed(error) from None
+        if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
+            raise _not_an_object() from None
+        raise to_malformed_error(error) from None
 
 
-def _content(event: Mapping[str, Any]) -> bytes:
+def _body_bytes(event: Mapping[str, Any]) -> bytes:
     body = str(event.get("body") or "").encode(errors="surrogatepass")
     if event.get("isBase64Encoded"):
         if len(body) > MAX_BODY_BYTES * 4 // 3 + 4:
@@ -167,26 +173,29 @@ def _content(event: Mapping[str, Any]) -> bytes:
         try:
             body = base64.b64decode(body, validate=True)
         except binascii.Error:
-            raise _no_object() from None
+            raise _not_an_object() from None
     if len(body) > MAX_BODY_BYTES:
         raise _too_large()
     return body
 
 
-def _no_object() -> HandlerError:
-    return HandlerError(CommonCode.MALFORMED, "The body must be one JSON object.")
+def _not_an_object() -> HandlerError:
+    return HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.")
 
 
 def _too_large() -> HandlerError:
-    return HandlerError(RestCode.TOO_LARGE, f"A body has {MAX_BODY_BYTES} bytes at the most.", 413)
+    return HandlerError(RestErrorCode.TOO_LARGE, f"The body must not exceed {MAX_BODY_BYTES} bytes.", 413)
 
 
-def _checked(model: type[Message], content: Message | None) -> str:
-    """An answer as it is sent: made again from what would be sent, so that nothing passes for being made wrongly."""
+def _to_json(model: type[Message], content: Message | None) -> str:
+    """Return the answer as JSON.
+
+    The answer is validated again from its JSON values, because a model can be constructed or copied without validation.
+    """
     if not isinstance(content, model):
-        raise AnswerBroken
+        raise InvalidRestAnswer
     try:
-        plain = content.model_dump(mode="json", by_alias=True, exclude_none=True, warnings="none")
-        return model.model_validate(plain).model_dump_json(by_alias=True, exclude_none=True)
-    except Exception:  # noqa: BLE001 - whatever it is, it is not the operation's answer
-        raise AnswerBroken from None
+        values = content.model_dump(mode="json", by_alias=True, exclude_none=True, warnings="none")
+        return model.model_validate(values).model_dump_json(by_alias=True, exclude_none=True)
+    except Exception:  # noqa: BLE001 - any failure means that this is not the operation's answer
+        raise InvalidRestAnswer from None

@@ -1,6 +1,7 @@
-"""What a REST API offers: its operations, each with the models of what is asked and answered. Pure.
+"""Definition of a REST API as a list of operations, each with the models of its parameters, body and answer.
 
-Handlers parse and answer by it, the deployment builds the gateway's document from it, and the documentation is it.
+Handlers parse and answer requests with these models. The deployment builds the API Gateway definition, and the
+generator the OpenAPI documentation, from the same list.
 """
 
 from dataclasses import dataclass
@@ -12,26 +13,26 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One thing that can be asked."""
+class RestOperation:
+    """One operation of a REST API."""
 
     name: str
-    """The operation's id: `createEpisode`."""
+    """Operation id, for example `createEpisode`."""
     method: Method
     path: str
-    """With its parameters in braces: `/episodes/{episodeId}`."""
+    """Path with parameters in braces, for example `/episodes/{episodeId}`."""
     summary: str
     parameters: type[Message] | None = None
-    """What the path names; its fields are required."""
+    """Path parameters. All fields are required."""
     query: type[Message] | None = None
-    """What the query string may have."""
+    """Query string parameters."""
     body: type[Message] | None = None
     answer: type[Message] | None = None
-    """None answers without a body."""
+    """Body of the answer, or None for an answer without a body."""
     statuses: tuple[int, ...] = (200,)
-    """Of good answers."""
+    """Status codes of successful answers."""
 
     @property
     def route(self) -> str:
-        """As people write it: `GET /episodes/{episodeId}`."""
+        """Method and path, for example `GET /episodes/{episodeId}`."""
         return f"{self.method} {self.path}"

@@ -1,15 +1,16 @@
-"""Who a caller is: checks an OpenID Connect provider's token, and names the caller.
+"""Verification of OpenID Connect tokens, which returns the caller's user id.
 
-A token must be signed by a key of the provider, with the algorithm that the key says or that is its type's, and say by
-whom, for whom (`aud`), about whom (`sub`) and until when (`exp`). Access tokens without `aud` are refused: Amazon Cognito's, which
-have `client_id` instead, are the known case, and its ID tokens serve. Issuers are compared to the letter: a slash at
-the end counts.
+A token must be signed by a key of the provider, with the algorithm that the key states or that its type implies. The
+claims `iss`, `aud`, `sub` and `exp` are required. So access tokens without `aud` are rejected. Amazon Cognito's access
+tokens, which have `client_id` instead, are the known case; its ID tokens are accepted. Issuers must be equal, including
+a trailing slash.
 
-PyJWT checks signature, issuer and audience; times are checked here, since it reads the machine's clock. What went
-wrong is a reason from a closed list, and nothing of the token leaves this file but the caller.
-`Reason.KEYS_UNAVAILABLE` says nothing about the token: it asks for "try again" (503), every other for "no" (401).
+PyJWT checks signature, issuer and audience. Times are checked here with the injected clock, because PyJWT reads the
+system clock. A rejection has a reason from a closed list. Except for the user id, nothing from the token leaves this
+module. `InvalidTokenReason.KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503,
+and all other reasons with 401.
 
-Loads cryptography: only the function that verifies tokens imports this file.
+This module loads cryptography, so only functions that verify tokens import it.
 """
 
 from collections.abc import Callable
@@ -19,19 +20,19 @@ from typing import Any
 
 import jwt
 
-from handlers.common.identity.signing_keys import KeySet, KeysUnavailable, UnknownKey
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.signing_keys import SigningKeys, SigningKeysUnavailable, UnknownSigningKey
+from handlers.common.identity.user_ids import derive_user_id
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
-"""No shared secrets, and never `none`."""
+"""Accepted algorithms. They all have public keys: neither HMAC nor `none` is accepted."""
 MAX_TOKEN_LENGTH = 8 * 1024
 MAX_SUBJECT_LENGTH = 255
-"""OpenID Connect's own bound."""
+"""Limit of the OpenID Connect specification."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Reason(StrEnum):
-    """Why there is no caller."""
+class InvalidTokenReason(StrEnum):
+    """Reasons to reject a token."""
 
     MALFORMED = "malformed"
     UNKNOWN_KEY = "unknown_key"
@@ -46,21 +47,21 @@ class Reason(StrEnum):
 
 
 class InvalidToken(Exception):
-    """A token that names no caller; carries the reason, and nothing of the token."""
+    """The token is rejected. The exception contains the reason and nothing from the token."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: InvalidTokenReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
 
-class Verifier:
-    """Checks the tokens of one issuer for one audience."""
+class TokenVerifier:
+    """Verifier for the tokens of one issuer and one audience."""
 
     def __init__(
         self,
         issuer: str,
         audience: str,
-        keys: KeySet,
+        keys: SigningKeys,
         clock: Callable[[], datetime],
         leeway_seconds: int = 30,
     ) -> None:
@@ -71,27 +72,27 @@ class Verifier:
         self._leeway = timedelta(seconds=leeway_seconds)
 
     def verify(self, token: str) -> str:
-        """The project's own name for the user whom a token is about, see `users`; raises InvalidToken."""
+        """Return the user id of the token's subject. Raises InvalidToken."""
         try:
             return self._user(self._claims(token))
-        except (jwt.PyJWTError, UnknownKey, KeysUnavailable) as error:
+        except (jwt.PyJWTError, UnknownSigningKey, SigningKeysUnavailable) as error:
             reason = _reason(error)
-        # Raised out here, where it has no cause: PyJWT's own errors quote the token.
+        # Raised outside the except block, so that it has no cause: PyJWT's errors quote the token.
         raise InvalidToken(reason)
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """What a token says, once its signature is checked."""
+        """Return the claims of a token after checking its signature, issuer and audience."""
         if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
-            raise InvalidToken(Reason.MALFORMED)
+            raise InvalidToken(InvalidTokenReason.MALFORMED)
         header = jwt.get_unverified_header(token)
-        if "crit" in header:  # nothing that a token may call critical is understood here
-            raise InvalidToken(Reason.MALFORMED)
+        if "crit" in header:  # No critical header extension is supported.
+            raise InvalidToken(InvalidTokenReason.MALFORMED)
         algorithm = header.get("alg")
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-            raise InvalidToken(Reason.ALGORITHM_REFUSED)
+            raise InvalidToken(InvalidTokenReason.ALGORITHM_REFUSED)
         key = self._keys.key(header.get("kid"))
         if algorithm != key.algorithm_name:
-            raise InvalidToken(Reason.ALGORITHM_REFUSED)
+            raise InvalidToken(InvalidTokenReason.ALGORITHM_REFUSED)
         return jwt.decode(
             token,
             key.key,
@@ -107,42 +108,43 @@ class Verifier:
         )
 
     def _user(self, claims: dict[str, Any]) -> str:
-        """The user, if it is the time for it."""
+        """Return the user id if the token is valid at this time."""
         now = self._clock()
-        if now - self._leeway >= _moment(claims["exp"]):  # this way round: `exp` may be the last moment that there is
-            raise InvalidToken(Reason.EXPIRED)
-        if any(_moment(claims[name]) > now + self._leeway for name in ("nbf", "iat") if name in claims):
-            raise InvalidToken(Reason.NOT_YET_VALID)
+        # The leeway is subtracted from `now`, because adding it to the largest possible `exp` would overflow.
+        if now - self._leeway >= _parse_time(claims["exp"]):
+            raise InvalidToken(InvalidTokenReason.EXPIRED)
+        if any(_parse_time(claims[name]) > now + self._leeway for name in ("nbf", "iat") if name in claims):
+            raise InvalidToken(InvalidTokenReason.NOT_YET_VALID)
         subject: str = claims["sub"]
         if not (0 < len(subject) <= MAX_SUBJECT_LENGTH and subject.isascii() and subject.isprintable()):
-            raise InvalidToken(Reason.MALFORMED)
-        return user_id(self._issuer, subject)
+            raise InvalidToken(InvalidTokenReason.MALFORMED)
+        return derive_user_id(self._issuer, subject)
 
 
-def _moment(claim: object) -> datetime:
-    """A time in seconds since 1970; a string of digits is none."""
+def _parse_time(claim: object) -> datetime:
+    """Return the time of a claim in seconds since 1970. A string of digits is rejected."""
     if isinstance(claim, int | float) and not isinstance(claim, bool):
         try:
             return _EPOCH + timedelta(seconds=claim)
         except (OverflowError, ValueError):
             pass
-    raise InvalidToken(Reason.MALFORMED)
+    raise InvalidToken(InvalidTokenReason.MALFORMED)
 
 
-def _reason(error: Exception) -> Reason:
-    """What an error means for the caller."""
+def _reason(error: Exception) -> InvalidTokenReason:
+    """Return the reason for an exception of PyJWT or of the signing keys."""
     match error:
-        case UnknownKey():
-            return Reason.UNKNOWN_KEY
-        case KeysUnavailable():
-            return Reason.KEYS_UNAVAILABLE
+        case UnknownSigningKey():
+            return InvalidTokenReason.UNKNOWN_KEY
+        case SigningKeysUnavailable():
+            return InvalidTokenReason.KEYS_UNAVAILABLE
         case jwt.InvalidSignatureError():
-            return Reason.BAD_SIGNATURE
+            return InvalidTokenReason.BAD_SIGNATURE
         case jwt.MissingRequiredClaimError():
-            return Reason.MISSING_CLAIM
+            return InvalidTokenReason.MISSING_CLAIM
         case jwt.InvalidIssuerError():
-            return Reason.WRONG_ISSUER
+            return InvalidTokenReason.WRONG_ISSUER
         case jwt.InvalidAudienceError():
-            return Reason.WRONG_AUDIENCE
+            return InvalidTokenReason.WRONG_AUDIENCE
         case _:
-            return Reason.MALFORMED
+            return InvalidTokenReason.MALFORMED

@@ -1,10 +1,11 @@
-"""A provider's public keys: PyJWT's client for them, kept while the provider is away, and only those that check signatures.
+"""Public keys of an identity provider, fetched from its JWKS URL and cached.
 
-PyJWT's client caches the keys, and looks for an unknown one at most once in a while: whoever sends tokens decides how
-often unknown names come, and must not decide how often the provider is asked. It follows no redirect. While the provider
-does not answer, the keys that are known stay; then nobody can tell about an unknown one.
+PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Clients choose
+the key ids in their tokens, so without this limit they would control how often the provider is called. The client
+follows no redirects. While the provider is unavailable, the latest fetched keys stay in use, and the result for an
+unknown key id is "unavailable" instead of "unknown".
 
-Decides nothing about tokens: that is `oidc`. Only what verifies tokens imports this file; it loads cryptography.
+Tokens are verified in `oidc_tokens`. This module loads cryptography, so only functions that verify tokens import it.
 """
 
 from typing import Any
@@ -16,36 +17,36 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet
 
 CACHE_SECONDS = 3600
-"""How long keys are used without asking: a key that is withdrawn serves no longer."""
-REFETCH_SECONDS = 60
-"""The least time between two questions for unknown keys."""
+"""Lifetime of cached keys. A key that the provider withdraws is accepted for at most this long."""
+REFETCH_COOLDOWN_SECONDS = 60
+"""Minimum time between two fetches for unknown key ids."""
 TIMEOUT_SECONDS = 2.5
 HEADERS = {"Accept": "application/json", "User-Agent": "polyphony"}
-"""Some providers' firewalls turn the library's own name away."""
+"""Some providers' firewalls block the library's default user agent."""
 RSA_BITS = range(2048, 8192 + 1)
-"""Shorter keys are weak; longer ones cost more time than a caller may take."""
+"""Accepted key lengths. Shorter keys are weak, and longer ones let a client consume too much CPU time."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class UnknownKey(Exception):
-    """The provider answers, and has no such key."""
+class UnknownSigningKey(Exception):
+    """The provider answered and has no such key."""
 
 
-class KeysUnavailable(Exception):
-    """The provider does not answer with keys, so nobody can tell."""
+class SigningKeysUnavailable(Exception):
+    """The provider did not answer with keys, so it is unknown whether the key exists."""
 
 
-class KeySet(PyJWKClient):
-    """The keys at one address. Threads may share it."""
+class SigningKeys(PyJWKClient):
+    """Signing keys at one JWKS URL. Threads may share an instance."""
 
     def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-            raise ValueError("keys come by https, or from this machine")
+            raise ValueError("the URL of the signing keys must use https, or http on localhost")
         super().__init__(
             url,
             lifespan=CACHE_SECONDS,
-            cooldown_duration=REFETCH_SECONDS,
+            cooldown_duration=REFETCH_COOLDOWN_SECONDS,
             timeout=timeout_seconds,
             headers=HEADERS,
         )
@@ -53,36 +54,39 @@ class KeySet(PyJWKClient):
         self._failed = False
 
     def key(self, kid: str | None) -> PyJWK:
-        """The key of this name, or without a name the only key; raises UnknownKey or KeysUnavailable."""
+        """Return the key with this id, or the only key if the id is None.
+
+        Raises UnknownSigningKey or SigningKeysUnavailable.
+        """
         try:
-            found = self._only() if kid is None else self.get_signing_key(kid)
+            key = self._single_key() if kid is None else self.get_signing_key(kid)
         except PyJWKClientError:
-            found = None
-        if found is not None and _checks_signatures(found.key):
-            return found
-        raise KeysUnavailable if self._failed else UnknownKey
+            key = None
+        if key is not None and _is_verification_key(key.key):
+            return key
+        raise SigningKeysUnavailable if self._failed else UnknownSigningKey
 
     def fetch_data(self) -> PyJWKSet:
-        """Ask the provider; if it does not answer with keys, return the latest that are known."""
+        """Fetch the keys. If the provider does not answer with keys, return the keys that were fetched last."""
         try:
-            self._latest, self._failed = PyJWKSet.from_dict(self._asked()), False
+            self._latest, self._failed = PyJWKSet.from_dict(self._fetch_jwks()), False
         except Exception as error:
             if self._latest is None:
-                raise KeysUnavailable(type(error).__name__) from error
+                raise SigningKeysUnavailable(type(error).__name__) from error
             self._failed = True
         return self._latest
 
-    def _asked(self) -> dict[str, Any]:
+    def _fetch_jwks(self) -> dict[str, Any]:
         answer: dict[str, Any] = super().fetch_data()
         return answer
 
-    def _only(self) -> PyJWK | None:
-        keys = [one for one in self.get_jwk_set().keys if one.public_key_use in {"sig", None}]
+    def _single_key(self) -> PyJWK | None:
+        keys = [key for key in self.get_jwk_set().keys if key.public_key_use in {"sig", None}]
         return keys[0] if len(keys) == 1 else None
 
 
-def _checks_signatures(key: object) -> bool:
-    """A private key does not, although it could: whoever publishes it has lost it."""
+def _is_verification_key(key: object) -> bool:
+    """Return True for a public key of an accepted type and length. A published private key is compromised."""
     if isinstance(key, RSAPublicKey):
         return key.key_size in RSA_BITS
     return isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey)

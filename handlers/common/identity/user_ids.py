@@ -1,22 +1,22 @@
-"""The name that the project gives a caller: one for each subject of each provider.
+"""User ids: a hash of an identity provider's issuer and subject.
 
-It goes where a subject cannot: into tags, object keys and table keys, which take neither every character nor every
-length. Nobody gets from it back to the subject without already knowing whom to look for.
+A user id fits into tags, object keys and table keys, which limit characters and length, unlike a subject. The subject
+cannot be computed from it, but a known subject can be recognised.
 """
 
 import base64
 import hashlib
 
-LENGTH = 32
-"""Of base32: 160 bits, so that no two callers ever share a name."""
-PATTERN = r"[A-Z2-7]{32}"
-EVERYBODY = "everybody"
-"""The owner of everything where nobody says who asks. No caller's name looks like it."""
+USER_ID_LENGTH = 32
+"""Number of base32 characters. They hold 160 bits, so two users never have the same id."""
+USER_ID_PATTERN = r"[A-Z2-7]{32}"
+DEFAULT_OWNER = "everybody"
+"""Owner of all records of an API without an authorizer. It does not match the pattern of user ids."""
 
 
-def user_id(issuer: str, subject: str) -> str:
-    """The name of an issuer's subject."""
+def derive_user_id(issuer: str, subject: str) -> str:
+    """Return the user id of an issuer's subject."""
     if "\n" in issuer:
-        raise ValueError("an issuer is one line: with two, two callers could share a name")
+        raise ValueError("the issuer must not contain a line break, because two users could then have the same user id")
     digest = hashlib.sha256(f"{issuer}\n{subject}".encode()).digest()
-    return base64.b32encode(digest).decode()[:LENGTH]
+    return base64.b32encode(digest).decode()[:USER_ID_LENGTH]

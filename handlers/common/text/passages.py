@@ -1,27 +1,21 @@
-"""What a transcript is made of, whoever keeps it: something that was said from one moment to another."""
+"""Common interface of transcript passages, which the subsystems store in their own types."""
 
 from typing import Protocol
 
 
 class Passage(Protocol):
-    """One thing that was said."""
+    """A passage of a transcript: text with a start and an end time."""
 
     @property
-    def start_ms(self) -> int:
-        """When it begins."""
-        ...
+    def start_ms(self) -> int: ...
 
     @property
-    def end_ms(self) -> int:
-        """When it ends."""
-        ...
+    def end_ms(self) -> int: ...
 
     @property
-    def text(self) -> str:
-        """What it is."""
-        ...
+    def text(self) -> str: ...
 
     @property
     def speaker(self) -> str | None:
-        """Who said it, where that is known."""
+        """Label of the speaker, or None if it is unknown."""
         ...

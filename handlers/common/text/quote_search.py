@@ -1,10 +1,11 @@
-"""Finds a quote in what was said. Pure.
+"""Search for a quote in the passages of a transcript.
 
-Case, spaces and punctuation do not count, words do: each must be there, whole, in its order, with none left out.
-Writing without spaces between words is compared character by character. What is found is given back as the transcript
-has it, so that nothing which a model wrote is ever shown as somebody's words; with the signs at its ends, since $5 and -40
-are no 5 and no 40. In the comparison signs do not count either: a model that writes "4%" where "4 percent" was said
-has made nothing up.
+Case, spaces and punctuation are ignored. All words of the quote must occur, complete, in order, and without gaps.
+Scripts without spaces between words are compared character by character.
+
+A match is returned as the transcript has it, so text that a model wrote is never shown as a speaker's words. Signs at
+the ends of a match are included, because $5 and -40 are not 5 and 40. The comparison ignores signs: a model that writes
+"4%" for "4 percent" has invented nothing.
 """
 
 import unicodedata
@@ -15,14 +16,14 @@ from itertools import groupby
 
 from handlers.common.text.passages import Passage
 
-LEAST_WORDS = 2
-"""One word is said by everybody; it is no claim."""
+MIN_WORDS = 2
+"""Minimum length of a quote. A single word proves nothing, because every speaker uses it."""
 _SIGNS = "%\u2030\u2031"
 """Signs that Unicode counts as punctuation."""
-_AMOUNTS = frozenset(f"{_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
-"""Signs of which what is before them is an amount."""
+_UNITS = frozenset(f"{_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
+"""Signs that can follow a number as its unit."""
 _BEFORE_DIGITS = "-\u2010\u2011\u2012\u2013.,"
-"""What belongs to a number right behind it, unless it stands between two words: a minus, and the point of a fraction."""
+"""Minus signs and decimal points. They belong to the number behind them, unless they directly follow a word."""
 _APOSTROPHES = "'\u2019\u02bc"
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -36,86 +37,93 @@ _UNSPACED = (
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where a quote is."""
+class QuoteMatch:
+    """Position and original text of a quote in a transcript."""
 
     start_ms: int
     end_ms: int
     quote: str = field(repr=False)
     words: str = field(repr=False)
-    """What the comparison saw of it: the same for each way to write it."""
+    """Compared form of the quote. It is the same for all spellings that the comparison treats as equal."""
     first: int
-    """The passage that it begins in, counted from the first that was looked through."""
+    """Index of the passage in which the quote begins, among the searched passages."""
     last: int
+    """Index of the passage in which the quote ends."""
     first_word: int
-    """The word of that passage that it begins with, counted from 0."""
+    """Index of the quote's first word in its passage."""
     last_word: int
+    """Index of the quote's last word in its passage."""
     speaker: str | None = field(repr=False)
+    """Speaker of all these passages, or None if there are several."""
 
 
 @dataclass(frozen=True)
-class _Word:
+class _PassageWord:
     text: str
+    """Compared form of the word."""
     passage: int
     number: int
     start: int
     end: int
 
 
-class Spoken:
-    """The words of some passages, in which quotes can be found."""
+class QuoteSearch:
+    """Index of the words of some passages, for searching quotes."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = passages
         self._words = [
-            _Word(text, at, number, start, end)
-            for at, one in enumerate(passages)
-            for number, (text, start, end) in enumerate(words_of(one.text))
+            _PassageWord(text, index, number, start, end)
+            for index, passage in enumerate(passages)
+            for number, (text, start, end) in enumerate(split_words(passage.text))
         ]
         self._texts = [word.text for word in self._words]
-        self._places: dict[str, list[int]] = {}
-        for at, text in enumerate(self._texts):
-            self._places.setdefault(text, []).append(at)
+        self._positions: dict[str, list[int]] = {}
+        for position, text in enumerate(self._texts):
+            self._positions.setdefault(text, []).append(position)
 
-    def find(self, quote: str, near: int | None = None) -> Found | None:
-        """Where it is said; of several places the one that is nearest to the passage `near`, or else the first."""
-        wanted = [text for text, _, _ in words_of(quote)]
-        if len(wanted) < LEAST_WORDS:
-            return None
-        places = self._places_of(wanted)
-        if not places:
-            return None
-        at = places[0] if near is None else min(places, key=lambda place: abs(self._words[place].passage - near))
-        return self._found(at, at + len(wanted) - 1)
+    def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
+        """Return the match that is nearest to the passage `near`, or the first match without `near`, or None.
 
-    def saying(self, quote: str) -> frozenset[int]:
-        """The passages that say a quote, wherever it is said, or nothing but a part of it."""
-        wanted = [text for text, _, _ in words_of(quote)]
-        saying = {at for at, texts in self._texts_by_passage() if _within(texts, wanted)}
-        for at in self._places_of(wanted) if wanted else ():
-            saying.update(range(self._words[at].passage, self._words[at + len(wanted) - 1].passage + 1))
-        return frozenset(saying)
+        A quote of fewer than `MIN_WORDS` words has no match.
+        """
+        wanted = [text for text, _, _ in split_words(quote)]
+        if len(wanted) < MIN_WORDS:
+            return None
+        starts = self._find_words(wanted)
+        if not starts:
+            return None
+        start = starts[0] if near is None else min(starts, key=lambda at: abs(self._words[at].passage - near))
+        return self._match(start, start + len(wanted) - 1)
+
+    def find_passages(self, quote: str) -> frozenset[int]:
+        """Return the indexes of passages that belong to any match of the quote or consist of a part of the quote."""
+        wanted = [text for text, _, _ in split_words(quote)]
+        passages = {index for index, texts in self._texts_by_passage() if _contains(wanted, texts)}
+        for start in self._find_words(wanted) if wanted else ():
+            passages.update(range(self._words[start].passage, self._words[start + len(wanted) - 1].passage + 1))
+        return frozenset(passages)
 
     def _texts_by_passage(self) -> Iterator[tuple[int, list[str]]]:
-        for at, words in groupby(self._words, key=lambda word: word.passage):
-            yield at, [word.text for word in words]
+        for index, words in groupby(self._words, key=lambda word: word.passage):
+            yield index, [word.text for word in words]
 
-    def _places_of(self, wanted: list[str]) -> list[int]:
-        """Where these words follow each other; looked for by the one that is said least often."""
-        rarest = min(range(len(wanted)), key=lambda at: len(self._places.get(wanted[at], ())))
-        starts = [at - rarest for at in self._places.get(wanted[rarest], ()) if at >= rarest]
-        return [at for at in starts if self._texts[at : at + len(wanted)] == wanted]
+    def _find_words(self, wanted: list[str]) -> list[int]:
+        """Return the positions at which these words follow each other. The rarest word is looked up."""
+        rarest = min(range(len(wanted)), key=lambda index: len(self._positions.get(wanted[index], ())))
+        starts = [position - rarest for position in self._positions.get(wanted[rarest], ()) if position >= rarest]
+        return [start for start in starts if self._texts[start : start + len(wanted)] == wanted]
 
-    def _found(self, first: int, last: int) -> Found:
+    def _match(self, first: int, last: int) -> QuoteMatch:
         begin, end = self._words[first], self._words[last]
         passages = self._passages[begin.passage : end.passage + 1]
-        texts = [one.text for one in passages]
-        texts[-1] = texts[-1][: _with_signs_behind(texts[-1], end.end)]
-        texts[0] = texts[0][_with_signs_before(texts[0], begin.start) :]
-        speakers = {one.speaker for one in passages}
-        return Found(
+        texts = [passage.text for passage in passages]
+        texts[-1] = texts[-1][: _extend_right(texts[-1], end.end)]
+        texts[0] = texts[0][_extend_left(texts[0], begin.start) :]
+        speakers = {passage.speaker for passage in passages}
+        return QuoteMatch(
             start_ms=passages[0].start_ms,
-            end_ms=max(one.end_ms for one in passages),
+            end_ms=max(passage.end_ms for passage in passages),
             quote=" ".join(texts),
             words=" ".join(word.text for word in self._words[first : last + 1]),
             first=begin.passage,
@@ -126,26 +134,27 @@ class Spoken:
         )
 
 
-def _within(some: list[str], whole: list[str]) -> bool:
-    return any(whole[at : at + len(some)] == some for at in range(len(whole) - len(some) + 1))
+def _contains(texts: list[str], part: list[str]) -> bool:
+    return any(texts[start : start + len(part)] == part for start in range(len(texts) - len(part) + 1))
 
 
-def _with_signs_before(text: str, start: int) -> int:
-    """Where what stands from `start` begins with its signs."""
-    number = text[start].isdigit()
-    while start and (_is_sign(text[start - 1]) or (number and _begins_number(text, start - 1))):
+def _extend_left(text: str, start: int) -> int:
+    """Return the start of a word including the signs in front of it."""
+    is_number = text[start].isdigit()
+    while start and (_is_sign(text[start - 1]) or (is_number and _begins_number(text, start - 1))):
         start -= 1
     return start
 
 
-def _begins_number(text: str, at: int) -> bool:
-    before = text[at - 1 : at]
-    return text[at] in _BEFORE_DIGITS and (not before or (_kind(before) == "other" and before != text[at]))
+def _begins_number(text: str, index: int) -> bool:
+    """Return True for a minus sign or decimal point that follows no word and no character of the same kind."""
+    before = text[index - 1 : index]
+    return text[index] in _BEFORE_DIGITS and (not before or (_kind(before) == "other" and before != text[index]))
 
 
-def _with_signs_behind(text: str, end: int) -> int:
-    """Where what stands up to `end` ends with its signs; many languages have a blank before that of a number."""
-    if text[end - 1].isdigit() and text[end : end + 1].isspace() and text[end + 1 : end + 2] in _AMOUNTS:
+def _extend_right(text: str, end: int) -> int:
+    """Return the end of a word including the signs behind it. Many languages put a space before the unit of a number."""
+    if text[end - 1].isdigit() and text[end : end + 1].isspace() and text[end + 1 : end + 2] in _UNITS:
         end += 2
     while end < len(text) and _is_sign(text[end]):
         end += 1
@@ -156,25 +165,25 @@ def _is_sign(character: str) -> bool:
     return character in _SIGNS or unicodedata.category(character)[0] == "S"
 
 
-def words_of(text: str) -> Iterator[tuple[str, int, int]]:
-    """The words of a text as they are compared, and where each stands."""
+def split_words(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the words of a text in their compared form, each with its start and end offset."""
     start: int | None = None
-    for at, character in enumerate(text):
+    for index, character in enumerate(text):
         kind = _kind(character)
         if kind == "word" or (kind == "apostrophe" and start is not None):
-            start = at if start is None else start
+            start = index if start is None else start
             continue
         if start is not None:
-            yield from _word(text, start, at)
+            yield from _compared_word(text, start, index)
             start = None
-        if kind == "alone":
-            yield from _word(text, at, at + 1)
+        if kind == "unspaced":
+            yield from _compared_word(text, index, index + 1)
     if start is not None:
-        yield from _word(text, start, len(text))
+        yield from _compared_word(text, start, len(text))
 
 
-def _word(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
-    while text[end - 1] in _APOSTROPHES:  # one that closes; a word never begins with one
+def _compared_word(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+    while text[end - 1] in _APOSTROPHES:  # A closing quotation mark. A word never begins with one.
         end -= 1
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text[start:end]).casefold())
     compared = "".join(_without_apostrophes(folded))
@@ -193,4 +202,4 @@ def _kind(character: str) -> str:
     if unicodedata.category(character)[0] not in "LNM":
         return "other"
     point = ord(character)
-    return "alone" if any(low <= point <= high for low, high in _UNSPACED) else "word"
+    return "unspaced" if any(low <= point <= high for low, high in _UNSPACED) else "word"

@@ -1,34 +1,34 @@
-"""Text from outside, made harmless. Pure."""
+"""Cleaning of text from users, models and AWS services before it is stored or shown."""
 
 import re
 import unicodedata
 
 _SPACE = re.compile(r"\s+")
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and halves of pairs, which no store would take."""
+"""Control characters and lone surrogates. DynamoDB and S3 do not accept lone surrogates."""
 MAX_MARKS = 30
-"""Combining marks in a row, as in Unicode's stream-safe format: no writing has more. Normalising puts them in order,
-which takes the square of their number: minutes, for as many as an upload may have."""
+"""Maximum number of consecutive combining marks, as in Unicode's stream-safe text format. No script needs more. NFC
+normalization sorts them in quadratic time, which would take minutes for as many marks as an upload may contain."""
 _MARKS = re.compile(rf"\w?[^\w\x00-\u02ff]{{{MAX_MARKS // 3},}}")
-"""Where there may be too many: a mark is no letter, is behind U+02FF, and is one or two when it is taken apart."""
+"""Sequences that may contain too many marks. A mark is not a letter, is above U+02FF, and decomposes to one or two."""
 
 
-def cleaned(text: str) -> str:
-    """One line, without what is no character of any writing."""
-    wanted = _MARKS.sub(_fewer, _UNWANTED.sub("", _SPACE.sub(" ", text)))
-    # Taking a character out may leave two spaces side by side.
+def clean_text(text: str) -> str:
+    """Return the text as one line in NFC, without control characters, lone surrogates and excess combining marks."""
+    wanted = _MARKS.sub(_limit_marks, _UNWANTED.sub("", _SPACE.sub(" ", text)))
+    # Removing a character can leave two adjacent spaces.
     return _SPACE.sub(" ", unicodedata.normalize("NFC", wanted)).strip()
 
 
-def _fewer(found: re.Match[str]) -> str:
-    """The same without the marks that are too many. What is left out counts, so a row has one end."""
+def _limit_marks(match: re.Match[str]) -> str:
+    """Return the matched text without excess marks. Removed marks count too, so none behind the limit is kept."""
     kept: list[str] = []
     marks = 0
-    for one in found[0]:
-        # Some characters are marks only when they are taken apart, and some letters bring marks of their own.
-        apart = unicodedata.normalize("NFD", one)
-        own = sum(unicodedata.combining(part) > 0 for part in apart)
-        marks = marks + own if unicodedata.combining(apart[0]) else own
+    for character in match[0]:
+        # Some characters become marks only when they are decomposed, and some letters decompose to a letter and marks.
+        decomposed = unicodedata.normalize("NFD", character)
+        own = sum(unicodedata.combining(part) > 0 for part in decomposed)
+        marks = marks + own if unicodedata.combining(decomposed[0]) else own
         if marks <= MAX_MARKS:
-            kept.append(one)
+            kept.append(character)
     return "".join(kept)

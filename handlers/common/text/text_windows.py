@@ -1,8 +1,9 @@
-"""A transcript cut into windows, each small enough for a model to read at once. Pure.
+"""Division of a transcript into overlapping windows, each small enough for one model request.
 
-The windows' cores divide the transcript; each window also has the passages that follow its core, up to an overlap. So
-whatever begins in a core, and is no longer than the overlap, stands whole in that core's window, and is that window's
-alone. The last window is the first one that reaches the end: all of it is core.
+Each window has a core and an overlap. The cores divide the transcript without gaps. The overlap repeats the passages
+that follow the core, up to a length. So anything that begins in a core and is not longer than the overlap is complete
+in that core's window, and only that window is responsible for it. The first window that reaches the end of the
+transcript is the last window, and consists of core only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,79 +16,79 @@ P = TypeVar("P", bound=Passage)
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """How large windows are."""
+class WindowSizes:
+    """Size limits of windows."""
 
     characters: int
-    """Of a core, at most, unless one passage alone has more."""
+    """Maximum length of a core. A core that is a single passage may be longer."""
     milliseconds: int
-    """From where a core begins to where its last passage begins, at most. How long passages last says nothing: those
-    that all last a day would be a window each."""
+    """Maximum time between the starts of a core's first and last passage. End times do not count,
+    because passages that claim to last a day would then become one window each."""
     overlap_characters: int
 
 
 @dataclass(frozen=True)
 class Window(Generic[P]):
-    """Some of a transcript's passages, in their order."""
+    """Consecutive passages of a transcript."""
 
     index: int
     first: int
-    """The number of its first passage in the transcript."""
-    core: int
-    """How many of its passages no other window has in its core; they come first."""
+    """Index of the window's first passage in the transcript."""
+    core_count: int
+    """Number of passages in the core. They come first in the window."""
     passages: tuple[P, ...] = field(repr=False)
 
     @property
     def start_ms(self) -> int:
-        """When its first passage begins."""
+        """Start of the first passage."""
         return self.passages[0].start_ms
 
     @property
     def end_ms(self) -> int:
-        """When the last one of its passages ends, whichever that is."""
-        return max(one.end_ms for one in self.passages)
+        """Latest end of all passages. An earlier passage may end after the last passage."""
+        return max(passage.end_ms for passage in self.passages)
 
-    def own(self, start_ms: int) -> bool:
-        """Whether what begins then begins in its core."""
-        return self.core == len(self.passages) or start_ms < self.passages[self.core].start_ms
+    def owns_start(self, start_ms: int) -> bool:
+        """Return True if this time lies before the overlap, so that this window is responsible for what begins then."""
+        return self.core_count == len(self.passages) or start_ms < self.passages[self.core_count].start_ms
 
 
-def windows(passages: Sequence[P], sizes: Sizes) -> tuple[Window[P], ...]:
-    """All windows of a transcript, which has at least one passage, and whose passages are in order.
+def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Window[P], ...]:
+    """Return the windows of a transcript. It must have at least one passage, and passages must be ordered by time.
 
-    Beyond the first there are no more than its length has times the milliseconds, and twice its characters theirs.
+    There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows.
     """
-    return tuple(_cut(passages, sizes))
+    return tuple(_iter_windows(passages, sizes))
 
 
-def _cut(passages: Sequence[P], sizes: Sizes) -> Iterator[Window[P]]:
+def _iter_windows(passages: Sequence[P], sizes: WindowSizes) -> Iterator[Window[P]]:
     first = index = 0
     while first < len(passages):
-        core = _core_end(passages, first, sizes)
-        end = _overlap_end(passages, core, sizes.overlap_characters)
-        last = end == len(passages)
-        yield Window(index, first, (end if last else core) - first, tuple(passages[first:end]))
-        if last:
+        core_end = _core_end(passages, first, sizes)
+        end = _overlap_end(passages, core_end, sizes.overlap_characters)
+        is_last = end == len(passages)
+        yield Window(index, first, (end if is_last else core_end) - first, tuple(passages[first:end]))
+        if is_last:
             return
-        first, index = core, index + 1
+        first, index = core_end, index + 1
 
 
-def _core_end(passages: Sequence[P], first: int, sizes: Sizes) -> int:
+def _core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
     characters = len(passages[first].text)
-    at = first + 1
-    while at < len(passages):
-        characters += len(passages[at].text)
-        if characters > sizes.characters or passages[at].start_ms - passages[first].start_ms > sizes.milliseconds:
+    end = first + 1
+    while end < len(passages):
+        characters += len(passages[end].text)
+        if characters > sizes.characters or passages[end].start_ms - passages[first].start_ms > sizes.milliseconds:
             break
-        at += 1
-    return at
+        end += 1
+    return end
 
 
-def _overlap_end(passages: Sequence[P], core: int, overlap: int) -> int:
-    """Where the passages end that follow a core: the one that crosses the overlap's length is among them."""
+def _overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
+    """Return the end of the overlap. It includes the passage that exceeds the overlap's length."""
     characters = 0
-    at = core
-    while at < len(passages) and characters < overlap:
-        characters += len(passages[at].text)
-        at += 1
-    return at
+    end = core_end
+    while end < len(passages) and characters < overlap_characters:
+        characters += len(passages[end].text)
+        end += 1
+    return end

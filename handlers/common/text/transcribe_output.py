@@ -1,9 +1,9 @@
-"""The JSON that an Amazon Transcribe job writes: one item a word, with times as text. Pure.
+"""Parser for the JSON output of an Amazon Transcribe batch job: one item per word, with times as text.
 
-It may come from anybody: it is held to a form and to bounds, and nothing of it is in an exception. Only the items are
-read, and whose they are: the job's own paragraphs are not in every version of this file. Where a job heard several
-channels apart, each is a speaker's, and is read by itself: people speak at the same time, and by time alone their
-sentences would be mixed up. What becomes of words is left to who reads them.
+The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Only the items and their
+speakers are read, because not every version of this file has the job's own paragraphs. If the job transcribed several
+channels separately, each channel is read as one speaker, channel after channel. People speak at the same time, so
+sorting all words by time would mix their sentences. Callers join words to sentences and passages.
 """
 
 import json
@@ -16,33 +16,33 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasPath, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 MAX_ITEMS = 500_000
-"""Words and marks; and, counted apart, words of which a turn says whose they are."""
+"""Maximum number of words and punctuation marks. The words in all speaker turns have a separate limit of this size."""
 MAX_TURNS = 100_000
-"""One a second would be more than a day."""
-ENDS = frozenset(".?!\u3002\uff1f\uff01")
-"""Marks that end a sentence."""
+"""One turn per second would be more than a day."""
+SENTENCE_ENDS = frozenset(".?!\u3002\uff1f\uff01")
+"""Punctuation marks that end a sentence."""
 _SECONDS = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?")
 
 
-class OutputProblem(StrEnum):
-    """Why a file is not taken as a job's output."""
+class TranscribeOutputProblem(StrEnum):
+    """Reasons to reject a file as a job's output."""
 
     MALFORMED = "malformed"
     BAD_TIMES = "bad_times"
-    """Missing, not numbers, or too late."""
+    """A time is missing, is not a number, or is too late."""
 
 
-class BadOutput(Exception):
-    """A file that is not taken."""
+class InvalidTranscribeOutput(Exception):
+    """The file is not accepted as a job's output."""
 
-    def __init__(self, problem: OutputProblem) -> None:
+    def __init__(self, problem: TranscribeOutputProblem) -> None:
         super().__init__(problem.value)
         self.problem = problem
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word."""
+class TranscribedWord:
+    """A word with its times and its speaker."""
 
     text: str = field(repr=False)
     start_ms: int
@@ -51,18 +51,18 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What stands right behind the word before it."""
+class PunctuationMark:
+    """Punctuation directly behind the preceding word."""
 
     text: str = field(repr=False)
 
 
-class _Part(BaseModel):
+class _OutputModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class _Item(_Part):
-    """A word, or what stands behind it."""
+class _Item(_OutputModel):
+    """A word or a punctuation mark."""
 
     type: Literal["pronunciation", "punctuation"]
     content: Annotated[str, Field(validation_alias=AliasPath("alternatives", 0, "content"), max_length=1_000)]
@@ -72,19 +72,20 @@ class _Item(_Part):
     channel_label: Annotated[str | None, Field(max_length=100)] = None
 
 
-class _Speaking(_Part):
-    """Whose word it is, where the word itself does not say it."""
+class _TurnWord(_OutputModel):
+    """Start time and speaker of a word in a speaker turn. It is used if the word's own item has no speaker."""
 
     start_time: Annotated[str, Field(max_length=100)]
     speaker_label: Annotated[str, Field(max_length=100)]
 
 
-class _Turn(_Part):
-    items: Annotated[list[_Speaking], FailFast(), Field(max_length=MAX_ITEMS)] = []
+class _Turn(_OutputModel):
+    items: Annotated[list[_TurnWord], FailFast(), Field(max_length=MAX_ITEMS)] = []
 
 
-class _Job(_Part):
-    # Four megabytes of empty items would be a million errors, and a gigabyte and a half of memory: the first one ends it.
+class _JobOutput(_OutputModel):
+    # FailFast stops at the first error. Four megabytes of empty items would otherwise produce a million errors, which
+    # take 1.5 GB of memory.
     items: Annotated[
         list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"), max_length=MAX_ITEMS)
     ]
@@ -95,58 +96,58 @@ class _Job(_Part):
     ] = []
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _check_turn_items(self) -> Self:
         if sum(len(turn.items) for turn in self.turns) > MAX_ITEMS:
-            raise ValueError("all turns together have too many items")
+            raise ValueError(f"the speaker turns have more than {MAX_ITEMS} items in total")
         return self
 
     def speakers(self) -> dict[str, str]:
-        """Who begins to say a word at which time."""
-        return {one.start_time: one.speaker_label for turn in self.turns for one in turn.items}
+        """Return the speaker of the word that begins at each start time."""
+        return {word.start_time: word.speaker_label for turn in self.turns for word in turn.items}
 
     def channels(self) -> dict[str | None, list[_Item]]:
-        """What each channel has; a mark that does not say its own has its word's."""
-        found: dict[str | None, list[_Item]] = {}
+        """Return the items by channel. A punctuation mark without a channel belongs to the preceding word's channel."""
+        items: dict[str | None, list[_Item]] = {}
         channel: str | None = None
         for item in self.items:
             if item.type == "pronunciation" or item.channel_label is not None:
                 channel = item.channel_label
-            found.setdefault(channel, []).append(item)
-        return found
+            items.setdefault(channel, []).append(item)
+        return items
 
 
-def heard(text: str, longest_ms: int) -> Iterator[Word | Mark]:
-    """What was said, as the job has it, in its order, of several channels one behind the other.
+def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord | PunctuationMark]:
+    """Yield words and punctuation marks in the job's order, channel after channel.
 
-    Raises BadOutput, for times beyond `longest_ms` too.
+    Raises InvalidTranscribeOutput, also for times after `max_ms`.
     """
-    job = _job(text)
+    job = _parse_job_output(text)
     speakers, channels = job.speakers(), job.channels()
     for channel, items in channels.items():
-        alone = channel if len(channels) > 1 else None
+        channel_speaker = channel if len(channels) > 1 else None
         for item in items:
             if item.type == "punctuation":
-                yield Mark(item.content)
+                yield PunctuationMark(item.content)
                 continue
-            begins, ends = _milliseconds(item.start_time, longest_ms), _milliseconds(item.end_time, longest_ms)
-            speaker = item.speaker_label or speakers.get(item.start_time or "") or alone
-            yield Word(item.content, begins, ends, speaker)
+            start_ms, end_ms = _to_milliseconds(item.start_time, max_ms), _to_milliseconds(item.end_time, max_ms)
+            speaker = item.speaker_label or speakers.get(item.start_time or "") or channel_speaker
+            yield TranscribedWord(item.content, start_ms, end_ms, speaker)
 
 
-def _job(text: str) -> _Job:
+def _parse_job_output(text: str) -> _JobOutput:
     try:
-        return _Job.model_validate(json.loads(text))
-    except (ValueError, RecursionError):  # pydantic's error is one
-        # Their messages, and what they were raised from, hold the text.
+        return _JobOutput.model_validate(json.loads(text))
+    except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
+        # Their messages and causes contain the text, so the new exception is raised outside this block.
         pass
-    raise BadOutput(OutputProblem.MALFORMED)
+    raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
 
 
-def _milliseconds(seconds: str | None, longest_ms: int) -> int:
-    found = _SECONDS.fullmatch(seconds or "")
-    if found is None:
-        raise BadOutput(OutputProblem.BAD_TIMES)
-    moment = int(found[1]) * 1000 + int((found[2] or "").ljust(3, "0")[:3])
-    if moment > longest_ms:
-        raise BadOutput(OutputProblem.BAD_TIMES)
-    return moment
+def _to_milliseconds(seconds: str | None, max_ms: int) -> int:
+    match = _SECONDS.fullmatch(seconds or "")
+    if match is None:
+        raise InvalidTranscribeOutput(TranscribeOutputProblem.BAD_TIMES)
+    milliseconds = int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0")[:3])
+    if milliseconds > max_ms:
+        raise InvalidTranscribeOutput(TranscribeOutputProblem.BAD_TIMES)
+    return milliseconds

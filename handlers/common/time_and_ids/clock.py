@@ -1,4 +1,6 @@
-"""The clock and fresh ids, for where a function is put together: whoever works in it takes them as arguments."""
+"""System clock and new random ids. Entry points pass these functions as arguments to the logic, so that tests can
+replace them.
+"""
 
 import secrets
 import time
@@ -8,15 +10,15 @@ from handlers.common.time_and_ids.ulid import RANDOM_BITS, ulid
 
 
 def now() -> datetime:
-    """In UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def now_ms() -> int:
-    """Milliseconds since 1970."""
+    """Return the current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 def new_id() -> str:
-    """A ULID that nobody can guess."""
+    """Return a new ULID with secure random bits, so that it cannot be guessed."""
     return ulid(now(), secrets.randbits(RANDOM_BITS))

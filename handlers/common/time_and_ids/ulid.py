@@ -1,26 +1,26 @@
-"""Ids that sort by the time they were made, and tell it: ULIDs. Pure; clock and randomness are the caller's."""
+"""ULIDs: ids that contain their creation time and sort by it. The caller provides time and random bits."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-PATTERN = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+ULID_PATTERN = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 RANDOM_BITS = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 def ulid(moment: datetime, randomness: int) -> str:
-    """An id made at `moment`; `randomness` has 80 bits."""
+    """Return the ULID for a creation time and 80 random bits."""
     number = ((moment - _EPOCH) // _MILLISECOND) << RANDOM_BITS | randomness
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-def moment_of(one: str) -> datetime:
-    """When an id was made."""
-    if not re.fullmatch(PATTERN, one):
-        raise ValueError("not a ULID")
+def parse_ulid_time(text: str) -> datetime:
+    """Return the creation time of a ULID. Raises ValueError for any other text."""
+    if not re.fullmatch(ULID_PATTERN, text):
+        raise ValueError("the text is not a ULID")
     number = 0
-    for letter in one:
+    for letter in text:
         number = number << 5 | ALPHABET.index(letter)
     return _EPOCH + (number >> RANDOM_BITS) * _MILLISECOND

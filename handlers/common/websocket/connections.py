@@ -1,7 +1,7 @@
-"""Messages to connected clients, through API Gateway's management API.
+"""Messages to connected WebSocket clients, sent through API Gateway's management API.
 
-The client finds its endpoint by `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets from the API's
-own address: never from anything in an event.
+The boto3 client takes its endpoint from `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets. An
+event never determines the endpoint.
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from typing import Any
 from handlers.common.websocket.messages import Message
 
 
-class Connections:
-    """Connected clients."""
+class WebSocketConnections:
+    """Gateway for sending messages to WebSocket connections."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     def post(self, connection_id: str, message: Message) -> bool:
-        """Sends a message; false where nobody is there any more."""
+        """Send a message. Return False if the connection is closed."""
         try:
             self._client.post_to_connection(
                 ConnectionId=connection_id, Data=message.model_dump_json(by_alias=True, exclude_none=True).encode()

@@ -1,6 +1,6 @@
-"""A client's message over a WebSocket, parsed and answered: one answer whatever happens, and the connection stays.
+"""Dispatch of WebSocket messages: parse a client's message, call the subsystem's function for it, and answer.
 
-Which actions there are and what they do is the subsystem's business.
+Every message gets exactly one answer, and no error closes the connection. The subsystem defines the actions.
 """
 
 import json
@@ -10,73 +10,75 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.errors import HandlerError, malformed, socket_error
+from handlers.common.errors import HandlerError, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import Answer, Request
+from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 
-Response = dict[str, Any]
-"""What a function returns to API Gateway."""
-LONGEST_NAME = 64
+ProxyResponse = dict[str, Any]
+"""Lambda proxy response for API Gateway."""
+MAX_MESSAGE_ID_LENGTH = 64
 
 
-class SocketCode(StrEnum):
-    """What can be wrong with a message before anything looks at what it asks."""
+class WebSocketErrorCode(StrEnum):
+    """Error codes of messages that are rejected before their action is performed."""
 
     MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
     UNKNOWN_ACTION = "UNKNOWN_ACTION"
 
 
-class Talk:
-    """Speaks with clients in one protocol."""
+class MessageDispatcher:
+    """Dispatcher for the messages of one WebSocket API."""
 
-    def __init__(self, requests: Mapping[str, type[Request]], log: EventLog) -> None:
-        """`requests`: what an action's message looks like."""
+    def __init__(self, requests: Mapping[str, type[ClientMessage]], log: EventLog) -> None:
+        """`requests` maps each action to the model of its message."""
         self._requests = requests
         self._log = log
 
-    def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], Answer]) -> Response:
-        """The answer to a message; `act` does what its action asks, given the parsed message."""
-        name: str | None = None
+    def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
+        """Return the answer to a message. `act` performs an action, given its name and the parsed message."""
+        message_id: str | None = None
         try:
-            content = _content(body)
-            name = _named(content)
-            action, message = self._parsed(content)
+            content = _parse_json_object(body)
+            message_id = _message_id(content)
+            action, message = self._parse_message(content)
             answer = act(action, message)
         except HandlerError as error:
             self._log.info("message_refused", code=error.code, route=context["routeKey"])
-            return _sent(socket_error(error, context["requestId"], name))
-        except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and the connection stays
+            return _to_response(to_websocket_error(error, context["requestId"], message_id))
+        except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
             self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
-            return _sent(socket_error(error, context["requestId"], name))
-        named = answer.model_copy(update={"id": name})
-        return _sent(named.model_dump(mode="json", by_alias=True, exclude_none=True))
+            return _to_response(to_websocket_error(error, context["requestId"], message_id))
+        identified = answer.model_copy(update={"id": message_id})
+        return _to_response(identified.model_dump(mode="json", by_alias=True, exclude_none=True))
 
-    def _parsed(self, content: Mapping[str, Any]) -> tuple[str, Request]:
+    def _parse_message(self, content: Mapping[str, Any]) -> tuple[str, ClientMessage]:
         action = content.get("action")
         model = self._requests.get(action) if isinstance(action, str) else None
         if model is None:
-            raise HandlerError(SocketCode.UNKNOWN_ACTION, f"action must be one of {', '.join(self._requests)}.")
+            raise HandlerError(WebSocketErrorCode.UNKNOWN_ACTION, f"action must be one of {', '.join(self._requests)}.")
         try:
             return str(action), model.model_validate(content)
         except ValidationError as error:
-            raise malformed(error) from None
+            raise to_malformed_error(error) from None
 
 
-def _content(body: str) -> Mapping[str, Any]:
+def _parse_json_object(body: str) -> Mapping[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise HandlerError(SocketCode.MALFORMED_MESSAGE, "A message is one JSON object.")
+        raise HandlerError(WebSocketErrorCode.MALFORMED_MESSAGE, "The message must be one JSON object.")
     return content
 
 
-def _named(content: Mapping[str, Any]) -> str | None:
-    """The client's name for its message, if it is one that may be given back."""
-    name = content.get("id")
-    return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isprintable() else None
+def _message_id(content: Mapping[str, Any]) -> str | None:
+    """Return the client's message id if it is short and printable. Only such an id is repeated in the answer."""
+    message_id = content.get("id")
+    if isinstance(message_id, str) and len(message_id) <= MAX_MESSAGE_ID_LENGTH and message_id.isprintable():
+        return message_id
+    return None
 
 
-def _sent(message: Mapping[str, Any]) -> Response:
+def _to_response(message: Mapping[str, Any]) -> ProxyResponse:
     return {"statusCode": 200, "body": json.dumps(message)}

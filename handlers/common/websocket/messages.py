@@ -1,4 +1,8 @@
-"""What all messages over WebSockets share: camelCase outside, unknown fields ignored, and a name that comes back."""
+"""Base models of API messages, used for WebSocket messages and for REST bodies and parameters.
+
+Field names are camelCase in JSON, and unknown fields are ignored. A WebSocket answer repeats the id of the client's
+message.
+"""
 
 import os
 from typing import Annotated, Literal
@@ -7,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
-DOCUMENTED = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
-"""Whether fields are described by what stands below them: generated documents are, and a function never writes any.
-Pydantic finds that in the sources, class by class, which a cold start would wait for."""
+USE_ATTRIBUTE_DOCSTRINGS = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+"""True outside Lambda. The generated documents take field descriptions from the docstrings below the fields. Pydantic
+reads these from the source files, class by class, which would delay cold starts."""
 
 
 class Message(BaseModel):
-    """Base of all messages."""
+    """Base of all API messages."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -21,33 +25,33 @@ class Message(BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=DOCUMENTED,
+        use_attribute_docstrings=USE_ATTRIBUTE_DOCSTRINGS,
         hide_input_in_errors=True,
     )
 
 
-class Request(Message):
-    """What every message of a client has."""
+class ClientMessage(Message):
+    """Base of messages from WebSocket clients."""
 
     id: MessageId | None = None
-    """The client's name for this message; its answer carries it."""
+    """Id that the client chooses for this message. The answer repeats it."""
 
 
-class Answer(Message):
-    """What every answer to a client's message has."""
+class ReplyMessage(Message):
+    """Base of answers to WebSocket clients' messages."""
 
     id: MessageId | None = None
 
 
 class WrongField(Message):
-    """A field of a message, and the rule that it breaks."""
+    """A field of a message, and the rule that it violates."""
 
     field: str
     rule: str
 
 
-class ErrorMessage(Answer):
-    """What answers a message that could not be done; `handlers/common/errors.py` makes it."""
+class ErrorMessage(ReplyMessage):
+    """Answer to a message that failed."""
 
     type: Literal["error"] = "error"
     code: str

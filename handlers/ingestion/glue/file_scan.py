@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-from handlers.common.aws.unreadable_objects import Sealed
+from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.file_list_and_result import FileOutcome, SourceFile
 from handlers.ingestion.glue.json_records import BadLine, Reason, record
 from handlers.ingestion.glue.json_shapes import MAX_PLACES, Shape, narrow, places
@@ -96,7 +96,7 @@ def scanned(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
                 scan.keep_small()
     except Gone:
         return Scan(file, never_read=Reason.VERSION_GONE)
-    except Sealed:
+    except UnreadableObject:
         return Scan(file, never_read=Reason.SEALED)
     except TooMuch:
         rejected.flush()

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws.unreadable_objects import CODES, Sealed
+from handlers.common.aws.unreadable_objects import UNREADABLE_CODES, UnreadableObject
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -95,7 +95,7 @@ class Bucket:
             answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
             yield from answer["Body"].iter_chunks(CHUNK)
         except (ClientError, BotoCoreError) as error:
-            raise Sealed if _code(error) in CODES else _translated(error) from None
+            raise UnreadableObject if _code(error) in UNREADABLE_CODES else _translated(error) from None
 
     def read(self, uri: str) -> bytes:
         bucket, key = split(uri)

@@ -12,11 +12,11 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG, WORKERS
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.common.logging import EventLog, hashed
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids import clock
 from handlers.ingestion.environment import BuilderEnvironment
 from handlers.ingestion.execution_names import Workflow
@@ -39,7 +39,7 @@ class Builder:
     admission: Admission
     maker: ManifestMaker
     _: KW_ONLY
-    parallel: Parallel
+    parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
 
@@ -57,11 +57,11 @@ class Builder:
             try:
                 for file in arrived_files(message["body"]):
                     announced.append((message["messageId"], file))  # noqa: PERF401 - kept where a later record is bad
-            except NotAnEvent:
+            except InvalidEvent:
                 # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
                 self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
-        outcomes = self.parallel.each(self._track, [file for _, file in announced])
+        outcomes = self.parallel.call_each(self._track, [file for _, file in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception) and identifier not in failed:
                 # Its message alone goes back; the batch's others must not repeat.
@@ -86,16 +86,16 @@ class Builder:
         # The daily comparison may have met such a version first, under the day that the bucket's listing gives.
         look_around = file.in_parts or self.clock() - file.arrived > LATE
         if not self.table.track(file, refusal, look_around=look_around):
-            self.log.info("file_already_tracked", key_hash=hashed(file.file_key))
+            self.log.info("file_already_tracked", key_hash=hash_for_log(file.file_key))
         elif refusal:
-            self.log.warning("file_rejected", key_hash=hashed(file.file_key), code=refusal)
+            self.log.warning("file_rejected", key_hash=hash_for_log(file.file_key), code=refusal)
 
 
 @cache
 def _builder() -> Builder:
     """Made once a container."""
     environment = BuilderEnvironment.read()
-    log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
+    log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     where = (
         boto3.client("dynamodb", config=CONFIG),
         environment.manifest_table_name,

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.clients import CONFIG, WORKERS
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
@@ -147,7 +147,7 @@ def _made() -> tuple[Sweeper, Reconciler]:
     environment = SweeperEnvironment.read()
     log = EventLog(environment.log_level)
     dynamodb, s3 = boto3.client("dynamodb", config=CONFIG), boto3.client("s3", config=CONFIG)
-    parallel = Parallel(WORKERS)
+    parallel = ParallelCalls(MAX_WORKERS)
     where = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
     table = FileTable(*where, environment.open_shards, every_shard=True)
     records, lists = ManifestRecords(*where), Lists(s3, environment.lake_bucket)

@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.file_admission import Admission, ArrivedFile
@@ -155,7 +155,7 @@ class Reconciler:
     walks: Walks
     admission: Admission
     _: KW_ONLY
-    parallel: Parallel
+    parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
     look_back: timedelta
@@ -192,7 +192,7 @@ class Reconciler:
         due = [one for one in files if walk.since <= one.arrived <= walk.started - GRACE]
         known = self.table.known(_id(one) for one in due)
         # What is not under its own day may be under the next: tracking looks there, in the same breath.
-        tracked = self.parallel.all(
+        tracked = self.parallel.call_all(
             lambda one: self.table.track(one, self.admission.refusal(one), look_around=True),
             [one for one in due if _id(one) not in known],
         )

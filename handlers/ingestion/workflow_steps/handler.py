@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG, WORKERS
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.name_patterns import Ulid
 from handlers.common.time_and_ids import clock
@@ -59,7 +59,7 @@ def _settler() -> Settler:
         FileTable(*where, environment.open_shards),
         ManifestRecords(*where),
         Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
-        parallel=Parallel(WORKERS),
+        parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog(environment.log_level),
         clock=clock.now,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
 
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
@@ -37,7 +37,7 @@ class AgentMemory:
         One page is enough, because the service lists the newest events first.
         """
         try:
-            events = called(
+            events = call_service(
                 self._client.list_events,
                 memoryId=self._memory_id,
                 actorId=actor,
@@ -46,7 +46,7 @@ class AgentMemory:
                 maxResults=MAX_RECALLED_EVENTS,
             )["events"]
         except ServiceFailed as error:
-            if error.fault is not Fault.MISSING:
+            if error.fault is not ServiceFault.MISSING:
                 raise
             # The session has no event yet. If the memory itself does not exist, `record` raises.
             return ()
@@ -58,7 +58,7 @@ class AgentMemory:
         The window id is the client token, so a repeated call creates no second event.
         """
         turns = ((TRANSCRIPT_ROLE, transcript_text), (FINDINGS_ROLE, findings_text))
-        called(
+        call_service(
             self._client.create_event,
             memoryId=self._memory_id,
             actorId=actor,

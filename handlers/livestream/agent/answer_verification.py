@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from handlers.common.text.quote_search import Found, Spoken
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.text.quote_search import QuoteMatch, QuoteSearch
+from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
@@ -65,18 +65,18 @@ def verify_answer(
     `memories` are those that the request contained. `timed` is that of the transcript; without measured times all clips
     are dropped.
     """
-    spoken = Spoken(window.passages)
-    remembered = {memory.event_id: Spoken([Cue(0, 0, memory.text)]) for memory in memories}
+    spoken = QuoteSearch(window.passages)
+    remembered = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
     located = [(claim, spoken.find(claim.quote, _expected_passage(claim, window))) for claim in answer.claims]
     found = [(claim, place) for claim, place in located if place is not None]
-    own = [(claim, place) for claim, place in found if place.first < window.core]
+    own = [(claim, place) for claim, place in found if place.first < window.core_count]
     claims = [
         _claim(claim, place, message, _valid_sources(claim, spoken, window, remembered), timed=timed)
         for claim, place in own
     ]
     checked_clips = [_clip(clip, window, message, settings) for clip in answer.clips] if timed else []
     clips = _each_once([clip for clip in checked_clips if clip is not None], lambda clip: clip.clip_id)
-    own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
+    own_clips = tuple(clip for clip in clips if window.owns_start(clip.start_ms))
     return VerifiedAnswer(
         claims=_each_once(claims, lambda claim: claim.claim_id),
         clips=own_clips,
@@ -93,17 +93,17 @@ def _expected_passage(claim: AnsweredClaim, window: Window[Cue]) -> int | None:
 
 
 def _valid_sources(
-    claim: AnsweredClaim, spoken: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]
+    claim: AnsweredClaim, spoken: QuoteSearch, window: Window[Cue], remembered: Mapping[str, QuoteSearch]
 ) -> tuple[str, ...]:
     """Return the sources of a claim that the request contained and that do not repeat the claim, each once."""
-    repetitions = spoken.saying(claim.quote)
+    repetitions = spoken.find_passages(claim.quote)
     valid_ids = {cue_id(window.first + index) for index in range(len(window.passages)) if index not in repetitions}
-    valid_ids.update(event_id for event_id, text in remembered.items() if not text.saying(claim.quote))
+    valid_ids.update(event_id for event_id, text in remembered.items() if not text.find_passages(claim.quote))
     return tuple(dict.fromkeys(source for source in claim.sources if source in valid_ids))
 
 
 def _claim(
-    claim: AnsweredClaim, place: Found, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
+    claim: AnsweredClaim, place: QuoteMatch, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
 ) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
     quote = place.quote[:MAX_FINDING_CHARACTERS]
@@ -155,7 +155,7 @@ def _whole_cues(answered: AnsweredClip, window: Window[Cue]) -> tuple[int, int]:
 
 def _text(written: str) -> str:
     """Return a text of the model cleaned and truncated to the API's limit. Normalization can make a text longer."""
-    return cleaned(written)[:MAX_FINDING_CHARACTERS]
+    return clean_text(written)[:MAX_FINDING_CHARACTERS]
 
 
 def _each_once(findings: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:

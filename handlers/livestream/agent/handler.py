@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.bedrock.converse import BedrockModel, Guardrail, config
+from handlers.common.bedrock.converse import BedrockModel, Guardrail, build_client_config
 from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -30,7 +30,7 @@ def _worker() -> WindowWorker:
     environment = AgentEnvironment.read()
     # Both clients are untyped, because the project does not install type stubs for three operations.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
-    bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
+    bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     services = AgentServices(
         transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, clock.now),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from handlers.common.bedrock.model_answers import BadAnswer, ModelSaid, held_to, json_of
+from handlers.common.bedrock.model_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
 from handlers.livestream.findings import Verdict
 
 MAX_ANSWER = 200_000
@@ -28,7 +28,7 @@ class AnswerProblem(StrEnum):
     BAD_ITEM = "At least one claim or clip lacked a field, or had one of the wrong type, length or choice."
 
 
-class AnsweredClaim(ModelSaid):
+class AnsweredClaim(ModelAnswer):
     """Fact claim as the model answered it."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
@@ -41,7 +41,7 @@ class AnsweredClaim(ModelSaid):
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
 
 
-class AnsweredClip(ModelSaid):
+class AnsweredClip(ModelAnswer):
     """Clip as the model answered it."""
 
     start_ms: Annotated[int, Field(ge=0)]
@@ -50,7 +50,7 @@ class AnsweredClip(ModelSaid):
     reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
 
 
-class _AnswerObject(ModelSaid):
+class _AnswerObject(ModelAnswer):
     window: str
     claims: list[Any]
     clips: list[Any]
@@ -73,20 +73,20 @@ def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAn
     """
     answer = _parse_object(text)
     if answer.window != window_id:
-        raise BadAnswer(AnswerProblem.OTHER_WINDOW)
+        raise UnusableAnswer(AnswerProblem.OTHER_WINDOW)
     if len(answer.claims) > MAX_CLAIMS or len(answer.clips) > MAX_CLIPS:
-        raise BadAnswer(AnswerProblem.TOO_MANY)
-    claims = [claim for item in answer.claims if (claim := held_to(AnsweredClaim, item)) is not None]
-    clips = [clip for item in answer.clips if (clip := held_to(AnsweredClip, item)) is not None]
+        raise UnusableAnswer(AnswerProblem.TOO_MANY)
+    claims = [claim for item in answer.claims if (claim := validate_or_none(AnsweredClaim, item)) is not None]
+    clips = [clip for item in answer.clips if (clip := validate_or_none(AnsweredClip, item)) is not None]
     item_count = len(answer.claims) + len(answer.clips)
     malformed = item_count - len(claims) - len(clips)
     if malformed and (not skip_malformed or malformed == item_count):
-        raise BadAnswer(AnswerProblem.BAD_ITEM)
+        raise UnusableAnswer(AnswerProblem.BAD_ITEM)
     return WindowAnswer(tuple(claims), tuple(clips), malformed)
 
 
 def _parse_object(text: str) -> _AnswerObject:
-    answer = held_to(_AnswerObject, json_of(text, MAX_ANSWER))
+    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER))
     if answer is None:
-        raise BadAnswer(AnswerProblem.NO_OBJECT)
+        raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     return answer

@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import Guardrail, Manner, Request, lines
-from handlers.common.bedrock.model_questions import repair
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.bedrock.converse import ConverseRequest, Guardrail, InferenceOptions, to_json_lines
+from handlers.common.bedrock.model_questions import build_correction
+from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
@@ -53,7 +53,7 @@ def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[
     source for themselves.
     """
     memories = [
-        MemoryEvent(event.event_id, cleaned(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
+        MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
         for event in events
         if event.window_id is None or event.window_id in other_window_ids
     ]
@@ -67,7 +67,7 @@ def window_request(
     count: int,
     memories: Sequence[MemoryEvent],
     problem: StrEnum | None = None,
-) -> Request:
+) -> ConverseRequest:
     """Return the request for a window. With `problem`, it asks again after an unusable answer."""
     window_line = {
         "window": window_id,
@@ -76,13 +76,13 @@ def window_request(
         "clipMinMs": settings.clip_min_ms,
         "clipMaxMs": settings.clip_max_ms,
     }
-    content = [lines([window_line])]
+    content = [to_json_lines([window_line])]
     if memories:
-        content.append(lines({"memory": event.event_id, "text": event.text} for event in memories))
-    content.append(lines(_cue_lines(window)))
+        content.append(to_json_lines({"memory": event.event_id, "text": event.text} for event in memories))
+    content.append(to_json_lines(_cue_lines(window)))
     if problem is not None:
-        content.append(repair(problem))
-    return converse.request(INSTRUCTIONS, content, Manner(settings.max_tokens, settings.guardrail))
+        content.append(build_correction(problem))
+    return converse.build_request(INSTRUCTIONS, content, InferenceOptions(settings.max_tokens, settings.guardrail))
 
 
 def cue_id(number: int) -> str:

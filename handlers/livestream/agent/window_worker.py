@@ -20,12 +20,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Patience, Timing
+from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import Model, Request, Usage
-from handlers.common.bedrock.model_questions import NoAnswer, Question, ask
-from handlers.common.logging import EventLog, hashed
-from handlers.common.text.text_windows import Window, windows
+from handlers.common.bedrock.converse import ConverseRequest, LanguageModel, TokenUsage
+from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text.text_windows import Window, split_into_windows
 from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
@@ -67,7 +67,7 @@ class AgentServices:
 
     transcripts: ObjectReader
     memory: AgentMemory
-    model: Model
+    model: LanguageModel
     findings: FindingsTable
 
 
@@ -75,12 +75,12 @@ class WindowWorker:
     """Analyzes windows and stores their findings."""
 
     def __init__(
-        self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: Timing | None = None
+        self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: RetryTiming | None = None
     ) -> None:
         self._services = services
         self._settings = settings
         self._log = log
-        self._timing = timing or Timing()
+        self._timing = timing or RetryTiming()
 
     def batch(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, list[dict[str, str]]]:
         """Process the messages of an event; return those that SQS must deliver again."""
@@ -98,19 +98,19 @@ class WindowWorker:
         """Analyze the window that a message names. Raise an exception if SQS must deliver the message again."""
         message = _parse_message(body)
         deadline = self._timing.now() + remaining_ms / 1000
-        patience, finishing = Patience(self._timing, deadline - FINISH_SECONDS), Patience(self._timing, deadline)
+        patience, finishing = Retrier(self._timing, deadline - FINISH_SECONDS), Retrier(self._timing, deadline)
         if self._services.findings.is_done(message):
-            self._log.info("window_already_done", session_hash=hashed(message.episode_id))
+            self._log.info("window_already_done", session_hash=hash_for_log(message.episode_id))
             return WindowOutcome.ALREADY_DONE
         result = self._analyze(message, patience)
         if isinstance(result, WindowFailure):
             finishing.call(partial(self._services.findings.save_failure, message, result))
-            self._log.warning("window_failed", session_hash=hashed(message.episode_id), cause=result.value)
+            self._log.warning("window_failed", session_hash=hash_for_log(message.episode_id), cause=result.value)
             return WindowOutcome.FAILED
         finishing.call(partial(self._services.findings.save_findings, message, result))
         self._log.info(
             "window_checked",
-            session_hash=hashed(message.episode_id),
+            session_hash=hash_for_log(message.episode_id),
             claims=len(result.claims),
             clips=len(result.clips),
             invented=result.invented,
@@ -121,7 +121,7 @@ class WindowWorker:
         )
         return WindowOutcome.CHECKED
 
-    def _analyze(self, message: WindowMessage, patience: Patience) -> VerifiedAnswer | WindowFailure:
+    def _analyze(self, message: WindowMessage, patience: Retrier) -> VerifiedAnswer | WindowFailure:
         """Return the verified findings of a window after storing the exchange in the memory."""
         located = self._read_window(message)
         if isinstance(located, WindowFailure):
@@ -138,16 +138,16 @@ class WindowWorker:
         return findings
 
     def _ask_model(
-        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Patience
+        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Retrier
     ) -> WindowAnswer | NoAnswer:
-        def build_request(problem: StrEnum | None) -> Request:
+        def build_request(problem: StrEnum | None) -> ConverseRequest:
             return window_request(self._settings, window, message.window_id, message.count, memories, problem)
 
         def read_answer(text: str, last: bool) -> WindowAnswer:
             return parse_answer(text, message.window_id, skip_malformed=last)
 
-        question = Question(build_request, read_answer, AnswerProblem.CUT_OFF)
-        return ask(
+        question = ModelQuestion(build_request, read_answer, AnswerProblem.CUT_OFF)
+        return ask_model(
             self._services.model, question, patience, self._settings.answer_seconds, partial(self._log_usage, message)
         )
 
@@ -159,16 +159,16 @@ class WindowWorker:
             transcript = read_transcript(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
-        cut_windows = windows(transcript.cues, message.cut.sizes)
+        cut_windows = split_into_windows(transcript.cues, message.cut.sizes)
         if len(cut_windows) != message.count:
             raise WindowCountMismatch
         return transcript, cut_windows[message.index]
 
-    def _log_usage(self, message: WindowMessage, usage: Usage) -> None:
+    def _log_usage(self, message: WindowMessage, usage: TokenUsage) -> None:
         """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""
         self._log.info(
             "model_answered",
-            session_hash=hashed(message.episode_id),
+            session_hash=hash_for_log(message.episode_id),
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
@@ -186,7 +186,7 @@ def _parse_message(body: str) -> WindowMessage:
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
     """Return the window's text for the memory: only its core, because the overlap belongs to the next window's event."""
-    cues = window.passages[: window.core]
+    cues = window.passages[: window.core_count]
     cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from handlers.common.identity.oidc_tokens import InvalidToken, Reason, Verifier
-from handlers.common.identity.signing_keys import KeySet
+from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
+from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
@@ -30,7 +30,7 @@ class IdentityProviderUnavailable(Exception):
 class Authorizer:
     """Decides which caller API Gateway lets in."""
 
-    def __init__(self, verifier: Verifier, log: EventLog) -> None:
+    def __init__(self, verifier: TokenVerifier, log: EventLog) -> None:
         self._verifier = verifier
         self._log = log
 
@@ -42,17 +42,17 @@ class Authorizer:
         stage = _stage_arn(str(event["methodArn"]))
         header = str(event.get("authorizationToken") or "")
         if not header.lower().startswith(SCHEME):
-            return self._deny(stage, Reason.MALFORMED)
+            return self._deny(stage, InvalidTokenReason.MALFORMED)
         try:
             user = self._verifier.verify(header[len(SCHEME) :].strip())
         except InvalidToken as error:
-            if error.reason is Reason.KEYS_UNAVAILABLE:
+            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
                 raise IdentityProviderUnavailable from None
             return self._deny(stage, error.reason)
         return {**_policy("Allow", stage, user), "context": {"user": user}}
 
-    def _deny(self, stage: str, reason: Reason) -> Policy:
+    def _deny(self, stage: str, reason: InvalidTokenReason) -> Policy:
         self._log.info("caller_refused", cause=reason)
         return _policy("Deny", stage, DENIED_PRINCIPAL)
 
@@ -72,8 +72,8 @@ def _policy(effect: str, resource: str, principal: str) -> Policy:
 def _authorizer() -> Authorizer:
     """Create the authorizer once per container."""
     environment = AuthorizerEnvironment.read()
-    keys = KeySet(environment.jwks_url)
-    verifier = Verifier(environment.issuer, environment.audience, keys, clock.now)
+    keys = SigningKeys(environment.jwks_url)
+    verifier = TokenVerifier(environment.issuer, environment.audience, keys, clock.now)
     return Authorizer(verifier, EventLog(environment.log_level))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.dynamodb_values import plain, stored
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.table_records import (
     EPISODE_SORT_KEY,
@@ -47,7 +47,7 @@ class CleanupTable:
             TableName=self._name,
             IndexName=SWEEP_INDEX,
             KeyConditionExpression="GSI2PK = :sweep AND GSI2SK < :before",
-            ExpressionAttributeValues=stored({":sweep": SWEEP_PARTITION, ":before": before}),
+            ExpressionAttributeValues=serialize_item({":sweep": SWEEP_PARTITION, ":before": before}),
         )
         for page in pages:
             for item in page["Items"]:
@@ -56,9 +56,9 @@ class CleanupTable:
 
     def get(self, owner: str, episode_id: str) -> EpisodeRecord | None:
         """Return an episode, even if it is deleted. Return None if no item exists."""
-        key = stored(episode_key(owner, episode_id))
+        key = serialize_item(episode_key(owner, episode_id))
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
-        return None if item is None else EpisodeRecord.model_validate(plain(item))
+        return None if item is None else EpisodeRecord.model_validate(deserialize_item(item))
 
     def fail_track(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
         """Fail a track if it is still in the state that was read; return True if it was failed."""
@@ -73,7 +73,7 @@ class CleanupTable:
             f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :seen AND #{kind}.#since = :since",
             {f"#{name}": name for name in names},
             {
-                **stored(
+                **serialize_item(
                     {
                         ":failed": failed.state,
                         ":at": at,
@@ -88,12 +88,12 @@ class CleanupTable:
 
     def remove_from_sweep(self, due: DueEpisode) -> bool:
         """Remove an episode from the sweep index, unless it was added again meanwhile; return True if it was removed."""
-        values = stored({":since": due.since})
+        values = serialize_item({":since": due.since})
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
     def postpone(self, due: DueEpisode, until: str) -> bool:
         """Postpone the sweep's check of an episode, unless it was added again meanwhile; return True if postponed."""
-        values = stored({":since": due.since, ":until": until})
+        values = serialize_item({":since": due.since, ":until": until})
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 
     def delete_contents(self, owner: str, episode_id: str) -> int:
@@ -101,7 +101,7 @@ class CleanupTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=stored({":pk": partition_key(owner, episode_id)}),
+            ExpressionAttributeValues=serialize_item({":pk": partition_key(owner, episode_id)}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
@@ -116,7 +116,7 @@ class CleanupTable:
         try:
             self._client.update_item(
                 TableName=self._name,
-                Key=stored(episode_key(owner, episode_id)),
+                Key=serialize_item(episode_key(owner, episode_id)),
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,  # type: ignore[arg-type]

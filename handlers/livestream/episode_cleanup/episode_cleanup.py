@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.event_bus import envelope, lacking
-from handlers.common.aws.s3_notifications import NotAnEvent
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
+from handlers.common.aws.event_bus import parse_bus_event, to_invalid_event
+from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -74,7 +74,7 @@ class EpisodeCleaner:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch of deletion events; return the messages that SQS must deliver again."""
-        return acted_on(messages, self._handle_deletion, self._log, about="deletion")
+        return process_batch(messages, self._handle_deletion, self._log, event_kind="deletion")
 
     def sweep(self) -> dict[str, int]:
         """Run one sweep; return the number of episodes by outcome."""
@@ -85,13 +85,13 @@ class EpisodeCleaner:
         return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", CleanupOutcome.CLEANED_UP)
 
     def _handle_deletion(self, body: str) -> CleanupOutcome:
-        event = envelope(body)
+        event = parse_bus_event(body)
         if not is_livestream_source(event.source) or event.detail_type != EPISODE_DELETED:
-            raise NotAnEvent("no rule of this queue matches events of this kind")
+            raise InvalidEvent("no rule of this queue matches events of this kind")
         try:
             detail = DeletedDetail.model_validate(event.detail)
         except ValidationError as error:
-            raise lacking(error) from None
+            raise to_invalid_event(error) from None
         owner, episode_id = detail.owner, detail.episode_id
         episode = self._table.get(owner, episode_id)
         if episode is None:

@@ -7,7 +7,7 @@ episode.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 
 
 class SessionMemory:
@@ -39,9 +39,9 @@ class SessionMemory:
         next_page: dict[str, str] = {}
         while True:
             try:
-                page = called(operation, memoryId=self._memory_id, **parameters, **next_page)
+                page = call_service(operation, memoryId=self._memory_id, **parameters, **next_page)
             except ServiceFailed as error:
-                if error.fault is Fault.MISSING:  # the session never had an event
+                if error.fault is ServiceFault.MISSING:  # the session never had an event
                     return
                 raise
             yield from page[result_key]
@@ -51,7 +51,7 @@ class SessionMemory:
 
     def _delete(self, operation: Any, **parameters: str) -> None:
         try:
-            called(operation, memoryId=self._memory_id, **parameters)
+            call_service(operation, memoryId=self._memory_id, **parameters)
         except ServiceFailed as error:
-            if error.fault is not Fault.MISSING:
+            if error.fault is not ServiceFault.MISSING:
                 raise

@@ -1,6 +1,6 @@
 """Operations of livestream's REST API. The gateway, the handler and the API document all use this table."""
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.api_models import (
     ClaimPage,
     ClipPage,
@@ -21,8 +21,8 @@ from handlers.livestream.api_models import (
 EPISODES_PATH = "/episodes"
 EPISODE_PATH = "/episodes/{episodeId}"
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[RestOperation, ...] = (
+    RestOperation(
         name="createEpisode",
         method="POST",
         path=EPISODES_PATH,
@@ -31,7 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=Episode,
         statuses=(201, 200),
     ),
-    Operation(
+    RestOperation(
         name="listEpisodes",
         method="GET",
         path=EPISODES_PATH,
@@ -39,7 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
         query=PageQuery,
         answer=EpisodePage,
     ),
-    Operation(
+    RestOperation(
         name="getEpisode",
         method="GET",
         path=EPISODE_PATH,
@@ -47,7 +47,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=EpisodePath,
         answer=Episode,
     ),
-    Operation(
+    RestOperation(
         name="updateEpisode",
         method="PATCH",
         path=EPISODE_PATH,
@@ -56,7 +56,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=EpisodeChanges,
         answer=Episode,
     ),
-    Operation(
+    RestOperation(
         name="deleteEpisode",
         method="DELETE",
         path=EPISODE_PATH,
@@ -64,7 +64,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=EpisodePath,
         statuses=(204,),
     ),
-    Operation(
+    RestOperation(
         name="requestUpload",
         method="POST",
         path=f"{EPISODE_PATH}/uploads",
@@ -74,7 +74,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=UploadReady,
         statuses=(201,),
     ),
-    Operation(
+    RestOperation(
         name="signParts",
         method="POST",
         path=f"{EPISODE_PATH}/uploads/{{uploadId}}/parts",
@@ -83,7 +83,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=SignParts,
         answer=UploadReady,
     ),
-    Operation(
+    RestOperation(
         name="completeUpload",
         method="POST",
         path=f"{EPISODE_PATH}/uploads/{{uploadId}}",
@@ -92,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=CompleteUpload,
         answer=UploadCompleted,
     ),
-    Operation(
+    RestOperation(
         name="listClaims",
         method="GET",
         path=f"{EPISODE_PATH}/claims",
@@ -101,7 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
         query=PageQuery,
         answer=ClaimPage,
     ),
-    Operation(
+    RestOperation(
         name="listClips",
         method="GET",
         path=f"{EPISODE_PATH}/clips",

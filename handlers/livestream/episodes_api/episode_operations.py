@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
 from handlers.common.errors import HandlerError
-from handlers.common.http.rest_dispatch import Answered, Call
+from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.api_models import (
@@ -46,7 +46,7 @@ class EpisodeOperations:
     """Function that returns a new ULID."""
     log: EventLog
 
-    def create(self, call: Call) -> Answered:
+    def create(self, call: RestRequest) -> RestAnswer:
         """Create an episode, or return the one that the same request with the same client token created before."""
         request: NewEpisode = call.body
         episode = self._new_record(call.owner, request)
@@ -59,14 +59,14 @@ class EpisodeOperations:
                     "This clientToken was already used to create a different or deleted episode. Use a new clientToken.",
                     409,
                 ) from None
-            return Answered(conflict.current.to_episode(), 200)
-        return Answered(episode.to_episode(), 201)
+            return RestAnswer(conflict.current.to_episode(), 200)
+        return RestAnswer(episode.to_episode(), 201)
 
-    def get(self, call: Call) -> Answered:
+    def get(self, call: RestRequest) -> RestAnswer:
         """Return an episode."""
-        return Answered(self.table.get(call.owner, call.parameters.episode_id).to_episode())
+        return RestAnswer(self.table.get(call.owner, call.parameters.episode_id).to_episode())
 
-    def update(self, call: Call) -> Answered:
+    def update(self, call: RestRequest) -> RestAnswer:
         """Change an episode, if its version is still the one that the client names."""
         request: EpisodeChanges = call.body
         changes = request.model_dump(mode="json", by_alias=True, include=request.model_fields_set - {"version"})
@@ -79,9 +79,9 @@ class EpisodeOperations:
                 f"The episode is now at version {conflict.current.version}. Read it again and repeat the change.",
                 409,
             ) from None
-        return Answered(changed.to_episode())
+        return RestAnswer(changed.to_episode())
 
-    def delete(self, call: Call) -> Answered:
+    def delete(self, call: RestRequest) -> RestAnswer:
         """Delete an episode, and publish the event that starts its cleanup."""
         now, episode_id = self.clock(), call.parameters.episode_id
         tombstone_expires = now + timedelta(days=self.deleted_days)
@@ -91,26 +91,28 @@ class EpisodeOperations:
         except EventNotPublished:
             # The episode is already deleted for the client. The sweep finds it and cleans it up.
             self.log.error("deletion_not_published", route="deleteEpisode")
-        return Answered(status=204)
+        return RestAnswer(status=204)
 
-    def list(self, call: Call) -> Answered:
+    def list(self, call: RestRequest) -> RestAnswer:
         """Return a page of the owner's episodes."""
         listing = ListIdentity("listEpisodes", call.owner)
         page = self.table.list_episodes(call.owner, call.query.limit, self._after(call, listing))
         episodes = tuple(EpisodeRecord.model_validate(item).to_episode() for item in page.items)
-        return Answered(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
+        return RestAnswer(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
 
-    def claims(self, call: Call) -> Answered:
+    def claims(self, call: RestRequest) -> RestAnswer:
         """Return a page of an episode's claims."""
         page, cursor = self._list_findings(call, FindingKind.CLAIM, "listClaims")
-        return Answered(ClaimPage(claims=tuple(Claim.model_validate(item) for item in page.items), next_cursor=cursor))
+        return RestAnswer(
+            ClaimPage(claims=tuple(Claim.model_validate(item) for item in page.items), next_cursor=cursor)
+        )
 
-    def clips(self, call: Call) -> Answered:
+    def clips(self, call: RestRequest) -> RestAnswer:
         """Return a page of an episode's clips."""
         page, cursor = self._list_findings(call, FindingKind.CLIP, "listClips")
-        return Answered(ClipPage(clips=tuple(Clip.model_validate(item) for item in page.items), next_cursor=cursor))
+        return RestAnswer(ClipPage(clips=tuple(Clip.model_validate(item) for item in page.items), next_cursor=cursor))
 
-    def _list_findings(self, call: Call, kind: FindingKind, operation: str) -> tuple[ItemPage, str | None]:
+    def _list_findings(self, call: RestRequest, kind: FindingKind, operation: str) -> tuple[ItemPage, str | None]:
         episode_id = call.parameters.episode_id
         listing = ListIdentity(operation, call.owner, {"episodeId": episode_id})
         after = self._after(call, listing)
@@ -119,7 +121,7 @@ class EpisodeOperations:
             self.get(call)  # raises a 404 if the list is empty because the episode does not exist
         return page, self._next(page, listing)
 
-    def _after(self, call: Call, listing: ListIdentity) -> str | None:
+    def _after(self, call: RestRequest, listing: ListIdentity) -> str | None:
         cursor: str | None = call.query.cursor
         return None if cursor is None else self.cursors.decrypt(cursor, listing)
 

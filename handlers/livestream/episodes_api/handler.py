@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, signing
-from handlers.common.http.rest_dispatch import Answered, Call, Response, Rest
+from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
@@ -26,7 +26,9 @@ _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "t
 """Completing a multipart upload takes seconds. Two attempts fit into the function's timeout."""
 
 
-def operation_handlers(episodes: EpisodeOperations, uploads: UploadOperations) -> dict[str, Callable[[Call], Answered]]:
+def operation_handlers(
+    episodes: EpisodeOperations, uploads: UploadOperations
+) -> dict[str, Callable[[RestRequest], RestAnswer]]:
     """Return the function that implements each operation, by operation name."""
     return {
         "createEpisode": episodes.create,
@@ -52,7 +54,7 @@ def upload_limits(environment: EpisodesApiEnvironment) -> UploadLimits:
 
 
 @cache
-def _rest() -> Rest:
+def _rest() -> RestDispatcher:
     """Create the REST dispatcher once per container."""
     environment = EpisodesApiEnvironment.read()
     session = boto3.Session()
@@ -73,13 +75,13 @@ def _rest() -> Rest:
         new_id=clock.new_id,
         log=log,
     )
-    s3 = session.client("s3", config=_S3_CONFIG.merge(signing()))
+    s3 = session.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
     uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=clock.new_id)
-    return Rest(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
+    return RestDispatcher(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
     """Answer one request of API Gateway."""
     return _rest().handle(event)
 

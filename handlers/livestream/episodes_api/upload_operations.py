@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from handlers.common.errors import FieldProblem, HandlerError
-from handlers.common.http.rest_dispatch import Answered, Call
+from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.api_models import (
     MAX_PARTS,
@@ -77,7 +77,7 @@ class UploadOperations:
     new_id: Callable[[], str]
     """Function that returns a new ULID."""
 
-    def request(self, call: Call) -> Answered:
+    def request(self, call: RestRequest) -> RestAnswer:
         """Make the track expect an upload, and return its form or part URLs."""
         request: UploadRequest = call.body
         self._validate(request)
@@ -95,10 +95,10 @@ class UploadOperations:
         target = _upload_target(call.owner, episode_id, request.kind, upload)
         if parts:
             multipart = self.bucket.start_multipart(target, _part_bytes(upload.size), parts)
-            return Answered(self._upload_ready(request.kind, upload, target, multipart=multipart), 201)
-        return Answered(self._upload_ready(request.kind, upload, target, form=self.bucket.create_form(target)), 201)
+            return RestAnswer(self._upload_ready(request.kind, upload, target, multipart=multipart), 201)
+        return RestAnswer(self._upload_ready(request.kind, upload, target, form=self.bucket.create_form(target)), 201)
 
-    def sign(self, call: Call) -> Answered:
+    def sign(self, call: RestRequest) -> RestAnswer:
         """Return new URLs for the parts of a multipart upload."""
         request: SignParts = call.body
         kind, upload, state = self._find_multipart_upload(call)
@@ -106,9 +106,9 @@ class UploadOperations:
             raise _not_expected("This upload is already complete.")
         target = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
         multipart = self.bucket.sign_parts(target, request.multipart_id, _part_bytes(upload.size), upload.parts)
-        return Answered(self._upload_ready(kind, upload, target, multipart=multipart))
+        return RestAnswer(self._upload_ready(kind, upload, target, multipart=multipart))
 
-    def complete(self, call: Call) -> Answered:
+    def complete(self, call: RestRequest) -> RestAnswer:
         """Complete a multipart upload. A repeated request gets the same response."""
         request: CompleteUpload = call.body
         kind, upload, _ = self._find_multipart_upload(call)
@@ -129,7 +129,7 @@ class UploadOperations:
             )
         if size != target.size:
             raise _incomplete()
-        return Answered(UploadCompleted(upload_id=upload.upload_id, key=target.key, bytes=size))
+        return RestAnswer(UploadCompleted(upload_id=upload.upload_id, key=target.key, bytes=size))
 
     def _validate(self, request: UploadRequest) -> None:
         """Raise HandlerError if the content type or the size is not accepted."""
@@ -174,7 +174,7 @@ class UploadOperations:
             return 0
         return -(-size // _part_bytes(size))
 
-    def _find_multipart_upload(self, call: Call) -> tuple[TrackKind, ExpectedUpload, TrackState]:
+    def _find_multipart_upload(self, call: RestRequest) -> tuple[TrackKind, ExpectedUpload, TrackState]:
         """Return the track kind, the multipart upload that the path names, and the state of its track."""
         episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.text.text_cleaning import clean_text
 
 MAX_TRANSCRIPT_BYTES = 20_000_000
 """Maximum size of a file. Amazon Transcribe writes the times of every word; a whole day of speech stays below this."""
@@ -97,8 +97,8 @@ def strip_bounded(written: str) -> str:
 def _clean_cue(cue: Cue) -> Cue | None:
     if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    text = cleaned(strip_bounded(cue.text))
+    text = clean_text(strip_bounded(cue.text))
     if len(text) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
-    speaker = None if cue.speaker is None else cleaned(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None
+    speaker = None if cue.speaker is None else clean_text(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None
     return Cue(cue.start_ms, cue.end_ms, text, speaker) if text else None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.text.text_cleaning import clean_text
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem
 
 CHARACTERS_PER_SECOND = 15
@@ -33,7 +33,7 @@ def plain_cues(text: str) -> Iterator[Cue]:
         raise BadTranscript(TranscriptProblem.TOO_LARGE)
     characters = 0
     for paragraph in _PARAGRAPH.split(text):
-        for sentence in _sentences(cleaned(paragraph)):
+        for sentence in _sentences(clean_text(paragraph)):
             start_ms = characters * 1000 // CHARACTERS_PER_SECOND
             characters += len(sentence) + 1
             end_ms = characters * 1000 // CHARACTERS_PER_SECOND

@@ -6,37 +6,44 @@ and before it would become too long.
 
 from collections.abc import Iterable, Iterator
 
-from handlers.common.text.transcribe_output import ENDS, BadOutput, Mark, OutputProblem, Word, heard
+from handlers.common.text.transcribe_output import (
+    SENTENCE_ENDS,
+    InvalidTranscribeOutput,
+    PunctuationMark,
+    TranscribedWord,
+    TranscribeOutputProblem,
+    parse_transcribe_output,
+)
 from handlers.livestream.transcript.cues import MAX_CUE_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem
 
 PAUSE_MS = 1_500
 SENTENCE_CHARACTERS = 300
 _PROBLEMS = {
-    OutputProblem.MALFORMED: TranscriptProblem.MALFORMED,
-    OutputProblem.BAD_TIMES: TranscriptProblem.BAD_TIMES,
+    TranscribeOutputProblem.MALFORMED: TranscriptProblem.MALFORMED,
+    TranscribeOutputProblem.BAD_TIMES: TranscriptProblem.BAD_TIMES,
 }
 
 
 def transcribe_cues(text: str) -> Iterator[Cue]:
     """Yield the cues of a job's output. Raise BadTranscript if it is malformed."""
     try:
-        yield from _cues(heard(text, MAX_MS))
-    except BadOutput as bad:
+        yield from _cues(parse_transcribe_output(text, MAX_MS))
+    except InvalidTranscribeOutput as bad:
         problem = bad.problem
     else:
         return
     raise BadTranscript(_PROBLEMS[problem])
 
 
-def _cues(words: Iterable[Word | Mark]) -> Iterator[Cue]:
+def _cues(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[Cue]:
     sentence: list[str] = []
     start_ms = end_ms = 0
     speaker: str | None = None
     for item in words:
-        if isinstance(item, Mark):
+        if isinstance(item, PunctuationMark):
             if sentence:
                 sentence[-1] = _append_mark(sentence[-1], item.text)
-                if item.text in ENDS:
+                if item.text in SENTENCE_ENDS:
                     yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
                     sentence = []
             continue

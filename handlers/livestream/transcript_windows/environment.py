@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 
 WindowCharacters = Annotated[int, Field(ge=500, le=50_000)]
 WINDOW_SECONDS = 600
@@ -36,6 +36,6 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
         return self
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> WindowSizes:
         """Window sizes in the form that `windows` accepts."""
-        return Sizes(self.window_characters, self.window_seconds * 1000, self.overlap_characters)
+        return WindowSizes(self.window_characters, self.window_seconds * 1000, self.overlap_characters)

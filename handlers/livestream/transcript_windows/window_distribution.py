@@ -11,10 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.event_bus import new_object
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
-from handlers.common.logging import EventLog, hashed
-from handlers.common.text.text_windows import Sizes, windows
+from handlers.common.aws.event_bus import parse_object_created_event
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
@@ -58,20 +58,20 @@ class WindowDistributor:
     findings: FindingsTable
     _: KW_ONLY
     bucket: str
-    sizes: Sizes
+    sizes: WindowSizes
     clock: Callable[[], datetime]
     log: EventLog
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch of queue messages; return those that SQS must deliver again."""
-        return acted_on(records, self._handle_event, self.log, about="transcript")
+        return process_batch(records, self._handle_event, self.log, event_kind="transcript")
 
     def _handle_event(self, body: str) -> DistributionOutcome:
         event = parse_transcript_event(body, self.bucket)
         if event is None:
             return DistributionOutcome.IGNORED
         outcome = self._distribute(event)
-        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.key_parts.upload_id))
+        self.log.info("transcript_event", outcome=outcome, key_hash=hash_for_log(event.key_parts.upload_id))
         return outcome
 
     def _distribute(self, event: UploadedObject) -> DistributionOutcome:
@@ -81,7 +81,7 @@ class WindowDistributor:
         # Deleted before the transcript is read, so that findings of an earlier transcript never belong to an unreadable one.
         deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
         if deleted_count:
-            self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hashed(upload.upload_id))
+            self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hash_for_log(upload.upload_id))
         data = self.transcripts.read(event.key, event.version_id)
         if data is None:
             return DistributionOutcome.GONE
@@ -94,7 +94,7 @@ class WindowDistributor:
         transcript = upload.owner, upload.episode_id, event.key, event.version_id
         self.queue.send(window_messages(*transcript, count, self.sizes))
         self._advance(event, TrackState.ANALYZING, windows=count)
-        self.log.info("transcript_queued", windows=count, key_hash=hashed(upload.upload_id))
+        self.log.info("transcript_queued", windows=count, key_hash=hash_for_log(upload.upload_id))
         return DistributionOutcome.QUEUED
 
     def _count_windows(self, data: bytes) -> int:
@@ -102,7 +102,7 @@ class WindowDistributor:
 
         Raise BadTranscript if it is invalid or has too many windows.
         """
-        count = len(windows(read_transcript(data).cues, self.sizes))
+        count = len(split_into_windows(read_transcript(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
@@ -120,6 +120,6 @@ def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
 
     Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
     """
-    created_object = new_object(body, bucket)
+    created_object = parse_object_created_event(body, bucket)
     key_parts = parse_upload_key(TRANSCRIPTS, created_object.key)
     return None if key_parts is None else UploadedObject(created_object.key, created_object.version_id, key_parts)

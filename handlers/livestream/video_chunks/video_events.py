@@ -13,8 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from handlers.common.aws import event_bus
-from handlers.common.aws.event_bus import VERSION, Parsed, created, envelope, lacking
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.event_bus import (
+    VERSION_ID_PATTERN,
+    EventModel,
+    parse_bus_event,
+    parse_object_created_detail,
+    to_invalid_event,
+)
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.name_patterns import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
@@ -72,7 +78,7 @@ class JobMetadata(Message):
     owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
     episode_id: Annotated[str, Field(pattern=rf"^{EPISODE_PATTERN}$")]
     upload_id: Ulid
-    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
     key: Annotated[str, Field(max_length=256)]
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
@@ -119,7 +125,7 @@ class VideoUploadDetail(Message):
     episode_id: str
     upload_id: str
     key: str
-    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
     size: Annotated[int, Field(ge=0)]
 
     @classmethod
@@ -136,16 +142,16 @@ class VideoUploadDetail(Message):
         )
 
 
-class _OutputDetail(Parsed):
+class _OutputDetail(EventModel):
     playlists: Annotated[list[str], Field(validation_alias="outputFilePaths", min_length=1)]
     duration_ms: Annotated[int, Field(validation_alias="durationInMs", ge=0)]
 
 
-class _Group(Parsed):
+class _Group(EventModel):
     outputs: Annotated[list[_OutputDetail], Field(validation_alias="outputDetails", min_length=1)]
 
 
-class _JobChangeDetail(Parsed):
+class _JobChangeDetail(EventModel):
     status: str
     error_code: Annotated[int | None, Field(validation_alias="errorCode")] = None
     groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
@@ -154,20 +160,20 @@ class _JobChangeDetail(Parsed):
 def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadCompleted | JobChanged | None:
     """Parse an event. Return None if it does not concern a video of this stack.
 
-    Raise NotAnEvent if it is malformed or of an unexpected kind.
+    Raise InvalidEvent if it is malformed or of an unexpected kind.
     """
-    event = envelope(body)
+    event = parse_bus_event(body)
     try:
         match event.source, event.detail_type:
-            case event_bus.S3, event_bus.OBJECT_CREATED:
+            case event_bus.S3_SOURCE, event_bus.OBJECT_CREATED:
                 return _parse_created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
                 return _parse_completed(event.detail, replayed=event.replay_name is not None)
             case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
                 return _parse_job_change(event.detail, bucket)
     except ValidationError as error:
-        raise lacking(error) from None
-    raise NotAnEvent("no rule of this queue matches events of this kind")
+        raise to_invalid_event(error) from None
+    raise InvalidEvent("no rule of this queue matches events of this kind")
 
 
 def is_video(key: UploadKey) -> bool:
@@ -176,7 +182,7 @@ def is_video(key: UploadKey) -> bool:
 
 
 def _parse_created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
-    s3_object = created(detail, bucket)
+    s3_object = parse_object_created_detail(detail, bucket)
     key_parts = parse_upload_key(VIDEOS, s3_object.key)
     if key_parts is None:
         return None
@@ -187,9 +193,9 @@ def _parse_completed(detail: dict[str, Any], *, replayed: bool) -> VideoUploadCo
     upload = VideoUploadDetail.model_validate(detail)
     key_parts = parse_upload_key(VIDEOS, upload.key)
     if key_parts is None or not is_video(key_parts):
-        raise NotAnEvent("the key is not the key of a video")
+        raise InvalidEvent("the key is not the key of a video")
     if not key_parts.matches(upload.owner, upload.episode_id, upload.upload_id):
-        raise NotAnEvent("the key belongs to another upload")
+        raise InvalidEvent("the key belongs to another upload")
     return VideoUploadCompleted(UploadedVideo(upload.key, upload.version_id, key_parts, upload.size), replayed)
 
 
@@ -215,9 +221,9 @@ def _parse_job_change(detail: dict[str, Any], bucket: str) -> JobChanged | None:
 def _output(change: _JobChangeDetail, job: JobMetadata) -> ChunkOutput:
     """Return the output of a complete job. Raise NotAnEvent if it is not below the episode's own prefix."""
     if len(change.groups) != 1 or len(change.groups[0].outputs) != 1:
-        raise NotAnEvent("the job must have one output group with one output")
+        raise InvalidEvent("the job must have one output group with one output")
     [output] = change.groups[0].outputs
     match = _PLAYLIST.fullmatch(output.playlists[0])
     if match is None or (match[1], match[3], match[4]) != (job.bucket, job.owner, job.episode_id):
-        raise NotAnEvent("the chunks are not below the prefix of the episode")
+        raise InvalidEvent("the chunks are not below the prefix of the episode")
     return ChunkOutput(match[0].removeprefix(f"s3://{job.bucket}/"), match[2], output.duration_ms)

@@ -15,8 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
-from handlers.common.logging import EventLog, hashed
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
@@ -74,7 +74,7 @@ class VideoProcessing:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch of queue messages; return those that SQS must deliver again."""
-        return acted_on(messages, self._handle_event, self.log, about="video")
+        return process_batch(messages, self._handle_event, self.log, event_kind="video")
 
     def _handle_event(self, body: str) -> VideoEventOutcome:
         event = parse_video_event(body, self.bucket)
@@ -88,7 +88,7 @@ class VideoProcessing:
             case None:
                 return VideoEventOutcome.IGNORED
         upload = event.job.upload_id if isinstance(event, JobChanged) else event.video.key_parts.upload_id
-        self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
+        self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hash_for_log(upload))
         return outcome
 
     def _handle_created(self, event: ObjectCreated) -> VideoEventOutcome:
@@ -143,7 +143,7 @@ class VideoProcessing:
         update = TrackUpdate(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, details)
         moved = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
         if moved and event.status == "ERROR":
-            self.log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
+            self.log.error("video_failed", code=str(event.error_code), key_hash=hash_for_log(job.upload_id))
         return VideoEventOutcome.MOVED if moved else VideoEventOutcome.UNCHANGED
 
     def _advance(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.name_patterns import User
+from handlers.common.name_patterns import UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
 from handlers.meetings.complete_file import Moment
@@ -45,7 +45,7 @@ class Exchanged(Message):
     expiration: Moment
     renew_after: Moment
     """From then on, exchange again: well before they end."""
-    user: User
+    user: UserId
     """The caller's name here: partition of the table, and part of every key."""
     bucket_name: str
     table_name: str

@@ -3,11 +3,11 @@
 One thing: everything else clients do with the credentials that they get here, and with AWS itself.
 """
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[RestOperation, ...] = (
+    RestOperation(
         name="exchangeToken",
         method="POST",
         path="/exchange",

@@ -12,9 +12,9 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.http.rest_dispatch import Answered, Call, Response, Rest
-from handlers.common.identity.oidc_tokens import Verifier
-from handlers.common.identity.signing_keys import KeySet
+from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
+from handlers.common.identity.oidc_tokens import TokenVerifier
+from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
@@ -27,13 +27,13 @@ _STS_CONFIG = CONFIG.merge(
 """Both attempts end before a client of the API stops waiting."""
 
 
-def acts(exchange: Exchange) -> dict[str, Callable[[Call], Answered]]:
+def acts(exchange: Exchange) -> dict[str, Callable[[RestRequest], RestAnswer]]:
     """What does each operation."""
     return {"exchangeToken": exchange.exchange}
 
 
 @cache
-def _rest() -> Rest:
+def _rest() -> RestDispatcher:
     """Made once a container."""
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
@@ -41,16 +41,16 @@ def _rest() -> Rest:
     if environment.jwks_url is None:
         raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
     exchange = Exchange(
-        Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
+        TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now),
         ClientRole(client, environment.client_role, environment.credential_seconds).session,
         Store(environment.bucket_name, environment.table_name, client.meta.region_name),
         renew_before_seconds=environment.renew_before_seconds,
         log=log,
     )
-    return Rest(OPERATIONS, acts(exchange), origin=environment.origin, log=log)
+    return RestDispatcher(OPERATIONS, acts(exchange), origin=environment.origin, log=log)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
     """The entry point of the function."""
     return _rest().handle(event)
 

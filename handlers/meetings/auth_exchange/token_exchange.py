@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.service_faults import ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, call_service
 from handlers.common.errors import HandlerError
-from handlers.common.http.rest_dispatch import Answered, Call
-from handlers.common.identity.oidc_tokens import InvalidToken, Reason, Verifier
+from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
+from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings import s3_keys
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
 RETRY_SECONDS = 5
-CODES = {Reason.EXPIRED: Code.TOKEN_EXPIRED, Reason.NOT_YET_VALID: Code.TOKEN_NOT_YET_VALID}
+CODES = {InvalidTokenReason.EXPIRED: Code.TOKEN_EXPIRED, InvalidTokenReason.NOT_YET_VALID: Code.TOKEN_NOT_YET_VALID}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ClientRole:
 
     def session(self, user: str, name: str) -> Credentials:
         """Assume the role for a user; raises ServiceFailed, which does not quote what STS says."""
-        answer = called(
+        answer = call_service(
             self.client.assume_role,
             RoleArn=self.arn,
             RoleSessionName=name,
@@ -74,7 +74,7 @@ class Exchange:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: TokenVerifier,
         session: Callable[[str, str], Credentials],
         store: Store,
         *,
@@ -88,12 +88,12 @@ class Exchange:
         self._renew_before = timedelta(seconds=renew_before_seconds)
         self._log = log
 
-    def exchange(self, call: Call) -> Answered:
+    def exchange(self, call: RestRequest) -> RestAnswer:
         """Credentials of whom the token is about."""
         asked: ExchangeRequest = call.body
         user = self._user(asked.token)
         given = self._credentials(user, asked.session_name)
-        return Answered(
+        return RestAnswer(
             Exchanged(
                 access_key_id=given.access_key_id,
                 secret_access_key=given.secret_access_key,
@@ -112,7 +112,7 @@ class Exchange:
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
-            if error.reason is Reason.KEYS_UNAVAILABLE:
+            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
                 raise _later("The identity provider does not answer. Try again.") from None
             self._log.info("caller_refused", cause=error.reason)
@@ -122,7 +122,7 @@ class Exchange:
         try:
             return self._session(user, name)
         except ServiceFailed as error:
-            if error.passes:
+            if error.is_transient:
                 self._log.warning("role_busy", cause=error.fault)
                 raise _later("Credentials cannot be given at the moment. Try again.") from None
             self._log.error("role_refused", cause=error.fault)

@@ -7,8 +7,8 @@ and what is kept of it is the transcript's own wording with its time.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from handlers.common.text.quote_search import Spoken, words_of
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.text.quote_search import QuoteSearch, split_words
+from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize.model_answers import SaidItem
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted
@@ -42,7 +42,7 @@ class Checked:
 
 def checked(items: Iterable[SaidItem], window: Window[Said]) -> Checked:
     """What can be kept of a window's items."""
-    spoken = Spoken(window.passages)
+    spoken = QuoteSearch(window.passages)
     placed: list[Placed] = []
     dropped = 0
     for one in items:
@@ -51,9 +51,9 @@ def checked(items: Iterable[SaidItem], window: Window[Said]) -> Checked:
             dropped += 1
             continue
         item = ActionItem(
-            text=cleaned(one.text),
-            owner=cleaned(one.owner or "") or None,
-            due=cleaned(one.due or "") or None,
+            text=clean_text(one.text),
+            owner=clean_text(one.owner or "") or None,
+            due=clean_text(one.due or "") or None,
             quote=Quoted(text=found.quote, start_ms=found.start_ms),
         )
         placed.append(
@@ -61,7 +61,7 @@ def checked(items: Iterable[SaidItem], window: Window[Said]) -> Checked:
                 item,
                 first=(window.first + found.first, found.first_word),
                 last=(window.first + found.last, found.last_word),
-                ahead=found.first >= window.core,
+                ahead=found.first >= window.core_count,
             )
         )
     return Checked(tuple(placed), dropped)
@@ -103,4 +103,4 @@ def _same(one: Placed, other: Placed) -> bool:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word for word, _, _ in words_of(text))
+    return frozenset(word for word, _, _ in split_words(text))

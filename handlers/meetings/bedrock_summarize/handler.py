@@ -9,9 +9,9 @@ import boto3
 from pydantic import ValidationError
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.retry import Timing
-from handlers.common.bedrock.converse import BedrockModel, Guardrail, Manner, config
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.retry import RetryTiming
+from handlers.common.bedrock.converse import BedrockModel, Guardrail, InferenceOptions, build_client_config
 from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
@@ -27,16 +27,16 @@ from handlers.meetings.summary_errors import EventMalformed
 def summarizer(environment: SummaryEnvironment) -> Summarizer:
     """On clients of this container's."""
     # boto3 has types for it, but the project does not install them for one call.
-    bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
+    bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     log = EventLog(environment.log_level)
     models = {one: BedrockModel(bedrock, one) for one in (environment.summary_model_id, environment.action_model_id)}
     instructions()  # read while the container starts
     return Summarizer(
         MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
         Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        Interviewer(models, environment.answer_seconds, log, Timing()),
+        Interviewer(models, environment.answer_seconds, log, RetryTiming()),
         reading(environment),
-        Parallel(environment.at_once),
+        ParallelCalls(environment.at_once),
         log,
     )
 
@@ -48,7 +48,7 @@ def reading(environment: SummaryEnvironment) -> Reading:
     return Reading(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
-        manner=Manner(environment.max_output_tokens, guardrail),
+        manner=InferenceOptions(environment.max_output_tokens, guardrail),
         part_characters=environment.part_characters,
         overlap_characters=environment.overlap_characters,
     )

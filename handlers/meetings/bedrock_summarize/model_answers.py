@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from handlers.common.bedrock.model_answers import BadAnswer, ModelSaid, held_to, json_of
-from handlers.common.text.text_cleaning import cleaned
+from handlers.common.bedrock.model_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
+from handlers.common.text.text_cleaning import clean_text
 
 MAX_ANSWER = 200_000
 MAX_SUMMARY = 20_000
@@ -36,7 +36,7 @@ class Problem(StrEnum):
     BAD_ITEM = "At least one action item lacked a field, or had one of the wrong type or length."
 
 
-class SaidItem(ModelSaid):
+class SaidItem(ModelAnswer):
     """An action item, as the model has it."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
@@ -47,7 +47,7 @@ class SaidItem(ModelSaid):
     """Where the quote begins, as the model thinks."""
 
 
-class _Envelope(ModelSaid):
+class _Envelope(ModelAnswer):
     task: str
     part: str
     summary: Any = Field(default=None, repr=False)
@@ -64,34 +64,34 @@ class Items:
 
 
 def summary_of(text: str, task: Task, part: str) -> str:
-    """The summary in an answer, a line a paragraph; raises BadAnswer."""
+    """The summary in an answer, a line a paragraph; raises UnusableAnswer."""
     summary = _envelope(text, task, part).summary
     if not isinstance(summary, str) or len(summary) > MAX_SUMMARY:
-        raise BadAnswer(Problem.NO_SUMMARY)
-    paragraphs = [clean for line in summary.splitlines() if (clean := cleaned(line))]
+        raise UnusableAnswer(Problem.NO_SUMMARY)
+    paragraphs = [clean for line in summary.splitlines() if (clean := clean_text(line))]
     if not paragraphs:
-        raise BadAnswer(Problem.NO_SUMMARY)
+        raise UnusableAnswer(Problem.NO_SUMMARY)
     return "\n".join(paragraphs)
 
 
 def items_of(text: str, part: str, *, patient: bool) -> Items:
-    """The action items in an answer; raises BadAnswer. `patient`: single ones that are none are passed over."""
+    """The action items in an answer; raises UnusableAnswer. `patient`: single ones that are none are passed over."""
     given = _envelope(text, Task.ACTION_ITEMS, part).items
     if given is None:
-        raise BadAnswer(Problem.NO_OBJECT)
+        raise UnusableAnswer(Problem.NO_OBJECT)
     if len(given) > MAX_ITEMS:
-        raise BadAnswer(Problem.TOO_MANY)
-    items = [item for each in given if (item := held_to(SaidItem, each)) is not None and cleaned(item.text)]
+        raise UnusableAnswer(Problem.TOO_MANY)
+    items = [item for each in given if (item := validate_or_none(SaidItem, each)) is not None and clean_text(item.text)]
     malformed = len(given) - len(items)
     if malformed and (not patient or not items):
-        raise BadAnswer(Problem.BAD_ITEM)
+        raise UnusableAnswer(Problem.BAD_ITEM)
     return Items(tuple(items), malformed)
 
 
 def _envelope(text: str, task: Task, part: str) -> _Envelope:
-    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
+    envelope = validate_or_none(_Envelope, parse_json_answer(text, MAX_ANSWER))
     if envelope is None:
-        raise BadAnswer(Problem.NO_OBJECT)
+        raise UnusableAnswer(Problem.NO_OBJECT)
     if (envelope.task, envelope.part) != (task.value, part):
-        raise BadAnswer(Problem.OTHER_TASK)
+        raise UnusableAnswer(Problem.OTHER_TASK)
     return envelope

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import CACHE_POINT, Block, Manner, Request, lines
-from handlers.common.bedrock.model_questions import Question, repair
+from handlers.common.bedrock.converse import CACHE_POINT, ContentBlock, ConverseRequest, InferenceOptions, to_json_lines
+from handlers.common.bedrock.model_questions import ModelQuestion, build_correction
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize.model_answers import Items, Problem, Task, items_of, summary_of
 from handlers.meetings.bedrock_summarize.transcript import Said
@@ -31,7 +31,7 @@ class Asked(Generic[T]):
     """One task."""
 
     task: Task
-    question: Question[T]
+    question: ModelQuestion[T]
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ class Place:
 class Style:
     """How all questions are asked."""
 
-    manner: Manner
+    manner: InferenceOptions
     transcript_kept: bool
     """Whether a transcript is asked about again by the same model."""
 
@@ -66,20 +66,20 @@ def instructions() -> str:
 
 def summary(window: Window[Said], place: Place, style: Style) -> Asked[str]:
     """Asks for the summary of a part."""
-    material = lines(_said(window))
+    material = to_json_lines(_said(window))
     read = partial(_summary, task=Task.SUMMARY, part=_name(material))
     return _asked(Task.SUMMARY, material, place, style, read)
 
 
 def action_items(window: Window[Said], place: Place, style: Style) -> Asked[Items]:
     """Asks for the action items of a part."""
-    material = lines(_said(window))
+    material = to_json_lines(_said(window))
     return _asked(Task.ACTION_ITEMS, material, place, style, partial(_items, part=_name(material)))
 
 
 def combination(summaries: Sequence[str], language: str, style: Style) -> Asked[str]:
     """Asks for one summary of several."""
-    material = lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
+    material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     read = partial(_summary, task=Task.COMBINE, part=_name(material))
     once = Style(style.manner, transcript_kept=False)
     return _asked(Task.COMBINE, material, Place(0, 1, language), once, read)
@@ -97,7 +97,7 @@ def groups(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]
     return (*found, tuple(group)) if group else tuple(found)
 
 
-def _asked(task: Task, material: Block, place: Place, style: Style, read: Callable[[str, bool], T]) -> Asked[T]:
+def _asked(task: Task, material: ContentBlock, place: Place, style: Style, read: Callable[[str, bool], T]) -> Asked[T]:
     head: Mapping[str, Any] = {
         "task": task.value,
         "part": _name(material),
@@ -105,14 +105,14 @@ def _asked(task: Task, material: Block, place: Place, style: Style, read: Callab
         "count": place.count,
         "language": place.language,
     }
-    content = [material, *([CACHE_POINT] if style.transcript_kept else []), lines([head])]
+    content = [material, *([CACHE_POINT] if style.transcript_kept else []), to_json_lines([head])]
 
-    def request(problem: StrEnum | None) -> Request:
-        return converse.request(
-            instructions(), [*content, *([] if problem is None else [repair(problem)])], style.manner
+    def request(problem: StrEnum | None) -> ConverseRequest:
+        return converse.build_request(
+            instructions(), [*content, *([] if problem is None else [build_correction(problem)])], style.manner
         )
 
-    return Asked(task, Question(request, read, Problem.CUT_OFF))
+    return Asked(task, ModelQuestion(request, read, Problem.CUT_OFF))
 
 
 def _said(window: Window[Said]) -> Iterator[dict[str, Any]]:
@@ -120,7 +120,7 @@ def _said(window: Window[Said]) -> Iterator[dict[str, Any]]:
         yield {"said": number, "speaker": one.speaker, "text": one.text}
 
 
-def _name(material: Block) -> str:
+def _name(material: ContentBlock) -> str:
     """What the answer must name, so that it is no other material's."""
     return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_DIGITS]
 

@@ -14,11 +14,11 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.retry import Patience, Timing
-from handlers.common.aws.service_faults import PASSING, ServiceFailed
-from handlers.common.bedrock.converse import Model, Usage
-from handlers.common.bedrock.model_answers import BadAnswer
-from handlers.common.bedrock.model_questions import ATTEMPTS, NoAnswer, Question, ask
+from handlers.common.aws.retry import Retrier, RetryTiming
+from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed
+from handlers.common.bedrock.converse import LanguageModel, TokenUsage
+from handlers.common.bedrock.model_answers import UnusableAnswer
+from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion, NoAnswer, ask_model
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize.model_requests import Asked
@@ -48,11 +48,11 @@ class KeptAnswer(Message):
 class Interviewer:
     """What asks."""
 
-    models: Mapping[str, Model]
+    models: Mapping[str, LanguageModel]
     """By id."""
     answer_seconds: float
     log: EventLog
-    timing: Timing
+    timing: RetryTiming
 
 
 class Interview:
@@ -72,27 +72,27 @@ class Interview:
             try:
                 found = KeptAnswer.model_validate_json(data)
                 return asked.question.read(found.text, True), found.tokens
-            except (ValidationError, BadAnswer):
+            except (ValidationError, UnusableAnswer):
                 pass  # the rules have changed since
         answer, kept = self._asked(model_id, asked)
         self._store.write(key, kept.model_dump_json(by_alias=True))
         return answer, kept.tokens
 
     def _asked(self, model_id: str, asked: Asked[T]) -> tuple[T, KeptAnswer]:
-        spent: list[Usage] = []
+        spent: list[TokenUsage] = []
 
         def read(text: str, last: bool) -> tuple[T, str]:
             return asked.question.read(text, last), text
 
-        def count(usage: Usage) -> None:
+        def count(usage: TokenUsage) -> None:
             spent.append(usage)
             self._count(asked, usage)
 
-        question = Question(asked.question.request, read, asked.question.cut_off)
+        question = ModelQuestion(asked.question.request, read, asked.question.cut_off_problem)
         seconds, now = self._with.answer_seconds, self._with.timing.now()
-        patience = Patience(self._with.timing, min(self._deadline, now + ATTEMPTS * seconds + WAITED_SECONDS))
+        patience = Retrier(self._with.timing, min(self._deadline, now + MAX_ATTEMPTS * seconds + WAITED_SECONDS))
         try:
-            found = ask(self._with.models[model_id], question, patience, seconds, count)
+            found = ask_model(self._with.models[model_id], question, patience, seconds, count)
         except ServiceFailed as error:
             fault = error.fault
         else:
@@ -100,9 +100,9 @@ class Interview:
                 raise SummaryUnusable(found) if found is NoAnswer.UNUSABLE else ModelRefused(found)
             answer, text = found
             return answer, KeptAnswer(text=text, tokens=total(spent))
-        raise ModelBusy(fault) if fault in PASSING else ModelRefused(fault)
+        raise ModelBusy(fault) if fault in TRANSIENT_FAULTS else ModelRefused(fault)
 
-    def _count(self, asked: Asked[T], usage: Usage) -> None:
+    def _count(self, asked: Asked[T], usage: TokenUsage) -> None:
         self._with.log.info(
             "model_answered",
             task=asked.task.value,
@@ -113,7 +113,7 @@ class Interview:
         )
 
 
-def total(spent: "list[Usage] | list[Tokens]") -> Tokens:
+def total(spent: "list[TokenUsage] | list[Tokens]") -> Tokens:
     """What several answers cost."""
     return Tokens(
         input_tokens=sum(one.input_tokens for one in spent),

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.bedrock.converse import Manner
-from handlers.common.logging import EventLog, hashed
-from handlers.common.text.text_windows import Sizes, Window, windows
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.bedrock.converse import InferenceOptions
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_items import Checked, checked, merged
@@ -48,7 +48,7 @@ class Reading:
 
     summary_model: str
     action_model: str
-    manner: Manner
+    manner: InferenceOptions
     part_characters: int
     overlap_characters: int
 
@@ -76,12 +76,12 @@ class Summarizer:
     metrics: Metrics
     interviewer: Interviewer
     reading: Reading
-    parallel: Parallel
+    parallel: ParallelCalls
     log: EventLog
 
     def summarize(self, asked: SummaryRequest, remaining_ms: int) -> SummaryResult:
         """What came of a recording; raises SummaryFailed."""
-        key_hash = hashed(asked.recording.summary)
+        key_hash = hash_for_log(asked.recording.summary)
         begun = self.interviewer.timing.now()
         try:
             result = self._result(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
@@ -138,10 +138,10 @@ class Summarizer:
     def _made(self, transcript: Transcript, interview: Interview) -> Summary:
         reading = self.reading
         # Only the characters count: what is said in a part may take as long as it likes.
-        sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
-        cut = windows(transcript.said, sizes)
+        sizes = WindowSizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
+        cut = split_into_windows(transcript.said, sizes)
         place = partial(Place, count=len(cut), language=transcript.language)
-        parts = self.parallel.all(lambda one: self._part(one, place(one.index), interview), cut)
+        parts = self.parallel.call_all(lambda one: self._part(one, place(one.index), interview), cut)
         summary, tokens = self._combined([one.summary for one in parts], transcript.language, interview)
         items = tuple(one.item for one in merged([one.checked.placed for one in parts]))
         self.log.info(

@@ -11,8 +11,14 @@ A part's output may be anything: it is parsed, bounded, and refused where its wo
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from handlers.common.text.text_cleaning import cleaned
-from handlers.common.text.transcribe_output import ENDS, BadOutput, Mark, Word, heard
+from handlers.common.text.text_cleaning import clean_text
+from handlers.common.text.transcribe_output import (
+    SENTENCE_ENDS,
+    InvalidTranscribeOutput,
+    PunctuationMark,
+    TranscribedWord,
+    parse_transcribe_output,
+)
 from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
@@ -68,11 +74,11 @@ class _Piece:
         if self.characters > MAX_MARKED_CHARACTERS:
             raise BadTranscript("malformed")
 
-    def goes_on_with(self, word: Word, speaker: str, text: str) -> bool:
+    def goes_on_with(self, word: TranscribedWord, speaker: str, text: str) -> bool:
         """Whether the word belongs to it."""
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
-        ends = self.words[-1][-1] in ENDS
+        ends = self.words[-1][-1] in SENTENCE_ENDS
         longest = LONG_CHARACTERS if ends else LONGEST_CHARACTERS
         return self.characters + len(text) <= longest
 
@@ -81,8 +87,8 @@ def said_in(part: HeardPart, language: str, number: int | None = None) -> tuple[
     """What was said in a part, of several its number from 1; raises BadTranscript."""
     spaced = language.partition("-")[0] not in _UNSPACED
     try:
-        pieces = tuple(_grouped(heard(_text(part), part.duration_ms + LATE_MS)))
-    except BadOutput as bad:
+        pieces = tuple(_grouped(parse_transcribe_output(_text(part), part.duration_ms + LATE_MS)))
+    except InvalidTranscribeOutput as bad:
         problem = bad.problem
     else:
         return tuple(
@@ -121,17 +127,17 @@ def _text(part: HeardPart) -> str:
     raise BadTranscript("no_utf8")
 
 
-def _grouped(words: Iterable[Word | Mark]) -> Iterator[_Piece]:
+def _grouped(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_Piece]:
     piece: _Piece | None = None
     for one in words:
-        text = cleaned(one.text)
+        text = clean_text(one.text)
         if not text:
             continue
-        if isinstance(one, Mark):
+        if isinstance(one, PunctuationMark):
             if piece is not None:
                 piece.mark(text)
             continue
-        speaker = cleaned(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or NOBODY
+        speaker = clean_text(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or NOBODY
         if piece is None or not piece.goes_on_with(one, speaker, text):
             if piece is not None:
                 yield piece

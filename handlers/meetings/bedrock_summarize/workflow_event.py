@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.name_patterns import Ulid, User
+from handlers.common.name_patterns import Ulid, UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.complete_file import Language
 from handlers.meetings.media_result import AudioPart, Milliseconds
@@ -23,7 +23,7 @@ MAX_PARTS = 999
 class SummaryRequest(Message):
     """A recording that is to be summarised. Amazon Transcribe is done with each part of its sound."""
 
-    user: User
+    user: UserId
     meeting_id: Ulid
     content: Content
     language: Language

@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.errors import of_validation
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.errors import to_field_problems
 from handlers.common.logging import EventLog
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
@@ -53,7 +53,7 @@ def main() -> int:
     try:
         environment = MediaEnvironment.read()
     except ValidationError as error:
-        for one in of_validation(error):
+        for one in to_field_problems(error):
             _say(f"{one.field}: {one.rule}")
         return MISTAKEN
     log = EventLog(environment.log_level)
@@ -87,7 +87,7 @@ def _job(environment: MediaEnvironment, folder: Path, stopping: Stopping, log: E
             scratch=scratch,
             threads=environment.encode_threads,
         ),
-        fetchers=Parallel(FETCHERS),
+        fetchers=ParallelCalls(FETCHERS),
         log=log,
     )
 

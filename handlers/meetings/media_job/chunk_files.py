@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.unreadable_objects import Sealed
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.meetings.complete_file import Complete
 from handlers.meetings.media_job.job_bucket import Bucket, Gone
 from handlers.meetings.media_result import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
@@ -27,7 +27,7 @@ class Shelf:
     """Fetches chunks that are not there yet, several at once."""
 
     def __init__(
-        self, bucket: Bucket, meeting: MeetingId, complete: Complete, folder: Path, fetchers: Parallel
+        self, bucket: Bucket, meeting: MeetingId, complete: Complete, folder: Path, fetchers: ParallelCalls
     ) -> None:
         self.names = tuple(f"chunk-{number:04d}" for number in range(len(complete.chunks)))
         """What the chunks are called in the folder."""
@@ -40,12 +40,12 @@ class Shelf:
 
     def look(self) -> None:
         """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
-        _raise(self._fetchers.all(self._looked, range(len(self._chunks))))
+        _raise(self._fetchers.call_all(self._looked, range(len(self._chunks))))
 
     def fetch(self, numbers: Iterable[int] | None = None) -> None:
         """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
         wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._here)
-        _raise(self._fetchers.all(self._fetched, wanted))
+        _raise(self._fetchers.call_all(self._fetched, wanted))
         self._here.update(wanted)
 
     def clear(self) -> None:
@@ -58,7 +58,7 @@ class Shelf:
         chunk = self._chunks[number]
         try:
             found = self._bucket.find(self._meeting.chunk(chunk.name))
-        except Sealed:
+        except UnreadableObject:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
         if found is None:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING)
@@ -77,7 +77,7 @@ class Shelf:
             path.unlink()
         except Gone:
             problem = ChunkProblem.MISSING
-        except Sealed:
+        except UnreadableObject:
             problem = ChunkProblem.UNREADABLE
         return WrongChunk(name=chunk.name, problem=problem)
 

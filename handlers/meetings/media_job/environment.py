@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import Field, StringConstraints
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.name_patterns import Ulid, User
+from handlers.common.name_patterns import Ulid, UserId
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
 
 ABOUT: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
@@ -47,7 +47,7 @@ class MediaDeployment(HandlerEnvironment):
 class MediaEnvironment(MediaDeployment):
     """One job's."""
 
-    meeting_user: User
+    meeting_user: UserId
     meeting_id: Ulid
     content: Content
 

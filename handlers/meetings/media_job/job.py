@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.unreadable_objects import Sealed
-from handlers.common.logging import EventLog, hashed
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.unreadable_objects import UnreadableObject
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.messages import Message
 from handlers.meetings.complete_file import MAX_BYTES, Complete
 from handlers.meetings.media_job.audio_maker import Undecodable
@@ -57,7 +57,7 @@ class MediaJob:
         ffmpeg: Ffmpeg,
         settings: Settings,
         *,
-        fetchers: Parallel,
+        fetchers: ParallelCalls,
         log: EventLog,
     ) -> None:
         self._recording = recording
@@ -66,7 +66,7 @@ class MediaJob:
         self._settings = settings
         self._fetchers = fetchers
         self._log = log
-        self._about = hashed(recording.media_result)
+        self._about = hash_for_log(recording.media_result)
 
     def run(self) -> MediaResult:
         """Makes what is missing, and says what came of it."""
@@ -141,7 +141,7 @@ class MediaJob:
                 return complete
         except TooLong:
             problem = ChunkProblem.SIZE
-        except (ValidationError, Sealed):
+        except (ValidationError, UnreadableObject):
             problem = ChunkProblem.UNREADABLE
         raise Concluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE, problem=problem)])
 

@@ -18,7 +18,7 @@ from s3transfer.exceptions import S3DownloadFailedError
 from s3transfer.futures import TransferFuture
 from s3transfer.manager import TransferConfig, TransferManager
 
-from handlers.common.aws.unreadable_objects import meant
+from handlers.common.aws.unreadable_objects import classify_read_error
 from handlers.meetings.media_job.job_termination import Stopping
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Bucket:
         except ClientError as error:
             if _code(error) in GONE:
                 return None
-            raise meant(error) from None
+            raise classify_read_error(error) from None
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > limit:
                 raise TooLong
@@ -138,11 +138,11 @@ class Bucket:
     def _meaning(self, key: str, error: ClientError) -> Exception:
         """What an error says; one without words is asked about again, in a way that is answered with a reason."""
         if _code(error) != BAD:
-            return meant(error)
+            return classify_read_error(error)
         try:
             self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")
         except ClientError as reason:
-            return meant(reason)
+            return classify_read_error(reason)
         return error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from handlers.common.logging import EventLog, hashed
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import SoundMaker, Undecodable
 from handlers.meetings.media_job.chunk_files import Shelf
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
@@ -108,10 +108,10 @@ class Steps:
             except Refused:
                 if bad := self._pictures.guilty(piece):
                     raise Undecodable(*bad) from None
-                self._log.warning("media_piece_is_black", key_hash=hashed(self._piece_key(piece)))
+                self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._black(piece)
 
-        return self._step(self._piece_key(piece), f"{look} {hashed(spans)}", MP4, make)
+        return self._step(self._piece_key(piece), f"{look} {hash_for_log(spans)}", MP4, make)
 
     def _black(self, piece: Piece) -> None:
         try:
@@ -132,7 +132,7 @@ class Steps:
         self._bucket.upload(key, made, kind, _of(recipe), took)
         size = made.stat().st_size
         made.unlink()
-        self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=took)
+        self._log.info("media_step", key_hash=hash_for_log(key), bytes_written=size, milliseconds=took)
         return took
 
     def _done(self, key: str, recipe: str) -> int | None:

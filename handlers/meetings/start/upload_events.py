@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from handlers.common.aws.event_bus import new_object
-from handlers.common.aws.sqs_batches import BatchFailures, acted_on
-from handlers.common.logging import EventLog, hashed
+from handlers.common.aws.event_bus import parse_object_created_event
+from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import raw_key
@@ -31,16 +31,16 @@ class Arrivals:
         look, read = cache(self._starting.look), cache(self._table.read)
 
         def act(body: str) -> Outcome:
-            key = new_object(body, self._bucket).key
+            key = parse_object_created_event(body, self._bucket).key
             arrived = raw_key(key)
             if arrived is None:
-                self._log.warning("recording_key_refused", key_hash=hashed(key))
+                self._log.warning("recording_key_refused", key_hash=hash_for_log(key))
                 return Outcome.IGNORED
             if arrived.completes or _lacks(read(arrived.meeting), arrived.name):
                 return look(arrived.meeting)
             return Outcome.UNCHANGED
 
-        return acted_on(messages, act, self._log, about="recording")
+        return process_batch(messages, act, self._log, event_kind="recording")
 
 
 def _lacks(record: MeetingRecord | None, name: str) -> bool:

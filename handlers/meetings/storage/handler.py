@@ -10,7 +10,7 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.meetings.gateways import gateways
 from handlers.meetings.metrics import Metrics
 from handlers.meetings.storage.environment import StorageEnvironment
@@ -35,7 +35,7 @@ def _storage_growth() -> StorageGrowth:
         Unheard(made.table, made.starting, clock=made.clock, log=made.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
-        parallel=Parallel(len(PREFIXES)),
+        parallel=ParallelCalls(len(PREFIXES)),
         clock=made.clock,
         log=made.log,
     )

@@ -17,7 +17,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.meetings.meeting_store import MeetingStore
@@ -34,7 +34,7 @@ KEPT: Final = f"{WORK}storage/"
 LOOK_BACK_DAYS: Final = 7
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Of a count: about a million users."""
-_USER: Final = re.compile(rf"({user_ids.PATTERN})/", re.ASCII)
+_USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class OutOfTime(Exception):
@@ -72,7 +72,7 @@ class StorageGrowth:
     _: KW_ONLY
     max_users: int
     budget: timedelta
-    parallel: Parallel
+    parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog
 
@@ -82,7 +82,7 @@ class StorageGrowth:
         if self._kept(began.date()) is not None:
             return Counted(0, 0, 0)
         ends = began + self.budget
-        found = self.parallel.all(lambda prefix: self._list(prefix, ends), PREFIXES)
+        found = self.parallel.call_all(lambda prefix: self._list(prefix, ends), PREFIXES)
         begun = self.unheard.begin((announced for one in found for announced in one.announced), ends)
         by_user: Counter[str] = Counter()
         for one in found:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from handlers.common.aws.workflow_executions import Executions, ExecutionStatus
+from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -54,7 +54,7 @@ class Sweep:
     def __init__(
         self,
         table: MeetingTable,
-        executions: Executions,
+        executions: WorkflowExecutions,
         starting: Starting,
         *,
         limits: Limits,

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from handlers.common.logging import EventLog
-from handlers.common.name_patterns import Ulid, User
+from handlers.common.name_patterns import Ulid, UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_progress import FAILURES, Execution, Word, about, heard
@@ -40,7 +40,7 @@ class Step(Message):
     """What the workflow sends: its own input, the step, and what the step needs beside."""
 
     step: Literal["media", "transcribed", "finish", "fail"]
-    user: User
+    user: UserId
     meeting_id: Ulid
     content: Content
     attempt: Annotated[int, Field(ge=1)]

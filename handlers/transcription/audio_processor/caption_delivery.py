@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.websocket.connections import Connections
+from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.captions.caption_rules import Caption, Kind
 from handlers.transcription.audio_processor.captions.shown_texts import normalised
@@ -50,7 +50,7 @@ class Delivery:
         connection: str,
         *,
         live: LiveTable,
-        connections: Connections,
+        connections: WebSocketConnections,
         dedup_seconds: int,
         clock_ms: Callable[[], int],
         log: EventLog,

@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.clients import LIVE_CONFIG
 from handlers.common.lambda_runtime import LambdaContext
-from handlers.common.logging import EventLog, hashed
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.connections import Connections
+from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.caption_delivery import ClientGone, Delivery
 from handlers.transcription.audio_processor.captions.caption_rules import Captions, Counts
@@ -68,7 +68,7 @@ class Processor:
         self,
         sessions: Sessions,
         live: LiveTable,
-        connections: Connections,
+        connections: WebSocketConnections,
         metrics: Metrics,
         *,
         thresholds: Thresholds,
@@ -91,12 +91,12 @@ class Processor:
         work = Work.model_validate(event)
         session = self._sessions.find(work.session_id)
         if session is None:
-            self._log.error("session_missing", session_hash=hashed(work.session_id))
+            self._log.error("session_missing", session_hash=hash_for_log(work.session_id))
             return None
         spoken = utterance(base64.b64decode(work.audio), session.encoding, session.sample_rate)
         connection = self._begin(work, spoken)
         if connection is None:
-            self._log.warning("utterance_not_ours", session_hash=hashed(work.session_id))
+            self._log.warning("utterance_not_ours", session_hash=hash_for_log(work.session_id))
             return None
         call = Call(work, spoken, entered_ms, remaining_ms - RESERVE_MS)
         return self._transcribe(call, session, connection)
@@ -170,14 +170,14 @@ class Processor:
             if given_up:
                 # At a level that no setting leaves out: an alarm counts these.
                 self._log.error(
-                    GIVEN_UP, session_hash=hashed(work.session_id), outcome=ending.end, cause=ending.cause or ""
+                    GIVEN_UP, session_hash=hash_for_log(work.session_id), outcome=ending.end, cause=ending.cause or ""
                 )
             delivery.follow(connection)
             self._tell(delivery, _last_word(work, counts, delivery.finals, again, given_up))
         fallback = _fallback(work, counts)
         self._log.info(
             "utterance_ended",
-            session_hash=hashed(work.session_id),
+            session_hash=hash_for_log(work.session_id),
             outcome=ending.end,
             cause=ending.cause or "",
             fallback=fallback or "",
@@ -246,7 +246,7 @@ def _processor() -> Processor:
     return Processor(
         Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
         LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
-        Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         Metrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
         thresholds=environment,
         open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),

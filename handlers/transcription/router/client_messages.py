@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.errors import FieldProblem, HandlerError
-from handlers.common.logging import EventLog, hashed
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import Answer
+from handlers.common.websocket.messages import ReplyMessage
 from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.live_table import Connection, LiveTable, connection_key, flight_key
 from handlers.transcription.messages import (
@@ -79,7 +79,7 @@ class Routes:
         self._log = log
         self._counting = Counting(live, environment.sessions_per_user, clock_ms)
 
-    def open(self, caller: Caller, message: Open) -> Answer:
+    def open(self, caller: Caller, message: Open) -> ReplyMessage:
         """A new session, or one's own again on this connection."""
         session = self._own(caller.user, message.session_id) if message.session_id else self._new(caller.user, message)
         self._counting.opened(caller.user, session, caller.connection)
@@ -99,7 +99,7 @@ class Routes:
             failed=flight.failed,
         )
 
-    def audio(self, caller: Caller, message: Audio) -> Answer:
+    def audio(self, caller: Caller, message: Audio) -> ReplyMessage:
         """One utterance on its way."""
         session = self._own(caller.user, message.session_id)
         _checked(message, session)
@@ -132,7 +132,7 @@ class Routes:
             resend=tuple(one for one in self._broken(flight) if one.utterance != message.utterance),
         )
 
-    def ping(self, caller: Caller, message: Ping) -> Answer:
+    def ping(self, caller: Caller, message: Ping) -> ReplyMessage:
         """Still there; and what has to be sent again."""
         if message.session_id is None:
             return Pong()
@@ -140,7 +140,7 @@ class Routes:
         flight = self._seen(session.session_id, caller, lambda flight: _here(flight, caller))
         return Pong(resend=self._broken(flight), done=flight.done, failed=flight.failed)
 
-    def close(self, caller: Caller, message: Close) -> Answer:
+    def close(self, caller: Caller, message: Close) -> ReplyMessage:
         """The end of a session; closing it again changes nothing. It counts until its last utterance is over."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown()
@@ -151,7 +151,7 @@ class Routes:
         """A connection is over. Its sessions can be taken up again, but soon count no more."""
         self._counting.left(connection_id)
 
-    def direct(self, caller: Caller, message: Direct) -> Answer:
+    def direct(self, caller: Caller, message: Direct) -> ReplyMessage:
         """An address for streaming to Amazon Transcribe itself."""
         session = self._own(caller.user, message.session_id)
         now_ms, seconds = self._clock_ms(), self._environment.direct_seconds
@@ -165,7 +165,7 @@ class Routes:
             raise HandlerError(
                 Code.DIRECT_REFUSED, f"{self._environment.in_flight} addresses in five minutes are the most.", 429
             )
-        self._log.info("direct_issued", session_hash=hashed(session.session_id))
+        self._log.info("direct_issued", session_hash=hash_for_log(session.session_id))
         request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
@@ -197,7 +197,7 @@ class Routes:
     def _tell_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
         """Where an alarm counts them."""
         if lost:
-            self._log.error("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
+            self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
 
     def _new(self, user: str, message: Open) -> Session:
         languages = self._environment.languages.split(",")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from handlers.common.errors import HandlerError
-from handlers.common.identity.oidc_tokens import InvalidToken, Reason, Verifier
-from handlers.common.identity.user_ids import user_id
-from handlers.common.websocket.message_dispatch import SocketCode
+from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
+from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, Code
 
@@ -17,7 +17,7 @@ NOBODY = "anonymous"
 class Gate:
     """Decides on handshakes."""
 
-    def __init__(self, verifier: Verifier | None) -> None:
+    def __init__(self, verifier: TokenVerifier | None) -> None:
         """Without a verifier everybody may in, under the name that he gives: for local and dev stacks only."""
         self._verifier = verifier
 
@@ -26,18 +26,18 @@ class Gate:
         offers = _offers(headers)
         if PROTOCOL not in offers:
             raise HandlerError(
-                SocketCode.MALFORMED_MESSAGE,
+                WebSocketErrorCode.MALFORMED_MESSAGE,
                 f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
             )
         if self._verifier is None:
-            return user_id("none", _after(USER_PREFIX, offers) or NOBODY)
+            return derive_user_id("none", _after(USER_PREFIX, offers) or NOBODY)
         token = _after(TOKEN_PREFIX, offers)
         if token is None:
             raise HandlerError(Code.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401)
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
-            if error.reason is Reason.KEYS_UNAVAILABLE:
+            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 raise HandlerError(Code.UNAVAILABLE, "The identity provider does not answer. Try again.", 503) from None
             raise HandlerError(Code.UNAUTHENTICATED, "The token is not valid. Get a new one.", 401) from None
 

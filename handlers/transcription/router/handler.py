@@ -14,13 +14,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.clients import LIVE_CONFIG
-from handlers.common.errors import HandlerError, http_error
+from handlers.common.errors import HandlerError, to_http_response
 from handlers.common.identity import user_ids
-from handlers.common.logging import EventLog, hashed
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.connections import Connections
-from handlers.common.websocket.message_dispatch import Response, Talk
-from handlers.common.websocket.messages import Answer, Request
+from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
+from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
 from handlers.transcription.live_table import Connection, LiveTable, connection_key
 from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend, Work
@@ -43,7 +43,12 @@ class Router:
     """Answers API Gateway."""
 
     def __init__(
-        self, routes: Routes, live: LiveTable, connections: Connections, gate: Callable[[], "Gate"], log: EventLog
+        self,
+        routes: Routes,
+        live: LiveTable,
+        connections: WebSocketConnections,
+        gate: Callable[[], "Gate"],
+        log: EventLog,
     ) -> None:
         """`gate` is made when somebody first connects: what checks tokens is slow to load."""
         self._routes = routes
@@ -51,8 +56,8 @@ class Router:
         self._connections = connections
         self._gate = gate
         self._log = log
-        self._talk = Talk(REQUESTS, log)
-        self._answers: Mapping[str, Callable[[Caller, Any], Answer]] = {
+        self._talk = MessageDispatcher(REQUESTS, log)
+        self._answers: Mapping[str, Callable[[Caller, Any], ReplyMessage]] = {
             "open": routes.open,
             "audio": routes.audio,
             "ping": routes.ping,
@@ -60,7 +65,7 @@ class Router:
             "direct": routes.direct,
         }
 
-    def handle(self, event: Mapping[str, Any], now_ms: int) -> Response:
+    def handle(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
         """One event."""
         if "kind" in event:
             return self._operate(event, now_ms)
@@ -75,23 +80,23 @@ class Router:
                 act = partial(self._act, context["connectionId"])
                 return self._talk.answer(event.get("body") or "", context, act)
 
-    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
+    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         try:
             user = self._gate().user(event.get("headers") or {})
         except HandlerError as error:
             self._log.warning("connection_refused", code=error.code)
-            return http_error(error, context["requestId"])
+            return to_http_response(error, context["requestId"])
         key = connection_key(context["connectionId"])
         self._live.change(Connection, key, lambda _: (Connection(user=user), None))
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
-    def _act(self, connection_id: str, action: str, message: Request) -> Answer:
+    def _act(self, connection_id: str, action: str, message: ClientMessage) -> ReplyMessage:
         user = self._live.read(Connection, connection_key(connection_id)).user
         if not user:
             raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
         return self._answers[action](Caller(user, connection_id), message)
 
-    def _operate(self, event: Mapping[str, Any], now_ms: int) -> Response:
+    def _operate(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
         match event["kind"]:
             case "sweep":
                 return {"lost": self._sweep(now_ms)}
@@ -125,7 +130,7 @@ class Router:
         if not lost:
             return 0
         session_id = key.removeprefix(FLIGHT_PREFIX)
-        self._log.error("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
+        self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
         again = tuple(Again(utterance=one, from_ms=0) for one in lost)
         try:
             self._connections.post(connection, Resend(session_id=session_id, utterances=again))
@@ -138,7 +143,7 @@ class Router:
 def _user(event: Mapping[str, Any]) -> str:
     """For whom an operator opens a session: nobody ever connects under another kind of name."""
     user = event.get("user")
-    if not isinstance(user, str) or re.fullmatch(user_ids.PATTERN, user) is None:
+    if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
         raise ValueError("user must be the platform's own name for somebody: docs/transcription.md says how to get it")
     return user
 
@@ -167,23 +172,23 @@ def _router() -> Router:
         new_id=clock.new_id,
         log=log,
     )
-    connections = Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))
+    connections = WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))
     return Router(routes, live, connections, cache(lambda: _gate(environment)), log)
 
 
 def _gate(environment: RouterEnvironment) -> "Gate":
     # What checks tokens is slow to load, and not every container meets one.
-    from handlers.common.identity.oidc_tokens import Verifier  # noqa: PLC0415
-    from handlers.common.identity.signing_keys import KeySet  # noqa: PLC0415
+    from handlers.common.identity.oidc_tokens import TokenVerifier  # noqa: PLC0415
+    from handlers.common.identity.signing_keys import SigningKeys  # noqa: PLC0415
     from handlers.transcription.router.connection_authorization import Gate  # noqa: PLC0415
 
     if environment.auth == "none":
         return Gate(None)
-    keys = KeySet(str(environment.jwks_url))
-    return Gate(Verifier(str(environment.issuer), str(environment.audience), keys, clock.now))
+    keys = SigningKeys(str(environment.jwks_url))
+    return Gate(TokenVerifier(str(environment.issuer), str(environment.audience), keys, clock.now))
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
     """The entry point of the function."""
     return _router().handle(event, clock.now_ms())
 

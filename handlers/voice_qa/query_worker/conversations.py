@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from handlers.common.aws.dynamodb_values import stored
-from handlers.common.aws.versioned_items import ATTEMPTS, TooManyWriters
+from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import QueryId
@@ -101,7 +101,7 @@ class Conversations:
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
         """One turn more, said now; nothing where it is there already."""
         turn = KeptTurn(query_id=query_id, question=question, answer=answer, at=self._now())
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             item = self._item(key)
             turns = turns_of(item)
             if any(one.query_id == query_id for one in turns) or self._write(key, item, appended(turns, turn)):
@@ -110,7 +110,9 @@ class Conversations:
 
     def _item(self, key: Key) -> Mapping[str, Any]:
         """What is there; of a conversation whose time is over its count alone, which the next write is held to."""
-        item = self._client.get_item(TableName=self._table, Key=stored(key), ConsistentRead=True).get("Item", {})
+        item = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True).get(
+            "Item", {}
+        )
         until = _number(item, TTL_ATTRIBUTE)
         if until is None or until > self._clock_ms() // 1000:
             return item
@@ -122,7 +124,7 @@ class Conversations:
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
         until = _number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
-            ":conversation": {"L": [{"M": stored(one.model_dump(by_alias=True))} for one in turns]},
+            ":conversation": {"L": [{"M": serialize_item(one.model_dump(by_alias=True))} for one in turns]},
             ":total": {"N": str(_total(before) + 1)},
             ":created": before.get("createdAt", {"S": self._now()}),
             ":expires": {"N": str(latest if until is None else min(until, latest))},
@@ -131,7 +133,7 @@ class Conversations:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=stored(key),
+                Key=serialize_item(key),
                 UpdateExpression="SET conversation = :conversation, totalTurns = :total, expiresAt = :expires,"
                 " createdAt = :created",
                 ConditionExpression="attribute_not_exists(totalTurns)" if seen is None else "totalTurns = :seen",

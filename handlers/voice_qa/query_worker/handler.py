@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, signing
+from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.connections import Connections
+from handlers.common.websocket.connections import WebSocketConnections
 from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
@@ -86,7 +86,7 @@ def _worker() -> Worker:
     environment = WorkerEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=CONFIG)
-    s3 = session.client("s3", config=CONFIG.merge(signing()))
+    s3 = session.client("s3", config=CONFIG.merge(build_presigning_config()))
     table, bucket, days = environment.dynamodb_table, environment.s3_bucket, environment.session_days
     conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=clock.now_ms)
     log = EventLog(environment.log_level)
@@ -100,7 +100,7 @@ def _worker() -> Worker:
         ),
         conversations,
         Answers(s3, bucket, url_seconds=environment.url_seconds),
-        Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         agent=agent_of(environment, session),
         clock_ms=clock.now_ms,
         pause=time.sleep,

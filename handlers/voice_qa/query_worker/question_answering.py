@@ -12,8 +12,8 @@ from enum import StrEnum
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.versioned_items import TooManyWriters
-from handlers.common.logging import EventLog, Fields
-from handlers.common.websocket.connections import Connections
+from handlers.common.logging import EventLog, LogFields
+from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import Answered, Code, Piece, QueryFailed, Unanswerable
 from handlers.voice_qa.query_worker.agent import agent_types
@@ -91,7 +91,7 @@ class Answering:
         materials: Materials,
         conversations: Conversations,
         answers: Answers,
-        connections: Connections,
+        connections: WebSocketConnections,
         *,
         agent: Agent,
         clock_ms: Callable[[], int],
@@ -222,7 +222,7 @@ class Answering:
 
     def _ended(self, job: Job, outcome: Outcome, cause: str = "") -> Outcome:
         heard = job.hearing
-        fields = Fields(
+        fields = LogFields(
             outcome=outcome,
             cause=cause,
             milliseconds=max(0, self._clock_ms() - job.asked_ms),

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.clients import CONFIG, WORKERS
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -31,7 +31,7 @@ class Call(BaseModel):
 def _made() -> tuple[Validator, Sweep]:
     """Made once a container."""
     environment = ValidatorEnvironment.read()
-    log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
+    log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     bucket = LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket)
     validator = Validator(
         bucket,

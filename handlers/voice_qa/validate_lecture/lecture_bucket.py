@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.audio.ranged_file import RangedFile
-from handlers.common.aws.s3_notifications import UNVERSIONED, NewObject
+from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -34,7 +34,7 @@ class LectureBucket:
 
     def open(self, one: NewObject) -> RangedFile:
         """An object as a file. Nothing is read yet."""
-        version: dict[str, Any] = {} if one.version_id == UNVERSIONED else {"VersionId": one.version_id}
+        version: dict[str, Any] = {} if one.version_id == NULL_VERSION_ID else {"VersionId": one.version_id}
 
         def fetch(start: int, length: int) -> bytes:
             try:
@@ -60,7 +60,7 @@ class LectureBucket:
             if error.response["Error"]["Code"] == NOT_FOUND:
                 return False
             raise
-        same_version = head.get("VersionId", UNVERSIONED) == one.version_id
+        same_version = head.get("VersionId", NULL_VERSION_ID) == one.version_id
         return same_version and _bare(head["ETag"]) == one.etag
 
     def pages(self, prefix: str, after: str, until: str | None = None) -> Iterator[list[NewObject]]:

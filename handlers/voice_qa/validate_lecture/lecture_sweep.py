@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
@@ -36,7 +36,7 @@ class Sweep:
         bucket: LectureBucket,
         validator: Validator,
         *,
-        parallel: Parallel,
+        parallel: ParallelCalls,
         log: EventLog,
         clock: Callable[[], datetime],
         look_back: timedelta,

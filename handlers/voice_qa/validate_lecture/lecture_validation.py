@@ -12,11 +12,11 @@ from typing import Any
 
 from handlers.common.audio.audio_file import RejectedAudio
 from handlers.common.audio.probe import probe
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.s3_notifications import NotAnEvent, new_objects
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.s3_notifications import InvalidEvent, parse_new_objects
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.common.aws.versioned_items import ATTEMPTS, TooManyWriters
-from handlers.common.logging import EventLog, hashed
+from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import Known, Limits, Standing, Upload, Verdict, standing, upload_of
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket, ObjectGone
@@ -43,7 +43,7 @@ class Validator:
         table: LectureTable,
         limits: Limits,
         *,
-        parallel: Parallel,
+        parallel: ParallelCalls,
         log: EventLog,
         clock: Callable[[], datetime],
     ) -> None:
@@ -61,20 +61,20 @@ class Validator:
         ignored = 0
         for message in messages:
             try:
-                for one in new_objects(message["body"]):
+                for one in parse_new_objects(message["body"]):
                     if one.bucket != self._bucket.name:
-                        raise NotAnEvent("the notification is another bucket's")  # noqa: TRY301 - refused like others
+                        raise InvalidEvent("the notification is another bucket's")  # noqa: TRY301 - refused like others
                     upload = upload_of(one)
                     if upload is None:
-                        self._log.warning("lecture_key_ignored", key_hash=hashed(one.key))
+                        self._log.warning("lecture_key_ignored", key_hash=hash_for_log(one.key))
                         ignored += 1
                     else:
                         announced.append((message["messageId"], upload))
-            except NotAnEvent:
+            except InvalidEvent:
                 # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
                 self._log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
-        outcomes = self._parallel.each(self.validate, [upload for _, upload in announced])
+        outcomes = self._parallel.call_each(self.validate, [upload for _, upload in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 # Its message alone goes back; the batch's others must not repeat.
@@ -99,17 +99,17 @@ class Validator:
     def validate(self, upload: Upload) -> Outcome:
         """Validates one upload, unless its lecture is about it already, or about a newer one."""
         verdict: Verdict | None = None
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             known = self._table.known(upload.lecture_id)
             stands = self._standing(known, upload)
             if stands is not Standing.NEWER:
-                self._log.info("lecture_unchanged", outcome=stands, key_hash=hashed(upload.object.key))
+                self._log.info("lecture_unchanged", outcome=stands, key_hash=hash_for_log(upload.object.key))
                 return Outcome.SAME if stands is Standing.SAME else Outcome.OLDER
             if verdict is None:
                 try:
                     verdict = self._verdict(upload)
                 except ObjectGone:
-                    self._log.info("lecture_gone", key_hash=hashed(upload.object.key))
+                    self._log.info("lecture_gone", key_hash=hash_for_log(upload.object.key))
                     return Outcome.GONE
             if self._table.record(upload, verdict, known, self._clock()):
                 return Outcome(verdict.status)
@@ -132,7 +132,7 @@ class Validator:
             "lecture_validated",
             outcome=verdict.status,
             code=verdict.problem or "",
-            key_hash=hashed(upload.object.key),
+            key_hash=hash_for_log(upload.object.key),
             milliseconds=(self._clock() - started) // timedelta(milliseconds=1),
             bytes_read=file.fetched,
             requests=file.requests,

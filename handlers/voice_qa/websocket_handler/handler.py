@@ -12,13 +12,13 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import LIVE_CONFIG, signing
+from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.versioned_items import VersionedItems
-from handlers.common.errors import HandlerError, http_error
+from handlers.common.errors import HandlerError, to_http_response
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.message_dispatch import Response, Talk
-from handlers.common.websocket.messages import Answer, Request
+from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
+from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.voice_qa.client_messages import REQUESTS, Code, Ping, Pong, Query, Upload
 from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
@@ -44,9 +44,9 @@ class SocketHandler:
         self._asking = asking
         self._identity_pool = identity_pool
         self._log = log
-        self._talk = Talk(REQUESTS, log)
+        self._talk = MessageDispatcher(REQUESTS, log)
 
-    def handle(self, event: Mapping[str, Any]) -> Response:
+    def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
         """One event."""
         context = event["requestContext"]
         match context["eventType"]:
@@ -58,12 +58,12 @@ class SocketHandler:
                 act = partial(self._act, context["connectionId"])
                 return self._talk.answer(event.get("body") or "", context, act)
 
-    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
+    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _identity(context.get("identity"), self._identity_pool)
         if identity is None:
             error = HandlerError(Code.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
             self._log.warning("connection_refused", code=error.code)
-            return http_error(error, context["requestId"])
+            return to_http_response(error, context["requestId"])
         key = connection_key(context["connectionId"])
         self._items.change(Connection, key, lambda _: (Connection(identity=identity), None))
         if _first_offer(event.get("headers")) == PROTOCOL:
@@ -71,7 +71,7 @@ class SocketHandler:
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
-    def _act(self, connection_id: str, _action: str, message: Request) -> Answer:
+    def _act(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
         identity = self._items.read(Connection, connection_key(connection_id)).identity
         if not identity:
             raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
@@ -124,7 +124,7 @@ def _handler() -> SocketHandler:
         )
 
     uploads = Uploads(
-        session.client("s3", config=LIVE_CONFIG.merge(signing(accelerated=environment.accelerated))),
+        session.client("s3", config=LIVE_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))),
         lectures,
         items,
         environment,
@@ -135,7 +135,7 @@ def _handler() -> SocketHandler:
     return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
     """The entry point of the function."""
     return _handler().handle(event)
 

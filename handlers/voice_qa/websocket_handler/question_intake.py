@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.versioned_items import VersionedItems
-from handlers.common.errors import CommonCode, FieldProblem, HandlerError
+from handlers.common.errors import CommonErrorCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
 from handlers.voice_qa.client_messages import Code, Query, QueryAccepted, Unanswerable
 from handlers.voice_qa.environment import SocketEnvironment
@@ -138,7 +138,7 @@ def _check(caller: Caller, message: Query) -> None:
     """Refuses what is no question, or is spoken in somebody else's audio."""
     if (message.audio_key is None) == (message.text is None):
         raise HandlerError(
-            CommonCode.MALFORMED,
+            CommonErrorCode.MALFORMED,
             "A question is either spoken or written.",
             fields=[FieldProblem("audioKey", "exactly one of audioKey and text is given")],
         )

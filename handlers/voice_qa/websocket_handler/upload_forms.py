@@ -83,4 +83,4 @@ class Uploads:
 
 def is_own_query(identity: str, key: str) -> bool:
     """Whether a key is one that this identity could have been given for a spoken question."""
-    return re.fullmatch(rf"{QUERIES}{re.escape(identity)}/{ulid.PATTERN}", key) is not None
+    return re.fullmatch(rf"{QUERIES}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None

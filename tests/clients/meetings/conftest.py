@@ -1,4 +1,4 @@
-"""What tests of the client share."""
+"""Fixtures for the tests of the meetings client."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.loggers import own_logger
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Backend]:
-    """The backend."""
+    """Return a running fake backend."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setattr(botocore.session, "get_session", session)

@@ -18,8 +18,8 @@ from boto3.dynamodb.types import TypeSerializer
 from moto import mock_aws
 
 from clients.meetings import MeetingsClient
-from handlers.common.http.rest_dispatch import Rest
-from handlers.common.identity.oidc_tokens import Verifier
+from handlers.common.http.rest_dispatch import RestDispatcher
+from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -40,7 +40,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Backend:
-    """The backend, and what tests may do with it."""
+    """Fake meetings backend with methods for tests."""
 
     s3: Any
     dynamodb: Any
@@ -50,32 +50,32 @@ class Backend:
     url: str = ""
     exchanges: int = 0
     tokens: list[str] = field(default_factory=list)
-    """Those that the clients' callback gave."""
+    """Tokens that the callback of clients has returned."""
     bodies: list[bytes] = field(default_factory=list)
     answers: Callable[[], Answer] | None = None
-    """What the API answers instead of what it should."""
+    """Answers that replace the real answers of the API."""
     signed_with: list[str] = field(default_factory=list)
-    """Access keys, a request each."""
+    """Access keys of all requests."""
     puts: list[str] = field(default_factory=list)
-    """Keys of the objects that clients sent, as they began."""
+    """Keys of the objects that clients uploaded, in the order of the starts."""
     before_put: Callable[[str], None] = lambda _: None
-    """Called with the key of each, and may raise."""
+    """Function that is called with the key of each upload and may raise."""
     went: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    """Released by each PUT that is signed and on its way."""
+    """Released for each signed PutObject request."""
     slept: list[float] = field(default_factory=list)
     wakes: Callable[[], None] = lambda: None
-    """What happens while a client sleeps."""
+    """Functions that run while a client sleeps."""
 
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
-        verifier = Verifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
+        verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
         self._exchange = Exchange(
             verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
         )
-        self._rest = Rest(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
+        self._rest = RestDispatcher(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
 
     def session(self, user: str, name: str) -> Credentials:
-        """STS' part: each session has a number in its key."""
+        """Return credentials like STS, with the number of the session in the key."""
         assert name
         self.exchanges += 1
         number = f"{self.exchanges:04d}"
@@ -84,7 +84,7 @@ class Backend:
         )
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """API Gateway's part."""
+        """Answer a request like API Gateway."""
         self.bodies.append(body)
         if self.answers is not None:
             return self.answers()
@@ -98,37 +98,37 @@ class Backend:
         return said["statusCode"], said["headers"], said["body"].encode()
 
     def token(self) -> str:
-        """The callback of clients: a token of whoever is at the machine."""
+        """Return a token of the current user; the callback of clients."""
         made = self.provider.token(sub=self.subject)
         self.tokens.append(made)
         return made
 
     def client(self, **more: Any) -> MeetingsClient:
-        """A client of whoever is at the machine; what it asks of AWS is watched."""
-        made = MeetingsClient(
+        """Return a client of the current user, and record its AWS requests."""
+        client = MeetingsClient(
             self.url, self.token, "test's laptop", clock=lambda: self.now, sleep=self._sleep, **{"workers": 1, **more}
         )
-        opened = made._access.opened
-        watched: set[int] = set()
+        get_access = client._access.get
+        recorded: set[int] = set()
 
-        def watching() -> Any:
-            access = opened()
-            if id(access) not in watched:
-                watched.add(id(access))
+        def get_recorded_access() -> Any:
+            access = get_access()
+            if id(access) not in recorded:
+                recorded.add(id(access))
                 access.s3.meta.events.register("provide-client-params.s3.PutObject", self._put)
-                for one in (access.s3, access.dynamodb):
-                    one.meta.events.register_first("before-send", self._sent)
+                for aws_client in (access.s3, access.dynamodb):
+                    aws_client.meta.events.register_first("before-send", self._sent)
             return access
 
-        made._access.opened = watching  # type: ignore[method-assign]
-        return made
+        client._access.get = get_recorded_access  # type: ignore[method-assign]
+        return client
 
-    def passes(self, **time: float) -> None:
+    def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
     def meeting(self, user: str, **changes: Any) -> MeetingRecord:
-        """A meeting in the table, an hour after the one before."""
-        self.passes(hours=1)
+        """Write a meeting to the table, one hour after the previous one."""
+        self.advance(hours=1)
         now = timestamp(self.now)
         said = {
             "user": user,
@@ -144,22 +144,22 @@ class Backend:
             "updatedAt": now,
         }
         record = MeetingRecord.model_validate({**said, **changes})
-        self.writes(record)
+        self.write_record(record)
         return record
 
-    def writes(self, record: MeetingRecord) -> None:
-        """The workflow's part."""
+    def write_record(self, record: MeetingRecord) -> None:
+        """Write a record like the workflow."""
         plain = record.model_dump(mode="json", by_alias=True, exclude_none=True)
         item = {name: TypeSerializer().serialize(value) for name, value in plain.items()}
         self.dynamodb.put_item(TableName=STORE.table_name, Item=item)
 
-    def makes(self, key: str, content: bytes) -> None:
+    def put_object(self, key: str, content: bytes) -> None:
         self.s3.put_object(Bucket=STORE.bucket_name, Key=key, Body=content)
 
     def names(self, meeting: MeetingId) -> list[str]:
-        """What was uploaded of a meeting."""
+        """Return the names of a meeting's uploaded objects."""
         listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.raw).get("Contents", [])
-        return [one["Key"].removeprefix(meeting.raw) for one in listed]
+        return [item["Key"].removeprefix(meeting.raw) for item in listed]
 
     def content(self, key: str) -> bytes:
         found: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()
@@ -179,7 +179,7 @@ class Backend:
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.passes(seconds=seconds)
+        self.advance(seconds=seconds)
         self.wakes()
 
 
@@ -198,24 +198,26 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True  # the client had enough
 
         def do_GET(self) -> None:
-            """A redirect that was followed would come here."""
+            """Answer a request that a followed redirect would send."""
             backend.bodies.append(b"GET")
             self.send_error(404)
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     return Handler
 
 
 @cache
 def _loader() -> Any:
-    """botocore's descriptions of services, read once: reading them is most of what a client costs."""
+    """Return a loader of botocore's service models, which is shared because loading them takes most of a client's
+    start.
+    """
     return botocore.session.Session().get_component("data_loader")
 
 
 def session() -> botocore.session.Session:
-    """What `botocore.session.get_session` gives, sooner."""
+    """Return a session like `botocore.session.get_session`, with the shared loader."""
     made = botocore.session.Session()
     made.register_component("data_loader", _loader())
     return made
@@ -229,7 +231,7 @@ def _clients() -> tuple[Any, Any]:
 
 @contextmanager
 def running() -> Iterator[Backend]:
-    """The backend at an address of its own; the environment has credentials by then."""
+    """Start the backend on a free port. The environment must have credentials."""
     with mock_aws():
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=STORE.bucket_name)

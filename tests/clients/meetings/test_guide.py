@@ -1,4 +1,4 @@
-"""The guide's example runs as it stands there, and names every error that there is."""
+"""Tests of the guide (docs/meetings-client.md): its examples run, and it lists every error."""
 
 import re
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import pytest
 
 import clients.meetings
 from clients.meetings import MeetingsError
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
 from tests.clients.meetings.fake_backend import Backend
@@ -19,7 +19,7 @@ GUIDE = (ROOT / "docs" / "meetings-client.md").read_text(encoding="utf-8")
 STEPS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 
 
-def test_the_example_runs_from_the_token_to_the_list(
+def test_the_example_of_the_guide_runs(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -31,7 +31,7 @@ def test_the_example_runs_from_the_token_to_the_list(
     connecting, uploading, *reading = STEPS
     for step in (connecting, uploading):
         exec(compile(step, "docs/meetings-client.md", "exec"), names)  # noqa: S102 - the project's own page
-    works_on(backend, names["uploaded"])
+    process_meeting(backend, names["uploaded"])
     for step in reading:
         exec(compile(step, "docs/meetings-client.md", "exec"), names)  # noqa: S102
     assert capsys.readouterr().out.splitlines() == [
@@ -41,12 +41,12 @@ def test_the_example_runs_from_the_token_to_the_list(
     ]
 
 
-def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
-    """The workflow's part."""
-    user = user_id(backend.provider.issuer, "ann")
+def process_meeting(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
+    """Process an uploaded meeting like the workflow."""
+    user = derive_user_id(backend.provider.issuer, "ann")
     recording = Recording(MeetingId(user, uploaded.meeting_id), uploaded.content)
-    backend.makes(recording.summary, SUMMARY.model_dump_json(by_alias=True).encode())
-    backend.makes(recording.transcript, TRANSCRIPT.model_dump_json(by_alias=True).encode())
+    backend.put_object(recording.summary, SUMMARY.model_dump_json(by_alias=True).encode())
+    backend.put_object(recording.transcript, TRANSCRIPT.model_dump_json(by_alias=True).encode())
     backend.meeting(
         user,
         meetingId=uploaded.meeting_id,
@@ -59,8 +59,8 @@ def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
     )
 
 
-def test_the_guide_says_what_to_do_about_every_error() -> None:
+def test_the_guide_lists_every_error() -> None:
     exported = {name: getattr(clients.meetings, name) for name in clients.meetings.__all__}
-    errors = {name for name, one in exported.items() if isinstance(one, type) and issubclass(one, MeetingsError)}
+    errors = {name for name, item in exported.items() if isinstance(item, type) and issubclass(item, MeetingsError)}
     named = set(re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
     assert named == errors - {"MeetingsError"}

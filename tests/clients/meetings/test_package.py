@@ -1,4 +1,4 @@
-"""What the package offers, and what a program that uses it has to have."""
+"""Tests of the package: exported names and required modules."""
 
 import subprocess
 import sys
@@ -7,10 +7,10 @@ import clients.meetings
 from local import ROOT
 
 RUNTIME_ONLY = ("aws_lambda_powertools", "jwt", "cryptography", "components", "local")
-"""What the backend's functions or the deployment need, and a client has no use for."""
+"""Packages of the functions or the deployment, which the client must not need."""
 
 
-def test_the_public_names_are_these() -> None:
+def test_the_package_exports_these_names() -> None:
     assert clients.meetings.__all__ == sorted(clients.meetings.__all__)
     assert set(clients.meetings.__all__) == {
         *("MeetingsClient", "NewMeeting", "Uploaded", "MeetingList"),
@@ -29,7 +29,7 @@ def test_the_public_names_are_these() -> None:
     }
 
 
-def test_the_client_loads_nothing_of_the_functions_runtime() -> None:
+def test_the_client_does_not_import_the_runtime_of_the_functions() -> None:
     code = "import sys, clients.meetings; print(*(name.partition('.')[0] for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     assert not set(RUNTIME_ONLY) & set(done.stdout.split())

@@ -1,4 +1,4 @@
-"""Recordings arrive whole: in parallel, each chunk under its hash, and after an interruption only what is missing."""
+"""Tests of uploads: parallel chunks with checksums, and continuation after an interruption."""
 
 import base64
 import hashlib
@@ -52,19 +52,19 @@ def place(client: MeetingsClient) -> MeetingId:
 
 
 def names(puts: list[str]) -> list[str]:
-    return [one.rpartition("/")[2] for one in puts]
+    return [put.rpartition("/")[2] for put in puts]
 
 
 CHUNKS = [f"{number:05d}.webm" for number in range(COUNT)]
 
 
-def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backend: Backend, files: list[Path]) -> None:
-    """Each with its hash, as the backend reads it."""
+def test_chunks_are_uploaded_below_the_users_prefix_and_complete_json_last(backend: Backend, files: list[Path]) -> None:
+    """Each chunk has its checksum, which the backend verifies."""
     client = backend.client()
     uploaded = client.upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS, "complete.json"]
-    read = [raw_key(one) for one in backend.puts]
-    assert [one and one.meeting for one in read] == [place(client)] * len(read), "the backend understands every key"
+    read = [raw_key(put) for put in backend.puts]
+    assert [item and item.meeting for item in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
     complete = Complete.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
     assert complete == Complete(
@@ -84,7 +84,7 @@ def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backe
         assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(backend.content(key)).digest()).decode()
 
 
-def test_chunks_are_sent_at_once(backend: Backend, files: list[Path]) -> None:
+def test_chunks_are_sent_in_parallel(backend: Backend, files: list[Path]) -> None:
     together = threading.Barrier(COUNT)
 
     def begun(key: str) -> None:
@@ -109,10 +109,10 @@ def failing_at(name: str) -> Any:
 
 
 @pytest.mark.parametrize("at", [0, 3, COUNT - 1])
-def test_an_upload_goes_on_where_it_was_interrupted(backend: Backend, files: list[Path], at: int) -> None:
+def test_an_interrupted_upload_continues_where_it_stopped(backend: Backend, files: list[Path], at: int) -> None:
     backend.before_put = failing_at(CHUNKS[at])
     client = backend.client()
-    with pytest.raises(UploadInterrupted, match="upload again") as raised:
+    with pytest.raises(UploadInterrupted, match="Upload again") as raised:
         client.upload(MEETING, files)
     assert (raised.value.meeting_id, type(raised.value.__cause__)) == (MEETING.meeting_id, EndpointConnectionError)
     assert names(backend.puts) == CHUNKS[:at], "after a failure no other chunk is begun, and nothing is complete"
@@ -122,7 +122,7 @@ def test_an_upload_goes_on_where_it_was_interrupted(backend: Backend, files: lis
     assert (uploaded.sent, uploaded.kept) == (COUNT - at, at)
 
 
-def test_an_upload_that_lacked_its_end_sends_that_alone_and_twice_is_the_same_recording(
+def test_repeating_an_upload_sends_only_complete_json_and_gives_the_same_content(
     backend: Backend, files: list[Path]
 ) -> None:
     backend.before_put = failing_at("complete.json")
@@ -136,7 +136,7 @@ def test_an_upload_that_lacked_its_end_sends_that_alone_and_twice_is_the_same_re
 
 
 @pytest.mark.parametrize("case", ["other bytes", "cut off", "without a hash", "archived", "in parts"])
-def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
+def test_an_existing_object_that_differs_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
     client = backend.client()
     client.upload(MEETING, files)
     key, good = place(client).chunk(CHUNKS[2]), files[2].read_bytes()
@@ -161,18 +161,18 @@ def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, file
     assert (uploaded.sent, backend.content(key)) == (1, good)
 
 
-def test_where_s3_does_not_say_how_it_was_hashed_size_and_md5_decide() -> None:
-    said: Any = {"Key": "k", "Size": 5, "ETag": '"abc"'}
-    assert module._there(said) == module.There(5, "abc", ours=True)
+def test_size_and_md5_decide_if_s3_lists_no_checksum_algorithm() -> None:
+    listed: Any = {"Key": "k", "Size": 5, "ETag": '"abc"'}
+    assert module._to_stored_object(listed) == module.StoredObject(5, "abc", is_usable=True)
 
 
-def test_another_users_chunks_under_the_same_id_are_not_taken_for_ones_own(backend: Backend, files: list[Path]) -> None:
+def test_chunks_of_another_user_with_the_same_meeting_id_are_not_used(backend: Backend, files: list[Path]) -> None:
     backend.client().upload(MEETING, files)
     backend.subject = "bob"
     assert backend.client().upload(MEETING, files).sent == COUNT
 
 
-def test_more_chunks_than_s3_lists_at_once_are_all_known(
+def test_all_pages_of_existing_chunks_are_read(
     backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
@@ -183,9 +183,7 @@ def test_more_chunks_than_s3_lists_at_once_are_all_known(
 # Recordings that are still going on
 
 
-def test_chunks_are_sent_as_they_are_recorded_and_credentials_renewed_meanwhile(
-    backend: Backend, tmp_path: Path
-) -> None:
+def test_chunks_are_sent_during_the_recording_with_renewed_credentials(backend: Backend, tmp_path: Path) -> None:
     client = backend.client()
 
     def recorded() -> Iterator[Path]:
@@ -193,24 +191,24 @@ def test_chunks_are_sent_as_they_are_recorded_and_credentials_renewed_meanwhile(
             path = tmp_path / f"{number}.webm"
             path.write_bytes(b"sound" * (number + 1))
             yield path
-            assert backend.went.acquire(timeout=10), "it went before the next one was there"
-            backend.passes(minutes=50)
+            assert backend.went.acquire(timeout=10), "the chunk is sent before the next chunk exists"
+            backend.advance(minutes=50)
 
     client.user  # noqa: B018 - exchanges
     assert client.upload(MEETING, recorded()).sent == 5
-    # What is there is asked for at once, and what completes the recording when 250 minutes have passed.
+    # The first request lists the existing objects. The last one uploads complete.json after 250 minutes.
     assert backend.signed_with == [f"AKIDEXAMPLE{number:04d}" for number in (1, 1, 2, 3, 4, 5, 6)]
     assert backend.exchanges == len(backend.tokens) == 6
 
 
-def test_an_exchange_that_is_away_when_credentials_end_interrupts_and_nothing_is_lost(
+def test_an_unavailable_exchange_interrupts_an_upload_that_can_be_continued(
     backend: Backend, files: list[Path]
 ) -> None:
     client = backend.client()
 
     def until_the_end(key: str) -> None:
         if key.endswith(CHUNKS[2]):
-            backend.passes(hours=2)
+            backend.advance(hours=2)
             backend.answers = lambda: (503, {"Retry-After": "9"}, b"")
 
     backend.before_put = until_the_end
@@ -221,7 +219,7 @@ def test_an_exchange_that_is_away_when_credentials_end_interrupts_and_nothing_is
     assert client.upload(MEETING, files).kept == 2
 
 
-def test_a_recorder_that_fails_is_the_callers_own_error(backend: Backend, files: list[Path]) -> None:
+def test_an_exception_of_the_chunk_iterator_is_passed_on(backend: Backend, files: list[Path]) -> None:
     def recorded() -> Iterator[Path]:
         yield files[0]
         raise LookupError("the microphone is gone")
@@ -234,7 +232,7 @@ def test_a_recorder_that_fails_is_the_callers_own_error(backend: Backend, files:
 # What cannot be uploaded
 
 
-def test_what_cannot_be_a_recording_is_refused_and_never_complete(
+def test_invalid_chunks_are_refused_and_the_upload_is_not_completed(
     backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = backend.client()
@@ -252,7 +250,7 @@ def test_what_cannot_be_a_recording_is_refused_and_never_complete(
     assert "complete.json" not in names(backend.puts)
 
 
-def test_what_aws_refuses_is_the_cause(backend: Backend, files: list[Path]) -> None:
+def test_an_error_of_aws_is_the_cause_of_the_interruption(backend: Backend, files: list[Path]) -> None:
     backend.s3.delete_bucket(Bucket=STORE.bucket_name)
     with pytest.raises(UploadInterrupted) as raised:
         backend.client().upload(MEETING, files)
@@ -260,10 +258,10 @@ def test_what_aws_refuses_is_the_cause(backend: Backend, files: list[Path]) -> N
 
 
 @given(st.integers(0, 4999), st.text(max_size=20))
-def test_whatever_files_are_called_chunks_have_names_that_the_backend_takes(number: int, name: str) -> None:
+def test_chunk_names_are_valid_for_the_backend_for_any_file_name(number: int, name: str) -> None:
     Chunk(name=chunk_name(number, Path(name.replace("\0", ""))), bytes=1, sha256="0" * 64)
     kept = {"a b.webm": ".webm", "a.b/c": "", "x.Mp4": ".Mp4", "../x.we bm": "", "x.verylongsuffix": ""}
-    assert {one: chunk_name(7, Path(one)) for one in kept} == {one: f"00007{end}" for one, end in kept.items()}
+    assert {item: chunk_name(7, Path(item)) for item in kept} == {entry: f"00007{end}" for entry, end in kept.items()}
 
 
 @pytest.mark.parametrize(
@@ -278,13 +276,13 @@ def test_whatever_files_are_called_chunks_have_names_that_the_backend_takes(numb
         ("titel", "x"),
     ],
 )
-def test_a_meeting_that_the_backend_would_not_take_is_refused_before_anything_is_sent(field: str, value: Any) -> None:
+def test_an_invalid_meeting_is_refused_before_anything_is_sent(field: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=field):
         NewMeeting.model_validate({"title": "t", "started_at": datetime.now(UTC), field: value})
 
 
-def test_each_meeting_has_an_id_of_its_own_that_tells_when_it_was_made() -> None:
+def test_each_new_meeting_gets_a_ulid_with_the_current_time() -> None:
     begun = datetime.now(UTC) - timedelta(seconds=1)
     ids = [NewMeeting(title="t", started_at=begun).meeting_id for _ in range(20)]
     assert len(set(ids)) == 20
-    assert all(begun <= ulid.moment_of(one) for one in ids)
+    assert all(begun <= ulid.parse_ulid_time(item) for item in ids)

@@ -1,4 +1,4 @@
-"""The client's one request to the backend itself: what comes of every answer, and where a token goes."""
+"""Tests of the token exchange request: answers, errors, and the URLs that a token may be sent to."""
 
 import json
 import socket
@@ -15,40 +15,40 @@ from clients.meetings import (
     TokenRefused,
 )
 from clients.meetings.token_exchange_request import HttpExchange
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from tests.clients.meetings.fake_backend import STORE, Answer, Backend
 
 CANARY = "canary-7f3a"
 
 
-def asked(backend: Backend, **more: Any) -> Any:
+def exchange(backend: Backend, **more: Any) -> Any:
     return HttpExchange(backend.url, backend.token, "laptop", **more)()
 
 
 def failure(backend: Backend, answer: Answer) -> ExchangeFailed:
     backend.answers = lambda: answer
     with pytest.raises(ExchangeFailed) as raised:
-        asked(backend)
+        exchange(backend)
     return raised.value
 
 
-def said(status: int, code: str = "X", headers: dict[str, str] | None = None, **more: Any) -> Answer:
+def error_answer(status: int, code: str = "X", headers: dict[str, str] | None = None, **more: Any) -> Answer:
     body = {"code": code, "message": "Why.", "fields": [], "requestId": "r-7", **more}
     return status, headers or {}, json.dumps(body).encode()
 
 
 def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
-    found = asked(backend)
-    assert found.user == user_id(backend.provider.issuer, "ann")
+    found = exchange(backend)
+    assert found.user == derive_user_id(backend.provider.issuer, "ann")
     assert (found.bucket_name, found.table_name, found.region) == (STORE.bucket_name, STORE.table_name, STORE.region)
     backend.url += "/"
-    assert asked(backend).user == found.user, "a slash at the end is nothing"
+    assert exchange(backend).user == found.user, "a slash at the end is nothing"
     assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
 
 
-def test_a_token_that_is_not_taken_is_told_with_its_code(backend: Backend) -> None:
+def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> None:
     issued = backend.token()
-    backend.passes(hours=2)
+    backend.advance(hours=2)
     with pytest.raises(TokenRefused) as raised:
         HttpExchange(backend.url, lambda: issued, "laptop")()
     assert issued not in repr(raised.value)
@@ -56,7 +56,7 @@ def test_a_token_that_is_not_taken_is_told_with_its_code(backend: Backend) -> No
     assert (raised.value.code, raised.value.request_id) == ("TOKEN_EXPIRED", "r1")
 
 
-def test_a_name_that_does_not_serve_is_told_with_its_field(backend: Backend) -> None:
+def test_an_invalid_session_name_raises_its_field(backend: Backend) -> None:
     with pytest.raises(RequestRefused, match="sessionName: Needs at least 2") as raised:
         HttpExchange(backend.url, backend.token, "€")()
     assert [field for field, _ in raised.value.fields] == ["sessionName"]
@@ -65,13 +65,13 @@ def test_a_name_that_does_not_serve_is_told_with_its_field(backend: Backend) -> 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     [
-        (said(503, "UNAVAILABLE", {"Retry-After": "17"}), 17),
-        (said(429, "THROTTLED"), 5),
-        (said(500, "INTERNAL"), 5),
-        (said(502, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 5),
+        (error_answer(503, "UNAVAILABLE", {"Retry-After": "17"}), 17),
+        (error_answer(429, "THROTTLED"), 5),
+        (error_answer(500, "INTERNAL"), 5),
+        (error_answer(502, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 5),
     ],
 )
-def test_what_may_pass_says_when_to_ask_again(backend: Backend, answer: Answer, seconds: float) -> None:
+def test_a_temporary_failure_states_when_to_retry(backend: Backend, answer: Answer, seconds: float) -> None:
     error = failure(backend, answer)
     assert isinstance(error, ExchangeUnavailable)
     assert error.retry_after_seconds == seconds
@@ -88,7 +88,7 @@ def test_what_may_pass_says_when_to_ask_again(backend: Backend, answer: Answer, 
         (400, b"[" * 60_000, RequestRefused, "HTTP_400"),
     ],
 )
-def test_an_error_in_any_form_is_an_error_of_a_kind(
+def test_any_error_response_becomes_an_exchange_error(
     backend: Backend, status: int, content: bytes, kind: type[ExchangeFailed], code: str
 ) -> None:
     error = failure(backend, (status, {}, content))
@@ -96,7 +96,7 @@ def test_an_error_in_any_form_is_an_error_of_a_kind(
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"<html>", b'{"accessKeyId": "' + CANARY.encode() + b'"}'])
-def test_a_good_answer_that_is_none_is_an_error_that_repeats_nothing(backend: Backend, content: bytes) -> None:
+def test_an_invalid_answer_is_an_error_that_does_not_repeat_it(backend: Backend, content: bytes) -> None:
     error = failure(backend, (200, {}, content))
     assert (type(error), error.code) == (ExchangeFailed, "NOT_UNDERSTOOD")
     assert CANARY not in repr(error)
@@ -109,7 +109,7 @@ def test_a_redirect_is_not_followed(backend: Backend, status: int) -> None:
     assert len(backend.bodies) == 1, "the token went once, to the address that was given"
 
 
-def test_an_api_that_is_not_there_may_be_there_later() -> None:
+def test_an_unreachable_api_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
     with pytest.raises(ExchangeUnavailable) as raised:
@@ -118,7 +118,7 @@ def test_an_api_that_is_not_there_may_be_there_later() -> None:
     assert CANARY not in repr(raised.value)
 
 
-def test_an_api_that_does_not_answer_is_not_waited_for(backend: Backend) -> None:
+def test_an_api_that_does_not_answer_times_out(backend: Backend) -> None:
     had_enough = threading.Event()
 
     def late() -> Answer:
@@ -127,17 +127,17 @@ def test_an_api_that_does_not_answer_is_not_waited_for(backend: Backend) -> None
 
     backend.answers = late
     with pytest.raises(ExchangeUnavailable):
-        asked(backend, timeout_seconds=0.05)
+        exchange(backend, timeout_seconds=0.05)
     had_enough.set()
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "ftp://127.0.0.1", "//api", "", "file:///etc/passwd"])
-def test_a_token_travels_by_https_or_stays_on_this_machine(url: str) -> None:
+def test_an_http_url_is_refused_unless_it_is_local(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         MeetingsClient(url, lambda: CANARY, "laptop")
 
 
-def test_a_callback_that_fails_is_the_callers_own_error(backend: Backend) -> None:
+def test_an_exception_of_the_token_callback_is_passed_on(backend: Backend) -> None:
     def broken() -> str:
         raise LookupError("not logged in")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.livestream.agent import TOKEN_FIELDS
-from handlers.common.logging import ALLOWED
+from handlers.common.logging import ALLOWED_LOG_FIELDS
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem_tests import ACCOUNT, QUEUES, permissions, variables
 
@@ -58,7 +58,7 @@ def test_both_functions_use_the_same_table_and_bucket() -> None:
 
 @pytest.mark.parametrize("name", TOKEN_FIELDS)
 def test_each_kind_of_tokens_has_a_metric_filter_on_the_agents_log(name: str) -> None:
-    assert name in ALLOWED
+    assert name in ALLOWED_LOG_FIELDS
     one = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
     assert one["metricTransformation"]["value"] == f"$.{name}"

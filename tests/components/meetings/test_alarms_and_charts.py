@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from components.meetings.alarms_and_charts import MISSED
-from handlers.common.aws.service_faults import PASSING, Fault
+from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock.model_questions import NoAnswer
-from handlers.common.logging import ALLOWED
+from handlers.common.logging import ALLOWED_LOG_FIELDS
 from handlers.meetings import metrics, summary_errors
 from handlers.meetings.storage.storage_totals import measures
 from local import ROOT
@@ -29,13 +29,13 @@ def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None
         assert issubclass(getattr(summary_errors, name), summary_errors.SummaryFailed)
     written = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
     assert '"summary_failed"' in written
-    assert "error_type" in ALLOWED
+    assert "error_type" in ALLOWED_LOG_FIELDS
 
 
 def test_the_page_explains_each_cause_that_a_models_refusal_has() -> None:
     page = (ROOT / "docs/runbooks/models-refuse.md").read_text(encoding="utf-8")
-    unusable = {NoAnswer.UNUSABLE, Fault.CONFLICT}
-    causes = (set(Fault) - PASSING | set(NoAnswer)) - unusable
+    unusable = {NoAnswer.UNUSABLE, ServiceFault.CONFLICT}
+    causes = (set(ServiceFault) - TRANSIENT_FAULTS | set(NoAnswer)) - unusable
     assert {one.value for one in causes if f"`{one.value}`" not in page} == set()
 
 

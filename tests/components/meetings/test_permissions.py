@@ -21,7 +21,7 @@ OWN = "${aws:PrincipalTag/user}"
 ONE_USER = {
     "ForAllValues:StringEquals": {"aws:TagKeys": "user"},
     "Null": {"aws:RequestTag/user": "false", "aws:TagKeys": "false"},
-    "StringLike": {"aws:RequestTag/user": "?" * user_ids.LENGTH},
+    "StringLike": {"aws:RequestTag/user": "?" * user_ids.USER_ID_LENGTH},
 }
 OWN_KEYS = json.dumps(
     {
@@ -153,7 +153,9 @@ def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None
         "Action": ["sts:AssumeRole", "sts:TagSession"],
         "Condition": ONE_USER,
     }
-    assert len(user_ids.user_id("https://login.example.com/", "ann")) == user_ids.LENGTH, "what the tag is held to"
+    assert len(user_ids.derive_user_id("https://login.example.com/", "ann")) == user_ids.USER_ID_LENGTH, (
+        "what the tag is held to"
+    )
 
 
 def test_the_clients_role_is_made_after_the_role_that_it_trusts() -> None:

@@ -6,18 +6,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_dispatch import Talk
+from handlers.common.websocket.message_dispatch import MessageDispatcher
 from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.messages import REQUESTS
-from operations.function_target import Target
-from operations.gradual_rollout import Plan
+from operations.function_target import FunctionTarget
+from operations.gradual_rollout import RolloutPlan
 from tests.components.transcription.recorded_deployment import PREFIX, complete
 from tests.handlers.transcription.router_setup import Scene, tables
 from tests.loggers import own_logger
 
 
 def test_a_roll_out_gives_a_tenth_and_watches_all_alarms() -> None:
-    target, plan = Target.parse("test", "transcription/audio-processor"), Plan()
+    target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
     assert (target.function, plan.share) == (f"{PREFIX}-audio-processor", 10)
     names = {one.inputs["name"] for one in complete().all("cloudwatch.MetricAlarm")}
     assert {one for one in names if one.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
@@ -34,7 +34,7 @@ def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_le
 ) -> None:
     """Its client has an answer, so API Gateway and Lambda count no error."""
     with own_logger():
-        talk = Talk(REQUESTS, EventLog("ERROR"))
+        talk = MessageDispatcher(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
     assert counted("messages-failed", json.loads(line)["message"])

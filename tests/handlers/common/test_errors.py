@@ -1,4 +1,4 @@
-"""Errors as clients see them: one form, no surprises from an exception, and nothing of the request."""
+"""Tests of error responses, which must not reveal values of requests or internal details."""
 
 import json
 import re
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from handlers.common.errors import (
-    MAX_PART_LENGTH,
-    MAX_PARTS,
+    MAX_PATH_PART_LENGTH,
+    MAX_PATH_PARTS,
     MAX_PROBLEMS,
-    CommonCode,
+    CommonErrorCode,
     FieldProblem,
     HandlerError,
-    http_error,
-    malformed,
-    of_validation,
-    socket_error,
+    to_field_problems,
+    to_http_response,
+    to_malformed_error,
+    to_websocket_error,
 )
 
 CANARY = "canary-7f3a"
@@ -80,31 +80,31 @@ FULL_BODY = {
 
 
 def test_over_http_an_error_is_a_proxy_response() -> None:
-    response = http_error(FULL, "r-1")
+    response = to_http_response(FULL, "r-1")
     assert (response["statusCode"], response["headers"]) == (409, {"Content-Type": "application/json"})
     assert body_of(response) == FULL_BODY
 
 
-def test_an_error_that_may_pass_says_over_http_when_to_ask_again() -> None:
-    response = http_error(HandlerError(Code.FULL, "No more room.", 503, retry_after_seconds=7), "r-1")
+def test_an_http_error_can_state_when_to_retry() -> None:
+    response = to_http_response(HandlerError(Code.FULL, "No more room.", 503, retry_after_seconds=7), "r-1")
     assert response["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}
 
 
-def test_over_a_socket_an_error_is_a_message_with_the_requests_id_if_it_had_one() -> None:
-    assert socket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
-    assert socket_error(FULL, "r-1", None) == {"type": "error", **FULL_BODY}
+def test_a_websocket_error_is_a_message_with_the_id_of_the_request() -> None:
+    assert to_websocket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
+    assert to_websocket_error(FULL, "r-1", None) == {"type": "error", **FULL_BODY}
 
 
-def test_an_error_says_400_and_no_fields_unless_told() -> None:
-    response = http_error(HandlerError(Code.FULL, "No more room."), "r-1")
+def test_the_default_of_an_error_is_status_400_without_fields() -> None:
+    response = to_http_response(HandlerError(Code.FULL, "No more room."), "r-1")
     assert (response["statusCode"], body_of(response)["fields"]) == (400, [])
 
 
 @pytest.mark.parametrize(
     "error", [RuntimeError(CANARY), KeyError(CANARY), failure({"name": CANARY}), ExceptionGroup(CANARY, [OSError()])]
 )
-def test_an_exception_that_nobody_meant_tells_nothing(error: Exception) -> None:
-    response = http_error(error, "r-1")
+def test_an_unexpected_exception_is_answered_without_details(error: Exception) -> None:
+    response = to_http_response(error, "r-1")
     assert response["statusCode"] == 500
     assert body_of(response) == {
         "code": "INTERNAL",
@@ -112,14 +112,14 @@ def test_an_exception_that_nobody_meant_tells_nothing(error: Exception) -> None:
         "fields": [],
         "requestId": "r-1",
     }
-    assert socket_error(error, "r-1", None) == {"type": "error", **body_of(response)}
+    assert to_websocket_error(error, "r-1", None) == {"type": "error", **body_of(response)}
 
 
-def test_a_request_of_the_wrong_form_is_the_clients_fault_once_a_handler_says_so() -> None:
-    response = http_error(malformed(failure({"name": CANARY, "extra": CANARY})), "r-1")
+def test_only_to_malformed_error_makes_a_validation_error_the_clients_error() -> None:
+    response = to_http_response(to_malformed_error(failure({"name": CANARY, "extra": CANARY})), "r-1")
     assert response["statusCode"] == 400
     assert body_of(response) | {"message": ""} == {
-        "code": CommonCode.MALFORMED,
+        "code": CommonErrorCode.MALFORMED,
         "message": "",
         "fields": [
             {"field": "name", "rule": "String should have at most 10 characters"},
@@ -129,8 +129,8 @@ def test_a_request_of_the_wrong_form_is_the_clients_fault_once_a_handler_says_so
     }
 
 
-def test_a_problem_deep_inside_has_its_path() -> None:
-    found = of_validation(failure({"name": "a", "sizes": {"x": [1, "no"]}}))
+def test_a_problem_in_a_nested_field_has_its_path() -> None:
+    found = to_field_problems(failure({"name": "a", "sizes": {"x": [1, "no"]}}))
     assert found == [FieldProblem("sizes.x.1", "int_parsing")]
 
 
@@ -145,22 +145,22 @@ def test_a_problem_deep_inside_has_its_path() -> None:
         CANARY,
     ],
 )
-def test_no_value_comes_back(request_body: object) -> None:
-    assert CANARY not in repr(of_validation(failure(request_body)))
-    assert CANARY not in json.dumps(http_error(malformed(failure(request_body)), "r-1"))
+def test_no_value_is_returned(request_body: object) -> None:
+    assert CANARY not in repr(to_field_problems(failure(request_body)))
+    assert CANARY not in json.dumps(to_http_response(to_malformed_error(failure(request_body)), "r-1"))
 
 
-def test_an_unknown_fields_name_comes_back_short_and_harmless() -> None:
-    (problem,) = of_validation(failure({"name": "a", '<b a="1">.é\n' + "x" * 500: 1}))
-    assert problem.field == "?b?a??1????" + "?" + "x" * (MAX_PART_LENGTH - 12)
+def test_the_name_of_an_unknown_field_is_returned_short_and_harmless() -> None:
+    (problem,) = to_field_problems(failure({"name": "a", '<b a="1">.é\n' + "x" * 500: 1}))
+    assert problem.field == "?b?a??1????" + "?" + "x" * (MAX_PATH_PART_LENGTH - 12)
 
 
-def test_many_problems_come_back_as_a_few() -> None:
-    found = of_validation(failure({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
+def test_the_number_of_returned_problems_is_limited() -> None:
+    found = to_field_problems(failure({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
     assert len(found) == MAX_PROBLEMS
 
 
-def test_a_path_ends_somewhere() -> None:
+def test_the_depth_of_a_returned_path_is_limited() -> None:
     class Nested(BaseModel):
         inner: "Nested | None" = None
 
@@ -169,20 +169,20 @@ def test_a_path_ends_somewhere() -> None:
         request = {"inner": request}
     with pytest.raises(ValidationError) as raised:
         Nested.model_validate(request)
-    assert of_validation(raised.value)[0].field.count(".") == MAX_PARTS - 1
+    assert to_field_problems(raised.value)[0].field.count(".") == MAX_PATH_PARTS - 1
 
 
 @given(JSON)
 @example({"\ud800": 1})
 @example({"name": "\ud800"})
-def test_whatever_a_client_sends_the_answer_is_short_and_plain(request_body: object) -> None:
+def test_the_answer_to_any_request_is_short_and_harmless(request_body: object) -> None:
     try:
         Request.model_validate(request_body)
     except ValidationError as error:
-        answer = malformed(error)
+        answer = to_malformed_error(error)
     else:
         return
-    for one in answer.fields:
-        assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", one.field)
-        assert re.fullmatch(r"[a-z_]+|(Input|Field|String|Value|List|Extra)[ -~]{1,120}", one.rule)
-    assert len(json.dumps(http_error(answer, "r-1"))) < 15_000
+    for field in answer.fields:
+        assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", field.field)
+        assert re.fullmatch(r"[a-z_]+|(Input|Field|String|Value|List|Extra)[ -~]{1,120}", field.rule)
+    assert len(json.dumps(to_http_response(answer, "r-1"))) < 15_000

@@ -1,4 +1,4 @@
-"""The loop of every sweep: it stops in time, survives failures, and counts what happened."""
+"""Tests of the sweep loop: budget, failures and counters."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 
@@ -15,7 +15,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Clock:
-    """A clock that moves one second with each item."""
+    """Clock that advances one second with each item."""
 
     def __init__(self) -> None:
         self.now = START
@@ -35,7 +35,7 @@ def test_no_batch_starts_after_the_budget_is_spent(seconds: int, checked: int) -
     assert (count["checked"], count["seen"], count["unfinished"]) == (checked, checked, int(checked < 5))
 
 
-def test_the_time_is_looked_at_between_empty_batches_too() -> None:
+def test_the_budget_is_checked_between_empty_batches_too() -> None:
     clock = Clock()
 
     def pages() -> Iterator[list[str]]:
@@ -53,7 +53,7 @@ def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(
     capsys: pytest.CaptureFixture[str], workers: int
 ) -> None:
     clock = Clock()
-    loop = SweepLoop(EventLog("INFO"), lambda: clock.now, timedelta.max, parallel=Parallel(workers))
+    loop = SweepLoop(EventLog("INFO"), lambda: clock.now, timedelta.max, parallel=ParallelCalls(workers))
     count = loop.run(
         [["a", "canary", "b"]], clock.handle, failure_event="broken", describe=lambda item: {"records": len(item)}
     )

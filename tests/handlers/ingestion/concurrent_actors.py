@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.execution_names import Workflow
@@ -92,7 +92,7 @@ class World:
             self.records(gate),
             self.lists(gate),
             self.workflow(gate),
-            parallel=Parallel(1),
+            parallel=ParallelCalls(1),
             log=self.log,
             clock=self.cloud.clock,
             new_id=self.new_id,
@@ -105,7 +105,7 @@ class World:
             self.table(gate),
             Admission.of("", 10**9),
             self.maker(gate),
-            parallel=Parallel(1),
+            parallel=ParallelCalls(1),
             log=self.log,
             clock=self.cloud.clock,
         )
@@ -115,7 +115,7 @@ class World:
             self.table(gate),
             self.records(gate),
             self.lists(gate),
-            parallel=Parallel(1),
+            parallel=ParallelCalls(1),
             log=self.log,
             clock=self.cloud.clock,
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.common.aws.workflow_executions import ExecutionStatus, Started
+from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.execution_names import Execution, Workflow
 from tests.handlers.ingestion.conftest import NOW, Aws
@@ -14,11 +14,11 @@ def test_a_start_is_found_again_by_its_name_and_two_are_one_execution(aws: Aws) 
     workflow = Workflow(aws.stepfunctions, aws.state_machine_arn)
     execution = workflow.execution(NAME)
     assert workflow.status(execution) is None
-    assert [workflow.start(execution) for _ in range(2)] == [Started.YES, Started.YES]
+    assert [workflow.start(execution) for _ in range(2)] == [StartOutcome.STARTED, StartOutcome.STARTED]
     assert workflow.status(execution) is ExecutionStatus.RUNNING
     assert aws.executions() == [NAME]
     aws.stepfunctions.stop_execution(executionArn=execution.arn)
-    assert workflow.start(execution) is Started.ALREADY
+    assert workflow.start(execution) is StartOutcome.ALREADY_EXISTS
 
 
 @pytest.mark.parametrize(("name", "redrive"), [(NAME, 0), (f"{NAME}-r1", 1), (f"{NAME}-r12", 12)])

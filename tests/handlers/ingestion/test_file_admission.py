@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.ingestion.environment import SUFFIXES
 from handlers.ingestion.file_admission import SORT_KEY_BYTES, Admission, ArrivedFile, Refusal, arrived_files
 
@@ -97,12 +97,12 @@ def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
     ],
 )
 def test_what_is_no_notification_is_refused(text: str) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         list(arrived_files(text))
 
 
 def test_a_refusal_does_not_repeat_the_message() -> None:
-    with pytest.raises(NotAnEvent) as error:
+    with pytest.raises(InvalidEvent) as error:
         list(arrived_files(json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]})))
     assert "canary" not in str(error.value)
 

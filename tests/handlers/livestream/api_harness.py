@@ -12,9 +12,9 @@ import boto3
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from handlers.common.aws.clients import LIVE_CONFIG, signing
-from handlers.common.aws.dynamodb_values import stored
-from handlers.common.http.rest_dispatch import Rest
+from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.episode_table import EpisodeTable
@@ -42,7 +42,7 @@ def _clients() -> dict[str, Any]:
     """Create the clients once, because creating them takes most of a test's time."""
     return {
         "dynamodb": boto3.client("dynamodb"),
-        "s3": boto3.client("s3", config=LIVE_CONFIG.merge(signing())),
+        "s3": boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config())),
         "ssm": boto3.client("ssm"),
     }
 
@@ -108,8 +108,8 @@ class ApiHarness:
         return EventLog("DEBUG")
 
     @cached_property
-    def rest(self) -> Rest:
-        return Rest(
+    def rest(self) -> RestDispatcher:
+        return RestDispatcher(
             OPERATIONS, operation_handlers(self.episodes, self.uploads), origin="https://example.org", log=self.log
         )
 
@@ -149,7 +149,7 @@ class ApiHarness:
         """Write a claim or a clip to the table, in place of the agent."""
         key = finding_key(owner, episode_id, kind, start_ms, name)
         item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
-        self.dynamodb.put_item(TableName=TABLE, Item=stored(item))
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
 
     def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
         default_values = {

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import plain
-from handlers.common.text.text_windows import Sizes
+from handlers.common.aws.dynamodb_values import deserialize_item
+from handlers.common.text.text_windows import WindowSizes
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
@@ -28,7 +28,7 @@ CLAIM = Claim(
     sources=("cue-32", "0000001731#ab12"),
 )
 CLIP = Clip(clip_id="d" * 32, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone.")
-SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
+SIZES = WindowSizes(characters=40, milliseconds=60_000, overlap_characters=10)
 """Window sizes of the test transcripts."""
 FINDINGS = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
 
@@ -92,7 +92,7 @@ class Broadcast:
             for item in self.harness.stored_items()
             if item["sk"]["S"] == "EPISODE" and self.episode_id in item["pk"]["S"]
         ]
-        track: dict[str, Any] = plain(item)["transcript"]
+        track: dict[str, Any] = deserialize_item(item)["transcript"]
         return track
 
     @property

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.common.text.text_windows import Sizes, Window
+from handlers.common.text.text_windows import Window, WindowSizes
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import RequestSettings
 from handlers.livestream.transcript.cues import Cue
@@ -15,10 +15,10 @@ CUES = (
     Cue(26_000, 40_000, "That is the highest number ever.", "Ann"),
 )
 FIRST = 30
-WINDOW = Window(index=2, first=FIRST, core=3, passages=CUES)
+WINDOW = Window(index=2, first=FIRST, core_count=3, passages=CUES)
 EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 [MESSAGE] = window_messages(
-    "everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, Sizes(60, 60_000, 10)
+    "everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, WindowSizes(60, 60_000, 10)
 )
 SETTINGS = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 MEMORY = "0000001731#ab12"

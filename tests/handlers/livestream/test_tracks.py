@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import plain
+from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
 from handlers.livestream.episode_table import EpisodeConflict
 from handlers.livestream.tracks import (
@@ -237,5 +237,5 @@ def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness)
         ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=chunk_details)
     )
     [item] = harness.stored_items()
-    assert plain(item)["video"]["chunks"] == chunk_details["chunks"]
+    assert deserialize_item(item)["video"]["chunks"] == chunk_details["chunks"]
     assert harness.table.get(ANN, episode).video.state is TrackState.CHUNKED

@@ -4,13 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from components.settings.livestream import AgentSettings
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, window_messages
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
-SIZES = Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
+SIZES = WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
 KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
 
 CUT = {"characters": 6_000, "milliseconds": 600_000, "overlapCharacters": 600}

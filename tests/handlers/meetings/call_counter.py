@@ -11,9 +11,9 @@ import boto3
 from botocore.config import Config
 from moto import mock_aws
 
-from handlers.common.http.rest_dispatch import Rest
-from handlers.common.identity.oidc_tokens import Verifier
-from handlers.common.identity.signing_keys import KeySet
+from handlers.common.http.rest_dispatch import RestDispatcher
+from handlers.common.identity.oidc_tokens import TokenVerifier
+from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import acts
@@ -43,10 +43,10 @@ class Counter:
     """What STS was asked for."""
     seconds: float = 1_000_000.0
     """What the key set's clock says, where a test has it so."""
-    keys: KeySet = field(init=False)
+    keys: SigningKeys = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = KeySet(self.provider.keys_url)
+        self.keys = SigningKeys(self.provider.keys_url)
 
     @cached_property
     def log(self) -> EventLog:
@@ -59,9 +59,9 @@ class Counter:
 
     def sends(self, body: str | None) -> "Said":
         """The same with any text as body."""
-        verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
+        verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
         exchange = Exchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
-        return Said(Rest(OPERATIONS, acts(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
+        return Said(RestDispatcher(OPERATIONS, acts(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
 
 
 def asked(body: str | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from moto import mock_aws
 from moto.s3.models import s3_backends
 
 from handlers.common.aws.clients import CONFIG
-from handlers.common.aws.workflow_executions import Executions
+from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.complete_file import Chunk, Complete
@@ -129,8 +129,8 @@ class Stage:
         return MeetingTable(self.dynamodb, TABLE)
 
     @property
-    def executions(self) -> Executions:
-        return Executions(self.workflows, STATE_MACHINE)
+    def executions(self) -> WorkflowExecutions:
+        return WorkflowExecutions(self.workflows, STATE_MACHINE)
 
     @property
     def starting(self) -> Starting:

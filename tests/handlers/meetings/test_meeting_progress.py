@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import stored
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.meetings.complete_file import MAX_CHUNKS, Complete
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_progress import (
@@ -190,7 +190,7 @@ def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
             **listed(wrong),
         }
     )
-    item = stored(largest.model_dump(mode="json", by_alias=True))
+    item = serialize_item(largest.model_dump(mode="json", by_alias=True))
     assert len(largest.wrong) == MAX_WRONG
     # With all that JSON puts around it, which is more than DynamoDB counts.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import plain
+from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
@@ -31,7 +31,7 @@ def test_what_is_written_comes_back(stage: Stage) -> None:
     assert stage.table.read(MEETING) is None
     assert stage.table.write(None, record)
     assert stage.table.read(MEETING) == record
-    [item] = [plain(one) for one in stage.stored() if one["user"]["S"] == ANN]
+    [item] = [deserialize_item(one) for one in stage.stored() if one["user"]["S"] == ANN]
     assert (item["meetingId"], item["startedAt"]) == (MEETING.meeting_id, "2026-01-31T10:00:00.000Z")
 
 
@@ -143,7 +143,7 @@ def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(stage: Stage) -> Non
     assert stage.open() == [f"{BEGUN.due}#{ANN}#{MEETING.meeting_id}"]
     with pytest.raises(ValueError, match="user's name"):
         MeetingId(OPEN, MEETING.meeting_id)
-    assert len(OPEN) != user_ids.LENGTH
+    assert len(OPEN) != user_ids.USER_ID_LENGTH
     listed = stage.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
     assert [one["user"]["S"] for one in listed] == [ANN]
 

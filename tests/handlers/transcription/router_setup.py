@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.clock import new_id
-from handlers.common.websocket.connections import Connections
+from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, StreamFailed
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
@@ -98,7 +98,7 @@ class Calling:
 
 
 @dataclass
-class Clients(Connections):
+class Clients(WebSocketConnections):
     """Clients that keep what they are sent; those that are gone take nothing."""
 
     gone: set[str] = field(default_factory=set)

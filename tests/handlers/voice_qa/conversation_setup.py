@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handlers.common.aws.clients import LIVE_CONFIG, signing
+from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
@@ -47,7 +47,7 @@ LIMITS = SocketEnvironment(
 @cache
 def _s3() -> Any:
     """Made once: most of a test's time would be its."""
-    return boto3.client("s3", config=LIVE_CONFIG.merge(signing()))
+    return boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config()))
 
 
 @dataclass

@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, Question
 from handlers.voice_qa.query_worker.agent.http_client import Address
@@ -60,7 +60,7 @@ class BedrockAgent:
         runtime_arn: str,
         credentials: Credentials,
         limits: Limits,
-        timing: Timing | None = None,
+        timing: RetryTiming | None = None,
         *,
         qualifier: str = QUALIFIER,
         endpoint: str | None = None,
@@ -76,7 +76,7 @@ class BedrockAgent:
         self._target = f"/runtimes/{quote(runtime_arn, safe='')}/invocations?{urlencode({'qualifier': qualifier})}"
         self._credentials = credentials
         self._limits = limits
-        self._timing = timing or Timing()
+        self._timing = timing or RetryTiming()
 
     def answer(self, question: Question) -> StreamedAnswer:
         """Asks, and waits until the answer begins; raises AgentFailed if it does not."""

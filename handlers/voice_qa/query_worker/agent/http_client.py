@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.environment import endpoint_parts
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, Question
@@ -62,11 +62,11 @@ class HttpAgent:
     """Asks a service."""
 
     def __init__(
-        self, endpoint: str, limits: Limits, timing: Timing | None = None, tls: ssl.SSLContext | None = None
+        self, endpoint: str, limits: Limits, timing: RetryTiming | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._address = Address.of(endpoint, tls)
         self._limits = limits
-        self._timing = timing or Timing()
+        self._timing = timing or RetryTiming()
 
     def answer(self, question: Question) -> StreamedAnswer:
         """Asks, and waits until the answer begins; raises AgentFailed if it does not."""

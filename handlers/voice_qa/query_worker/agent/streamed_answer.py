@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import Reader
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Answer, Piece
 from handlers.voice_qa.query_worker.agent.http_connection import Cut, Exchange, Malformed, Request, Unreachable
@@ -120,7 +120,7 @@ def begun(
     verdicts: Mapping[int, Verdict],
     duration_ms: int,
     limits: Limits,
-    timing: Timing,
+    timing: RetryTiming,
 ) -> StreamedAnswer:
     """Return an answer whose first byte has come. Raises AgentFailed.
 

@@ -24,8 +24,8 @@ from components.blocks.api.gateway_document import (
 from components.blocks.api.gateway_responses import REFUSALS
 from components.blocks.api.gateway_schema import SCHEMAS, to_gateway_schemas
 from components.blocks.api.openapi_document import Error, build_document
-from handlers.common.errors import CommonCode, HandlerError, http_error
-from handlers.common.http.rest_operations import Operation
+from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.drivers.fit import service_model
 
@@ -78,13 +78,15 @@ class Note(Message):
         return len(self.inner_word.word)
 
 
-LIST_NOTES = Operation("listNotes", "GET", "/notes", "Lists notes.", query=Query, answer=Note)
-MAKE_NOTE = Operation("makeNote", "POST", "/notes", "Creates a note.", body=NewNote, answer=Note, statuses=(201, 202))
-READ_NOTE = Operation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=Path, answer=Note)
-DROP_NOTE = Operation("dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=Path, statuses=(204,))
+LIST_NOTES = RestOperation("listNotes", "GET", "/notes", "Lists notes.", query=Query, answer=Note)
+MAKE_NOTE = RestOperation(
+    "makeNote", "POST", "/notes", "Creates a note.", body=NewNote, answer=Note, statuses=(201, 202)
+)
+READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=Path, answer=Note)
+DROP_NOTE = RestOperation("dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=Path, statuses=(204,))
 
 
-def documentation(*operations: Operation) -> dict[str, Any]:
+def documentation(*operations: RestOperation) -> dict[str, Any]:
     return build_document("Notes", "2", operations or (LIST_NOTES, MAKE_NOTE, READ_NOTE, DROP_NOTE))
 
 
@@ -126,7 +128,7 @@ def test_parameters_are_listed_with_their_camel_case_names() -> None:
 
 
 def test_a_model_has_one_schema_as_request_and_another_as_response() -> None:
-    document = documentation(Operation("makeNote", "POST", "/notes", "Creates a note.", body=Note, answer=Note))
+    document = documentation(RestOperation("makeNote", "POST", "/notes", "Creates a note.", body=Note, answer=Note))
     operation = document["paths"]["/notes"]["post"]
     request_schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     response_schema = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -142,7 +144,7 @@ def test_every_error_has_the_error_body_of_the_handlers() -> None:
     assert {operation["responses"]["default"]["$ref"] for operation in operations} == {"#/components/responses/Error"}
     error = document["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
     validator = jsonschema.Draft202012Validator({**error, "components": document["components"]})
-    answer = http_error(HandlerError(CommonCode.MALFORMED, "no"), "r-1")
+    answer = to_http_response(HandlerError(CommonErrorCode.MALFORMED, "no"), "r-1")
     validator.validate(json.loads(str(answer["body"])))
     assert not validator.is_valid({"code": "X", "message": "no", "fields": []}), "the request id is required"
 
@@ -158,15 +160,15 @@ def test_the_document_has_exactly_the_schemas_that_it_refers_to() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (Operation("other", "GET", "/others/{otherId}", "Other."), "differ in otherId"),
-        (Operation("other", "GET", "/others", "Other.", parameters=Path), "differ in noteId"),
+        (RestOperation("other", "GET", "/others/{otherId}", "Other."), "differ in otherId"),
+        (RestOperation("other", "GET", "/others", "Other.", parameters=Path), "differ in noteId"),
         (
-            Operation("other", "GET", "/notes/{other}/more", "Other.", parameters=OtherPath),
+            RestOperation("other", "GET", "/notes/{other}/more", "Other.", parameters=OtherPath),
             r"has \{noteId\} at the position of \{other\}",
         ),
     ],
 )
-def test_a_table_of_operations_that_api_gateway_cannot_serve_is_refused(wrong: Operation, message: str) -> None:
+def test_a_table_of_operations_that_api_gateway_cannot_serve_is_refused(wrong: RestOperation, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         documentation(READ_NOTE, wrong)
 
@@ -174,7 +176,7 @@ def test_a_table_of_operations_that_api_gateway_cannot_serve_is_refused(wrong: O
 # Tests of the document that the gateway imports.
 
 
-def import_document(*operations: Operation, **changes: Any) -> dict[str, Any]:
+def import_document(*operations: RestOperation, **changes: Any) -> dict[str, Any]:
     gateway = GatewayOptions(**{"integration": "uri", "cors_origin": ORIGIN, **changes})
     return gateway_document(documentation(*operations), gateway)
 
@@ -247,7 +249,7 @@ def test_every_other_path_including_the_root_is_unknown() -> None:
     paths = import_document()["paths"]
     assert refusal_of(paths[PROXY][ANY]) == refusal_of(paths["/"][ANY]) == (404, "NOT_FOUND")
     assert paths[PROXY][ANY]["parameters"][0]["name"] == "proxy"
-    rooted = import_document(Operation("root", "GET", "/", "Root."))["paths"]
+    rooted = import_document(RestOperation("root", "GET", "/", "Root."))["paths"]
     assert refusal_of(rooted["/"][ANY]) == (405, "METHOD_NOT_ALLOWED")
 
 

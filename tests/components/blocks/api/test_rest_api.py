@@ -14,7 +14,7 @@ from components.blocks.api.stage_settings import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
@@ -37,8 +37,8 @@ class Note(Message):
     text: str
 
 
-READ_NOTE = Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
-MAKE_NOTE = Operation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
+READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
+MAKE_NOTE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
 USAGE_PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
 
 

@@ -16,7 +16,7 @@ from tests.handlers.transcription.recordings import recording
 SECONDS = 12.345
 FRAGMENTED = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
 FIRST_IN_FRONT = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
-"""The first fragment lies with the tracks, which state its duration as theirs."""
+"""MP4 flags with which the first fragment is part of the header, which states only its duration."""
 LIVE = ("-live", "1")
 SOUND = "sine=duration=3"
 PICTURES = "testsrc=size=64x48:rate=5:duration=3"
@@ -55,7 +55,7 @@ def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
 
 @cache
 def encoded(suffix: str, *options: str, sources: tuple[str, ...] = (SOUND,)) -> bytes:
-    """Return ffmpeg's encoding of its own generated sources."""
+    """Return ffmpeg's encoding of generated sources."""
     with TemporaryDirectory() as folder:
         made = Path(folder, f"made.{suffix}")
         inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]

@@ -1,4 +1,4 @@
-"""MP4 files box by box: tracks, and fragments with each way to state the duration of their samples."""
+"""Tests of the MP4 reader with files that are built box by box."""
 
 import pytest
 
@@ -17,8 +17,8 @@ def box(kind: bytes, *content: bytes) -> bytes:
 
 
 def full(kind: bytes, *numbers: int | bytes, version: int = 0, flags: int = 0) -> bytes:
-    """A box with a version, flags and fields of four bytes."""
-    fields = (one if isinstance(one, bytes) else one.to_bytes(4, "big") for one in numbers)
+    """Return a box with a version, flags and fields of four bytes."""
+    fields = (number if isinstance(number, bytes) else number.to_bytes(4, "big") for number in numbers)
     return box(kind, bytes([version]), flags.to_bytes(3, "big"), *fields)
 
 
@@ -55,7 +55,7 @@ def samples(count: int, *fields: int, flags: int = 0) -> bytes:
 
 
 def fragmented(*fragments: bytes, stated: int = 0, sample_duration: int = 10, wide: bool = False) -> bytes:
-    """A file of fragments, whose header states a duration."""
+    """Return a fragmented file whose header states a duration."""
     tracks = track(PICTURES, b"vide", 0), track(SOUND, b"soun", stated, wide=wide)
     return movie(*tracks, fragmented=True, sample_duration=sample_duration) + b"".join(fragments)
 

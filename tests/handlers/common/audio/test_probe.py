@@ -1,4 +1,4 @@
-"""Probing recordings: real ones of every format, damaged ones, crafted ones, and noise."""
+"""Tests of the prober with real, damaged and crafted recordings of every format, and with noise."""
 
 import random
 import struct
@@ -54,7 +54,7 @@ SEEDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_recording_is_known_by_its_content(kind: str) -> None:
+def test_a_format_is_recognised_by_content(kind: str) -> None:
     audio = spoken(kind)
     found = probe(ranged(audio))
     assert (found.format, found.codec) == KINDS[kind]
@@ -70,15 +70,13 @@ def test_a_recording_is_known_by_its_content(kind: str) -> None:
         ("vorbis", (), True),
     ],
 )
-def test_the_order_in_which_a_file_was_written_does_not_matter(
-    kind: str, options: tuple[str, ...], piped: bool
-) -> None:
+def test_the_order_of_a_files_parts_does_not_matter(kind: str, options: tuple[str, ...], piped: bool) -> None:
     assert duration_ms(spoken(kind, *options, piped=piped)) == pytest.approx(SECONDS * 1000, abs=60)
 
 
 @pytest.mark.parametrize("flags", ["frag_keyframe", "frag_keyframe+empty_moov", "frag_keyframe+delay_moov"])
-def test_the_last_fragment_counts_however_long_it_is(flags: str) -> None:
-    """Fragments of a video are as long: here it is noise of a high rate."""
+def test_the_last_fragment_counts_for_any_fragment_length(flags: str) -> None:
+    """Fragments of videos have such sizes. The test uses noise at a high bit rate instead."""
     noise, fragments = "anoisesrc=r=192000:a=0.9:d=23.5", ("-movflags", flags, "-frag_duration", "8000000")
     audio = encoded("mp4", "-c:a", "alac", "-sample_fmt", "s32p", *fragments, sources=(noise,))
     assert audio.rindex(b"moof") < len(audio) - MAX_TAIL
@@ -97,7 +95,7 @@ def test_tags_in_front_of_audio_are_skipped_unread() -> None:
         assert file.fetched <= 6 * BLOCK
 
 
-def test_audio_beside_pictures_counts_and_pictures_alone_are_rejected() -> None:
+def test_audio_next_to_video_counts_and_video_without_audio_is_rejected() -> None:
     video = ("-c:v", "mpeg4", "-c:a", "aac")
     assert probe(ranged(encoded("mp4", *video, sources=(PICTURES, SOUND)))).codec == "aac"
     assert rejection(encoded("mp4", "-c:v", "mpeg4", sources=(PICTURES,))) is RejectionReason.NO_AUDIO
@@ -125,13 +123,13 @@ def test_other_codecs_and_formats_are_rejected(suffix: str, options: tuple[str, 
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"mp3-bare"}))
-def test_half_of_a_recording_is_noticed(kind: str) -> None:
+def test_half_of_a_recording_is_rejected(kind: str) -> None:
     audio = spoken(kind)
     assert rejection(audio[: len(audio) // 2]) is RejectionReason.TRUNCATED
 
 
 @pytest.mark.parametrize(("kind", "options"), [("webm", LIVE), ("mp4", FRAGMENTED), ("mp3-bare", ())])
-def test_a_live_recording_plays_as_far_as_it_goes(kind: str, options: tuple[str, ...]) -> None:
+def test_a_cut_live_recording_has_the_duration_of_its_complete_part(kind: str, options: tuple[str, ...]) -> None:
     audio = spoken(kind, *options, piped=True)
     assert duration_ms(audio[: len(audio) // 2]) == pytest.approx(SECONDS * 500, abs=600)
 
@@ -139,7 +137,7 @@ def test_a_live_recording_plays_as_far_as_it_goes(kind: str, options: tuple[str,
 @pytest.mark.parametrize("second", [("-metadata", "title=x"), ("-id3v2_version", "0")])
 @pytest.mark.parametrize("first", [(), ("-write_id3v1", "1")])
 def test_joined_mp3_files_are_rejected(first: tuple[str, ...], second: tuple[str, ...]) -> None:
-    """Xing's header only states the length of the first."""
+    """The Xing header only states the length of the first file."""
     assert rejection(spoken("mp3", *first) + spoken("mp3", *second)) is RejectionReason.UNREADABLE
 
 
@@ -237,7 +235,7 @@ def test_the_last_flac_frame_contains_the_last_sample(number: int, varying: bool
 
 
 def ogg_page(audio: bytes, position: int) -> bytes:
-    """One more page of the stream."""
+    """Return a further page of the stream."""
     return b"OggS\0\0" + position.to_bytes(8, "little", signed=True) + audio[14:18] + bytes(8) + b"\x01\x01x"
 
 
@@ -282,7 +280,7 @@ SILENCE = "anullsrc=r={rate}:cl=mono:d={seconds}"
 
 
 def hours_of_flac() -> RangedFile:
-    """Real hours, at a low rate because encoding takes time per sample."""
+    """Return hours of real FLAC at a low sample rate, because encoding takes time per sample."""
     return ranged(recording("flac", "-compression_level", "0", rate=1000, seconds=HOURS_MS / 1000, source=SILENCE))
 
 
@@ -302,7 +300,7 @@ def test_three_hours_are_probed_with_a_few_reads(made: Callable[[], RangedFile])
 
 
 def checked(file: RangedFile) -> AudioFile | None:
-    """Probe a file within the cost that one file may have. Return None if it is rejected."""
+    """Probe a file, and check the cost limits. Return None if the file is rejected."""
     try:
         found = probe(file)
     except RejectedAudio:
@@ -320,18 +318,18 @@ def checked(file: RangedFile) -> AudioFile | None:
     ),
     st.binary(max_size=3000),
 )
-def test_noise_behind_a_true_beginning_is_rejected_or_read(head: bytes, data: bytes) -> None:
+def test_noise_behind_a_valid_header_is_rejected_or_read(head: bytes, data: bytes) -> None:
     checked(ranged(head + data))
 
 
 def short(kind: str, options: tuple[str, ...], piped: bool) -> bytes:
-    """A recording of a second, small enough to be damaged everywhere."""
+    """Return a recording of one second, small enough to be damaged everywhere."""
     return recording(kind, *options, rate=48000 if kind == "opus" else 16000, seconds=1, piped=piped)
 
 
 @pytest.mark.parametrize(("kind", "options", "piped"), SEEDS)
 @given(share=st.floats(0, 1))
-def test_a_recording_that_ends_anywhere_is_rejected_or_plays_no_longer(
+def test_a_recording_cut_anywhere_is_rejected_or_not_longer_than_the_original(
     kind: str, options: tuple[str, ...], piped: bool, share: float
 ) -> None:
     audio = short(kind, options, piped)
@@ -367,7 +365,7 @@ MP4_HEAD = b"\0\0\0\x14ftypM4A \0\0\0\0M4A "
         pytest.param(lambda: spoken("flac")[:42] + b"\xff\xf8" * 2_000_000, id="frame starts"),
     ],
 )
-def test_endless_structures_cost_no_more_than_the_limits(crafted: Callable[[], bytes]) -> None:
+def test_endless_structures_stay_within_the_read_limits(crafted: Callable[[], bytes]) -> None:
     assert checked(ranged(crafted())) is None
 
 

@@ -1,4 +1,4 @@
-"""A stored object as a file: the same bytes as the whole object, for a limited cost."""
+"""Tests of the ranged file: same bytes as the object, at a limited cost."""
 
 import io
 
@@ -20,7 +20,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=20))
-def test_it_reads_and_seeks_like_a_file_and_fetches_no_byte_twice(steps: list[tuple[str, int, int]]) -> None:
+def test_reads_and_seeks_work_like_a_file_and_fetch_no_byte_twice(steps: list[tuple[str, int, int]]) -> None:
     file, real = ranged(DATA), io.BytesIO(DATA)
     for name, number, whence in steps:
         if name == "read":

@@ -1,4 +1,4 @@
-"""WebM files without a stated duration: the last audio block is found, whatever else the file ends with."""
+"""Tests of the WebM reader, mainly with live recordings that state no duration."""
 
 import math
 import struct
@@ -40,7 +40,7 @@ def cluster(milliseconds: int, *blocks: bytes, endless: bool = True) -> bytes:
 
 
 def recorded(*clusters: bytes) -> bytes:
-    """A live recording with these clusters."""
+    """Return a live recording with these clusters."""
     live = spoken("webm", *LIVE, piped=True)
     return live[: live.index(CLUSTER)] + b"".join(clusters)
 
@@ -85,7 +85,7 @@ def test_without_any_audio_block_there_is_no_duration() -> None:
 
 
 def changed(identifier: bytes, size: int, value: bytes) -> bytes:
-    """A recording with another value of one element, which must keep its place in its parents."""
+    """Return a recording with a changed element of the same total size."""
     audio = spoken("webm")
     place = audio.index(identifier)
     head = len(identifier) + 1

@@ -1,4 +1,4 @@
-"""What the AWS SDK writes about its calls: nothing, whatever level Lambda gives to all loggers."""
+"""Tests of the client configuration: no SDK logs at any level, and short timeouts for live calls."""
 
 import logging
 
@@ -11,10 +11,10 @@ from handlers.common.aws import clients
 CANARY = "canary-caption"
 
 
-def test_the_sdk_writes_no_content_even_where_everything_is_debugged(
+def test_the_sdk_logs_no_content_even_at_level_debug(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambda sets the root logger to the function's own level: in dev and staging that is DEBUG."""
+    """Lambda sets the root logger to the function's log level, which is DEBUG in dev and staging."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with caplog.at_level(logging.DEBUG), mock_aws():
@@ -24,5 +24,5 @@ def test_the_sdk_writes_no_content_even_where_everything_is_debugged(
     assert CANARY not in caplog.text
 
 
-def test_live_calls_give_up_early() -> None:
+def test_live_calls_fail_within_three_seconds() -> None:
     assert (clients.LIVE_CONFIG.connect_timeout + clients.LIVE_CONFIG.read_timeout) * 2 < 3  # type: ignore[attr-defined]

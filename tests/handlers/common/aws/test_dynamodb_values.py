@@ -1,4 +1,4 @@
-"""Values come back from DynamoDB as they went in."""
+"""Tests of the conversion to and from DynamoDB's attribute values."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import plain, stored, typed
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item, serialize_value
 
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -16,17 +16,17 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(), VALUES))
-def test_what_is_stored_comes_back(values: dict[str, Any]) -> None:
-    assert plain(stored(values)) == values
+def test_an_item_is_deserialized_to_the_same_values(values: dict[str, Any]) -> None:
+    assert deserialize_item(serialize_item(values)) == values
 
 
-def test_nothing_is_left_out() -> None:
-    assert stored({"a": None, "b": {"c": None}}) == {"b": {"M": {}}}
-    assert plain({"a": {"NULL": True}}) == {"a": None}
+def test_values_that_are_none_are_left_out() -> None:
+    assert serialize_item({"a": None, "b": {"c": None}}) == {"b": {"M": {}}}
+    assert deserialize_item({"a": {"NULL": True}}) == {"a": None}
 
 
-def test_kinds_are_kept() -> None:
-    assert [typed(one) for one in (True, 1, 1.5, "1", ("a",))] == [
+def test_each_python_type_has_its_dynamodb_type() -> None:
+    assert [serialize_value(number) for number in (True, 1, 1.5, "1", ("a",))] == [
         {"BOOL": True},
         {"N": "1"},
         {"N": "1.5"},
@@ -36,10 +36,10 @@ def test_kinds_are_kept() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -5, 10**30, 0.0, -0.5, 1e30])
-def test_whole_numbers_come_back_whole_and_others_not(number: float) -> None:
-    assert type(plain(stored({"a": number}))["a"]) is type(number)
+def test_integers_and_floats_are_distinguished(number: float) -> None:
+    assert type(deserialize_item(serialize_item({"a": number}))["a"]) is type(number)
 
 
-def test_what_no_item_holds_is_refused() -> None:
+def test_a_value_of_another_type_is_refused() -> None:
     with pytest.raises(TypeError):
-        typed(object())
+        serialize_value(object())

@@ -1,4 +1,4 @@
-"""Events of the default bus say what was parsed of them, or are refused without being quoted."""
+"""Tests of the parsers for events of the default bus."""
 
 import contextlib
 import json
@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.event_bus import OBJECT_CREATED, S3, Created, new_object
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.event_bus import OBJECT_CREATED, S3_SOURCE, ObjectCreatedDetail, parse_object_created_event
+from handlers.common.aws.s3_notifications import InvalidEvent
 
 
-def event(source: str = S3, kind: str = OBJECT_CREATED, bucket: str = "ours", **about: Any) -> str:
+def event(source: str = S3_SOURCE, kind: str = OBJECT_CREATED, bucket: str = "ours", **about: Any) -> str:
     detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 1, **about}}
     return json.dumps({"source": source, "detail-type": kind, "detail": detail})
 
 
-def test_a_new_object_is_told_with_its_key_as_it_is() -> None:
-    found = new_object(event(**{"version-id": "v.1"}), "ours")
+def test_a_created_object_is_parsed_with_its_key_unchanged() -> None:
+    found = parse_object_created_event(event(**{"version-id": "v.1"}), "ours")
     assert (found.key, found.size, found.version_id) == ("canary/a b+c%20", 1, "v.1")
 
 
-def test_a_bucket_without_versions_has_one_version_of_each_object() -> None:
-    assert new_object(event(), "ours").version_id == "null"
+def test_an_object_in_an_unversioned_bucket_has_the_null_version() -> None:
+    assert parse_object_created_event(event(), "ours").version_id == "null"
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,17 @@ def test_a_bucket_without_versions_has_one_version_of_each_object() -> None:
         event(**{"version-id": "canary canary"}),
     ],
 )
-def test_what_is_no_event_of_ours_is_refused_and_not_quoted(body: str) -> None:
-    with pytest.raises(NotAnEvent) as refused:
-        new_object(body, "ours")
+def test_another_event_is_refused_and_not_quoted(body: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        parse_object_created_event(body, "ours")
     assert "canary" not in str(refused.value)
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda one: st.dictionaries(st.text(), one)))
-def test_whatever_comes_is_refused(detail: Any) -> None:
-    for body in (json.dumps(detail), json.dumps({"source": S3, "detail-type": OBJECT_CREATED, "detail": detail})):
-        with contextlib.suppress(NotAnEvent):
-            assert isinstance(new_object(body, "ours"), Created)
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda values: st.dictionaries(st.text(), values)))
+def test_any_invalid_detail_is_refused(detail: Any) -> None:
+    for body in (
+        json.dumps(detail),
+        json.dumps({"source": S3_SOURCE, "detail-type": OBJECT_CREATED, "detail": detail}),
+    ):
+        with contextlib.suppress(InvalidEvent):
+            assert isinstance(parse_object_created_event(body, "ours"), ObjectCreatedDetail)

@@ -1,10 +1,10 @@
-"""Many calls at once, each failing by itself."""
+"""Tests of parallel calls and their separate failures."""
 
 import threading
 
 import pytest
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 
 
 def halved(number: int) -> int:
@@ -14,28 +14,28 @@ def halved(number: int) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_each_gives_or_raises_for_itself_in_the_order_asked(workers: int) -> None:
-    found = Parallel(workers).each(halved, range(6))
-    assert [one if isinstance(one, int) else str(one) for one in found] == [0, "1", 1, "3", 2, "5"]
+def test_call_each_returns_results_and_exceptions_in_order(workers: int) -> None:
+    outcomes = ParallelCalls(workers).call_each(halved, range(6))
+    assert [item if isinstance(item, int) else str(item) for item in outcomes] == [0, "1", 1, "3", 2, "5"]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_all_makes_every_call_before_it_raises(workers: int) -> None:
+def test_call_all_makes_every_call_before_it_raises(workers: int) -> None:
     called: list[int] = []
 
-    def noted(number: int) -> int:
+    def record_call(number: int) -> int:
         called.append(number)
         return halved(number)
 
     with pytest.raises(ValueError, match="1"):
-        Parallel(workers).all(noted, range(6))
+        ParallelCalls(workers).call_all(record_call, range(6))
     assert sorted(called) == list(range(6))
 
 
-def test_calls_really_run_at_once() -> None:
+def test_calls_run_in_parallel() -> None:
     meeting = threading.Barrier(4, timeout=5)
-    assert len(Parallel(4).all(lambda _: meeting.wait(), range(4))) == 4
+    assert len(ParallelCalls(4).call_all(lambda _: meeting.wait(), range(4))) == 4
 
 
-def test_one_worker_is_the_callers_own_thread() -> None:
-    assert Parallel(1).all(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
+def test_a_single_worker_runs_in_the_callers_thread() -> None:
+    assert ParallelCalls(1).call_all(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]

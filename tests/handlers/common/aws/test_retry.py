@@ -1,11 +1,11 @@
-"""What may pass is tried again while there is time, with growing pauses; the rest is not."""
+"""Tests of retries: transient faults, growing pauses, timeouts and the deadline."""
 
 from dataclasses import dataclass, field
 
 import pytest
 
-from handlers.common.aws.retry import LONGEST_PAUSE_SECONDS, Patience, Timing
-from handlers.common.aws.service_faults import PASSING, Fault, ServiceFailed
+from handlers.common.aws.retry import MAX_PAUSE_SECONDS, Retrier, RetryTiming
+from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed, ServiceFault
 
 
 @dataclass
@@ -21,11 +21,13 @@ class Clock:
         self.at += seconds
 
 
-def failing(times: int, fault: Fault = Fault.THROTTLED) -> list[ServiceFailed]:
+def create_failures(times: int, fault: ServiceFault = ServiceFault.THROTTLED) -> list[ServiceFailed]:
     return [ServiceFailed(fault)] * times
 
 
-def tried(clock: Clock, failures: list[ServiceFailed], deadline: float, seconds: float = 0, share: float = 1.0) -> str:
+def call_with_failures(
+    clock: Clock, failures: list[ServiceFailed], deadline: float, seconds: float = 0, share: float = 1.0
+) -> str:
     left = list(failures)
 
     def operation() -> str:
@@ -33,52 +35,52 @@ def tried(clock: Clock, failures: list[ServiceFailed], deadline: float, seconds:
             raise left.pop()
         return "done"
 
-    return Patience(Timing(clock.now, clock.wait, lambda: share), deadline).call(operation, seconds)
+    return Retrier(RetryTiming(clock.now, clock.wait, lambda: share), deadline).call(operation, seconds)
 
 
-def test_pauses_grow_up_to_a_longest_one() -> None:
+def test_pauses_grow_up_to_the_maximum() -> None:
     clock = Clock()
-    assert tried(clock, failing(7), 1_000) == "done"
-    assert clock.waits == [0.5, 1, 2, 4, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS]
+    assert call_with_failures(clock, create_failures(7), 1_000) == "done"
+    assert clock.waits == [0.5, 1, 2, 4, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS]
 
 
 def test_pauses_have_a_random_length() -> None:
     clock = Clock()
-    assert tried(clock, failing(2), 1_000, share=0.0) == "done"
+    assert call_with_failures(clock, create_failures(2), 1_000, share=0.0) == "done"
     assert clock.waits == [0.25, 0.5]
 
 
-@pytest.mark.parametrize("fault", sorted(set(Fault) - PASSING))
-def test_what_does_not_pass_is_not_tried_again(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", sorted(set(ServiceFault) - TRANSIENT_FAULTS))
+def test_a_lasting_fault_is_not_recall_with_failures(fault: ServiceFault) -> None:
     clock = Clock()
     with pytest.raises(ServiceFailed):
-        tried(clock, failing(1, fault), 1_000)
+        call_with_failures(clock, create_failures(1, fault), 1_000)
     assert clock.waits == []
 
 
-def test_what_took_too_long_is_tried_once_more_however_much_time_is_left() -> None:
-    """It is paid for each time."""
+def test_a_timed_out_call_is_retried_only_once() -> None:
+    """Each attempt may be billed."""
     clock = Clock()
-    assert tried(clock, failing(1, Fault.TIMED_OUT), 1_000, seconds=50) == "done"
+    assert call_with_failures(clock, create_failures(1, ServiceFault.TIMED_OUT), 1_000, seconds=50) == "done"
     with pytest.raises(ServiceFailed) as caught:
-        tried(clock, [*failing(2, Fault.TIMED_OUT), *failing(1)], 1_000, seconds=50)
-    assert caught.value.fault is Fault.TIMED_OUT
+        call_with_failures(clock, [*create_failures(2, ServiceFault.TIMED_OUT), *create_failures(1)], 1_000, seconds=50)
+    assert caught.value.fault is ServiceFault.TIMED_OUT
 
 
-def test_what_takes_no_time_worth_saying_is_tried_as_long_as_there_is_some() -> None:
-    """What a model found is kept, though the table is slow twice: asking the model again would cost more."""
-    assert tried(Clock(), failing(5, Fault.TIMED_OUT), 1_000) == "done"
+def test_a_call_without_known_duration_is_retried_until_the_deadline() -> None:
+    """A model's result is written although the table fails twice, because asking the model again would cost more."""
+    assert call_with_failures(Clock(), create_failures(5, ServiceFault.TIMED_OUT), 1_000) == "done"
 
 
-def test_no_attempt_begins_that_could_not_end_in_time() -> None:
+def test_no_attempt_starts_that_could_end_after_the_deadline() -> None:
     clock = Clock()
     with pytest.raises(ServiceFailed) as caught:
-        tried(clock, failing(99), 60, seconds=50)
-    assert caught.value.fault is Fault.THROTTLED
+        call_with_failures(clock, create_failures(99), 60, seconds=50)
+    assert caught.value.fault is ServiceFault.THROTTLED
     assert clock.at <= 10
     assert len(clock.waits) == 4
 
     late = Clock(at=11)
     with pytest.raises(ServiceFailed) as caught:
-        tried(late, [], 60, seconds=50)
-    assert caught.value.fault is Fault.TIMED_OUT
+        call_with_failures(late, [], 60, seconds=50)
+    assert caught.value.fault is ServiceFault.TIMED_OUT

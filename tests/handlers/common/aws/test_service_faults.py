@@ -1,4 +1,4 @@
-"""Whatever botocore raises is one of a few faults, which says nothing else."""
+"""Tests of the classification of botocore's exceptions."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 
 CANARY = "canary"
 
@@ -20,19 +20,19 @@ CANARY = "canary"
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (ReadTimeoutError(endpoint_url=CANARY), Fault.TIMED_OUT),
-        (ConnectTimeoutError(endpoint_url=CANARY), Fault.UNAVAILABLE),
-        (EndpointConnectionError(endpoint_url=CANARY), Fault.UNAVAILABLE),
-        (NoCredentialsError(), Fault.REJECTED),
-        (ParamValidationError(report=CANARY), Fault.REJECTED),
-        (ClientError({"Error": {"Code": "Odd", "Message": CANARY}}, "Converse"), Fault.UNKNOWN),
+        (ReadTimeoutError(endpoint_url=CANARY), ServiceFault.TIMED_OUT),
+        (ConnectTimeoutError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE),
+        (EndpointConnectionError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE),
+        (NoCredentialsError(), ServiceFault.REJECTED),
+        (ParamValidationError(report=CANARY), ServiceFault.REJECTED),
+        (ClientError({"Error": {"Code": "Odd", "Message": CANARY}}, "Converse"), ServiceFault.UNKNOWN),
     ],
 )
-def test_whatever_else_botocore_raises_is_a_fault_too(error: Exception, fault: Fault) -> None:
+def test_every_exception_of_botocore_becomes_a_fault(error: Exception, fault: ServiceFault) -> None:
     def failing(**_: Any) -> dict[str, Any]:
         raise error
 
     with pytest.raises(ServiceFailed) as caught:
-        called(failing)
+        call_service(failing)
     assert caught.value.fault is fault
     assert caught.value.__context__ is None

@@ -1,12 +1,12 @@
-"""Each message of a batch is acted on alone, and goes back alone."""
+"""Tests of batch processing: each message fails and is redelivered separately."""
 
 from enum import StrEnum
 from typing import Any
 
 import pytest
 
-from handlers.common.aws.s3_notifications import NotAnEvent
-from handlers.common.aws.sqs_batches import acted_on
+from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.aws.sqs_batches import process_batch
 from handlers.common.logging import EventLog
 
 
@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 def act(body: str) -> Outcome:
     match body:
         case "no event":
-            raise NotAnEvent("canary")
+            raise InvalidEvent("canary")
         case "trouble":
             raise RuntimeError("canary")
         case "not ours":
@@ -26,22 +26,22 @@ def act(body: str) -> Outcome:
     return Outcome.DONE
 
 
-def answered(*bodies: str) -> list[str]:
+def process(*bodies: str) -> list[str]:
     messages = [{"messageId": f"{place} {body}", "body": body} for place, body in enumerate(bodies)]
-    answer: Any = acted_on(messages, act, EventLog("DEBUG"), about="upload")
-    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    answer: Any = process_batch(messages, act, EventLog("DEBUG"), event_kind="upload")
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def test_only_what_failed_goes_back() -> None:
-    assert answered("fine", "no event", "fine", "trouble", "not ours") == ["1 no event", "3 trouble"]
+def test_only_failed_messages_are_redelivered() -> None:
+    assert process("fine", "no event", "fine", "trouble", "not ours") == ["1 no event", "3 trouble"]
 
 
-def test_a_batch_of_none_is_fine() -> None:
-    assert answered() == []
+def test_an_empty_batch_is_processed() -> None:
+    assert process() == []
 
 
-def test_a_log_tells_numbers_and_kinds_and_nothing_of_the_messages(capsys: pytest.CaptureFixture[str]) -> None:
-    answered("no event", "trouble", "not ours", "fine")
+def test_the_log_contains_counts_and_error_types_but_no_message(capsys: pytest.CaptureFixture[str]) -> None:
+    process("no event", "trouble", "not ours", "fine")
     said = capsys.readouterr().out
     assert '"message":"upload_batch"' in said
     assert '"records":4,"ignored":1,"failed":2' in said.replace(": ", ":")

@@ -1,11 +1,11 @@
-"""Executions: what the answer to a start means, and to a question."""
+"""Tests of starting executions and reading their status."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from handlers.common.aws.workflow_executions import Executions, ExecutionStatus, Started
+from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome, WorkflowExecutions
 
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
 
@@ -15,8 +15,8 @@ def refusal(code: str, status: int = 400, attempts: int = 0) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": about}, "StartExecution")
 
 
-class Answering:
-    """Step Functions, with one answer to everything."""
+class FakeStepFunctions:
+    """Step Functions client that gives the same answer to every call."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -38,28 +38,28 @@ class Answering:
 @pytest.mark.parametrize(
     ("error", "meaning"),
     [
-        (None, Started.YES),
-        (refusal("StateMachineDoesNotExist"), Started.REFUSED),
-        (refusal("AccessDeniedException"), Started.REFUSED),
-        (refusal("ExecutionLimitExceeded"), Started.REFUSED),
-        (refusal("ExecutionAlreadyExists"), Started.ALREADY),
-        (refusal("ExecutionAlreadyExists", attempts=2), Started.ALREADY),
-        (refusal("InvalidName", attempts=1), Started.UNKNOWN),
-        (refusal("ThrottlingException"), Started.UNKNOWN),
-        (refusal("TooManyRequestsException", 429), Started.UNKNOWN),
-        (refusal("ServiceUnavailable", 503), Started.UNKNOWN),
-        (ReadTimeoutError(endpoint_url="x"), Started.UNKNOWN),
-        (ConnectTimeoutError(endpoint_url="x"), Started.UNKNOWN),
+        (None, StartOutcome.STARTED),
+        (refusal("StateMachineDoesNotExist"), StartOutcome.REFUSED),
+        (refusal("AccessDeniedException"), StartOutcome.REFUSED),
+        (refusal("ExecutionLimitExceeded"), StartOutcome.REFUSED),
+        (refusal("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
+        (refusal("ExecutionAlreadyExists", attempts=2), StartOutcome.ALREADY_EXISTS),
+        (refusal("InvalidName", attempts=1), StartOutcome.UNKNOWN),
+        (refusal("ThrottlingException"), StartOutcome.UNKNOWN),
+        (refusal("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
+        (refusal("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
+        (ReadTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
+        (ConnectTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
     ],
 )
-def test_only_a_definite_refusal_counts_as_not_started(error: Exception | None, meaning: Started) -> None:
-    assert Executions(Answering(error), STATE_MACHINE).start("name", {}) is meaning
+def test_only_a_definite_refusal_counts_as_not_started(error: Exception | None, meaning: StartOutcome) -> None:
+    assert WorkflowExecutions(FakeStepFunctions(error), STATE_MACHINE).start("name", {}) is meaning
 
 
 def test_a_repeated_start_has_the_same_name_and_input() -> None:
-    client = Answering(None)
+    client = FakeStepFunctions(None)
     for _ in range(2):
-        Executions(client, STATE_MACHINE).start("name", {"b": 1, "a": "x"})
+        WorkflowExecutions(client, STATE_MACHINE).start("name", {"b": 1, "a": "x"})
     assert client.asked[0] == client.asked[1]
     assert client.asked[0] == {"stateMachineArn": STATE_MACHINE, "name": "name", "input": '{"b": 1, "a": "x"}'}
 
@@ -77,14 +77,16 @@ def test_a_repeated_start_has_the_same_name_and_input() -> None:
         (refusal("ExecutionDoesNotExist"), None),
     ],
 )
-def test_an_execution_runs_or_has_ended_or_is_not_there(status: Any, meaning: ExecutionStatus | None) -> None:
-    client = Answering(status)
-    executions = Executions(client, STATE_MACHINE)
+def test_each_status_of_aws_is_mapped_and_a_missing_execution_is_none(
+    status: Any, meaning: ExecutionStatus | None
+) -> None:
+    client = FakeStepFunctions(status)
+    executions = WorkflowExecutions(client, STATE_MACHINE)
     assert executions.status(executions.arn("name")) is meaning
     assert client.asked == [{"executionArn": "arn:aws:states:us-east-1:123456789012:execution:files:name"}]
 
 
-def test_an_answer_that_is_none_is_not_taken_for_no_execution() -> None:
-    executions = Executions(Answering(refusal("ThrottlingException")), STATE_MACHINE)
+def test_another_error_is_not_taken_for_a_missing_execution() -> None:
+    executions = WorkflowExecutions(FakeStepFunctions(refusal("ThrottlingException")), STATE_MACHINE)
     with pytest.raises(ClientError, match="Throttling"):
         executions.status(executions.arn("name"))

@@ -1,4 +1,4 @@
-"""An answer is one JSON value of a form, or is refused in words that quote nothing of it."""
+"""Tests of parsing and validating a model's answer."""
 
 from typing import Annotated
 
@@ -7,19 +7,25 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from handlers.common.bedrock.model_answers import BadAnswer, ModelSaid, Unread, held_to, json_of
+from handlers.common.bedrock.model_answers import (
+    AnswerJsonProblem,
+    ModelAnswer,
+    UnusableAnswer,
+    parse_json_answer,
+    validate_or_none,
+)
 
 CANARY = "canary"
 
 
-class Thing(ModelSaid):
+class Thing(ModelAnswer):
     its_name: Annotated[str, Field(min_length=1, repr=False)]
     size: int = 0
 
 
 def refused(text: str, longest: int = 200_000) -> object:
-    with pytest.raises(BadAnswer) as caught:
-        json_of(text, longest)
+    with pytest.raises(UnusableAnswer) as caught:
+        parse_json_answer(text, longest)
     assert caught.value.__context__ is None, "what it was raised from may hold the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
@@ -27,44 +33,44 @@ def refused(text: str, longest: int = 200_000) -> object:
 
 @pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
 def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
-    assert json_of(form.replace("{}", '{"itsName": "a"}'), 100) == {"itsName": "a"}
+    assert parse_json_answer(form.replace("{}", '{"itsName": "a"}'), 100) == {"itsName": "a"}
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", Unread.EMPTY),
-        (" \n", Unread.EMPTY),
-        (f'Sure! {{"a": "{CANARY}"}}', Unread.NO_JSON),
-        (f'{{"a": "{CANARY}"', Unread.NO_JSON),
-        (f'```json\n{{"a": "{CANARY}"}}', Unread.NO_JSON),
-        (f'{{}}\n{{"a": "{CANARY}"}}', Unread.NO_JSON),
-        ('{"a": NaN}', Unread.NO_JSON),
-        ("[" * 100_000, Unread.NO_JSON),
-        ("9" * 5_000, Unread.NO_JSON),
+        ("", AnswerJsonProblem.EMPTY),
+        (" \n", AnswerJsonProblem.EMPTY),
+        (f'Sure! {{"a": "{CANARY}"}}', AnswerJsonProblem.NO_JSON),
+        (f'{{"a": "{CANARY}"', AnswerJsonProblem.NO_JSON),
+        (f'```json\n{{"a": "{CANARY}"}}', AnswerJsonProblem.NO_JSON),
+        (f'{{}}\n{{"a": "{CANARY}"}}', AnswerJsonProblem.NO_JSON),
+        ('{"a": NaN}', AnswerJsonProblem.NO_JSON),
+        ("[" * 100_000, AnswerJsonProblem.NO_JSON),
+        ("9" * 5_000, AnswerJsonProblem.NO_JSON),
     ],
 )
-def test_what_is_no_json_is_refused(text: str, expected: Unread) -> None:
+def test_an_answer_without_json_is_refused(text: str, expected: AnswerJsonProblem) -> None:
     assert refused(text) is expected
 
 
-def test_an_answer_has_a_length() -> None:
-    assert json_of("[1]", 3) == [1]
-    assert refused("[1]", 2) is Unread.TOO_LONG
+def test_an_answer_that_is_too_long_is_refused() -> None:
+    assert parse_json_answer("[1]", 3) == [1]
+    assert refused("[1]", 2) is AnswerJsonProblem.TOO_LONG
 
 
-def test_a_value_is_held_to_its_form_to_the_letter() -> None:
-    assert held_to(Thing, {"itsName": "a", "more": 1}) == Thing(itsName="a")
+def test_a_value_is_validated_strictly() -> None:
+    assert validate_or_none(Thing, {"itsName": "a", "more": 1}) == Thing(itsName="a")
     wrongs: list[object] = [None, [], "a", {}, {"itsName": ""}, {"itsName": 7}, {"itsName": "a", "size": "1"}]
     for wrong in wrongs:
-        assert held_to(Thing, wrong) is None
-    assert CANARY not in repr(held_to(Thing, {"itsName": CANARY}))
+        assert validate_or_none(Thing, wrong) is None
+    assert CANARY not in repr(validate_or_none(Thing, {"itsName": CANARY}))
 
 
 @given(st.text(max_size=60))
 @example('"\\ud800"')
-def test_whatever_is_answered_it_is_a_value_or_is_refused(text: str) -> None:
+def test_any_answer_is_parsed_or_refused(text: str) -> None:
     try:
-        held_to(Thing, json_of(text, 50))
-    except BadAnswer as bad:
-        assert isinstance(bad.problem, Unread)  # noqa: PT017 - either outcome is right, nothing else is
+        validate_or_none(Thing, parse_json_answer(text, 50))
+    except UnusableAnswer as bad:
+        assert isinstance(bad.problem, AnswerJsonProblem)  # noqa: PT017 - either outcome is right, nothing else is

@@ -1,15 +1,22 @@
-"""A model is asked once more where its answer cannot be used, and not where it would stop again."""
+"""Tests of questions to a model, and of the second question after an unusable answer."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pytest
 
-from handlers.common.aws.retry import Patience, Timing
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.converse import Block, Manner, Reply, Request, Usage, request
-from handlers.common.bedrock.model_answers import BadAnswer
-from handlers.common.bedrock.model_questions import NoAnswer, Question, ask, repair
+from handlers.common.aws.retry import Retrier, RetryTiming
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.converse import (
+    ContentBlock,
+    ConverseRequest,
+    InferenceOptions,
+    ModelReply,
+    TokenUsage,
+    build_request,
+)
+from handlers.common.bedrock.model_answers import UnusableAnswer
+from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model, build_correction
 
 CANARY = "canary"
 
@@ -19,73 +26,75 @@ class Trouble(StrEnum):
     WORD = "It was no good word."
 
 
-def asked(problem: StrEnum | None) -> Request:
-    content: list[Block] = [{"text": "Say a good word."}]
-    return request("Be brief.", [*content, *([] if problem is None else [repair(problem)])], Manner(10))
+def asked(problem: StrEnum | None) -> ConverseRequest:
+    content: list[ContentBlock] = [{"text": "Say a good word."}]
+    return build_request(
+        "Be brief.", [*content, *([] if problem is None else [build_correction(problem)])], InferenceOptions(10)
+    )
 
 
 def read(text: str, last: bool) -> str:
     if text == "good" or (last and text == "fair"):
         return text
-    raise BadAnswer(Trouble.WORD)
+    raise UnusableAnswer(Trouble.WORD)
 
 
 @dataclass
-class Scene:
-    replies: list[Reply | Fault]
-    asked: list[Request] = field(default_factory=list)
-    spent: list[Usage] = field(default_factory=list)
+class ScriptedModel:
+    replies: list[ModelReply | ServiceFault]
+    asked: list[ConverseRequest] = field(default_factory=list)
+    spent: list[TokenUsage] = field(default_factory=list)
     at: float = 0.0
 
-    def converse(self, request: Request) -> Reply:
+    def converse(self, request: ConverseRequest) -> ModelReply:
         self.asked.append(request)
         reply = self.replies.pop(0)
-        if isinstance(reply, Fault):
+        if isinstance(reply, ServiceFault):
             raise ServiceFailed(reply)
         return reply
 
-    def play(self, seconds: float = 1_000) -> str | NoAnswer:
-        patience = Patience(Timing(lambda: self.at, self._wait, lambda: 1.0), seconds)
-        return ask(self, Question(asked, read, Trouble.CUT_OFF), patience, 50, self.spent.append)
+    def ask(self, seconds: float = 1_000) -> str | NoAnswer:
+        retrier = Retrier(RetryTiming(lambda: self.at, self._wait, lambda: 1.0), seconds)
+        return ask_model(self, ModelQuestion(asked, read, Trouble.CUT_OFF), retrier, 50, self.spent.append)
 
     def _wait(self, seconds: float) -> None:
         self.at += seconds
 
     @property
     def repairs(self) -> list[str]:
-        return [block["text"] for one in self.asked for block in one["messages"][0]["content"][1:]]
+        return [block["text"] for item in self.asked for block in item["messages"][0]["content"][1:]]
 
 
-def said(text: str, stop: str = "end_turn") -> Reply:
-    return Reply(text, Usage(1, 2, 3, 4), stop)
+def said(text: str, stop: str = "end_turn") -> ModelReply:
+    return ModelReply(text, TokenUsage(1, 2, 3, 4), stop)
 
 
-def test_a_good_answer_is_asked_for_once() -> None:
-    scene = Scene([said("good")])
-    assert scene.play() == "good"
-    assert (scene.repairs, scene.spent) == ([], [Usage(1, 2, 3, 4)])
+def test_a_usable_answer_needs_one_question() -> None:
+    scene = ScriptedModel([said("good")])
+    assert scene.ask() == "good"
+    assert (scene.repairs, scene.spent) == ([], [TokenUsage(1, 2, 3, 4)])
 
 
 @pytest.mark.parametrize(
     ("bad", "told"),
     [(said(CANARY), Trouble.WORD), (said(f"good {CANARY}", "max_tokens"), Trouble.CUT_OFF)],
 )
-def test_a_bad_answer_is_asked_for_once_more_in_words_that_quote_nothing_of_it(bad: Reply, told: StrEnum) -> None:
-    scene = Scene([bad, said("good")])
-    assert scene.play() == "good"
+def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(bad: ModelReply, told: StrEnum) -> None:
+    scene = ScriptedModel([bad, said("good")])
+    assert scene.ask() == "good"
     [repaired] = scene.repairs
     assert told.value in repaired
     assert CANARY not in repaired
     assert len(scene.spent) == 2, "what could not be used was paid for"
 
 
-def test_the_last_answer_may_be_read_more_patiently() -> None:
-    assert Scene([said("fair"), said("fair")]).play() == "fair"
+def test_the_reader_learns_which_answer_is_the_last() -> None:
+    assert ScriptedModel([said("fair"), said("fair")]).ask() == "fair"
 
 
 def test_there_is_no_third_question() -> None:
-    scene = Scene([said(CANARY), said(CANARY), said("good")])
-    assert scene.play() is NoAnswer.UNUSABLE
+    scene = ScriptedModel([said(CANARY), said(CANARY), said("good")])
+    assert scene.ask() is NoAnswer.UNUSABLE
     assert len(scene.asked) == 2
 
 
@@ -97,15 +106,15 @@ def test_there_is_no_third_question() -> None:
         ("model_context_window_exceeded", NoAnswer.TOO_LARGE),
     ],
 )
-def test_where_a_model_would_stop_again_it_is_not_asked_again(stop: str, expected: NoAnswer) -> None:
-    scene = Scene([said("good", stop)])
-    assert scene.play() is expected
+def test_a_final_stop_reason_gets_no_second_question(stop: str, expected: NoAnswer) -> None:
+    scene = ScriptedModel([said("good", stop)])
+    assert scene.ask() is expected
     assert len(scene.spent) == 1
 
 
-def test_faults_that_pass_are_waited_out_and_others_are_not() -> None:
-    assert Scene([Fault.THROTTLED, Fault.UNAVAILABLE, said("good")]).play() == "good"
-    for faults in ([Fault.REFUSED], [Fault.THROTTLED] * 9):
+def test_transient_faults_are_retried_and_others_are_raised() -> None:
+    assert ScriptedModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, said("good")]).ask() == "good"
+    for faults in ([ServiceFault.REFUSED], [ServiceFault.THROTTLED] * 9):
         with pytest.raises(ServiceFailed) as caught:
-            Scene([*faults]).play(60)
+            ScriptedModel([*faults]).ask(60)
         assert caught.value.fault is faults[-1]

@@ -1,4 +1,4 @@
-"""The edge of REST APIs: what is asked has its form, what is answered too, and a mistake tells nothing."""
+"""Tests of the REST dispatcher: validation of requests and answers, and errors."""
 
 import base64
 import json
@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
-from handlers.common.errors import CommonCode, HandlerError
-from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, Answered, Call, Rest
-from handlers.common.http.rest_operations import Operation
-from handlers.common.identity.user_ids import EVERYBODY
+from handlers.common.errors import CommonErrorCode, HandlerError
+from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, RestAnswer, RestDispatcher, RestRequest
+from handlers.common.http.rest_operations import RestOperation
+from handlers.common.identity.user_ids import DEFAULT_OWNER
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from tests.handlers.common.test_errors import JSON
@@ -51,26 +51,28 @@ class Lookalike(Message):
 
 
 OPERATIONS = (
-    Operation(
+    RestOperation(
         name="create", method="POST", path="/things", summary="", body=NewThing, answer=Thing, statuses=(201, 200)
     ),
-    Operation(
+    RestOperation(
         name="get", method="GET", path="/things/{thingId}", summary="", parameters=Which, query=Window, answer=Thing
     ),
-    Operation(name="delete", method="DELETE", path="/things/{thingId}", summary="", parameters=Which, statuses=(204,)),
+    RestOperation(
+        name="delete", method="DELETE", path="/things/{thingId}", summary="", parameters=Which, statuses=(204,)
+    ),
 )
 
 
-class Desk:
-    """An API whose acts a test sets."""
+class RestHarness:
+    """REST API with operations whose functions a test sets."""
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.act: Callable[[Call], Answered] = lambda _: Answered(Thing(size_seen=1))
+        self.calls: list[RestRequest] = []
+        self.act: Callable[[RestRequest], RestAnswer] = lambda _: RestAnswer(Thing(size_seen=1))
 
     @cached_property
     def log(self) -> EventLog:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Logger, created in the test that first uses it, because a logger keeps the standard output that it finds."""
         return EventLog("DEBUG")
 
     def asks(
@@ -80,21 +82,23 @@ class Desk:
         return self.handle(event | more)
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
-        rest = Rest(OPERATIONS, dict.fromkeys(("create", "get", "delete"), self._does), origin=ORIGIN, log=self.log)
+        rest = RestDispatcher(
+            OPERATIONS, dict.fromkeys(("create", "get", "delete"), self._does), origin=ORIGIN, log=self.log
+        )
         return rest.handle(event)
 
     def gets(self, query: Any = None, path: Any = None, **more: Any) -> dict[str, Any]:
         asked = {"pathParameters": {"thingId": "a"} if path is None else path, "queryStringParameters": query}
         return self.asks("GET", "/things/{thingId}", None, **asked, **more)
 
-    def _does(self, call: Call) -> Answered:
+    def _does(self, call: RestRequest) -> RestAnswer:
         self.calls.append(call)
         return self.act(call)
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def harness() -> RestHarness:
+    return RestHarness()
 
 
 def refused(response: dict[str, Any]) -> tuple[int, str]:
@@ -107,9 +111,9 @@ def refused(response: dict[str, Any]) -> tuple[int, str]:
     return response["statusCode"], body["code"]
 
 
-def test_a_good_request_reaches_its_act_parsed_and_its_answer_goes_out(desk: Desk) -> None:
-    response = desk.asks()
-    assert desk.calls == [Call(owner=EVERYBODY, body=NewThing(size=1))]
+def test_a_valid_request_is_parsed_and_answered(harness: RestHarness) -> None:
+    response = harness.asks()
+    assert harness.calls == [RestRequest(owner=DEFAULT_OWNER, body=NewThing(size=1))]
     assert response == {
         "statusCode": 200,
         "headers": {
@@ -121,18 +125,18 @@ def test_a_good_request_reaches_its_act_parsed_and_its_answer_goes_out(desk: Des
     }
 
 
-def test_path_and_query_are_parsed_too(desk: Desk) -> None:
-    desk.gets({"limit": "7", "unknown": "x"})
-    desk.gets(None)
-    assert [(one.parameters, one.query) for one in desk.calls] == [
+def test_path_and_query_are_parsed_too(harness: RestHarness) -> None:
+    harness.gets({"limit": "7", "unknown": "x"})
+    harness.gets(None)
+    assert [(call.parameters, call.query) for call in harness.calls] == [
         (Which(thing_id="a"), Window(limit=7)),
         (Which(thing_id="a"), Window(limit=3)),
     ]
 
 
-def test_an_answer_may_have_no_body(desk: Desk) -> None:
-    desk.act = lambda _: Answered(status=204)
-    response = desk.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
+def test_an_answer_may_have_no_body(harness: RestHarness) -> None:
+    harness.act = lambda _: RestAnswer(status=204)
+    response = harness.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
     assert (response["statusCode"], response["body"]) == (204, "")
     assert response["headers"] == {"Access-Control-Allow-Origin": ORIGIN, "Cache-Control": "no-store"}
 
@@ -148,79 +152,79 @@ def test_an_answer_may_have_no_body(desk: Desk) -> None:
         ('{"size": NaN}', ["size"]),
     ],
 )
-def test_a_body_without_the_form_is_told_by_field(desk: Desk, body: str, fields: list[str]) -> None:
-    response = desk.asks(body=body)
+def test_an_invalid_body_is_refused_with_its_fields(harness: RestHarness, body: str, fields: list[str]) -> None:
+    response = harness.asks(body=body)
     assert refused(response) == (400, "MALFORMED")
-    assert [one["field"] for one in json.loads(response["body"])["fields"]] == fields
+    assert [field["field"] for field in json.loads(response["body"])["fields"]] == fields
     assert CANARY not in response["body"]
-    assert desk.calls == []
+    assert harness.calls == []
 
 
 @pytest.mark.parametrize(
     "body", [None, "", CANARY, "[]", "null", '"x"', "1", "[" * 100_000, '{"name": "\\ud800"}', "\ud800", '{"a":1}{']
 )
-def test_what_is_no_json_object_is_refused(desk: Desk, body: Any) -> None:
-    response = desk.asks(body=body)
+def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body: Any) -> None:
+    response = harness.asks(body=body)
     assert refused(response) == (400, "MALFORMED")
     assert "one JSON object" in json.loads(response["body"])["message"]
     assert CANARY not in response["body"]
 
 
 @pytest.mark.parametrize("path", [{}, {"thingId": "UPPER"}, {"thingId": CANARY}, {"other": "a"}])
-def test_a_path_without_the_form_is_refused(desk: Desk, path: dict[str, str]) -> None:
-    response = desk.gets(path=path)
+def test_an_invalid_path_is_refused(harness: RestHarness, path: dict[str, str]) -> None:
+    response = harness.gets(path=path)
     assert refused(response) == (400, "MALFORMED")
     assert CANARY not in response["body"]
 
 
 @pytest.mark.parametrize("limit", ["0", "10", "", "x", CANARY])
-def test_a_query_without_the_form_is_refused(desk: Desk, limit: str) -> None:
-    response = desk.gets({"limit": limit})
+def test_an_invalid_query_is_refused(harness: RestHarness, limit: str) -> None:
+    response = harness.gets({"limit": limit})
     assert refused(response) == (400, "MALFORMED")
-    assert [one["field"] for one in json.loads(response["body"])["fields"]] == ["limit"]
+    assert [field["field"] for field in json.loads(response["body"])["fields"]] == ["limit"]
 
 
-def test_a_refusal_says_when_to_ask_again(desk: Desk) -> None:
-    def busy(_: Call) -> Answered:
-        raise HandlerError(CommonCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
+def test_an_error_can_state_when_to_retry(harness: RestHarness) -> None:
+    def busy(_: RestRequest) -> RestAnswer:
+        raise HandlerError(CommonErrorCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
 
-    desk.act = busy
-    response = desk.asks()
+    harness.act = busy
+    response = harness.asks()
     assert refused(response) == (503, "INTERNAL")
     assert response["headers"]["Retry-After"] == "5"
 
 
-def test_a_body_has_a_longest(desk: Desk) -> None:
+def test_a_body_that_is_too_large_is_refused(harness: RestHarness) -> None:
     filled = '{"size": 1, "other": "%s"}'
     longest = filled % ("x" * (MAX_BODY_BYTES - len(filled) + 2))
-    assert desk.asks(body=longest)["statusCode"] == 200
-    assert refused(desk.asks(body=longest + " ")) == (413, "TOO_LARGE")
-    assert refused(desk.asks(body="é" * (MAX_BODY_BYTES // 2 + 1))) == (413, "TOO_LARGE"), "bytes count"
+    assert harness.asks(body=longest)["statusCode"] == 200
+    assert refused(harness.asks(body=longest + " ")) == (413, "TOO_LARGE")
+    assert refused(harness.asks(body="é" * (MAX_BODY_BYTES // 2 + 1))) == (413, "TOO_LARGE"), "bytes count"
 
 
-def test_a_body_in_base64_is_the_same(desk: Desk) -> None:
+def test_a_base64_body_is_decoded(harness: RestHarness) -> None:
     encoded = base64.b64encode(b'{"size": 1}').decode()
-    assert desk.asks(body=encoded, isBase64Encoded=True)["statusCode"] == 200
-    assert desk.calls[0].body == NewThing(size=1)
+    assert harness.asks(body=encoded, isBase64Encoded=True)["statusCode"] == 200
+    assert harness.calls[0].body == NewThing(size=1)
     for broken in ("?", f"{encoded[:4]}?{encoded[4:]}", encoded[:-1]):
-        assert refused(desk.asks(body=broken, isBase64Encoded=True)) == (400, "MALFORMED")
+        assert refused(harness.asks(body=broken, isBase64Encoded=True)) == (400, "MALFORMED")
     longest = base64.b64encode(b'{"size": 1}'.ljust(MAX_BODY_BYTES)).decode()
-    assert desk.asks(body=longest, isBase64Encoded=True)["statusCode"] == 200
+    assert harness.asks(body=longest, isBase64Encoded=True)["statusCode"] == 200
     longer = base64.b64encode(b'{"size": 1}'.ljust(MAX_BODY_BYTES + 1)).decode()
-    assert refused(desk.asks(body=longer, isBase64Encoded=True)) == (413, "TOO_LARGE")
-    assert refused(desk.asks(body=longest * 2, isBase64Encoded=True)) == (413, "TOO_LARGE")
+    assert refused(harness.asks(body=longer, isBase64Encoded=True)) == (413, "TOO_LARGE")
+    assert refused(harness.asks(body=longest * 2, isBase64Encoded=True)) == (413, "TOO_LARGE")
 
 
 @pytest.mark.parametrize("authorizer", [None, {}])
-def test_without_an_authorizer_everybody_is_the_owner(desk: Desk, authorizer: Any) -> None:
-    desk.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
-    desk.asks(requestContext=None)
-    assert [one.owner for one in desk.calls] == [EVERYBODY] * 2
+def test_an_api_without_authorizer_has_the_default_owner(harness: RestHarness, authorizer: Any) -> None:
+    harness.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
+    harness.asks(requestContext=None)
+    assert [call.owner for call in harness.calls] == [DEFAULT_OWNER] * 2
 
 
-def test_an_authorizer_says_who_the_owner_is(desk: Desk) -> None:
-    desk.asks(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
-    assert desk.calls[0].owner == ANN
+def test_the_authorizers_user_is_the_owner(harness: RestHarness) -> None:
+    harness.asks(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
+    assert harness.calls[0].owner == ANN
 
 
 @pytest.mark.parametrize(
@@ -235,14 +239,14 @@ def test_an_authorizer_says_who_the_owner_is(desk: Desk) -> None:
         ANN,
     ],
 )
-def test_an_authorizer_that_names_nobody_lets_nobody_in(desk: Desk, authorizer: Any) -> None:
-    response = desk.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
+def test_an_authorizer_without_a_valid_user_is_refused(harness: RestHarness, authorizer: Any) -> None:
+    response = harness.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
     assert refused(response) == (401, "UNAUTHENTICATED")
-    assert desk.calls == []
+    assert harness.calls == []
 
 
 def _broken(**values: Any) -> Thing:
-    """An answer that nobody checked when it was made."""
+    """Return an answer that was constructed without validation."""
     construct: Callable[..., Thing] = Thing.model_construct
     return construct(**values)
 
@@ -250,47 +254,49 @@ def _broken(**values: Any) -> Thing:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answered(),
-        Answered(Thing(size_seen=1), 204),
-        Answered(Thing(size_seen=1), 404),
-        Answered(NewThing(size=1)),
-        Answered(Lookalike()),
-        Answered(_broken(size_seen=0)),
-        Answered(_broken()),
-        Answered(_broken(size_seen=CANARY)),
-        Answered(_broken(size_seen=object())),
-        Answered(Thing(size_seen=1).model_copy(update={"size_seen": None})),
-        Answered(Thing(size_seen=1, note="\ud800")),
+        RestAnswer(),
+        RestAnswer(Thing(size_seen=1), 204),
+        RestAnswer(Thing(size_seen=1), 404),
+        RestAnswer(NewThing(size=1)),
+        RestAnswer(Lookalike()),
+        RestAnswer(_broken(size_seen=0)),
+        RestAnswer(_broken()),
+        RestAnswer(_broken(size_seen=CANARY)),
+        RestAnswer(_broken(size_seen=object())),
+        RestAnswer(Thing(size_seen=1).model_copy(update={"size_seen": None})),
+        RestAnswer(Thing(size_seen=1, note="\ud800")),
     ],
 )
-def test_an_answer_that_is_not_the_operations_is_never_sent(
-    desk: Desk, answer: Answered, capsys: pytest.CaptureFixture[str]
+def test_an_answer_that_violates_its_operation_is_not_sent(
+    harness: RestHarness, answer: RestAnswer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.act = lambda _: answer
-    response = desk.asks()
+    harness.act = lambda _: answer
+    response = harness.asks()
     assert refused(response) == (500, "INTERNAL")
     logged = json.loads(capsys.readouterr().out)
     assert (logged["message"], logged["level"], logged["route"]) == ("answer_broken", "ERROR", "create")
     assert CANARY not in response["body"] + json.dumps(logged)
 
 
-def test_a_body_where_none_is_told_is_never_sent(desk: Desk) -> None:
-    desk.act = lambda _: Answered(Thing(size_seen=1), 204)
-    response = desk.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
+def test_an_undeclared_body_is_not_sent(harness: RestHarness) -> None:
+    harness.act = lambda _: RestAnswer(Thing(size_seen=1), 204)
+    response = harness.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
     assert refused(response) == (500, "INTERNAL")
 
 
-def test_what_a_model_does_not_say_is_not_sent(desk: Desk) -> None:
-    desk.act = lambda _: Answered(OtherThing(size_seen=1))
-    assert desk.asks()["body"] == '{"sizeSeen":1}'
+def test_undeclared_fields_are_not_sent(harness: RestHarness) -> None:
+    harness.act = lambda _: RestAnswer(OtherThing(size_seen=1))
+    assert harness.asks()["body"] == '{"sizeSeen":1}'
 
 
-def test_a_mistake_of_ours_is_an_answer_and_says_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    def act(_: Call) -> Answered:
+def test_an_internal_error_is_answered_without_details(
+    harness: RestHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act(_: RestRequest) -> RestAnswer:
         raise KeyError(CANARY)
 
-    desk.act = act
-    response = desk.asks(body=f'{{"size": 1, "other": "{CANARY}"}}')
+    harness.act = act
+    response = harness.asks(body=f'{{"size": 1, "other": "{CANARY}"}}')
     assert refused(response) == (500, "INTERNAL")
     logged = capsys.readouterr().out
     assert '"request_failed"' in logged
@@ -299,15 +305,15 @@ def test_a_mistake_of_ours_is_an_answer_and_says_nothing(desk: Desk, capsys: pyt
     assert "Traceback" not in logged
 
 
-def test_an_operation_that_nobody_does_is_found_when_the_function_starts() -> None:
+def test_an_operation_without_a_function_fails_at_start() -> None:
     with pytest.raises(KeyError, match="get"):
-        Rest(OPERATIONS, {"create": lambda _: Answered()}, origin=ORIGIN, log=EventLog("DEBUG"))
+        RestDispatcher(OPERATIONS, {"create": lambda _: RestAnswer()}, origin=ORIGIN, log=EventLog("DEBUG"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON.map(json.dumps) | st.text(st.characters()), encoded=st.booleans())
-def test_whatever_a_body_is_the_answer_is_good_or_says_what_is_wrong(desk: Desk, body: str, encoded: bool) -> None:
-    assert desk.asks(body=body, isBase64Encoded=encoded)["statusCode"] in {200, 400}
+def test_any_body_is_accepted_or_refused_with_its_problem(harness: RestHarness, body: str, encoded: bool) -> None:
+    assert harness.asks(body=body, isBase64Encoded=encoded)["statusCode"] in {200, 400}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -318,15 +324,15 @@ def test_whatever_a_body_is_the_answer_is_good_or_says_what_is_wrong(desk: Desk,
     ),
     method=st.sampled_from(["POST", "GET"]),
 )
-def test_no_event_is_answered_with_an_exception(desk: Desk, event: dict[str, Any], method: str) -> None:
+def test_no_event_raises_an_exception(harness: RestHarness, event: dict[str, Any], method: str) -> None:
     resource = "/things" if method == "POST" else "/things/{thingId}"
-    response = desk.handle(event | {"resource": resource, "httpMethod": method})
+    response = harness.handle(event | {"resource": resource, "httpMethod": method})
     assert response["statusCode"] in {200, 400, 401} | (ODD if _is_odd(event) else set())
     assert response["headers"]["Access-Control-Allow-Origin"] == ORIGIN
 
 
 ODD = {500}
-"""API Gateway's own part of an event, that no client can make, is not what it always is."""
+"""Part of an event that API Gateway sets and clients cannot change, in an unusual form."""
 
 
 def _is_odd(event: dict[str, Any]) -> bool:

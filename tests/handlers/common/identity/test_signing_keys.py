@@ -1,4 +1,4 @@
-"""A provider's keys: asked for seldom, kept when it is away, and only those that check signatures."""
+"""Tests of the signing keys: cache, refetches, unavailable providers and unusable keys."""
 
 import json
 import threading
@@ -12,15 +12,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
-from handlers.common.identity.signing_keys import CACHE_SECONDS, REFETCH_SECONDS, KeySet, KeysUnavailable, UnknownKey
+from handlers.common.identity.signing_keys import (
+    CACHE_SECONDS,
+    REFETCH_COOLDOWN_SECONDS,
+    SigningKeys,
+    SigningKeysUnavailable,
+    UnknownSigningKey,
+)
 from tests.token_issuer import Key, KeysOf, Provider, serving, timed
 
 RSA_JWK = Key("first").published
 EC_JWK = Key("first", "ES256").published
 
 
-class World:
-    """A provider without a socket, the key set of a process that asks it, and a clock."""
+class KeysHarness:
+    """Provider without a socket, signing keys that use it, and a clock."""
 
     def __init__(self) -> None:
         self.provider = Provider()
@@ -29,67 +35,67 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    one = World()
+def harness(monkeypatch: pytest.MonkeyPatch) -> KeysHarness:
+    one = KeysHarness()
     timed(monkeypatch, lambda: one.now)
     return one
 
 
-def test_keys_are_asked_for_once_an_hour(world: World) -> None:
+def test_keys_are_fetched_once_an_hour(harness: KeysHarness) -> None:
     for _ in range(3):
-        assert world.keys.key("first").key_id == "first"
-    world.now += CACHE_SECONDS
-    world.keys.key("first")
-    assert world.provider.asked == 1
-    world.now += 1
-    world.keys.key("first")
-    assert world.provider.asked == 2
+        assert harness.keys.key("first").key_id == "first"
+    harness.now += CACHE_SECONDS
+    harness.keys.key("first")
+    assert harness.provider.asked == 1
+    harness.now += 1
+    harness.keys.key("first")
+    assert harness.provider.asked == 2
 
 
-def test_a_rotated_key_is_found_soon_and_a_withdrawn_one_ends_with_the_hour(world: World) -> None:
-    world.keys.key("first")
-    world.now += REFETCH_SECONDS
-    world.provider.rotate("second")
-    assert world.keys.key("second").key_id == "second"
-    with pytest.raises(UnknownKey):
-        world.keys.key("first")
-    world.provider.rotate("third")
-    world.now += CACHE_SECONDS + 1
-    with pytest.raises(UnknownKey):
-        world.keys.key("second")
+def test_a_new_key_is_found_soon_and_a_withdrawn_key_expires_within_an_hour(harness: KeysHarness) -> None:
+    harness.keys.key("first")
+    harness.now += REFETCH_COOLDOWN_SECONDS
+    harness.provider.rotate("second")
+    assert harness.keys.key("second").key_id == "second"
+    with pytest.raises(UnknownSigningKey):
+        harness.keys.key("first")
+    harness.provider.rotate("third")
+    harness.now += CACHE_SECONDS + 1
+    with pytest.raises(UnknownSigningKey):
+        harness.keys.key("second")
 
 
-def test_a_flood_of_unknown_names_asks_once_a_minute(world: World) -> None:
-    world.keys.key("first")
+def test_many_unknown_key_ids_cause_one_fetch_per_minute(harness: KeysHarness) -> None:
+    harness.keys.key("first")
     for number in range(300):  # five minutes
-        world.now += 1
-        with pytest.raises(UnknownKey):
-            world.keys.key(f"random-{number}")
-    assert world.provider.asked == 1 + 300 // REFETCH_SECONDS
+        harness.now += 1
+        with pytest.raises(UnknownSigningKey):
+            harness.keys.key(f"random-{number}")
+    assert harness.provider.asked == 1 + 300 // REFETCH_COOLDOWN_SECONDS
 
 
-def test_while_the_provider_is_away_its_keys_stay_and_nobody_can_tell_about_others(world: World) -> None:
-    world.keys.key("first")
-    world.provider.away = True
-    world.now += CACHE_SECONDS + 1
+def test_known_keys_stay_valid_while_the_provider_is_unavailable(harness: KeysHarness) -> None:
+    harness.keys.key("first")
+    harness.provider.away = True
+    harness.now += CACHE_SECONDS + 1
     for _ in range(120):
-        assert world.keys.key("first").key_id == "first"
-        with pytest.raises(KeysUnavailable):
-            world.keys.key("second")
-        world.now += 1
-    assert world.provider.asked <= 5
-    world.provider.away = False
-    world.now += REFETCH_SECONDS
-    with pytest.raises(UnknownKey):
-        world.keys.key("second")
+        assert harness.keys.key("first").key_id == "first"
+        with pytest.raises(SigningKeysUnavailable):
+            harness.keys.key("second")
+        harness.now += 1
+    assert harness.provider.asked <= 5
+    harness.provider.away = False
+    harness.now += REFETCH_COOLDOWN_SECONDS
+    with pytest.raises(UnknownSigningKey):
+        harness.keys.key("second")
 
 
-def test_without_any_key_an_absent_provider_is_asked_again(world: World) -> None:
-    world.provider.away = True
-    with pytest.raises(KeysUnavailable):
-        world.keys.key("first")
-    world.provider.away = False
-    assert world.keys.key("first").key_id == "first"
+def test_an_unavailable_provider_is_asked_again_if_there_are_no_keys(harness: KeysHarness) -> None:
+    harness.provider.away = True
+    with pytest.raises(SigningKeysUnavailable):
+        harness.keys.key("first")
+    harness.provider.away = False
+    assert harness.keys.key("first").key_id == "first"
 
 
 @pytest.mark.parametrize(
@@ -107,28 +113,28 @@ def test_without_any_key_an_absent_provider_is_asked_again(world: World) -> None
         b'{"keys": [1, null, "x", [], {}]}',
     ],
 )
-def test_garbage_counts_as_no_answer_and_spoils_nothing(world: World, body: bytes) -> None:
-    world.keys.key("first")
-    world.provider.body = body
-    world.now += CACHE_SECONDS + 1
-    assert world.keys.key("first").key_id == "first"
-    with pytest.raises(KeysUnavailable):
-        world.keys.key("second")
+def test_an_invalid_answer_counts_as_unavailable_and_keeps_the_known_keys(harness: KeysHarness, body: bytes) -> None:
+    harness.keys.key("first")
+    harness.provider.body = body
+    harness.now += CACHE_SECONDS + 1
+    assert harness.keys.key("first").key_id == "first"
+    with pytest.raises(SigningKeysUnavailable):
+        harness.keys.key("second")
 
 
-def test_a_nameless_token_gets_the_only_key(world: World) -> None:
-    assert world.keys.key(None).key_id == "first"
-    world.provider.keys.append(Key("second"))
-    world.now += CACHE_SECONDS + 1
-    with pytest.raises(UnknownKey):
-        world.keys.key(None)
+def test_a_token_without_key_id_gets_the_only_key(harness: KeysHarness) -> None:
+    assert harness.keys.key(None).key_id == "first"
+    harness.provider.keys.append(Key("second"))
+    harness.now += CACHE_SECONDS + 1
+    with pytest.raises(UnknownSigningKey):
+        harness.keys.key(None)
 
 
-def test_a_nameless_key_serves_nameless_tokens_only(world: World) -> None:
-    world.provider.keys = [Key(None)]
-    assert world.keys.key(None).key_id is None
-    with pytest.raises(UnknownKey):
-        world.keys.key("first")
+def test_a_key_without_id_is_used_only_for_tokens_without_key_id(harness: KeysHarness) -> None:
+    harness.provider.keys = [Key(None)]
+    assert harness.keys.key(None).key_id is None
+    with pytest.raises(UnknownSigningKey):
+        harness.keys.key("first")
 
 
 def private_jwk() -> dict[str, Any]:
@@ -162,11 +168,11 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_an_unusable_key_is_left_out_and_spoils_no_other(world: World, kind: str) -> None:
-    world.provider.body = json.dumps({"keys": [UNUSABLE[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
-    assert world.keys.key("first").key_id == "first"
-    with pytest.raises(UnknownKey):
-        world.keys.key("bad")
+def test_an_unusable_key_is_skipped(harness: KeysHarness, kind: str) -> None:
+    harness.provider.body = json.dumps({"keys": [UNUSABLE[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
+    assert harness.keys.key("first").key_id == "first"
+    with pytest.raises(UnknownSigningKey):
+        harness.keys.key("bad")
 
 
 HOSTILE = st.none() | st.booleans() | st.integers() | st.text(st.characters()) | st.lists(st.integers(), max_size=2)
@@ -174,14 +180,14 @@ HOSTILE = st.none() | st.booleans() | st.integers() | st.text(st.characters()) |
 
 @given(st.sampled_from([RSA_JWK, EC_JWK, Key("x", "EdDSA").published]), st.data())
 @example(RSA_JWK, None)
-def test_a_key_of_any_shape_is_used_or_there_is_none(jwk: dict[str, Any], data: st.DataObject | None) -> None:
-    world = World()
+def test_a_malformed_key_is_used_or_unknown(jwk: dict[str, Any], data: st.DataObject | None) -> None:
+    harness = KeysHarness()
     changed = {} if data is None else data.draw(st.dictionaries(st.sampled_from(sorted(jwk)), HOSTILE))
-    world.provider.body = json.dumps({"keys": [jwk | changed, Key("other").published]}).encode()
+    harness.provider.body = json.dumps({"keys": [jwk | changed, Key("other").published]}).encode()
     for kid in ("other", "first", None):
         try:
-            world.keys.key(kid)
-        except (KeysUnavailable, UnknownKey):
+            harness.keys.key(kid)
+        except (SigningKeysUnavailable, UnknownSigningKey):
             assert changed or kid != "other"
 
 
@@ -197,39 +203,39 @@ def test_a_key_of_any_shape_is_used_or_there_is_none(jwk: dict[str, Any], data: 
         "",
     ],
 )
-def test_keys_come_by_https_or_from_this_machine(url: str) -> None:
+def test_an_http_url_is_refused_unless_it_is_local(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        KeySet(url)
+        SigningKeys(url)
 
 
 @pytest.mark.parametrize(
     "url", ["https://issuer.test/keys", "http://127.0.0.1:1/keys", "http://[::1]/", "http://localhost/"]
 )
-def test_other_addresses_will_do(url: str) -> None:
-    KeySet(url)
+def test_https_and_local_urls_are_accepted(url: str) -> None:
+    SigningKeys(url)
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_any_status_but_200_is_no_answer(status: int) -> None:
+def test_any_status_except_200_counts_as_unavailable(status: int) -> None:
     with serving(Provider()) as provider:
         provider.status = status
-        with pytest.raises(KeysUnavailable):
-            KeySet(provider.keys_url).key("first")
+        with pytest.raises(SigningKeysUnavailable):
+            SigningKeys(provider.keys_url).key("first")
 
 
 def test_no_redirect_is_followed() -> None:
     with serving(Provider()) as provider, serving(Provider()) as other:
         provider.status, provider.headers = 302, {"Location": other.keys_url}
-        with pytest.raises(KeysUnavailable):
-            KeySet(provider.keys_url).key("first")
+        with pytest.raises(SigningKeysUnavailable):
+            SigningKeys(provider.keys_url).key("first")
         assert other.asked == 0
 
 
-def test_a_silent_provider_is_not_waited_for_and_one_that_is_gone_is_no_answer() -> None:
+def test_a_silent_or_missing_provider_counts_as_unavailable() -> None:
     with serving(Provider()) as provider:
         provider.goes_on = threading.Event()
-        with pytest.raises(KeysUnavailable):
-            KeySet(provider.keys_url, timeout_seconds=0.05).key("first")
+        with pytest.raises(SigningKeysUnavailable):
+            SigningKeys(provider.keys_url, timeout_seconds=0.05).key("first")
         provider.goes_on.set()
-    with pytest.raises(KeysUnavailable):
-        KeySet(provider.keys_url).key("first")
+    with pytest.raises(SigningKeysUnavailable):
+        SigningKeys(provider.keys_url).key("first")

@@ -1,4 +1,4 @@
-"""Callers' names: the same for the same caller, fit for every place they go to, and telling nothing."""
+"""Tests of user ids."""
 
 import re
 
@@ -6,36 +6,38 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handlers.common.identity.user_ids import LENGTH, PATTERN, user_id
+from handlers.common.identity.user_ids import USER_ID_LENGTH, USER_ID_PATTERN, derive_user_id
 
 SUBJECTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 ISSUERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=300)
 
 
 @given(ISSUERS, SUBJECTS)
-def test_a_name_fits_tags_object_keys_and_table_keys(issuer: str, subject: str) -> None:
-    name = user_id(issuer, subject)
-    assert re.fullmatch(PATTERN, name)
-    assert len(name) == LENGTH
+def test_a_user_id_fits_into_tags_object_keys_and_table_keys(issuer: str, subject: str) -> None:
+    name = derive_user_id(issuer, subject)
+    assert re.fullmatch(USER_ID_PATTERN, name)
+    assert len(name) == USER_ID_LENGTH
 
 
 @given(ISSUERS, SUBJECTS, ISSUERS, SUBJECTS)
-def test_two_callers_never_share_a_name(issuer: str, subject: str, other_issuer: str, other_subject: str) -> None:
+def test_different_callers_have_different_user_ids(
+    issuer: str, subject: str, other_issuer: str, other_subject: str
+) -> None:
     assume((issuer, subject) != (other_issuer, other_subject))
-    assert user_id(issuer, subject) != user_id(other_issuer, other_subject)
+    assert derive_user_id(issuer, subject) != derive_user_id(other_issuer, other_subject)
 
 
 @given(ISSUERS, ISSUERS, ISSUERS)
-def test_moving_the_border_between_issuer_and_subject_makes_another_caller(one: str, moved: str, other: str) -> None:
+def test_issuer_and_subject_are_separated_in_the_hash(one: str, moved: str, other: str) -> None:
     assume(moved)
-    assert user_id(one + moved, other) != user_id(one, moved + other)
+    assert derive_user_id(one + moved, other) != derive_user_id(one, moved + other)
 
 
-def test_a_name_stays_what_it_was() -> None:
-    # Data is stored under it: whoever changes the rule leaves everybody's data behind.
-    assert user_id("https://issuer.test", "somebody") == "AE5KV6R3E34PXXS7YC2TKJGDEMLM7Z4N"
+def test_a_user_id_never_changes() -> None:
+    # Data is stored under these ids, so a changed rule would separate all users from their data.
+    assert derive_user_id("https://issuer.test", "somebody") == "AE5KV6R3E34PXXS7YC2TKJGDEMLM7Z4N"
 
 
-def test_an_issuer_of_two_lines_could_take_anothers_name_so_it_has_none() -> None:
-    with pytest.raises(ValueError, match="one line"):
-        user_id("https://issuer.test\nsome", "body")
+def test_an_issuer_with_a_line_break_is_refused() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        derive_user_id("https://issuer.test\nsome", "body")

@@ -1,10 +1,10 @@
-"""A quote is found if its words were said, and what is found is what was said."""
+"""Tests of the search for quotes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.quote_search import Spoken, words_of
+from handlers.common.text.quote_search import QuoteSearch, split_words
 from handlers.livestream.transcript.cues import Cue
 
 CUES = (
@@ -26,10 +26,10 @@ CUES = (
         ("laugh: six", "laugh! Six", 3_000, 6_000, None),
     ],
 )
-def test_case_spaces_and_punctuation_do_not_count(
+def test_case_spaces_and_punctuation_are_ignored(
     quote: str, found: str, start: int, end: int, speaker: str | None
 ) -> None:
-    place = Spoken(CUES).find(quote)
+    place = QuoteSearch(CUES).find(quote)
     assert place is not None
     assert (place.quote, place.start_ms, place.end_ms, place.speaker) == (found, start, end, speaker)
 
@@ -48,12 +48,12 @@ def test_case_spaces_and_punctuation_do_not_count(
         "Bob six hundred",
     ],
 )
-def test_words_that_are_left_out_added_moved_or_cut_are_not_found(quote: str) -> None:
-    assert Spoken(CUES).find(quote) is None
+def test_a_quote_with_missing_added_moved_or_cut_words_is_not_found(quote: str) -> None:
+    assert QuoteSearch(CUES).find(quote) is None
 
 
-def test_a_closing_quotation_mark_is_no_part_of_a_word() -> None:
-    place = Spoken([Cue(0, 1, "He said 'go home' twice")]).find("go home'")
+def test_a_closing_quotation_mark_is_not_part_of_a_word() -> None:
+    place = QuoteSearch([Cue(0, 1, "He said 'go home' twice")]).find("go home'")
     assert place is not None
     assert place.quote == "go home"
 
@@ -77,7 +77,7 @@ def test_a_closing_quotation_mark_is_no_part_of_a_word() -> None:
     ],
 )
 def test_a_quote_keeps_the_signs_at_its_ends(text: str, quote: str, found: str) -> None:
-    place = Spoken([Cue(0, 1, text)]).find(quote)
+    place = QuoteSearch([Cue(0, 1, text)]).find(quote)
     assert place is not None
     assert place.quote == found
 
@@ -86,31 +86,31 @@ def test_a_quote_keeps_the_signs_at_its_ends(text: str, quote: str, found: str) 
     st.from_regex(r"\A[-+\u2212]?[$\u20ac\u00a3]?[0-9]{1,3}(?:\.[0-9])?[ \u00a0]?[%\u2030\u00b0]?\Z"),
     st.sampled_from(["{} was lost", "he said {}", "of {} more", "so: {}, he said", "well ({}) then"]),
 )
-def test_an_amount_at_either_end_is_the_one_that_was_said(amount: str, sentence: str) -> None:
+def test_an_amount_at_either_end_of_a_match_is_complete(amount: str, sentence: str) -> None:
     amount = amount.strip()
     text = sentence.format(amount)
     begins, ends = text.index(amount), text.index(amount) + len(amount)
     for passage in (text[:ends], text[begins:]):
-        place = Spoken([Cue(0, 1, text)]).find(passage)
+        place = QuoteSearch([Cue(0, 1, text)]).find(passage)
         if place is not None:
             assert amount in place.quote
             assert place.quote in text
 
 
-def test_a_model_may_write_a_sign_that_was_not_said() -> None:
-    place = Spoken([Cue(0, 1, "It fell to 4 percent.")]).find("It fell to 4%")
+def test_a_quote_may_have_a_sign_that_was_not_spoken() -> None:
+    place = QuoteSearch([Cue(0, 1, "It fell to 4 percent.")]).find("It fell to 4%")
     assert place is not None
     assert place.quote == "It fell to 4"
 
 
-def test_of_several_places_the_nearest_to_the_hint_counts() -> None:
-    said = Spoken(CUES)
+def test_the_match_nearest_to_the_hint_is_returned() -> None:
+    said = QuoteSearch(CUES)
     near = [said.find("six hundred", near) for near in (None, 0, 3, 99)]
     assert [place.start_ms if place else None for place in near] == [1_000, 1_000, 5_000, 5_000]
 
 
-def test_writing_without_spaces_is_compared_by_character() -> None:
-    said = Spoken([Cue(0, 1, "去年の春、六百隻のフェリーを運航しました。")])
+def test_scripts_without_spaces_are_compared_by_character() -> None:
+    said = QuoteSearch([Cue(0, 1, "去年の春、六百隻のフェリーを運航しました。")])
     place = said.find("六百隻のフェリー")
     assert place is not None
     assert place.quote == "六百隻のフェリー"
@@ -118,7 +118,7 @@ def test_writing_without_spaces_is_compared_by_character() -> None:
 
 
 def test_vowel_signs_and_accents_count() -> None:
-    said = Spoken([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
+    said = QuoteSearch([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
     assert said.find("कताब और") is None
     assert said.find("cote cafe") is None
     assert said.find("COTE CAFE\u0301") is not None
@@ -136,33 +136,33 @@ def test_vowel_signs_and_accents_count() -> None:
         ("...", set()),
     ],
 )
-def test_passages_say_a_quote_wholly_or_nothing_but_a_part_of_it(quote: str, saying: set[int]) -> None:
-    assert Spoken(CUES).saying(quote) == saying
+def test_passages_are_found_that_contain_a_quote_or_consist_of_a_part_of_it(quote: str, saying: set[int]) -> None:
+    assert QuoteSearch(CUES).find_passages(quote) == saying
 
 
 @given(st.text(max_size=80))
-def test_words_stand_where_they_are_said_to(text: str) -> None:
+def test_words_have_correct_offsets(text: str) -> None:
     end = 0
-    for word, start, stop in words_of(text):
+    for word, start, stop in split_words(text):
         assert word
         assert end <= start < stop <= len(text)
-        assert [again for again, _, _ in words_of(text[start:stop])] == [word]
+        assert [again for again, _, _ in split_words(text[start:stop])] == [word]
         end = stop
 
 
 @given(st.lists(st.text("ab1 ,.'-$%\u2019东", max_size=20), min_size=1, max_size=6), st.data())
-def test_any_passage_of_what_was_said_is_found_as_it_was_said(texts: list[str], data: st.DataObject) -> None:
+def test_any_section_of_a_transcript_is_found_unchanged(texts: list[str], data: st.DataObject) -> None:
     cues = [Cue(at, at + 1, text) for at, text in enumerate(texts)]
     whole = " ".join(texts)
     start = data.draw(st.integers(0, len(whole)))
     passage = whole[start : data.draw(st.integers(start, len(whole)))]
-    place = Spoken(cues).find(passage)
+    place = QuoteSearch(cues).find(passage)
     if place is not None:
         assert place.quote in whole
-        assert [one for one, _, _ in words_of(place.quote)] == [one for one, _, _ in words_of(passage)]
+        assert [item for item, _, _ in split_words(place.quote)] == [entry for entry, _, _ in split_words(passage)]
 
 
-def test_a_hostile_quote_does_not_take_for_ever() -> None:
-    said = Spoken([Cue(0, 1, "a " * 4_000)])
+def test_a_crafted_quote_is_searched_quickly() -> None:
+    said = QuoteSearch([Cue(0, 1, "a " * 4_000)])
     assert said.find("a " * 300 + "b") is None
     assert said.find("a " * 4_001) is None

@@ -1,11 +1,11 @@
-"""Windows hold a transcript together: each thing that is said stands whole in one of them."""
+"""Tests of the division of a transcript into windows."""
 
 from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_windows import Sizes, windows
+from handlers.common.text.text_windows import WindowSizes, split_into_windows
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Line:
 
 LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=60)
 SIZES = st.builds(
-    Sizes,
+    WindowSizes,
     characters=st.integers(1, 400),
     milliseconds=st.integers(1, 60_000),
     overlap_characters=st.integers(0, 200),
@@ -28,9 +28,9 @@ SIZES = st.builds(
 TIMED = st.lists(
     st.tuples(st.integers(0, 20_000), st.integers(0, 86_400_000), st.integers(0, 40)), min_size=1, max_size=60
 )
-"""How much later than the one before each begins, how long it lasts, and its characters."""
+"""Start after the previous passage, duration, and number of characters of each passage."""
 LARGER = st.builds(
-    Sizes,
+    WindowSizes,
     characters=st.integers(100, 4_000),
     milliseconds=st.integers(10_000, 600_000),
     overlap_characters=st.integers(0, 50),
@@ -42,68 +42,71 @@ def lines_of(lengths: list[int]) -> tuple[Line, ...]:
 
 
 @given(LENGTHS, SIZES)
-def test_what_begins_in_a_core_and_is_no_longer_than_the_overlap_stands_whole_in_its_window(
-    lengths: list[int], sizes: Sizes
-) -> None:
-    found = windows(lines_of(lengths), sizes)
-    spans = [(one.first, one.first + len(one.passages)) for one in found]
+def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list[int], sizes: WindowSizes) -> None:
+    found = split_into_windows(lines_of(lengths), sizes)
+    spans = [(window.first, window.first + len(window.passages)) for window in found]
     for begin in range(len(lengths)):
         end = begin + 1
-        # The longest passage takes one character of its first line, all of those between, and one of its last.
+        # The section has one character of its first line, all lines in between, and one character of its last line.
         while end < len(lengths) and 2 + sum(lengths[begin + 1 : end]) <= sizes.overlap_characters:
             end += 1
         assert any(first <= begin and end <= last for first, last in spans)
 
 
 @given(LENGTHS, SIZES)
-def test_cores_divide_the_transcript(lengths: list[int], sizes: Sizes) -> None:
+def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> None:
     lines = lines_of(lengths)
-    found = windows(lines, sizes)
+    found = split_into_windows(lines, sizes)
     at = 0
-    for index, one in enumerate(found):
-        assert (one.index, one.first) == (index, at)
-        assert one.core >= 1
-        assert one.passages == lines[one.first : one.first + len(one.passages)]
-        core = one.passages[: one.core]
-        at += one.core
-        if one is found[-1]:
-            continue  # nobody else has its end
-        assert one.core == 1 or sum(len(line.text) for line in core) <= sizes.characters
-        assert one.core == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
+    for index, window in enumerate(found):
+        assert (window.index, window.first) == (index, at)
+        assert window.core_count >= 1
+        assert window.passages == lines[window.first : window.first + len(window.passages)]
+        core = window.passages[: window.core_count]
+        at += window.core_count
+        if window is found[-1]:
+            continue  # the last window has no overlap
+        assert window.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
+        assert window.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
     assert at == len(lines) == found[-1].first + len(found[-1].passages)
-    assert all(one.first + len(one.passages) < len(lines) for one in found[:-1]), "no window repeats the end of another"
+    assert all(window.first + len(window.passages) < len(lines) for window in found[:-1]), (
+        "no window repeats the end of another"
+    )
 
 
 @given(TIMED, LARGER)
-def test_there_are_no_more_windows_than_length_and_characters_make_however_long_a_passage_lasts(
-    timed: list[tuple[int, int, int]], sizes: Sizes
+def test_the_number_of_windows_is_limited_by_duration_and_characters(
+    timed: list[tuple[int, int, int]], sizes: WindowSizes
 ) -> None:
     lines: list[Line] = []
     start_ms = 0
     for gap, lasts, length in timed:
         start_ms += gap
         lines.append(Line(start_ms, start_ms + lasts, "x" * length))
-    found = windows(lines, sizes)
-    assert [line for one in found for line in one.passages[: one.core]] == lines, "each in one core"
+    found = split_into_windows(lines, sizes)
+    assert [line for window in found for line in window.passages[: window.core_count]] == lines, "each in one core"
     by_length = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
     by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
     assert len(found) <= 1 + by_length + by_characters
 
 
-def test_passages_that_all_last_longer_than_a_window_are_not_a_window_each() -> None:
+def test_very_long_passages_do_not_get_a_window_each() -> None:
     day_long = [Line(at, 86_400_000, "a b") for at in range(1_000)]
-    assert len(windows(day_long, Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600))) == 1
+    assert (
+        len(split_into_windows(day_long, WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)))
+        == 1
+    )
 
 
 @given(LENGTHS, SIZES)
-def test_every_moment_at_which_something_begins_is_one_windows_own(lengths: list[int], sizes: Sizes) -> None:
+def test_every_start_time_is_owned_by_exactly_one_window(lengths: list[int], sizes: WindowSizes) -> None:
     lines = lines_of(lengths)
-    found = windows(lines, sizes)
+    found = split_into_windows(lines, sizes)
     for line in lines:
-        inside = [one for one in found if line in one.passages]
-        assert [one for one in inside if one.own(line.start_ms)] == inside[-1:]
+        inside = [window for window in found if line in window.passages]
+        assert [window for window in inside if window.owns_start(line.start_ms)] == inside[-1:]
 
 
-def test_a_window_ends_when_the_last_of_its_voices_does() -> None:
-    (one,) = windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), Sizes(100, 100_000, 10))
+def test_a_window_ends_with_the_latest_end_of_its_passages() -> None:
+    (one,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
     assert (one.start_ms, one.end_ms) == (0, 9_000)

@@ -1,4 +1,4 @@
-"""A job's output is read item by item, or refused in words that say nothing of it."""
+"""Tests of the parser for the output of Transcribe jobs."""
 
 import json
 from typing import Any
@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from handlers.common.text import transcribe_output
-from handlers.common.text.transcribe_output import MAX_TURNS, BadOutput, Mark, OutputProblem, Word, heard
+from handlers.common.text.transcribe_output import (
+    MAX_TURNS,
+    InvalidTranscribeOutput,
+    PunctuationMark,
+    TranscribedWord,
+    TranscribeOutputProblem,
+    parse_transcribe_output,
+)
 
 CANARY = "canary"
 HOUR_MS = 3_600_000
@@ -29,28 +36,36 @@ def job(*items: object, turns: object = None) -> str:
     return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items, **labels}})
 
 
-def problem(text: str) -> OutputProblem:
-    with pytest.raises(BadOutput) as caught:
-        list(heard(text, HOUR_MS))
+def problem(text: str) -> TranscribeOutputProblem:
+    with pytest.raises(InvalidTranscribeOutput) as caught:
+        list(parse_transcribe_output(text, HOUR_MS))
     assert caught.value.__context__ is None, "what it was raised from may hold the text"
     assert str(caught.value) == caught.value.problem.value
     return caught.value.problem
 
 
-def test_words_have_times_and_marks_stand_behind_them() -> None:
-    found = list(heard(job(word("Hi", "0", "0.6999"), mark("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000))
-    assert found == [Word("Hi", 0, 699, None), Mark("."), Word("Yes", 1_000, 2_000, "spk_1")]
-    assert CANARY not in repr([Word(CANARY, 0, 1, CANARY), Mark(CANARY)])
+def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
+    found = list(
+        parse_transcribe_output(
+            job(word("Hi", "0", "0.6999"), mark("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
+        )
+    )
+    assert found == [
+        TranscribedWord("Hi", 0, 699, None),
+        PunctuationMark("."),
+        TranscribedWord("Yes", 1_000, 2_000, "spk_1"),
+    ]
+    assert CANARY not in repr([TranscribedWord(CANARY, 0, 1, CANARY), PunctuationMark(CANARY)])
 
 
-def test_whose_a_word_is_the_turns_say_where_the_word_does_not() -> None:
+def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
     turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
-    words = heard(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
-    found = [one.speaker for one in words if isinstance(one, Word)]
+    words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
+    found = [item.speaker for item in words if isinstance(item, TranscribedWord)]
     assert found == ["spk_0", None]
 
 
-def test_several_channels_are_speakers_and_are_read_one_behind_the_other() -> None:
+def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
     items = [
         word("We", channel_label="ch_0"),
         word("Really", channel_label="ch_1"),
@@ -60,16 +75,18 @@ def test_several_channels_are_speakers_and_are_read_one_behind_the_other() -> No
         word("Yes", channel_label="ch_1", speaker_label="spk_7"),
         {**mark("!"), "channel_label": "ch_1"},
     ]
-    found = [(one.text, getattr(one, "speaker", "")) for one in heard(job(*items), HOUR_MS)]
+    found = [(item.text, getattr(item, "speaker", "")) for item in parse_transcribe_output(job(*items), HOUR_MS)]
     assert found == [
         *(("We", "ch_0"), ("ran", "ch_0"), (".", "")),
         *(("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")),
     ]
 
 
-def test_a_channel_alone_is_nobodys() -> None:
-    """Everybody is heard in it."""
-    assert list(heard(job(word("Hi", channel_label="ch_0")), HOUR_MS)) == [Word("Hi", 500, 1_250, None)]
+def test_a_single_channel_is_not_a_speaker() -> None:
+    """It contains the voices of all speakers."""
+    assert list(parse_transcribe_output(job(word("Hi", channel_label="ch_0")), HOUR_MS)) == [
+        TranscribedWord("Hi", 500, 1_250, None)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +106,8 @@ def test_a_channel_alone_is_nobodys() -> None:
         '{"results":{"items":[{"start_time":' + "9" * 5_000 + "}]}}",
     ],
 )
-def test_what_is_no_output_of_a_job_is_refused(text: str) -> None:
-    assert problem(text) is OutputProblem.MALFORMED
+def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
+    assert problem(text) is TranscribeOutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -102,31 +119,31 @@ def test_what_is_no_output_of_a_job_is_refused(text: str) -> None:
     ],
     ids=["items", "of_a_turn", "turns"],
 )
-def test_a_file_of_mistakes_is_a_few_errors(text: str) -> None:
+def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        transcribe_output._Job.model_validate(json.loads(text))
+        transcribe_output._JobOutput.model_validate(json.loads(text))
     assert refused.value.error_count() < 10
-    assert problem(text) is OutputProblem.MALFORMED
+    assert problem(text) is TranscribeOutputProblem.MALFORMED
 
 
-def test_turns_are_bounded_and_so_are_all_their_words_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problem(job(turns=[{}] * (MAX_TURNS + 1))) is OutputProblem.MALFORMED
+def test_the_numbers_of_turns_and_of_their_words_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
     turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
-    assert len(list(heard(job(word("a"), turns=turns), HOUR_MS))) == 1
+    assert len(list(parse_transcribe_output(job(word("a"), turns=turns), HOUR_MS))) == 1
     monkeypatch.setattr(transcribe_output, "MAX_ITEMS", 3)
-    assert problem(job(word("a"), turns=turns)) is OutputProblem.MALFORMED
+    assert problem(job(word("a"), turns=turns)) is TranscribeOutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize("moment", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
-def test_times_that_are_none_are_refused(moment: str | None) -> None:
-    assert problem(job(word("a", moment))) is OutputProblem.BAD_TIMES
-    assert problem(job(word("a", "0", moment))) is OutputProblem.BAD_TIMES
+def test_invalid_times_are_refused(moment: str | None) -> None:
+    assert problem(job(word("a", moment))) is TranscribeOutputProblem.BAD_TIMES
+    assert problem(job(word("a", "0", moment))) is TranscribeOutputProblem.BAD_TIMES
 
 
 @given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(job))
 @example('{"results":{"items":[{"type":"punctuation","alternatives":[{"content":"\\ud800"}]}]}}')
-def test_whatever_is_written_it_is_read_or_refused(text: str) -> None:
+def test_any_file_is_parsed_or_refused(text: str) -> None:
     try:
-        list(heard(text, HOUR_MS))
-    except BadOutput as bad:
-        assert isinstance(bad.problem, OutputProblem)  # noqa: PT017 - either outcome is right, nothing else is
+        list(parse_transcribe_output(text, HOUR_MS))
+    except InvalidTranscribeOutput as bad:
+        assert isinstance(bad.problem, TranscribeOutputProblem)  # noqa: PT017 - either outcome is right, nothing else is

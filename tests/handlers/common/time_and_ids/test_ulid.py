@@ -1,4 +1,4 @@
-"""Ids tell when they were made, and sort by it."""
+"""Tests of ULIDs."""
 
 from datetime import UTC, datetime
 
@@ -6,21 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.time_and_ids.ulid import moment_of, ulid
+from handlers.common.time_and_ids.ulid import parse_ulid_time, ulid
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - given one here
 RANDOM = st.integers(0, 2**80 - 1)
 
 
 @given(MOMENTS, RANDOM)
-def test_an_id_tells_its_millisecond(moment: datetime, randomness: int) -> None:
-    assert moment_of(ulid(moment, randomness)) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+def test_an_id_contains_its_creation_time_in_milliseconds(moment: datetime, randomness: int) -> None:
+    assert parse_ulid_time(ulid(moment, randomness)) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @given(MOMENTS, MOMENTS, RANDOM, RANDOM)
 def test_ids_sort_by_time(one: datetime, other: datetime, first: int, second: int) -> None:
     earlier, later = sorted(
-        [(ulid(one, first), moment_of(ulid(one, first))), (ulid(other, second), moment_of(ulid(other, second)))]
+        [
+            (ulid(one, first), parse_ulid_time(ulid(one, first))),
+            (ulid(other, second), parse_ulid_time(ulid(other, second))),
+        ]
     )
     assert earlier[1] <= later[1]
 
@@ -30,6 +33,6 @@ def test_the_known_example_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 26, "8" + "0" * 25, "0" * 25, "0" * 27, "I" * 26])
-def test_what_is_no_id_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_ulid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a ULID"):
-        moment_of(text)
+        parse_ulid_time(text)

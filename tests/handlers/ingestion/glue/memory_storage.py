@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from handlers.common.aws.unreadable_objects import Sealed
+from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.object_storage import Gone
 
 
@@ -25,7 +25,7 @@ class Memory:
         if (uri, version) not in self.versions:
             raise Gone
         if (uri, version) in self.sealed:
-            raise Sealed
+            raise UnreadableObject
         body = self.versions[uri, version]
         for start in range(0, len(body), 7):
             yield body[start : start + 7]

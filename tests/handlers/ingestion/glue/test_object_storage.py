@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from handlers.common.aws.unreadable_objects import Sealed
+from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue import object_storage as module
 from handlers.ingestion.glue.object_storage import Bucket, Folder, Gone, Storage, StorageFailed, resolve, split
 
@@ -76,13 +76,13 @@ def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any
 @pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
 def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=kind)["VersionId"]
-    with pytest.raises(Sealed):
+    with pytest.raises(UnreadableObject):
         list(Bucket(client).chunks("s3://landing/a", version))
 
 
 @pytest.mark.parametrize(
     ("code", "becomes", "says"),
-    [("InvalidRequest", Sealed, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
+    [("InvalidRequest", UnreadableObject, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
     ids=["with a key of the client's own", "with another key of KMS"],
 )
 def test_of_a_version_that_cannot_be_read_only_how_it_was_uploaded_is_an_answer(

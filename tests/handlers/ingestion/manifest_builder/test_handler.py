@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.environment import SUFFIXES
@@ -39,7 +39,7 @@ def built(
 ) -> Builder:
     where = (dynamodb or aws.dynamodb, aws.table, 400, lambda: NOW)
     numbers = iter(range(1, 100))
-    shared: dict[str, Any] = {"parallel": Parallel(workers), "log": EventLog("DEBUG"), "clock": lambda: NOW}
+    shared: dict[str, Any] = {"parallel": ParallelCalls(workers), "log": EventLog("DEBUG"), "clock": lambda: NOW}
     maker = ManifestMaker(
         FileTable(*where),
         ManifestRecords(*where),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.ingestion.file_admission import Admission, ArrivedFile
 from handlers.ingestion.file_table import FileTable
@@ -60,7 +60,7 @@ def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
         bucket,
         Walks(client, "files"),
         Admission.of(".ndjson", 10),
-        parallel=Parallel(1),
+        parallel=ParallelCalls(1),
         log=EventLog("INFO"),
         clock=cloud.clock,
         look_back=timedelta(days=2),
@@ -162,7 +162,7 @@ def test_a_walk_over_a_real_bucket_and_table_tracks_what_is_missing_once(aws: Aw
             Landing(aws.s3, "landing", "incoming/"),
             Walks(aws.dynamodb, "files"),
             Admission.of("", 10),
-            parallel=Parallel(2),
+            parallel=ParallelCalls(2),
             log=EventLog("INFO"),
             clock=clock,
             look_back=timedelta(days=2),

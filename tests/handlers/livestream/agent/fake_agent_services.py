@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.retry import Timing
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.converse import Reply, Request, Usage
+from handlers.common.aws.retry import RetryTiming
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.converse import ConverseRequest, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
 from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
@@ -26,7 +26,7 @@ SAID = (
     Cue(6_000, 12_000, "Nobody in the canary islands did more."),
     Cue(12_000, 20_000, "It is the largest fleet that ever was."),
 )
-SIZES = Sizes(characters=60, milliseconds=60_000, overlap_characters=10)
+SIZES = WindowSizes(characters=60, milliseconds=60_000, overlap_characters=10)
 """Sizes that give two windows. Each has one cue in its core and the next one as overlap."""
 REMAINING_MS = 120_000
 RECALLED = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
@@ -35,7 +35,7 @@ AnswerFunction = Callable[[dict[str, Any]], str]
 """Function that returns the model's answer, given the window line of the request."""
 
 
-def lines(asked: Request) -> list[dict[str, Any]]:
+def lines(asked: ConverseRequest) -> list[dict[str, Any]]:
     blocks = [block["text"] for block in asked["messages"][0]["content"]]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
@@ -70,7 +70,7 @@ class FakeMemory:
 
     recalled: list[MemoryEvent] = field(default_factory=list)
     recorded: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
-    faults: list[Fault | None] = field(default_factory=list)
+    faults: list[ServiceFault | None] = field(default_factory=list)
     """Faults of the next calls; None lets a call succeed."""
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
@@ -91,16 +91,18 @@ class FakeMemory:
 class FakeModel:
     """Model that follows a script of answers and faults. The last entry is repeated."""
 
-    script: list[AnswerFunction | Fault | tuple[AnswerFunction, str]] = field(default_factory=lambda: [answer_with()])
-    requests: list[Request] = field(default_factory=list)
+    script: list[AnswerFunction | ServiceFault | tuple[AnswerFunction, str]] = field(
+        default_factory=lambda: [answer_with()]
+    )
+    requests: list[ConverseRequest] = field(default_factory=list)
 
-    def converse(self, request: Request) -> Reply:
+    def converse(self, request: ConverseRequest) -> ModelReply:
         self.requests.append(request)
         entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(entry, Fault):
+        if isinstance(entry, ServiceFault):
             raise ServiceFailed(entry)
         build_answer, stop = entry if isinstance(entry, tuple) else (entry, "end_turn")
-        return Reply(build_answer(lines(request)[0]), Usage(100, 10, 1_000, 1), stop)
+        return ModelReply(build_answer(lines(request)[0]), TokenUsage(100, 10, 1_000, 1), stop)
 
 
 @dataclass
@@ -111,7 +113,7 @@ class FakeFindings:
     clips: dict[str, Clip] = field(default_factory=dict)
     outcomes: dict[str, WindowFailure | None] = field(default_factory=dict)
     broken: bool = False
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ServiceFault] = field(default_factory=list)
     """Faults of the next calls."""
 
     def is_done(self, window: WindowMessage) -> bool:
@@ -154,7 +156,7 @@ class WorkerHarness:
         settings = RequestSettings(
             max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds
         )
-        timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
+        timing = RetryTiming(lambda: self.at, self._wait, lambda: 1.0)
         return WindowWorker(services, settings, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
@@ -162,7 +164,7 @@ class WorkerHarness:
         self.at += seconds
 
 
-def bodies(version: str = "v1", count: int = 2, sizes: Sizes = SIZES) -> list[str]:
+def bodies(version: str = "v1", count: int = 2, sizes: WindowSizes = SIZES) -> list[str]:
     return [
         message.model_dump_json(by_alias=True)
         for message in window_messages(OWNER, EPISODE, KEY, version, count, sizes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.livestream.agent.agent_memory import MAX_EVENT_CHARACTERS, MAX_RECALLED_EVENTS, AgentMemory
 from handlers.livestream.agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
@@ -85,15 +85,15 @@ def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
 
 
 FAULTS = {
-    Fault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
-    Fault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
-    Fault.REFUSED: ["AccessDeniedException"],
-    Fault.REJECTED: ["ValidationException", "InvalidInputException"],
+    ServiceFault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
+    ServiceFault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
+    ServiceFault.REFUSED: ["AccessDeniedException"],
+    ServiceFault.REJECTED: ["ValidationException", "InvalidInputException"],
 }
 
 
 @pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
-def test_each_service_error_becomes_a_fault(code: str, fault: Fault) -> None:
+def test_each_service_error_becomes_a_fault(code: str, fault: ServiceFault) -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", code, "canary")
         stubber.add_client_error("create_event", code, "canary")
@@ -112,4 +112,4 @@ def test_recall_from_a_missing_session_is_empty_and_recording_to_a_missing_memor
         assert memory.recall(ACTOR, SESSION) == ()
         with pytest.raises(ServiceFailed) as caught:
             memory.record(ACTOR, SESSION, WINDOW, "a", "b")
-    assert caught.value.fault is Fault.MISSING
+    assert caught.value.fault is ServiceFault.MISSING

@@ -36,7 +36,7 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 
 
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
-    window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
+    window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         answer_with = answer(claim(cue=cue))
         (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
@@ -49,7 +49,7 @@ def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> No
     assert [finding.quote for finding in result.claims] == ["We ran 600 ferries"]
     assert [finding.start_ms for finding in result.clips] == [14_000]
     assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
-    last = replace(WINDOW, core=len(CUES))
+    last = replace(WINDOW, core_count=len(CUES))
     assert len(verify_answer(answer(claim(), behind), last, MESSAGE, SETTINGS, REMEMBERED, timed=True).claims) == 2
 
 
@@ -91,7 +91,7 @@ ROLLING = (
 )
 def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool) -> None:
     """Rolling captions repeat each line in the next cue."""
-    window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
+    window = Window(index=0, first=0, core_count=len(ROLLING), passages=ROLLING)
     answer_with = answer(claim("Vaccines cause autism in children", sources=[source]))
     (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
     assert result.sources == ((source,) if serves else ())

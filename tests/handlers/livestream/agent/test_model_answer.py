@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.bedrock.model_answers import BadAnswer, Unread
+from handlers.common.bedrock.model_answers import AnswerJsonProblem, UnusableAnswer
 from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
 from handlers.livestream.findings import Verdict
 
@@ -29,7 +29,7 @@ def answer(**changed: Any) -> str:
 
 
 def problem(text: str, *, patient: bool = False) -> StrEnum:
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(UnusableAnswer) as caught:
         parse_answer(text, WINDOW, skip_malformed=patient)
     assert caught.value.__context__ is None, "the original exception may contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
@@ -47,15 +47,15 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", Unread.EMPTY),
-        (" \n", Unread.EMPTY),
-        ("x" * (MAX_ANSWER + 1), Unread.TOO_LONG),
-        (f"Sure! {answer(note=CANARY)}", Unread.NO_JSON),
-        (answer(note=CANARY)[:-1], Unread.NO_JSON),
-        (f"```json\n{answer(note=CANARY)}", Unread.NO_JSON),
-        (f"{answer()}\n{answer(note=CANARY)}", Unread.NO_JSON),
-        (answer(note=float("nan")), Unread.NO_JSON),
-        ("[" * 100_000, Unread.NO_JSON),
+        ("", AnswerJsonProblem.EMPTY),
+        (" \n", AnswerJsonProblem.EMPTY),
+        ("x" * (MAX_ANSWER + 1), AnswerJsonProblem.TOO_LONG),
+        (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
+        (answer(note=CANARY)[:-1], AnswerJsonProblem.NO_JSON),
+        (f"```json\n{answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
+        (f"{answer()}\n{answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
+        (answer(note=float("nan")), AnswerJsonProblem.NO_JSON),
+        ("[" * 100_000, AnswerJsonProblem.NO_JSON),
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
         ("null", AnswerProblem.NO_OBJECT),
         (answer(claims={"a": CANARY}), AnswerProblem.NO_OBJECT),
@@ -142,5 +142,5 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     for patient in (False, True):
         try:
             parse_answer(text, WINDOW, skip_malformed=patient)
-        except BadAnswer as bad:
-            assert isinstance(bad.problem, AnswerProblem | Unread)  # noqa: PT017 - either outcome is right, nothing else is
+        except UnusableAnswer as bad:
+            assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - either outcome is right, nothing else is

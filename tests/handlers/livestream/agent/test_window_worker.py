@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.model_answers import Unread
-from handlers.common.text.text_windows import Sizes
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.model_answers import AnswerJsonProblem
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
@@ -127,7 +127,7 @@ def episode_with_expected_transcript() -> EpisodeRecord:
 
 def test_storing_findings_is_retried_after_a_transient_error() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
-    harness.findings.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
+    harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handle(harness) is WindowOutcome.CHECKED
     assert (len(harness.findings.claims), len(harness.model.requests), len(harness.waits)) == (1, 1, 2)
 
@@ -150,7 +150,7 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (text("I would rather not, canary."), Unread.NO_JSON),
+        (text("I would rather not, canary."), AnswerJsonProblem.NO_JSON),
         (answer_with(FERRIES, window="another"), AnswerProblem.OTHER_WINDOW),
         (answer_with({"quote": "canary"}), AnswerProblem.BAD_ITEM),
         ((answer_with(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
@@ -216,18 +216,18 @@ def test_a_different_window_count_raises_and_stores_no_failure(count: int) -> No
     with pytest.raises(WindowCountMismatch):
         handle(harness, bodies(count=count)[0])
     assert (harness.findings.outcomes, harness.model.requests) == ({}, [])
-    assert handle(harness, bodies(sizes=Sizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
+    assert handle(harness, bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
 def test_a_throttled_call_is_retried_after_a_pause() -> None:
-    harness = WorkerHarness(model=FakeModel([Fault.THROTTLED, Fault.UNAVAILABLE, answer_with(FERRIES)]))
-    harness.memory.faults = [Fault.THROTTLED]
+    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES)]))
+    harness.memory.faults = [ServiceFault.THROTTLED]
     assert handle(harness) is WindowOutcome.CHECKED
     assert harness.waits == [0.5, 0.5, 1]
 
 
 def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
-    harness = WorkerHarness(model=FakeModel([Fault.THROTTLED]))
+    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert harness.at <= 1_000 + REMAINING_MS / 1000 - 58, "every retry had enough time for an answer"
@@ -244,7 +244,7 @@ def test_the_setting_decides_the_time_for_an_answer() -> None:
 
 
 def test_a_permanent_error_returns_the_message_at_once() -> None:
-    harness = WorkerHarness(model=FakeModel([Fault.REFUSED]))
+    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert (len(harness.model.requests), harness.waits, harness.findings.outcomes) == (1, [], {})
@@ -252,7 +252,7 @@ def test_a_permanent_error_returns_the_message_at_once() -> None:
 
 def test_findings_are_not_stored_before_the_exchange_is_remembered() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
-    harness.memory.faults = [None, Fault.REFUSED]
+    harness.memory.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert not harness.findings.claims
@@ -267,7 +267,7 @@ def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
 
 
 def test_only_the_failed_message_of_a_batch_returns() -> None:
-    harness = WorkerHarness(model=FakeModel([Fault.REFUSED, answer_with(LARGEST)]))
+    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
     answer = harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}

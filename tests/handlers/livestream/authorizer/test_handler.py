@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.identity.oidc_tokens import Verifier
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.oidc_tokens import TokenVerifier
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.logging import EventLog
 from handlers.livestream.authorizer import handler
 from handlers.livestream.authorizer.handler import Authorizer, IdentityProviderUnavailable
@@ -25,7 +25,9 @@ def provider() -> Provider:
 
 
 def authorize(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
-    lambda_authorizer = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
+    lambda_authorizer = Authorizer(
+        TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO")
+    )
     return lambda_authorizer.authorize({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
@@ -37,7 +39,7 @@ def statement(policy: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provider, scheme: str) -> None:
     policy = authorize(provider, f"{scheme} {provider.token(sub='ann')}")
-    name = user_id(provider.issuer, "ann")
+    name = derive_user_id(provider.issuer, "ann")
     assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
     assert (policy["principalId"], policy["context"]) == (name, {"user": name})
 
@@ -60,7 +62,7 @@ def test_any_other_header_is_denied_without_an_error(header: str | None) -> None
 
 
 def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Provider) -> None:
-    verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
+    verifier = TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
     with pytest.raises(IdentityProviderUnavailable) as raised:
         Authorizer(verifier, EventLog("ERROR")).authorize(event)
@@ -80,5 +82,5 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
 def test_the_function_uses_the_provider_of_its_environment(function: Provider) -> None:
     token = function.token(exp=4_000_000_000, iat=0, sub="ann")
     answer = handler.handler({"authorizationToken": f"Bearer {token}", "methodArn": METHOD}, None)
-    assert answer["principalId"] == user_id(function.issuer, "ann")
+    assert answer["principalId"] == derive_user_id(function.issuer, "ann")
     json.dumps(answer)

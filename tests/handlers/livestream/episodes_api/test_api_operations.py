@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.error_codes import LivestreamErrorCode
 from tests.handlers.livestream.api_harness import ANN, OPERATION, ApiHarness, ApiResponse
@@ -41,7 +41,7 @@ WITH_QUERY = [operation.name for operation in OPERATIONS if operation.query is n
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-def check(operation: Operation, answer: ApiResponse) -> None:
+def check(operation: RestOperation, answer: ApiResponse) -> None:
     """Assert that a response has a documented status and form."""
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
     if answer.status not in operation.statuses:
@@ -54,7 +54,7 @@ def check(operation: Operation, answer: ApiResponse) -> None:
         operation.answer.model_validate_json(answer.text, strict=True)
 
 
-def some_path(harness: ApiHarness, operation: Operation) -> dict[str, str]:
+def some_path(harness: ApiHarness, operation: RestOperation) -> dict[str, str]:
     """Return path parameters of an existing episode and of an upload that it expects."""
     if operation.parameters is None:
         return {}
@@ -140,14 +140,14 @@ def test_operations_have_distinct_names_and_paths() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_each_path_has_the_parameters_of_its_model(operation: Operation) -> None:
+def test_each_path_has_the_parameters_of_its_model(operation: RestOperation) -> None:
     named = {part[1:-1] for part in operation.path.split("/") if part.startswith("{")}
     fields = schema_of(operation.parameters)["properties"] if operation.parameters else {}
     assert named == set(fields)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_models_use_camel_case_for_all_fields(operation: Operation) -> None:
+def test_models_use_camel_case_for_all_fields(operation: RestOperation) -> None:
     for model in (operation.parameters, operation.query, operation.body, operation.answer):
         if model is not None:
             assert "_" not in "".join(schema_of(model)["properties"])

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
-from handlers.common.text.text_windows import Sizes
+from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.findings import WindowFailure
 from handlers.livestream.object_reader import ObjectReader
@@ -279,7 +279,7 @@ def test_the_function_uses_its_environment(setup: DistributionHarness, monkeypat
 @pytest.mark.parametrize("changed", [{"AGENT_QUEUE_URL": ""}, {"WINDOW_SECONDS": "29"}, {"WINDOW_CHARACTERS": "1000"}])
 def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
-    assert TranscriptWindowsEnvironment.model_validate(needed).sizes == Sizes(6_000, 600_000, 600)
+    assert TranscriptWindowsEnvironment.model_validate(needed).sizes == WindowSizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
         TranscriptWindowsEnvironment.model_validate({**needed, **changed})
 
@@ -304,5 +304,5 @@ def test_a_transcript_is_recognized_for_every_s3_operation(reason: str) -> None:
     ],
 )
 def test_any_other_event_is_refused(body: str) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parse_transcript_event(body, VIDEO_BUCKET)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.livestream.video_chunks.video_events import (
     VIDEO_TYPES,
     ObjectCreated,
@@ -61,7 +61,7 @@ def test_a_playlist_is_no_video() -> None:
 
 def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
     assert parse_video_event(created(key().replace("videos/", "chunks/")), BUCKET) is None
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parse_video_event(created(video(), bucket={"name": "another"}), BUCKET)
 
 
@@ -86,7 +86,7 @@ def test_the_own_upload_event_is_parsed() -> None:
     ],
 )
 def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parse_video_event(completed(video(), **changed), BUCKET)
 
 
@@ -121,13 +121,13 @@ def test_jobs_of_other_programs_are_ignored(status: str, metadata: Any) -> None:
 )
 def test_chunks_outside_the_episodes_prefix_are_refused(path: str) -> None:
     groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
 def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(InvalidEvent):
         parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
@@ -151,7 +151,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
     ],
 )
 def test_any_other_event_is_refused(body: str) -> None:
-    with pytest.raises(NotAnEvent) as refused:
+    with pytest.raises(InvalidEvent) as refused:
         parse_video_event(body, BUCKET)
     assert OWNER not in str(refused.value), "an error message may be logged"
 
@@ -164,7 +164,7 @@ def test_any_body_is_parsed_or_refused(source: str, detail: Any, metadata: Any) 
             envelope(source, kind, detail),
             envelope(source, kind, {"userMetadata": metadata, "status": "ERROR"}),
         ):
-            with contextlib.suppress(NotAnEvent):
+            with contextlib.suppress(InvalidEvent):
                 assert parse_video_event(body, BUCKET) is None
 
 
@@ -178,5 +178,5 @@ def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject)
             holder[name] = data.draw(JSON)
             break
         holder = holder[name]
-    with contextlib.suppress(NotAnEvent):
+    with contextlib.suppress(InvalidEvent):
         parse_video_event(json.dumps(whole), BUCKET)

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
-from handlers.common.identity.signing_keys import REFETCH_SECONDS
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.signing_keys import REFETCH_COOLDOWN_SECONDS
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
@@ -35,7 +35,7 @@ def test_a_good_token_gets_its_users_credentials_and_where_they_serve(counter: C
     answer = counter.exchanges(counter.provider.token(sub="ann"), "ann's laptop")
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    user = user_id(counter.provider.issuer, "ann")
+    user = derive_user_id(counter.provider.issuer, "ann")
     body = answer.body
     assert all(body[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
     assert (body["user"], body["bucketName"], body["tableName"], body["region"]) == (
@@ -56,7 +56,7 @@ def test_the_role_is_asked_for_with_the_user_as_tag_and_the_name_as_it_was_sanit
             "RoleArn": ROLE,
             "RoleSessionName": "annslptop1",
             "DurationSeconds": SECONDS,
-            "Tags": [{"Key": "user", "Value": user_id(counter.provider.issuer, "ann")}],
+            "Tags": [{"Key": "user", "Value": derive_user_id(counter.provider.issuer, "ann")}],
         }
     ]
 
@@ -99,7 +99,7 @@ def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(counter: Coun
     old = provider.token()
     assert counter.exchanges(old).status == 200
     provider.rotate("second")
-    counter.seconds += REFETCH_SECONDS
+    counter.seconds += REFETCH_COOLDOWN_SECONDS
     assert counter.exchanges(provider.token()).status == 200
     assert counter.exchanges(old).refusal == (401, "TOKEN_REFUSED", [])
 
@@ -171,7 +171,7 @@ def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, an
     tags = [one["Tags"][0]["Value"] for one in counter.sessions]
     names = [one["RoleSessionName"] for one in counter.sessions]
     assert (names[0] == names[1]) == alike
-    assert tags == [user_id(counter.provider.issuer, subject) for subject in ("ann", "bob")]
+    assert tags == [derive_user_id(counter.provider.issuer, subject) for subject in ("ann", "bob")]
     assert tags[0] != tags[1]
     assert [one["user"] for one in answers] == tags
     assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
@@ -179,7 +179,7 @@ def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, an
 
 def test_a_body_cannot_say_who_asks(counter: Counter) -> None:
     said = {"token": counter.provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
-    assert counter.sends(json.dumps(said)).body["user"] == user_id(counter.provider.issuer, "ann")
+    assert counter.sends(json.dumps(said)).body["user"] == derive_user_id(counter.provider.issuer, "ann")
 
 
 # STS

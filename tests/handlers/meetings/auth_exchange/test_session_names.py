@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from handlers.common.errors import of_validation
+from handlers.common.errors import to_field_problems
 from handlers.meetings.auth_exchange.session_names import LONGEST, MAX_GIVEN, SHORTEST, SessionName, sanitised
 
 ADAPTER: TypeAdapter[str] = TypeAdapter(SessionName)
@@ -50,7 +50,7 @@ def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
         used = ADAPTER.validate_python(name)
     except ValidationError as error:
         assert len(sanitised(name)) < SHORTEST or len(name) > MAX_GIVEN
-        [problem] = of_validation(error)
+        [problem] = to_field_problems(error)
         assert problem.rule == "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters"
     else:
         assert metadata["min"] <= len(used) <= metadata["max"]

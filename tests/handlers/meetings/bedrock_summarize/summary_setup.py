@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.aws.retry import Timing
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.converse import Manner, Reply, Request, Usage
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.retry import RetryTiming
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
 from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
@@ -25,7 +25,7 @@ RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "012345
 SONNET, HAIKU = "us.sonnet", "us.haiku"
 REMAINING_MS = 900_000
 ANSWER_SECONDS = 100
-USAGE = Usage(100, 10, 1_000, 1)
+USAGE = TokenUsage(100, 10, 1_000, 1)
 MEETING = turns(
     ("spk_0", "Good morning. The canary budget is approved."),
     ("spk_1", "Great. Anna will send the report by Friday."),
@@ -37,7 +37,7 @@ Answering = Callable[[list[Line]], str]
 """What is answered to the prompt's lines, of which the last is the task."""
 
 
-def lines(asked: Request) -> list[Line]:
+def lines(asked: ConverseRequest) -> list[Line]:
     blocks = [block["text"] for block in asked["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
@@ -77,7 +77,7 @@ class Drawer(MeetingStore):
 
     def write(self, key: str, data: str) -> None:
         if self.broken is not None and key.startswith(self.broken):
-            raise StorageFailed(Fault.UNAVAILABLE)
+            raise StorageFailed(ServiceFault.UNAVAILABLE)
         self.written.append(key)
         self.objects[key] = data.encode()
 
@@ -88,7 +88,7 @@ class Drawer(MeetingStore):
         return True
 
 
-Scripted = Answering | Fault | tuple[Answering, str]
+Scripted = Answering | ServiceFault | tuple[Answering, str]
 
 
 @dataclass
@@ -96,15 +96,15 @@ class Oracle:
     """A model: answers, faults, or answers with why they stop, one after the other; the last one stays."""
 
     script: list[Scripted] = field(default_factory=lambda: [answering([REPORT, ROOM])])
-    asked: list[Request] = field(default_factory=list)
+    asked: list[ConverseRequest] = field(default_factory=list)
 
-    def converse(self, request: Request) -> Reply:
+    def converse(self, request: ConverseRequest) -> ModelReply:
         self.asked.append(request)
         next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(next_one, Fault):
+        if isinstance(next_one, ServiceFault):
             raise ServiceFailed(next_one)
         answer, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
-        return Reply(answer(lines(request)), USAGE, stop)
+        return ModelReply(answer(lines(request)), USAGE, stop)
 
     @property
     def tasks(self) -> list[str]:
@@ -144,18 +144,18 @@ class Stage:
 
     def summarize(self, asked: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
         log = EventLog("DEBUG")
-        timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
+        timing = RetryTiming(lambda: self.at, self._wait, lambda: 1.0)
         settings: dict[str, Any] = {
             "summary_model": SONNET,
             "action_model": SONNET,
-            "manner": Manner(4_000),
+            "manner": InferenceOptions(4_000),
             "part_characters": 100_000,
             "overlap_characters": 200,
             **changed,
         }
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
         interviewer = Interviewer(models, ANSWER_SECONDS, log, timing)
-        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), Parallel(self.at_once), log)
+        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), ParallelCalls(self.at_once), log)
         return made.summarize(asked, remaining_ms)
 
     def _wait(self, seconds: float) -> None:

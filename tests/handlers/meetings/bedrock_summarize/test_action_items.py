@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_windows import Sizes, Window, windows
+from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize.action_items import Checked, Placed, checked, merged, same_owner
 from handlers.meetings.bedrock_summarize.model_answers import SaidItem
 from handlers.meetings.bedrock_summarize.summary import ActionItem
@@ -21,7 +21,7 @@ SAID = tuple(
     for at, text in enumerate(TEXTS)
 )
 WHOLE = Window(0, 0, len(SAID), SAID)
-FIRST, SECOND = windows(SAID, Sizes(40, 60_000, 30))[:2]
+FIRST, SECOND = split_into_windows(SAID, WindowSizes(40, 60_000, 30))[:2]
 """The first has two pieces and the third as what follows."""
 
 
@@ -67,7 +67,7 @@ def texts(*parts: tuple[Placed, ...]) -> list[str]:
 
 
 def test_what_two_overlapping_parts_found_is_one() -> None:
-    assert (FIRST.core, len(FIRST.passages), SECOND.first) == (1, 2, 1)
+    assert (FIRST.core_count, len(FIRST.passages), SECOND.first) == (1, 2, 1)
     here = placed(FIRST, said("send the report", 1, "Send it", "Anna"))
     there = placed(SECOND, said("Anna will send the report", 1, "Send the report", "Anna Berg"))
     assert here[0].ahead
@@ -120,7 +120,9 @@ def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
     passages = tuple(
         Said(speaker="spk_0", start_ms=at, end_ms=at, text=f"thing number{at} is mine") for at in range(count)
     )
-    cut = windows(passages, Sizes(data.draw(st.integers(1, 60)), 10_000, data.draw(st.integers(0, 60))))
+    cut = split_into_windows(
+        passages, WindowSizes(data.draw(st.integers(1, 60)), 10_000, data.draw(st.integers(0, 60)))
+    )
     parts: list[Checked] = []
     for window in cut:
         numbers = range(window.first, window.first + len(window.passages))

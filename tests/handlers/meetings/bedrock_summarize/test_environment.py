@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.bedrock.converse import Guardrail, Manner
+from handlers.common.bedrock.converse import Guardrail, InferenceOptions
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.handler import reading
 
@@ -28,8 +28,8 @@ def test_how_models_are_asked_is_the_environments() -> None:
         "GUARDRAIL_VERSION": "1",
         "MAX_OUTPUT_TOKENS": "500",
     }
-    assert reading(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, Guardrail("g", "1"))
-    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
+    assert reading(SummaryEnvironment.model_validate(guarded)).manner == InferenceOptions(500, Guardrail("g", "1"))
+    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == InferenceOptions(4_000)
 
 
 def test_what_is_written_is_read_back() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.bedrock.model_answers import BadAnswer, Unread
+from handlers.common.bedrock.model_answers import AnswerJsonProblem, UnusableAnswer
 from handlers.meetings.bedrock_summarize.model_answers import (
     MAX_ANSWER,
     MAX_ITEMS,
@@ -30,7 +30,7 @@ def answer(task: str = "actionItems", **changed: Any) -> str:
 
 def problem(text: str, task: Task = Task.ACTION_ITEMS, *, patient: bool = False) -> StrEnum:
     items = task is Task.ACTION_ITEMS
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(UnusableAnswer) as caught:
         items_of(text, PART, patient=patient) if items else summary_of(text, task, PART)
     assert caught.value.__context__ is None, "what it was raised from may hold the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
@@ -61,9 +61,9 @@ def test_a_summary_is_a_line_a_paragraph_without_what_no_store_takes(task: Task)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", Unread.EMPTY),
-        ("x" * (MAX_ANSWER + 1), Unread.TOO_LONG),
-        (f"Sure! {answer(note=CANARY)}", Unread.NO_JSON),
+        ("", AnswerJsonProblem.EMPTY),
+        ("x" * (MAX_ANSWER + 1), AnswerJsonProblem.TOO_LONG),
+        (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
         (f'["{CANARY}"]', Problem.NO_OBJECT),
         (json.dumps({"task": "actionItems", "items": [CANARY]}), Problem.NO_OBJECT),
         (answer(items=CANARY), Problem.NO_OBJECT),
@@ -134,5 +134,5 @@ def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
         try:
             items_of(text, PART, patient=patient)
             summary_of(text.replace("actionItems", "summary"), Task.SUMMARY, PART).encode()
-        except BadAnswer as bad:
-            assert isinstance(bad.problem, Problem | Unread)  # noqa: PT017 - either outcome is right, nothing else is
+        except UnusableAnswer as bad:
+            assert isinstance(bad.problem, Problem | AnswerJsonProblem)  # noqa: PT017 - either outcome is right, nothing else is

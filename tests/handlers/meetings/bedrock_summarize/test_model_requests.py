@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.blocks.compute.handler_archive import list_source_files
-from handlers.common.bedrock.converse import Manner
+from handlers.common.bedrock.converse import InferenceOptions
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.model_answers import Problem, Task
@@ -17,8 +17,8 @@ from handlers.meetings.bedrock_summarize.model_requests import PROMPTS, Asked, P
 from handlers.meetings.bedrock_summarize.transcript import Said
 from tests.handlers.converse_shape import valid
 
-ONCE = Style(Manner(4_000), transcript_kept=False)
-TWICE = Style(Manner(4_000), transcript_kept=True)
+ONCE = Style(InferenceOptions(4_000), transcript_kept=False)
+TWICE = Style(InferenceOptions(4_000), transcript_kept=True)
 PLACE = Place(2, 5, "en-US")
 
 
@@ -103,7 +103,7 @@ def test_a_question_has_a_name_of_its_own_and_the_same_one_each_time() -> None:
     others = [
         name("Ho."),
         name(style=TWICE),
-        name(style=Style(Manner(9), transcript_kept=False)),
+        name(style=Style(InferenceOptions(9), transcript_kept=False)),
         name(place=Place(0, 5, "en-US")),
         model_requests.action_items(window("Hi."), PLACE, ONCE).name,
     ]

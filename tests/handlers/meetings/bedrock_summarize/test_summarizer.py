@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import Fault
+from handlers.common.aws.service_faults import ServiceFault
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
@@ -135,9 +135,9 @@ def test_in_the_end_single_items_that_are_none_are_passed_over(stage: Stage, ask
     assert len(stage.sonnet.asked) == 3, "what was kept is read as patiently as it was"
 
 
-@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNAVAILABLE])
+@pytest.mark.parametrize("fault", [ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE])
 def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
-    stage: Stage, asked: SummaryRequest, fault: Fault
+    stage: Stage, asked: SummaryRequest, fault: ServiceFault
 ) -> None:
     stage.sonnet = Oracle([fault, fault, answering([REPORT])])
     assert stage.summarize(asked).made
@@ -151,20 +151,20 @@ def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
 def test_an_answer_that_takes_too_long_is_asked_for_once_more_and_then_left_to_the_workflow(
     stage: Stage, asked: SummaryRequest
 ) -> None:
-    stage.sonnet = Oracle([Fault.TIMED_OUT])
+    stage.sonnet = Oracle([ServiceFault.TIMED_OUT])
     assert cause(stage, asked, ModelBusy) == "timed_out"
     assert len(stage.sonnet.asked) == 2, "each is paid for"
-    stage.sonnet = Oracle([Fault.TIMED_OUT, answering([REPORT])])
+    stage.sonnet = Oracle([ServiceFault.TIMED_OUT, answering([REPORT])])
     assert stage.summarize(asked).made
 
 
 @pytest.mark.parametrize(
     ("scripted", "expected"),
     [
-        (Fault.REFUSED, "refused"),
-        (Fault.MISSING, "missing"),
-        (Fault.REJECTED, "rejected"),
-        (Fault.UNKNOWN, "unknown"),
+        (ServiceFault.REFUSED, "refused"),
+        (ServiceFault.MISSING, "missing"),
+        (ServiceFault.REJECTED, "rejected"),
+        (ServiceFault.UNKNOWN, "unknown"),
         ((answering(), "guardrail_intervened"), "guardrail"),
         ((answering(), "content_filtered"), "filtered"),
         ((answering(), "model_context_window_exceeded"), "too_large"),
@@ -186,7 +186,7 @@ def test_no_question_begins_that_could_not_be_answered_in_time(stage: Stage, ask
 
 
 def test_what_was_answered_before_it_broke_off_is_not_asked_for_again(stage: Stage, asked: SummaryRequest) -> None:
-    stage.sonnet = Oracle([answering(summary="First."), Fault.THROTTLED])
+    stage.sonnet = Oracle([answering(summary="First."), ServiceFault.THROTTLED])
     cause(stage, asked, ModelBusy)
     stage.sonnet = Oracle([answering([REPORT], summary="Second.")])
     assert stage.summarize(asked).made
@@ -231,7 +231,7 @@ def test_whoever_is_second_keeps_the_summary_of_the_first(stage: Stage, asked: S
 
 
 def test_a_transcript_that_is_there_is_not_made_again(stage: Stage, asked: SummaryRequest) -> None:
-    stage.sonnet = Oracle([Fault.REFUSED])
+    stage.sonnet = Oracle([ServiceFault.REFUSED])
     cause(stage, asked, ModelRefused)
     del stage.drawer.objects[RECORDING.part_transcript(0, "en-US")]
     stage.sonnet = Oracle()
@@ -318,7 +318,7 @@ def test_very_many_parts_are_combined_in_groups(stage: Stage) -> None:
 
 def test_a_long_transcript_goes_on_with_the_part_that_it_broke_off_at(stage: Stage) -> None:
     asked = stage.transcribed(long_meeting())
-    stage.sonnet = Oracle([*[promising] * 5, Fault.THROTTLED])
+    stage.sonnet = Oracle([*[promising] * 5, ServiceFault.THROTTLED])
     with pytest.raises(ModelBusy):
         stage.summarize(asked, part_characters=1_000)
     stage.sonnet = Oracle([promising])
@@ -340,7 +340,7 @@ def test_what_is_said_is_never_in_a_log(capsys: pytest.CaptureFixture[str], stag
     asked = stage.transcribed(turns(("spk_canary", "The canary sings. Anna will feed the canary.")))
     fed = item("Anna will feed the canary", text="Feed the canary", owner="canary", due="canary")
     scripts: list[list[Scripted]] = [
-        [Fault.REFUSED],
+        [ServiceFault.REFUSED],
         [lambda _: CANARY],
         [(answering(summary=CANARY), "guardrail_intervened")],
         [answering([fed, item(CANARY), {"text": CANARY}], summary=CANARY)],

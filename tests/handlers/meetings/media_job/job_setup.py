@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.meetings.complete_file import Chunk, Complete
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
@@ -90,7 +90,7 @@ class Stage:
             Bucket(self.s3, BUCKET, self.stopping, self.part_bytes),
             Ffmpeg(os.fspath(self.counted), scratch, self.stopping),
             Settings(self.limits, self.scratch, threads=1),
-            fetchers=Parallel(1),
+            fetchers=ParallelCalls(1),
             log=EventLog("DEBUG"),
         )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_store import MeetingStore
@@ -41,7 +41,7 @@ class Counting:
             Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
             max_users=self.max_users,
             budget=self.budget,
-            parallel=Parallel(1),
+            parallel=ParallelCalls(1),
             clock=lambda: self.stage.now,
             log=self.stage.log,
         ).run()

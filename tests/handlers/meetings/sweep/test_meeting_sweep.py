@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.dynamodb_values import stored
-from handlers.common.aws.workflow_executions import Executions
+from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.workflow_start import Starting
@@ -119,14 +119,14 @@ def test_what_comes_to_nothing_again_and_again_is_given_up(stage: Stage, *, ende
 def test_what_is_done_while_the_sweep_looks_is_done(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = stage.whole(b"a")
     stage.makes(recording)
-    status = Executions.status
+    status = WorkflowExecutions.status
 
-    def then_it_ends(self: Executions, arn: str) -> Any:
+    def then_it_ends(self: WorkflowExecutions, arn: str) -> Any:
         stage.does("finish", recording)
         stage.workflows.ends("SUCCEEDED")
         return status(self, arn)
 
-    monkeypatch.setattr(Executions, "status", then_it_ends)
+    monkeypatch.setattr(WorkflowExecutions, "status", then_it_ends)
     stage.passes(minutes=61)
     assert (stage.sweeps()["started"], stage.stands()) == (0, ("ready",))
 
@@ -186,7 +186,7 @@ def test_what_is_found_by_mistake_is_taken_away(stage: Stage) -> None:
     stage.does("media", recording)
     for meeting in (MEETING, MeetingId(BOB, MEETING.meeting_id)):
         key = {"user": "#open", "meetingId": f"2026-01-31T12:00:00.000Z#{meeting.user}#{meeting.meeting_id}"}
-        stage.dynamodb.put_item(TableName=TABLE, Item=stored(key))
+        stage.dynamodb.put_item(TableName=TABLE, Item=serialize_item(key))
     before = stage.record()
     assert stage.sweeps()["checked"] == 0
     stage.passes(minutes=1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.logging import hashed
+from handlers.common.logging import hash_for_log
 from handlers.transcription.audio_processor.utterance_transcription import End
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import Claim, caption_key
@@ -163,7 +163,7 @@ def test_a_sessions_orphans_are_in_the_log_beside_its_hash(booth: Booth, capsys:
     booth.hears(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [ended] = [line for line in lines if line["message"] == "utterance_ended"]
-    assert (ended["session_hash"], ended["orphans"]) == (hashed(SESSION), 2)
+    assert (ended["session_hash"], ended["orphans"]) == (hash_for_log(SESSION), 2)
     assert booth.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from handlers.common.errors import HandlerError
-from handlers.common.identity.oidc_tokens import Verifier
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.oidc_tokens import TokenVerifier
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.transcription.router.connection_authorization import Gate
 from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider
@@ -17,7 +17,7 @@ def provider() -> Provider:
 
 @pytest.fixture
 def gate(provider: Provider) -> Gate:
-    return Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
+    return Gate(TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
 
 
 def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
@@ -27,7 +27,7 @@ def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, st
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 def test_a_token_in_the_offer_says_who_connects(gate: Gate, provider: Provider, name: str) -> None:
     headers = offer(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
-    assert gate.user(headers) == user_id(provider.issuer, "ann")
+    assert gate.user(headers) == derive_user_id(provider.issuer, "ann")
 
 
 def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provider: Provider) -> None:
@@ -44,7 +44,7 @@ def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provi
 
 
 def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
-    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
+    gate = Gate(TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
@@ -52,6 +52,6 @@ def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) ->
 
 def test_without_a_provider_anybody_is_who_he_says() -> None:
     gate = Gate(None)
-    assert gate.user(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
+    assert gate.user(offer(PROTOCOL, "user.ann")) == derive_user_id("none", "ann")
     assert gate.user(offer(PROTOCOL, "user.bob")) != gate.user(offer(PROTOCOL, "user.ann"))
-    assert gate.user(offer(PROTOCOL)) == user_id("none", "anonymous")
+    assert gate.user(offer(PROTOCOL)) == derive_user_id("none", "anonymous")

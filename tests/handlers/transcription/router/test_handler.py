@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from handlers.common.identity.user_ids import user_id
+from handlers.common.identity.user_ids import derive_user_id
 from handlers.transcription.live_table import flight_key
 from handlers.transcription.messages import Work
 from handlers.transcription.router.client_messages import DIRECT_WITHIN_MS, START_MS
@@ -15,7 +15,7 @@ from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS
 from handlers.transcription.utterance_slots import Flight
 from tests.handlers.transcription.router_setup import LIMITS, LIVE, SESSIONS, Scene, silence
 
-ANN = user_id("none", "ann")
+ANN = derive_user_id("none", "ann")
 """Who connects as `user.ann`."""
 
 

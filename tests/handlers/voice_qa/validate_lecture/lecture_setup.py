@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
@@ -96,7 +96,7 @@ def notification(one: NewObject) -> str:
 
 
 def _shared() -> dict[str, Any]:
-    return {"parallel": Parallel(1), "log": EventLog("DEBUG")}
+    return {"parallel": ParallelCalls(1), "log": EventLog("DEBUG")}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.s3_notifications import NewObject
-from handlers.common.aws.versioned_items import ATTEMPTS, TooManyWriters
+from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.voice_qa.lectures import upload_of
 from handlers.voice_qa.validate_lecture.lecture_validation import Outcome
 from tests.handlers.common.audio.sample_files import spoken
@@ -260,7 +260,7 @@ def test_one_upload_that_is_validated_twice_at_once_is_written_once(stage: Stage
 def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> None:
     upload = upload_of(stage.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
     assert upload is not None
-    others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(ATTEMPTS)]
+    others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(MAX_ATTEMPTS)]
 
     class Busy(Meddling):
         def __getattr__(self, name: str) -> Any:

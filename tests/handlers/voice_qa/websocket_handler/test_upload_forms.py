@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.audio.audio_file import AudioFile, AudioFormat
-from handlers.common.aws.clients import signing
+from handlers.common.aws.clients import build_presigning_config
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.time_and_ids.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
@@ -114,7 +114,7 @@ def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]
 def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
     region: str, host: str, *, accelerated: bool
 ) -> None:
-    config = signing(accelerated=accelerated)
+    config = build_presigning_config(accelerated=accelerated)
     client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
     post = client.generate_presigned_post(BUCKET, "k")
     assert post["url"] == f"https://{BUCKET}.{host.format(region=region)}.amazonaws.com/"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentCode,
     AgentFailed,
@@ -53,7 +53,7 @@ def lecture(files: Shelf) -> str:
 
 def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
     wait = (lambda _: None) if waits is None else waits.append
-    return HttpAgent(endpoint, Limits(first_byte_seconds=PATIENCE), Timing(wait=wait))
+    return HttpAgent(endpoint, Limits(first_byte_seconds=PATIENCE), RetryTiming(wait=wait))
 
 
 def asked(endpoint: str, about: Question, waits: list[float] | None = None) -> list[Piece]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import Fault, ServiceFailed
-from handlers.common.bedrock.converse import BedrockModel, Reply
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.bedrock.converse import BedrockModel, ModelReply
 from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, window_request
 from handlers.livestream.transcript.cues import Cue
@@ -37,7 +37,7 @@ def prompt(*texts: str, memories: tuple[str, ...] = (), asking: RequestSettings 
     return window_request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
 
 
-def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> Reply:
+def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> ModelReply:
     return BedrockModel(client, model).converse(prompt(*texts, **how))
 
 
@@ -151,14 +151,14 @@ def test_a_throttled_transcript_is_answered_the_third_time(client: Any) -> None:
     for _ in range(2):
         with pytest.raises(ServiceFailed) as failed:
             asked(client, "We were throttled.")
-        assert failed.value.fault is Fault.THROTTLED
+        assert failed.value.fault is ServiceFault.THROTTLED
     assert asked(client, "We were throttled.").text
 
 
 def test_a_request_that_does_not_fit_the_model_is_refused(client: Any) -> None:
     with pytest.raises(ServiceFailed) as failed:
         BedrockModel(client, MODEL).converse({**prompt("One."), "inferenceConfig": {"temperature": 1.5}})
-    assert failed.value.fault is Fault.REJECTED
+    assert failed.value.fault is ServiceFault.REJECTED
 
 
 @dataclass
@@ -194,7 +194,7 @@ def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None
         client = client_of("bedrock-runtime", port)
         with pytest.raises(ServiceFailed) as refused:
             asked(client, "One.")
-        assert refused.value.fault is Fault.REFUSED
+        assert refused.value.fault is ServiceFault.REFUSED
         guarded = {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1"}}
         single = MODEL.removeprefix("us.")
         assert BedrockModel(client, single).converse({**prompt("One."), **guarded}).text

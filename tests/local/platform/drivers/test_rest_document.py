@@ -9,7 +9,7 @@ import pytest
 
 from components.blocks.api.gateway_document import GatewayOptions, gateway_document
 from components.blocks.api.openapi_document import build_document
-from handlers.common.http.rest_operations import Operation
+from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.drivers.fit import Misfit, breaches, service_model
 from local.platform.drivers.model import Known
@@ -34,8 +34,8 @@ class NewNote(Message):
 
 
 OPERATIONS = (
-    Operation("makeNote", "POST", "/notes", "Makes.", body=NewNote),
-    Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath),
+    RestOperation("makeNote", "POST", "/notes", "Makes.", body=NewNote),
+    RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath),
 )
 
 

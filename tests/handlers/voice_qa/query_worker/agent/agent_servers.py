@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import (
     Agent,
     AgentFailed,
@@ -173,7 +173,7 @@ HELLO = [TextPiece("Hello.")]
 
 
 def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
-    return HttpAgent(endpoint, limits or Limits(), Timing(clock.now, clock.wait, lambda: clock.share))
+    return HttpAgent(endpoint, limits or Limits(), RetryTiming(clock.now, clock.wait, lambda: clock.share))
 
 
 def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, TextPiece
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
@@ -41,7 +41,7 @@ HEADERS = (
 
 
 def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
-    timing = Timing(clock.now, clock.wait, lambda: clock.share)
+    timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
     return BedrockAgent(ARN, CREDENTIALS, Limits(), timing, qualifier=qualifier, endpoint=endpoint)
 
 

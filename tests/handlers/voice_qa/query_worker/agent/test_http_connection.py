@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.common.aws.retry import Timing
+from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
 from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
@@ -58,6 +58,6 @@ def test_a_certificate_that_nobody_knows_is_refused(secure: str, clock: Clock) -
 
 def test_an_answer_comes_through_tls(secure: str, certificate: Path, clock: Clock) -> None:
     trusting = ssl.create_default_context(cafile=certificate)
-    timing = Timing(clock.now, clock.wait, lambda: clock.share)
+    timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
     with HttpAgent(secure, Limits(), timing, trusting).answer(QUESTION) as found:
         assert list(found) == HELLO

@@ -1,4 +1,4 @@
-"""Measuring code that all benchmarks share: the machine's description, tables, process memory, a deployed platform."""
+"""Helpers of all benchmarks: description of the machine, tables, process memory, and a deployed local platform."""
 
 import os
 import platform
@@ -25,11 +25,11 @@ SAMPLE_SECONDS = 0.1
 
 
 class WrongResult(Exception):
-    """The measured code returned a wrong result, so its time means nothing."""
+    """The measured code returned a wrong result, so its time is meaningless."""
 
 
 def print_heading(title: str) -> None:
-    """Print a title and the machine that measures."""
+    """Print a title and a description of the machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor"
@@ -58,20 +58,20 @@ def _to_cell(value: float | str) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at most the given share of the values is below."""
+    """Return the value below which at most the given share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def to_milliseconds(seconds: Sequence[float]) -> dict[str, float | str]:
     """Return median, 95th percentile and maximum in milliseconds, rounded."""
-    found = {"median, ms": percentile(seconds, 0.5), "p95, ms": percentile(seconds, 0.95), "max, ms": max(seconds)}
-    return {name: round(1000 * value) for name, value in found.items()}
+    figures = {"median, ms": percentile(seconds, 0.5), "p95, ms": percentile(seconds, 0.95), "max, ms": max(seconds)}
+    return {name: round(1000 * value) for name, value in figures.items()}
 
 
 @contextmanager
 def deploy_local_stack() -> Iterator[Deployment]:
-    """Deploy the local stack to an emulator of its own."""
+    """Deploy the local stack to a new emulator."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         deployed = deploy(stack_files.read("local"), started.emulator, Silent())
         clients = EmulatorClients(started.emulator.endpoint)
@@ -80,25 +80,25 @@ def deploy_local_stack() -> Iterator[Deployment]:
 
 @contextmanager
 def start_emulator() -> Iterator[EmulatorClients]:
-    """Start an emulator without resources; yield its clients."""
+    """Start an emulator without resources, and yield its clients."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         yield EmulatorClients(started.emulator.endpoint)
 
 
 @dataclass
 class ProcessUse:
-    """What a process and its children used."""
+    """Resources that a process and its children used."""
 
     elapsed_seconds: float = 0
     processor_seconds: float = 0
     memory_mb: float = 0
-    """Peak of the proportional share (PSS), so a page that several processes share counts once."""
+    """Peak of the proportional set size (PSS), which counts memory that several processes share only once."""
     folder_mb: float = 0
     """Peak size of the folder in which the process works."""
 
 
 def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> ProcessUse:
-    """Run a process in the project's folder; sample its memory and the size of the folder in which it works."""
+    """Run a process in the project's folder, and sample its memory and the size of its working folder."""
     use, ended = ProcessUse(), threading.Event()
     seconds_by_pid: dict[int, float] = {}
     with tempfile.TemporaryFile() as errors:
@@ -118,12 +118,15 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
         use.elapsed_seconds = time.monotonic() - started
         ended.set()
         sampler.join()
-        # The first lacks children that nobody waited for (Spark's Java), the second processes that ended between samples.
+        # The first value lacks children that their parent did not wait for (Spark's Java), the second one lacks processes
+        # that ended between two samples.
         use.processor_seconds = max(resources.ru_utime + resources.ru_stime, sum(seconds_by_pid.values()))
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
-            raise WrongResult(f"{command[:3]} ended with {process.returncode}:\n{errors.read().decode()[-3000:]}")
+            raise WrongResult(
+                f"{command[:3]} ended with status {process.returncode}:\n{errors.read().decode()[-3000:]}"
+            )
     return use
 
 
