@@ -19,7 +19,8 @@ from components.ingestion.usage import (
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
 from components.usage_measures import DAYS
-from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
+from handlers.ingestion.environment_bases import OPEN_SHARDS
+from handlers.ingestion.sweeper.environment import SweeperEnvironment
 
 DAY = 86_400
 INDEX_STATES = 2

@@ -15,11 +15,11 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, Started
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import PATTERN
-from handlers.ingestion.environment import TableEnvironment
-from handlers.ingestion.execution_names import Execution, Workflow
+from handlers.ingestion.environment_bases import FileTableEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_lifecycle import Settler
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
+from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import ManifestStatus
 from operations.aws_gateway import caller, told
@@ -67,9 +67,9 @@ def run(desk: Desk, options: argparse.Namespace) -> int:
     machine_arn = account.arn("states", states.meta.region_name, f"stateMachine:{machine}")
     # Records are only updated here, so the days a new one is kept do not matter.
     where = (clients("dynamodb"), table, 1, clock.now)
-    records, lists = ManifestRecords(*where), Lists(clients("s3"), lake)
-    settler = Settler(
-        FileTable(*where, TableEnvironment.model_fields["open_shards"].default),
+    records, lists = ManifestRecords(*where), ManifestLists(clients("s3"), lake)
+    lifecycle = ManifestLifecycle(
+        FileTable(*where, FileTableEnvironment.model_fields["open_shards"].default),
         records,
         lists,
         parallel=Parallel(WORKERS),
@@ -77,7 +77,7 @@ def run(desk: Desk, options: argparse.Namespace) -> int:
         clock=clock.now,
     )
     with told(None, f"{manifest_id} in {table}, {lake} and {machine_arn}"):
-        outcome, execution = redrive(manifest_id, records, lists, Workflow(states, machine_arn), settler)
+        outcome, execution = redrive(manifest_id, records, lists, ManifestWorkflow(states, machine_arn), lifecycle)
     said = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
     if outcome not in DONE:
         raise Refused(said)
@@ -86,20 +86,24 @@ def run(desk: Desk, options: argparse.Namespace) -> int:
 
 
 def redrive(
-    manifest_id: str, records: ManifestRecords, lists: Lists, workflow: Workflow, settler: Settler
-) -> tuple[Redriven, Execution | None]:
+    manifest_id: str,
+    records: ManifestRecords,
+    lists: ManifestLists,
+    workflow: ManifestWorkflow,
+    lifecycle: ManifestLifecycle,
+) -> tuple[Redriven, ManifestExecution | None]:
     """Starts the manifest's next execution, unless it is running or done."""
     manifest, number = lists.read(manifest_id), 0
     for _ in range(ATTEMPTS):
         record = records.get(manifest_id)
         if record is None:
             return Redriven.UNKNOWN_MANIFEST, None
-        last = Execution.of(record.execution_arn)
+        last = ManifestExecution.from_arn(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
             status = workflow.status(last)
             if status is ExecutionStatus.RUNNING:
                 return Redriven.RUNNING, last
-            settler.settle_ended(last, status)  # it died, and the sweeper has not come yet
+            lifecycle.close_ended_execution(last, status)  # it died, and the sweeper has not come yet
             continue
         if record.status is ManifestStatus.PROCESSED:
             return Redriven.PROCESSED, last

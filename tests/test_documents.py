@@ -12,8 +12,8 @@ from components.settings.column_types import OWN_COLUMNS
 from handlers.common.errors import CommonCode
 from handlers.common.http.rest_dispatch import RestCode
 from handlers.common.websocket.message_dispatch import SocketCode
-from handlers.ingestion.file_admission import Refusal
-from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.arrived_files import FileRejection
+from handlers.ingestion.glue.json_records import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream
 from handlers.meetings.auth_exchange import error_codes as meetings
@@ -133,7 +133,7 @@ def test_every_code_that_a_client_may_be_told_is_in_its_page(page: str) -> None:
 
 def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    meant = {one.value for told in (FileStatus, Refusal, Reason) for one in told}
+    meant = {one.value for told in (FileStatus, FileRejection, DataProblem) for one in told}
     columns = {name for name, _ in OWN_COLUMNS}
     assert (meant | columns) - listed == set()
 

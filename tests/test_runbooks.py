@@ -14,11 +14,11 @@ import pytest
 from moto import mock_aws
 
 from components.blocks.api import rest_stage, websocket_stage
-from handlers.ingestion.file_admission import ArrivedFile
-from handlers.ingestion.file_records import FileRecord, new_record
+from handlers.ingestion.arrived_files import ArrivedFile
+from handlers.ingestion.file_records import FileRecord, new_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, Manifest
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.table_items import RecordId
 from local import ROOT
 from local.generate import documented_graph
@@ -185,17 +185,19 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
             table.track(files[name])
         done = RecordId(files["done"].date_prefix, files["done"].file_key)
         table.claim(done, "first")
-        table.confirm(done, "first")
+        table.mark_manifested(done, "first")
         told = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
         results = [
             {"fileKey": files[name].file_key, "datePrefix": files[name].date_prefix, "status": status, "rows": 7}
             for name, status in told.items()
         ]
-        table.settle(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
+        table.record_result(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
         listed = tuple(
-            FileRecord.of(new_record(one, None, NOW, 400, 2)).listed for name, one in files.items() if name != "new"
+            FileRecord.from_item(new_file_item(one, None, NOW, 400, 2)).listed_file
+            for name, one in files.items()
+            if name != "new"
         )
-        Lists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=listed))
+        ManifestLists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=listed))
         result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
 
@@ -207,11 +209,11 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
         assert written_back("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
         wanted = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
         assert written_back("2020-01-31T04:00:00+00:00") == wanted
-        assert table.pending(10) == [], "nobody takes in again what has its rows"
+        assert table.list_pending(10) == [], "nobody takes in again what has its rows"
         assert not any(table.track(files[name]) for name in wanted)
         assert table.track(files["new"])
-        tracked = FileRecord.of(new_record(files["missing"], None, NOW, 400, 2))
-        assert FileRecord.of(aws.records()[tracked.id.file_key]).listed == tracked.listed
+        tracked = FileRecord.from_item(new_file_item(files["missing"], None, NOW, 400, 2))
+        assert FileRecord.from_item(aws.records()[tracked.id.file_key]).listed_file == tracked.listed_file
 
 
 # Access logs

@@ -34,7 +34,10 @@ from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
 from components.ingestion.spark_job import SparkArgs, SparkJob
 from components.ingestion.usage import OLD_VERSION_DAYS
 from components.settings import IngestionSettings
-from handlers.ingestion.environment import SUFFIXES, BuilderEnvironment, StepsEnvironment, SweeperEnvironment
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
+from handlers.ingestion.sweeper.environment import SweeperEnvironment
+from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
 INCOMING = "incoming/"
 OPEN_INDEX = "open"
@@ -90,7 +93,7 @@ class Ingestion(pulumi.ComponentResource):
             "bucket": self.landing.name,
             "prefix": INCOMING,
             "table": self.files.name,
-            "suffixes": SUFFIXES.split(","),
+            "suffixes": ALLOWED_SUFFIXES.split(","),
             "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
         }
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
@@ -152,7 +155,7 @@ class Ingestion(pulumi.ComponentResource):
                 logical_name="WorkflowSteps",
                 entry="handlers.ingestion.workflow_steps.handler.handler",
                 settings=settings.steps,
-                environment=StepsEnvironment,
+                environment=WorkflowStepsEnvironment,
                 values={
                     "manifest_table_name": self.files.name,
                     "record_days": settings.intake.table_record_days,

@@ -6,7 +6,7 @@ are constants here, each marked as assumed; benchmarks/ measures those that can 
 
 from components.settings.ingestion import IngestionSettings
 from components.usage_measures import DAYS, GB, Usage, of_function
-from handlers.ingestion.environment import OPEN_SHARDS
+from handlers.ingestion.environment_bases import OPEN_SHARDS
 
 OLD_VERSION_DAYS = 7
 """Days that an overwritten or deleted version stays in the landing bucket."""

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from components.settings.column_types import Ddl
 from components.settings.networks import Origin
 from components.settings.settings_base import FunctionSettings, Settings, SubsystemSettings
-from handlers.ingestion.environment import CLAIM_SECONDS
+from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from handlers.ingestion.table_items import text
+from handlers.ingestion.table_items import get_text
 from operations.__main__ import main
 from operations.manifest_redrive import Redriven, redrive
 from tests.handlers.ingestion.concurrent_actors import Killed, World, announced
 from tests.handlers.ingestion.conftest import NOW, Aws, played
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.manifest_builder.test_handler import arrivals, built
+from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def failed(world: World, broken: str = "run") -> str:
 
 
 def asked(world: World, name: str) -> Redriven:
-    return redrive(name[:26], world.records(), world.lists(), world.workflow(), world.settler())[0]
+    return redrive(name[:26], world.records(), world.lists(), world.workflow(), world.lifecycle())[0]
 
 
 def statuses(world: World) -> list[str]:
-    return sorted(text(item, "status") for item in world.cloud.files().values())
+    return sorted(get_text(item, "status") for item in world.cloud.files().values())
 
 
 def test_a_failed_manifest_is_processed_by_its_redrive(world: World) -> None:
@@ -112,10 +112,10 @@ def test_a_step_of_the_first_execution_has_no_say_any_more(world: World) -> None
     with pytest.raises(Killed):
         world.run(world.waiting.pop(), _dies_before_glue)
     before = dict(world.cloud.items)
-    settler, execution = world.settler(), world.workflow().execution(name)
-    assert settler.fail(execution, "LATE") == {}
-    assert settler.finish(execution) == {}
-    assert settler.confirm(execution).files == 0
+    lifecycle, execution = world.lifecycle(), world.workflow().execution(name)
+    assert lifecycle.fail(execution, "LATE") == {}
+    assert lifecycle.finish(execution) == {}
+    assert lifecycle.confirm_files(execution).count == 0
     assert world.cloud.items == before
 
 
@@ -149,7 +149,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def test_the_command_finds_its_stack_redrives_and_says_so(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    built(aws).handle(arrivals("a", "b", "c"))
+    create_builder(aws).handle(arrivals("a", "b", "c"))
     (name,) = aws.executions()
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     aws.stepfunctions.stop_execution(executionArn=execution)

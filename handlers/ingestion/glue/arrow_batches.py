@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.json_records import BadLine, record
+from handlers.ingestion.glue.json_records import InvalidLine, record
 from handlers.ingestion.glue.json_shapes import Shape
 from handlers.ingestion.glue.line_reader import lines
 from handlers.ingestion.glue.object_storage import Storage
@@ -104,7 +104,7 @@ def _gathered(file: SourceFile, storage: Storage) -> Iterable[tuple[list[int], l
 def _or_none(raw: bytes) -> dict[str, Any] | None:
     try:
         return record(raw)
-    except BadLine:
+    except InvalidLine:
         return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.ingestion.glue.job_arguments import SAFE
-from handlers.ingestion.glue.parquet_columns import Widened
+from handlers.ingestion.glue.parquet_columns import WidenedColumn
 
 DATE_PREFIX = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -105,7 +105,7 @@ def _told(result: bytes | None) -> list[dict[str, Any]]:
     return json.loads(result)["files"] if result is not None else []
 
 
-def result(manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[Widened]) -> bytes:
+def result(manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[WidenedColumn]) -> bytes:
     """The run's result; how columns were widened stands there too, for people."""
     return json.dumps(
         {

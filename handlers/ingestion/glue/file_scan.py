@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from handlers.common.aws.unreadable_objects import Sealed
 from handlers.ingestion.glue.file_list_and_result import FileOutcome, SourceFile
-from handlers.ingestion.glue.json_records import BadLine, Reason, record
-from handlers.ingestion.glue.json_shapes import MAX_PLACES, Shape, narrow, places
-from handlers.ingestion.glue.line_reader import KEPT_BYTES, Line, TooMuch, lines
-from handlers.ingestion.glue.object_storage import Gone, Storage
+from handlers.ingestion.glue.json_records import DataProblem, InvalidLine, record
+from handlers.ingestion.glue.json_shapes import MAX_NODES, Shape, narrow, places
+from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, Line, lines
+from handlers.ingestion.glue.object_storage import ObjectGone, Storage
 
 LARGEST = 5 * 1024**3
 """The builder rejects what is larger; what comes here nevertheless must not hold up a worker for hours."""
@@ -27,7 +27,7 @@ PART_BYTES = 8 * 1024 * 1024
 SAMPLE_BYTES = 256 * 1024
 LOOK_BYTES = 1024 * 1024
 """How much is read between two looks at how many places a file has."""
-MOST_PLACES = 4 * MAX_PLACES
+MAX_FILE_NODES = 4 * MAX_NODES
 """Of one file. What has more could fill a worker's memory, and those of all files together the driver's."""
 PARQUET_OF_PACKED = 0.65
 """How large zstd Parquet was beside zlib's quickest, on the benchmark's records."""
@@ -39,17 +39,17 @@ class Scan:
 
     file: SourceFile
     rows: int = 0
-    bad: Counter[Reason] = field(default_factory=Counter)
+    bad: Counter[DataProblem] = field(default_factory=Counter)
     shape: Shape = field(default_factory=Shape)
     content_bytes: int = 0
     packed_share: float = 1.0
     """How small Parquet will make the file, guessed from its beginning."""
-    never_read: Reason | None = None
+    never_read: DataProblem | None = None
 
     def keep_small(self) -> None:
         """Gives up places at once where a file alone has several times as many as its run may have."""
-        if places(self.shape) > MOST_PLACES:
-            narrow(self.shape, MAX_PLACES)
+        if places(self.shape) > MAX_FILE_NODES:
+            narrow(self.shape, MAX_NODES)
 
     def outcome(self) -> FileOutcome:
         """What became of the file, if the run succeeds."""
@@ -64,25 +64,25 @@ class Scan:
         )
 
     def _status(self) -> tuple[str, str]:
-        if self.never_read == Reason.VERSION_GONE:
+        if self.never_read == DataProblem.VERSION_GONE:
             return "superseded", self.never_read
         if self.never_read is not None:
             return "rejected", self.never_read
         if not self.rows:
             # Nothing in it is nothing wrong with it; nothing good in it is.
-            return ("rejected", f"no_good_line:{self._commonest}") if self.bad else ("processed", Reason.EMPTY)
-        return "processed", Reason.DAMAGED_GZIP if Reason.DAMAGED_GZIP in self.bad else ""
+            return ("rejected", f"no_good_line:{self._commonest}") if self.bad else ("processed", DataProblem.EMPTY)
+        return "processed", DataProblem.DAMAGED_GZIP if DataProblem.DAMAGED_GZIP in self.bad else ""
 
     @property
-    def _commonest(self) -> Reason:
+    def _commonest(self) -> DataProblem:
         return min(self.bad, key=lambda one: (-self.bad[one], one))
 
 
-def scanned(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
+def scan_file(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
     """Reads a file once, and writes its bad lines below an address."""
     scan = Scan(file)
     if file.size > LARGEST:
-        scan.never_read = Reason.TOO_LARGE
+        scan.never_read = DataProblem.TOO_LARGE
         return scan
     rejected = _Rejected(storage, rejected_uri, file)
     sample, looked = bytearray(), 0
@@ -94,13 +94,13 @@ def scanned(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
             if scan.content_bytes - looked > LOOK_BYTES:
                 looked = scan.content_bytes
                 scan.keep_small()
-    except Gone:
-        return Scan(file, never_read=Reason.VERSION_GONE)
+    except ObjectGone:
+        return Scan(file, never_read=DataProblem.VERSION_GONE)
     except Sealed:
-        return Scan(file, never_read=Reason.SEALED)
-    except TooMuch:
+        return Scan(file, never_read=DataProblem.SEALED)
+    except ContentTooLarge:
         rejected.flush()
-        return Scan(file, bad=scan.bad, never_read=Reason.TOO_LARGE)
+        return Scan(file, bad=scan.bad, never_read=DataProblem.TOO_LARGE)
     rejected.flush()
     scan.keep_small()
     if sample:
@@ -114,7 +114,7 @@ def _take(line: Line, scan: Scan, rejected: "_Rejected") -> None:
     if reason is None:
         try:
             scan.shape.observe(record(line.raw))
-        except BadLine as bad:
+        except InvalidLine as bad:
             reason = bad.reason
         else:
             scan.rows += 1
@@ -132,7 +132,7 @@ class _Rejected:
         self._size = 0
         self._part = 0
 
-    def add(self, line: Line, reason: Reason) -> None:
+    def add(self, line: Line, reason: DataProblem) -> None:
         """Takes one bad line in."""
         kept = line.raw[:KEPT_BYTES]
         entry = {
@@ -141,7 +141,7 @@ class _Rejected:
             "line": line.number,
             "reason": reason,
             "raw": base64.b64encode(kept).decode(),
-            "whole": len(kept) == len(line.raw) and reason not in {Reason.TOO_LONG, Reason.DAMAGED_GZIP},
+            "whole": len(kept) == len(line.raw) and reason not in {DataProblem.TOO_LONG, DataProblem.DAMAGED_GZIP},
         }
         written = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
         self._lines.append(written)

@@ -17,12 +17,12 @@ from handlers.ingestion.glue import file_list_and_result, parquet_columns
 from handlers.ingestion.glue.arrow_batches import plan
 from handlers.ingestion.glue.file_scan import Scan
 from handlers.ingestion.glue.job_arguments import Arguments, parsed
-from handlers.ingestion.glue.json_records import Reason
-from handlers.ingestion.glue.json_shapes import MAX_PLACES, Shape, narrow
-from handlers.ingestion.glue.object_storage import Storage, resolve
-from handlers.ingestion.glue.run_output import Output, read_if_there
+from handlers.ingestion.glue.json_records import DataProblem
+from handlers.ingestion.glue.json_shapes import MAX_NODES, Shape, narrow
+from handlers.ingestion.glue.object_storage import Storage, open_storage
+from handlers.ingestion.glue.run_output import RunOutput, read_if_there
 from handlers.ingestion.glue.spark_stages import Stages
-from handlers.ingestion.glue.task_distribution import rows_a_file, writers
+from handlers.ingestion.glue.task_distribution import max_rows_per_file, writers
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -50,10 +50,10 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     arguments = parsed(argv)
     for key, value in SETTINGS.items():
         spark.conf.set(key, value)
-    storage, stages = resolve(arguments.lake_uri), Stages(spark)
+    storage, stages = open_storage(arguments.lake_uri), Stages(spark)
     given = parquet_columns.given(stages.schema(arguments.schema_ddl)) if arguments.schema_ddl else None
     wanted, before = _wanted(arguments, storage)
-    output = Output(
+    output = RunOutput(
         storage, arguments.lake_uri, wanted.manifest_id, arguments.run_id, (one.date_prefix for one in wanted.files)
     )
     output.begin()
@@ -65,7 +65,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     seen = Shape()
     for scan in scans:
         seen.merge(scan.shape)
-    narrow(seen, MAX_PLACES)
+    narrow(seen, MAX_NODES)
     chosen = given or parquet_columns.inferred(seen)
     paths = _written(scans, chosen, seen, stages, output, storage, arguments)
     laps.end("seconds_second_pass")
@@ -110,13 +110,13 @@ def _wanted(arguments: Arguments, storage: Storage) -> tuple[file_list_and_resul
     ), before
 
 
-def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Output) -> None:
+def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: RunOutput) -> None:
     """A version that is gone or sealed gives no rows, so nothing of it may be published already.
 
     A run that died between its pointers and its result told of nothing: what it published may be of any file.
     """
     published, told = file_list_and_result.published_keys(before), file_list_and_result.told_keys(before)
-    gone = [scan.file for scan in scans if scan.never_read in {Reason.VERSION_GONE, Reason.SEALED}]
+    gone = [scan.file for scan in scans if scan.never_read in {DataProblem.VERSION_GONE, DataProblem.SEALED}]
     lost = [
         one
         for one in gone
@@ -143,7 +143,7 @@ def _written(
     chosen: parquet_columns.Columns,
     seen: Shape,
     stages: Stages,
-    output: Output,
+    output: RunOutput,
     storage: Storage,
     arguments: Arguments,
 ) -> Mapping[str, Sequence[str]]:
@@ -162,11 +162,11 @@ def _written(
             schema,
             target,
             tasks=writers(estimate, arguments.target_bytes, stages.cores),
-            most=rows_a_file(rows, estimate, arguments.target_bytes),
+            most=max_rows_per_file(rows, estimate, arguments.target_bytes),
         )
         if written != rows:
             raise RowsMissing(f"{written} of {rows} rows were written")
-        paths[date] = [uri for uri in storage.listed(target) if uri.endswith(".parquet")]
+        paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]
     return paths
 
 

@@ -13,7 +13,7 @@ MAX_DEPTH = 100
 HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class Reason(StrEnum):
+class DataProblem(StrEnum):
     """Why a line is no record, or a file gives none."""
 
     NOT_UTF8 = "not_utf8"
@@ -31,10 +31,10 @@ class Reason(StrEnum):
     SEALED = "sealed"
 
 
-class BadLine(Exception):
+class InvalidLine(Exception):
     """A line that is no record. Carries the reason alone: the content must not reach a log through an exception."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: DataProblem) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
@@ -44,38 +44,38 @@ def record(raw: bytes) -> dict[str, Any]:
     try:
         value = _STRICT.decode(raw.decode("utf-8"))
     except UnicodeDecodeError:
-        raise BadLine(Reason.NOT_UTF8) from None
+        raise InvalidLine(DataProblem.NOT_UTF8) from None
     except json.JSONDecodeError:
-        raise BadLine(Reason.NOT_JSON) from None
+        raise InvalidLine(DataProblem.NOT_JSON) from None
     except RecursionError:
-        raise BadLine(Reason.TOO_DEEP) from None
+        raise InvalidLine(DataProblem.TOO_DEEP) from None
     except ValueError:  # an integer of more digits than Python reads
-        raise BadLine(Reason.NUMBER_OUT_OF_RANGE) from None
+        raise InvalidLine(DataProblem.NUMBER_OUT_OF_RANGE) from None
     if not isinstance(value, dict):
-        raise BadLine(Reason.NOT_AN_OBJECT)
+        raise InvalidLine(DataProblem.NOT_AN_OBJECT)
     # Both checks are slow, so a cheap look decides whether they are needed.
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
-        raise BadLine(Reason.TOO_DEEP)
+        raise InvalidLine(DataProblem.TOO_DEEP)
     if HALF_PAIR.search(raw) and not _encodable(value):
-        raise BadLine(Reason.NOT_UNICODE)
+        raise InvalidLine(DataProblem.NOT_UNICODE)
     return value
 
 
 def _real(text: str) -> float:
     value = float(text)
     if value - value != 0.0:  # infinite: 1e400 is JSON, but no double
-        raise BadLine(Reason.NUMBER_OUT_OF_RANGE)
+        raise InvalidLine(DataProblem.NUMBER_OUT_OF_RANGE)
     return value
 
 
 def _constant(_: str) -> float:
-    raise BadLine(Reason.NOT_JSON)  # NaN and Infinity
+    raise InvalidLine(DataProblem.NOT_JSON)  # NaN and Infinity
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise BadLine(Reason.DUPLICATE_NAME)
+        raise InvalidLine(DataProblem.DUPLICATE_NAME)
     return value
 
 

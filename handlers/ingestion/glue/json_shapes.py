@@ -19,7 +19,7 @@ DECIMAL_MAX = 10**38 - 1
 MAX_NAMES = 1000
 """More names than this in one object are data, not names: a map keyed by user, say."""
 MAX_LEVELS = 16
-MAX_PLACES = 5000
+MAX_NODES = 5000
 """Of a run. Whoever writes Parquet holds a buffer for each column, and who reads a table knows some hundreds at most."""
 
 
@@ -79,7 +79,7 @@ class Shape:
         elif kind is list:
             self.kinds |= _ARRAY
             if levels == 0:
-                self.give_up()
+                self.mark_boundless()
             elif not self.kinds & _BOUNDLESS:
                 if self.items is None:
                     self.items = Shape()
@@ -90,14 +90,14 @@ class Shape:
         if self.kinds & _BOUNDLESS:
             return
         if levels == 0:
-            self.give_up()
+            self.mark_boundless()
             return
         names = self.names
         for name, one in value.items():
             known = names.get(name)
             if known is None:
                 if len(names) == MAX_NAMES:
-                    self.give_up()
+                    self.mark_boundless()
                     return
                 known = names[name] = Shape()
             known.observe(one, levels - 1)
@@ -106,19 +106,19 @@ class Shape:
         """Takes all that another has seen."""
         self.kinds |= other.kinds
         if self.kinds & _BOUNDLESS:
-            self.give_up()
+            self.mark_boundless()
             return
         for name, shape in other.names.items():
             self.names.setdefault(name, Shape()).merge(shape)
         if len(self.names) > MAX_NAMES:
-            self.give_up()
+            self.mark_boundless()
             return
         if other.items is not None:
             if self.items is None:
                 self.items = Shape()
             self.items.merge(other.items)
 
-    def give_up(self) -> None:
+    def mark_boundless(self) -> None:
         """What is here is data, whatever else is seen of it."""
         self.kinds |= _BOUNDLESS
         self.names, self.items = {}, None
@@ -163,7 +163,7 @@ def _give_up(shape: Shape, width: int) -> None:
     """Whatever inside of this is so wide."""
     for one in _parts(shape):
         if len(_parts(one)) >= width:
-            one.give_up()
+            one.mark_boundless()
         else:
             _give_up(one, width)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.glue.json_records import DataProblem
 
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
@@ -27,14 +27,14 @@ class Line(NamedTuple):
 
     number: int
     raw: bytes
-    reason: Reason | None = None
+    reason: DataProblem | None = None
 
 
-class Damaged(Exception):
+class DamagedGzip(Exception):
     """A compressed stream ended or went wrong in the middle."""
 
 
-class TooMuch(Exception):
+class ContentTooLarge(Exception):
     """More content than the caller takes, however small it is packed."""
 
 
@@ -57,7 +57,7 @@ def lines(
             first, *rest = chunk.split(b"\n")
             unpacked += len(chunk)
             if unpacked > most_bytes or number + len(rest) > most_lines:
-                raise TooMuch
+                raise ContentTooLarge
             if not rest:
                 if lost:
                     continue
@@ -72,16 +72,16 @@ def lines(
             for raw in rest:
                 number += 1
                 yield from _line(number, raw, max_bytes)
-    except Damaged:
+    except DamagedGzip:
         # What stands after the last line break was cut: it may look whole and not be.
-        yield Line(number + 1, (lost or tail)[:KEPT_BYTES], Reason.DAMAGED_GZIP)
+        yield Line(number + 1, (lost or tail)[:KEPT_BYTES], DataProblem.DAMAGED_GZIP)
         return
     yield from _line(number + 1, lost or tail, max_bytes, given_up=bool(lost))
 
 
 def _line(number: int, raw: bytes, max_bytes: int, *, given_up: bool = False) -> Iterator[Line]:
     if given_up or len(raw) > max_bytes:
-        yield Line(number, raw[:KEPT_BYTES], Reason.TOO_LONG)
+        yield Line(number, raw[:KEPT_BYTES], DataProblem.TOO_LONG)
         return
     if number == 1:
         raw = raw.removeprefix(BOM)
@@ -119,7 +119,7 @@ def _unpacked(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
                 if member.eof:
                     member = None
     if member is not None:
-        raise Damaged
+        raise DamagedGzip
 
 
 def _pieces(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
@@ -131,4 +131,4 @@ def _pieces(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
             # A full piece may leave more inside, even where all input is consumed.
             piece = b"" if member.eof else member.decompress(member.unconsumed_tail, CHUNK)
     except zlib.error:
-        raise Damaged from None
+        raise DamagedGzip from None

@@ -29,7 +29,7 @@ GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 DELETED_AT_ONCE = 1000
 
 
-class Gone(Exception):
+class ObjectGone(Exception):
     """The object, or this version of it, is not there."""
 
 
@@ -52,7 +52,7 @@ class Storage(Protocol):
         """Writes an object: all of it or nothing."""
         ...
 
-    def listed(self, prefix: str) -> list[str]:
+    def list_uris(self, prefix: str) -> list[str]:
         """The addresses below a prefix, sorted."""
         ...
 
@@ -67,12 +67,12 @@ def split(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def resolve(uri: str) -> Storage:
+def open_storage(uri: str) -> Storage:
     """The storage that an address is in."""
     if not uri.startswith("s3://"):
         raise ValueError("only s3:// addresses are known")
     folder = os.environ.get(FOLDER)
-    return Folder(Path(folder)) if folder else Bucket(_client())
+    return FolderStorage(Path(folder)) if folder else Bucket(_client())
 
 
 @cache
@@ -107,7 +107,7 @@ class Bucket:
         with _asking():
             self._client.put_object(Bucket=bucket, Key=key, Body=body)
 
-    def listed(self, prefix: str) -> list[str]:
+    def list_uris(self, prefix: str) -> list[str]:
         bucket, key = split(prefix)
         with _asking():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
@@ -126,7 +126,7 @@ class Bucket:
                 raise StorageFailed(f"DeleteObjects: {answer['Errors'][0].get('Code', '')}")
 
 
-class Folder:
+class FolderStorage:
     """Files below a folder: `<bucket>/<key>`, and each version of a source object where `version_path` says."""
 
     def __init__(self, root: Path) -> None:
@@ -143,13 +143,13 @@ class Folder:
                 while chunk := file.read(CHUNK):
                     yield chunk
         except FileNotFoundError:
-            raise Gone from None
+            raise ObjectGone from None
 
     def read(self, uri: str) -> bytes:
         try:
             return self._path(uri).read_bytes()
         except FileNotFoundError:
-            raise Gone from None
+            raise ObjectGone from None
 
     def put(self, uri: str, body: bytes) -> None:
         path = self._path(uri)
@@ -158,7 +158,7 @@ class Folder:
         partial.write_bytes(body)
         partial.replace(path)
 
-    def listed(self, prefix: str) -> list[str]:
+    def list_uris(self, prefix: str) -> list[str]:
         bucket, key = split(prefix)
         base = self._root / bucket
         files = (one.relative_to(base).as_posix() for one in base.rglob("*") if one.is_file())
@@ -184,7 +184,7 @@ def _asking() -> Iterator[None]:
 def _translated(error: Exception) -> Exception:
     if isinstance(error, ClientError):
         code = _code(error)
-        return Gone() if code in GONE else StorageFailed(f"{error.operation_name}: {code}")
+        return ObjectGone() if code in GONE else StorageFailed(f"{error.operation_name}: {code}")
     return StorageFailed(type(error).__name__)
 
 

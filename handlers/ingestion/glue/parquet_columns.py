@@ -19,10 +19,10 @@ from handlers.ingestion.glue.json_shapes import Kind, Shape
 
 UNKNOWN = "_unknown"
 SOURCE = {"_source_key": "string", "_source_version": "string", "_source_line": "long", "_arrived_at": "timestamp"}
-RESERVED = frozenset({*SOURCE, UNKNOWN, "dt"})
+RESERVED_NAMES = frozenset({*SOURCE, UNKNOWN, "dt"})
 DECIMAL = "decimal(38,0)"
 DECIMALS = re.compile(r"decimal\((\d+),(\d+)\)")
-SUPPORTED = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
+SUPPORTED_TYPES = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
 """What a given schema may name besides decimals. Not float: hardly any number of a JSON text is exact in one."""
 
 
@@ -60,7 +60,7 @@ STRING = Simple("string")
 
 
 @dataclass(frozen=True)
-class Widened:
+class WidenedColumn:
     """A place where values differed in kind, and what became of it."""
 
     column: str
@@ -73,18 +73,18 @@ class Columns:
     """The data's columns, those of the source aside."""
 
     fields: tuple[tuple[str, Type], ...]
-    widened: tuple[Widened, ...] = ()
+    widened: tuple[WidenedColumn, ...] = ()
 
 
-class SchemaRefused(ValueError):
+class InvalidSchema(ValueError):
     """A given schema that no run could follow."""
 
 
 def inferred(shape: Shape) -> Columns:
     """Columns for all that was seen."""
-    widened: list[Widened] = []
+    widened: list[WidenedColumn] = []
     fields: list[tuple[str, Type]] = []
-    taken = set(RESERVED)
+    taken = set(RESERVED_NAMES)
     for name in sorted(shape.names, key=_small_letters_first):
         if name and name.lower() not in taken:
             taken.add(name.lower())
@@ -101,10 +101,10 @@ def given(schema: Mapping[str, Any]) -> Columns:
     """Columns of a schema, in the form that Spark gives a parsed DDL."""
     fields = tuple((one["name"], _from_spark(one["type"])) for one in schema["fields"])
     names = [name.lower() for name, _ in fields]
-    if refused := sorted(set(names) & RESERVED):
-        raise SchemaRefused(f"these columns are the job's own: {', '.join(refused)}")
+    if refused := sorted(set(names) & RESERVED_NAMES):
+        raise InvalidSchema(f"these columns are the job's own: {', '.join(refused)}")
     if len(set(names)) < len(names):
-        raise SchemaRefused("two columns have the same name but for case")
+        raise InvalidSchema("two columns have the same name but for case")
     return Columns(fields)
 
 
@@ -143,7 +143,7 @@ def exact(kind: Type, shape: Shape) -> bool:
     return False
 
 
-def _type(shape: Shape, path: str, widened: list[Widened]) -> Type:
+def _type(shape: Shape, path: str, widened: list[WidenedColumn]) -> Type:
     if _has_parts(shape):
         if not shape.kinds & Kind.ARRAY:
             return StructOf(
@@ -153,7 +153,7 @@ def _type(shape: Shape, path: str, widened: list[Widened]) -> Type:
     seen = Kind(shape.kinds)
     kind = _plain_type(seen)
     if kind == JSON or _differ(seen):
-        widened.append(Widened(path, tuple(sorted(one.name.lower() for one in seen if one.name)), kind.name))
+        widened.append(WidenedColumn(path, tuple(sorted(one.name.lower() for one in seen if one.name)), kind.name))
     return kind
 
 
@@ -206,8 +206,8 @@ def _to_spark(kind: Type) -> Any:
 
 def _from_spark(kind: Any) -> Type:
     if isinstance(kind, str):
-        if kind not in SUPPORTED and not DECIMALS.fullmatch(kind):
-            raise SchemaRefused(f"no column of JSON values can be of type {kind}")
+        if kind not in SUPPORTED_TYPES and not DECIMALS.fullmatch(kind):
+            raise InvalidSchema(f"no column of JSON values can be of type {kind}")
         return Simple(kind)
     match kind["type"]:
         case "array":
@@ -216,4 +216,4 @@ def _from_spark(kind: Any) -> Type:
             return MapOf(_from_spark(kind["valueType"]))
         case "struct":
             return StructOf(tuple((one["name"], _from_spark(one["type"])) for one in kind["fields"]))
-    raise SchemaRefused(f"no JSON value can be a {kind['type']} of this kind")
+    raise InvalidSchema(f"no JSON value can be a {kind['type']} of this kind")

@@ -12,14 +12,14 @@ was there when it began.
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from handlers.ingestion.glue.object_storage import Gone, Storage
+from handlers.ingestion.glue.object_storage import ObjectGone, Storage
 
 
-class Overtaken(Exception):
+class NewerRunStarted(Exception):
     """A newer run of the same manifest has begun: this one has nothing to say any more."""
 
 
-class Output:
+class RunOutput:
     """One run's place in the lake."""
 
     def __init__(self, storage: Storage, lake_uri: str, manifest_id: str, run_id: str, dates: Iterable[str]) -> None:
@@ -46,7 +46,7 @@ class Output:
             uri
             for kind in ("data", "rejected")
             for date in self._dates
-            for uri in self._storage.listed(f"{self._lake}{kind}/dt={date}/run={self._manifest_id}-")
+            for uri in self._storage.list_uris(f"{self._lake}{kind}/dt={date}/run={self._manifest_id}-")
         )
         self._storage.put(self._newest, self.folder.encode())
 
@@ -60,12 +60,12 @@ class Output:
 
     def visible(self, date: str) -> bool:
         """Whether readers see anything of this manifest under a date, of whichever run."""
-        return bool(self._storage.listed(self._pointer(date)))
+        return bool(self._storage.list_uris(self._pointer(date)))
 
     def publish(self, paths: Mapping[str, Iterable[str]]) -> None:
         """Makes the run's data what readers see, by date, and removes what it replaces."""
         if self._storage.read(self._newest) != self.folder.encode():
-            raise Overtaken("a newer run of this manifest has begun")
+            raise NewerRunStarted("a newer run of this manifest has begun")
         for date in self._dates:
             # Order is stable, so that a pointer's bytes depend on what it names alone.
             content = "".join(f"{path}\n" for path in sorted(paths.get(date, ())))
@@ -91,5 +91,5 @@ def read_if_there(storage: Storage, uri: str) -> bytes | None:
     """An object's content, or none where there is no such object."""
     try:
         return storage.read(uri)
-    except Gone:
+    except ObjectGone:
         return None

@@ -21,9 +21,9 @@ from pyspark.sql.types import StructType
 
 from handlers.ingestion.glue.arrow_batches import Batches, Plan
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.file_scan import Scan, scanned
-from handlers.ingestion.glue.object_storage import Storage, StorageFailed, resolve
-from handlers.ingestion.glue.task_distribution import TASKS_A_CORE, dealt
+from handlers.ingestion.glue.file_scan import Scan, scan_file
+from handlers.ingestion.glue.object_storage import Storage, StorageFailed, open_storage
+from handlers.ingestion.glue.task_distribution import TASKS_A_CORE, distribute_files
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ class Scanning:
 
     def _scan(self, index: int) -> Scan:
         file = self.files[index]
-        return scanned(file, resolve(file.uri), f"{self.rejected[index]}{index:05}")
+        return scan_file(file, open_storage(file.uri), f"{self.rejected[index]}{index:05}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Reading:
             for group in batch.column(0).to_pylist():
                 for index in self.groups[group]:
                     file = self.files[index]
-                    made = rows.of_file(file, resolve(file.uri))
+                    made = rows.of_file(file, open_storage(file.uri))
                     while (one := _quietly(partial(next, made, None))) is not None:
                         yield one
 
@@ -89,7 +89,7 @@ class Stages:
 
     def scan(self, files: Sequence[SourceFile], rejected: Callable[[str], str]) -> list[Scan]:
         """The first pass, in the order of the files."""
-        groups = dealt([one.size for one in files], TASKS_A_CORE * self.cores)
+        groups = distribute_files([one.size for one in files], TASKS_A_CORE * self.cores)
         scanning = Scanning(tuple(files), tuple(rejected(one.date_prefix) for one in files))
         found = self._spark.sparkContext.parallelize(groups, len(groups)).mapPartitions(scanning).collect()
         order = {file: number for number, file in enumerate(files)}
@@ -99,7 +99,7 @@ class Stages:
         self, scans: Sequence[Scan], plan: Plan, schema: dict[str, Any], uri: str, *, tasks: int, most: int
     ) -> int:
         """The second pass: Parquet below an address. Gives how many rows were written."""
-        groups = dealt([one.content_bytes for one in scans], tasks)
+        groups = distribute_files([one.content_bytes for one in scans], tasks)
         structure = StructType.fromJson(schema)
         reading = Reading(
             files=tuple(one.file for one in scans),
@@ -132,7 +132,7 @@ def _save(spark: SparkSession, frame: DataFrame, uri: str, most: int) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         save(f"{folder}/out")
-        storage: Storage = resolve(uri)
+        storage: Storage = open_storage(uri)
         for part in sorted(Path(folder, "out").glob("*.parquet")):
             storage.put(uri + part.name, part.read_bytes())
 

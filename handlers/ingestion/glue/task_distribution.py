@@ -1,4 +1,4 @@
-"""How files are dealt out to tasks, and how many Parquet files they become. Pure.
+"""How files are distribute_files out to tasks, and how many Parquet files they become. Pure.
 
 Each task writes one Parquet file, so the number of tasks is a compromise: files no larger than the target, every core
 at work, but none of them for a file so small that readers would pay for it.
@@ -21,12 +21,12 @@ def writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
     return max(1, needed, min(math.ceil(needed / cores) * cores, worthwhile))
 
 
-def rows_a_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:
+def max_rows_per_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:
     """The limit that splits a task's output where one large file fills it; generous, so that it rarely makes scraps."""
     return math.ceil(1.5 * rows * target_bytes / max(estimated_bytes, 1.0))
 
 
-def dealt(sizes: Sequence[int], tasks: int) -> list[list[int]]:
+def distribute_files(sizes: Sequence[int], tasks: int) -> list[list[int]]:
     """Indices of files by task, about equally large: the largest first, each to the task that has least."""
     loads = [(0, task) for task in range(min(tasks, max(1, len(sizes))))]
     groups: list[list[int]] = [[] for _ in loads]

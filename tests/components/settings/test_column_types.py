@@ -3,7 +3,7 @@
 import pytest
 
 from components.settings.column_types import HIVE, TAKEN, NotDdl, of_data, parsed
-from handlers.ingestion.glue.parquet_columns import RESERVED, SUPPORTED
+from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TYPES
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_a_name_stands_for_one_column_whatever_its_case(ddl: str) -> None:
 
 
 def test_the_jobs_types_and_names_are_those_that_are_known_here() -> None:
-    assert {HIVE[one] for one in SUPPORTED} == set(HIVE.values())
-    assert TAKEN == RESERVED
+    assert {HIVE[one] for one in SUPPORTED_TYPES} == set(HIVE.values())
+    assert TAKEN == RESERVED_NAMES
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED))
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
 def test_a_column_of_every_row_is_none_of_the_datas(name: str) -> None:
     with pytest.raises(NotDdl, match=name):
         of_data(f"id INT, {name.upper()} STRING")

@@ -10,17 +10,18 @@ from botocore.exceptions import BotoCoreError
 from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.execution_names import Workflow
-from handlers.ingestion.file_admission import Admission
+from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, RunResult, result_key
-from handlers.ingestion.manifest_builder.handler import Builder
-from handlers.ingestion.manifest_creation import ManifestMaker
-from handlers.ingestion.manifest_lifecycle import Settler
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest import FileResult, RunResult
+from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_executions import ManifestWorkflow
+from handlers.ingestion.manifest_keys import result_key
+from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.sweeper.handler import Sweeper
-from handlers.ingestion.workflow_steps.handler import Step, done
+from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
+from handlers.ingestion.workflow_steps.handler import StepRequest, run_step
 from tests.handlers.ingestion.fake_cloud import (
     STATE_MACHINE,
     Cloud,
@@ -30,7 +31,7 @@ from tests.handlers.ingestion.fake_cloud import (
     Gate,
     arn,
 )
-from tests.handlers.ingestion.test_file_admission import body, record
+from tests.handlers.ingestion.s3_messages import body, record
 
 SIZE = 3
 """Files a manifest holds here."""
@@ -79,15 +80,15 @@ class World:
     def records(self, gate: Gate = open_gate) -> ManifestRecords:
         return ManifestRecords(self._dynamodb(gate), "files", 400, self.cloud.clock)
 
-    def lists(self, gate: Gate = open_gate) -> Lists:
+    def lists(self, gate: Gate = open_gate) -> ManifestLists:
         client: Any = FakeS3(self.cloud, gate)
-        return Lists(client, "lake")
+        return ManifestLists(client, "lake")
 
-    def workflow(self, gate: Gate = open_gate) -> Workflow:
-        return Workflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
+    def workflow(self, gate: Gate = open_gate) -> ManifestWorkflow:
+        return ManifestWorkflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
 
-    def maker(self, gate: Gate = open_gate) -> ManifestMaker:
-        return ManifestMaker(
+    def creator(self, gate: Gate = open_gate) -> ManifestCreator:
+        return ManifestCreator(
             self.table(gate),
             self.records(gate),
             self.lists(gate),
@@ -100,18 +101,18 @@ class World:
             manifest_bytes=self.manifest_bytes,
         )
 
-    def builder(self, gate: Gate = open_gate) -> Builder:
-        return Builder(
+    def builder(self, gate: Gate = open_gate) -> ManifestBuilder:
+        return ManifestBuilder(
             self.table(gate),
-            Admission.of("", 10**9),
-            self.maker(gate),
+            AdmissionRules.from_setting("", 10**9),
+            self.creator(gate),
             parallel=Parallel(1),
             log=self.log,
             clock=self.cloud.clock,
         )
 
-    def settler(self, gate: Gate = open_gate) -> Settler:
-        return Settler(
+    def lifecycle(self, gate: Gate = open_gate) -> ManifestLifecycle:
+        return ManifestLifecycle(
             self.table(gate),
             self.records(gate),
             self.lists(gate),
@@ -120,14 +121,14 @@ class World:
             clock=self.cloud.clock,
         )
 
-    def sweeper(self, gate: Gate = open_gate) -> Sweeper:
-        return Sweeper(
+    def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
+        return IngestionSweeper(
             self.table(gate),
             self.records(gate),
             self.lists(gate),
             self.workflow(gate),
-            maker=self.maker(gate),
-            settler=self.settler(gate),
+            creator=self.creator(gate),
+            lifecycle=self.lifecycle(gate),
             claim_age=timedelta(seconds=900),
             flush_age=timedelta(seconds=3600),
             log=self.log,
@@ -139,12 +140,14 @@ class World:
 
         `broken`: the `run`, or a `file` in it.
         """
-        settler, manifest_id = self.settler(gate), name[:26]
+        lifecycle, manifest_id = self.lifecycle(gate), name[:26]
 
         def step(kind: str, **more: str) -> Any:
-            return done(
-                settler,
-                Step.model_validate({"step": kind, "manifestId": manifest_id, "executionArn": arn(name), **more}),
+            return run_step(
+                lifecycle,
+                StepRequest.model_validate(
+                    {"step": kind, "manifestId": manifest_id, "executionArn": arn(name), **more}
+                ),
             )
 
         try:

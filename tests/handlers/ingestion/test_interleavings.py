@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.concurrent_actors import World, announced, check_always, check_settled
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
-from tests.handlers.ingestion.step_by_step import Actor
+from tests.handlers.ingestion.stepped_actor import Actor
 
 MOST_ALIVE = 2
 """Of each kind."""
@@ -111,7 +111,7 @@ class Interleaving(RuleBasedStateMachine):
         self.begins(
             "person",
             lambda gate: redrive(
-                manifest_id, world.records(gate), world.lists(gate), world.workflow(gate), world.settler(gate)
+                manifest_id, world.records(gate), world.lists(gate), world.workflow(gate), world.lifecycle(gate)
             ),
         )
 

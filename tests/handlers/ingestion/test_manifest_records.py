@@ -51,10 +51,10 @@ def test_a_builder_that_comes_late_does_not_set_back_what_has_ended(
 
 def test_a_manifest_that_runs_is_found_by_its_age_and_one_that_has_ended_is_not(records: ManifestRecords) -> None:
     records.begin(ID, FIRST, 200)
-    assert records.running(NOW) == []
-    assert records.running(LATER) == [(ID, FIRST)]
+    assert records.list_running(NOW) == []
+    assert records.list_running(LATER) == [(ID, FIRST)]
     records.end(ID, FIRST, ManifestStatus.PROCESSED, {})
-    assert records.running(LATER) == []
+    assert records.list_running(LATER) == []
 
 
 def test_a_redrive_takes_a_failed_manifest_and_the_first_execution_has_no_say_any_more(
@@ -67,4 +67,4 @@ def test_a_redrive_takes_a_failed_manifest_and_the_first_execution_has_no_say_an
     assert not records.end(ID, FIRST, ManifestStatus.FAILED, {}, "WHY")
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == "running"
-    assert records.running(LATER) == [(ID, SECOND)]
+    assert records.list_running(LATER) == [(ID, SECOND)]

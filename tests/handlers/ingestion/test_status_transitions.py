@@ -1,6 +1,6 @@
 """States only move forward, but for a release and a redrive."""
 
-from handlers.ingestion.status_transitions import MOVES, FileStatus, sources
+from handlers.ingestion.status_transitions import TRANSITIONS, FileStatus, source_statuses
 
 RANK = {
     FileStatus.PENDING: 0,
@@ -20,14 +20,14 @@ FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
 
 
 def test_only_a_release_and_a_redrive_go_back() -> None:
-    moves = {(one, other) for other in FileStatus for one in sources(other)}
+    moves = {(one, other) for other in FileStatus for one in source_statuses(other)}
     assert {(one, other) for one, other in moves if RANK[other] <= RANK[one]} == BACK
 
 
 def test_every_file_can_come_to_an_end_and_what_is_at_its_end_never_moves_again() -> None:
     for status in FileStatus:
-        assert bool(MOVES[status]) == (status not in FINAL)
+        assert bool(TRANSITIONS[status]) == (status not in FINAL)
         reached = {status}
-        while more := {other for one in reached for other in MOVES[one]} - reached:
+        while more := {other for one in reached for other in TRANSITIONS[one]} - reached:
             reached |= more
         assert reached & FINAL

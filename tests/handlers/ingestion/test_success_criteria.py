@@ -8,13 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.ingestion.environment import BuilderEnvironment, StepsEnvironment, SweeperEnvironment
-from handlers.ingestion.table_items import text
+from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
+from handlers.ingestion.sweeper.environment import SweeperEnvironment
+from handlers.ingestion.table_items import get_text
+from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.concurrent_actors import World, announced
 from tests.handlers.ingestion.conftest import NOW, Aws
 from tests.handlers.ingestion.fake_cloud import Cloud, refusal
-from tests.handlers.ingestion.manifest_builder.test_handler import Starting, arrivals, built
+from tests.handlers.ingestion.manifest_builder.harness import FailingStart, arrivals, create_builder
 
 
 def lines(printed: str) -> Iterator[dict[str, object]]:
@@ -28,14 +30,14 @@ def lines(printed: str) -> Iterator[dict[str, object]]:
 def test_sqs_retries_do_not_create_duplicate_file_records(aws: Aws) -> None:
     for _ in range(2):
         for _ in range(2):  # the same message twice in one batch, and the batch twice
-            built(aws).handle(arrivals("a") * 2)
+            create_builder(aws).handle(arrivals("a") * 2)
     assert list(aws.records()) == ["incoming/a.ndjson#v1"]
 
 
 def test_conditional_check_failed_exception_is_logged_appropriately(
     aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    builder = built(aws)
+    builder = create_builder(aws)
     builder.handle(arrivals("a"))
     builder.handle(arrivals("a"))
     (line,) = [one for one in lines(capsys.readouterr().out) if one["message"] == "file_already_tracked"]
@@ -52,7 +54,7 @@ def test_no_orphaned_manifest_records(fate: str) -> None:
     world.cloud.next_starts.append(fate)
     world.builder().handle(announced("a", "b", "c"))
     started = set(world.cloud.executions)
-    assert {text(one, "execution_arn").rpartition(":")[2] for one in world.cloud.manifests().values()} <= started
+    assert {get_text(one, "execution_arn").rpartition(":")[2] for one in world.cloud.manifests().values()} <= started
 
 
 def test_step_functions_always_starts_before_manifest_creation() -> None:
@@ -67,8 +69,8 @@ def test_step_functions_always_starts_before_manifest_creation() -> None:
 
 
 def test_failed_step_functions_starts_do_not_leave_orphaned_data(aws: Aws) -> None:
-    starting = Starting(aws, refusal("StateMachineDoesNotExist", "StartExecution"))
-    built(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
+    starting = FailingStart(aws, refusal("StateMachineDoesNotExist", "StartExecution"))
+    create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
     assert set(aws.statuses().values()) == {"pending"}
     assert not any("manifest_id" in item for item in aws.records().values())
 
@@ -88,7 +90,7 @@ def test_log_level_can_be_changed_per_environment(level: str, monkeypatch: pytes
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    for model in (BuilderEnvironment, SweeperEnvironment, StepsEnvironment):
+    for model in (BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment):
         assert model.read().log_level == level
 
 
@@ -109,7 +111,7 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
             world.run(world.waiting.pop(0), broken=broken)
     for key in list(world.cloud.manifests()):
         manifest_id = key[1].removeprefix("MANIFEST#")
-        redrive(manifest_id, world.records(), world.lists(), world.workflow(), world.settler())
+        redrive(manifest_id, world.records(), world.lists(), world.workflow(), world.lifecycle())
     world.settle_down()
     printed = capsys.readouterr().out
     assert {"manifest_start_refused", "manifest_start_unknown", "manifest_failed", "sweep"} <= {
@@ -122,21 +124,21 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
 
 
 def test_sqs_retry_scenario_with_a_duplicate_message(aws: Aws) -> None:
-    built(aws).handle(arrivals("a", "b"))
-    assert built(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
+    create_builder(aws).handle(arrivals("a", "b"))
+    assert create_builder(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
     assert sorted(aws.statuses().values()) == ["manifested"] * 3 + ["running"]
     assert len(aws.executions()) == 1
 
 
 def test_step_functions_start_failure_is_made_good_by_the_next_batch(aws: Aws) -> None:
-    starting = Starting(aws, refusal("AccessDeniedException", "StartExecution"))
-    built(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
+    starting = FailingStart(aws, refusal("AccessDeniedException", "StartExecution"))
+    create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
     assert aws.executions() == []
-    built(aws).handle([])
+    create_builder(aws).handle([])
     assert len(aws.executions()) == 1
 
 
 def test_a_message_that_fails_is_given_back_every_time_so_that_the_queue_parks_it(aws: Aws) -> None:
     for _ in range(5):
-        answer = built(aws).handle([{"messageId": "bad", "body": "no event"}])
+        answer = create_builder(aws).handle([{"messageId": "bad", "body": "no event"}])
         assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from handlers.common.aws.unreadable_objects import Sealed
-from handlers.ingestion.glue.object_storage import Gone
+from handlers.ingestion.glue.object_storage import ObjectGone
 
 
 class Killed(BaseException):
@@ -23,7 +23,7 @@ class Memory:
 
     def chunks(self, uri: str, version: str) -> Iterator[bytes]:
         if (uri, version) not in self.versions:
-            raise Gone
+            raise ObjectGone
         if (uri, version) in self.sealed:
             raise Sealed
         body = self.versions[uri, version]
@@ -32,14 +32,14 @@ class Memory:
 
     def read(self, uri: str) -> bytes:
         if uri not in self.objects:
-            raise Gone
+            raise ObjectGone
         return self.objects[uri]
 
     def put(self, uri: str, body: bytes) -> None:
         self.objects[uri] = body
         self._written()
 
-    def listed(self, prefix: str) -> list[str]:
+    def list_uris(self, prefix: str) -> list[str]:
         return sorted(uri for uri in self.objects if uri.startswith(prefix))
 
     def delete(self, uris: Iterable[str]) -> None:

@@ -15,11 +15,11 @@ from handlers.ingestion.glue.file_list_and_result import (
     told_keys,
     with_published,
 )
-from handlers.ingestion.glue.parquet_columns import Widened
+from handlers.ingestion.glue.parquet_columns import WidenedColumn
 from handlers.ingestion.manifest import ListedFile, Manifest, RunResult
 
 
-def listed(key: str, date: str = "2026-01-02") -> ListedFile:
+def listed_file(key: str, date: str = "2026-01-02") -> ListedFile:
     return ListedFile(
         bucket="landing",
         key=key,
@@ -32,7 +32,7 @@ def listed(key: str, date: str = "2026-01-02") -> ListedFile:
 
 
 def document(*keys: str, manifest_id: str = "m") -> bytes:
-    files = tuple(listed(key) for key in keys)
+    files = tuple(listed_file(key) for key in keys)
     manifest = Manifest(manifest_id=manifest_id, created_at=datetime(2026, 1, 2, tzinfo=UTC), files=files)
     return manifest.model_dump_json(by_alias=True).encode()
 
@@ -55,7 +55,7 @@ def test_a_list_is_read_as_the_handlers_write_it() -> None:
 
 def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
     outcomes = [FileOutcome("k#v", "2026-01-02", "rejected", "no_good_line:not_json", 0, 3)]
-    read = RunResult.model_validate_json(result("m", "r", outcomes, [Widened("a", ("long", "text"), "string")]))
+    read = RunResult.model_validate_json(result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")]))
     assert (read.manifest_id, read.run_id) == ("m", "r")
     (one,) = read.files
     assert one.model_dump() == {

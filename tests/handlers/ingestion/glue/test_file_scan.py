@@ -9,9 +9,9 @@ import pytest
 
 from handlers.ingestion.glue import file_scan as module
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.file_scan import LARGEST, MOST_PLACES, Scan, scanned
-from handlers.ingestion.glue.json_records import Reason
-from handlers.ingestion.glue.json_shapes import MAX_PLACES, places
+from handlers.ingestion.glue.file_scan import LARGEST, MAX_FILE_NODES, Scan, scan_file
+from handlers.ingestion.glue.json_records import DataProblem
+from handlers.ingestion.glue.json_shapes import MAX_NODES, places
 from tests.handlers.ingestion.glue.memory_storage import Memory
 
 KEY = "incoming/ü +%.ndjson"
@@ -24,14 +24,17 @@ def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Sc
     if sealed:
         storage.sealed.add((f"s3://landing/{KEY}", "v1"))
     file = SourceFile("landing", KEY, "v1", size, "2026-01-02T03:04:05.678Z", "2026-01-02", f"{KEY}#v1")
-    found = scanned(file, storage, "s3://lake/rejected/x/00003")
-    written = [json.loads(line) for uri in storage.listed("s3://lake/") for line in storage.read(uri).splitlines()]
+    found = scan_file(file, storage, "s3://lake/rejected/x/00003")
+    written = [json.loads(line) for uri in storage.list_uris("s3://lake/") for line in storage.read(uri).splitlines()]
     return found, written
 
 
 def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
     found, written = look(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
-    assert (found.rows, found.bad) == (2, {Reason.NOT_JSON: 1, Reason.NOT_UTF8: 1, Reason.NOT_AN_OBJECT: 1})
+    assert (found.rows, found.bad) == (
+        2,
+        {DataProblem.NOT_JSON: 1, DataProblem.NOT_UTF8: 1, DataProblem.NOT_AN_OBJECT: 1},
+    )
     assert [(one["line"], one["reason"]) for one in written] == [(3, "not_json"), (5, "not_utf8"), (6, "not_an_object")]
     assert [base64.b64decode(one["raw"]) for one in written] == [b"no", b"\xff", b"[1]"]
     assert {(one["file"], one["version"], one["whole"]) for one in written} == {(KEY, "v1", True)}
@@ -114,7 +117,7 @@ def test_lines_that_were_set_aside_before_a_file_proved_too_large_are_counted(mo
 def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     found, written = look(b"{}\n" + b"bad\n" * 50)
-    assert found.bad[Reason.NOT_JSON] == 50
+    assert found.bad[DataProblem.NOT_JSON] == 50
     assert [one["line"] for one in written] == list(range(2, 52))
 
 
@@ -139,10 +142,10 @@ def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_
     days = ({"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{one}": [1] for one in range(800)}}} for day in range(40))
     found, _ = look(b"".join(json.dumps(one).encode() + b"\n" for one in days))
     assert found.rows == 40
-    assert max(most) < MOST_PLACES + 3 * 1602
+    assert max(most) < MAX_FILE_NODES + 3 * 1602
     names = found.shape.names
     assert (set(names), set(names["o"].names)) == ({"id", "o", "by"}, {"x"})
-    assert places(names["by"]) < MAX_PLACES
+    assert places(names["by"]) < MAX_NODES
 
 
 def test_what_a_file_has_is_left_to_be_judged_with_the_others() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.glue.json_records import DataProblem
 from handlers.ingestion.glue.line_reader import KEPT_BYTES, Line, lines
 
 CONTENT = st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20)
@@ -48,14 +48,14 @@ def test_a_damaged_gzip_stream_gives_whole_lines_and_then_says_so(
     body = b"{\n" + b"\n".join(content)
     packed = gzip.compress(body)
     found = list(lines(pieces(packed[: 10 + cut % (len(packed) - 10)], cuts)))
-    assert found[-1].reason == Reason.DAMAGED_GZIP
+    assert found[-1].reason == DataProblem.DAMAGED_GZIP
     assert found[:-1] == plain(body)[: len(found) - 1]
 
 
 def test_what_follows_a_gzip_stream_and_is_none_is_damage() -> None:
     *good, last = lines([gzip.compress(b"{}\n") + b"garbage"])
     assert good == [Line(1, b"{}")]
-    assert last.reason == Reason.DAMAGED_GZIP
+    assert last.reason == DataProblem.DAMAGED_GZIP
 
 
 @given(st.integers(1, 60), st.lists(st.integers(0, 200)))
@@ -63,13 +63,15 @@ def test_a_line_that_is_too_long_is_given_up_alone(length: int, cuts: list[int])
     body = b"{}\n" + b"x" * length + b"\n[]\n" + b"y" * length
     found = list(lines(pieces(body, cuts), max_bytes=20))
     assert [one.number for one in found] == [1, 2, 3, 4]
-    assert [one.reason for one in found] == [None, *([Reason.TOO_LONG, None] * 2 if length > 20 else [None] * 3)][:4]
+    assert [one.reason for one in found] == [None, *([DataProblem.TOO_LONG, None] * 2 if length > 20 else [None] * 3)][
+        :4
+    ]
     assert found[2].raw == b"[]"
 
 
 def test_of_a_long_line_only_the_beginning_is_held() -> None:
     (only,) = lines([b"begins", *[b"x" * 1_000_000] * 30], max_bytes=2_000_000)
-    assert (only.reason, len(only.raw), only.raw[:6]) == (Reason.TOO_LONG, KEPT_BYTES, b"begins")
+    assert (only.reason, len(only.raw), only.raw[:6]) == (DataProblem.TOO_LONG, KEPT_BYTES, b"begins")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
@@ -85,4 +87,4 @@ def test_an_empty_object_has_no_lines() -> None:
 def test_a_bomb_is_unpacked_piece_by_piece() -> None:
     packed = gzip.compress(b"0" * 50_000_000)
     (only,) = lines([packed], max_bytes=1_000_000)
-    assert only.reason == Reason.TOO_LONG
+    assert only.reason == DataProblem.TOO_LONG

@@ -11,7 +11,15 @@ from moto import mock_aws
 
 from handlers.common.aws.unreadable_objects import Sealed
 from handlers.ingestion.glue import object_storage as module
-from handlers.ingestion.glue.object_storage import Bucket, Folder, Gone, Storage, StorageFailed, resolve, split
+from handlers.ingestion.glue.object_storage import (
+    Bucket,
+    FolderStorage,
+    ObjectGone,
+    Storage,
+    StorageFailed,
+    open_storage,
+    split,
+)
 
 KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
 
@@ -30,13 +38,13 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture(params=["s3", "folder"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Storage:
-    return Bucket(client) if request.param == "s3" else Folder(tmp_path)
+    return Bucket(client) if request.param == "s3" else FolderStorage(tmp_path)
 
 
 def stored(storage: Storage, client: Any, uri: str, body: bytes) -> str:
     """A new version of a source object; gives its id."""
     bucket, key = split(uri)
-    if isinstance(storage, Folder):
+    if isinstance(storage, FolderStorage):
         path = storage.version_path(uri, f"v{len(body)}")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(body)
@@ -56,9 +64,9 @@ def test_each_version_of_an_object_is_read_by_its_own_id(storage: Storage, clien
 def test_a_version_that_is_not_there_is_gone(storage: Storage, client: Any) -> None:
     version = stored(storage, client, "s3://landing/a", b"one")
     for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
-        with pytest.raises(Gone):
+        with pytest.raises(ObjectGone):
             list(storage.chunks(uri, wanted))
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         storage.read("s3://lake/never")
 
 
@@ -66,10 +74,10 @@ def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any
     version = client.put_object(Bucket="landing", Key="a", Body=b"x")["VersionId"]
     marker = client.delete_object(Bucket="landing", Key="a")["VersionId"]
     assert b"".join(Bucket(client).chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         list(Bucket(client).chunks("s3://landing/a", marker))
     client.delete_object(Bucket="landing", Key="a", VersionId=version)
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         list(Bucket(client).chunks("s3://landing/a", version))
 
 
@@ -102,11 +110,11 @@ def test_objects_are_written_listed_and_removed(storage: Storage) -> None:
     for key in KEYS:
         storage.put(f"s3://lake/{key}", key.encode())
     assert storage.read(f"s3://lake/{KEYS[1]}") == KEYS[1].encode()
-    assert storage.listed("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS)
-    assert storage.listed("s3://lake/a/b") == ["s3://lake/a/b.txt"]
+    assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS)
+    assert storage.list_uris("s3://lake/a/b") == ["s3://lake/a/b.txt"]
     storage.delete(["s3://lake/a/b.txt", "s3://lake/never"])
     storage.delete([])
-    assert storage.listed("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
+    assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
 
 
 def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +122,8 @@ def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch
     storage = Bucket(client)
     for number in range(5):
         storage.put(f"s3://lake/{number}", b"")
-    storage.delete(storage.listed("s3://lake/"))
-    assert not storage.listed("s3://lake/")
+    storage.delete(storage.list_uris("s3://lake/"))
+    assert not storage.list_uris("s3://lake/")
 
 
 def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +144,9 @@ def test_an_address_is_resolved_in_one_place(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.delenv(module.FOLDER, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
-    assert isinstance(resolve("s3://lake/a"), Bucket)
+    assert isinstance(open_storage("s3://lake/a"), Bucket)
     monkeypatch.setenv(module.FOLDER, str(tmp_path))
-    assert isinstance(resolve("s3://lake/a"), Folder)
+    assert isinstance(open_storage("s3://lake/a"), FolderStorage)
     with pytest.raises(ValueError, match="s3://"):
-        resolve("/a")
+        open_storage("/a")
     assert split("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"

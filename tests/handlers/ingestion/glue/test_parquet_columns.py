@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue import json_shapes, parquet_columns
-from handlers.ingestion.glue.json_shapes import MAX_LEVELS, MAX_NAMES, MAX_PLACES, Kind, Shape, narrow, places
+from handlers.ingestion.glue.json_shapes import MAX_LEVELS, MAX_NAMES, MAX_NODES, Kind, Shape, narrow, places
 from handlers.ingestion.glue.parquet_columns import (
     JSON,
     STRING,
     Columns,
+    InvalidSchema,
     ListOf,
     MapOf,
-    SchemaRefused,
     Simple,
     StructOf,
     Type,
-    Widened,
+    WidenedColumn,
 )
 from handlers.ingestion.glue.value_conversion import Misfits, converter
 from tests.handlers.ingestion.glue.test_json_records import OBJECTS
@@ -152,8 +152,8 @@ def test_a_column_is_left_unconverted_only_if_every_value_seen_fits(kind: Type, 
 def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
     found = parquet_columns.inferred(seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
     assert found.widened == (
-        Widened("a", ("double", "integer"), "double"),
-        Widened("b.c[]", ("integer", "text"), "string"),
+        WidenedColumn("a", ("double", "integer"), "double"),
+        WidenedColumn("b.c[]", ("integer", "text"), "string"),
     )
     (noted,) = [one for one in parquet_columns.spark_schema(found)["fields"] if one["name"] == "a"]
     assert noted["metadata"] == {"widened": "double, integer"}
@@ -185,7 +185,7 @@ def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_col
     days = ({"counts": {f"d{day}": {f"c{one}": {"n": 1, "m": 2} for one in range(100)}}} for day in range(100))
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
     assert places(shape) > 30_000
-    narrow(shape, MAX_PLACES)
+    narrow(shape, MAX_NODES)
     found = parquet_columns.inferred(shape)
     user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
     assert found.fields == (("counts", JSON), ("id", Simple("long")), ("user", user))
@@ -262,5 +262,5 @@ def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
     ],
 )
 def test_a_schema_that_no_run_could_follow_is_refused(fields: list[dict[str, Any]]) -> None:
-    with pytest.raises(SchemaRefused):
+    with pytest.raises(InvalidSchema):
         parquet_columns.given({"type": "struct", "fields": fields})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.run_output import Output, Overtaken
+from handlers.ingestion.glue.run_output import NewerRunStarted, RunOutput
 from tests.handlers.ingestion.glue.memory_storage import Killed, Memory
 
 LAKE = "s3://lake/"
@@ -14,8 +14,8 @@ DATES = ("2026-01-02", "2026-01-03")
 OTHERS = {f"{LAKE}data/dt=2026-01-02/run=other-1/a.parquet": b"theirs"}
 
 
-def output(storage: Memory, run: str, dates: tuple[str, ...] = DATES) -> Output:
-    return Output(storage, LAKE, "m", run, dates)
+def output(storage: Memory, run: str, dates: tuple[str, ...] = DATES) -> RunOutput:
+    return RunOutput(storage, LAKE, "m", run, dates)
 
 
 def one_run(storage: Memory, run: str, rows: dict[str, list[str]]) -> None:
@@ -37,7 +37,7 @@ def seen(storage: Memory) -> dict[str, list[str]]:
     """What readers see; a pointer that names what is not there raises."""
     return {
         uri.split("/dt=")[1][:10]: [storage.read(path).decode() for path in storage.read(uri).decode().splitlines()]
-        for uri in storage.listed(f"{LAKE}pointers/")
+        for uri in storage.list_uris(f"{LAKE}pointers/")
     }
 
 
@@ -139,7 +139,7 @@ def test_a_run_that_was_given_up_cannot_publish_over_its_successor() -> None:
     slow.begin()
     storage.put(f"{slow.data(DATES[0])}part-0.parquet", b"a")
     one_run(storage, "quick", ROWS)
-    with pytest.raises(Overtaken):
+    with pytest.raises(NewerRunStarted):
         slow.publish({DATES[0]: [f"{slow.data(DATES[0])}part-0.parquet"]})
     assert seen(storage) == ROWS
 

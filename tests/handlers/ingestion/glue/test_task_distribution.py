@@ -1,9 +1,9 @@
-"""How files are dealt out."""
+"""How files are distribute_files out."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.task_distribution import dealt, rows_a_file, writers
+from handlers.ingestion.glue.task_distribution import distribute_files, max_rows_per_file, writers
 
 MB = 1024 * 1024
 
@@ -12,10 +12,10 @@ MB = 1024 * 1024
 def test_each_file_goes_to_one_task_and_no_task_gets_more_than_its_share_and_one_file(
     sizes: list[int], tasks: int
 ) -> None:
-    groups = dealt(sizes, tasks)
+    groups = distribute_files(sizes, tasks)
     assert sorted(index for group in groups for index in group) == list(range(len(sizes)))
     assert len(groups) <= tasks
-    assert groups == dealt(sizes, tasks), "a retried run deals the same"
+    assert groups == distribute_files(sizes, tasks), "a retried run deals the same"
     if sizes:
         counted = [max(1, size) for size in sizes]
         assert max(sum(counted[one] for one in group) for group in groups) <= sum(counted) / len(groups) + max(counted)
@@ -31,6 +31,6 @@ def test_a_usual_manifest_keeps_every_core_busy_and_makes_files_worth_reading() 
 
 
 def test_one_huge_file_is_cut_at_about_the_target() -> None:
-    rows = rows_a_file(1_000_000, 1280 * MB, 128 * MB)
+    rows = max_rows_per_file(1_000_000, 1280 * MB, 128 * MB)
     assert 100_000 <= rows <= 150_000
-    assert rows_a_file(10, 0, 128 * MB) >= 10
+    assert max_rows_per_file(10, 0, 128 * MB) >= 10

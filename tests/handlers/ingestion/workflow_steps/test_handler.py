@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.ingestion.manifest import FileResult, Manifest, RunResult, confirmed_key, result_key
+from handlers.ingestion.manifest import FileResult, Manifest, RunResult
+from handlers.ingestion.manifest_keys import confirmed_key, result_key
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
-from handlers.ingestion.table_items import text
+from handlers.ingestion.table_items import get_text
 from handlers.ingestion.workflow_steps import handler
-from handlers.ingestion.workflow_steps.handler import ForeignExecution, Step, done
+from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest, run_step
 from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.concurrent_actors import World, announced
 from tests.handlers.ingestion.conftest import NOW, Aws
 from tests.handlers.ingestion.fake_cloud import Cloud, arn
-from tests.handlers.ingestion.manifest_builder.test_handler import arrivals, built
+from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 
 
 @pytest.fixture
@@ -29,8 +30,9 @@ def started(world: World, *names: str) -> str:
 
 
 def step(world: World, kind: str, name: str, **more: Any) -> Any:
-    return done(
-        world.settler(), Step.model_validate({"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more})
+    return run_step(
+        world.lifecycle(),
+        StepRequest.model_validate({"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more}),
     )
 
 
@@ -45,7 +47,7 @@ def results(world: World, name: str, *statuses: Any, run_id: str = "run") -> Non
 
 
 def statuses(world: World) -> list[str]:
-    return [text(item, "status") for _, item in sorted(world.cloud.files().items())]
+    return [get_text(item, "status") for _, item in sorted(world.cloud.files().items())]
 
 
 def manifest(world: World) -> dict[str, Any]:
@@ -85,9 +87,9 @@ def test_each_file_ends_as_the_run_says_with_its_reason(world: World) -> None:
     results(world, name, "processed", "rejected", "superseded")
     assert step(world, "finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
     assert statuses(world) == ["processed", "rejected", "superseded"]
-    assert {text(item, "reason") for item in world.cloud.files().values()} == {"WHY"}
+    assert {get_text(item, "reason") for item in world.cloud.files().values()} == {"WHY"}
     found = manifest(world)
-    assert (text(found, "status"), found["files_rejected"]["N"]) == ("processed", "1")
+    assert (get_text(found, "status"), found["files_rejected"]["N"]) == ("processed", "1")
 
 
 def test_a_file_that_the_run_says_nothing_of_has_failed_and_so_has_its_manifest(world: World) -> None:
@@ -95,8 +97,8 @@ def test_a_file_that_the_run_says_nothing_of_has_failed_and_so_has_its_manifest(
     step(world, "confirm", name)
     results(world, name, "processed", "processed")
     assert step(world, "finish", name) == {"processed": 2, "failed": 1}
-    assert text(manifest(world), "status") == "failed", "so that it can be redriven"
-    assert sorted({text(item, "reason") for item in world.cloud.files().values()}) == ["NO_RESULT", "WHY"]
+    assert get_text(manifest(world), "status") == "failed", "so that it can be redriven"
+    assert sorted({get_text(item, "reason") for item in world.cloud.files().values()}) == ["NO_RESULT", "WHY"]
 
 
 @pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
@@ -111,7 +113,7 @@ def test_a_step_that_comes_again_after_the_end_changes_nothing(world: World, kin
 
 
 def redriven(world: World, name: str) -> str:
-    redrive(name[:26], world.records(), world.lists(), world.workflow(), world.settler())
+    redrive(name[:26], world.records(), world.lists(), world.workflow(), world.lifecycle())
     return world.waiting.pop()
 
 
@@ -124,7 +126,7 @@ def test_a_redrive_marks_the_files_of_a_run_that_had_come_to_its_end_and_runs_no
     again = redriven(world, name)
     assert step(world, "confirm", again)["files"] == 0, "sources may be gone, and a run would take their rows away"
     assert statuses(world) == ["processed", "rejected", "superseded"]
-    assert text(manifest(world), "status") == "processed"
+    assert get_text(manifest(world), "status") == "processed"
 
 
 @pytest.mark.parametrize("told", [("processed", "processed"), ("processed", "processed", "failed")])
@@ -155,8 +157,8 @@ def test_a_failed_run_parks_its_files_with_the_cause(world: World, *, confirmed:
         step(world, "confirm", name)
     assert step(world, "fail", name, cause="States.TaskFailed") == {"failed": 3}
     assert statuses(world) == ["failed"] * 3
-    assert {text(item, "reason") for item in world.cloud.files().values()} == {"States.TaskFailed"}
-    assert (text(manifest(world), "status"), text(manifest(world), "cause")) == ("failed", "States.TaskFailed")
+    assert {get_text(item, "reason") for item in world.cloud.files().values()} == {"States.TaskFailed"}
+    assert (get_text(manifest(world), "status"), get_text(manifest(world), "cause")) == ("failed", "States.TaskFailed")
 
 
 def test_files_that_another_manifest_has_by_now_are_not_touched(world: World) -> None:
@@ -177,7 +179,7 @@ def test_files_that_another_manifest_has_by_now_are_not_touched(world: World) ->
 def test_a_cause_that_could_quote_data_is_not_kept(world: World, cause: str) -> None:
     name = started(world)
     step(world, "fail", name, cause=cause)
-    assert text(manifest(world), "cause") == "UNNAMED_CAUSE"
+    assert get_text(manifest(world), "cause") == "UNNAMED_CAUSE"
     assert "canary" not in str(world.cloud.items)
 
 
@@ -198,16 +200,16 @@ def test_a_step_for_another_executions_manifest_is_refused(world: World) -> None
 def test_what_is_no_step_is_refused_without_repeating_it(change: dict[str, Any]) -> None:
     good = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
     with pytest.raises(ValidationError):
-        Step.model_validate(good | change)
+        StepRequest.model_validate(good | change)
 
 
 def test_the_function_confirms_and_finishes_a_real_manifest(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    built(aws).handle(arrivals("a", "b", "c"))
+    create_builder(aws).handle(arrivals("a", "b", "c"))
     (name,) = aws.executions()
     arn_of = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     for variable, value in {"MANIFEST_TABLE_NAME": "files", "RECORD_DAYS": "400", "LAKE_BUCKET": "lake"}.items():
         monkeypatch.setenv(variable, value)
-    handler._settler.cache_clear()
+    handler._lifecycle.cache_clear()
     event = {"step": "confirm", "manifestId": name[:26], "executionArn": arn_of}
     answer = handler.handler(event, None)
     assert answer["files"] == 3
@@ -221,4 +223,4 @@ def test_the_function_confirms_and_finishes_a_real_manifest(aws: Aws, monkeypatc
     assert handler.handler(event | {"step": "finish", "runId": "r"}, None) == {"processed": 3}
     assert set(aws.statuses().values()) == {"processed"}
     assert handler.handler(event | {"step": "fail", "cause": "X"}, None) == {}
-    handler._settler.cache_clear()
+    handler._lifecycle.cache_clear()

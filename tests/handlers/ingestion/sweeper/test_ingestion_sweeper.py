@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.ingestion.manifest import list_key
+from handlers.ingestion.manifest_keys import list_key
 from handlers.ingestion.sweeper import handler
-from handlers.ingestion.table_items import text
+from handlers.ingestion.table_items import get_text
 from tests.handlers.ingestion.concurrent_actors import Killed, World, announced, check_settled
 from tests.handlers.ingestion.conftest import NOW, Aws
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.manifest_builder.test_handler import arrivals, built
+from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 from tests.handlers.ingestion.test_crashes import Axe
 
 
@@ -22,7 +22,7 @@ def world() -> World:
 
 
 def statuses(world: World) -> list[str]:
-    return sorted(text(item, "status") for item in world.cloud.files().values())
+    return sorted(get_text(item, "status") for item in world.cloud.files().values())
 
 
 def dies(world: World, before: str, *names: str) -> None:
@@ -56,7 +56,7 @@ def test_claims_of_a_running_execution_get_their_record_and_are_left_to_its_conf
     world.cloud.passes(901)
     assert world.sweeper().sweep().released == 0
     (record,) = world.cloud.manifests().values()
-    assert text(record, "status") == "running"
+    assert get_text(record, "status") == "running"
     world.run_all()
     assert statuses(world) == ["processed"] * 3
 
@@ -87,7 +87,7 @@ def test_claims_of_an_execution_that_died_before_it_confirmed_are_parked_as_fail
     world.sweeper().sweep()
     assert statuses(world) == ["failed"] * 3
     (record,) = world.cloud.manifests().values()
-    assert (text(record, "status"), text(record, "cause")) == ("failed", "EXECUTION_TIMED_OUT")
+    assert (get_text(record, "status"), get_text(record, "cause")) == ("failed", "EXECUTION_TIMED_OUT")
 
 
 def test_a_list_that_cannot_be_read_is_no_reason_to_give_claims_back(
@@ -125,7 +125,7 @@ def test_an_execution_that_nobody_remembers_fails_its_manifest(world: World) -> 
     world.cloud.passes(901)
     assert world.sweeper().sweep().settled == 1
     (record,) = world.cloud.manifests().values()
-    assert text(record, "cause") == "EXECUTION_GONE"
+    assert get_text(record, "cause") == "EXECUTION_GONE"
 
 
 def test_leftovers_are_flushed_once_the_oldest_has_waited_long_enough(world: World) -> None:
@@ -191,7 +191,9 @@ def test_calls_of_a_sweep_do_not_grow_with_the_table() -> None:
 def test_the_function_sweeps_and_reconciles(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    built(aws, size=4).handle(arrivals("a", "b", "c"))  # claimed by nobody, and long ago by the function's own clock
+    create_builder(aws, size=4).handle(
+        arrivals("a", "b", "c")
+    )  # claimed by nobody, and long ago by the function's own clock
     given = {
         "MANIFEST_TABLE_NAME": "files",
         "RECORD_DAYS": "400",
@@ -201,7 +203,7 @@ def test_the_function_sweeps_and_reconciles(
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    handler._made.cache_clear()
+    handler._sweeper_and_reconciler.cache_clear()
     answer = handler.handler({"kind": "sweep"}, None)
     assert (answer["files"], answer["missing"]) == (3, 0)
     assert aws.s3.list_objects_v2(Bucket="lake", Prefix=list_key("")[:10])["KeyCount"] == 1
@@ -211,4 +213,4 @@ def test_the_function_sweeps_and_reconciles(
     lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (line,) = [line for line in lines if line["message"] == "sweep"]
     assert line["oldest_pending_seconds"] > 0
-    handler._made.cache_clear()
+    handler._sweeper_and_reconciler.cache_clear()

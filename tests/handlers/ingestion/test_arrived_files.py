@@ -2,36 +2,23 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.s3_notifications import NotAnEvent
-from handlers.ingestion.environment import SUFFIXES
-from handlers.ingestion.file_admission import SORT_KEY_BYTES, Admission, ArrivedFile, Refusal, arrived_files
+from handlers.ingestion.arrived_files import (
+    MAX_SORT_KEY_BYTES,
+    AdmissionRules,
+    ArrivedFile,
+    FileRejection,
+    arrived_files,
+)
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from tests.handlers.ingestion.s3_messages import body, record
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-
-
-def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
-        "eventTime": "2026-01-02T23:30:00.000Z",
-        "s3": {
-            "bucket": {"name": "landing"},
-            "object": {"key": quote_plus(key), "size": 3, "eTag": "e", "versionId": "v1"},
-        },
-        **changes,
-    }
-
-
-def body(*records: dict[str, Any]) -> str:
-    return json.dumps({"Records": list(records)})
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda key: "\x00" not in key and key.encode("utf-8", "ignore")))
@@ -39,7 +26,7 @@ def test_every_key_comes_back_as_it_was_uploaded(key: str) -> None:
     key = key.encode("utf-8", "ignore").decode() or "a"
     (file,) = arrived_files(body(record(key)))
     assert file.key == key
-    assert len(file.file_key.encode()) <= SORT_KEY_BYTES
+    assert len(file.file_key.encode()) <= MAX_SORT_KEY_BYTES
 
 
 def test_the_partition_is_the_utc_date_of_the_event() -> None:
@@ -110,19 +97,21 @@ def test_a_refusal_does_not_repeat_the_message() -> None:
 LIMIT = 5 * 1024**3
 
 
-def refused(suffixes: str, key: str, size: int = 1) -> Refusal | None:
+def refused(suffixes: str, key: str, size: int = 1) -> FileRejection | None:
     file = ArrivedFile(bucket="landing", key=key, version_id="v1", size=size, etag="e", arrived=NOON)
-    return Admission.of(suffixes, LIMIT).refusal(file)
+    return AdmissionRules.from_setting(suffixes, LIMIT).find_rejection(file)
 
 
 def test_allowed_suffixes_count_in_any_case_and_others_are_refused() -> None:
     for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
-        assert refused(SUFFIXES, f"incoming/{name}") is None
+        assert refused(ALLOWED_SUFFIXES, f"incoming/{name}") is None
     for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):
-        assert refused(SUFFIXES, f"incoming/{name}") is Refusal.SUFFIX_NOT_ALLOWED
+        assert refused(ALLOWED_SUFFIXES, f"incoming/{name}") is FileRejection.SUFFIX_NOT_ALLOWED
         assert refused(" , ", name) is None, "no suffixes allow all"
 
 
-@pytest.mark.parametrize(("size", "refusal"), [(0, Refusal.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, "TOO_LARGE")])
+@pytest.mark.parametrize(
+    ("size", "refusal"), [(0, FileRejection.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, "TOO_LARGE")]
+)
 def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, refusal: str | None) -> None:
     assert refused("", "a", size) == refusal

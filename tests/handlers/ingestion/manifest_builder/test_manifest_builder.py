@@ -7,70 +7,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.common.aws.parallel_calls import Parallel
-from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.environment import SUFFIXES
-from handlers.ingestion.execution_names import Workflow
-from handlers.ingestion.file_admission import Admission
-from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import Manifest
 from handlers.ingestion.manifest_builder import handler
-from handlers.ingestion.manifest_builder.handler import Builder
-from handlers.ingestion.manifest_creation import ManifestMaker
-from handlers.ingestion.manifest_lists import Lists
-from handlers.ingestion.manifest_records import ManifestRecords
 from tests.handlers.ingestion.conftest import NOW, Aws
 from tests.handlers.ingestion.fake_cloud import refusal
-from tests.handlers.ingestion.test_file_admission import body, record
-
-ARRIVED = "2026-01-03T11:59:58.000Z"
-ID = ulid(NOW, 1)
-
-
-def built(
-    aws: Aws,
-    *,
-    stepfunctions: Any = None,
-    dynamodb: Any = None,
-    size: int = 3,
-    most_bytes: int = 10**9,
-    workers: int = 1,
-) -> Builder:
-    where = (dynamodb or aws.dynamodb, aws.table, 400, lambda: NOW)
-    numbers = iter(range(1, 100))
-    shared: dict[str, Any] = {"parallel": Parallel(workers), "log": EventLog("DEBUG"), "clock": lambda: NOW}
-    maker = ManifestMaker(
-        FileTable(*where),
-        ManifestRecords(*where),
-        Lists(aws.s3, aws.lake),
-        Workflow(stepfunctions or aws.stepfunctions, aws.state_machine_arn),
-        new_id=lambda: ulid(NOW, next(numbers)),
-        files_per_manifest=size,
-        manifest_bytes=most_bytes,
-        **shared,
-    )
-    return Builder(
-        FileTable(aws.dynamodb, aws.table, 400, lambda: NOW), Admission.of(SUFFIXES, 5 * 1024**3), maker, **shared
-    )
-
-
-def message(text: str, identifier: str = "m1") -> dict[str, Any]:
-    return {"messageId": identifier, "body": text}
-
-
-def arrival(key: str, **about: Any) -> dict[str, Any]:
-    one = record(key, eventTime=ARRIVED)
-    one["s3"]["object"].update(about)
-    return one
-
-
-def arrivals(*names: str) -> list[dict[str, Any]]:
-    return [message(body(arrival(f"incoming/{name}.ndjson")), name) for name in names]
+from tests.handlers.ingestion.manifest_builder.harness import (
+    MANIFEST_ID,
+    FailingStart,
+    arrival,
+    arrivals,
+    create_builder,
+    message,
+)
+from tests.handlers.ingestion.s3_messages import body, record
 
 
 def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(aws: Aws) -> None:
-    assert built(aws).handle([message(body(arrival("incoming/a.ndjson")))]) == {"batchItemFailures": []}
+    assert create_builder(aws).handle([message(body(arrival("incoming/a.ndjson")))]) == {"batchItemFailures": []}
     (item,) = aws.records().values()
     assert item.pop("open_shard")["S"] in {"pending#0", "pending#1"}
     assert item == {
@@ -91,30 +44,30 @@ def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(aws: Aws
 
 
 def test_a_retried_message_tracks_the_file_once_and_leaves_it_in_the_state_it_has_reached(aws: Aws) -> None:
-    built(aws, size=1).handle(arrivals("a"))
+    create_builder(aws, size=1).handle(arrivals("a"))
     before = aws.records()
     assert before["incoming/a.ndjson#v1"]["status"]["S"] == "manifested"
     for _ in range(2):
-        assert built(aws, size=1).handle(arrivals("a")) == {"batchItemFailures": []}
+        assert create_builder(aws, size=1).handle(arrivals("a")) == {"batchItemFailures": []}
     assert aws.records() == before
 
 
 def test_one_bad_message_goes_back_alone(aws: Aws) -> None:
-    answer = built(aws).handle([*arrivals("a"), message("not json", "bad"), *arrivals("b")])
+    answer = create_builder(aws).handle([*arrivals("a"), message("not json", "bad"), *arrivals("b")])
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert len(aws.records()) == 2
 
 
 def test_a_table_that_cannot_be_written_sends_the_message_back(aws: Aws) -> None:
     aws.dynamodb.delete_table(TableName="files")
-    assert built(aws).handle(arrivals("a", "b")) == {
+    assert create_builder(aws).handle(arrivals("a", "b")) == {
         "batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "b"}]
     }
 
 
 def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(aws: Aws) -> None:
     refused = arrival("incoming/picture.png")
-    assert built(aws, size=1).handle([message(body(refused))]) == {"batchItemFailures": []}
+    assert create_builder(aws, size=1).handle([message(body(refused))]) == {"batchItemFailures": []}
     (item,) = aws.records().values()
     assert (item["status"]["S"], item["reason"]["S"]) == ("rejected", "SUFFIX_NOT_ALLOWED")
     assert "open_shard" not in item, "nobody has to look after it"
@@ -132,18 +85,20 @@ def test_a_late_or_multipart_message_looks_under_the_neighbouring_days_before_it
     )
     parts = arrival("incoming/a.ndjson") | {"eventName": "ObjectCreated:CompleteMultipartUpload"}
     late = arrival("incoming/a.ndjson") | {"eventTime": "2026-01-03T00:00:01.000Z"}
-    assert built(aws).handle([message(body(parts)), message(body(late), "m2")]) == {"batchItemFailures": []}
+    assert create_builder(aws).handle([message(body(parts)), message(body(late), "m2")]) == {"batchItemFailures": []}
     assert aws.statuses() == {"incoming/a.ndjson#v1": "processed"}
     assert len(aws.dynamodb.scan(TableName="files")["Items"]) == 1
 
 
 def test_a_full_manifest_is_listed_started_recorded_and_noted(aws: Aws) -> None:
-    built(aws).handle(arrivals("a", "b", "c", "d"))
-    listed = Manifest.model_validate_json(aws.s3.get_object(Bucket="lake", Key=f"manifests/{ID}.json")["Body"].read())
+    create_builder(aws).handle(arrivals("a", "b", "c", "d"))
+    listed = Manifest.model_validate_json(
+        aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read()
+    )
     assert [one.key for one in listed.files] == [f"incoming/{name}.ndjson" for name in _listed(aws)]
     assert aws.executions() == [listed.execution_name]
     found = aws.records()
-    manifest = found.pop(f"MANIFEST#{ID}")
+    manifest = found.pop(f"MANIFEST#{MANIFEST_ID}")
     assert manifest["execution_arn"]["S"].endswith(listed.execution_name)
     assert (manifest["status"]["S"], manifest["file_count"]["N"], manifest["date_prefix"]["S"]) == (
         "running",
@@ -155,12 +110,12 @@ def test_a_full_manifest_is_listed_started_recorded_and_noted(aws: Aws) -> None:
 
 
 def _listed(aws: Aws) -> list[str]:
-    document = json.loads(aws.s3.get_object(Bucket="lake", Key=f"manifests/{ID}.json")["Body"].read())
+    document = json.loads(aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read())
     return [one["key"].removeprefix("incoming/").removesuffix(".ndjson") for one in document["files"]]
 
 
 def test_a_backlog_is_built_manifest_by_manifest_with_many_calls_at_once(aws: Aws) -> None:
-    built(aws, workers=8).handle(arrivals(*(str(number) for number in range(7))))
+    create_builder(aws, workers=8).handle(arrivals(*(str(number) for number in range(7))))
     assert len(aws.executions()) == 2
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 2
 
@@ -178,11 +133,11 @@ def test_a_manifest_is_no_larger_than_a_run_is_given_and_the_others_wait_in_thei
     aws: Aws, sizes: list[int], taken: int
 ) -> None:
     names = [chr(ord("a") + number) for number in range(len(sizes))]
-    builder = built(aws, size=9, most_bytes=10)
+    builder = create_builder(aws, size=9, most_bytes=10)
     for name, size in zip(names, sizes, strict=True):
-        builder.take_in([message(body(arrival(f"incoming/{name}.ndjson", size=size)))])
+        builder.track_files([message(body(arrival(f"incoming/{name}.ndjson", size=size)))])
     places = aws.records()
-    built(aws, size=3, most_bytes=10).build()
+    create_builder(aws, size=3, most_bytes=10).create_manifests()
     kept = _listed(aws)
     assert len(kept) == taken
     found = aws.records()
@@ -195,30 +150,17 @@ def test_a_manifest_is_no_larger_than_a_run_is_given_and_the_others_wait_in_thei
 
 
 def test_what_one_manifest_has_no_room_for_goes_into_the_next_of_the_same_call(aws: Aws) -> None:
-    built(aws, most_bytes=6).handle(arrivals(*(str(number) for number in range(7))))
+    create_builder(aws, most_bytes=6).handle(arrivals(*(str(number) for number in range(7))))
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 3
-
-
-class Starting:
-    """Step Functions whose start goes wrong."""
-
-    def __init__(self, aws: Aws, error: Exception) -> None:
-        self.aws, self.error = aws, error
-
-    def start_execution(self, **_: Any) -> Any:
-        raise self.error
-
-    def describe_execution(self, **given: Any) -> Any:
-        return self.aws.stepfunctions.describe_execution(**given)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist", "ExecutionLimitExceeded"])
 def test_a_refused_start_leaves_no_orphaned_record_and_gives_the_files_back(aws: Aws, code: str) -> None:
-    before = built(aws, size=4)
+    before = create_builder(aws, size=4)
     before.handle(arrivals("a", "b", "c"))
     untouched = aws.records()
-    starting = Starting(aws, refusal(code, "StartExecution"))
-    assert built(aws, stepfunctions=starting).handle([]) == {"batchItemFailures": []}
+    starting = FailingStart(aws, refusal(code, "StartExecution"))
+    assert create_builder(aws, stepfunctions=starting).handle([]) == {"batchItemFailures": []}
     assert aws.records() == untouched, "as if nobody had tried: same place, same age"
 
 
@@ -239,15 +181,15 @@ def test_a_refused_start_leaves_no_orphaned_record_and_gives_the_files_back(aws:
     ids=["timeout", "server error", "throttled", "refused only when tried again"],
 )
 def test_a_start_of_unknown_outcome_keeps_the_claims_for_the_sweeper(aws: Aws, error: Exception) -> None:
-    answer = built(aws, stepfunctions=Starting(aws, error)).handle(arrivals("a", "b", "c"))
+    answer = create_builder(aws, stepfunctions=FailingStart(aws, error)).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}, "the messages are done: their files are tracked"
     assert set(aws.statuses().values()) == {"claimed"}
 
 
 def test_an_execution_that_exists_already_is_a_start(aws: Aws) -> None:
-    starting = Starting(aws, refusal("ExecutionAlreadyExists", "StartExecution"))
-    built(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
-    assert aws.statuses()[f"MANIFEST#{ID}"] == "running"
+    starting = FailingStart(aws, refusal("ExecutionAlreadyExists", "StartExecution"))
+    create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
+    assert aws.statuses()[f"MANIFEST#{MANIFEST_ID}"] == "running"
 
 
 class Failing:
@@ -268,7 +210,7 @@ class Failing:
 def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_nothing(
     aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = built(aws, dynamodb=Failing(aws.dynamodb, "MANIFEST#")).handle(arrivals("a", "b", "c"))
+    answer = create_builder(aws, dynamodb=Failing(aws.dynamodb, "MANIFEST#")).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}
     assert len(aws.executions()) == 1
     assert set(aws.statuses().values()) == {"claimed"}, "not manifested: nobody would look after them"
@@ -277,20 +219,20 @@ def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_nothing(
 
 
 def test_a_failure_while_building_fails_no_message(aws: Aws) -> None:
-    answer = built(aws, dynamodb=Failing(aws.dynamodb, "incoming/")).handle(arrivals("a", "b", "c"))
+    answer = create_builder(aws, dynamodb=Failing(aws.dynamodb, "incoming/")).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}
     assert set(aws.statuses().values()) == {"pending"}
 
 
 def test_a_list_that_cannot_be_written_gives_the_files_back(aws: Aws) -> None:
     aws.s3.delete_bucket(Bucket="lake")
-    assert built(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
+    assert create_builder(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
     assert set(aws.statuses().values()) == {"pending"}
     assert aws.executions() == []
 
 
 def test_no_key_body_or_name_reaches_a_log(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    builder = built(aws)  # here, not in a fixture: its log holds on to the standard output of this moment
+    builder = create_builder(aws)  # here, not in a fixture: its log holds on to the standard output of this moment
     canaries = [arrival(f"incoming/canary-{number}.ndjson") for number in range(3)]
     for canary in canaries:
         canary["s3"]["bucket"]["name"] = "canary-bucket"
