@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.settings.problems import problems_of
+from components.settings.problems import list_problems
 from components.settings.settings_base import FunctionSettings
 from components.settings.stack import StackSettings
 from operations.function_target import PROJECT, Target
@@ -71,7 +71,7 @@ def refusal(target: Target, name: str, value: str) -> str | None:
     except ValidationError as error:
         # What else a stack file must have is not there.
         wrong = [one for one in error.errors(include_url=False) if one["loc"][: len(location)] == location]
-        return next((problem.allowed for problem in problems_of(wrong, StackSettings, target.stack)), None)
+        return next((problem.allowed for problem in list_problems(wrong, StackSettings, target.stack)), None)
     return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.blocks.api.gateway_responses import GatewayCode
-from components.settings.column_types import OWN_COLUMNS
+from components.settings.column_types import SYSTEM_COLUMNS
 from handlers.common.errors import CommonCode
 from handlers.common.http.rest_dispatch import RestCode
 from handlers.common.websocket.message_dispatch import SocketCode
@@ -134,7 +134,7 @@ def test_every_code_that_a_client_may_be_told_is_in_its_page(page: str) -> None:
 def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
     meant = {one.value for told in (FileStatus, FileRejection, DataProblem) for one in told}
-    columns = {name for name, _ in OWN_COLUMNS}
+    columns = {name for name, _ in SYSTEM_COLUMNS}
     assert (meant | columns) - listed == set()
 
 

@@ -5,7 +5,7 @@ import pulumi
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, Lifecycle, bucket_name
 
-WHAT = "audit-logs"
+AUDIT_LOGS = "audit-logs"
 
 
 class AuditLogs(pulumi.ComponentResource):
@@ -13,9 +13,9 @@ class AuditLogs(pulumi.ComponentResource):
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)
-        name = bucket_name(scope, WHAT)
+        name = bucket_name(scope, AUDIT_LOGS)
         self.bucket = Bucket(
-            WHAT,
+            AUDIT_LOGS,
             BucketArgs(
                 scope=scope,
                 logical_name="AuditLogs",

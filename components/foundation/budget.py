@@ -20,7 +20,7 @@ ANOMALY_DOLLARS = "10"
 """The total impact that a cost anomaly must reach before it is reported."""
 
 
-class Spend(pulumi.ComponentResource):
+class CostAlerts(pulumi.ComponentResource):
     """Budget alerts and anomaly alerts, all to the alerts topic."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:

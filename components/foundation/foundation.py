@@ -9,10 +9,9 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.foundation.alerts import Alerts
 from components.foundation.api_logs import ApiLogs
-from components.foundation.audit_logs import WHAT as AUDIT_LOGS
-from components.foundation.audit_logs import AuditLogs
+from components.foundation.audit_logs import AUDIT_LOGS, AuditLogs
 from components.foundation.backup import Backup
-from components.foundation.budget import Spend
+from components.foundation.budget import CostAlerts
 from components.foundation.layer import HandlersLayer
 from components.foundation.network import Network, NetworkArgs
 from components.settings import FoundationSettings, LogLevel
@@ -43,7 +42,7 @@ class Foundation(pulumi.ComponentResource):
             if attached_services
             else None
         )
-        Spend(own, child)
+        CostAlerts(own, child)
         Backup(own, child)
         self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
 

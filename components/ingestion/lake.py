@@ -16,7 +16,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, Lifecycle
 from components.settings import IngestionSettings
-from components.settings.column_types import OWN_COLUMNS, PARTITION, Column, of_data, parsed
+from components.settings.column_types import PARTITION, SYSTEM_COLUMNS, CatalogColumn, parse_columns, parse_data_columns
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
@@ -118,7 +118,7 @@ class Lake(pulumi.ComponentResource):
         )
 
     def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
-        listed = [*columns(args.settings.spark.schema_ddl), *parsed(f"{PARTITION} STRING")]
+        listed = [*columns(args.settings.spark.schema_ddl), *parse_columns(f"{PARTITION} STRING")]
         sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {
             "originalSql": sql,
@@ -144,6 +144,9 @@ class Lake(pulumi.ComponentResource):
         )
 
 
-def columns(schema_ddl: str) -> list[Column]:
+def columns(schema_ddl: str) -> list[CatalogColumn]:
     """The catalogue's columns: those of the data, as the settings' schema says, and our own."""
-    return [*of_data(schema_ddl), *parsed(", ".join(f"{name} {kind}" for name, kind in OWN_COLUMNS))]
+    return [
+        *parse_data_columns(schema_ddl),
+        *parse_columns(", ".join(f"{name} {kind}" for name, kind in SYSTEM_COLUMNS)),
+    ]

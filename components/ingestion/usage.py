@@ -39,7 +39,7 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
     files = settings.load.files_per_day * DAYS
     gigabytes = files * settings.load.file_megabytes / 1024
-    runs = files / settings.files_a_run
+    runs = files / settings.files_per_run
     return {**_intake(settings, files, gigabytes), **_runs(settings, files, runs), **_lake(gigabytes, runs)}
 
 

@@ -32,7 +32,7 @@ from components.livestream.episode_cleanup import Care, CareArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
 from components.settings import LivestreamSettings
-from components.settings.livestream import Authorizer
+from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import ApiEnvironment
@@ -172,10 +172,10 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                judge=self._judge() if settings.authorizer is Authorizer.JWT else None,
+                judge=self._judge() if settings.authorizer is AuthorizerKind.JWT else None,
                 plan=(
                     Plan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
-                    if settings.authorizer is Authorizer.API_KEY
+                    if settings.authorizer is AuthorizerKind.API_KEY
                     else None
                 ),
                 requests_per_address=settings.waf_requests,

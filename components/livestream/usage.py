@@ -6,7 +6,7 @@ are constants here, each marked as assumed.
 
 import math
 
-from components.settings.livestream import Authorizer, LivestreamSettings
+from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
@@ -69,7 +69,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     firewall = {"inspectedRequests": requests} if settings.api.waf_requests else {}
     checked = (
         {"livestream-authorizer": of_function(requests * CHECKED_SHARE, CHECK_MILLISECONDS)}
-        if settings.api.authorizer is Authorizer.JWT
+        if settings.api.authorizer is AuthorizerKind.JWT
         else {}
     )
     minutes = episodes * load.video_minutes

@@ -36,7 +36,7 @@ DECIMALS = frozenset({"decimal", "dec", "numeric"})
 MOST_DIGITS = 38
 PRESTO = {"string": "varchar", "int": "integer"}
 
-OWN_COLUMNS = (
+SYSTEM_COLUMNS = (
     ("_source_key", "string"),
     ("_source_version", "string"),
     ("_source_line", "bigint"),
@@ -45,15 +45,15 @@ OWN_COLUMNS = (
 )
 """What every row carries besides its data."""
 PARTITION = "dt"
-TAKEN = frozenset({PARTITION, *(name for name, _ in OWN_COLUMNS)})
+TAKEN = frozenset({PARTITION, *(name for name, _ in SYSTEM_COLUMNS)})
 
 
-class NotDdl(ValueError):
+class InvalidDdl(ValueError):
     """Text that names no columns, or none that a run could have."""
 
 
 @dataclass(frozen=True)
-class Kind:
+class CatalogType:
     """One type, in both words."""
 
     hive: str
@@ -61,32 +61,32 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Column:
+class CatalogColumn:
     """One column, or one field of a struct. Athena knows names in small letters alone."""
 
     name: str
-    kind: Kind
+    kind: CatalogType
 
 
-def parsed(ddl: str) -> list[Column]:
+def parse_columns(ddl: str) -> list[CatalogColumn]:
     """The columns of a DDL such as `a INT, b: ARRAY<STRING> NOT NULL COMMENT 'text'`."""
     tokens = _Tokens(ddl)
     found = tokens.columns()
     if tokens.next:
-        raise NotDdl(f"{tokens.next} is not expected after a column")
+        raise InvalidDdl(f"{tokens.next} is not expected after a column")
     return found
 
 
-def of_data(ddl: str) -> list[Column]:
+def parse_data_columns(ddl: str) -> list[CatalogColumn]:
     """The columns that a setting names beside those that every row has; an empty one names none."""
-    found = parsed(ddl) if ddl.strip() else []
+    found = parse_columns(ddl) if ddl.strip() else []
     if taken := sorted(TAKEN & {one.name for one in found}):
-        raise NotDdl(f"every row has columns of its own named {', '.join(taken)}")
+        raise InvalidDdl(f"every row has columns of its own named {', '.join(taken)}")
     return found
 
 
 def _checked(ddl: str) -> str:
-    of_data(ddl)
+    parse_data_columns(ddl)
     return ddl
 
 
@@ -99,29 +99,29 @@ class _Tokens:
 
     def __init__(self, ddl: str) -> None:
         if unread := TOKEN.sub("", ddl).strip():
-            raise NotDdl(f"{unread[0]} has no end")
+            raise InvalidDdl(f"{unread[0]} has no end")
         self._left: list[str] = TOKEN.findall(ddl)[::-1]
 
     @property
     def next(self) -> str:
         return self._left[-1] if self._left else ""
 
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[CatalogColumn]:
         found = [self._column()]
         while self.next == ",":
             self._any()
             found.append(self._column())
         if len({one.name for one in found}) < len(found):
-            raise NotDdl("two columns have the same name but for case")
+            raise InvalidDdl("two columns have the same name but for case")
         return found
 
-    def _column(self) -> Column:
+    def _column(self) -> CatalogColumn:
         name = self._any()
         if not NAME.fullmatch(name):
-            raise NotDdl(f"{name} is no name of a column")
+            raise InvalidDdl(f"{name} is no name of a column")
         if self.next == ":":
             self._any()
-        column = Column(name.strip("`").lower(), self._kind())
+        column = CatalogColumn(name.strip("`").lower(), self._kind())
         # Neither the catalogue nor the view has what else may be said of it.
         if self.next.lower() == "not":
             self._any()
@@ -129,31 +129,31 @@ class _Tokens:
         if self.next.lower() == "comment":
             self._any()
             if self._any()[0] not in "'\"":
-                raise NotDdl("a comment stands in quotes")
+                raise InvalidDdl("a comment stands in quotes")
         return column
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CatalogType:
         word = self._any().lower()
         match word:
             case "array":
                 item = self._within(self._kind)
-                return Kind(f"array<{item.hive}>", f"array({item.presto})")
+                return CatalogType(f"array<{item.hive}>", f"array({item.presto})")
             case "map":
                 key, value = self._within(self._pair)
-                return Kind(f"map<{key.hive},{value.hive}>", f"map({key.presto}, {value.presto})")
+                return CatalogType(f"map<{key.hive},{value.hive}>", f"map({key.presto}, {value.presto})")
             case "struct":
                 fields = self._within(self.columns)
                 hive = ",".join(f"{one.name}:{one.kind.hive}" for one in fields)
                 presto = ", ".join(f'"{one.name}" {one.kind.presto}' for one in fields)
-                return Kind(f"struct<{hive}>", f"row({presto})")
+                return CatalogType(f"struct<{hive}>", f"row({presto})")
         if word in DECIMALS:
             sized = f"decimal({self._size()})"
-            return Kind(sized, sized)
+            return CatalogType(sized, sized)
         if word not in HIVE:
             known = ", ".join(sorted({*HIVE, *DECIMALS, "array", "map", "struct"}))
-            raise NotDdl(f"{word} is no type that a value of JSON can have: {known}")
+            raise InvalidDdl(f"{word} is no type that a value of JSON can have: {known}")
         name = HIVE[word]
-        return Kind(name, PRESTO.get(name, name))
+        return CatalogType(name, PRESTO.get(name, name))
 
     def _within(self, read: Callable[[], Read]) -> Read:
         self._the("<")
@@ -161,10 +161,10 @@ class _Tokens:
         self._the(">")
         return found
 
-    def _pair(self) -> tuple[Kind, Kind]:
+    def _pair(self) -> tuple[CatalogType, CatalogType]:
         key = self._kind()
         if key.hive != "string":
-            raise NotDdl("a map's keys are strings, as JSON's are")
+            raise InvalidDdl("a map's keys are strings, as JSON's are")
         self._the(",")
         return key, self._kind()
 
@@ -179,21 +179,21 @@ class _Tokens:
                 places = self._number()
             self._the(")")
         if not (0 <= places <= digits <= MOST_DIGITS and digits):
-            raise NotDdl(f"a decimal has 1 to {MOST_DIGITS} digits, and no more of them after the point")
+            raise InvalidDdl(f"a decimal has 1 to {MOST_DIGITS} digits, and no more of them after the point")
         return f"{digits},{places}"
 
     def _number(self) -> int:
         text = self._any()
         if not re.fullmatch(r"[0-9]{1,4}", text):
-            raise NotDdl(f"{text} is no number of digits")
+            raise InvalidDdl(f"{text} is no number of digits")
         return int(text)
 
     def _the(self, token: str) -> None:
         found = self._any()
         if found.lower() != token:
-            raise NotDdl(f"{token} is missing before {found}")
+            raise InvalidDdl(f"{token} is missing before {found}")
 
     def _any(self) -> str:
         if not self._left:
-            raise NotDdl("the text ends too early")
+            raise InvalidDdl("the text ends too early")
         return self._left.pop()

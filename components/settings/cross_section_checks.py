@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from components.settings.foundation import Auth
-from components.settings.livestream import Authorizer, window_seconds
-from components.settings.problems import Problem, secret_command
+from components.settings.livestream import AuthorizerKind, window_seconds
+from components.settings.problems import SettingsProblem, secret_command
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
-from components.settings.voice_qa import Uploads
-from components.settings.voice_qa_agent import Mode
+from components.settings.voice_qa import LectureUploads
+from components.settings.voice_qa_agent import AgentMode
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
@@ -27,7 +27,7 @@ ALARM_READS = "an alarm reads lines of level INFO"
 METRICS_ARE_MADE = "metrics are made of lines of level INFO"
 
 
-def conflicts(stack: "StackSettings", name: str) -> Iterator[Problem]:
+def find_conflicts(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     """All of them; `name` is the stack's, for commands. A subsystem that is off is held to nothing."""
     yield from _foundation(stack)
     if stack.ingestion.enabled:
@@ -42,28 +42,28 @@ def conflicts(stack: "StackSettings", name: str) -> Iterator[Problem]:
         yield from _meetings(stack)
 
 
-def _foundation(stack: "StackSettings") -> Iterator[Problem]:
+def _foundation(stack: "StackSettings") -> Iterator[SettingsProblem]:
     foundation = stack.foundation
     if foundation.identity.auth is Auth.NONE and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "foundation.identity.auth",
             foundation.identity.auth.value,
             f"`oidc` in {stack.environment}: `none` is for local and dev only",
         )
     for key, url in (("issuer", foundation.identity.issuer), ("jwksUrl", foundation.identity.jwks_url)):
         if url is not None and url.scheme != "https" and stack.environment is not Environment.LOCAL:
-            yield Problem(
+            yield SettingsProblem(
                 f"foundation.identity.{key}",
                 f'"{url}"',
                 f"an https address in {stack.environment}: keys travel by it",
             )
     if not foundation.alerts.emails and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "foundation.alerts.emails", "[]", f"at least one address in {stack.environment}: alarms need a reader"
         )
 
 
-def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
+def _ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
     files = stack.ingestion.manifests.files
     for name, function in (
         ("builder", stack.ingestion.builder),
@@ -72,7 +72,7 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
     ):
         needed = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, ONE_PROCESSOR_MB))
         if function.timeout_seconds < needed:
-            yield Problem(
+            yield SettingsProblem(
                 f"ingestion.{name}.timeoutSeconds",
                 str(function.timeout_seconds),
                 f"at least {needed} with manifests.files {files} and {function.memory_mb} MB: a manifest is claimed, "
@@ -80,60 +80,62 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
             )
     intake = stack.ingestion.intake
     if intake.batch_size > 10 and intake.batch_window_seconds < 1:
-        yield Problem(
+        yield SettingsProblem(
             "ingestion.intake.batchWindowSeconds",
             str(intake.batch_window_seconds),
             "at least 1 with a batchSize above 10 (a rule of Lambda's)",
         )
     if intake.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield Problem(
+        yield SettingsProblem(
             "ingestion.intake.corsOrigin", '"*"', "the page that may drop files, by name, in prod; or nothing"
         )
     yield from _quiet("ingestion", stack.ingestion, ALARM_READS)
 
 
-def _transcription(stack: "StackSettings") -> Iterator[Problem]:
+def _transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
     sessions = stack.transcription.sessions
     if sessions.in_flight * sessions.per_user >= sessions.stream_quota:
-        yield Problem(
+        yield SettingsProblem(
             "transcription.sessions.inFlight",
             str(sessions.in_flight),
             f"less than streamQuota ({sessions.stream_quota}) through perUser ({sessions.per_user}): each utterance "
             "holds one of the account's streams, and one user must not hold them all",
         )
     if not stack.transcription.structured_logging and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "transcription.structuredLogging", "false", f"true in {stack.environment}: an alarm reads JSON lines"
         )
     processor = stack.transcription.audio_processor
     if processor.timeout_seconds < LONGEST_UTTERANCE_SECONDS:
-        yield Problem(
+        yield SettingsProblem(
             "transcription.audioProcessor.timeoutSeconds",
             str(processor.timeout_seconds),
             f"at least {LONGEST_UTTERANCE_SECONDS}: an utterance takes its own length, and the answer some time",
         )
 
 
-def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
+def _voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, agent = stack.voice_qa, stack.voice_qa.agentcore
-    if agent.mode is Mode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
-        yield Problem("voiceQa.agentcore.endpoint", None, "must be given with mode http: where the agent answers")
+    if agent.mode is AgentMode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
+        yield SettingsProblem(
+            "voiceQa.agentcore.endpoint", None, "must be given with mode http: where the agent answers"
+        )
     if agent.endpoint is not None and agent.endpoint.scheme != "https" and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "voiceQa.agentcore.endpoint",
             f'"{agent.endpoint}"',
             f"an https address in {stack.environment}, by name: questions and answers travel by it",
         )
     if "*" in settings.audio.origins and stack.environment is Environment.PROD:
-        yield Problem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")
+        yield SettingsProblem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")
     if settings.audio.accelerated and stack.environment is Environment.LOCAL:
-        yield Problem("voiceQa.audio.accelerated", "true", "false in local: the emulator has no edge locations")
-    if settings.lectures.uploads is Uploads.GUESTS and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem("voiceQa.audio.accelerated", "true", "false in local: the emulator has no edge locations")
+    if settings.lectures.uploads is LectureUploads.GUESTS and not stack.environment.relaxed:
+        yield SettingsProblem(
             "voiceQa.lectures.uploads", '"guests"', f"`off` in {stack.environment}: guests are anybody at all"
         )
     if settings.query_worker.timeout_seconds < agent.answer_seconds + ANSWER_MARGIN_SECONDS:
-        yield Problem(
+        yield SettingsProblem(
             "voiceQa.agentcore.answerSeconds",
             str(agent.answer_seconds),
             f"at most queryWorker.timeoutSeconds ({settings.query_worker.timeout_seconds}) less "
@@ -142,22 +144,24 @@ def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
     yield from _quiet("voiceQa", settings, ALARM_READS)
 
 
-def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
+def _livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     settings, api = stack.livestream, stack.livestream.api
     if settings.encryption_key is None:
         command = secret_command("livestream.encryptionKey", name)
-        yield Problem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
+        yield SettingsProblem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
     if api.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield Problem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
-    if api.authorizer is Authorizer.NONE and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
+    if api.authorizer is AuthorizerKind.NONE and not stack.environment.relaxed:
+        yield SettingsProblem(
             "livestream.api.authorizer", '"none"', f"`jwt` or `apiKey` in {stack.environment}: none lets anybody in"
         )
-    if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
-        yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
+    if api.authorizer is AuthorizerKind.JWT and stack.foundation.identity.auth is Auth.NONE:
+        yield SettingsProblem(
+            "livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`"
+        )
     answers = window_seconds(settings.agent.answer_seconds)
     if settings.agent_worker.timeout_seconds < answers:
-        yield Problem(
+        yield SettingsProblem(
             "livestream.agentWorker.timeoutSeconds",
             str(settings.agent_worker.timeout_seconds),
             f"at least {answers}: an answer and its repair, agent.answerSeconds each, and what is read and kept",
@@ -165,17 +169,19 @@ def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
     yield from _quiet("livestream", settings, METRICS_ARE_MADE)
 
 
-def _meetings(stack: "StackSettings") -> Iterator[Problem]:
+def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, identity = stack.meetings, stack.foundation.identity
     for key, given in (("issuer", identity.issuer), ("audience", identity.audience)):
         if given is None and identity.auth is Auth.NONE:  # with `oidc`, identity itself asks for them
-            yield Problem(
+            yield SettingsProblem(
                 f"foundation.identity.{key}", None, "must be given for meetings: they are whose the token says"
             )
     if settings.exchange.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield Problem("meetings.exchange.corsOrigin", '"*"', "the page that may use the exchange, by name, in prod")
+        yield SettingsProblem(
+            "meetings.exchange.corsOrigin", '"*"', "the page that may use the exchange, by name, in prod"
+        )
     if settings.processing.image_digest is None and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "meetings.processing.imageDigest",
             None,
             f"must be given in {stack.environment}: the image that was reviewed, as the workflow `image` prints it; before "
@@ -183,7 +189,7 @@ def _meetings(stack: "StackSettings") -> Iterator[Problem]:
         )
     answers = 2 * settings.models.answer_seconds + SUMMARY_MARGIN_SECONDS
     if settings.bedrock_summarize.timeout_seconds < answers:
-        yield Problem(
+        yield SettingsProblem(
             "meetings.bedrockSummarize.timeoutSeconds",
             str(settings.bedrock_summarize.timeout_seconds),
             f"at least {answers}: an answer and its repair, models.answerSeconds each, and what is read and written",
@@ -191,7 +197,7 @@ def _meetings(stack: "StackSettings") -> Iterator[Problem]:
     yield from _quiet("meetings", settings, METRICS_ARE_MADE)
 
 
-def _quiet(section: str, settings: SubsystemSettings, why: str) -> Iterator[Problem]:
+def _quiet(section: str, settings: SubsystemSettings, why: str) -> Iterator[SettingsProblem]:
     """Where lines of level INFO are read, they must be written."""
     if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
-        yield Problem(f"{section}.logLevel", settings.log_level.value, f"DEBUG or INFO: {why}")
+        yield SettingsProblem(f"{section}.logLevel", settings.log_level.value, f"DEBUG or INFO: {why}")

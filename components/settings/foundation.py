@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 
 Email = Annotated[
     str,
@@ -22,7 +22,7 @@ RetentionDays = Literal[
 """The retention periods that CloudWatch Logs accepts."""
 
 
-class AlertSettings(Settings):
+class AlertSettings(SettingsModel):
     """Who hears of an alarm."""
 
     emails: tuple[Email, ...] = ()
@@ -38,7 +38,7 @@ class AlertSettings(Settings):
         return emails
 
 
-class LogSettings(Settings):
+class LogSettings(SettingsModel):
     """What is written down of requests, and how long it is kept."""
 
     retention_days: RetentionDays = 90
@@ -49,7 +49,7 @@ class LogSettings(Settings):
     """Whether this stack gives API Gateway the role it writes logs with, of which a region has one; one stack should."""
 
 
-class DataSettings(Settings):
+class DataSettings(SettingsModel):
     """How stored data is protected against people."""
 
     deletion_protection: bool = True
@@ -58,7 +58,7 @@ class DataSettings(Settings):
     """Tables can be restored to any second of the last 35 days."""
 
 
-class SpendSettings(Settings):
+class SpendSettings(SettingsModel):
     """What the platform may cost, and when somebody is told."""
 
     monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
@@ -71,7 +71,7 @@ class SpendSettings(Settings):
     create none by tag."""
 
 
-class BackupSettings(Settings):
+class BackupSettings(SettingsModel):
     """Daily copies of every table."""
 
     retention_days: Annotated[int, Field(ge=1, le=3653)] = 35
@@ -89,7 +89,7 @@ class Auth(StrEnum):
     NONE = "none"
 
 
-class IdentitySettings(Settings):
+class IdentitySettings(SettingsModel):
     """The OpenID Connect provider whose tokens the backends accept."""
 
     auth: Auth = Auth.OIDC
@@ -133,7 +133,7 @@ PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@
 """A managed policy of the account, with its path."""
 
 
-class FoundationSettings(Settings):
+class FoundationSettings(SettingsModel):
     """What all subsystems stand on."""
 
     owner: TagValue

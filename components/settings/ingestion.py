@@ -7,13 +7,13 @@ from pydantic import Field, StringConstraints
 
 from components.settings.column_types import Ddl
 from components.settings.networks import Origin
-from components.settings.settings_base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.settings_base import FunctionSettings, SettingsModel, SubsystemSettings
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 
 
-class LoadSettings(Settings):
+class IngestionLoad(SettingsModel):
     """The load that cost and headroom are reckoned with. What holds it is set beside it: concurrency, sizes, thresholds."""
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
@@ -26,7 +26,7 @@ class LoadSettings(Settings):
     """How long one Spark run takes."""
 
 
-class IntakeSettings(Settings):
+class IntakeSettings(SettingsModel):
     """How arriving files are taken in."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
@@ -46,7 +46,7 @@ class IntakeSettings(Settings):
     """Days that a file stays in the landing bucket; the lake keeps its content."""
 
 
-class ManifestSettings(Settings):
+class ManifestSettings(SettingsModel):
     """How files are gathered into runs."""
 
     files: Annotated[int, Field(ge=1, le=10_000)] = 200
@@ -75,7 +75,7 @@ class ExecutionClass(StrEnum):
     FLEX = "FLEX"
 
 
-class SparkSettings(Settings):
+class SparkSettings(SettingsModel):
     """The Spark job that turns a manifest into Parquet."""
 
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[0-9]$")] = "5.1"
@@ -106,7 +106,7 @@ class BuildingFunctionSettings(FunctionSettings):
 class IngestionSettings(SubsystemSettings):
     """NDJSON files into the lake."""
 
-    load: LoadSettings = LoadSettings()
+    load: IngestionLoad = IngestionLoad()
     intake: IntakeSettings = IntakeSettings()
     manifests: ManifestSettings = ManifestSettings()
     spark: SparkSettings = SparkSettings()
@@ -122,7 +122,7 @@ class IngestionSettings(SubsystemSettings):
     """The function behind the workflow's steps."""
 
     @property
-    def files_a_run(self) -> float:
+    def files_per_run(self) -> float:
         """Files of the load that make a manifest full, by their number or by their size."""
         by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
         return min(self.manifests.files, max(1.0, by_size))

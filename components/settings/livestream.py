@@ -11,7 +11,7 @@ from components.settings.settings_base import (
     FunctionSettings,
     Region,
     RequestsPerSecond,
-    Settings,
+    SettingsModel,
     SubsystemSettings,
 )
 from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
@@ -48,7 +48,7 @@ def window_seconds(answer_seconds: int) -> int:
     return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
 
 
-class EpisodeSettings(Settings):
+class LivestreamLoad(SettingsModel):
     """The load that cost follows from."""
 
     episodes_per_day: Annotated[int, Field(ge=1)] = 4
@@ -56,7 +56,7 @@ class EpisodeSettings(Settings):
     """The length of an episode's video."""
 
 
-class Authorizer(StrEnum):
+class AuthorizerKind(StrEnum):
     """Whom the API answers."""
 
     NONE = "none"
@@ -67,19 +67,19 @@ class Authorizer(StrEnum):
     """Callers of `foundation.identity`; each has episodes of his own."""
 
 
-class RestSettings(Settings):
+class RestSettings(SettingsModel):
     """The REST API."""
 
     cors_origin: Origin = "*"
     """The page that may use the API and the bucket; prod must name it."""
-    authorizer: Authorizer = Authorizer.JWT
+    authorizer: AuthorizerKind = AuthorizerKind.JWT
     requests_per_second: RequestsPerSecond = 50
     """What the stage takes, all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
     """Requests of one address in five minutes, held by a web firewall ($8 a month); none has no firewall."""
 
 
-class UploadSettings(Settings):
+class UploadSettings(SettingsModel):
     """What may be uploaded, and how long it is kept."""
 
     max_video_gigabytes: VideoGigabytes = 20
@@ -90,7 +90,7 @@ class UploadSettings(Settings):
     """How long the bucket keeps an object."""
 
 
-class VideoSettings(Settings):
+class VideoSettings(SettingsModel):
     """How videos are cut."""
 
     chunk_seconds: ChunkSeconds = 120
@@ -102,7 +102,7 @@ class VideoSettings(Settings):
     """After so long a video that MediaConvert works on has failed; a busy queue of MediaConvert's takes hours."""
 
 
-class AgentSettings(Settings):
+class ClaimAgentSettings(SettingsModel):
     """The agent that checks claims."""
 
     model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -121,7 +121,7 @@ class AgentSettings(Settings):
     """Windows that are worked on at once: the model's quota is an account's."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> "AgentSettings":
+    def _agrees(self) -> "ClaimAgentSettings":
         if (self.guardrail_id is None) != (self.guardrail_version is None):
             raise ValueError("guardrailId and guardrailVersion go together")
         return self
@@ -133,11 +133,11 @@ class LivestreamSettings(SubsystemSettings):
     encryption_key: EncryptionKey | None = None
     """What cursors are encrypted with; required where the subsystem is on. Of several lines the first seals, and those below
     it open what they sealed before."""
-    load: EpisodeSettings = EpisodeSettings()
+    load: LivestreamLoad = LivestreamLoad()
     api: RestSettings = RestSettings()
     uploads: UploadSettings = UploadSettings()
     video: VideoSettings = VideoSettings()
-    agent: AgentSettings = AgentSettings()
+    agent: ClaimAgentSettings = ClaimAgentSettings()
     episodes: ClientFunctionSettings = ClientFunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """The function behind the API."""
     videos: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})

@@ -14,14 +14,21 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from components.settings.cross_section_checks import conflicts
-from components.settings.problems import Location, Problem, SettingsError, dotted, own_words, problems_of
+from components.settings.cross_section_checks import find_conflicts
+from components.settings.problems import (
+    Location,
+    SettingsError,
+    SettingsProblem,
+    format_location,
+    list_problems,
+    validator_message,
+)
 from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
 
 
-def load(config: Mapping[str, str], stack: str) -> StackSettings:
+def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     """The settings that `config` (as in `PULUMI_CONFIG`) says, or a SettingsError with all that is wrong."""
     values, problems = _structured(config)
     settings: StackSettings | None = None
@@ -30,19 +37,19 @@ def load(config: Mapping[str, str], stack: str) -> StackSettings:
     except ValidationError as error:
         unreadable = {problem.key for problem in problems}
         details = [one for one in error.errors(include_url=False) if str(one["loc"][0]) not in unreadable]
-        problems += problems_of(details, StackSettings, stack)
+        problems += list_problems(details, StackSettings, stack)
         problems += _hidden_by_what_is_wrong(values, stack)
     else:
-        problems += conflicts(settings, stack)
+        problems += find_conflicts(settings, stack)
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings
 
 
-def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[SettingsProblem]]:
     """The project's own keys, without their prefix, structured values parsed."""
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems: list[SettingsProblem] = []
     for name, raw in config.items():
         project, _, key = name.partition(":")
         if project != PROJECT:
@@ -54,11 +61,13 @@ def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem
         try:
             values[key] = json.loads(raw)
         except json.JSONDecodeError as error:
-            problems.append(Problem(key, None, f"is not valid JSON (line {error.lineno}, column {error.colno})"))
+            problems.append(
+                SettingsProblem(key, None, f"is not valid JSON (line {error.lineno}, column {error.colno})")
+            )
     return values, problems
 
 
-def _hidden_by_what_is_wrong(values: Mapping[str, Any], stack: str) -> Iterator[Problem]:
+def _hidden_by_what_is_wrong(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
     """What fields and sections say against each other, found even when some field is wrong.
 
     Pydantic runs no rule across fields when one field fails, and none after one that failed. So that a reader sees
@@ -69,17 +78,21 @@ def _hidden_by_what_is_wrong(values: Mapping[str, Any], stack: str) -> Iterator[
     dropped: set[str] = set()
     for _ in range(20):  # each round drops what failed; a group has few rules, and a file few levels
         try:
-            found = conflicts(StackSettings.model_validate(pruned), stack)
+            found = find_conflicts(StackSettings.model_validate(pruned), stack)
             yield from (one for one in found if not _within(one.key, dropped))
         except ValidationError as error:
             details = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
             if not details:
                 return
             if dropped:
-                rules = [one for one in details if one["type"] == "value_error" and not _named(dropped, own_words(one))]
-                yield from problems_of(rules, StackSettings, stack)
+                rules = [
+                    one
+                    for one in details
+                    if one["type"] == "value_error" and not _named(dropped, validator_message(one))
+                ]
+                yield from list_problems(rules, StackSettings, stack)
             for location in chain.from_iterable(map(_wrong, details)):
-                dropped.add(dotted(location))
+                dropped.add(format_location(location))
                 pruned = _without(pruned, location)
         else:
             return
@@ -94,7 +107,7 @@ def _wrong(error: ErrorDetails) -> list[Location]:
     """What is wrong by an error: of a group, where a rule of ours names fields of it, those."""
     location, given = error["loc"], error["input"]
     if error["type"] == "value_error" and isinstance(given, Mapping):
-        return [(*location, field) for field in _named(given, own_words(error))] or [location]
+        return [(*location, field) for field in _named(given, validator_message(error))] or [location]
     return [location]
 
 

@@ -6,7 +6,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.networks import Origin
-from components.settings.settings_base import FunctionSettings, Region, RequestsPerSecond, Settings, SubsystemSettings
+from components.settings.settings_base import (
+    FunctionSettings,
+    Region,
+    RequestsPerSecond,
+    SettingsModel,
+    SubsystemSettings,
+)
 from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     OVERLAP_CHARACTERS,
@@ -22,7 +28,7 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 
 
-class MeetingLoad(Settings):
+class MeetingLoad(SettingsModel):
     """The load that cost follows from."""
 
     meetings_per_month: Annotated[int, Field(ge=1)] = 60
@@ -31,7 +37,7 @@ class MeetingLoad(Settings):
     """Of recordings that have to be encoded anew; the others are put together as they are."""
 
 
-class ExchangeSettings(Settings):
+class ExchangeSettings(SettingsModel):
     """The exchange of tokens for credentials."""
 
     cors_origin: Origin = "*"
@@ -42,7 +48,7 @@ class ExchangeSettings(Settings):
     """Requests of one address in five minutes, held by a web firewall ($8 a month); none has no firewall."""
 
 
-class SpeechSettings(Settings):
+class MeetingSpeechSettings(SettingsModel):
     """Amazon Transcribe."""
 
     max_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
@@ -51,7 +57,7 @@ class SpeechSettings(Settings):
     """Parts of one recording."""
 
 
-class ModelSettings(Settings):
+class ModelSettings(SettingsModel):
     """Who summarises."""
 
     summary: ModelId = SONNET
@@ -74,7 +80,7 @@ class ModelSettings(Settings):
         return self
 
 
-class RecordingSettings(Settings):
+class RecordingSettings(SettingsModel):
     """How long things are kept."""
 
     raw_days: Days = 7
@@ -97,7 +103,7 @@ class MeetingsSettings(SubsystemSettings):
     exchange: ExchangeSettings = ExchangeSettings()
     processing: ProcessingSettings = ProcessingSettings()
     network: MeetingNetworkSettings = MeetingNetworkSettings()
-    speech: SpeechSettings = SpeechSettings()
+    speech: MeetingSpeechSettings = MeetingSpeechSettings()
     models: ModelSettings = ModelSettings()
     kept: RecordingSettings = RecordingSettings()
     table_kms_key: KeyArn | None = None

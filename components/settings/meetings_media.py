@@ -9,13 +9,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr
 from components.settings.polling import PollSeconds
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 from handlers.meetings.media_job.environment import ENCODE_THREADS, MaxHours
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-class Engine(StrEnum):
+class ProcessingEngine(StrEnum):
     """What machines recordings are put together on."""
 
     BATCH_SPOT = "batch-spot"
@@ -41,7 +41,7 @@ ENCODE_HOURS: Final = 2
 """Of a processor, for an hour of recording that must be encoded, at the most: assumed (docs/decisions/0061)."""
 
 
-class Size(Settings):
+class MachineSize(SettingsModel):
     """A machine of Fargate's."""
 
     vcpus: Annotated[float, Field(ge=0.25, le=16)]
@@ -59,13 +59,13 @@ class Size(Settings):
         return self
 
 
-class ProcessingSettings(Settings):
+class ProcessingSettings(SettingsModel):
     """The job that puts a recording together."""
 
-    engine: Engine = Engine.BATCH_SPOT
-    spot: Size = Size.model_validate({"vcpus": 1, "memoryMb": 2048})
+    engine: ProcessingEngine = ProcessingEngine.BATCH_SPOT
+    spot: MachineSize = MachineSize.model_validate({"vcpus": 1, "memoryMb": 2048})
     """With `batch-spot`, on demand too."""
-    fargate: Size = Size.model_validate({"vcpus": 2, "memoryMb": 4096})
+    fargate: MachineSize = MachineSize.model_validate({"vcpus": 2, "memoryMb": 4096})
     timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 1_440
     """Of one attempt. What has not ended by then is given up: the longest recording has to fit."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
@@ -82,9 +82,9 @@ class ProcessingSettings(Settings):
     """Which image runs; required in staging and prod. None runs what is tagged `latest`."""
 
     @property
-    def size(self) -> Size:
+    def size(self) -> MachineSize:
         """The machine that the engine has."""
-        return self.spot if self.engine is Engine.BATCH_SPOT else self.fargate
+        return self.spot if self.engine is ProcessingEngine.BATCH_SPOT else self.fargate
 
     @property
     def spot_seconds(self) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 
 VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]+$")]
 SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")]
@@ -33,7 +33,7 @@ def private_network(cidr: str) -> IPv4Network:
     return found
 
 
-class BuiltNetwork(Settings):
+class BuiltNetwork(SettingsModel):
     """A network that this program builds, with a subnet in each of its zones."""
 
     cidr: Cidr

@@ -14,7 +14,7 @@ SHARE: Final = 20
 """A pause is this part of the time before it, if that is longer than the pause that was asked for."""
 
 
-def rounds(seconds: int, first: int) -> int:
+def count_polls(seconds: int, first: int) -> int:
     """How often it is asked at the most until so many seconds have passed; `first` is the shortest pause."""
     waited = count = 0
     while waited < seconds:
@@ -23,11 +23,11 @@ def rounds(seconds: int, first: int) -> int:
     return count
 
 
-def pause(waited: str, first: int) -> str:
+def pause_expression(waited: str, first: int) -> str:
     """The next pause in seconds, in JSONata; `waited`: an expression for the seconds until now."""
     return f"$max([{first}, $floor(({waited}) / {SHARE})])"
 
 
-def at_most(seconds: int) -> int:
+def max_detection_seconds(seconds: int) -> int:
     """The seconds that pass before so many are seen to have passed."""
     return seconds + seconds // SHARE

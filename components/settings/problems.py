@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 Location = tuple[int | str, ...]
 
 
-class Problem(NamedTuple):
+class SettingsProblem(NamedTuple):
     """One line of the message."""
 
     key: str
@@ -37,32 +37,32 @@ class SettingsError(RunError):
     A `RunError`, so that the Pulumi CLI prints the message alone, without a traceback.
     """
 
-    def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, stack: str, problems: Sequence[SettingsProblem]) -> None:
         self.problems = tuple(sorted(problems, key=str))
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"stack {stack} has {count} in its configuration:\n{lines}")
 
 
-def problems_of(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[Problem]:
+def list_problems(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[SettingsProblem]:
     """Turns pydantic's errors for `model` into problems."""
     wrong = {error["loc"][:-1] for error in errors}
     for error in errors:
         location = error["loc"]
-        key = dotted(location)
+        key = format_location(location)
         if error["type"] == "too_short" and location in wrong:
             continue  # it would be long enough, were its items right
         if error["type"] == "extra_forbidden":
-            yield Problem(key, None, _unknown_key(str(location[-1]), _model_at(model, location[:-1])))
+            yield SettingsProblem(key, None, _unknown_key(str(location[-1]), _model_at(model, location[:-1])))
         elif error["type"] == "missing":
-            yield Problem(key, None, _missing(location, model, stack))
+            yield SettingsProblem(key, None, _missing(location, model, stack))
         elif _is_secret(model, location):
-            yield Problem(key, None, f"the secret given is not usable: {_secret_wrong(error, model)}")
+            yield SettingsProblem(key, None, f"the secret given is not usable: {_secret_wrong(error, model)}")
         else:
-            yield Problem(key, _given(error["input"]), _allowed(error, model))
+            yield SettingsProblem(key, _given(error["input"]), _allowed(error, model))
 
 
-def dotted(location: Location) -> str:
+def format_location(location: Location) -> str:
     """A key as it is written: `a.b[0].c`."""
     text = ""
     for part in location:
@@ -75,14 +75,14 @@ def secret_command(key: str, stack: str) -> str:
     return f"pulumi config set --secret --path 'polyphony:{key}' --stack {stack}"
 
 
-def secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator[Location]:
+def find_secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator[Location]:
     """Where a model holds secrets."""
     for name, field in model.model_fields.items():
         location = (*prefix, field.alias or name)
         if SecretStr in _members(field.annotation):
             yield location
         for inner in _models(field.annotation):
-            yield from secret_paths(inner, location)
+            yield from find_secret_paths(inner, location)
 
 
 def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
@@ -96,7 +96,7 @@ def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
 
 def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
     if _is_secret(model, location):
-        return f"is a secret and not set; set it by: {secret_command(dotted(location), stack)}"
+        return f"is a secret and not set; set it by: {secret_command(format_location(location), stack)}"
     schema = _schema_at(model, location)
     return f"is required: {_describe(schema)}" if schema else "is required"
 
@@ -104,7 +104,7 @@ def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
 def _secret_wrong(error: ErrorDetails, model: type[BaseModel]) -> str:
     """What is wrong with a secret. Its length may be told, never itself; pydantic's words would count "items"."""
     if error["type"] == "value_error":
-        return own_words(error)
+        return validator_message(error)
     if error["type"] not in {"too_short", "too_long"}:
         return error["msg"]
     limits = _limits(_schema_at(model, error["loc"]) or {})
@@ -131,12 +131,12 @@ def _given(value: object) -> str:
 
 def _allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
-        return own_words(error)
+        return validator_message(error)
     schema = _schema_at(model, error["loc"])
     return f"allowed is {_describe(schema)}" if schema else error["msg"]
 
 
-def own_words(error: ErrorDetails) -> str:
+def validator_message(error: ErrorDetails) -> str:
     """What a validator of ours says."""
     return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
 

@@ -39,7 +39,7 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
-class Settings(BaseModel):
+class SettingsModel(BaseModel):
     """Base of all settings models."""
 
     model_config = ConfigDict(
@@ -61,7 +61,7 @@ class Settings(BaseModel):
         said = dict(given)
         for name, field in cls.model_fields.items():
             key = field.alias or name
-            if isinstance(field.default, Settings) and isinstance(said.get(key), dict):
+            if isinstance(field.default, SettingsModel) and isinstance(said.get(key), dict):
                 said[key] = {**field.default.model_dump(by_alias=True, exclude_unset=True), **said[key]}
         return said
 
@@ -78,7 +78,7 @@ RequestsPerSecond = Annotated[int, Field(ge=1, le=2_500)]
 """An API lets in bursts of twice as many, and AWS allows an account bursts of 5,000."""
 
 
-class FunctionSettings(Settings):
+class FunctionSettings(SettingsModel):
     """Size and version of one function."""
 
     memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
@@ -112,7 +112,7 @@ class ClientFunctionSettings(FunctionSettings):
         return self
 
 
-class SubsystemSettings(Settings):
+class SubsystemSettings(SettingsModel):
     """What each subsystem has."""
 
     enabled: bool = True

@@ -9,14 +9,14 @@ from components.settings.foundation import FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import LivestreamSettings
 from components.settings.meetings import MeetingsSettings
-from components.settings.settings_base import Environment, Settings
+from components.settings.settings_base import Environment, SettingsModel
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
 
 Reason = Annotated[str, StringConstraints(min_length=15)]
 
 
-class PolicyException(Settings):
+class PolicyException(SettingsModel):
     """One policy that one resource may break for a while."""
 
     policy: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
@@ -29,7 +29,7 @@ class PolicyException(Settings):
     """The last day on which the exception holds."""
 
 
-class StackSettings(Settings):
+class StackSettings(SettingsModel):
     """Everything a stack file may say below `polyphony:`."""
 
     environment: Environment

@@ -9,7 +9,7 @@ from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
-    Settings,
+    SettingsModel,
     SubsystemSettings,
 )
 from handlers.common.name_patterns import LanguageCode
@@ -24,7 +24,7 @@ from handlers.transcription.environment import (
 )
 
 
-class SpeechSettings(Settings):
+class TranscriptionLoad(SettingsModel):
     """The load that cost follows from."""
 
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
@@ -33,7 +33,7 @@ class SpeechSettings(Settings):
     """Their average length. Amazon Transcribe bills a stream for 15 seconds at least: shorter ones make nothing cheaper."""
 
 
-class CaptionSettings(Settings):
+class CaptionSettings(SettingsModel):
     """When a caption is shown. A session may choose its own values within the same ranges."""
 
     partial_results_enabled: bool = True
@@ -52,7 +52,7 @@ class CaptionSettings(Settings):
     """Seconds within which the same words are not shown again; 0 shows everything."""
 
 
-class SessionSettings(Settings):
+class TranscriptionSessionSettings(SettingsModel):
     """What one user may use at once."""
 
     in_flight: InFlight = 3
@@ -72,7 +72,7 @@ class SessionSettings(Settings):
     """Streams that the account may have open at once (Service Quotas, Amazon Transcribe)."""
 
 
-class CaptionAlarmSettings(Settings):
+class CaptionAlarmSettings(SettingsModel):
     """Thresholds of the alarms that the requirement lists."""
 
     latency_ms: Annotated[int, Field(ge=100)] = 5_000
@@ -95,9 +95,9 @@ class TranscriptionSettings(SubsystemSettings):
 
     structured_logging: bool = True
     """Whether log lines are JSON, or plain text."""
-    load: SpeechSettings = SpeechSettings()
+    load: TranscriptionLoad = TranscriptionLoad()
     captions: CaptionSettings = CaptionSettings()
-    sessions: SessionSettings = SessionSettings()
+    sessions: TranscriptionSessionSettings = TranscriptionSessionSettings()
     requests_per_second: RequestsPerSecond = 100
     """Messages of all clients together that the WebSocket API lets in."""
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()

@@ -11,10 +11,10 @@ from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
-    Settings,
+    SettingsModel,
     SubsystemSettings,
 )
-from components.settings.voice_qa_agent import AgentSettings
+from components.settings.voice_qa_agent import AnswerAgentSettings
 from handlers.voice_qa.environment import (
     LecturesPerDay,
     QueriesAtOnce,
@@ -26,14 +26,14 @@ from handlers.voice_qa.environment import (
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
-class QuestionSettings(Settings):
+class VoiceQaLoad(SettingsModel):
     """The load that cost follows from."""
 
     questions_per_day: Annotated[int, Field(ge=1)] = 200
     lectures_per_day: Annotated[float, Field(gt=0)] = 5
 
 
-class Uploads(StrEnum):
+class LectureUploads(StrEnum):
     """Who may upload lectures."""
 
     GUESTS = "guests"
@@ -41,15 +41,15 @@ class Uploads(StrEnum):
     """An operator does."""
 
 
-class LectureSettings(Settings):
+class LectureSettings(SettingsModel):
     """What a lecture may be."""
 
-    uploads: Uploads = Uploads.OFF
+    uploads: LectureUploads = LectureUploads.OFF
     """`guests` lets everybody who connects upload lectures."""
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
 
 
-class AudioSettings(Settings):
+class AudioSettings(SettingsModel):
     """The bucket of lectures, questions and answers."""
 
     query_days: Days = 7
@@ -63,7 +63,7 @@ class AudioSettings(Settings):
     """Whether guests upload through the edge location nearest to them (S3 Transfer Acceleration, $0.04 a GB)."""
 
 
-class ConversationSettings(Settings):
+class ConversationSettings(SettingsModel):
     """What one identity may use, and how long it is kept."""
 
     days: SessionDays = 7
@@ -81,7 +81,7 @@ class ConversationSettings(Settings):
     """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
 
 
-class QaAlarmSettings(Settings):
+class QaAlarmSettings(SettingsModel):
     """When somebody is told."""
 
     answer_seconds: Annotated[float, Field(gt=0)] = 10
@@ -112,11 +112,11 @@ class WorkerSettings(ClientFunctionSettings):
 class VoiceQaSettings(SubsystemSettings):
     """Questions about lectures, answered by voice."""
 
-    load: QuestionSettings = QuestionSettings()
+    load: VoiceQaLoad = VoiceQaLoad()
     lectures: LectureSettings = LectureSettings()
     audio: AudioSettings = AudioSettings()
     sessions: ConversationSettings = ConversationSettings()
-    agentcore: AgentSettings = AgentSettings()
+    agentcore: AnswerAgentSettings = AnswerAgentSettings()
     requests_per_second: RequestsPerSecond = 100
     """Messages of all clients together that the WebSocket API lets in."""
     alarms: QaAlarmSettings = QaAlarmSettings()

@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import HttpUrl, StringConstraints, model_validator
 
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 from handlers.voice_qa.environment import AnswerSeconds, endpoint_parts
 
 
-class Mode(StrEnum):
+class AgentMode(StrEnum):
     """How the agent is reached."""
 
     HTTP = "http"
@@ -19,7 +19,7 @@ class Mode(StrEnum):
     """As an agent of Bedrock AgentCore Runtime."""
 
 
-class NatSettings(Settings):
+class NatSettings(SettingsModel):
     """A subnet of ours in the agent's network, and a NAT gateway as its way out: about $37 a month."""
 
     public_subnet_id: SubnetId
@@ -30,7 +30,7 @@ class NatSettings(Settings):
     """The public subnet's: data between zones is paid for."""
 
 
-class AgentNetworkSettings(Settings):
+class AgentNetworkSettings(SettingsModel):
     """The network that a private agent is in: the worker is attached to it, and needs a way out."""
 
     vpc_id: VpcId
@@ -51,10 +51,10 @@ class AgentNetworkSettings(Settings):
         return self
 
 
-class AgentSettings(Settings):
+class AnswerAgentSettings(SettingsModel):
     """The agent that answers."""
 
-    mode: Mode = Mode.HTTP
+    mode: AgentMode = AgentMode.HTTP
     endpoint: HttpUrl | None = None
     """Where it is, in mode `http`, without a query or a user; local stacks bring one."""
     network: AgentNetworkSettings | None = None
@@ -69,19 +69,19 @@ class AgentSettings(Settings):
     """How long a whole answer may take."""
 
     @model_validator(mode="after")
-    def _the_runtime_is_named(self) -> "AgentSettings":
-        if self.mode is Mode.BEDROCK and self.runtime_arn is None:
+    def _the_runtime_is_named(self) -> "AnswerAgentSettings":
+        if self.mode is AgentMode.BEDROCK and self.runtime_arn is None:
             raise ValueError("with mode bedrock, runtimeArn must be given")
         return self
 
     @model_validator(mode="after")
-    def _the_worker_can_call_the_endpoint(self) -> "AgentSettings":
+    def _the_worker_can_call_the_endpoint(self) -> "AnswerAgentSettings":
         if self.endpoint is not None:
             endpoint_parts(str(self.endpoint))
         return self
 
     @model_validator(mode="after")
-    def _the_endpoint_can_have_a_certificate(self) -> "AgentSettings":
+    def _the_endpoint_can_have_a_certificate(self) -> "AnswerAgentSettings":
         if self.endpoint is None or self.endpoint.scheme != "https":
             return self
         if self._address is not None and not self._address.is_global:
@@ -92,10 +92,10 @@ class AgentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _the_network_has_the_endpoint(self) -> "AgentSettings":
+    def _the_network_has_the_endpoint(self) -> "AnswerAgentSettings":
         if self.network is None:
             return self
-        if self.mode is not Mode.HTTP or self.endpoint is None:
+        if self.mode is not AgentMode.HTTP or self.endpoint is None:
             raise ValueError("network is for mode http: give endpoint, or leave network out")
         if self._address is not None and self._address not in private_network(self.network.cidr):
             raise ValueError(f"endpoint is not in network.cidr ({self.network.cidr}): the worker could not reach it")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.livestream import Authorizer
+from components.settings.livestream import AuthorizerKind
 from local.preview.property_values import UNKNOWN
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
@@ -115,7 +115,7 @@ def test_callers_prove_who_they_are_as_the_settings_say() -> None:
     def schemes(authorizer: str) -> set[str]:
         return set(body(livestream(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 
-    assert {one: schemes(one) for one in Authorizer} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
+    assert {one: schemes(one) for one in AuthorizerKind} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
     read = variables(complete(), "authorizer")
     assert (read["ISSUER"], read["AUDIENCE"]) == (ISSUER, "polyphony")
     assert read["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, load
+from components.settings import SettingsError, load_settings
 from tests.fake_engine import FOUNDATION
 
 PAGE = "https://app.example.com"
@@ -40,5 +40,5 @@ def complete(changes: dict[str, Any] | None = None, environment: str = "dev") ->
 def problems(raw: dict[str, str]) -> list[str]:
     """Return the lines of the error that the loader raises."""
     with pytest.raises(SettingsError) as error:
-        load(raw, "dev")
+        load_settings(raw, "dev")
     return [str(one) for one in error.value.problems]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.settings.column_types import HIVE, TAKEN, NotDdl, of_data, parsed
+from components.settings.column_types import HIVE, TAKEN, InvalidDdl, parse_columns, parse_data_columns
 from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TYPES
 
 
@@ -33,7 +33,7 @@ from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TY
     ],
 )
 def test_a_type_is_written_as_each_of_the_two_reads_it(kind: str, hive: str, presto: str) -> None:
-    (column,) = parsed(f"c {kind}")
+    (column,) = parse_columns(f"c {kind}")
     assert (column.kind.hive, column.kind.presto) == (hive, presto)
 
 
@@ -47,7 +47,7 @@ def test_a_type_is_written_as_each_of_the_two_reads_it(kind: str, hive: str, pre
     ],
 )
 def test_columns_stand_between_the_commas_outside_of_types_and_comments(ddl: str, names: list[str]) -> None:
-    assert [column.name for column in parsed(ddl)] == names
+    assert [column.name for column in parse_columns(ddl)] == names
 
 
 @pytest.mark.parametrize(
@@ -86,26 +86,26 @@ def test_columns_stand_between_the_commas_outside_of_types_and_comments(ddl: str
     ],
 )
 def test_what_names_no_columns_is_refused(ddl: str) -> None:
-    with pytest.raises(NotDdl):
-        parsed(ddl)
+    with pytest.raises(InvalidDdl):
+        parse_columns(ddl)
 
 
 @pytest.mark.parametrize("kind", ["FLOAT", "REAL", "BINARY", "TIMESTAMP_NTZ", "VARCHAR(20)", "CHAR(2)", "VOID", "JSON"])
 @pytest.mark.parametrize("column", ["c {}", "c ARRAY<{}>", "c STRUCT<a: {}>", "c MAP<STRING, {}>"])
 def test_a_type_that_the_job_has_no_value_for_is_refused(column: str, kind: str) -> None:
-    with pytest.raises(NotDdl):
-        parsed(column.format(kind))
+    with pytest.raises(InvalidDdl):
+        parse_columns(column.format(kind))
 
 
 def test_a_map_has_keys_as_json_has_them() -> None:
-    with pytest.raises(NotDdl, match="keys"):
-        parsed("c MAP<INT, STRING>")
+    with pytest.raises(InvalidDdl, match="keys"):
+        parse_columns("c MAP<INT, STRING>")
 
 
 @pytest.mark.parametrize("ddl", ["id INT, ID STRING", "o STRUCT<a: INT, `A`: INT>"])
 def test_a_name_stands_for_one_column_whatever_its_case(ddl: str) -> None:
-    with pytest.raises(NotDdl, match="same name"):
-        parsed(ddl)
+    with pytest.raises(InvalidDdl, match="same name"):
+        parse_columns(ddl)
 
 
 def test_the_jobs_types_and_names_are_those_that_are_known_here() -> None:
@@ -115,10 +115,10 @@ def test_the_jobs_types_and_names_are_those_that_are_known_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
 def test_a_column_of_every_row_is_none_of_the_datas(name: str) -> None:
-    with pytest.raises(NotDdl, match=name):
-        of_data(f"id INT, {name.upper()} STRING")
-    assert of_data(f"o STRUCT<{name}: STRING>"), "within a struct it is another's"
+    with pytest.raises(InvalidDdl, match=name):
+        parse_data_columns(f"id INT, {name.upper()} STRING")
+    assert parse_data_columns(f"o STRUCT<{name}: STRING>"), "within a struct it is another's"
 
 
 def test_no_schema_names_no_columns() -> None:
-    assert of_data(" \n") == []
+    assert parse_data_columns(" \n") == []

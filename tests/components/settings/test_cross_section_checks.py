@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import load
+from components.settings import load_settings
 from components.settings.livestream import WINDOW_MARGIN_SECONDS
 from handlers.livestream.agent.window_worker import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import secret_lines
@@ -43,13 +43,13 @@ def test_what_an_environment_does_not_allow_is_refused_there_and_accepted_elsewh
     [problem] = problems(complete(changes, environment))
     assert problem.startswith(f"{key} = ")
     assert problem.endswith(f": {reason}")
-    load(complete(changes, ALLOWED_IN.get(key, "dev")), "dev")
+    load_settings(complete(changes, ALLOWED_IN.get(key, "dev")), "dev")
 
 
 @pytest.mark.parametrize("key", [one for one in NOT_IN if not one.startswith("foundation")])
 def test_a_subsystem_that_is_off_is_held_to_nothing(key: str) -> None:
     value, environment, _ = NOT_IN[key]
-    load(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
+    load_settings(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
@@ -59,7 +59,7 @@ def test_a_subsystem_that_is_off_is_held_to_nothing(key: str) -> None:
 def test_guests_have_no_more_than_that_where_others_work(key: str, value: str, environment: str) -> None:
     assert problems(complete({key: value}, environment))
     for relaxed in ("local", "dev"):
-        load(complete({key: value}, relaxed), relaxed)
+        load_settings(complete({key: value}, relaxed), relaxed)
 
 
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
@@ -168,15 +168,15 @@ def test_what_contradicts_something_else_is_refused(changes: Changes, says: str)
     ],
 )
 def test_what_agrees_is_accepted(changes: Changes) -> None:
-    load(complete(changes), "dev")
+    load_settings(complete(changes), "dev")
 
 
 def test_the_providers_keys_are_where_it_says_or_where_most_providers_have_them() -> None:
     issuer = {"foundation.identity": {"issuer": "https://login.example.com/x/", "audience": "us"}}
-    derived = load(complete(issuer), "dev").foundation.identity.keys_url
+    derived = load_settings(complete(issuer), "dev").foundation.identity.keys_url
     assert derived == "https://login.example.com/x/.well-known/jwks.json"
     told = {**issuer, "foundation.identity.jwksUrl": "https://keys.example.com/k"}
-    assert load(complete(told), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
+    assert load_settings(complete(told), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
 
 
 @pytest.mark.parametrize("key", ["ingestion.intake.corsOrigin", "livestream.api.corsOrigin", "voiceQa.audio.origins"])
@@ -202,7 +202,7 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
 
     [problem] = problems(stack_of(seconds - 1))
     assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: at least {seconds} ")
-    assert load(stack_of(seconds), "dev").ingestion.manifests.files == files
+    assert load_settings(stack_of(seconds), "dev").ingestion.manifests.files == files
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_an_endpoint_that_the_worker_could_not_call_is_refused(endpoint: str, en
     ],
 )
 def test_an_endpoint_that_the_worker_can_call_is_accepted(endpoint: str | None, environment: str) -> None:
-    found = load(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
+    found = load_settings(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
     assert str(found.voice_qa.agentcore.endpoint).startswith(str(endpoint))
 
 
@@ -260,7 +260,7 @@ def test_only_one_runtime_can_be_named(arn: str) -> None:
 
 def test_the_agent_has_time_to_keep_what_it_found_and_every_transcript_that_is_accepted_is_read() -> None:
     assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS
-    largest = load(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
+    largest = load_settings(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
     assert largest.max_transcript_megabytes * MEGABYTE <= MAX_BYTES
 
 
@@ -270,8 +270,8 @@ def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_i
         "livestream.encryptionKey: is a secret and not set; set it by: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev"
     ), "a command to be typed as it stands"
-    load(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
-    settings = load(complete(), "dev")
+    load_settings(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
+    settings = load_settings(complete(), "dev")
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
 
@@ -293,7 +293,7 @@ def test_each_line_of_the_encryption_key_is_long_enough(key: str, says: str) -> 
 
 def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
     both = f"{'n' * 16}\n{'o' * 16}\n"
-    key = load(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
+    key = load_settings(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
     assert key is not None
     assert secret_lines(key.get_secret_value()) == ["n" * 16, "o" * 16]
 
@@ -304,7 +304,7 @@ def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
 )
 def test_a_machine_that_fargate_has_is_accepted(vcpus: float, megabytes: int) -> None:
     processing = {"spot": {"vcpus": vcpus, "memoryMb": megabytes}, "maxVcpus": 16, "maxHours": 3}
-    found = load(complete({"meetings.processing": processing}), "dev").meetings.processing.size
+    found = load_settings(complete({"meetings.processing": processing}), "dev").meetings.processing.size
     assert (found.vcpus, found.memory_mb) == (vcpus, megabytes)
 
 
@@ -336,7 +336,7 @@ def test_a_machine_that_fargate_has_not_is_refused_before_batch_does(vcpus: floa
 def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing: Changes, least: int) -> None:
     """An hour of large pictures takes a processor two; more than two processors are not used."""
     fits = {"meetings.processing": {**processing, "timeoutMinutes": least}}
-    assert load(complete(fits), "dev").meetings.processing.timeout_minutes == least
+    assert load_settings(complete(fits), "dev").meetings.processing.timeout_minutes == least
     [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": least - 1}}))
     assert f"timeoutMinutes is at least {least:,}" in problem
 
@@ -349,15 +349,15 @@ def test_the_image_that_runs_is_one_that_was_reviewed(environment: str) -> None:
     assert "the workflow `image` prints it" in problem
     assert "`sha256:` and 64 zeros" in problem
     before = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}
-    load(complete(before, environment), environment)  # what the message proposes is taken
-    load(complete(missing), "dev")  # and dev may run its latest
+    load_settings(complete(before, environment), environment)  # what the message proposes is taken
+    load_settings(complete(missing), "dev")  # and dev may run its latest
 
 
 def test_a_jobs_notes_are_kept_longer_than_the_chunks_that_they_are_about() -> None:
-    kept = load(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
+    kept = load_settings(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
     assert kept.work_days == 15
 
 
 def test_nobody_needs_a_reader_where_people_try_things() -> None:
     silent = {**FOUNDATION, "alerts": {}, "identity": IDENTITY}
-    assert load(complete({"foundation": silent}), "dev").foundation.alerts.emails == ()
+    assert load_settings(complete({"foundation": silent}), "dev").foundation.alerts.emails == ()

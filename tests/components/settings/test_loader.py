@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_camel
 
-from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load
+from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load_settings
 from components.settings.settings_base import SubsystemSettings
 from tests.components.settings.stack_config import COMPLETE, complete, problems
 
@@ -27,7 +27,9 @@ def test_a_function_of_which_one_thing_is_said_keeps_its_other_defaults(section:
 
 
 def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_functions() -> None:
-    assert load(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev").ingestion.sweeper.timeout_seconds == 60
+    assert (
+        load_settings(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev").ingestion.sweeper.timeout_seconds == 60
+    )
 
 
 def test_five_mistakes_make_one_message_with_five_lines() -> None:
@@ -38,7 +40,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         "ingestion.intak": {},
     }
     with pytest.raises(SettingsError) as error:
-        load(complete(wrong, "production"), "dev")
+        load_settings(complete(wrong, "production"), "dev")
     lines = str(error.value).splitlines()
     assert lines[0] == "stack dev has 5 problems in its configuration:"
     assert [line.split()[0].rstrip(":") for line in lines[1:]] == [
@@ -109,15 +111,15 @@ def test_rules_of_a_group_are_told_beside_each_other_and_beside_wrong_fields(
 
 
 def test_keys_of_other_namespaces_are_left_to_their_owners() -> None:
-    assert load({**complete(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
+    assert load_settings({**complete(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
 
 
 def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
-    settings = load(complete({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
+    settings = load_settings(complete({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
     assert (settings.ingestion.enabled, settings.ingestion.load.files_per_day) == (False, 12)
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
-    settings = load(complete(), "dev")
+    settings = load_settings(complete(), "dev")
     with pytest.raises(Exception, match="frozen"):
         settings.environment = Environment.PROD  # type: ignore[misc]

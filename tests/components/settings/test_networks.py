@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import load
+from components.settings import load_settings
 from tests.components.settings.stack_config import complete, problems
 
 SUBNETS = ["subnet-0a1b", "subnet-0c2d"]
@@ -53,11 +53,11 @@ def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[s
     ],
 )
 def test_the_agents_port_is_the_endpoints(endpoint: str, port: int) -> None:
-    assert load(private(endpoint), "dev").voice_qa.agentcore.port == port
+    assert load_settings(private(endpoint), "dev").voice_qa.agentcore.port == port
 
 
 def test_a_way_out_may_be_made() -> None:
-    made = load(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
+    made = load_settings(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
     assert made is not None
     assert made.nat is not None
     assert (made.subnet_ids, made.nat.zone) == ((), "b")

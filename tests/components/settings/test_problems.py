@@ -5,16 +5,16 @@ from typing import Annotated
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
-from components.settings.problems import Problem, dotted, problems_of, secret_paths
-from components.settings.settings_base import Settings
+from components.settings.problems import SettingsProblem, find_secret_paths, format_location, list_problems
+from components.settings.settings_base import SettingsModel
 
 
-class Inner(Settings):
+class Inner(SettingsModel):
     encryption_key: Annotated[SecretStr, Field(min_length=32)]
     plain: int = 1
 
 
-class Outer(Settings):
+class Outer(SettingsModel):
     livestream: Inner
     optional_key: SecretStr | None = None
     bounded_key: Annotated[SecretStr, Field(min_length=32)] | None = None
@@ -22,11 +22,11 @@ class Outer(Settings):
     listed: tuple[int, ...] = ()
 
 
-def found(value: object) -> list[Problem]:
+def found(value: object) -> list[SettingsProblem]:
     try:
         Outer.model_validate(value)
     except ValidationError as error:
-        return list(problems_of(error.errors(), Outer, "prod"))
+        return list(list_problems(error.errors(), Outer, "prod"))
     return []
 
 
@@ -70,7 +70,7 @@ def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
 
 
 def test_secrets_are_found_wherever_they_are() -> None:
-    assert [dotted(path) for path in secret_paths(Outer)] == [
+    assert [format_location(path) for path in find_secret_paths(Outer)] == [
         "livestream.encryptionKey",
         "optionalKey",
         "boundedKey",

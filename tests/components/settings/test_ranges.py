@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from pydantic.alias_generators import to_snake
 
-from components.settings import SettingsError, StackSettings, load
+from components.settings import SettingsError, StackSettings, load_settings
 from components.settings.transcription import CaptionSettings
 from components.settings.voice_qa import ConversationSettings
-from components.settings.voice_qa_agent import AgentSettings
+from components.settings.voice_qa_agent import AnswerAgentSettings
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
@@ -76,7 +76,7 @@ def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
 
 def _problems(raw: dict[str, str]) -> list[str]:
     try:
-        load(raw, "dev")
+        load_settings(raw, "dev")
     except SettingsError as error:
         return [str(one) for one in error.problems]
     return []
@@ -97,7 +97,7 @@ def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number:
         if conflicts := _problems(raw):  # a rule across fields may object, but not the range
             assert not [one for one in conflicts if "allowed is" in one]
             continue
-        value: Any = load(raw, "dev")
+        value: Any = load_settings(raw, "dev")
         for part in number.key.split("."):
             value = getattr(value, to_snake(part))
         assert value == edge
@@ -236,7 +236,7 @@ def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
     [
         (CaptionSettings, ProcessorEnvironment, {one: one for one in CaptionSettings.model_fields}),
         (CaptionSettings, SessionSettings, {one: one for one in CaptionSettings.model_fields}),
-        (AgentSettings, WorkerEnvironment, {"answer_seconds": "answer_seconds"}),
+        (AnswerAgentSettings, WorkerEnvironment, {"answer_seconds": "answer_seconds"}),
         (
             ConversationSettings,
             SocketEnvironment,
@@ -257,6 +257,6 @@ def test_settings_accept_what_the_handlers_and_a_session_accept(
 
 @pytest.mark.parametrize("hours", [0.1, 6])
 def test_the_router_accepts_every_length_of_a_session(hours: float) -> None:
-    settings = load(complete({"transcription.sessions.hours": hours}), "dev").transcription.sessions
+    settings = load_settings(complete({"transcription.sessions.hours": hours}), "dev").transcription.sessions
     annotation = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
     TypeAdapter(annotation).validate_python(int(settings.hours * 3600))

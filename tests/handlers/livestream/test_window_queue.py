@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from components.settings.livestream import AgentSettings
+from components.settings.livestream import ClaimAgentSettings
 from handlers.common.text.text_windows import Sizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
@@ -76,7 +76,7 @@ def test_a_message_that_does_not_hold_together_is_refused(changed: dict[str, obj
 
 
 def test_with_the_windows_that_are_the_default_every_transcript_that_is_read_is_taken() -> None:
-    characters = AgentSettings().window_characters
+    characters = ClaimAgentSettings().window_characters
     most = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
     assert most <= MAX_WINDOWS
     assert message(index=MAX_WINDOWS - 1, count=MAX_WINDOWS).count == MAX_WINDOWS

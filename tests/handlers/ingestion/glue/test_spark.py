@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.column_types import DECIMALS, HIVE, of_data
+from components.settings.column_types import DECIMALS, HIVE, parse_data_columns
 from handlers.ingestion.glue.json_shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT
@@ -219,7 +219,7 @@ def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None
     lake.confirm("kinds", [lake.land("incoming/kinds/a", b'{"c0":true}\n{"plain":7,"in quotes.":"x"}\n')])
     done = lake.run("kinds", "r", schema_ddl=ddl)
     assert not done.error
-    assert done.counts["columns"] == len(of_data(ddl)) == len(kinds) + 4
+    assert done.counts["columns"] == len(parse_data_columns(ddl)) == len(kinds) + 4
     assert [(row["c0"], row["plain"], row["in quotes."]) for row in lake.rows("kinds")] == [
         (True, None, None),
         (None, 7, "x"),
