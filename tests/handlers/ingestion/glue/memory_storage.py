@@ -10,7 +10,7 @@ class Killed(BaseException):
     """The run's process is no more. No code of the run may catch this."""
 
 
-class Memory:
+class MemoryStorage:
     """A bucket for all addresses."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Memory:
         self.dies_after: int | None = None
         self.after_each: Callable[[], None] = lambda: None
 
-    def chunks(self, uri: str, version: str) -> Iterator[bytes]:
+    def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
         if (uri, version) not in self.versions:
             raise ObjectGone
         if (uri, version) in self.sealed:

@@ -9,11 +9,11 @@ from handlers.ingestion.glue.file_list_and_result import (
     FileList,
     FileOutcome,
     SourceFile,
-    file_list,
-    published_keys,
-    result,
-    told_keys,
-    with_published,
+    add_published_files,
+    format_result,
+    parse_file_list,
+    published_file_keys,
+    reported_file_keys,
 )
 from handlers.ingestion.glue.parquet_columns import WidenedColumn
 from handlers.ingestion.manifest import ListedFile, Manifest, RunResult
@@ -38,7 +38,7 @@ def document(*keys: str, manifest_id: str = "m") -> bytes:
 
 
 def test_a_list_is_read_as_the_handlers_write_it() -> None:
-    read = file_list(document("incoming/ü %+.ndjson"))
+    read = parse_file_list(document("incoming/ü %+.ndjson"))
     assert read.manifest_id == "m"
     (file,) = read.files
     assert file == SourceFile(
@@ -55,7 +55,9 @@ def test_a_list_is_read_as_the_handlers_write_it() -> None:
 
 def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
     outcomes = [FileOutcome("k#v", "2026-01-02", "rejected", "no_good_line:not_json", 0, 3)]
-    read = RunResult.model_validate_json(result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")]))
+    read = RunResult.model_validate_json(
+        format_result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")])
+    )
     assert (read.manifest_id, read.run_id) == ("m", "r")
     (one,) = read.files
     assert one.model_dump() == {
@@ -69,28 +71,32 @@ def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
 
 
 def test_what_would_leave_its_folder_in_the_lake_is_refused() -> None:
-    with pytest.raises(ValueError, match="manifest's id"):
-        file_list(document("a", manifest_id="../m"))
+    with pytest.raises(ValueError, match="manifestId"):
+        parse_file_list(document("a", manifest_id="../m"))
     bad = json.loads(document("a"))
     bad["files"][0]["datePrefix"] = "2026-01-02/x"
     with pytest.raises(ValueError, match="date"):
-        file_list(json.dumps(bad).encode())
+        parse_file_list(json.dumps(bad).encode())
 
 
 def test_a_redriven_manifest_processes_again_what_it_has_published() -> None:
-    built = file_list(document("a", "b", "c"))
+    built = parse_file_list(document("a", "b", "c"))
     confirmed = FileList("m", built.files[:1])
-    done = result("m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], [])
-    again = with_published(confirmed, built, published_keys(done))
+    done = format_result(
+        "m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], []
+    )
+    again = add_published_files(confirmed, built, published_file_keys(done))
     assert [one.key for one in again.files] == ["a", "b"], "c had no rows, so nothing of it would vanish"
-    assert told_keys(done) == {"b#v1", "c#v1"}
-    aside = result("m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], [])
-    assert published_keys(aside) == {"a#v1"}, "its lines were set aside, and stay"
-    assert with_published(built, None, published_keys(done)) == built
-    assert with_published(confirmed, None, published_keys(None)) == confirmed
+    assert reported_file_keys(done) == {"b#v1", "c#v1"}
+    aside = format_result(
+        "m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], []
+    )
+    assert published_file_keys(aside) == {"a#v1"}, "its lines were set aside, and stay"
+    assert add_published_files(built, None, published_file_keys(done)) == built
+    assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed
 
 
 def test_a_run_that_would_make_rows_vanish_is_refused() -> None:
     confirmed = FileList("m", ())
-    with pytest.raises(ValueError, match="1 published files"):
-        with_published(confirmed, None, frozenset({"b#v1"}))
+    with pytest.raises(ValueError, match="1 files that an earlier run"):
+        add_published_files(confirmed, None, frozenset({"b#v1"}))

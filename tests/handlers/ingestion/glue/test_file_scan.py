@@ -9,16 +9,16 @@ import pytest
 
 from handlers.ingestion.glue import file_scan as module
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.file_scan import LARGEST, MAX_FILE_NODES, Scan, scan_file
+from handlers.ingestion.glue.file_scan import MAX_FILE_BYTES, MAX_FILE_NODES, FileScan, scan_file
 from handlers.ingestion.glue.json_records import DataProblem
-from handlers.ingestion.glue.json_shapes import MAX_NODES, places
-from tests.handlers.ingestion.glue.memory_storage import Memory
+from handlers.ingestion.glue.json_shapes import MAX_NODES, count_nodes
+from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
 
 KEY = "incoming/ü +%.ndjson"
 
 
-def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Scan, list[dict[str, Any]]]:
-    storage = Memory()
+def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[FileScan, list[dict[str, Any]]]:
+    storage = MemoryStorage()
     if body is not None:
         storage.versions[f"s3://landing/{KEY}", "v1"] = body
     if sealed:
@@ -31,7 +31,7 @@ def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Sc
 
 def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
     found, written = look(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
-    assert (found.rows, found.bad) == (
+    assert (found.rows, found.rejected) == (
         2,
         {DataProblem.NOT_JSON: 1, DataProblem.NOT_UTF8: 1, DataProblem.NOT_AN_OBJECT: 1},
     )
@@ -87,7 +87,7 @@ def test_a_version_that_nobody_here_can_read_is_rejected() -> None:
 
 
 def test_a_file_too_large_to_read_is_rejected_unread() -> None:
-    found, _ = look(b'{"a":1}\n', size=LARGEST + 1)
+    found, _ = look(b'{"a":1}\n', size=MAX_FILE_BYTES + 1)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
 
 
@@ -99,16 +99,16 @@ def test_a_small_file_that_holds_too_much_is_rejected_before_all_of_it_is_read(
     body: bytes, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
     found, _ = look(gzip.compress(body) if packed else body)
-    assert found.never_read is None
-    monkeypatch.setattr(module, "MOST_LINES", 1999)
-    monkeypatch.setattr(module, "MOST_BYTES", 20_000)
+    assert found.unreadable is None
+    monkeypatch.setattr(module, "MAX_LINES", 1999)
+    monkeypatch.setattr(module, "MAX_CONTENT_BYTES", 20_000)
     found, _ = look(gzip.compress(body) if packed else body)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
     assert not found.shape.names, "it has no say in the columns"
 
 
 def test_lines_that_were_set_aside_before_a_file_proved_too_large_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_LINES", 20)
+    monkeypatch.setattr(module, "MAX_LINES", 20)
     found, written = look(b"bad\n" * 10 + b"{}\n" * 20)
     assert found.outcome().reason == "too_large"
     assert found.outcome().rejected_rows == len(written) == 10
@@ -117,7 +117,7 @@ def test_lines_that_were_set_aside_before_a_file_proved_too_large_are_counted(mo
 def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     found, written = look(b"{}\n" + b"bad\n" * 50)
-    assert found.bad[DataProblem.NOT_JSON] == 50
+    assert found.rejected[DataProblem.NOT_JSON] == 50
     assert [one["line"] for one in written] == list(range(2, 52))
 
 
@@ -129,26 +129,26 @@ def test_a_bad_line_has_no_say_in_the_columns() -> None:
 def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_BYTES", 10_000)
+    monkeypatch.setattr(module, "NODE_CHECK_BYTES", 10_000)
     most: list[int] = []
 
-    take = module._take
+    take = module._scan_line
 
-    def watched(line: Any, scan: Scan, rejected: Any) -> None:
+    def watched(line: Any, scan: FileScan, rejected: Any) -> None:
         take(line, scan, rejected)
-        most.append(places(scan.shape))
+        most.append(count_nodes(scan.shape))
 
-    monkeypatch.setattr(module, "_take", watched)
+    monkeypatch.setattr(module, "_scan_line", watched)
     days = ({"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{one}": [1] for one in range(800)}}} for day in range(40))
     found, _ = look(b"".join(json.dumps(one).encode() + b"\n" for one in days))
     assert found.rows == 40
     assert max(most) < MAX_FILE_NODES + 3 * 1602
     names = found.shape.names
     assert (set(names), set(names["o"].names)) == ({"id", "o", "by"}, {"x"})
-    assert places(names["by"]) < MAX_NODES
+    assert count_nodes(names["by"]) < MAX_NODES
 
 
 def test_what_a_file_has_is_left_to_be_judged_with_the_others() -> None:
     body = json.dumps({"by": {f"d{day}": {f"c{one}": 1 for one in range(600)} for day in range(15)}}).encode()
     found, _ = look(body + b"\n")
-    assert places(found.shape) == 2 + 15 * 601
+    assert count_nodes(found.shape) == 2 + 15 * 601

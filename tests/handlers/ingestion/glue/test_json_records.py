@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.json_records import MAX_DEPTH, DataProblem, InvalidLine, record
+from handlers.ingestion.glue.json_records import MAX_DEPTH, DataProblem, InvalidLine, parse_record
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -21,7 +21,7 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
 
 @given(OBJECTS, st.booleans())
 def test_every_object_is_read_as_it_was_written(value: dict[str, Any], escaped: bool) -> None:
-    assert record(json.dumps(value, ensure_ascii=escaped).encode()) == value
+    assert parse_record(json.dumps(value, ensure_ascii=escaped).encode()) == value
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,21 @@ def test_every_object_is_read_as_it_was_written(value: dict[str, Any], escaped: 
 )
 def test_what_is_no_record_has_a_reason(raw: bytes, reason: DataProblem) -> None:
     with pytest.raises(InvalidLine) as bad:
-        record(raw)
-    assert bad.value.reason == reason
+        parse_record(raw)
+    assert bad.value.problem == reason
     assert str(bad.value) == reason, "a reason, and nothing of the line"
 
 
 @pytest.mark.parametrize("raw", [b'{"a":"\\ud83d\\ude00"}', b'{"a":"\\\\ud800"}', b' {"a":"\\u0000"} \r'])
 def test_escapes_that_make_whole_characters_are_fine(raw: bytes) -> None:
-    assert record(raw) == json.loads(raw)
+    assert parse_record(raw) == json.loads(raw)
 
 
 def test_many_brackets_side_by_side_are_not_deep() -> None:
-    assert len(record(b'{"a":[' + b",".join([b"[]"] * 5 * MAX_DEPTH) + b"]}")["a"]) == 5 * MAX_DEPTH
+    assert len(parse_record(b'{"a":[' + b",".join([b"[]"] * 5 * MAX_DEPTH) + b"]}")["a"]) == 5 * MAX_DEPTH
 
 
 def test_the_depth_allowed_can_be_written_again() -> None:
-    deep = record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
+    deep = parse_record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
     assert json.loads(json.dumps(deep)) == deep
     assert sys.getrecursionlimit() > 3 * MAX_DEPTH

@@ -12,13 +12,13 @@ from moto import mock_aws
 from handlers.common.aws.unreadable_objects import Sealed
 from handlers.ingestion.glue import object_storage as module
 from handlers.ingestion.glue.object_storage import (
-    Bucket,
     FolderStorage,
     ObjectGone,
-    Storage,
+    ObjectStorage,
+    S3Storage,
     StorageFailed,
     open_storage,
-    split,
+    split_uri,
 )
 
 KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
@@ -37,13 +37,13 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture(params=["s3", "folder"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Storage:
-    return Bucket(client) if request.param == "s3" else FolderStorage(tmp_path)
+def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> ObjectStorage:
+    return S3Storage(client) if request.param == "s3" else FolderStorage(tmp_path)
 
 
-def stored(storage: Storage, client: Any, uri: str, body: bytes) -> str:
+def stored(storage: ObjectStorage, client: Any, uri: str, body: bytes) -> str:
     """A new version of a source object; gives its id."""
-    bucket, key = split(uri)
+    bucket, key = split_uri(uri)
     if isinstance(storage, FolderStorage):
         path = storage.version_path(uri, f"v{len(body)}")
         path.parent.mkdir(exist_ok=True)
@@ -54,18 +54,18 @@ def stored(storage: Storage, client: Any, uri: str, body: bytes) -> str:
 
 
 @pytest.mark.parametrize("key", [*KEYS, "k" * 1024])
-def test_each_version_of_an_object_is_read_by_its_own_id(storage: Storage, client: Any, key: str) -> None:
+def test_each_version_of_an_object_is_read_by_its_own_id(storage: ObjectStorage, client: Any, key: str) -> None:
     uri = f"s3://landing/{key}"
     first, second = stored(storage, client, uri, b"one"), stored(storage, client, uri, b"other")
-    assert b"".join(storage.chunks(uri, first)) == b"one"
-    assert b"".join(storage.chunks(uri, second)) == b"other"
+    assert b"".join(storage.read_chunks(uri, first)) == b"one"
+    assert b"".join(storage.read_chunks(uri, second)) == b"other"
 
 
-def test_a_version_that_is_not_there_is_gone(storage: Storage, client: Any) -> None:
+def test_a_version_that_is_not_there_is_gone(storage: ObjectStorage, client: Any) -> None:
     version = stored(storage, client, "s3://landing/a", b"one")
     for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
         with pytest.raises(ObjectGone):
-            list(storage.chunks(uri, wanted))
+            list(storage.read_chunks(uri, wanted))
     with pytest.raises(ObjectGone):
         storage.read("s3://lake/never")
 
@@ -73,19 +73,19 @@ def test_a_version_that_is_not_there_is_gone(storage: Storage, client: Any) -> N
 def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x")["VersionId"]
     marker = client.delete_object(Bucket="landing", Key="a")["VersionId"]
-    assert b"".join(Bucket(client).chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
+    assert b"".join(S3Storage(client).read_chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
     with pytest.raises(ObjectGone):
-        list(Bucket(client).chunks("s3://landing/a", marker))
+        list(S3Storage(client).read_chunks("s3://landing/a", marker))
     client.delete_object(Bucket="landing", Key="a", VersionId=version)
     with pytest.raises(ObjectGone):
-        list(Bucket(client).chunks("s3://landing/a", version))
+        list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
 @pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
 def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=kind)["VersionId"]
     with pytest.raises(Sealed):
-        list(Bucket(client).chunks("s3://landing/a", version))
+        list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_of_a_version_that_cannot_be_read_only_how_it_was_uploaded_is_an_answer(
 
     monkeypatch.setattr(client, "get_object", refused)
     with pytest.raises(becomes, match=says):
-        list(Bucket(client).chunks("s3://landing/canary", "v"))
+        list(S3Storage(client).read_chunks("s3://landing/canary", "v"))
     with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # what is the job's own is never sealed
-        Bucket(client).read("s3://lake/canary")
+        S3Storage(client).read("s3://lake/canary")
 
 
-def test_objects_are_written_listed_and_removed(storage: Storage) -> None:
+def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:
     for key in KEYS:
         storage.put(f"s3://lake/{key}", key.encode())
     assert storage.read(f"s3://lake/{KEYS[1]}") == KEYS[1].encode()
@@ -118,8 +118,8 @@ def test_objects_are_written_listed_and_removed(storage: Storage) -> None:
 
 
 def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DELETED_AT_ONCE", 2)
-    storage = Bucket(client)
+    monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
+    storage = S3Storage(client)
     for number in range(5):
         storage.put(f"s3://lake/{number}", b"")
     storage.delete(storage.list_uris("s3://lake/"))
@@ -129,24 +129,24 @@ def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch
 def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "delete_objects", lambda **_: {"Errors": [{"Key": "canary", "Code": "AccessDenied"}]})
     with pytest.raises(StorageFailed, match=r"^DeleteObjects: AccessDenied$"):
-        Bucket(client).delete(["s3://lake/canary"])
+        S3Storage(client).delete(["s3://lake/canary"])
 
 
 def test_what_storage_refuses_names_no_key(client: Any) -> None:
     with pytest.raises(StorageFailed) as failed:
-        Bucket(client).put("s3://no-such-bucket-/canary", b"canary")
+        S3Storage(client).put("s3://no-such-bucket-/canary", b"canary")
     assert "canary" not in str(failed.value)
     assert failed.value.__cause__ is None
     assert failed.value.__suppress_context__
 
 
 def test_an_address_is_resolved_in_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(module.FOLDER, raising=False)
+    monkeypatch.delenv(module.FOLDER_VARIABLE, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
-    assert isinstance(open_storage("s3://lake/a"), Bucket)
-    monkeypatch.setenv(module.FOLDER, str(tmp_path))
+    assert isinstance(open_storage("s3://lake/a"), S3Storage)
+    monkeypatch.setenv(module.FOLDER_VARIABLE, str(tmp_path))
     assert isinstance(open_storage("s3://lake/a"), FolderStorage)
     with pytest.raises(ValueError, match="s3://"):
         open_storage("/a")
-    assert split("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"
+    assert split_uri("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"

@@ -7,33 +7,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue.run_output import NewerRunStarted, RunOutput
-from tests.handlers.ingestion.glue.memory_storage import Killed, Memory
+from tests.handlers.ingestion.glue.memory_storage import Killed, MemoryStorage
 
 LAKE = "s3://lake/"
 DATES = ("2026-01-02", "2026-01-03")
 OTHERS = {f"{LAKE}data/dt=2026-01-02/run=other-1/a.parquet": b"theirs"}
 
 
-def output(storage: Memory, run: str, dates: tuple[str, ...] = DATES) -> RunOutput:
+def output(storage: MemoryStorage, run: str, dates: tuple[str, ...] = DATES) -> RunOutput:
     return RunOutput(storage, LAKE, "m", run, dates)
 
 
-def one_run(storage: Memory, run: str, rows: dict[str, list[str]]) -> None:
+def one_run(storage: MemoryStorage, run: str, rows: dict[str, list[str]]) -> None:
     """A run as the job does it, but for Spark: `rows` by date, one Parquet file a row."""
     out = output(storage, run)
     out.begin()
     for date in DATES:
-        storage.put(f"{out.rejected(date)}00000-000.ndjson", b"bad")
+        storage.put(f"{out.rejected_uri(date)}00000-000.ndjson", b"bad")
     paths: dict[str, list[str]] = {}
     for date, some in rows.items():
-        paths[date] = [f"{out.data(date)}part-{number}.parquet" for number in range(len(some))]
+        paths[date] = [f"{out.data_uri(date)}part-{number}.parquet" for number in range(len(some))]
         for path, row in zip(paths[date], some, strict=True):
             storage.put(path, row.encode())
     out.publish(paths)
     out.finish(run.encode())
 
 
-def seen(storage: Memory) -> dict[str, list[str]]:
+def seen(storage: MemoryStorage) -> dict[str, list[str]]:
     """What readers see; a pointer that names what is not there raises."""
     return {
         uri.split("/dt=")[1][:10]: [storage.read(path).decode() for path in storage.read(uri).decode().splitlines()]
@@ -42,19 +42,19 @@ def seen(storage: Memory) -> dict[str, list[str]]:
 
 
 ROWS = {DATES[0]: ["a", "b"], DATES[1]: ["c"]}
-COUNTED = Memory()
+COUNTED = MemoryStorage()
 one_run(COUNTED, "r", ROWS)
 one_run(COUNTED, "s", ROWS)
 WRITES = COUNTED.writes + 4
 
 
-def fresh() -> Memory:
-    storage = Memory()
+def fresh() -> MemoryStorage:
+    storage = MemoryStorage()
     storage.objects |= OTHERS
     return storage
 
 
-def watching(storage: Memory) -> Callable[[], None]:
+def watching(storage: MemoryStorage) -> Callable[[], None]:
     def whole() -> None:
         for date, rows in seen(storage).items():
             assert rows == ROWS[date], "readers saw a part of a run"
@@ -104,7 +104,7 @@ def test_the_result_is_written_last() -> None:
 
 
 def test_a_pointer_lists_its_paths_in_a_stable_order_one_a_line() -> None:
-    storage = Memory()
+    storage = MemoryStorage()
     out = output(storage, "r")
     out.begin()
     out.publish({DATES[0]: ["s3://lake/b.parquet", "s3://lake/a.parquet"]})
@@ -129,7 +129,7 @@ def test_a_run_id_used_twice_never_writes_into_a_folder_that_readers_see() -> No
     assert output_folders(storage) == {"m-same"}
 
 
-def output_folders(storage: Memory) -> set[str]:
+def output_folders(storage: MemoryStorage) -> set[str]:
     return {uri.split("/run=")[1].split("/")[0] for uri in storage.objects if "/run=m-" in uri}
 
 
@@ -137,10 +137,10 @@ def test_a_run_that_was_given_up_cannot_publish_over_its_successor() -> None:
     storage = fresh()
     slow = output(storage, "slow")
     slow.begin()
-    storage.put(f"{slow.data(DATES[0])}part-0.parquet", b"a")
+    storage.put(f"{slow.data_uri(DATES[0])}part-0.parquet", b"a")
     one_run(storage, "quick", ROWS)
     with pytest.raises(NewerRunStarted):
-        slow.publish({DATES[0]: [f"{slow.data(DATES[0])}part-0.parquet"]})
+        slow.publish({DATES[0]: [f"{slow.data_uri(DATES[0])}part-0.parquet"]})
     assert seen(storage) == ROWS
 
 
@@ -148,7 +148,7 @@ def test_a_run_removes_only_what_was_there_when_it_began() -> None:
     storage = fresh()
     first = output(storage, "first")
     first.begin()
-    late = f"{output(storage, 'later').data(DATES[0])}part-0.parquet"
+    late = f"{output(storage, 'later').data_uri(DATES[0])}part-0.parquet"
     storage.put(late, b"of a run that began meanwhile")
     first.publish({})
     assert late in storage.objects

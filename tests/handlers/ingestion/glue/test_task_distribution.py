@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.task_distribution import distribute_files, max_rows_per_file, writers
+from handlers.ingestion.glue.task_distribution import count_writers, distribute_files, max_rows_per_file
 
 MB = 1024 * 1024
 
@@ -22,12 +22,12 @@ def test_each_file_goes_to_one_task_and_no_task_gets_more_than_its_share_and_one
 
 
 def test_a_usual_manifest_keeps_every_core_busy_and_makes_files_worth_reading() -> None:
-    assert writers(110 * MB, 128 * MB, cores=4) == 4
-    assert writers(110 * MB, 128 * MB, cores=64) == 6, "each file is at least an eighth of the target"
-    assert writers(5 * MB, 128 * MB, cores=4) == 1
-    assert writers(0, 128 * MB, cores=4) == 1
-    assert writers(20_000 * MB, 128 * MB, cores=4) == 160
-    assert writers(260 * MB, 128 * MB, cores=2) == 4, "no core waits for a third task"
+    assert count_writers(110 * MB, 128 * MB, cores=4) == 4
+    assert count_writers(110 * MB, 128 * MB, cores=64) == 6, "each file is at least an eighth of the target"
+    assert count_writers(5 * MB, 128 * MB, cores=4) == 1
+    assert count_writers(0, 128 * MB, cores=4) == 1
+    assert count_writers(20_000 * MB, 128 * MB, cores=4) == 160
+    assert count_writers(260 * MB, 128 * MB, cores=2) == 4, "no core waits for a third task"
 
 
 def test_one_huge_file_is_cut_at_about_the_target() -> None:
