@@ -28,7 +28,7 @@ from local.preview.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
-LAUNCHER = ROOT / "local" / "launcher.py"
+LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
 PORT = 4566
 """Where `make up` serves, if nothing else does: the address that Pulumi.local.yaml names for the CLI."""
 PORTS = range(20_000, 32_000)

@@ -97,7 +97,7 @@ def test_an_emulator_ends_with_the_block_that_started_it(tmp_path: Path) -> None
 START = """
 import sys, time
 from pathlib import Path
-from local import emulator
+from local.platform import emulator
 with emulator.start(Path(sys.argv[1])) as started:
     if "keep" in sys.argv:
         started.keep()

@@ -33,7 +33,7 @@ from tests.policies.specs.data_protection import tls_only
 MODULES = [
     importlib.import_module(f"tests.policies.specs.{path.stem}")
     for path in sorted(Path(__file__).with_name("specs").glob("*.py"))
-    if path.stem != "documents"
+    if path.stem != "sample_documents"
 ]
 SPECS: list[Spec] = [one for module in MODULES for one in module.SPECS]
 CASES: list[Case] = [one for module in MODULES for one in module.CASES]

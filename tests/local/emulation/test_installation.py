@@ -39,7 +39,7 @@ print(json.dumps({"missing": missing, "version": version("ministack")}))
 
 def private_names() -> Iterator[str]:
     """Return every name that a module gives to `reached` or `replace`, in full."""
-    for path in (ROOT / "local" / "patches").glob("*.py"):
+    for path in (ROOT / "local" / "emulation").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"

@@ -347,7 +347,7 @@ def test_what_storage_refuses_is_told_with_its_code_and_the_number_of_the_file(
     lake.confirm("denied", [lake.land(f"incoming/denied/{name}", body(good(1))) for name in ("a", "canary", "c")])
     _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
     done = lake.run("denied", "r")
-    assert "TaskFailed: StorageFailed (GetObject: AccessDenied) at storage.py:" in done.error
+    assert "TaskFailed: StorageFailed (GetObject: AccessDenied) at object_storage.py:" in done.error
     assert " of files[1]" in done.error
     assert "canary" not in done.error + lake.session.log
 
@@ -380,7 +380,7 @@ def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(l
 def test_what_goes_wrong_on_an_executor_is_told_by_place_and_not_by_content(lake: Lake) -> None:
     lake.confirm("wrong", [lake.land("incoming/wrong/a", body(good(1)), arrived="canary-time")])
     done = lake.run("wrong", "r")
-    assert "TaskFailed: ValueError at rows.py:" in done.error
+    assert "TaskFailed: ValueError at arrow_batches.py:" in done.error
     assert "canary" not in done.error + lake.session.log
 
 

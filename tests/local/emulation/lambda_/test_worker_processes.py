@@ -23,10 +23,10 @@ CALLS = """
 import io, json, sys, zipfile
 sys.path.append(sys.argv[1])
 from ministack.core import lambda_runtime
-from local.emulation import lambda_workers
+from local.emulation.lambda_ import worker_processes
 
-lambda_workers.install()
-lambda_workers.PATIENCE_SECONDS = 3600  # who waited, instead of seeing the mark, would not be back in time
+worker_processes.install()
+worker_processes.PATIENCE_SECONDS = 3600  # who waited, instead of seeing the mark, would not be back in time
 wanted = json.load(sys.stdin)
 zipped = io.BytesIO()
 with zipfile.ZipFile(zipped, "w") as archive:
