@@ -111,7 +111,7 @@ class Lake(pulumi.ComponentResource):
                 "output_format": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                 "ser_de_info": {"serialization_library": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
                 "columns": [
-                    {"name": one.name, "type": one.kind.hive} for one in columns(args.settings.spark.schema_ddl)
+                    {"name": one.name, "type": one.type.hive} for one in columns(args.settings.spark.schema_ddl)
                 ],
             },
             opts=self._child,
@@ -124,7 +124,7 @@ class Lake(pulumi.ComponentResource):
             "originalSql": sql,
             "catalog": "awsdatacatalog",
             "schema": self.database,
-            "columns": [{"name": one.name, "type": one.kind.presto} for one in listed],
+            "columns": [{"name": one.name, "type": one.type.presto} for one in listed],
         }
         glue.CatalogTable(
             "ingestion-lake-view",
@@ -138,7 +138,7 @@ class Lake(pulumi.ComponentResource):
             storage_descriptor={
                 # Nothing reads it, but Athena gives each of its own views one.
                 "ser_de_info": {"name": "-", "serialization_library": "-"},
-                "columns": [{"name": one.name, "type": one.kind.hive} for one in listed],
+                "columns": [{"name": one.name, "type": one.type.hive} for one in listed],
             },
             opts=self._child,
         )

@@ -1,4 +1,4 @@
-"""Typed settings of a stack: models, and the loader that turns a stack's configuration into them."""
+"""Typed settings of a stack: the models, and the loader that reads a stack's configuration into them."""
 
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings

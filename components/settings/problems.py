@@ -1,7 +1,7 @@
-"""What is wrong with a stack file, in words: which key, the value given, what is allowed, what to do.
+"""Error messages for a stack file: the key, the value given, the values allowed, and what to do.
 
-Pure text from pydantic's errors and the models' own JSON schemas. Values of secret fields and of unknown keys
-(which may be misspelt secrets) are never repeated.
+The texts are built from pydantic's errors and the models' JSON schemas. Values of secret fields and of unknown keys,
+which may be misspelt secrets, are never repeated.
 """
 
 import difflib
@@ -19,22 +19,22 @@ Location = tuple[int | str, ...]
 
 
 class SettingsProblem(NamedTuple):
-    """One line of the message."""
+    """Problem with one key: one line of the error message."""
 
     key: str
     given: str | None
-    """The value as written, or none where there is nothing to repeat."""
+    """The value as written, or None if it is missing or must not be repeated."""
     allowed: str
-    """What is allowed, or what to do."""
+    """Allowed values, or what to do."""
 
     def __str__(self) -> str:
         return f"{self.key} = {self.given}: {self.allowed}" if self.given is not None else f"{self.key}: {self.allowed}"
 
 
 class SettingsError(RunError):
-    """A stack's configuration cannot be used; the message lists every problem.
+    """The configuration of a stack is invalid. The message lists every problem.
 
-    A `RunError`, so that the Pulumi CLI prints the message alone, without a traceback.
+    It is a `RunError`, so that the Pulumi CLI prints only the message, without a traceback.
     """
 
     def __init__(self, stack: str, problems: Sequence[SettingsProblem]) -> None:
@@ -45,25 +45,25 @@ class SettingsError(RunError):
 
 
 def list_problems(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[SettingsProblem]:
-    """Turns pydantic's errors for `model` into problems."""
-    wrong = {error["loc"][:-1] for error in errors}
+    """Yield the problems of pydantic's errors for a model."""
+    parents = {error["loc"][:-1] for error in errors}
     for error in errors:
         location = error["loc"]
         key = format_location(location)
-        if error["type"] == "too_short" and location in wrong:
-            continue  # it would be long enough, were its items right
+        if error["type"] == "too_short" and location in parents:
+            continue  # it is only too short because of its invalid items, which have their own problems
         if error["type"] == "extra_forbidden":
             yield SettingsProblem(key, None, _unknown_key(str(location[-1]), _model_at(model, location[:-1])))
         elif error["type"] == "missing":
             yield SettingsProblem(key, None, _missing(location, model, stack))
         elif _is_secret(model, location):
-            yield SettingsProblem(key, None, f"the secret given is not usable: {_secret_wrong(error, model)}")
+            yield SettingsProblem(key, None, f"the secret is not valid: {_secret_problem(error, model)}")
         else:
-            yield SettingsProblem(key, _given(error["input"]), _allowed(error, model))
+            yield SettingsProblem(key, _format_value(error["input"]), _describe_allowed(error, model))
 
 
 def format_location(location: Location) -> str:
-    """A key as it is written: `a.b[0].c`."""
+    """Return a location in the form of a key: `a.b[0].c`."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -71,12 +71,12 @@ def format_location(location: Location) -> str:
 
 
 def secret_command(key: str, stack: str) -> str:
-    """The command that sets one secret."""
+    """Return the command that sets a secret."""
     return f"pulumi config set --secret --path 'polyphony:{key}' --stack {stack}"
 
 
 def find_secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator[Location]:
-    """Where a model holds secrets."""
+    """Yield the locations of a model's secret fields."""
     for name, field in model.model_fields.items():
         location = (*prefix, field.alias or name)
         if SecretStr in _members(field.annotation):
@@ -91,30 +91,30 @@ def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
     close = difflib.get_close_matches(key.lower().replace("_", ""), folded, n=1, cutoff=0.6)
     if close:
         return f"is not a setting; did you mean {folded[close[0]]}?"
-    return f"is not a setting; known here: {', '.join(sorted(known)) or 'none'}"
+    return f"is not a setting; settings at this level: {', '.join(sorted(known)) or 'none'}"
 
 
 def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
     if _is_secret(model, location):
-        return f"is a secret and not set; set it by: {secret_command(format_location(location), stack)}"
+        return f"is a secret and not set; set it with: {secret_command(format_location(location), stack)}"
     schema = _schema_at(model, location)
     return f"is required: {_describe(schema)}" if schema else "is required"
 
 
-def _secret_wrong(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """What is wrong with a secret. Its length may be told, never itself; pydantic's words would count "items"."""
+def _secret_problem(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return the problem with a secret. Only its length may be shown. Pydantic's text would count "items"."""
     if error["type"] == "value_error":
         return validator_message(error)
     if error["type"] not in {"too_short", "too_long"}:
         return error["msg"]
     limits = _limits(_schema_at(model, error["loc"]) or {})
-    return f"it needs {limits} characters, was given {len(str(error['input']))}"
+    return f"it must have {limits} characters, but has {len(str(error['input']))}"
 
 
 def _limits(schema: dict[str, Any]) -> str:
-    """The lengths that a text may have."""
+    """Return the allowed lengths of a text."""
     text: dict[str, Any] = next(
-        (one for one in (schema, *schema.get("anyOf", ())) if "minLength" in one or "maxLength" in one), {}
+        (part for part in (schema, *schema.get("anyOf", ())) if "minLength" in part or "maxLength" in part), {}
     )
     low, high = text.get("minLength"), text.get("maxLength")
     if low is not None and high is not None:
@@ -122,14 +122,14 @@ def _limits(schema: dict[str, Any]) -> str:
     return f"at least {low}" if low is not None else f"at most {high}"
 
 
-def _given(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, dict):
         return "{…}"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def _allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
+def _describe_allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return validator_message(error)
     schema = _schema_at(model, error["loc"])
@@ -137,12 +137,12 @@ def _allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def validator_message(error: ErrorDetails) -> str:
-    """What a validator of ours says."""
+    """Return the message of a validator of this project."""
     return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
 
 
 def _describe(schema: dict[str, Any]) -> str:
-    """One phrase for what a JSON schema allows."""
+    """Return one phrase for the values that a JSON schema allows."""
     if "enum" in schema:
         return "one of " + ", ".join(str(value) for value in schema["enum"])
     if "const" in schema:
@@ -179,7 +179,7 @@ def _describe(schema: dict[str, Any]) -> str:
 
 
 def _members(annotation: object) -> tuple[object, ...]:
-    """The members of a union, or the type alone; what a list holds counts as its member."""
+    """Return the members of a union, or the type itself. The item type of a list counts as a member."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _members(typing.get_args(annotation)[0])
@@ -195,7 +195,7 @@ def _models(annotation: object) -> tuple[type[BaseModel], ...]:
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """The model that holds what a location names, or none where the location leaves the models."""
+    """Return the model at a location, or None if the location is not that of a model."""
     for part in location:
         if isinstance(part, int):
             continue
@@ -221,7 +221,7 @@ def _is_secret(model: type[BaseModel], location: Location) -> bool:
 
 
 def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | None:
-    """The JSON schema of the field that a location names; of its items, where it names one of a list."""
+    """Return the JSON schema of the field at a location, or of its items if the location is an item of a list."""
     found = _field_at(model, location)
     if found is None:
         return None
@@ -230,19 +230,19 @@ def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | N
     annotation: Any = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     schema = TypeAdapter(annotation).json_schema()
     definitions = schema.pop("$defs", {})
-    resolved: dict[str, Any] = _resolved(schema, definitions)
+    resolved: dict[str, Any] = _resolve_references(schema, definitions)
     if location and isinstance(location[-1], int) and "items" in resolved:
         items: dict[str, Any] = resolved["items"]
         return items
     return resolved
 
 
-def _resolved(schema: Any, definitions: dict[str, Any]) -> Any:
-    """A schema with its references replaced by what they name."""
+def _resolve_references(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Return a schema with its references replaced by the schemas they name."""
     if isinstance(schema, dict):
         if "$ref" in schema:
-            return _resolved(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-        return {key: _resolved(value, definitions) for key, value in schema.items()}
+            return _resolve_references(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return {key: _resolve_references(value, definitions) for key, value in schema.items()}
     if isinstance(schema, list):
-        return [_resolved(item, definitions) for item in schema]
+        return [_resolve_references(item, definitions) for item in schema]
     return schema

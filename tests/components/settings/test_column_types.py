@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.settings.column_types import HIVE, TAKEN, InvalidDdl, parse_columns, parse_data_columns
+from components.settings.column_types import HIVE, RESERVED_COLUMNS, InvalidDdl, parse_columns, parse_data_columns
 from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TYPES
 
 
@@ -34,7 +34,7 @@ from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TY
 )
 def test_a_type_is_written_as_each_of_the_two_reads_it(kind: str, hive: str, presto: str) -> None:
     (column,) = parse_columns(f"c {kind}")
-    assert (column.kind.hive, column.kind.presto) == (hive, presto)
+    assert (column.type.hive, column.type.presto) == (hive, presto)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_a_map_has_keys_as_json_has_them() -> None:
 
 @pytest.mark.parametrize("ddl", ["id INT, ID STRING", "o STRUCT<a: INT, `A`: INT>"])
 def test_a_name_stands_for_one_column_whatever_its_case(ddl: str) -> None:
-    with pytest.raises(InvalidDdl, match="same name"):
+    with pytest.raises(InvalidDdl, match="differ only in case"):
         parse_columns(ddl)
 
 
 def test_the_jobs_types_and_names_are_those_that_are_known_here() -> None:
     assert {HIVE[one] for one in SUPPORTED_TYPES} == set(HIVE.values())
-    assert TAKEN == RESERVED_NAMES
+    assert RESERVED_COLUMNS == RESERVED_NAMES
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_NAMES))

@@ -20,17 +20,37 @@ RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B
 SPOT = {"vcpus": 0.5, "memoryMb": 1024}
 
 NOT_IN = {
-    "foundation.identity.auth": ("none", "staging", "`oidc` in staging: `none` is for local and dev only"),
-    "foundation.identity.issuer": ("http://127.0.0.1:9/", "dev", "an https address in dev: keys travel by it"),
-    "foundation.identity.jwksUrl": ("http://127.0.0.1:9/k", "dev", "an https address in dev: keys travel by it"),
-    "foundation.alerts.emails": ([], "prod", "at least one address in prod: alarms need a reader"),
-    "ingestion.intake.corsOrigin": ("*", "prod", "the page that may drop files, by name, in prod; or nothing"),
-    "transcription.structuredLogging": (False, "prod", "true in prod: an alarm reads JSON lines"),
-    "voiceQa.audio.accelerated": (True, "local", "false in local: the emulator has no edge locations"),
-    "voiceQa.lectures.uploads": ("guests", "staging", "`off` in staging: guests are anybody at all"),
-    "livestream.api.corsOrigin": ("*", "prod", "the page that may use the API, by name, in prod"),
-    "livestream.api.authorizer": ("none", "staging", "`jwt` or `apiKey` in staging: none lets anybody in"),
-    "meetings.exchange.corsOrigin": ("*", "prod", "the page that may use the exchange, by name, in prod"),
+    "foundation.identity.auth": ("none", "staging", "must be `oidc` in staging: `none` is for local and dev only"),
+    "foundation.identity.issuer": (
+        "http://127.0.0.1:9/",
+        "dev",
+        "must be an https URL in dev, because the provider's keys are loaded from it",
+    ),
+    "foundation.identity.jwksUrl": (
+        "http://127.0.0.1:9/k",
+        "dev",
+        "must be an https URL in dev, because the provider's keys are loaded from it",
+    ),
+    "foundation.alerts.emails": (
+        [],
+        "prod",
+        "must contain at least one address in prod, so that someone receives the alarms",
+    ),
+    "ingestion.intake.corsOrigin": (
+        "*",
+        "prod",
+        "must be the origin of the page that may upload files, in prod; or leave it out",
+    ),
+    "transcription.structuredLogging": (False, "prod", "must be true in prod: an alarm reads JSON lines"),
+    "voiceQa.audio.accelerated": (True, "local", "must be false in local: the emulator has no edge locations"),
+    "voiceQa.lectures.uploads": ("guests", "staging", "must be `off` in staging, because anybody can be a guest"),
+    "livestream.api.corsOrigin": ("*", "prod", "must be the origin of the page that may use the API, in prod"),
+    "livestream.api.authorizer": (
+        "none",
+        "staging",
+        "must be `jwt` or `apiKey` in staging: `none` accepts every caller",
+    ),
+    "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in prod"),
 }
 """Key → a value, an environment that does not allow it, and why."""
 ALLOWED_IN = {"foundation.identity.issuer": "local", "foundation.identity.jwksUrl": "local"}
@@ -66,82 +86,96 @@ def test_guests_have_no_more_than_that_where_others_work(key: str, value: str, e
 @pytest.mark.parametrize(
     ("section", "why"),
     [
-        ("ingestion", "an alarm reads lines of level INFO"),
-        ("voiceQa", "an alarm reads lines of level INFO"),
-        ("livestream", "metrics are made of lines of level INFO"),
-        ("meetings", "metrics are made of lines of level INFO"),
+        ("ingestion", "an alarm reads log lines of level INFO"),
+        ("voiceQa", "an alarm reads log lines of level INFO"),
+        ("livestream", "metrics are derived from log lines of level INFO"),
+        ("meetings", "metrics are derived from log lines of level INFO"),
     ],
 )
 def test_lines_that_alarms_and_metrics_read_are_written(section: str, why: str, level: str) -> None:
-    assert problems(complete({f"{section}.logLevel": level})) == [f"{section}.logLevel = {level}: DEBUG or INFO: {why}"]
+    assert problems(complete({f"{section}.logLevel": level})) == [
+        f"{section}.logLevel = {level}: must be DEBUG or INFO: {why}"
+    ]
 
 
 REFUSED: list[tuple[Changes, str]] = [
     # Identity.
-    ({"foundation.identity": {}}, "with auth oidc, issuer and audience must be given"),
+    ({"foundation.identity": {}}, "with auth oidc, issuer and audience are required"),
     (
         {"foundation.identity": {"auth": "none", "audience": "us"}, "livestream.api.authorizer": "none"},
-        "foundation.identity.issuer: must be given for meetings: they are whose the token says",
+        "foundation.identity.issuer: is required for meetings, because tokens identify the owner of a meeting",
     ),
     (
         {"foundation.identity": {"auth": "none", "issuer": "https://a.b/"}, "livestream.api.authorizer": "none"},
-        "foundation.identity.audience: must be given for meetings: they are whose the token says",
+        "foundation.identity.audience: is required for meetings, because tokens identify the owner of a meeting",
     ),
     (
         {"foundation.identity": {"auth": "none", **IDENTITY}},
-        'livestream.api.authorizer = "jwt": `none` or `apiKey` beside foundation.identity.auth `none`',
+        'livestream.api.authorizer = "jwt": must be `none` or `apiKey` if foundation.identity.auth is `none`',
     ),
-    ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de is given more than once"),
+    ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de occurs more than once"),
     # Functions.
     (
         {"transcription.audioProcessor": {"snapStart": True, "provisionedConcurrency": 1}},
-        "snapStart and provisionedConcurrency exclude each other: one of them is false or 0",
+        "snapStart and provisionedConcurrency cannot be combined",
     ),
     (
         {"voiceQa.socketHandler.snapStart": True},  # it is kept warm by default
-        "snapStart and provisionedConcurrency exclude each other: one of them is false or 0",
+        "snapStart and provisionedConcurrency cannot be combined",
     ),
     (
         {"transcription.audioProcessor": {"reservedConcurrency": 1, "provisionedConcurrency": 2}},
-        "provisionedConcurrency is at most reservedConcurrency",
+        "provisionedConcurrency must be at most reservedConcurrency",
     ),
-    ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency is at most reservedConcurrency"),
+    ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency must be at most reservedConcurrency"),
     # Ingestion.
-    ({"ingestion.intake.batchWindowSeconds": 0}, "ingestion.intake.batchWindowSeconds = 0: at least 1"),
-    ({"ingestion.spark.schemaDdl": "id BIGINT,"}, 'schemaDdl = "id BIGINT,": the text ends too early'),
-    ({"ingestion.spark.schemaDdl": "dt STRING"}, "every row has columns of its own named dt"),
+    ({"ingestion.intake.batchWindowSeconds": 0}, "ingestion.intake.batchWindowSeconds = 0: must be at least 1"),
+    (
+        {"ingestion.spark.schemaDdl": "id BIGINT,"},
+        'schemaDdl = "id BIGINT,": the text ends before the type is complete',
+    ),
+    ({"ingestion.spark.schemaDdl": "dt STRING"}, "the job adds these columns itself, so remove them: dt"),
     # Transcription.
     (
         {"transcription.sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}},
-        "transcription.sessions.inFlight = 4: less than streamQuota (8) through perUser (2): each",
+        "transcription.sessions.inFlight = 4: must be less than streamQuota (8) divided by perUser (2): each",
     ),
-    ({"transcription.audioProcessor.timeoutSeconds": 14}, "audioProcessor.timeoutSeconds = 14: at least 15"),
+    ({"transcription.audioProcessor.timeoutSeconds": 14}, "audioProcessor.timeoutSeconds = 14: must be at least 15"),
     ({"transcription.sessions.languages": []}, "transcription.sessions.languages = []"),
     ({"transcription.sessions.languages": ["english"]}, "transcription.sessions.languages[0]"),
     # Voice Q&A.
     ({"voiceQa.audio.origins": []}, "voiceQa.audio.origins = []"),
-    ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: must be given with mode http"),
-    ({"voiceQa.agentcore.mode": "bedrock"}, "with mode bedrock, runtimeArn must be given"),
+    ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: is required with mode http"),
+    ({"voiceQa.agentcore.mode": "bedrock"}, "with mode bedrock, runtimeArn is required"),
     ({"voiceQa.agentcore.qualifier": "1st"}, "voiceQa.agentcore.qualifier = "),
     (
         {"voiceQa.agentcore.answerSeconds": 471, "voiceQa.queryWorker.timeoutSeconds": 500},
-        "voiceQa.agentcore.answerSeconds = 471.0: at most queryWorker.timeoutSeconds (500) less 30",
+        "voiceQa.agentcore.answerSeconds = 471.0: must be at most queryWorker.timeoutSeconds (500) minus 30",
     ),
     # Livestream.
-    ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion go together"),
-    ({"livestream.agentWorker.timeoutSeconds": 119}, "agentWorker.timeoutSeconds = 119: at least 120: an answer and"),
+    ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
+    (
+        {"livestream.agentWorker.timeoutSeconds": 119},
+        "agentWorker.timeoutSeconds = 119: must be at least 120: an answer and",
+    ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
-        "agentWorker.timeoutSeconds = 899: at least 900: an answer and its repair, agent.answerSeconds each",
+        "agentWorker.timeoutSeconds = 899: must be at least 900: an answer and its repair with agent.answerSeconds each",
     ),
     ({"livestream.api.authorizer": "basic"}, "none, apiKey, jwt"),
     # Meetings.
-    ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion go together"),
-    ({"meetings.bedrockSummarize.timeoutSeconds": 359}, "timeoutSeconds = 359: at least 360: an answer and its repair"),
+    ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
+    (
+        {"meetings.bedrockSummarize.timeoutSeconds": 359},
+        "timeoutSeconds = 359: must be at least 360: an answer and its repair",
+    ),
     ({"meetings.processing.imageDigest": "latest"}, "meetings.processing.imageDigest"),
     ({"meetings.tableKmsKey": "alias/ours"}, "meetings.tableKmsKey"),
     ({"meetings.processing.engine": "ec2"}, "batch-spot, fargate"),
-    ({"meetings.processing": {"engine": "fargate", "maxVcpus": 1}}, "maxVcpus is at least the vcpus of one job (2)"),
+    (
+        {"meetings.processing": {"engine": "fargate", "maxVcpus": 1}},
+        "maxVcpus must be at least the vcpus of one job (2)",
+    ),
 ]
 
 
@@ -201,7 +235,7 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
         return complete({"ingestion.manifests.files": files, **enough, f"ingestion.{name}": own})
 
     [problem] = problems(stack_of(seconds - 1))
-    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: at least {seconds} ")
+    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: must be at least {seconds} ")
     assert load_settings(stack_of(seconds), "dev").ingestion.manifests.files == files
 
 
@@ -267,7 +301,7 @@ def test_the_agent_has_time_to_keep_what_it_found_and_every_transcript_that_is_a
 def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_is_on() -> None:
     [problem] = problems(complete({"livestream.encryptionKey": None}))
     assert problem == (
-        "livestream.encryptionKey: is a secret and not set; set it by: "
+        "livestream.encryptionKey: is a secret and not set; set it with: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev"
     ), "a command to be typed as it stands"
     load_settings(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
@@ -278,7 +312,7 @@ def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_i
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("canary-short", "it needs 32 to 4096 characters, was given 12"),
+        ("canary-short", "it needs 32 to 4096 characters, but has 12"),
         *(
             (key, "one of its lines is too short: each needs at least 16 characters")
             for key in (f"canary-new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\ncanary-old\n", " \n" * 32)
@@ -288,7 +322,7 @@ def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_i
 def test_each_line_of_the_encryption_key_is_long_enough(key: str, says: str) -> None:
     """Where one is too short, every list that goes on would fail."""
     [problem] = problems(complete({"livestream.encryptionKey": key}))
-    assert problem == f"livestream.encryptionKey: the secret given is not usable: {says}"
+    assert problem == f"livestream.encryptionKey: the secret is not valid: {says}"
 
 
 def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
@@ -338,7 +372,7 @@ def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing
     fits = {"meetings.processing": {**processing, "timeoutMinutes": least}}
     assert load_settings(complete(fits), "dev").meetings.processing.timeout_minutes == least
     [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": least - 1}}))
-    assert f"timeoutMinutes is at least {least:,}" in problem
+    assert f"timeoutMinutes must be at least {least:,}" in problem
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])

@@ -62,7 +62,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         ({"voiceQa.socket_handler": {}}, "voiceQa.socket_handler: is not a setting; did you mean socketHandler?"),
         (
             {"foundation.logs.zzz": 1},
-            "foundation.logs.zzz: is not a setting; known here: apiGatewayRoleOwned, methodMetrics, retentionDays",
+            "foundation.logs.zzz: is not a setting; settings at this level: apiGatewayRoleOwned, methodMetrics, retentionDays",
         ),
         ({"ingestion": "yes"}, 'ingestion = "yes": allowed is a group of settings'),
         ({"ingestion": "{not json"}, "ingestion: is not valid JSON (line 1, column 2)"),
@@ -92,10 +92,14 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (TOO_SMALL, ["processing: maxVcpus is at least", "processing: timeoutMinutes is at least"]),
+        (TOO_SMALL, ["processing: maxVcpus must be at least", "processing: timeoutMinutes must be at least"]),
         (
             {**TOO_SMALL, "alarmMinutes": "x"},
-            ["processing: maxVcpus is at least", "processing: timeoutMinutes is at least", "processing.alarmMinutes"],
+            [
+                "processing: maxVcpus must be at least",
+                "processing: timeoutMinutes must be at least",
+                "processing.alarmMinutes",
+            ],
         ),
         ({"timeoutMinutes": "x", "maxHours": 24}, ["processing.timeoutMinutes"]),
     ],

@@ -15,12 +15,12 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
 @pytest.mark.parametrize(
     ("network", "says"),
     [
-        ({"cidr": "10.65.1.0/16"}, "10.65.1.0/16 is no network"),
-        ({"cidr": "300.1.0.0/16"}, "300.1.0.0/16 is no network"),
+        ({"cidr": "10.65.1.0/16"}, "10.65.1.0/16 is not a network"),
+        ({"cidr": "300.1.0.0/16"}, "300.1.0.0/16 is not a network"),
         ({"cidr": "8.8.0.0/16"}, "8.8.0.0/16 is public"),
         ({"cidr": "127.0.0.0/16"}, "private (10/8, 172.16/12, 192.168/16)"),
-        ({"cidr": "10.65.0.0/20"}, "cidr is a network of /16"),
-        ({"zones": ["a", "a"]}, "zones names each zone once"),
+        ({"cidr": "10.65.0.0/20"}, "cidr must be a block of size /16"),
+        ({"zones": ["a", "a"]}, "list each zone once"),
         ({"zones": []}, "network.zones"),
         ({"zones": ["g"]}, "network.zones"),
     ],
@@ -34,7 +34,7 @@ def test_a_network_that_could_not_be_built_is_refused(section: str, network: dic
 @pytest.mark.parametrize("network", [{"vpcId": "vpc-0a1b"}, {"subnetIds": SUBNETS}])
 def test_a_network_that_is_there_has_subnets(network: dict[str, Any]) -> None:
     [problem] = problems(complete({"foundation.network": network}))
-    assert "vpcId and subnetIds go together" in problem
+    assert "vpcId and subnetIds belong together" in problem
 
 
 def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[str, str]:
@@ -66,15 +66,15 @@ def test_a_way_out_may_be_made() -> None:
 @pytest.mark.parametrize(
     ("network", "says"),
     [
-        ({"subnetIds": []}, "give subnetIds, which have a way out, or nat, to have one made"),
-        ({"nat": NAT}, "give subnetIds, which have a way out, or nat, to have one made"),
+        ({"subnetIds": []}, "give either subnetIds (with a route to the internet) or nat"),
+        ({"nat": NAT}, "give either subnetIds (with a route to the internet) or nat"),
         ({"vpcId": "172.31.0.0"}, "network.vpcId"),
         ({"subnetIds": ["vpc-1"]}, "network.subnetIds"),
         ({"cidr": "172.31.0.0/15"}, "network.cidr"),
         ({"cidr": "172.31.0.0/29"}, "network.cidr"),
         ({"subnetIds": [], "nat": {**NAT, "zone": "us-east-1b"}}, "network.nat.zone"),
         ({"subnetIds": [], "nat": {**NAT, "publicSubnetId": "igw-1"}}, "network.nat.publicSubnetId"),
-        ({"cidr": "172.31.5.0/16"}, "172.31.5.0/16 is no network"),
+        ({"cidr": "172.31.5.0/16"}, "172.31.5.0/16 is not a network"),
         ({"cidr": "8.8.0.0/16"}, "8.8.0.0/16 is public"),
         (
             {"subnetIds": [], "nat": {**NAT, "subnetCidr": "10.0.0.0/24"}},
@@ -95,4 +95,4 @@ def test_a_runtime_is_in_no_network_of_ours() -> None:
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
     runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
     found = problems(complete({"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": runtime, "network": network}}))
-    assert [one for one in found if "network is for mode http" in one]
+    assert [one for one in found if "network is only for mode http" in one]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from components.settings import load_settings
 from components.settings.meetings_media import ATTEMPTS
-from components.settings.polling import SHARE, count_polls, max_detection_seconds, pause_expression
+from components.settings.polling import PAUSE_DIVISOR, count_polls, max_detection_seconds, pause_expression
 from tests.components.settings.stack_config import complete
 
 SECONDS = st.integers(1, 15 * 24 * 3600)
@@ -18,9 +18,9 @@ FIRST = st.integers(1, 600)
 def test_an_answer_is_late_by_a_twentieth_at_most_or_by_the_first_pause(seconds: int, first: int) -> None:
     waited = last = 0
     for _ in range(count_polls(seconds, first)):
-        last = max(first, waited // SHARE)
+        last = max(first, waited // PAUSE_DIVISOR)
         waited += last
-    assert seconds <= waited < seconds + max(first, seconds // SHARE + 1)
+    assert seconds <= waited < seconds + max(first, seconds // PAUSE_DIVISOR + 1)
     assert waited <= max_detection_seconds(seconds) + first
 
 
@@ -28,7 +28,7 @@ def test_an_answer_is_late_by_a_twentieth_at_most_or_by_the_first_pause(seconds:
 def test_the_expression_says_the_same(waited: int, first: int) -> None:
     asked = jsonata.Jsonata(pause_expression("$waited", first))
     asked.assign("waited", waited)
-    assert asked.evaluate(None) == max(first, waited // SHARE)
+    assert asked.evaluate(None) == max(first, waited // PAUSE_DIVISOR)
 
 
 @pytest.mark.parametrize(("seconds", "first", "most"), [(0, 30, 0), (30, 30, 1), (31, 30, 2), (4 * 3600, 30, 90)])

@@ -33,7 +33,7 @@ def found(value: object) -> list[SettingsProblem]:
 def test_a_missing_secret_comes_with_the_command_that_sets_it() -> None:
     (problem,) = found({"livestream": {}})
     assert str(problem) == (
-        "livestream.encryptionKey: is a secret and not set; set it by: "
+        "livestream.encryptionKey: is a secret and not set; set it with: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack prod"
     )
 
@@ -53,14 +53,14 @@ def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
 @pytest.mark.parametrize(
     ("key", "given", "says"),
     [
-        ("boundedKey", "canary", "it needs at least 32 characters, was given 6"),
-        ("limitedKey", "canary", "it needs 32 to 64 characters, was given 6"),
-        ("limitedKey", "canary" * 11, "it needs 32 to 64 characters, was given 66"),
+        ("boundedKey", "canary", "it needs at least 32 characters, but has 6"),
+        ("limitedKey", "canary", "it needs 32 to 64 characters, but has 6"),
+        ("limitedKey", "canary" * 11, "it needs 32 to 64 characters, but has 66"),
     ],
 )
 def test_a_secret_of_a_wrong_length_is_told_what_length_it_needs(key: str, given: str, says: str) -> None:
     (problem,) = found({"livestream": {"encryptionKey": "k" * 32}, key: given})
-    assert str(problem) == f"{key}: the secret given is not usable: {says}"
+    assert str(problem) == f"{key}: the secret is not valid: {says}"
 
 
 def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:

@@ -313,10 +313,10 @@ def test_a_version_that_is_gone_takes_no_rows_away_that_readers_see(lake: Lake) 
     assert not lake.run("kept", "r1").error
     lake.s3.delete_object(Bucket=LANDING, Key=gone["key"], VersionId=gone["versionId"])
     seen = lake.rows("kept")
-    assert lake.run("kept", "r2").error.startswith("VersionsGone: 1 of the versions")
+    assert lake.run("kept", "r2").error.startswith("VersionsGone: 1 published versions")
     # The same where the run before had published and died before its result.
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="manifests/kept.result.json")
-    assert lake.run("kept", "r3").error.startswith("VersionsGone: 1 of the versions")
+    assert lake.run("kept", "r3").error.startswith("VersionsGone: 1 published versions")
     assert lake.rows("kept") == seen
     # Somebody has given these rows up.
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="pointers/dt=2026-01-02/kept.txt")
@@ -337,7 +337,7 @@ def test_a_file_that_nobody_can_read_is_rejected_alone_unless_readers_see_its_ro
     assert len(seen := lake.rows("sealed")) == 4
     assert not lake.run("sealed", "r2").error, "what gave no row has none to lose"
     _refuse(lake, monkeypatch, "sealed/a", 400, "InvalidRequest")
-    assert lake.run("sealed", "r3").error.startswith("VersionsGone: 1 of the versions")
+    assert lake.run("sealed", "r3").error.startswith("VersionsGone: 1 published versions")
     assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
 
 
