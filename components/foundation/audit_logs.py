@@ -1,4 +1,4 @@
-"""The bucket that all others write their access logs to. It logs to nobody: a bucket that logs itself never ends."""
+"""Bucket for the access logs of all other buckets. Its own access is not logged, because each log would cause another."""
 
 import pulumi
 
@@ -9,7 +9,7 @@ AUDIT_LOGS = "audit-logs"
 
 
 class AuditLogs(pulumi.ComponentResource):
-    """Access logs of every bucket, below `logs/s3-access/<bucket>/`, for as long as the settings say."""
+    """Bucket with the access logs of every bucket below `logs/s3-access/<bucket>/`, kept for the retention in the settings."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)

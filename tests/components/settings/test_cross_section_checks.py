@@ -242,9 +242,9 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
 @pytest.mark.parametrize(
     ("endpoint", "environment", "says"),
     [
-        ("http://10.0.0.5:5000", "staging", "an https address in staging, by name: questions and answers travel by it"),
-        ("https://10.0.0.5:5000", "dev", "endpoint is https at a private address"),
-        ("https://[fd00::1]:5000", "prod", "endpoint is https at a private address"),
+        ("http://10.0.0.5:5000", "staging", "must be an https URL with a host name in staging"),
+        ("https://10.0.0.5:5000", "dev", "endpoint is https with a private address"),
+        ("https://[fd00::1]:5000", "prod", "endpoint is https with a private address"),
         ("http://54.1.2.3:5000", "dev", "an agent at a public address is asked by https:// only"),
         ("http://[2600::1]", "dev", "an agent at a public address is asked by https:// only"),
         ("https://agent.example.com/?t=a", "dev", "an agent's endpoint ends with its path"),
@@ -345,10 +345,10 @@ def test_a_machine_that_fargate_has_is_accepted(vcpus: float, megabytes: int) ->
 @pytest.mark.parametrize(
     ("vcpus", "megabytes", "says"),
     [
-        (3, 8192, "vcpus is one of 0.25, 0.5, 1, 2, 4, 8, 16"),
-        (0.25, 1536, "memoryMb with 0.25 vcpus is 512, 1024, 2048"),
-        (1, 1024, "memoryMb with 1 vcpus is 2048 to 8192 in steps of 1024"),
-        (8, 16_385, "memoryMb with 8 vcpus is 16384 to 61440 in steps of 4096"),
+        (3, 8192, "vcpus must be one of 0.25, 0.5, 1, 2, 4, 8, 16"),
+        (0.25, 1536, "memoryMb with 0.25 vcpus must be 512, 1024, 2048"),
+        (1, 1024, "memoryMb with 1 vcpus must be 2048 to 8192 in steps of 1024"),
+        (8, 16_385, "memoryMb with 8 vcpus must be 16384 to 61440 in steps of 4096"),
     ],
 )
 def test_a_machine_that_fargate_has_not_is_refused_before_batch_does(vcpus: float, megabytes: int, says: str) -> None:
@@ -379,7 +379,7 @@ def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing
 def test_the_image_that_runs_is_one_that_was_reviewed(environment: str) -> None:
     missing = {"meetings.processing.imageDigest": None}
     [problem] = problems(complete(missing, environment))
-    assert problem.startswith(f"meetings.processing.imageDigest: must be given in {environment}")
+    assert problem.startswith(f"meetings.processing.imageDigest: is required in {environment}")
     assert "the workflow `image` prints it" in problem
     assert "`sha256:` and 64 zeros" in problem
     before = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}

@@ -18,7 +18,7 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
         ({"cidr": "10.65.1.0/16"}, "10.65.1.0/16 is not a network"),
         ({"cidr": "300.1.0.0/16"}, "300.1.0.0/16 is not a network"),
         ({"cidr": "8.8.0.0/16"}, "8.8.0.0/16 is public"),
-        ({"cidr": "127.0.0.0/16"}, "private (10/8, 172.16/12, 192.168/16)"),
+        ({"cidr": "127.0.0.0/16"}, "use a private block (within 10/8, 172.16/12 or 192.168/16)"),
         ({"cidr": "10.65.0.0/20"}, "cidr must be a block of size /16"),
         ({"zones": ["a", "a"]}, "list each zone once"),
         ({"zones": []}, "network.zones"),
