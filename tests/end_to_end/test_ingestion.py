@@ -70,7 +70,7 @@ def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(intake
     function = platform.id("ingestion-manifest-builder-function")
     intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b'{"Records": 1}')
     logs, group = intake.client("logs"), f"/aws/lambda/{function}"
-    lines = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
     frames = [line for line in lines if "manifest_builder/handler.py" in line and line.lstrip().startswith("File")]
     assert frames, "the traceback names the file"
     assert all(str(platform.emulator.folder) in line for line in frames), frames

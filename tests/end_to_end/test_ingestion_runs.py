@@ -26,6 +26,6 @@ def test_a_run_logs_what_it_counted_and_nothing_of_a_file(platform: Platform, in
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
     assert len(counted) == len(outcome.sizes)
-    assert sum(one["rows"] for one in counted) >= len(outcome.rows) > 0
-    assert sum(one["rejected_rows"] for one in counted) >= INGESTED_FILES // BAD_EVERY
-    assert [one for one in ("incoming/", "two words", "日本", "not json", '"text"') if one in log] == []
+    assert sum(item["rows"] for item in counted) >= len(outcome.rows) > 0
+    assert sum(item["rejected_rows"] for item in counted) >= INGESTED_FILES // BAD_EVERY
+    assert [name for name in ("incoming/", "two words", "日本", "not json", '"text"') if name in log] == []

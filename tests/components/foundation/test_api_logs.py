@@ -23,19 +23,19 @@ def test_a_stack_makes_it_only_where_it_is_told_to(engine: Engine) -> None:
 
 def test_the_account_is_told_of_the_role_when_it_may_log(engine: Engine) -> None:
     recorded = foundation(engine, **OWNED)
-    before = {one.name for one in recorded.ancestors(recorded.one("apigateway.Account"))}
+    before = {ancestor.name for ancestor in recorded.ancestors(recorded.one("apigateway.Account"))}
     assert {"foundation-api-logs-role", "foundation-api-logs-grants"} <= before
 
 
 def test_it_reaches_the_logs_of_apis_of_this_account_alone(engine: Engine) -> None:
     policy = json.loads(foundation(engine, **OWNED).one("iam.RolePolicy", "api-logs").inputs["policy"])
-    by_resource = {tuple(one["Resource"]): one["Action"] for one in policy["Statement"]}
+    by_resource = {tuple(statement["Resource"]): statement["Action"] for statement in policy["Statement"]}
     logs = "arn:aws:logs:us-east-1:123456789012:log-group:"
     assert by_resource.pop(("*",)) == ["logs:DescribeLogGroups"]
     ((resources, actions),) = by_resource.items()
     assert resources == (f"{logs}/aws/apigateway/*", f"{logs}API-Gateway-Execution-Logs_*")
     assert "logs:PutLogEvents" in actions
-    assert not [one for one in actions if "Delete" in one or "Retention" in one]
+    assert not [action for action in actions if "Delete" in action or "Retention" in action]
 
 
 def test_api_gateway_takes_it_on_without_a_condition_that_it_could_not_meet(engine: Engine) -> None:
@@ -50,8 +50,8 @@ def test_stages_wait_for_it(engine: Engine) -> None:
 
     def program() -> None:
         made = Foundation(context(), foundation_settings(logs=OWNED))
-        scopes = [made.scope(one, LogLevel.DEBUG) for one in (Subsystem.INGESTION, Subsystem.FOUNDATION)]
-        waits.extend([type(one).__name__ for one in scope.after] for scope in scopes)
+        scopes = [made.scope(item, LogLevel.DEBUG) for item in (Subsystem.INGESTION, Subsystem.FOUNDATION)]
+        waits.extend([type(item).__name__ for item in scope.after] for scope in scopes)
 
     engine.run(program)
     assert waits == [["TopicPolicy", "BucketPolicy", "Account"], ["TopicPolicy"]]

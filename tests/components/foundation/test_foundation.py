@@ -20,7 +20,7 @@ def foundation(engine: Engine, **changes: Any) -> Recorded:
 
 def test_every_reader_of_alerts_is_subscribed(engine: Engine) -> None:
     recorded = foundation(engine, alerts={"emails": ["a@example.com", "b@example.com"]})
-    assert {one.inputs["endpoint"] for one in recorded.all("sns.TopicSubscription")} == {
+    assert {resource.inputs["endpoint"] for resource in recorded.all("sns.TopicSubscription")} == {
         "a@example.com",
         "b@example.com",
     }
@@ -43,12 +43,12 @@ def test_only_the_services_that_alert_may_publish_and_only_of_this_account(engin
 def test_the_audit_bucket_takes_access_logs_of_this_account_and_lets_them_expire(engine: Engine) -> None:
     recorded = foundation(engine, logs={"retentionDays": 30})
     statements = json.loads(recorded.one("s3.BucketPolicy", "audit").inputs["policy"])["Statement"]
-    (allow,) = [one for one in statements if one["Effect"] == "Allow"]
+    (allow,) = [statement for statement in statements if statement["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     assert allow["Resource"].endswith("/logs/s3-access/*")
     rules = recorded.one("s3.BucketLifecycleConfiguration", "audit").inputs["rules"]
-    assert {"days": 30} in [one.get("expiration") for one in rules]
+    assert {"days": 30} in [rule.get("expiration") for rule in rules]
     assert recorded.all("s3.BucketLogging") == []
 
 
@@ -56,9 +56,9 @@ def test_the_budget_warns_at_every_threshold_of_this_stacks_cost(engine: Engine)
     budget = foundation(engine).one("budgets.Budget").inputs
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("100.00", "USD", "MONTHLY")
     assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:CostCenter$tests"]}]
-    alerts = [(one["notificationType"], one["threshold"]) for one in budget["notifications"]]
+    alerts = [(notification["notificationType"], notification["threshold"]) for notification in budget["notifications"]]
     assert alerts == [("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)]
-    assert all(one["subscriberSnsTopicArns"] == [TOPIC] for one in budget["notifications"])
+    assert all(notification["subscriberSnsTopicArns"] == [TOPIC] for notification in budget["notifications"])
 
 
 def test_anomalies_are_told_at_once_and_from_the_threshold_on(engine: Engine) -> None:
@@ -120,8 +120,12 @@ def test_the_backup_roles_reach_tables_of_this_stack_alone(engine: Engine) -> No
 
 def test_backing_up_and_restoring_are_two_roles(engine: Engine) -> None:
     recorded = foundation(engine)
-    (make,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-backup-grants"]
-    (restore,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-restore-grants"]
+    (make,) = [
+        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-backup-grants"
+    ]
+    (restore,) = [
+        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-restore-grants"
+    ]
     assert "Restore" not in make.inputs["policy"]
     assert "CreateBackup" not in restore.inputs["policy"]
 
@@ -131,9 +135,15 @@ def test_a_backup_may_have_the_tags_of_its_plan_and_table(engine: Engine) -> Non
     recorded = foundation(engine)
     [plan] = recorded.one("backup.Plan").inputs["rules"]
     assert plan["recoveryPointTags"]
-    (make,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-backup-grants"]
-    tagging = [one for one in json.loads(make.inputs["policy"])["Statement"] if "backup:TagResource" in one["Action"]]
-    assert [one["Resource"] for one in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
+    (make,) = [
+        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-backup-grants"
+    ]
+    tagging = [
+        statement
+        for statement in json.loads(make.inputs["policy"])["Statement"]
+        if "backup:TagResource" in statement["Action"]
+    ]
+    assert [item["Resource"] for item in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
 
 
 def test_a_failed_backup_is_told_to_people(engine: Engine) -> None:
@@ -161,7 +171,7 @@ def test_blocks_of_a_subsystem_wait_for_what_they_only_name(engine: Engine) -> N
     def program() -> None:
         made = Foundation(context(), foundation_settings())
         scope = made.scope(Subsystem.INGESTION, LogLevel.DEBUG)
-        waits.extend(str(type(one).__name__) for one in scope.after)
+        waits.extend(str(type(item).__name__) for item in scope.after)
         assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
 
     engine.run(program)

@@ -23,10 +23,10 @@ RUNTIME_GRANTS = {"logs", "xray", "sqs"}
 def granted(role: str) -> dict[str, set[str]]:
     """Resource → actions, of what the subsystem itself grants."""
     found: dict[str, set[str]] = {}
-    (policy,) = [one for one in plain().all("iam.RolePolicy") if one.name == f"ingestion-{role}-grants"]
+    (policy,) = [resource for resource in plain().all("iam.RolePolicy") if resource.name == f"ingestion-{role}-grants"]
     for statement in json.loads(policy.inputs["policy"])["Statement"]:
         for resource in statement["Resource"]:
-            own = {one for one in statement["Action"] if one.partition(":")[0] not in RUNTIME_GRANTS}
+            own = {action for action in statement["Action"] if action.partition(":")[0] not in RUNTIME_GRANTS}
             if own:
                 found.setdefault(resource, set()).update(own)
     return found
@@ -139,7 +139,9 @@ def test_glue_is_sized_by_the_settings_and_may_run_more_than_once() -> None:
 
 
 def test_glue_logs_to_groups_of_ours_that_expire() -> None:
-    groups = {one.inputs["name"]: one.inputs["retentionInDays"] for one in plain().all("cloudwatch.LogGroup")}
+    groups = {
+        resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in plain().all("cloudwatch.LogGroup")
+    }
     arguments = plain().one("glue.Job").inputs["defaultArguments"]
     prefix = arguments["--custom-logGroup-prefix"]
     assert {f"{prefix}/error", f"{prefix}/output", arguments["--continuous-log-logGroup"]} <= set(groups)
@@ -166,8 +168,8 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
         keyed.one("iam.Role", "spark").inputs["name"],
     )
     prefix = keyed.one("glue.Job").inputs["defaultArguments"]["--custom-logGroup-prefix"]
-    groups = {f"{prefix}/{security}-role/{role}/{one}" for one in ("error", "output")}
-    made = {one.inputs["name"]: one.inputs for one in keyed.all("cloudwatch.LogGroup")}
+    groups = {f"{prefix}/{security}-role/{role}/{name}" for name in ("error", "output")}
+    made = {resource.inputs["name"]: resource.inputs for resource in keyed.all("cloudwatch.LogGroup")}
     assert groups <= set(made)
     assert {made[group]["kmsKeyId"] for group in groups} == {KEY}
     policy = json.loads(keyed.one("iam.RolePolicy", "ingestion-spark-grants").inputs["policy"])
@@ -180,12 +182,12 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
     for action in ("logs:AssociateKmsKey", "logs:CreateLogStream", "logs:PutLogEvents"):
         for group in groups:
             assert (action, f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*") in allowed
-    assert "AssociateKmsKey" not in str([one.inputs for one in plain().all("iam.RolePolicy")])
+    assert "AssociateKmsKey" not in str([resource.inputs for resource in plain().all("iam.RolePolicy")])
 
 
 def test_the_script_lies_below_the_hash_of_its_content() -> None:
     objects = plain().all("s3.BucketObjectv2")
-    keys = sorted(one.inputs["key"] for one in objects)
+    keys = sorted(upload.inputs["key"] for upload in objects)
     (prefix,) = {key.rpartition("/")[0] for key in keys}
     assert [key.rpartition("/")[2] for key in keys] == ["handlers.zip", "job.py"]
     assert plain().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
@@ -207,7 +209,7 @@ def test_files_are_versioned_and_parquet_is_tiered() -> None:
 
 
 def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> None:
-    (table,) = [one for one in plain().all("glue.CatalogTable") if one.name.endswith("table")]
+    (table,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
     storage = table.inputs["storageDescriptor"]
     assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
     assert storage["location"].endswith("/pointers/")
@@ -220,20 +222,22 @@ def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> N
 
 def test_the_catalogues_columns_are_those_of_the_schema_and_our_own() -> None:
     found = ingestion(spark={"schemaDdl": "n LONG, tags ARRAY<STRING>"})
-    tables = {one.inputs["name"]: one.inputs["storageDescriptor"] for one in found.all("glue.CatalogTable")}
+    tables = {
+        resource.inputs["name"]: resource.inputs["storageDescriptor"] for resource in found.all("glue.CatalogTable")
+    }
     names = [column["name"] for column in tables["rows"]["columns"]]
     assert names[:3] == ["n", "tags", "_source_key"]
     assert [column["name"] for column in tables["newest"]["columns"]] == [*names, "dt"]
     assert {column["name"]: column["type"] for column in tables["rows"]["columns"]}["tags"] == "array<string>"
-    (bare,) = [one for one in plain().all("glue.CatalogTable") if one.name.endswith("table")]
+    (bare,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
     assert bare.inputs["storageDescriptor"]["columns"][0]["name"] == "_source_key"
 
 
 def test_the_view_has_the_types_that_athena_reads() -> None:
     found = ingestion(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
-    (view,) = [one for one in found.all("glue.CatalogTable") if one.name.endswith("view")]
+    (view,) = [resource for resource in found.all("glue.CatalogTable") if resource.name.endswith("view")]
     encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
-    types = {one["name"]: one["type"] for one in json.loads(base64.b64decode(encoded))["columns"]}
+    types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
     assert (types["id"], types["tags"], types["_source_line"]) == ("bigint", "array(varchar)", "bigint")
     assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
 
@@ -246,9 +250,9 @@ def test_a_glue_run_that_fails_is_heard_of() -> None:
 
 def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> None:
     schedules = {
-        one.inputs["scheduleExpression"]: json.loads(one.inputs["target"]["input"])
-        for one in plain().all("scheduler.Schedule")
+        resource.inputs["scheduleExpression"]: json.loads(resource.inputs["target"]["input"])
+        for resource in plain().all("scheduler.Schedule")
     }
     assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
     once = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
-    assert "rate(1 minute)" in {one.inputs["scheduleExpression"] for one in once}
+    assert "rate(1 minute)" in {item.inputs["scheduleExpression"] for item in once}

@@ -109,7 +109,7 @@ def test_a_name_stands_for_one_column_whatever_its_case(ddl: str) -> None:
 
 
 def test_the_jobs_types_and_names_are_those_that_are_known_here() -> None:
-    assert {HIVE[one] for one in SUPPORTED_TYPES} == set(HIVE.values())
+    assert {HIVE[item] for item in SUPPORTED_TYPES} == set(HIVE.values())
     assert RESERVED_COLUMNS == RESERVED_NAMES
 
 

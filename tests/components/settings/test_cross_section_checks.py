@@ -66,7 +66,7 @@ def test_what_an_environment_does_not_allow_is_refused_there_and_accepted_elsewh
     load_settings(complete(changes, ALLOWED_IN.get(key, "dev")), "dev")
 
 
-@pytest.mark.parametrize("key", [one for one in NOT_IN if not one.startswith("foundation")])
+@pytest.mark.parametrize("key", [item for item in NOT_IN if not item.startswith("foundation")])
 def test_a_subsystem_that_is_off_is_held_to_nothing(key: str) -> None:
     value, environment, _ = NOT_IN[key]
     load_settings(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
@@ -230,7 +230,7 @@ def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
 )
 def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
     def stack_of(timeout: int) -> dict[str, str]:
-        enough = {f"ingestion.{one}.timeoutSeconds": 899 for one in ("builder", "sweeper", "steps")}
+        enough = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
         own = {"timeoutSeconds": timeout, "memoryMb": megabytes}
         return complete({"ingestion.manifests.files": files, **enough, f"ingestion.{name}": own})
 
@@ -312,7 +312,7 @@ def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_i
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("canary-short", "it needs 32 to 4096 characters, but has 12"),
+        ("canary-short", "it must have 32 to 4096 characters, but has 12"),
         *(
             (key, "one of its lines is too short: each needs at least 16 characters")
             for key in (f"canary-new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\ncanary-old\n", " \n" * 32)

@@ -13,8 +13,8 @@ FUNCTIONS = [
     pytest.param(section, name, id=f"{section}-{name}")
     for section, whole in StackSettings.model_fields.items()
     if isinstance(whole.default, SubsystemSettings)
-    for name, one in type(whole.default).model_fields.items()
-    if isinstance(one.default, FunctionSettings)
+    for name, field in type(whole.default).model_fields.items()
+    if isinstance(field.default, FunctionSettings)
 ]
 
 
@@ -67,7 +67,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         ({"ingestion": "yes"}, 'ingestion = "yes": allowed is a group of settings'),
         ({"ingestion": "{not json"}, "ingestion: is not valid JSON (line 1, column 2)"),
         (
-            {"foundation": {key: one for key, one in COMPLETE["foundation"].items() if key != "spend"}},
+            {"foundation": {key: item for key, item in COMPLETE["foundation"].items() if key != "spend"}},
             "foundation.spend: is required: a group of settings",
         ),
     ],
@@ -109,9 +109,9 @@ def test_rules_of_a_group_are_told_beside_each_other_and_beside_wrong_fields(
 ) -> None:
     """Not what one says of a default that stands in for a wrong field."""
     found = problems(complete({f"meetings.processing.{key}": value for key, value in wrong.items()}))
-    words = [one.removeprefix("meetings.").replace("processing = {…}", "processing") for one in found]
+    words = [entry.removeprefix("meetings.").replace("processing = {…}", "processing") for entry in found]
     assert len(words) == len(said), words
-    assert all(any(word.startswith(one) for word in words) for one in said)
+    assert all(any(word.startswith(item) for word in words) for item in said)
 
 
 def test_keys_of_other_namespaces_are_left_to_their_owners() -> None:

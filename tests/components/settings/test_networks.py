@@ -83,7 +83,7 @@ def test_a_way_out_may_be_made() -> None:
     ],
 )
 def test_a_network_that_the_worker_could_not_use_is_refused(network: dict[str, Any], says: str) -> None:
-    assert [one for one in problems(private(**network)) if says in one]
+    assert [problem for problem in problems(private(**network)) if says in problem]
 
 
 def test_an_address_outside_of_its_network_could_not_be_reached() -> None:
@@ -95,4 +95,4 @@ def test_a_runtime_is_in_no_network_of_ours() -> None:
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
     runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
     found = problems(complete({"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": runtime, "network": network}}))
-    assert [one for one in found if "network is only for mode http" in one]
+    assert [entry for entry in found if "network is only for mode http" in entry]

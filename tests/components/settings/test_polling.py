@@ -43,7 +43,7 @@ def test_the_history_of_an_execution_stays_below_the_limit_of_step_functions_wit
         complete({"meetings.processing": extreme, "meetings.speech.maxMinutes": 1_440}), "dev"
     ).meetings
     job, seconds = settings.processing, settings.processing.poll_seconds
-    attempts = ATTEMPTS * sum(count_polls(one * 60, seconds) for one in (job.timeout_minutes, job.capacity_minutes))
+    attempts = ATTEMPTS * sum(count_polls(item * 60, seconds) for item in (job.timeout_minutes, job.capacity_minutes))
     parts = settings.audio_parts * count_polls(settings.speech.max_minutes * 60, seconds)
     questions = attempts + count_polls(job.on_demand_seconds, seconds) + parts
     assert questions * 9 + 2_500 < 25_000

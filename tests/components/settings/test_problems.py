@@ -53,9 +53,9 @@ def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
 @pytest.mark.parametrize(
     ("key", "given", "says"),
     [
-        ("boundedKey", "canary", "it needs at least 32 characters, but has 6"),
-        ("limitedKey", "canary", "it needs 32 to 64 characters, but has 6"),
-        ("limitedKey", "canary" * 11, "it needs 32 to 64 characters, but has 66"),
+        ("boundedKey", "canary", "it must have at least 32 characters, but has 6"),
+        ("limitedKey", "canary", "it must have 32 to 64 characters, but has 6"),
+        ("limitedKey", "canary" * 11, "it must have 32 to 64 characters, but has 66"),
     ],
 )
 def test_a_secret_of_a_wrong_length_is_told_what_length_it_needs(key: str, given: str, says: str) -> None:
@@ -79,6 +79,6 @@ def test_secrets_are_found_wherever_they_are() -> None:
 
 
 def test_an_item_of_a_list_is_named_by_its_place() -> None:
-    assert [str(one) for one in found({"livestream": {"encryptionKey": "k" * 32}, "listed": [1, "x"]})] == [
+    assert [str(item) for item in found({"livestream": {"encryptionKey": "k" * 32}, "listed": [1, "x"]})] == [
         'listed[1] = "x": allowed is an integer'
     ]

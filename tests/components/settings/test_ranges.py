@@ -45,14 +45,14 @@ class Range(NamedTuple):
     def edges(self) -> list[float]:
         """The values at the edges, which are allowed."""
         first = self.lowest if self.above is None else self.above + 0.1
-        return [one for one in (first, self.highest) if one is not None]
+        return [item for item in (first, self.highest) if item is not None]
 
     @property
     def beyond(self) -> list[float]:
         """Values just outside of the range."""
         step = 1 if self.whole else 0.01
         below = self.above if self.lowest is None else self.lowest - step
-        return [one for one in (below, None if self.highest is None else self.highest + step) if one is not None]
+        return [item for item in (below, None if self.highest is None else self.highest + step) if item is not None]
 
 
 def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
@@ -78,16 +78,16 @@ def _problems(raw: dict[str, str]) -> list[str]:
     try:
         load_settings(raw, "dev")
     except SettingsError as error:
-        return [str(one) for one in error.problems]
+        return [str(problem) for problem in error.problems]
     return []
 
 
-RANGES = [one for one in ranges(SCHEMA) if one.key != "foundation.logs.retentionDays"]
+RANGES = [number for number in ranges(SCHEMA) if number.key != "foundation.logs.retentionDays"]
 
 
 def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
     assert len(RANGES) > 100
-    assert [one.key for one in RANGES if one.lowest is None and one.above is None] == []
+    assert [number.key for number in RANGES if number.lowest is None and number.above is None] == []
 
 
 @pytest.mark.parametrize("number", RANGES, ids=lambda one: one.key)
@@ -95,7 +95,7 @@ def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number:
     for edge in number.edges:
         raw = complete({number.key: edge})
         if conflicts := _problems(raw):  # a rule across fields may object, but not the range
-            assert not [one for one in conflicts if "allowed is" in one]
+            assert not [conflict for conflict in conflicts if "allowed is" in conflict]
             continue
         value: Any = load_settings(raw, "dev")
         for part in number.key.split("."):
@@ -123,7 +123,7 @@ def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number:
     ],
 )
 def test_a_bound_that_follows_from_something_else_is_that(number: str, lowest: float, highest: float) -> None:
-    (found,) = [one for one in RANGES if one.key == number]
+    (found,) = [candidate for candidate in RANGES if candidate.key == number]
     assert (found.lowest, found.highest) == (lowest, highest)
 
 
@@ -228,14 +228,14 @@ def test_the_defaults_are_the_numbers_of_the_requirements(section: str) -> None:
 def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
     """Return what a model accepts in these fields, besides nothing."""
     schemas = [TypeAdapter(model.model_fields[name].rebuild_annotation()).json_schema() for name in names]
-    return [one for schema in schemas for one in schema.get("anyOf", [schema]) if one["type"] != "null"]
+    return [item for schema in schemas for item in schema.get("anyOf", [schema]) if item["type"] != "null"]
 
 
 @pytest.mark.parametrize(
     ("settings", "reader", "fields"),
     [
-        (CaptionSettings, ProcessorEnvironment, {one: one for one in CaptionSettings.model_fields}),
-        (CaptionSettings, SessionSettings, {one: one for one in CaptionSettings.model_fields}),
+        (CaptionSettings, ProcessorEnvironment, {field: field for field in CaptionSettings.model_fields}),
+        (CaptionSettings, SessionSettings, {field: field for field in CaptionSettings.model_fields}),
         (AnswerAgentSettings, WorkerEnvironment, {"answer_seconds": "answer_seconds"}),
         (
             ConversationSettings,

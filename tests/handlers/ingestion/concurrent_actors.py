@@ -187,14 +187,14 @@ class World:
             raise RunFailed
         confirmed = self.lists().read_confirmed(manifest_id)
         assert confirmed is not None, "the run was started without a list"
-        self.runs.append((manifest_id, frozenset(one.file_key for one in confirmed.files)))
+        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
         results = tuple(
             FileResult(
-                file_key=one.file_key,
-                date_prefix=one.date_prefix,
+                file_key=file.file_key,
+                date_prefix=file.date_prefix,
                 status="failed" if broken == "file" and not number else "processed",
             )
-            for number, one in enumerate(confirmed.files)
+            for number, file in enumerate(confirmed.files)
         )
         result = RunResult(manifest_id=manifest_id, run_id=run_id, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
@@ -228,8 +228,8 @@ def check_always(world: World) -> None:
             assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest that nobody looks after"
     owners: defaultdict[str, set[str]] = defaultdict(set)
     for manifest_id, files in world.runs:
-        for one in files:
-            owners[one].add(manifest_id)
+        for file in files:
+            owners[file].add(manifest_id)
     assert all(len(ids) == 1 for ids in owners.values()), f"a version was run by two manifests: {dict(owners)}"
 
 

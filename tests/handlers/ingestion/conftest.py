@@ -42,7 +42,7 @@ class Aws:
     def executions(self) -> list[str]:
         """Names of what was started."""
         found = self.stepfunctions.list_executions(stateMachineArn=self.state_machine_arn)["executions"]
-        return sorted(one["name"] for one in found)
+        return sorted(entry["name"] for entry in found)
 
 
 @cache

@@ -177,16 +177,16 @@ class FakeDynamoDB(_Client):
 
     def _transact(self, given: list[dict[str, Any]]) -> dict[str, Any]:
         reasons = []
-        for one in given:
-            ((kind, what),) = one.items()
+        for item in given:
+            ((kind, what),) = item.items()
             held = self._cloud.items.get(key_of(what["Item"] if kind == "Put" else what["Key"]), {})
             holds = condition(what["ConditionExpression"])(held, {}, {})
             reasons.append({"Code": "None" if holds else "ConditionalCheckFailed"})
-        if any(one["Code"] != "None" for one in reasons):
+        if any(reason["Code"] != "None" for reason in reasons):
             raise refusal("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
-        for one in given:
-            if "Put" in one:
-                self._cloud.put(key_of(one["Put"]["Item"]), one["Put"]["Item"])
+        for entry in given:
+            if "Put" in entry:
+                self._cloud.put(key_of(entry["Put"]["Item"]), entry["Put"]["Item"])
         return {}
 
     def _update(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -194,8 +194,8 @@ class FakeDynamoDB(_Client):
         before = self._cloud.items.get(key, {})
         names, values = given["ExpressionAttributeNames"], given["ExpressionAttributeValues"]
         expressions = given["ConditionExpression"] + given["UpdateExpression"]
-        for one in (*names, *values):
-            assert one in expressions, f"DynamoDB refuses {one}, which is not used"
+        for item in (*names, *values):
+            assert item in expressions, f"DynamoDB refuses {item}, which is not used"
         self._hold(given, before, "UpdateItem")
         after = updated(before or dict(given["Key"]), given["UpdateExpression"], names, values)
         self._cloud.put(key, after)
@@ -214,7 +214,7 @@ class FakeDynamoDB(_Client):
 
     def _batch(self, given: dict[str, Any]) -> dict[str, Any]:
         ((table, what),) = given.items()
-        keys = [key_of(one) for one in what["Keys"]]
+        keys = [key_of(key) for key in what["Keys"]]
         return {"Responses": {table: [self._cloud.items[key] for key in keys if key in self._cloud.items]}}
 
     def _query(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -58,15 +58,15 @@ def held(dynamodb: Any, one: RecordId) -> dict[str, Any]:
 
 def test_pending_files_come_oldest_first_whatever_their_shard(table: FileTable) -> None:
     ids = tracked(table, *"abcdefgh")
-    assert [one.id for one in table.list_pending(100)] == ids
-    assert [one.id for one in table.list_pending(3)] == ids[:3]
-    assert [one.id for one in table.list_pending(3, skip=set(ids[:2]))] == ids[2:5]
+    assert [file.id for file in table.list_pending(100)] == ids
+    assert [file.id for file in table.list_pending(3)] == ids[:3]
+    assert [file.id for file in table.list_pending(3, skip=set(ids[:2]))] == ids[2:5]
 
 
 def test_pending_files_are_spread_over_all_shards(dynamodb: Any) -> None:
     table = FileTable(dynamodb, "files", 400, Clock(), 4)
     ids = tracked(table, *(str(number) for number in range(40)))
-    shards = {get_text(held(dynamodb, one), "open_shard") for one in ids}
+    shards = {get_text(held(dynamodb, record_id), "open_shard") for record_id in ids}
     assert shards == {f"pending#{number}" for number in range(4)}
 
 
@@ -78,7 +78,7 @@ def test_files_of_shards_that_are_no_longer_used_are_still_found_by_who_looks_ev
 
 def test_long_lists_are_read_page_by_page(table: FileTable) -> None:
     ids = tracked(table, *(str(number) for number in range(9)))
-    assert {one.id for shard in range(2) for one in table._query_shard(f"pending#{shard}", 2)} == set(ids)
+    assert {file.id for shard in range(2) for file in table._query_shard(f"pending#{shard}", 2)} == set(ids)
 
 
 def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:
@@ -101,7 +101,7 @@ def test_a_released_file_is_as_it_was(table: FileTable, dynamodb: Any) -> None:
     table.claim(first, "M1")
     assert table.release(first, "M1")
     assert held(dynamodb, first) == before
-    assert [one.id for one in table.list_pending(10)] == [first, second], "in its old place, not behind all others"
+    assert [file.id for file in table.list_pending(10)] == [first, second], "in its old place, not behind all others"
 
 
 def test_only_its_own_claim_can_be_released_or_confirmed(table: FileTable) -> None:
@@ -140,8 +140,8 @@ def test_what_became_of_a_file_is_written_once(table: FileTable, dynamodb: Any, 
     table.record_result(result(one, status, "WHY"), "M1")
     before = held(dynamodb, one)
     assert (get_text(before, "status"), get_text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
-    for other in ("processed", "rejected", "superseded", "failed"):
-        found = table.record_result(result(one, other, "NO"), "M1")
+    for name in ("processed", "rejected", "superseded", "failed"):
+        found = table.record_result(result(one, name, "NO"), "M1")
         assert found is not None
         assert found.status == status
     assert table.mark_manifested(one, "M1") is not None

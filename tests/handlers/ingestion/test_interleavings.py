@@ -51,7 +51,7 @@ class Interleaving(RuleBasedStateMachine):
         self.world.manifest_bytes = size
 
     def few(self, what: str) -> bool:
-        return sum(one.what == what for one in self.actors) < MOST_ALIVE
+        return sum(actor.what == what for actor in self.actors) < MOST_ALIVE
 
     def begins(self, what: str, work: Callable[[Gate], object]) -> None:
         def attempt(gate: Gate) -> None:
@@ -77,11 +77,11 @@ class Interleaving(RuleBasedStateMachine):
             back = self.world.builder(gate).handle(announced(*batch))["batchItemFailures"]
             self.undelivered.remove(batch)
             if back:
-                self.undelivered.append([one["itemIdentifier"] for one in back])
+                self.undelivered.append([item["itemIdentifier"] for item in back])
 
         self.begins("builder", work)
 
-    @precondition(lambda self: self.undelivered and not any(one.what == "builder" for one in self.actors))
+    @precondition(lambda self: self.undelivered and not any(actor.what == "builder" for actor in self.actors))
     @rule()
     def the_queue_delivers_again(self) -> None:
         self.delivers(self.undelivered.pop(0))
@@ -100,12 +100,13 @@ class Interleaving(RuleBasedStateMachine):
 
     @precondition(
         lambda self: (
-            self.few("person") and any(one["status"]["S"] == "failed" for one in self.cloud.manifests().values())
+            self.few("person")
+            and any(manifest["status"]["S"] == "failed" for manifest in self.cloud.manifests().values())
         )
     )
     @rule(which=WHICH)
     def somebody_redrives(self, which: int) -> None:
-        failed = sorted(key for key, one in self.cloud.manifests().items() if one["status"]["S"] == "failed")
+        failed = sorted(key for key, manifest in self.cloud.manifests().items() if manifest["status"]["S"] == "failed")
         manifest_id = failed[which % len(failed)][1].removeprefix("MANIFEST#")
         world = self.world
         self.begins(

@@ -20,14 +20,14 @@ FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
 
 
 def test_only_a_release_and_a_redrive_go_back() -> None:
-    moves = {(one, other) for other in FileStatus for one in source_statuses(other)}
-    assert {(one, other) for one, other in moves if RANK[other] <= RANK[one]} == BACK
+    moves = {(status, FileStatu) for FileStatu in FileStatus for status in source_statuses(FileStatu)}
+    assert {(move, other) for move, other in moves if RANK[other] <= RANK[move]} == BACK
 
 
 def test_every_file_can_come_to_an_end_and_what_is_at_its_end_never_moves_again() -> None:
     for status in FileStatus:
         assert bool(TRANSITIONS[status]) == (status not in FINAL)
         reached = {status}
-        while more := {other for one in reached for other in TRANSITIONS[one]} - reached:
+        while more := {entry for item in reached for entry in TRANSITIONS[item]} - reached:
             reached |= more
         assert reached & FINAL

@@ -40,7 +40,7 @@ def test_conditional_check_failed_exception_is_logged_appropriately(
     builder = create_builder(aws)
     builder.handle(arrivals("a"))
     builder.handle(arrivals("a"))
-    (line,) = [one for one in lines(capsys.readouterr().out) if one["message"] == "file_already_tracked"]
+    (line,) = [line for line in lines(capsys.readouterr().out) if line["message"] == "file_already_tracked"]
     assert line["level"] == "INFO", "a repeat is no error"
     assert len(str(line["key_hash"])) == 16
 
@@ -54,7 +54,9 @@ def test_no_orphaned_manifest_records(fate: str) -> None:
     world.cloud.next_starts.append(fate)
     world.builder().handle(announced("a", "b", "c"))
     started = set(world.cloud.executions)
-    assert {get_text(one, "execution_arn").rpartition(":")[2] for one in world.cloud.manifests().values()} <= started
+    assert {
+        get_text(manifest, "execution_arn").rpartition(":")[2] for manifest in world.cloud.manifests().values()
+    } <= started
 
 
 def test_step_functions_always_starts_before_manifest_creation() -> None:
@@ -65,7 +67,7 @@ def test_step_functions_always_starts_before_manifest_creation() -> None:
         points.append(point if not world.cloud.manifests() else f"{point}, recorded")
 
     world.builder(gate).handle(announced("a", "b", "c"))
-    assert points.index("after StartExecution") < next(i for i, one in enumerate(points) if "recorded" in one)
+    assert points.index("after StartExecution") < next(i for i, point in enumerate(points) if "recorded" in point)
 
 
 def test_failed_step_functions_starts_do_not_leave_orphaned_data(aws: Aws) -> None:
@@ -115,7 +117,7 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
     world.settle_down()
     printed = capsys.readouterr().out
     assert {"manifest_start_refused", "manifest_start_unknown", "manifest_failed", "sweep"} <= {
-        str(one["message"]) for one in lines(printed)
+        str(line["message"]) for line in lines(printed)
     }
     assert "canary" not in printed
 

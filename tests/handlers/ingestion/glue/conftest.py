@@ -62,7 +62,7 @@ class Lake:
     def keys(self, prefix: str) -> list[str]:
         """The lake's objects below a prefix."""
         answer = self.s3.list_objects_v2(Bucket=LAKE_BUCKET, Prefix=prefix)
-        return [one["Key"] for one in answer.get("Contents", [])]
+        return [content["Key"] for content in answer.get("Contents", [])]
 
     def text(self, key: str) -> str:
         """An object of the lake."""

@@ -86,7 +86,7 @@ def test_a_redriven_manifest_processes_again_what_it_has_published() -> None:
         "m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], []
     )
     again = add_published_files(confirmed, built, published_file_keys(done))
-    assert [one.key for one in again.files] == ["a", "b"], "c had no rows, so nothing of it would vanish"
+    assert [file.key for file in again.files] == ["a", "b"], "c had no rows, so nothing of it would vanish"
     assert reported_file_keys(done) == {"b#v1", "c#v1"}
     aside = format_result(
         "m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], []

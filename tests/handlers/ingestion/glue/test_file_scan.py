@@ -35,9 +35,13 @@ def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
         2,
         {DataProblem.NOT_JSON: 1, DataProblem.NOT_UTF8: 1, DataProblem.NOT_AN_OBJECT: 1},
     )
-    assert [(one["line"], one["reason"]) for one in written] == [(3, "not_json"), (5, "not_utf8"), (6, "not_an_object")]
-    assert [base64.b64decode(one["raw"]) for one in written] == [b"no", b"\xff", b"[1]"]
-    assert {(one["file"], one["version"], one["whole"]) for one in written} == {(KEY, "v1", True)}
+    assert [(item["line"], item["reason"]) for item in written] == [
+        (3, "not_json"),
+        (5, "not_utf8"),
+        (6, "not_an_object"),
+    ]
+    assert [base64.b64decode(item["raw"]) for item in written] == [b"no", b"\xff", b"[1]"]
+    assert {(item["file"], item["version"], item["whole"]) for item in written} == {(KEY, "v1", True)}
     outcome = found.outcome()
     assert (outcome.status, outcome.reason, outcome.rows, outcome.rejected_rows) == ("processed", "", 2, 3)
 
@@ -70,7 +74,7 @@ def test_a_file_that_is_cut_off_gives_what_could_be_read_and_says_so() -> None:
     found, written = look(packed[:-20])
     assert found.rows > 0
     assert (found.outcome().status, found.outcome().reason) == ("processed", "damaged_gzip")
-    assert [one["reason"] for one in written] == ["damaged_gzip"]
+    assert [item["reason"] for item in written] == ["damaged_gzip"]
     assert not written[0]["whole"]
 
 
@@ -118,7 +122,7 @@ def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     found, written = look(b"{}\n" + b"bad\n" * 50)
     assert found.rejected[DataProblem.NOT_JSON] == 50
-    assert [one["line"] for one in written] == list(range(2, 52))
+    assert [item["line"] for item in written] == list(range(2, 52))
 
 
 def test_a_bad_line_has_no_say_in_the_columns() -> None:
@@ -139,8 +143,10 @@ def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_
         most.append(count_nodes(scan.shape))
 
     monkeypatch.setattr(module, "_scan_line", watched)
-    days = ({"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{one}": [1] for one in range(800)}}} for day in range(40))
-    found, _ = look(b"".join(json.dumps(one).encode() + b"\n" for one in days))
+    days = (
+        {"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{number}": [1] for number in range(800)}}} for day in range(40)
+    )
+    found, _ = look(b"".join(json.dumps(day).encode() + b"\n" for day in days))
     assert found.rows == 40
     assert max(most) < MAX_FILE_NODES + 3 * 1602
     names = found.shape.names
@@ -149,6 +155,6 @@ def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_
 
 
 def test_what_a_file_has_is_left_to_be_judged_with_the_others() -> None:
-    body = json.dumps({"by": {f"d{day}": {f"c{one}": 1 for one in range(600)} for day in range(15)}}).encode()
+    body = json.dumps({"by": {f"d{day}": {f"c{number}": 1 for number in range(600)} for day in range(15)}}).encode()
     found, _ = look(body + b"\n")
     assert count_nodes(found.shape) == 2 + 15 * 601

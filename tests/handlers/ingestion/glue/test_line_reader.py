@@ -38,7 +38,7 @@ def test_lines_are_the_same_however_the_object_is_packed_and_cut(
 
 def test_a_stream_of_a_member_a_line_is_read_as_one_whole() -> None:
     packed = b"".join(gzip.compress(b'{"a":%d}\n' % number) for number in range(3000))
-    assert [one.raw for one in read_lines([packed])] == [b'{"a":%d}' % number for number in range(3000)]
+    assert [line.raw for line in read_lines([packed])] == [b'{"a":%d}' % number for number in range(3000)]
 
 
 @given(CONTENT, st.integers(0, 10**6), st.lists(st.integers(0, 700)))
@@ -62,10 +62,11 @@ def test_what_follows_a_gzip_stream_and_is_none_is_damage() -> None:
 def test_a_line_that_is_too_long_is_given_up_alone(length: int, cuts: list[int]) -> None:
     body = b"{}\n" + b"x" * length + b"\n[]\n" + b"y" * length
     found = list(read_lines(pieces(body, cuts), max_line_bytes=20))
-    assert [one.number for one in found] == [1, 2, 3, 4]
-    assert [one.problem for one in found] == [None, *([DataProblem.TOO_LONG, None] * 2 if length > 20 else [None] * 3)][
-        :4
-    ]
+    assert [entry.number for entry in found] == [1, 2, 3, 4]
+    assert [entry.problem for entry in found] == [
+        None,
+        *([DataProblem.TOO_LONG, None] * 2 if length > 20 else [None] * 3),
+    ][:4]
     assert found[2].raw == b"[]"
 
 

@@ -36,20 +36,20 @@ RECORDS = st.lists(OBJECTS, max_size=6)
 
 def seen(*records: dict[str, Any]) -> JsonShape:
     shape = JsonShape()
-    for one in records:
-        shape.observe(one)
+    for record in records:
+        shape.observe(record)
     return shape
 
 
 def merged(*parts: JsonShape) -> JsonShape:
     whole = JsonShape()
-    for one in parts:
-        whole.merge(one)
+    for part in parts:
+        whole.merge(part)
     return whole
 
 
 def of(*values: Any) -> ColumnType:
-    ((_, kind),) = parquet_columns.infer_columns(seen(*({"a": one} for one in values))).fields
+    ((_, kind),) = parquet_columns.infer_columns(seen(*({"a": value} for value in values))).fields
     return kind
 
 
@@ -70,8 +70,8 @@ def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
     shuffled = random.sample(records, len(records))
     halves = merged(seen(*shuffled[::2]), seen(*shuffled[1::2]))
     before = seen(*records)
-    for one in (whole, halves):
-        limit_nodes(one, most)
+    for item in (whole, halves):
+        limit_nodes(item, most)
     assert whole == halves
     assert count_nodes(whole) <= most
     assert whole.names.keys() == before.names.keys(), "a record has all of its columns"
@@ -86,18 +86,20 @@ def test_inferred_columns_hold_every_value_whole(records: list[dict[str, Any]], 
     limit_nodes(shape, 1 + len(shape.names) + beyond)
     for name, kind in parquet_columns.infer_columns(shape).fields:
         misfits: Misfits = []
-        converted = [make_converter(kind)(one.get(name), misfits) for one in records]
+        converted = [make_converter(kind)(record.get(name), misfits) for record in records]
         assert not misfits
         if parquet_columns.fits_unchanged(kind, shape.names[name]):
-            assert [_without_missing(one) for one in converted] == [_without_missing(one.get(name)) for one in records]
+            assert [_without_missing(item) for item in converted] == [
+                _without_missing(record.get(name)) for record in records
+            ]
 
 
 def _without_missing(value: Any) -> Any:
     """A struct has all of its names, so that what was absent is null."""
     if isinstance(value, dict):
-        return {name: _without_missing(one) for name, one in value.items() if one is not None}
+        return {name: _without_missing(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_missing(one) for one in value]
+        return [_without_missing(item) for item in value]
     return value
 
 
@@ -155,7 +157,7 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) 
 def test_a_column_is_left_unconverted_only_if_every_value_seen_fits(
     kind: ColumnType, values: list[Any], fits: bool
 ) -> None:
-    shape = seen(*({"a": one} for one in values))
+    shape = seen(*({"a": value} for value in values))
     assert parquet_columns.fits_unchanged(kind, shape.names["a"]) == fits
 
 
@@ -167,7 +169,7 @@ def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
         WidenedColumn("a", ("double", "integer"), "double"),
         WidenedColumn("b.c[]", ("integer", "text"), "string"),
     )
-    (noted,) = [one for one in parquet_columns.to_spark_schema(found)["fields"] if one["name"] == "a"]
+    (noted,) = [item for item in parquet_columns.to_spark_schema(found)["fields"] if item["name"] == "a"]
     assert noted["metadata"] == {"widened": "double, integer"}
 
 
@@ -196,14 +198,14 @@ def test_the_limit_of_names_holds_in_any_order(one: int, other: int) -> None:
 
 def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_columns() -> None:
     """A few lines of some kilobytes, of which no object has too many names."""
-    days = ({"counts": {f"d{day}": {f"c{one}": {"n": 1, "m": 2} for one in range(100)}}} for day in range(100))
+    days = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
     assert count_nodes(shape) > 30_000
     limit_nodes(shape, MAX_NODES)
     found = parquet_columns.infer_columns(shape)
     user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
     assert found.fields == (("counts", JSON), ("id", Scalar("long")), ("user", user))
-    assert [(one.column, one.became) for one in found.widened] == [("counts", "json")]
+    assert [(entry.column, entry.became) for entry in found.widened] == [("counts", "json")]
 
 
 def test_what_has_the_most_names_goes_first_and_equals_go_together() -> None:

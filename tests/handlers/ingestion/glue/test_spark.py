@@ -87,7 +87,7 @@ def restored(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str,
 
 
 def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
-    (one,) = [one for one in mixed["result"]["files"] if one["fileKey"] == mixed["files"][name]["fileKey"]]
+    (one,) = [file for file in mixed["result"]["files"] if file["fileKey"] == mixed["files"][name]["fileKey"]]
     return one["status"], one["reason"], one["rows"], one["rejectedRows"]
 
 
@@ -124,8 +124,8 @@ def test_bad_lines_are_set_aside_with_line_number_and_reason_and_the_others_kept
         for key in lake.keys("rejected/dt=2026-01-02/run=mixed-r1/")
         for line in lake.text(key).splitlines()
     ]
-    ours = [one for one in written if (one["file"], one["version"]) == (entry["key"], entry["versionId"])]
-    assert [(one["line"], one["reason"], base64.b64decode(one["raw"])) for one in ours] == [
+    ours = [item for item in written if (item["file"], item["version"]) == (entry["key"], entry["versionId"])]
+    assert [(line["line"], line["reason"], base64.b64decode(line["raw"])) for line in ours] == [
         (2, "not_json", b"canary-bad"),
         (4, "not_utf8", b"\xff"),
         (5, "not_an_object", b"[]"),
@@ -137,8 +137,8 @@ def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: di
     assert outcome(mixed, "empty") == ("processed", "empty", 0, 0)
     assert outcome(mixed, "gone") == ("superseded", "version_gone", 0, 0)
     read = RunResult.model_validate(mixed["result"])
-    assert [one.file_key for one in read.files] == [one["fileKey"] for one in mixed["files"].values()]
-    assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(one.rows for one in read.files)
+    assert [file.file_key for file in read.files] == [file["fileKey"] for file in mixed["files"].values()]
+    assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(file.rows for file in read.files)
 
 
 def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
@@ -154,7 +154,7 @@ def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str
     assert (first["o"], second["o"]) == ({"x": 1, "y": None}, {"x": 2, "y": "z"})
     assert (first["tags"], second["tags"]) == (["a"], [])
     assert (third["größe"], third["emoji"]) == ("日本", "😀")
-    widened = {one["column"]: (one["saw"], one["became"]) for one in mixed["result"]["widened"]}
+    widened = {item["column"]: (item["saw"], item["became"]) for item in mixed["result"]["widened"]}
     assert widened == {
         "n": (["double", "integer"], "double"),
         "w": (["boolean", "integer", "text"], "string"),
@@ -185,13 +185,13 @@ def test_of_two_versions_of_a_key_both_are_kept_and_the_view_shows_the_newer(mix
 
 
 def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], lake: Lake) -> None:
-    files = [one for one in lake.session.files(LAKE) if "/run=mixed-" in one["path"]]
-    assert {one["codec"] for one in files} == {"ZSTD"}
-    folders = {one["path"].rpartition("/")[0] for one in files}
+    files = [file for file in lake.session.files(LAKE) if "/run=mixed-" in file["path"]]
+    assert {file["codec"] for file in files} == {"ZSTD"}
+    folders = {file["path"].rpartition("/")[0] for file in files}
     assert folders == {f"{LAKE}data/dt={date}/run=mixed-r1" for date in ("2026-01-02", "2026-01-03")}
     for date in ("2026-01-02", "2026-01-03"):
         paths = lake.text(f"pointers/dt={date}/mixed.txt").splitlines()
-        assert paths == sorted(one["path"] for one in files if f"dt={date}" in one["path"])
+        assert paths == sorted(file["path"] for file in files if f"dt={date}" in file["path"])
     assert files[0]["schema"]["_arrived_at"] == "timestamp[us, tz=UTC]"
 
 
@@ -213,7 +213,13 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
 
 
 def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None:
-    kinds = [*HIVE, *DECIMALS, *(f"{one}(38,38)" for one in DECIMALS), "array<int>", "map<string, struct<`a b`: date>>"]
+    kinds = [
+        *HIVE,
+        *DECIMALS,
+        *(f"{item}(38,38)" for item in DECIMALS),
+        "array<int>",
+        "map<string, struct<`a b`: date>>",
+    ]
     ddl = ", ".join(f"c{number} {kind} NOT NULL COMMENT 'a, b'" for number, kind in enumerate(kinds))
     ddl += ", plain: INT, `in quotes.` STRING, select STRING, not STRING"
     lake.confirm("kinds", [lake.land("incoming/kinds/a", b'{"c0":true}\n{"plain":7,"in quotes.":"x"}\n')])
@@ -249,10 +255,10 @@ def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: La
     ]
     lake.confirm("large", [lake.land("incoming/large/a", body(lines))])
     assert not lake.run("large", "r", target_file_mb=1).error
-    files = [one for one in lake.session.files(LAKE) if "/run=large-" in one["path"]]
-    assert sum(one["rows"] for one in files) == len(lines)
+    files = [file for file in lake.session.files(LAKE) if "/run=large-" in file["path"]]
+    assert sum(file["rows"] for file in files) == len(lines)
     assert len(files) > 1
-    assert max(one["bytes"] for one in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
+    assert max(file["bytes"] for file in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
 
 
 def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake) -> None:
@@ -269,7 +275,7 @@ def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake
 def test_a_manifest_without_a_row_publishes_nothing_and_ends_well(lake: Lake) -> None:
     lake.confirm("hollow", [lake.land("incoming/hollow/a", b""), lake.land("incoming/hollow/b", b"\xff\xff")])
     assert not lake.run("hollow", "r").error
-    assert [one["status"] for one in lake.result("hollow")["files"]] == ["processed", "rejected"]
+    assert [file["status"] for file in lake.result("hollow")["files"]] == ["processed", "rejected"]
     assert not [key for key in lake.keys("pointers/") if "hollow" in key]
 
 
@@ -332,7 +338,7 @@ def test_a_file_that_nobody_can_read_is_rejected_alone_unless_readers_see_its_ro
     lake.confirm("sealed", files)
     _refuse(lake, monkeypatch, "canary", 403, "InvalidObjectState")
     assert not lake.run("sealed", "r1").error
-    told = [(one["status"], one["reason"], one["rows"]) for one in lake.result("sealed")["files"]]
+    told = [(file["status"], file["reason"], file["rows"]) for file in lake.result("sealed")["files"]]
     assert told == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
     assert len(seen := lake.rows("sealed")) == 4
     assert not lake.run("sealed", "r2").error, "what gave no row has none to lose"
@@ -398,9 +404,9 @@ def test_spark_listens_on_loopback_alone(lake: Lake) -> None:
 
 
 def test_names_that_multiply_with_each_level_end_no_run(lake: Lake) -> None:
-    days = [{"by": {f"d{day}": {f"c{one}": {"n": day, "m": 2} for one in range(100)}}} for day in range(20)]
+    days = [{"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)]
     files = [
-        lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(one).encode() for one in days[number::2]))
+        lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(day).encode() for day in days[number::2]))
         for number in range(2)
     ]
     files.append(lake.land("incoming/multiplied/usual.ndjson", body(good(3))))
@@ -411,4 +417,4 @@ def test_names_that_multiply_with_each_level_end_no_run(lake: Lake) -> None:
     rows = lake.rows("multiplied")
     assert sorted((row["id"], row["name"]) for row in rows if row["by"] is None) == [(0, "n0"), (1, "n1"), (2, "n2")]
     kept = [(name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None]
-    assert sorted(kept, key=str) == sorted((item for one in days for item in one["by"].items()), key=str)
+    assert sorted(kept, key=str) == sorted((item for day in days for item in day["by"].items()), key=str)

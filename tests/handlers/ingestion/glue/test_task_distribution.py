@@ -18,7 +18,9 @@ def test_each_file_goes_to_one_task_and_no_task_gets_more_than_its_share_and_one
     assert groups == distribute_files(sizes, tasks), "a retried run deals the same"
     if sizes:
         counted = [max(1, size) for size in sizes]
-        assert max(sum(counted[one] for one in group) for group in groups) <= sum(counted) / len(groups) + max(counted)
+        assert max(sum(counted[item] for item in group) for group in groups) <= sum(counted) / len(groups) + max(
+            counted
+        )
 
 
 def test_a_usual_manifest_keeps_every_core_busy_and_makes_files_worth_reading() -> None:

@@ -95,7 +95,7 @@ def test_a_full_manifest_is_listed_started_recorded_and_noted(aws: Aws) -> None:
     listed = Manifest.model_validate_json(
         aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read()
     )
-    assert [one.key for one in listed.files] == [f"incoming/{name}.ndjson" for name in _listed(aws)]
+    assert [file.key for file in listed.files] == [f"incoming/{name}.ndjson" for name in _listed(aws)]
     assert aws.executions() == [listed.execution_name]
     found = aws.records()
     manifest = found.pop(f"MANIFEST#{MANIFEST_ID}")
@@ -111,7 +111,7 @@ def test_a_full_manifest_is_listed_started_recorded_and_noted(aws: Aws) -> None:
 
 def _listed(aws: Aws) -> list[str]:
     document = json.loads(aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read())
-    return [one["key"].removeprefix("incoming/").removesuffix(".ndjson") for one in document["files"]]
+    return [file["key"].removeprefix("incoming/").removesuffix(".ndjson") for file in document["files"]]
 
 
 def test_a_backlog_is_built_manifest_by_manifest_with_many_calls_at_once(aws: Aws) -> None:

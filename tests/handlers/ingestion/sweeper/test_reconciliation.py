@@ -151,9 +151,13 @@ def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: Aws) -
             found += files
             if marker is None:
                 break
-        assert sorted(one.key for one in found) == ["incoming/a b+ü%.ndjson", "incoming/b.ndjson", "incoming/b.ndjson"]
-        assert len({one.version_id for one in found}) == 3
-        assert {one.size for one in found} == {2}
+        assert sorted(entry.key for entry in found) == [
+            "incoming/a b+ü%.ndjson",
+            "incoming/b.ndjson",
+            "incoming/b.ndjson",
+        ]
+        assert len({entry.version_id for entry in found}) == 3
+        assert {entry.size for entry in found} == {2}
         assert '"' not in found[0].etag
 
 

@@ -39,8 +39,8 @@ def step(world: World, kind: str, name: str, **more: Any) -> Any:
 def results(world: World, name: str, *statuses: Any, run_id: str = "run") -> None:
     confirmed = Manifest.model_validate_json(world.cloud.objects[confirmed_key(name[:26])])
     files = tuple(
-        FileResult(file_key=one.file_key, date_prefix=one.date_prefix, status=status, reason="WHY", rows=2)
-        for one, status in zip(confirmed.files, statuses, strict=False)
+        FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
+        for file, status in zip(confirmed.files, statuses, strict=False)
     )
     result = RunResult(manifest_id=name[:26], run_id=run_id, files=files)
     world.cloud.objects[result_key(name[:26])] = result.model_dump_json(by_alias=True).encode()
@@ -216,7 +216,8 @@ def test_the_function_confirms_and_finishes_a_real_manifest(aws: Aws, monkeypatc
     key = answer["manifestUri"].removeprefix("s3://lake/")
     listed = json.loads(aws.s3.get_object(Bucket="lake", Key=key)["Body"].read())
     files = [
-        {"fileKey": one["fileKey"], "datePrefix": one["datePrefix"], "status": "processed"} for one in listed["files"]
+        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}
+        for file in listed["files"]
     ]
     document = {"manifestId": name[:26], "runId": "r", "files": files}
     aws.s3.put_object(Bucket="lake", Key=result_key(name[:26]), Body=json.dumps(document).encode())
