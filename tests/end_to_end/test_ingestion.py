@@ -20,7 +20,7 @@ def test_a_dropped_file_is_tracked_once_as_pending(intake: Intake) -> None:
     assert record["size"] == {"N": "9"}
 
 
-def test_a_file_outside_the_prefix_is_left_alone(intake: Intake) -> None:
+def test_a_file_outside_the_prefix_is_ignored(intake: Intake) -> None:
     intake.drop("elsewhere/two.ndjson")
     intake.drop("incoming/after-two.ndjson")
     intake.tracked("incoming/after-two.ndjson")
@@ -36,7 +36,7 @@ def test_a_repeated_delivery_tracks_the_file_once(intake: Intake) -> None:
     assert intake.records("incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
 
 
-def test_only_the_message_that_is_no_event_is_given_back(intake: Intake) -> None:
+def test_only_an_invalid_message_returns_to_the_queue(intake: Intake) -> None:
     intake.send("not JSON at all")
     intake.drop("incoming/in-the-same-batch.ndjson")
     intake.tracked("incoming/in-the-same-batch.ndjson")
@@ -58,7 +58,7 @@ def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
     assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes
 
 
-def test_a_failed_call_carries_its_exceptions_class(intake: Intake, platform: Platform) -> None:
+def test_a_failed_invocation_reports_the_class_of_its_exception(intake: Intake, platform: Platform) -> None:
     """The emulator by itself gives every failure one type, and a workflow's Catch by class would never fire."""
     function = platform.id("ingestion-manifest-builder-function")
     answer = intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")

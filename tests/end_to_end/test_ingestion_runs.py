@@ -21,7 +21,7 @@ def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_row
     assert outcome.rows == expected(INGESTED_FILES)
 
 
-def test_a_run_logs_what_it_counted_and_nothing_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:
+def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:
     _, outcome = ingestion_played.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]

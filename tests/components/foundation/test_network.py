@@ -19,13 +19,13 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
 
 
 @ONE_WORKER
-def test_no_stack_builds_a_network_that_nothing_is_attached_to() -> None:
+def test_no_network_is_built_if_nothing_is_attached() -> None:
     found = [item.name for item in graph("prod") if item.type.startswith(("aws:ec2/", "aws:vpc/"))]
     assert [name for name in found if not name.startswith("meetings-jobs-")] == [], "jobs bring a network of their own"
 
 
 @ONE_WORKER
-def test_a_subsystem_that_is_attached_brings_the_network() -> None:
+def test_an_attached_subsystem_builds_the_network() -> None:
     made = recorded(changed("prod", "ingestion", networkAttached=True)).graph
     names = {resource.name for resource in made}
     assert {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"} <= names
@@ -34,18 +34,18 @@ def test_a_subsystem_that_is_attached_brings_the_network() -> None:
 
 
 @pytest.mark.parametrize("key", ["arn:aws:kms:us-east-1:123456789012:key/k", None])
-def test_a_job_inside_reaches_its_key_where_it_has_one(key: str | None) -> None:
+def test_an_attached_job_with_a_key_has_a_kms_endpoint(key: str | None) -> None:
     settings = IngestionSettings.model_validate({"spark": {"encryptionKeyArn": key}})
     assert ("kms" in attached_services(settings)) is (key is not None)
 
 
-def test_tables_and_buckets_are_reached_for_nothing(engine: Engine) -> None:
+def test_tables_and_buckets_are_reached_through_free_gateway_endpoints(engine: Engine) -> None:
     endpoints = {resource.inputs["serviceName"]: resource.inputs for resource in network(engine).all("ec2.VpcEndpoint")}
     assert set(endpoints) == {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"}
     assert {endpoint["vpcEndpointType"] for endpoint in endpoints.values()} == {"Gateway"}
 
 
-def test_what_is_paid_for_says_who_calls_it(engine: Engine) -> None:
+def test_an_interface_endpoint_names_its_caller(engine: Engine) -> None:
     (endpoint,) = [
         resource
         for resource in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")
@@ -55,7 +55,7 @@ def test_what_is_paid_for_says_who_calls_it(engine: Engine) -> None:
     assert endpoint.inputs["privateDnsEnabled"] is True
 
 
-def test_subnets_are_private_and_there_is_no_way_out(engine: Engine) -> None:
+def test_subnets_are_private_without_a_route_to_the_internet(engine: Engine) -> None:
     recorded = network(engine, zones=["a", "c"])
     subnets = [resource.inputs for resource in recorded.all("ec2.Subnet")]
     assert [(subnet["availabilityZone"], subnet["cidrBlock"]) for subnet in subnets] == [
@@ -66,7 +66,7 @@ def test_subnets_are_private_and_there_is_no_way_out(engine: Engine) -> None:
     assert [resource for resource in recorded.graph if resource.kind in {"NatGateway", "InternetGateway"}] == []
 
 
-def test_groups_let_through_what_they_are_for(engine: Engine) -> None:
+def test_security_groups_allow_only_the_required_traffic(engine: Engine) -> None:
     recorded = network(engine, {"states": "x"})
     rules = {
         resource.name.removeprefix("foundation-network-"): resource.inputs
@@ -80,14 +80,14 @@ def test_groups_let_through_what_they_are_for(engine: Engine) -> None:
     assert "functions-in" not in rules
 
 
-def test_a_group_that_is_replaced_stays_until_nothing_uses_it_any_more(engine: Engine) -> None:
+def test_a_replaced_security_group_exists_until_nothing_uses_it(engine: Engine) -> None:
     """With a name of its own it would have to go first, and could not."""
     groups = [resource.inputs for resource in network(engine, {"states": "x"}).all("ec2.SecurityGroup")]
     assert len(groups) == 3
     assert all("name" not in group and group["namePrefix"].endswith("-") for group in groups)
 
 
-def test_an_existing_network_is_used_as_it_is(engine: Engine) -> None:
+def test_an_existing_network_is_used_unchanged(engine: Engine) -> None:
     recorded = network(engine, {"states": "x"}, vpcId="vpc-1", subnetIds=["subnet-1", "subnet-2"])
     assert recorded.all("ec2.Vpc") == recorded.all("ec2.Subnet") == recorded.all("ec2.VpcEndpoint") == []
     assert {resource.inputs["vpcId"] for resource in recorded.all("ec2.SecurityGroup")} == {"vpc-1"}

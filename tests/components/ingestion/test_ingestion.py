@@ -37,7 +37,7 @@ def environment(function: str) -> dict[str, str]:
     return variables
 
 
-def test_the_builder_tracks_claims_lists_and_starts() -> None:
+def test_the_builder_may_track_claim_list_and_start() -> None:
     assert granted("manifest-builder") == {
         TABLE: {"dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         f"{TABLE}/index/open": {"dynamodb:Query"},
@@ -46,7 +46,7 @@ def test_the_builder_tracks_claims_lists_and_starts() -> None:
     }
 
 
-def test_the_steps_move_files_and_write_lists() -> None:
+def test_the_steps_may_change_records_and_write_lists() -> None:
     assert granted("steps") == {
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         f"{LAKE}/manifests/*": {"s3:GetObject", "s3:PutObject"},
@@ -54,20 +54,20 @@ def test_the_steps_move_files_and_write_lists() -> None:
     }
 
 
-def test_the_sweeper_asks_what_became_of_executions() -> None:
+def test_the_sweeper_may_read_the_status_of_executions() -> None:
     found = granted("sweeper")
     assert found[MACHINE.replace(":stateMachine:", ":execution:") + ":*"] == {"states:DescribeExecution"}
     assert found[LANDING] == {"s3:ListBucketVersions"}
 
 
-def test_the_workflow_runs_this_job_and_calls_these_steps() -> None:
+def test_the_workflow_may_run_only_its_job_and_its_steps() -> None:
     found = granted("workflow")
     assert found[JOB] == {"glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"}
     steps = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:polyphony-test-ingestion-steps:live"
     assert found[steps] == {"lambda:InvokeFunction"}
 
 
-def test_spark_reads_versions_of_files_and_writes_its_own_prefixes() -> None:
+def test_spark_may_read_versions_of_files_and_write_its_own_prefixes() -> None:
     found = granted("spark")
     assert found[f"{LANDING}/incoming/*"] == {"s3:GetObjectVersion"}
     assert found[f"{LAKE}/data/*"] == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
@@ -78,7 +78,7 @@ def test_spark_reads_versions_of_files_and_writes_its_own_prefixes() -> None:
     assert f"{LAKE}/*" not in found
 
 
-def test_the_functions_know_what_they_need() -> None:
+def test_the_functions_get_their_environment_variables() -> None:
     builder = environment("manifest-builder")
     assert builder["STATE_MACHINE_ARN"] == MACHINE
     assert builder["FILES_PER_MANIFEST"] == "200"
@@ -96,12 +96,12 @@ def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
     assert keys | set(index["nonKeyAttributes"]) == PROJECTED
 
 
-def test_the_definition_passes_the_linter() -> None:
+def test_the_workflow_definition_passes_the_linter() -> None:
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert Linter.validate(json.loads(text)) == []
 
 
-def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
+def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
     run = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]["Run"]
     errors = [retry["ErrorEquals"] for retry in run["Retry"]]
     assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
@@ -123,7 +123,7 @@ def pauses(retry: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize("changes", [{}, {"timeoutMinutes": 480}])
-def test_a_run_waits_for_its_place_most_of_a_day_and_the_workflow_longer_than_for_all(changes: dict[str, Any]) -> None:
+def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(changes: dict[str, Any]) -> None:
     definition = json.loads(ingestion(spark=changes).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
     assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses, as a rule"
@@ -131,14 +131,14 @@ def test_a_run_waits_for_its_place_most_of_a_day_and_the_workflow_longer_than_fo
     assert waits + 3600 < definition["TimeoutSeconds"], "or its own last steps are cut off"
 
 
-def test_glue_is_sized_by_the_settings_and_may_run_more_than_once() -> None:
+def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
     job = ingestion(spark={"workers": 4, "workerType": "G.2X", "executionClass": "FLEX"}).one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"]) == ("G.2X", 4, "FLEX")
     assert job["executionProperty"] == {"maxConcurrentRuns": 10}
     assert (job["glueVersion"], job["timeout"]) == ("5.1", 30)
 
 
-def test_glue_logs_to_groups_of_ours_that_expire() -> None:
+def test_glue_logs_to_our_log_groups_which_expire() -> None:
     groups = {
         resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in plain().all("cloudwatch.LogGroup")
     }
@@ -151,7 +151,7 @@ def test_glue_logs_to_groups_of_ours_that_expire() -> None:
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 
-def test_output_is_encrypted_and_logs_too_where_there_is_a_key() -> None:
+def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
     plainly = plain().one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
     assert plainly["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
     assert plainly["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
@@ -185,7 +185,7 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
     assert "AssociateKmsKey" not in str([resource.inputs for resource in plain().all("iam.RolePolicy")])
 
 
-def test_the_script_lies_below_the_hash_of_its_content() -> None:
+def test_the_script_is_stored_below_the_hash_of_its_content() -> None:
     objects = plain().all("s3.BucketObjectv2")
     keys = sorted(upload.inputs["key"] for upload in objects)
     (prefix,) = {key.rpartition("/")[0] for key in keys}
@@ -193,7 +193,7 @@ def test_the_script_lies_below_the_hash_of_its_content() -> None:
     assert plain().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
 
 
-def test_no_page_drops_files_unless_the_settings_name_it() -> None:
+def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
     assert plain().all("s3.BucketCorsConfiguration") == []
     page = "https://app.example.com"
     [rule] = ingestion(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
@@ -208,7 +208,7 @@ def test_files_are_versioned_and_parquet_is_tiered() -> None:
     assert rules["expire-queries"]["expiration"] == {"days": 7}
 
 
-def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> None:
+def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
     (table,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
     storage = table.inputs["storageDescriptor"]
     assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
@@ -220,7 +220,7 @@ def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> N
     assert table.inputs["parameters"]["storage.location.template"].endswith("/pointers/dt=${dt}/")
 
 
-def test_the_catalogues_columns_are_those_of_the_schema_and_our_own() -> None:
+def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
     found = ingestion(spark={"schemaDdl": "n LONG, tags ARRAY<STRING>"})
     tables = {
         resource.inputs["name"]: resource.inputs["storageDescriptor"] for resource in found.all("glue.CatalogTable")
@@ -242,13 +242,13 @@ def test_the_view_has_the_types_that_athena_reads() -> None:
     assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
 
 
-def test_a_glue_run_that_fails_is_heard_of() -> None:
+def test_a_failed_glue_run_is_published_to_the_alerts_topic() -> None:
     pattern = json.loads(plain().one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail-type"] == ["Glue Job State Change"]
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
 
 
-def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> None:
+def test_the_sweeper_runs_every_few_minutes_and_reconciles_once_a_day() -> None:
     schedules = {
         resource.inputs["scheduleExpression"]: json.loads(resource.inputs["target"]["input"])
         for resource in plain().all("scheduler.Schedule")

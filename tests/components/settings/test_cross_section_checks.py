@@ -57,7 +57,7 @@ ALLOWED_IN = {"foundation.identity.issuer": "local", "foundation.identity.jwksUr
 
 
 @pytest.mark.parametrize("key", NOT_IN)
-def test_what_an_environment_does_not_allow_is_refused_there_and_accepted_elsewhere(key: str) -> None:
+def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str) -> None:
     value, environment, reason = NOT_IN[key]
     changes = {key: value, **({"livestream.api.authorizer": "apiKey"} if key.endswith("identity.auth") else {})}
     [problem] = problems(complete(changes, environment))
@@ -67,7 +67,7 @@ def test_what_an_environment_does_not_allow_is_refused_there_and_accepted_elsewh
 
 
 @pytest.mark.parametrize("key", [item for item in NOT_IN if not item.startswith("foundation")])
-def test_a_subsystem_that_is_off_is_held_to_nothing(key: str) -> None:
+def test_a_disabled_subsystem_is_not_checked(key: str) -> None:
     value, environment, _ = NOT_IN[key]
     load_settings(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
 
@@ -76,7 +76,7 @@ def test_a_subsystem_that_is_off_is_held_to_nothing(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("voiceQa.lectures.uploads", "guests"), ("livestream.api.authorizer", "none")]
 )
-def test_guests_have_no_more_than_that_where_others_work(key: str, value: str, environment: str) -> None:
+def test_guest_uploads_and_open_apis_are_refused_in_staging_and_prod(key: str, value: str, environment: str) -> None:
     assert problems(complete({key: value}, environment))
     for relaxed in ("local", "dev"):
         load_settings(complete({key: value}, relaxed), relaxed)
@@ -92,7 +92,7 @@ def test_guests_have_no_more_than_that_where_others_work(key: str, value: str, e
         ("meetings", "metrics are derived from log lines of level INFO"),
     ],
 )
-def test_lines_that_alarms_and_metrics_read_are_written(section: str, why: str, level: str) -> None:
+def test_log_lines_that_alarms_and_metrics_read_must_be_enabled(section: str, why: str, level: str) -> None:
     assert problems(complete({f"{section}.logLevel": level})) == [
         f"{section}.logLevel = {level}: must be DEBUG or INFO: {why}"
     ]
@@ -180,7 +180,7 @@ REFUSED: list[tuple[Changes, str]] = [
 
 
 @pytest.mark.parametrize(("changes", "says"), REFUSED)
-def test_what_contradicts_something_else_is_refused(changes: Changes, says: str) -> None:
+def test_conflicting_settings_are_refused(changes: Changes, says: str) -> None:
     [problem] = problems(complete(changes))
     assert says in problem
 
@@ -201,11 +201,11 @@ def test_what_contradicts_something_else_is_refused(changes: Changes, says: str)
         {"meetings.processing.maxVcpus": 1},
     ],
 )
-def test_what_agrees_is_accepted(changes: Changes) -> None:
+def test_consistent_settings_are_accepted(changes: Changes) -> None:
     load_settings(complete(changes), "dev")
 
 
-def test_the_providers_keys_are_where_it_says_or_where_most_providers_have_them() -> None:
+def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> None:
     issuer = {"foundation.identity": {"issuer": "https://login.example.com/x/", "audience": "us"}}
     derived = load_settings(complete(issuer), "dev").foundation.identity.keys_url
     assert derived == "https://login.example.com/x/.well-known/jwks.json"
@@ -228,7 +228,7 @@ def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
     ("files", "megabytes", "seconds"),
     [(200, 512, 2), (10_000, 128, 391), (10_000, 512, 98), (10_000, 1769, 29), (10_000, 10_240, 29)],
 )
-def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
+def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
     def stack_of(timeout: int) -> dict[str, str]:
         enough = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
         own = {"timeoutSeconds": timeout, "memoryMb": megabytes}
@@ -254,7 +254,7 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
         ("ftp://agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
     ],
 )
-def test_an_endpoint_that_the_worker_could_not_call_is_refused(endpoint: str, environment: str, says: str) -> None:
+def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, environment: str, says: str) -> None:
     [problem] = problems(complete({"voiceQa.agentcore.endpoint": endpoint}, environment))
     assert says in problem
     assert "canary" not in problem
@@ -292,13 +292,13 @@ def test_only_one_runtime_can_be_named(arn: str) -> None:
     assert problem.startswith("voiceQa.agentcore.runtimeArn = ")
 
 
-def test_the_agent_has_time_to_keep_what_it_found_and_every_transcript_that_is_accepted_is_read() -> None:
+def test_the_agent_has_time_to_store_findings_and_every_accepted_transcript_is_read() -> None:
     assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS
     largest = load_settings(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
     assert largest.max_transcript_megabytes * MEGABYTE <= MAX_BYTES
 
 
-def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_is_on() -> None:
+def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
     [problem] = problems(complete({"livestream.encryptionKey": None}))
     assert problem == (
         "livestream.encryptionKey: is a secret and not set; set it with: "
@@ -325,7 +325,7 @@ def test_each_line_of_the_encryption_key_is_long_enough(key: str, says: str) -> 
     assert problem == f"livestream.encryptionKey: the secret is not valid: {says}"
 
 
-def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
+def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
     both = f"{'n' * 16}\n{'o' * 16}\n"
     key = load_settings(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
     assert key is not None
@@ -336,7 +336,7 @@ def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
     ("vcpus", "megabytes"),
     [(0.25, 512), (0.25, 2048), (0.5, 4096), (1, 8192), (2, 16_384), (4, 30_720), (8, 61_440), (16, 122_880)],
 )
-def test_a_machine_that_fargate_has_is_accepted(vcpus: float, megabytes: int) -> None:
+def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) -> None:
     processing = {"spot": {"vcpus": vcpus, "memoryMb": megabytes}, "maxVcpus": 16, "maxHours": 3}
     found = load_settings(complete({"meetings.processing": processing}), "dev").meetings.processing.size
     assert (found.vcpus, found.memory_mb) == (vcpus, megabytes)
@@ -351,7 +351,7 @@ def test_a_machine_that_fargate_has_is_accepted(vcpus: float, megabytes: int) ->
         (8, 16_385, "memoryMb with 8 vcpus must be 16384 to 61440 in steps of 4096"),
     ],
 )
-def test_a_machine_that_fargate_has_not_is_refused_before_batch_does(vcpus: float, megabytes: int, says: str) -> None:
+def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes: int, says: str) -> None:
     [problem] = problems(complete({"meetings.processing.spot": {"vcpus": vcpus, "memoryMb": megabytes}}))
     assert says in problem
 
@@ -367,7 +367,7 @@ def test_a_machine_that_fargate_has_not_is_refused_before_batch_does(vcpus: floa
         ({"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, 1_440),
     ],
 )
-def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing: Changes, least: int) -> None:
+def test_the_timeout_must_be_long_enough_to_encode_the_longest_recording(processing: Changes, least: int) -> None:
     """An hour of large pictures takes a processor two; more than two processors are not used."""
     fits = {"meetings.processing": {**processing, "timeoutMinutes": least}}
     assert load_settings(complete(fits), "dev").meetings.processing.timeout_minutes == least
@@ -376,7 +376,7 @@ def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_the_image_that_runs_is_one_that_was_reviewed(environment: str) -> None:
+def test_the_image_digest_is_required_in_staging_and_prod(environment: str) -> None:
     missing = {"meetings.processing.imageDigest": None}
     [problem] = problems(complete(missing, environment))
     assert problem.startswith(f"meetings.processing.imageDigest: is required in {environment}")
@@ -387,11 +387,11 @@ def test_the_image_that_runs_is_one_that_was_reviewed(environment: str) -> None:
     load_settings(complete(missing), "dev")  # and dev may run its latest
 
 
-def test_a_jobs_notes_are_kept_longer_than_the_chunks_that_they_are_about() -> None:
+def test_intermediate_objects_are_kept_longer_than_the_chunks() -> None:
     kept = load_settings(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
     assert kept.work_days == 15
 
 
-def test_nobody_needs_a_reader_where_people_try_things() -> None:
+def test_no_recipient_of_alerts_is_required_in_dev() -> None:
     silent = {**FOUNDATION, "alerts": {}, "identity": IDENTITY}
     assert load_settings(complete({"foundation": silent}), "dev").foundation.alerts.emails == ()

@@ -19,14 +19,14 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize(("section", "function"), FUNCTIONS)
-def test_a_function_of_which_one_thing_is_said_keeps_its_other_defaults(section: str, function: str) -> None:
+def test_a_partly_configured_function_keeps_its_other_defaults(section: str, function: str) -> None:
     default: SubsystemSettings = StackSettings.model_fields[section].default
     other = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
     assert getattr(other, function) == getattr(default, function).model_copy(update={"live_version": "7"})
     assert other.model_copy(update={function: getattr(default, function)}) == default
 
 
-def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_functions() -> None:
+def test_a_given_value_applies_even_if_it_is_the_default_of_all_functions() -> None:
     assert (
         load_settings(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev").ingestion.sweeper.timeout_seconds == 60
     )
@@ -72,15 +72,15 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         ),
     ],
 )
-def test_a_wrong_key_or_value_is_named_with_what_is_allowed(changes: dict[str, Any], says: str) -> None:
+def test_an_invalid_key_or_value_is_named_with_the_allowed_values(changes: dict[str, Any], says: str) -> None:
     assert problems(complete(changes)) == [says]
 
 
-def test_the_value_of_an_unknown_key_is_never_repeated() -> None:
+def test_the_value_of_an_unknown_key_is_never_shown() -> None:
     assert "canary" not in "".join(problems(complete({"ingestion.encryptionKy": "canary-secret"})))
 
 
-def test_conflicts_between_sections_are_found_beside_wrong_fields() -> None:
+def test_conflicts_between_sections_are_found_despite_invalid_fields() -> None:
     wrong = {"ingestion.builder.memoryMb": 64, "meetings.exchange.corsOrigin": "*"}
     found = problems(complete(wrong, "prod"))
     assert [line.split(" ")[0] for line in found] == ["ingestion.builder.memoryMb", "meetings.exchange.corsOrigin"]
@@ -104,9 +104,7 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
         ({"timeoutMinutes": "x", "maxHours": 24}, ["processing.timeoutMinutes"]),
     ],
 )
-def test_rules_of_a_group_are_told_beside_each_other_and_beside_wrong_fields(
-    wrong: dict[str, Any], said: list[str]
-) -> None:
+def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[str, Any], said: list[str]) -> None:
     """Not what one says of a default that stands in for a wrong field."""
     found = problems(complete({f"meetings.processing.{key}": value for key, value in wrong.items()}))
     words = [entry.removeprefix("meetings.").replace("processing = {…}", "processing") for entry in found]
@@ -114,7 +112,7 @@ def test_rules_of_a_group_are_told_beside_each_other_and_beside_wrong_fields(
     assert all(any(word.startswith(item) for word in words) for item in said)
 
 
-def test_keys_of_other_namespaces_are_left_to_their_owners() -> None:
+def test_keys_of_other_namespaces_are_ignored() -> None:
     assert load_settings({**complete(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
 
 
@@ -123,7 +121,7 @@ def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
     assert (settings.ingestion.enabled, settings.ingestion.load.files_per_day) == (False, 12)
 
 
-def test_settings_cannot_be_changed_afterwards() -> None:
+def test_loaded_settings_are_immutable() -> None:
     settings = load_settings(complete(), "dev")
     with pytest.raises(Exception, match="frozen"):
         settings.environment = Environment.PROD  # type: ignore[misc]

@@ -25,14 +25,14 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
         ({"zones": ["g"]}, "network.zones"),
     ],
 )
-def test_a_network_that_could_not_be_built_is_refused(section: str, network: dict[str, Any], says: str) -> None:
+def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], says: str) -> None:
     [problem] = problems(complete({f"{section}.network": network}))
     assert f"{section}.network" in problem
     assert says in problem
 
 
 @pytest.mark.parametrize("network", [{"vpcId": "vpc-0a1b"}, {"subnetIds": SUBNETS}])
-def test_a_network_that_is_there_has_subnets(network: dict[str, Any]) -> None:
+def test_an_existing_network_needs_its_subnets(network: dict[str, Any]) -> None:
     [problem] = problems(complete({"foundation.network": network}))
     assert "vpcId and subnetIds belong together" in problem
 
@@ -52,11 +52,11 @@ def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[s
         ("http://agent.internal/here", 80),
     ],
 )
-def test_the_agents_port_is_the_endpoints(endpoint: str, port: int) -> None:
+def test_the_agents_port_is_that_of_its_endpoint(endpoint: str, port: int) -> None:
     assert load_settings(private(endpoint), "dev").voice_qa.agentcore.port == port
 
 
-def test_a_way_out_may_be_made() -> None:
+def test_a_nat_gateway_may_be_created() -> None:
     made = load_settings(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
     assert made is not None
     assert made.nat is not None
@@ -82,16 +82,16 @@ def test_a_way_out_may_be_made() -> None:
         ),
     ],
 )
-def test_a_network_that_the_worker_could_not_use_is_refused(network: dict[str, Any], says: str) -> None:
+def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], says: str) -> None:
     assert [problem for problem in problems(private(**network)) if says in problem]
 
 
-def test_an_address_outside_of_its_network_could_not_be_reached() -> None:
+def test_an_endpoint_outside_the_network_is_refused() -> None:
     [problem] = problems(private("http://10.0.0.5:5000"))
     assert "endpoint is not in network.cidr (172.31.0.0/16)" in problem
 
 
-def test_a_runtime_is_in_no_network_of_ours() -> None:
+def test_a_network_is_refused_for_a_bedrock_runtime() -> None:
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
     runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
     found = problems(complete({"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": runtime, "network": network}}))

@@ -15,7 +15,7 @@ FIRST = st.integers(1, 600)
 
 
 @given(SECONDS, FIRST)
-def test_an_answer_is_late_by_a_twentieth_at_most_or_by_the_first_pause(seconds: int, first: int) -> None:
+def test_the_end_is_noticed_late_by_at_most_a_twentieth_or_the_shortest_pause(seconds: int, first: int) -> None:
     waited = last = 0
     for _ in range(count_polls(seconds, first)):
         last = max(first, waited // PAUSE_DIVISOR)
@@ -25,14 +25,14 @@ def test_an_answer_is_late_by_a_twentieth_at_most_or_by_the_first_pause(seconds:
 
 
 @given(st.integers(0, 10**6), FIRST)
-def test_the_expression_says_the_same(waited: int, first: int) -> None:
+def test_the_jsonata_expression_gives_the_same_pauses(waited: int, first: int) -> None:
     asked = jsonata.Jsonata(pause_expression("$waited", first))
     asked.assign("waited", waited)
     assert asked.evaluate(None) == max(first, waited // PAUSE_DIVISOR)
 
 
 @pytest.mark.parametrize(("seconds", "first", "most"), [(0, 30, 0), (30, 30, 1), (31, 30, 2), (4 * 3600, 30, 90)])
-def test_hours_take_some_dozen_questions(seconds: int, first: int, most: int) -> None:
+def test_hours_take_a_few_dozen_polls(seconds: int, first: int, most: int) -> None:
     assert count_polls(seconds, first) <= most
 
 

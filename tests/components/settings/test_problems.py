@@ -38,13 +38,13 @@ def test_a_missing_secret_comes_with_the_command_that_sets_it() -> None:
     )
 
 
-def test_a_wrong_secret_is_never_repeated() -> None:
+def test_an_invalid_secret_is_never_shown() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "canary"}})))
     assert "livestream.encryptionKey" in text
     assert "canary" not in text
 
 
-def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
+def test_an_invalid_optional_secret_is_never_shown() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "k" * 32}, "boundedKey": "canary"})))
     assert "boundedKey" in text
     assert "canary" not in text
@@ -58,18 +58,18 @@ def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
         ("limitedKey", "canary" * 11, "it must have 32 to 64 characters, but has 66"),
     ],
 )
-def test_a_secret_of_a_wrong_length_is_told_what_length_it_needs(key: str, given: str, says: str) -> None:
+def test_the_error_for_a_secret_of_invalid_length_names_the_required_length(key: str, given: str, says: str) -> None:
     (problem,) = found({"livestream": {"encryptionKey": "k" * 32}, key: given})
     assert str(problem) == f"{key}: the secret is not valid: {says}"
 
 
-def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
+def test_a_secret_next_to_an_invalid_field_is_never_shown() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "canary" * 9, "plain": "x"}})))
     assert "plain" in text
     assert "canary" not in text
 
 
-def test_secrets_are_found_wherever_they_are() -> None:
+def test_secrets_are_found_at_every_level() -> None:
     assert [format_location(path) for path in find_secret_paths(Outer)] == [
         "livestream.encryptionKey",
         "optionalKey",
@@ -78,7 +78,7 @@ def test_secrets_are_found_wherever_they_are() -> None:
     ]
 
 
-def test_an_item_of_a_list_is_named_by_its_place() -> None:
+def test_an_item_of_a_list_is_named_by_its_index() -> None:
     assert [str(item) for item in found({"livestream": {"encryptionKey": "k" * 32}, "listed": [1, "x"]})] == [
         'listed[1] = "x": allowed is an integer'
     ]

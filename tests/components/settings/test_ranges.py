@@ -91,7 +91,7 @@ def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
 
 
 @pytest.mark.parametrize("number", RANGES, ids=lambda one: one.key)
-def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number: Range) -> None:
+def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number: Range) -> None:
     for edge in number.edges:
         raw = complete({number.key: edge})
         if conflicts := _problems(raw):  # a rule across fields may object, but not the range
@@ -122,7 +122,7 @@ def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number:
         ("voiceQa.queryWorker.timeoutSeconds", 60, 900),
     ],
 )
-def test_a_bound_that_follows_from_something_else_is_that(number: str, lowest: float, highest: float) -> None:
+def test_a_limit_that_follows_from_another_number_has_that_value(number: str, lowest: float, highest: float) -> None:
     (found,) = [candidate for candidate in RANGES if candidate.key == number]
     assert (found.lowest, found.highest) == (lowest, highest)
 

@@ -37,9 +37,7 @@ def examples() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("path", "name", "example"), list(examples()))
-def test_an_example_is_the_message_that_it_is_an_example_of_and_no_other(
-    path: str, name: str, example: dict[str, Any]
-) -> None:
+def test_an_example_is_valid_only_for_its_message(path: str, name: str, example: dict[str, Any]) -> None:
     schema = json.loads((ROOT / path).read_text())
     jsonschema.validate(example, schema)
     fits = jsonschema.Draft202012Validator({**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
@@ -62,7 +60,7 @@ def test_every_message_has_an_example(path: str) -> None:
         ("docs/voice-qa.schema.json", client_messages.REQUESTS),
     ],
 )
-def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Mapping[str, type[Message]]) -> None:
+def test_the_handler_accepts_the_example_of_a_request(path: str, requests: Mapping[str, type[Message]]) -> None:
     taken = [
         requests[example["action"]].model_validate(example)
         for where, _, example in examples()
@@ -75,7 +73,7 @@ def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Ma
     ("name", "model"),
     {"Complete": Complete, "MeetingRecord": MeetingRecord, "Transcript": Transcript, "Summary": Summary}.items(),
 )
-def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str, model: type[Message]) -> None:
+def test_the_example_of_a_stored_meeting_document_is_valid(name: str, model: type[Message]) -> None:
     found = [example for where, item, example in examples() if (where, item) == ("docs/meetings.schema.json", name)]
     assert found
     for entry in found:

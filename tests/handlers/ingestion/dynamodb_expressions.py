@@ -73,7 +73,9 @@ def _one(tokens: list[str]) -> Test:
         while (following := tokens.pop(0)) == ",":
             among.append(tokens.pop(0))
         assert following == ")"
-        return lambda item, names, given: item.get(names.get(first, first)) in [given[value_name] for value_name in among]
+        return lambda item, names, given: (
+            item.get(names.get(first, first)) in [given[value_name] for value_name in among]
+        )
     other, compare = tokens.pop(0), COMPARE[operator]
 
     def compared(item: Item, names: Names, given: Given) -> bool:

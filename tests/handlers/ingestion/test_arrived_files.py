@@ -22,7 +22,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda key: "\x00" not in key and key.encode("utf-8", "ignore")))
-def test_every_key_comes_back_as_it_was_uploaded(key: str) -> None:
+def test_every_key_is_decoded_to_the_uploaded_key(key: str) -> None:
     key = key.encode("utf-8", "ignore").decode() or "a"
     (file,) = arrived_files(body(record(key)))
     assert file.key == key
@@ -34,7 +34,7 @@ def test_the_partition_is_the_utc_date_of_the_event() -> None:
     assert file.date_prefix == "2026-01-03"
 
 
-def test_each_version_is_a_file_of_its_own() -> None:
+def test_each_version_is_a_separate_file() -> None:
     one, two = record(), record()
     two["s3"]["object"]["versionId"] = "v2"
     first, second = arrived_files(body(one, two))
@@ -49,7 +49,7 @@ def test_a_key_too_long_for_the_table_is_hashed_with_its_version() -> None:
     assert file.key == key
 
 
-def test_a_bucket_without_versions_has_the_null_version() -> None:
+def test_files_of_an_unversioned_bucket_have_the_version_null() -> None:
     plain = record()
     del plain["s3"]["object"]["versionId"]
     (file,) = arrived_files(body(plain))
@@ -64,7 +64,7 @@ def test_a_bucket_without_versions_has_the_null_version() -> None:
         body(),
     ],
 )
-def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
+def test_test_events_and_other_events_announce_no_file(text: str) -> None:
     assert list(arrived_files(text)) == []
 
 
@@ -83,12 +83,12 @@ def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
         pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
     ],
 )
-def test_what_is_no_notification_is_refused(text: str) -> None:
+def test_a_message_that_is_not_a_notification_is_refused(text: str) -> None:
     with pytest.raises(NotAnEvent):
         list(arrived_files(text))
 
 
-def test_a_refusal_does_not_repeat_the_message() -> None:
+def test_an_error_does_not_quote_the_message() -> None:
     with pytest.raises(NotAnEvent) as error:
         list(arrived_files(json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]})))
     assert "canary" not in str(error.value)
@@ -102,7 +102,7 @@ def refused(suffixes: str, key: str, size: int = 1) -> FileRejection | None:
     return AdmissionRules.from_setting(suffixes, LIMIT).find_rejection(file)
 
 
-def test_allowed_suffixes_count_in_any_case_and_others_are_refused() -> None:
+def test_suffixes_are_compared_without_case_and_others_are_rejected() -> None:
     for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
         assert refused(ALLOWED_SUFFIXES, f"incoming/{name}") is None
     for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):

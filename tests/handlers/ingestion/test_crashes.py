@@ -53,7 +53,7 @@ STARTS = ("", "refused", "lost", "lost after", "delayed")
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("instantly", [True, False], ids=["instant workflow", "later workflow"])
-def test_a_builder_killed_at_any_call_loses_nothing_and_doubles_nothing(start: str, *, instantly: bool) -> None:
+def test_a_builder_killed_at_any_call_loses_and_duplicates_no_file(start: str, *, instantly: bool) -> None:
     for at in range(1, BUILDER_POINTS + 1):
         one = world()
         if instantly:
@@ -72,7 +72,7 @@ def test_a_builder_killed_at_any_call_loses_nothing_and_doubles_nothing(start: s
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_a_builder_killed_while_it_gives_back_what_has_no_room_loses_nothing(start: str) -> None:
+def test_a_builder_killed_while_it_releases_excess_files_loses_no_file(start: str) -> None:
     def before() -> World:
         one = world()
         one.manifest_bytes = 7  # two files of three bytes
@@ -93,7 +93,7 @@ def test_a_builder_killed_while_it_gives_back_what_has_no_room_loses_nothing(sta
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["the step is retried", "nobody retries it"])
-def test_a_workflow_killed_at_any_call_is_settled_by_its_retry_or_by_the_sweeper(*, again: bool) -> None:
+def test_a_workflow_killed_at_any_call_is_completed_by_its_retry_or_by_the_sweeper(*, again: bool) -> None:
     for at in range(1, WORKFLOW_POINTS + 1):
         one = world()
         one.builder().handle(announced(*NAMES))
@@ -111,7 +111,7 @@ def test_a_workflow_killed_at_any_call_is_settled_by_its_retry_or_by_the_sweeper
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_a_sweeper_killed_at_any_call_is_followed_by_one_that_ends_its_work(start: str) -> None:
+def test_the_next_sweep_completes_the_work_of_a_sweeper_killed_at_any_call(start: str) -> None:
     """It meets claims of a dead builder, a run that died, and leftovers."""
 
     def before() -> World:
@@ -136,7 +136,7 @@ def test_a_sweeper_killed_at_any_call_is_followed_by_one_that_ends_its_work(star
 
 @pytest.mark.parametrize("fate", ["lost", "lost after"])
 @pytest.mark.parametrize("dead", [False, True], ids=["workflow", "workflow that dies at once"])
-def test_a_builder_whose_call_is_lost_anywhere_leaves_nothing_behind(fate: str, *, dead: bool) -> None:
+def test_a_builder_with_any_lost_call_leaves_no_open_state(fate: str, *, dead: bool) -> None:
     for before in range(BUILDER_POINTS // 2):
         one = world()
         one.cloud.next_calls.extend([""] * before + [fate])
@@ -150,7 +150,7 @@ def test_a_builder_whose_call_is_lost_anywhere_leaves_nothing_behind(fate: str, 
         check_settled(one, set(NAMES))
 
 
-def test_a_start_that_happens_after_its_claims_were_released_runs_only_what_is_still_its_own() -> None:
+def test_an_execution_that_starts_late_processes_only_files_that_are_still_its_own() -> None:
     one = world()
     one.cloud.next_starts.append("delayed")
     one.builder().handle(announced("a", "b", "c"))

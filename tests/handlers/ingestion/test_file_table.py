@@ -56,7 +56,7 @@ def held(dynamodb: Any, one: RecordId) -> dict[str, Any]:
     return dict(dynamodb.get_item(TableName="files", Key=one.key, ConsistentRead=True)["Item"])
 
 
-def test_pending_files_come_oldest_first_whatever_their_shard(table: FileTable) -> None:
+def test_pending_files_are_listed_oldest_first_across_shards(table: FileTable) -> None:
     ids = tracked(table, *"abcdefgh")
     assert [file.id for file in table.list_pending(100)] == ids
     assert [file.id for file in table.list_pending(3)] == ids[:3]
@@ -70,7 +70,7 @@ def test_pending_files_are_spread_over_all_shards(dynamodb: Any) -> None:
     assert shards == {f"pending#{number}" for number in range(4)}
 
 
-def test_files_of_shards_that_are_no_longer_used_are_still_found_by_who_looks_everywhere(dynamodb: Any) -> None:
+def test_files_in_shards_that_are_no_longer_used_are_found_with_read_all_shards(dynamodb: Any) -> None:
     ids = tracked(FileTable(dynamodb, "files", 400, Clock(), 16), *(str(number) for number in range(40)))
     assert len(FileTable(dynamodb, "files", 400, Clock(), 1).list_pending(100)) < 40
     assert len(FileTable(dynamodb, "files", 400, Clock(), 1, read_all_shards=True).list_pending(100)) == len(ids)
@@ -95,7 +95,7 @@ def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:
     assert table.list_pending(10) == []
 
 
-def test_a_released_file_is_as_it_was(table: FileTable, dynamodb: Any) -> None:
+def test_a_released_file_is_unchanged(table: FileTable, dynamodb: Any) -> None:
     first, second = tracked(table, "a", "b")
     before = held(dynamodb, first)
     table.claim(first, "M1")
@@ -104,7 +104,7 @@ def test_a_released_file_is_as_it_was(table: FileTable, dynamodb: Any) -> None:
     assert [file.id for file in table.list_pending(10)] == [first, second], "in its old place, not behind all others"
 
 
-def test_only_its_own_claim_can_be_released_or_confirmed(table: FileTable) -> None:
+def test_only_the_manifests_own_claim_can_be_released_or_marked(table: FileTable) -> None:
     (one,) = tracked(table, "a")
     table.claim(one, "M1")
     assert not table.release(one, "M2")
@@ -121,7 +121,7 @@ def test_old_claims_are_found_with_their_manifest(table: FileTable) -> None:
     assert [(found.id, found.manifest_id) for found in table.list_claims(moment)] == [(one, "M1")]
 
 
-def test_a_confirmed_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
+def test_a_manifested_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
     (one,) = tracked(table, "a")
     table.claim(one, "M1")
     for _ in range(2):
@@ -133,7 +133,7 @@ def test_a_confirmed_file_is_no_longer_open_and_cannot_be_released(table: FileTa
 
 
 @pytest.mark.parametrize("status", ["processed", "rejected", "superseded", "failed"])
-def test_what_became_of_a_file_is_written_once(table: FileTable, dynamodb: Any, status: str) -> None:
+def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, status: str) -> None:
     (one,) = tracked(table, "a")
     table.claim(one, "M1")
     table.mark_manifested(one, "M1")
@@ -148,7 +148,7 @@ def test_what_became_of_a_file_is_written_once(table: FileTable, dynamodb: Any, 
     assert held(dynamodb, one) == before
 
 
-def test_a_failed_file_is_taken_in_again_by_a_redrive_alone(table: FileTable, dynamodb: Any) -> None:
+def test_only_a_redrive_marks_a_failed_file_as_manifested(table: FileTable, dynamodb: Any) -> None:
     (one,) = tracked(table, "a")
     table.claim(one, "M1")
     table.record_result(result(one, "failed", "WHY"), "M1")
@@ -158,7 +158,7 @@ def test_a_failed_file_is_taken_in_again_by_a_redrive_alone(table: FileTable, dy
     assert "reason" not in held(dynamodb, one)
 
 
-def test_a_record_that_is_gone_is_never_made_anew(table: FileTable, dynamodb: Any) -> None:
+def test_a_deleted_record_is_never_created_again(table: FileTable, dynamodb: Any) -> None:
     one = RecordId("2026-01-03", "incoming/gone#v1")
     assert table.claim(one, "M1") is None
     assert table.mark_manifested(one, "M1") is None
@@ -168,16 +168,14 @@ def test_a_record_that_is_gone_is_never_made_anew(table: FileTable, dynamodb: An
 
 
 @pytest.mark.parametrize("days", [-2, -1, 0, 1, 2])
-def test_who_looks_around_finds_a_version_under_the_neighbouring_days_and_no_others(
-    table: FileTable, days: int
-) -> None:
+def test_the_check_of_adjacent_dates_finds_a_version_one_day_away_and_no_further(table: FileTable, days: int) -> None:
     assert table.track(file(arrived=ARRIVED + timedelta(days=days)))
     assert table.track(file(), check_adjacent_dates=True) is (abs(days) == 2)
     here = RecordId("2026-01-03", "incoming/a#v1")
     assert table.find_recorded([here]) == (set() if abs(days) == 1 else {here})
 
 
-def test_a_clash_of_transactions_is_no_answer(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def clash(**_: Any) -> None:
         raise refusal("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
 
@@ -186,13 +184,13 @@ def test_a_clash_of_transactions_is_no_answer(dynamodb: Any, monkeypatch: pytest
         FileTable(dynamodb, "files", 400, Clock()).track(file(), check_adjacent_dates=True)
 
 
-def test_more_records_are_asked_for_than_one_request_takes(table: FileTable) -> None:
+def test_records_are_read_in_several_requests(table: FileTable) -> None:
     ids = tracked(table, *(str(number) for number in range(3)))
     missing = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
     assert table.find_recorded([*ids, *missing]) == set(ids)
 
 
-def test_the_longest_key_is_tracked_claimed_and_listed_in_full(table: FileTable) -> None:
+def test_the_longest_key_is_tracked_and_listed_completely(table: FileTable) -> None:
     key = "incoming/" + "ü" * ((1024 - len("incoming/")) // 2)
     one = file(key=key)
     assert table.track(one)

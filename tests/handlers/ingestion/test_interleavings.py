@@ -164,7 +164,7 @@ class Interleaving(RuleBasedStateMachine):
         check_settled(self.world, set(self.names))
 
 
-def test_whatever_is_interleaved_each_version_ends_in_exactly_one_started_manifest() -> None:
+def test_with_any_interleaving_each_version_ends_in_exactly_one_started_manifest() -> None:
     thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
     run_state_machine_as_test(
         Interleaving, settings=settings(max_examples=2000 if thorough else 100, stateful_step_count=100)

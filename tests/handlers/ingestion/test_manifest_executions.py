@@ -10,7 +10,7 @@ from tests.handlers.ingestion.conftest import NOW, Aws
 NAME = f"{ulid(NOW, 1)}-0123456789abcdef"
 
 
-def test_a_start_is_found_again_by_its_name_and_two_are_one_execution(aws: Aws) -> None:
+def test_an_execution_is_found_by_its_name_and_two_starts_are_one_execution(aws: Aws) -> None:
     workflow = ManifestWorkflow(aws.stepfunctions, aws.state_machine_arn)
     execution = workflow.execution(NAME)
     assert workflow.status(execution) is None
@@ -22,7 +22,7 @@ def test_a_start_is_found_again_by_its_name_and_two_are_one_execution(aws: Aws) 
 
 
 @pytest.mark.parametrize(("name", "redrive"), [(NAME, 0), (f"{NAME}-r1", 1), (f"{NAME}-r12", 12)])
-def test_a_name_tells_manifest_and_redrive_and_is_short_enough(name: str, redrive: int) -> None:
+def test_a_name_contains_manifest_and_redrive_and_is_short_enough(name: str, redrive: int) -> None:
     execution = ManifestExecution.from_arn(f"arn:aws:states:us-east-1:1:execution:x:{name}")
     assert (execution.manifest_id, execution.redrive) == (NAME[:26], redrive)
     assert len(name) <= 80

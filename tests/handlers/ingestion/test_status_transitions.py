@@ -19,12 +19,12 @@ BACK = {
 FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
 
 
-def test_only_a_release_and_a_redrive_go_back() -> None:
+def test_only_a_release_and_a_redrive_go_back_to_an_earlier_status() -> None:
     moves = {(status, FileStatu) for FileStatu in FileStatus for status in source_statuses(FileStatu)}
     assert {(move, other) for move, other in moves if RANK[other] <= RANK[move]} == BACK
 
 
-def test_every_file_can_come_to_an_end_and_what_is_at_its_end_never_moves_again() -> None:
+def test_every_file_can_reach_a_final_status_and_a_final_status_never_changes() -> None:
     for status in FileStatus:
         assert bool(TRANSITIONS[status]) == (status not in FINAL)
         reached = {status}

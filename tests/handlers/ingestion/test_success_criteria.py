@@ -132,7 +132,7 @@ def test_sqs_retry_scenario_with_a_duplicate_message(aws: Aws) -> None:
     assert len(aws.executions()) == 1
 
 
-def test_step_functions_start_failure_is_made_good_by_the_next_batch(aws: Aws) -> None:
+def test_the_next_batch_repeats_a_failed_step_functions_start(aws: Aws) -> None:
     starting = FailingStart(aws, refusal("AccessDeniedException", "StartExecution"))
     create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
     assert aws.executions() == []
@@ -140,7 +140,7 @@ def test_step_functions_start_failure_is_made_good_by_the_next_batch(aws: Aws) -
     assert len(aws.executions()) == 1
 
 
-def test_a_message_that_fails_is_given_back_every_time_so_that_the_queue_parks_it(aws: Aws) -> None:
+def test_a_message_that_always_fails_reaches_the_dead_letter_queue(aws: Aws) -> None:
     for _ in range(5):
         answer = create_builder(aws).handle([{"messageId": "bad", "body": "no event"}])
         assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}

@@ -37,7 +37,7 @@ def document(*keys: str, manifest_id: str = "m") -> bytes:
     return manifest.model_dump_json(by_alias=True).encode()
 
 
-def test_a_list_is_read_as_the_handlers_write_it() -> None:
+def test_the_job_reads_the_list_that_the_handlers_write() -> None:
     read = parse_file_list(document("incoming/ü %+.ndjson"))
     assert read.manifest_id == "m"
     (file,) = read.files
@@ -53,7 +53,7 @@ def test_a_list_is_read_as_the_handlers_write_it() -> None:
     assert file.uri == "s3://landing/incoming/ü %+.ndjson"
 
 
-def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
+def test_the_handlers_read_the_result_that_the_job_writes() -> None:
     outcomes = [FileOutcome("k#v", "2026-01-02", "rejected", "no_good_line:not_json", 0, 3)]
     read = RunResult.model_validate_json(
         format_result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")])
@@ -70,7 +70,7 @@ def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
     }
 
 
-def test_what_would_leave_its_folder_in_the_lake_is_refused() -> None:
+def test_names_that_would_leave_their_folder_in_the_lake_are_refused() -> None:
     with pytest.raises(ValueError, match="manifestId"):
         parse_file_list(document("a", manifest_id="../m"))
     bad = json.loads(document("a"))
@@ -79,7 +79,7 @@ def test_what_would_leave_its_folder_in_the_lake_is_refused() -> None:
         parse_file_list(json.dumps(bad).encode())
 
 
-def test_a_redriven_manifest_processes_again_what_it_has_published() -> None:
+def test_a_redriven_manifest_processes_its_published_files_again() -> None:
     built = parse_file_list(document("a", "b", "c"))
     confirmed = FileList("m", built.files[:1])
     done = format_result(
@@ -96,7 +96,7 @@ def test_a_redriven_manifest_processes_again_what_it_has_published() -> None:
     assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed
 
 
-def test_a_run_that_would_make_rows_vanish_is_refused() -> None:
+def test_a_run_that_would_remove_published_rows_is_refused() -> None:
     confirmed = FileList("m", ())
     with pytest.raises(ValueError, match="1 files that an earlier run"):
         add_published_files(confirmed, None, frozenset({"b#v1"}))

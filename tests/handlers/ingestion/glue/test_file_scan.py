@@ -29,7 +29,7 @@ def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Fi
     return found, written
 
 
-def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
+def test_rejected_lines_are_stored_with_line_number_and_reason() -> None:
     found, written = look(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
     assert (found.rows, found.rejected) == (
         2,
@@ -47,7 +47,7 @@ def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")], ids=["no bytes", "blanks", "gzip"])
-def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> None:
+def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
     found, written = look(body)
     assert (found.outcome().status, found.outcome().reason, found.outcome().rows) == ("processed", "empty", 0)
     assert not written
@@ -63,13 +63,13 @@ def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> Non
     ],
     ids=["latin", "utf-16", "csv", "cut"],
 )
-def test_a_file_without_one_good_line_is_rejected_with_the_commonest_reason(body: bytes, reason: str) -> None:
+def test_a_file_without_any_record_is_rejected_with_the_most_common_reason(body: bytes, reason: str) -> None:
     found, written = look(body)
     assert (found.outcome().status, found.outcome().reason) == ("rejected", reason)
     assert len(written) == found.outcome().rejected_rows > 0
 
 
-def test_a_file_that_is_cut_off_gives_what_could_be_read_and_says_so() -> None:
+def test_a_truncated_gzip_file_gives_its_readable_lines_and_one_rejected_line() -> None:
     packed = gzip.compress(b'{"a":1}\n' * 100_000)
     found, written = look(packed[:-20])
     assert found.rows > 0
@@ -78,19 +78,19 @@ def test_a_file_that_is_cut_off_gives_what_could_be_read_and_says_so() -> None:
     assert not written[0]["whole"]
 
 
-def test_a_version_that_is_gone_is_superseded() -> None:
+def test_a_deleted_version_is_superseded() -> None:
     found, written = look(None)
     assert (found.outcome().status, found.outcome().reason) == ("superseded", "version_gone")
     assert not written
 
 
-def test_a_version_that_nobody_here_can_read_is_rejected() -> None:
+def test_a_sealed_version_is_rejected() -> None:
     found, written = look(b'{"a":1}\n', sealed=True)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "sealed", 0)
     assert not written
 
 
-def test_a_file_too_large_to_read_is_rejected_unread() -> None:
+def test_a_file_above_the_size_limit_is_rejected_without_reading_it() -> None:
     found, _ = look(b'{"a":1}\n', size=MAX_FILE_BYTES + 1)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
 
@@ -99,7 +99,7 @@ def test_a_file_too_large_to_read_is_rejected_unread() -> None:
     "body", [b'{"a":1}\n' * 2000, b"\n" * 2000, b'{"a":"' + b"x" * 20_000 + b'"}'], ids=["lines", "blanks", "one line"]
 )
 @pytest.mark.parametrize("packed", [True, False], ids=["packed", "plain"])
-def test_a_small_file_that_holds_too_much_is_rejected_before_all_of_it_is_read(
+def test_a_file_with_too_much_content_is_rejected_before_it_is_read_completely(
     body: bytes, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
     found, _ = look(gzip.compress(body) if packed else body)
@@ -111,26 +111,26 @@ def test_a_small_file_that_holds_too_much_is_rejected_before_all_of_it_is_read(
     assert not found.shape.names, "it has no say in the columns"
 
 
-def test_lines_that_were_set_aside_before_a_file_proved_too_large_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_rejected_before_a_file_exceeds_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LINES", 20)
     found, written = look(b"bad\n" * 10 + b"{}\n" * 20)
     assert found.outcome().reason == "too_large"
     assert found.outcome().rejected_rows == len(written) == 10
 
 
-def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rejected_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     found, written = look(b"{}\n" + b"bad\n" * 50)
     assert found.rejected[DataProblem.NOT_JSON] == 50
     assert [item["line"] for item in written] == list(range(2, 52))
 
 
-def test_a_bad_line_has_no_say_in_the_columns() -> None:
+def test_a_rejected_line_does_not_affect_the_columns() -> None:
     found, _ = look(b'{"a":1}\n{"b":1,"c":1e999}\n')
     assert list(found.shape.names) == ["a"]
 
 
-def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_stays(
+def test_a_file_with_too_many_names_uses_little_memory_and_keeps_its_other_columns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "NODE_CHECK_BYTES", 10_000)
@@ -154,7 +154,7 @@ def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_
     assert count_nodes(names["by"]) < MAX_NODES
 
 
-def test_what_a_file_has_is_left_to_be_judged_with_the_others() -> None:
+def test_a_file_below_its_own_limit_is_limited_only_with_the_others() -> None:
     body = json.dumps({"by": {f"d{day}": {f"c{number}": 1 for number in range(600)} for day in range(15)}}).encode()
     found, _ = look(body + b"\n")
     assert count_nodes(found.shape) == 2 + 15 * 601

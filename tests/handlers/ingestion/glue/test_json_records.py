@@ -50,7 +50,7 @@ def test_every_object_is_read_as_it_was_written(value: dict[str, Any], escaped: 
         (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", DataProblem.TOO_DEEP),
     ],
 )
-def test_what_is_no_record_has_a_reason(raw: bytes, reason: DataProblem) -> None:
+def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, reason: DataProblem) -> None:
     with pytest.raises(InvalidLine) as bad:
         parse_record(raw)
     assert bad.value.problem == reason
@@ -58,15 +58,15 @@ def test_what_is_no_record_has_a_reason(raw: bytes, reason: DataProblem) -> None
 
 
 @pytest.mark.parametrize("raw", [b'{"a":"\\ud83d\\ude00"}', b'{"a":"\\\\ud800"}', b' {"a":"\\u0000"} \r'])
-def test_escapes_that_make_whole_characters_are_fine(raw: bytes) -> None:
+def test_escaped_surrogate_pairs_are_valid(raw: bytes) -> None:
     assert parse_record(raw) == json.loads(raw)
 
 
-def test_many_brackets_side_by_side_are_not_deep() -> None:
+def test_many_brackets_on_one_level_are_not_too_deep() -> None:
     assert len(parse_record(b'{"a":[' + b",".join([b"[]"] * 5 * MAX_DEPTH) + b"]}")["a"]) == 5 * MAX_DEPTH
 
 
-def test_the_depth_allowed_can_be_written_again() -> None:
+def test_a_record_of_the_maximum_depth_can_be_serialized() -> None:
     deep = parse_record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
     assert json.loads(json.dumps(deep)) == deep
     assert sys.getrecursionlimit() > 3 * MAX_DEPTH

@@ -24,9 +24,7 @@ def plain(body: bytes) -> list[SourceLine]:
 
 
 @given(CONTENT, st.lists(st.integers(0, 700)), st.sampled_from(["plain", "gzip", "members"]))
-def test_lines_are_the_same_however_the_object_is_packed_and_cut(
-    content: list[bytes], cuts: list[int], packing: str
-) -> None:
+def test_lines_do_not_depend_on_compression_and_chunks(content: list[bytes], cuts: list[int], packing: str) -> None:
     body = b"{" + b"\n".join(content)  # so that it does not begin as gzip does
     packed = {
         "plain": body,
@@ -36,13 +34,13 @@ def test_lines_are_the_same_however_the_object_is_packed_and_cut(
     assert list(read_lines(pieces(packed, cuts))) == plain(body)
 
 
-def test_a_stream_of_a_member_a_line_is_read_as_one_whole() -> None:
+def test_a_gzip_stream_with_one_member_per_line_is_read_completely() -> None:
     packed = b"".join(gzip.compress(b'{"a":%d}\n' % number) for number in range(3000))
     assert [line.raw for line in read_lines([packed])] == [b'{"a":%d}' % number for number in range(3000)]
 
 
 @given(CONTENT, st.integers(0, 10**6), st.lists(st.integers(0, 700)))
-def test_a_damaged_gzip_stream_gives_whole_lines_and_then_says_so(
+def test_a_damaged_gzip_stream_gives_complete_lines_and_a_last_line_with_the_problem(
     content: list[bytes], cut: int, cuts: list[int]
 ) -> None:
     body = b"{\n" + b"\n".join(content)
@@ -52,14 +50,14 @@ def test_a_damaged_gzip_stream_gives_whole_lines_and_then_says_so(
     assert found[:-1] == plain(body)[: len(found) - 1]
 
 
-def test_what_follows_a_gzip_stream_and_is_none_is_damage() -> None:
+def test_other_bytes_after_a_gzip_stream_are_damage() -> None:
     *good, last = read_lines([gzip.compress(b"{}\n") + b"garbage"])
     assert good == [SourceLine(1, b"{}")]
     assert last.problem == DataProblem.DAMAGED_GZIP
 
 
 @given(st.integers(1, 60), st.lists(st.integers(0, 200)))
-def test_a_line_that_is_too_long_is_given_up_alone(length: int, cuts: list[int]) -> None:
+def test_only_the_line_that_is_too_long_is_rejected(length: int, cuts: list[int]) -> None:
     body = b"{}\n" + b"x" * length + b"\n[]\n" + b"y" * length
     found = list(read_lines(pieces(body, cuts), max_line_bytes=20))
     assert [entry.number for entry in found] == [1, 2, 3, 4]
@@ -70,12 +68,12 @@ def test_a_line_that_is_too_long_is_given_up_alone(length: int, cuts: list[int])
     assert found[2].raw == b"[]"
 
 
-def test_of_a_long_line_only_the_beginning_is_held() -> None:
+def test_only_the_beginning_of_a_long_line_is_kept_in_memory() -> None:
     (only,) = read_lines([b"begins", *[b"x" * 1_000_000] * 30], max_line_bytes=2_000_000)
     assert (only.problem, len(only.raw), only.raw[:6]) == (DataProblem.TOO_LONG, KEPT_BYTES, b"begins")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_line() -> None:
     assert list(read_lines([b"\xef\xbb\xbf{}\r\n{}"])) == [SourceLine(1, b"{}\r"), SourceLine(2, b"{}")]
 
 
@@ -85,7 +83,7 @@ def test_an_empty_object_has_no_lines() -> None:
     assert not list(read_lines([b"\n \n\t\n"]))
 
 
-def test_a_bomb_is_unpacked_piece_by_piece() -> None:
+def test_a_gzip_bomb_is_unpacked_in_chunks() -> None:
     packed = gzip.compress(b"0" * 50_000_000)
     (only,) = read_lines([packed], max_line_bytes=1_000_000)
     assert only.problem == DataProblem.TOO_LONG

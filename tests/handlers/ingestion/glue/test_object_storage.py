@@ -61,7 +61,7 @@ def test_each_version_of_an_object_is_read_by_its_own_id(storage: ObjectStorage,
     assert b"".join(storage.read_chunks(uri, second)) == b"other"
 
 
-def test_a_version_that_is_not_there_is_gone(storage: ObjectStorage, client: Any) -> None:
+def test_a_missing_version_raises_object_gone(storage: ObjectStorage, client: Any) -> None:
     version = stored(storage, client, "s3://landing/a", b"one")
     for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
         with pytest.raises(ObjectGone):
@@ -70,7 +70,7 @@ def test_a_version_that_is_not_there_is_gone(storage: ObjectStorage, client: Any
         storage.read("s3://lake/never")
 
 
-def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any) -> None:
+def test_a_deleted_version_and_a_delete_marker_raise_object_gone(client: Any) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x")["VersionId"]
     marker = client.delete_object(Bucket="landing", Key="a")["VersionId"]
     assert b"".join(S3Storage(client).read_chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
@@ -93,7 +93,7 @@ def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
     [("InvalidRequest", Sealed, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
     ids=["with a key of the client's own", "with another key of KMS"],
 )
-def test_of_a_version_that_cannot_be_read_only_how_it_was_uploaded_is_an_answer(
+def test_only_the_upload_method_makes_a_version_sealed_and_other_errors_are_failures(
     client: Any, monkeypatch: pytest.MonkeyPatch, code: str, becomes: type[Exception], says: str
 ) -> None:
     def refused(**_: object) -> None:
@@ -117,7 +117,7 @@ def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:
     assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
 
 
-def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_are_deleted_in_several_calls(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
     storage = S3Storage(client)
     for number in range(5):
@@ -126,13 +126,13 @@ def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch
     assert not storage.list_uris("s3://lake/")
 
 
-def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_cannot_be_deleted_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "delete_objects", lambda **_: {"Errors": [{"Key": "canary", "Code": "AccessDenied"}]})
     with pytest.raises(StorageFailed, match=r"^DeleteObjects: AccessDenied$"):
         S3Storage(client).delete(["s3://lake/canary"])
 
 
-def test_what_storage_refuses_names_no_key(client: Any) -> None:
+def test_an_error_of_storage_contains_no_key(client: Any) -> None:
     with pytest.raises(StorageFailed) as failed:
         S3Storage(client).put("s3://no-such-bucket-/canary", b"canary")
     assert "canary" not in str(failed.value)
@@ -140,7 +140,7 @@ def test_what_storage_refuses_names_no_key(client: Any) -> None:
     assert failed.value.__suppress_context__
 
 
-def test_an_address_is_resolved_in_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_decides_which_storage_a_uri_refers_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(module.FOLDER_VARIABLE, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")

@@ -54,7 +54,7 @@ def of(*values: Any) -> ColumnType:
 
 
 @given(RECORDS, st.randoms())
-def test_the_order_in_which_records_are_seen_does_not_matter(records: list[dict[str, Any]], random: Any) -> None:
+def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, Any]], random: Any) -> None:
     shuffled = random.sample(records, len(records))
     parts = [seen(*shuffled[::2]), seen(*shuffled[1::2])]
     assert merged(*parts) == merged(*reversed(parts)) == seen(*records)
@@ -62,7 +62,7 @@ def test_the_order_in_which_records_are_seen_does_not_matter(records: list[dict[
 
 
 @given(RECORDS, st.integers(0, 12), st.randoms())
-def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
+def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
     records: list[dict[str, Any]], beyond: int, random: Any
 ) -> None:
     whole = seen(*records)
@@ -81,7 +81,7 @@ def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
 
 
 @given(RECORDS, st.integers(0, 12))
-def test_inferred_columns_hold_every_value_whole(records: list[dict[str, Any]], beyond: int) -> None:
+def test_inferred_columns_hold_every_value_completely(records: list[dict[str, Any]], beyond: int) -> None:
     shape = seen(*records)
     limit_nodes(shape, 1 + len(shape.names) + beyond)
     for name, kind in parquet_columns.infer_columns(shape).fields:
@@ -154,14 +154,12 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) 
         (StructOf((("x", Scalar("long")),)), [{"x": "a"}], False),
     ],
 )
-def test_a_column_is_left_unconverted_only_if_every_value_seen_fits(
-    kind: ColumnType, values: list[Any], fits: bool
-) -> None:
+def test_a_column_needs_no_conversion_only_if_every_value_fits(kind: ColumnType, values: list[Any], fits: bool) -> None:
     shape = seen(*({"a": value} for value in values))
     assert parquet_columns.fits_unchanged(kind, shape.names["a"]) == fits
 
 
-def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
+def test_a_widened_column_is_reported_with_the_kinds_seen() -> None:
     found = parquet_columns.infer_columns(
         seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2})
     )
@@ -173,14 +171,14 @@ def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
     assert noted["metadata"] == {"widened": "double, integer"}
 
 
-def test_names_that_cannot_be_columns_have_none() -> None:
+def test_names_that_cannot_be_columns_are_not_columns() -> None:
     found = parquet_columns.infer_columns(
         seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1})
     )
     assert [name for name, _ in found.fields] == ["a", "b"]
 
 
-def test_a_map_in_disguise_becomes_json_and_stays_small() -> None:
+def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
     shape = seen(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
     assert parquet_columns.infer_columns(shape).fields == (("users", JSON),)
     assert not shape.names["users"].names
@@ -188,7 +186,7 @@ def test_a_map_in_disguise_becomes_json_and_stays_small() -> None:
 
 
 @given(st.integers(0, 12), st.integers(0, 12))
-def test_the_limit_of_names_holds_in_any_order(one: int, other: int) -> None:
+def test_the_limit_of_names_does_not_depend_on_the_order(one: int, other: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_shapes, "MAX_NAMES", 10)
         first, second = {f"a{number}": 1 for number in range(one)}, {f"b{number}": 1 for number in range(other)}
@@ -196,7 +194,7 @@ def test_the_limit_of_names_holds_in_any_order(one: int, other: int) -> None:
         assert bool(seen(first, second).kinds & JsonKind.BOUNDLESS) == (one + other > 10)
 
 
-def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_columns() -> None:
+def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_their_columns() -> None:
     """A few lines of some kilobytes, of which no object has too many names."""
     days = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
@@ -208,7 +206,7 @@ def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_col
     assert [(entry.column, entry.became) for entry in found.widened] == [("counts", "json")]
 
 
-def test_what_has_the_most_names_goes_first_and_equals_go_together() -> None:
+def test_the_widest_nodes_are_marked_first_and_equally_wide_nodes_together() -> None:
     wide = {"x": 1, "y": 1, "z": 1}
 
     def narrowed(most: int) -> list[ColumnType]:
@@ -225,7 +223,7 @@ def test_what_has_the_most_names_goes_first_and_equals_go_together() -> None:
     assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the record itself stays"
 
 
-def test_what_is_nested_too_deep_becomes_json() -> None:
+def test_values_that_are_nested_too_deeply_become_json() -> None:
     value: Any = 1
     for _ in range(MAX_LEVELS + 5):
         value = {"a": value}
@@ -242,7 +240,7 @@ def field(name: str, kind: Any) -> dict[str, Any]:
     return {"name": name, "type": kind, "nullable": True, "metadata": {}}
 
 
-def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
+def test_a_given_schema_is_used_as_spark_parses_it() -> None:
     schema = {
         "type": "struct",
         "fields": [
@@ -277,6 +275,6 @@ def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
         [field("a", {"type": "map", "keyType": "long", "valueType": "long", "valueContainsNull": True})],
     ],
 )
-def test_a_schema_that_no_run_could_follow_is_refused(fields: list[dict[str, Any]]) -> None:
+def test_a_schema_that_no_run_can_use_is_refused(fields: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidSchema):
         parquet_columns.columns_from_schema({"type": "struct", "fields": fields})

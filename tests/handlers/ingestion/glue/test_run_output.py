@@ -83,7 +83,7 @@ def test_a_run_killed_after_any_write_and_run_again_ends_in_exactly_the_right_ro
 
 
 @pytest.mark.parametrize("kill", range(1, WRITES + 1))
-def test_every_single_write_can_be_the_last_one(kill: int) -> None:
+def test_each_write_can_be_the_last_one_in_the_test_above(kill: int) -> None:
     storage = fresh()
     one_run(storage, "first", ROWS)
     storage.after_each = watching(storage)
@@ -103,7 +103,7 @@ def test_the_result_is_written_last() -> None:
     assert list(storage.objects)[-1] == f"{LAKE}manifests/m.result.json"
 
 
-def test_a_pointer_lists_its_paths_in_a_stable_order_one_a_line() -> None:
+def test_a_pointer_lists_its_paths_sorted_one_per_line() -> None:
     storage = MemoryStorage()
     out = output(storage, "r")
     out.begin()
@@ -111,14 +111,14 @@ def test_a_pointer_lists_its_paths_in_a_stable_order_one_a_line() -> None:
     assert storage.objects[f"{LAKE}pointers/dt={DATES[0]}/m.txt"] == b"s3://lake/a.parquet\ns3://lake/b.parquet\n"
 
 
-def test_a_date_that_has_no_rows_any_more_has_no_pointer_any_more() -> None:
+def test_the_pointer_of_a_date_that_lost_its_rows_is_deleted() -> None:
     storage = fresh()
     one_run(storage, "first", ROWS)
     one_run(storage, "second", {DATES[0]: ["a"]})
     assert seen(storage) == {DATES[0]: ["a"]}
 
 
-def test_a_run_id_used_twice_never_writes_into_a_folder_that_readers_see() -> None:
+def test_a_repeated_run_id_gets_a_new_folder() -> None:
     storage = fresh()
     one_run(storage, "same", ROWS)
     storage.after_each = watching(storage)
@@ -133,7 +133,7 @@ def output_folders(storage: MemoryStorage) -> set[str]:
     return {uri.split("/run=")[1].split("/")[0] for uri in storage.objects if "/run=m-" in uri}
 
 
-def test_a_run_that_was_given_up_cannot_publish_over_its_successor() -> None:
+def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
     storage = fresh()
     slow = output(storage, "slow")
     slow.begin()
@@ -144,7 +144,7 @@ def test_a_run_that_was_given_up_cannot_publish_over_its_successor() -> None:
     assert seen(storage) == ROWS
 
 
-def test_a_run_removes_only_what_was_there_when_it_began() -> None:
+def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     storage = fresh()
     first = output(storage, "first")
     first.begin()

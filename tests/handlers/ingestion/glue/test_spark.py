@@ -103,7 +103,7 @@ def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
     ],
     ids=["plain", "gzip", "misnamed", "one line", "next day", *AWKWARD[:-1], "long"],
 )
-def test_a_file_comes_out_line_by_line_whatever_it_is_called_and_however_it_is_packed(
+def test_each_line_of_a_file_becomes_a_row_with_any_key_and_compression(
     mixed: dict[str, Any], name: str, lines: list[bytes]
 ) -> None:
     rows = of(mixed, name)
@@ -113,7 +113,7 @@ def test_a_file_comes_out_line_by_line_whatever_it_is_called_and_however_it_is_p
     assert outcome(mixed, name) == ("processed", "", len(lines), 0)
 
 
-def test_bad_lines_are_set_aside_with_line_number_and_reason_and_the_others_kept(
+def test_rejected_lines_are_stored_with_line_number_and_reason_and_the_others_become_rows(
     mixed: dict[str, Any], lake: Lake
 ) -> None:
     assert [row["_source_line"] for row in of(mixed, "bad")] == [1, 6]
@@ -141,7 +141,7 @@ def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: di
     assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(file.rows for file in read.files)
 
 
-def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
+def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
     first, second, third, fourth, _ = of(mixed, "drift")
     assert (first["n"], second["n"]) == (1.0, 2.5)
     assert [row["w"] for row in (first, second, third, fourth)] == ["1", "text", None, "true"]
@@ -163,7 +163,7 @@ def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str
     }
 
 
-def test_a_name_that_can_be_no_column_is_kept_beside_the_columns(mixed: dict[str, Any]) -> None:
+def test_values_of_a_name_that_cannot_be_a_column_are_kept_in_the_unknown_column(mixed: dict[str, Any]) -> None:
     rows = of(mixed, "drift")
     # "ID" and "id" are one column to Athena: it is that of the small letters, and the other stands beside it.
     assert restored(rows[2], ["mixed"]) == json.loads(DRIFT[2])
@@ -171,7 +171,7 @@ def test_a_name_that_can_be_no_column_is_kept_beside_the_columns(mixed: dict[str
     assert restored(rows[4]) == json.loads(DRIFT[4]), "any other name can be that of a column"
 
 
-def test_of_two_versions_of_a_key_both_are_kept_and_the_view_shows_the_newer(mixed: dict[str, Any], lake: Lake) -> None:
+def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(mixed: dict[str, Any], lake: Lake) -> None:
     assert len(of(mixed, "old")) == 2
     assert len(of(mixed, "new")) == 1
     view = NEWEST.read_text().replace("${table}", "lake")
@@ -195,7 +195,7 @@ def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[st
     assert files[0]["schema"]["_arrived_at"] == "timestamp[us, tz=UTC]"
 
 
-def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake: Lake) -> None:
+def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(lake: Lake) -> None:
     lines = [
         b'{"id":1,"at":"2026-01-02T03:04:05Z","price":"12.50","extra":{"a":[1]},"geo":{"x":1}}',
         b'{"id":"seven","at":"yesterday","price":12.505,"geo":{"x":2,"y":3}}',
@@ -212,7 +212,7 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
     assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
 
 
-def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None:
+def test_a_run_can_use_every_schema_that_the_settings_accept(lake: Lake) -> None:
     kinds = [
         *HIVE,
         *DECIMALS,
@@ -232,7 +232,7 @@ def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None
     ]
 
 
-def test_a_given_schema_holds_beside_records_of_more_names_than_are_told_apart(lake: Lake) -> None:
+def test_a_given_schema_works_for_records_with_too_many_names(lake: Lake) -> None:
     lines = [b'{"id":1.5,"geo":{"x":1,"y":2},"tags":["a",1]}', b'{"id":"seven"}', b'{"id":2,"geo":{"x":3}}']
     wide = [json.dumps({"id": 9, **{f"k{number}": 1 for number in range(MAX_NAMES + 1)}}).encode()]
     files = [lake.land(f"incoming/wide/{number}", body(some)) for number, some in enumerate((lines, wide))]
@@ -261,7 +261,7 @@ def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: La
     assert max(file["bytes"] for file in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
 
 
-def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake) -> None:
+def test_too_many_rejected_lines_fail_the_run_and_publish_nothing(lake: Lake) -> None:
     lake.confirm("noisy", [lake.land("incoming/noisy/a", body([*good(9), b"canary-noise"]))])
     done = lake.run("noisy", "r1", max_rejected_share=0.05)
     assert done.error.startswith("TooManyRejected: 1 of 10 lines")
@@ -272,7 +272,7 @@ def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake
     assert len(lake.rows("noisy")) == 9
 
 
-def test_a_manifest_without_a_row_publishes_nothing_and_ends_well(lake: Lake) -> None:
+def test_a_manifest_without_rows_publishes_nothing_and_succeeds(lake: Lake) -> None:
     lake.confirm("hollow", [lake.land("incoming/hollow/a", b""), lake.land("incoming/hollow/b", b"\xff\xff")])
     assert not lake.run("hollow", "r").error
     assert [file["status"] for file in lake.result("hollow")["files"]] == ["processed", "rejected"]
@@ -313,7 +313,7 @@ def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows
     assert not lake.gate.problems
 
 
-def test_a_version_that_is_gone_takes_no_rows_away_that_readers_see(lake: Lake) -> None:
+def test_a_run_fails_rather_than_remove_published_rows_of_a_deleted_version(lake: Lake) -> None:
     kept, gone = lake.land("incoming/kept/a", body(good(2))), lake.land("incoming/kept/b", body(good(3, 10)))
     lake.confirm("kept", [kept, gone])
     assert not lake.run("kept", "r1").error
@@ -331,9 +331,7 @@ def test_a_version_that_is_gone_takes_no_rows_away_that_readers_see(lake: Lake) 
     assert not lake.run("kept", "r5").error, "what gave no row has none to lose"
 
 
-def test_a_file_that_nobody_can_read_is_rejected_alone_unless_readers_see_its_rows(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sealed_file_is_rejected_unless_its_rows_are_published(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [lake.land(f"incoming/sealed/{name}", body(good(2))) for name in ("a", "b", "canary")]
     lake.confirm("sealed", files)
     _refuse(lake, monkeypatch, "canary", 403, "InvalidObjectState")
@@ -347,7 +345,7 @@ def test_a_file_that_nobody_can_read_is_rejected_alone_unless_readers_see_its_ro
     assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
 
 
-def test_what_storage_refuses_is_told_with_its_code_and_the_number_of_the_file(
+def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.confirm("denied", [lake.land(f"incoming/denied/{name}", body(good(1))) for name in ("a", "canary", "c")])
@@ -371,7 +369,7 @@ def _refuse(lake: Lake, monkeypatch: pytest.MonkeyPatch, part: str, status: int,
     monkeypatch.setattr(lake.gate, "forward", refusing)
 
 
-def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(lake: Lake) -> None:
+def test_rejected_lines_stay_if_their_file_is_not_confirmed_again(lake: Lake) -> None:
     files = [lake.land("incoming/aside/a", body(good(2))), lake.land("incoming/aside/b", b"no\n")]
     built = {"schemaVersion": 1, "manifestId": "aside", "createdAt": ARRIVED, "files": files}
     lake.s3.put_object(Bucket=LAKE_BUCKET, Key="manifests/aside.json", Body=json.dumps(built))
@@ -383,27 +381,27 @@ def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(l
     assert json.loads(lake.text(key))["file"] == "incoming/aside/b"
 
 
-def test_what_goes_wrong_on_an_executor_is_told_by_place_and_not_by_content(lake: Lake) -> None:
+def test_an_error_on_an_executor_is_reported_with_its_source_line_and_no_content(lake: Lake) -> None:
     lake.confirm("wrong", [lake.land("incoming/wrong/a", body(good(1)), arrived="canary-time")])
     done = lake.run("wrong", "r")
     assert "TaskFailed: ValueError at arrow_batches.py:" in done.error
     assert "canary" not in done.error + lake.session.log
 
 
-def test_no_key_and_no_line_was_logged_by_any_run(mixed: dict[str, Any], lake: Lake) -> None:
+def test_no_run_logs_a_key_or_a_line(mixed: dict[str, Any], lake: Lake) -> None:
     log = lake.session.log
     assert "job.py" in log, "failed runs have left their traces in it"
     for canary in ("canary", "incoming/", "n10301", LAKE_BUCKET + "/data"):
         assert canary not in log
 
 
-def test_spark_listens_on_loopback_alone(lake: Lake) -> None:
+def test_spark_listens_on_loopback_only(lake: Lake) -> None:
     addresses = {address for pid in tree(lake.session.pid) for address in listening(pid)}
     assert addresses, "it does listen"
     assert all(address.startswith("127.0.0.1") for address in addresses)
 
 
-def test_names_that_multiply_with_each_level_end_no_run(lake: Lake) -> None:
+def test_names_that_multiply_with_each_level_do_not_fail_the_run(lake: Lake) -> None:
     days = [{"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)]
     files = [
         lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(day).encode() for day in days[number::2]))

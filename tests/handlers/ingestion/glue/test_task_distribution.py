@@ -9,7 +9,7 @@ MB = 1024 * 1024
 
 
 @given(st.lists(st.integers(0, 1000), max_size=40), st.integers(1, 8))
-def test_each_file_goes_to_one_task_and_no_task_gets_more_than_its_share_and_one_file(
+def test_each_file_goes_to_one_task_and_no_task_exceeds_its_share_by_more_than_one_file(
     sizes: list[int], tasks: int
 ) -> None:
     groups = distribute_files(sizes, tasks)
@@ -23,7 +23,7 @@ def test_each_file_goes_to_one_task_and_no_task_gets_more_than_its_share_and_one
         )
 
 
-def test_a_usual_manifest_keeps_every_core_busy_and_makes_files_worth_reading() -> None:
+def test_a_typical_manifest_uses_every_core_and_makes_no_small_files() -> None:
     assert count_writers(110 * MB, 128 * MB, cores=4) == 4
     assert count_writers(110 * MB, 128 * MB, cores=64) == 6, "each file is at least an eighth of the target"
     assert count_writers(5 * MB, 128 * MB, cores=4) == 1
@@ -32,7 +32,7 @@ def test_a_usual_manifest_keeps_every_core_busy_and_makes_files_worth_reading() 
     assert count_writers(260 * MB, 128 * MB, cores=2) == 4, "no core waits for a third task"
 
 
-def test_one_huge_file_is_cut_at_about_the_target() -> None:
+def test_the_output_of_a_very_large_file_is_split_at_about_the_target() -> None:
     rows = max_rows_per_file(1_000_000, 1280 * MB, 128 * MB)
     assert 100_000 <= rows <= 150_000
     assert max_rows_per_file(10, 0, 128 * MB) >= 10

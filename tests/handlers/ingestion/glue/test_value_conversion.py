@@ -77,7 +77,7 @@ def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) 
         (POINT, [1]),
     ],
 )
-def test_a_value_that_does_not_fit_is_reported_and_the_column_stays_empty(kind: ColumnType, value: Any) -> None:
+def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnType, value: Any) -> None:
     assert converted(kind, value) == (None, False)
 
 
@@ -96,7 +96,7 @@ def test_a_value_that_does_not_fit_is_reported_and_the_column_stays_empty(kind: 
         ("12345678.90" + "0" * 6000, "12345678.90"),
     ],
 )
-def test_a_decimal_is_stored_with_the_digits_of_its_column_however_it_was_written(value: Any, stored: str) -> None:
+def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
     found, whole = converted(Scalar("decimal(10,2)"), value)
     assert (str(found), whole) == (stored, True), "Arrow makes another number of one that it has to bring there itself"
 
@@ -110,19 +110,19 @@ def test_a_decimal_is_stored_with_the_digits_of_its_column_however_it_was_writte
         (MapOf(Scalar("long")), {"a": "b", "c": 1}, [("a", None), ("c", 1)]),
     ],
 )
-def test_what_fits_in_part_is_stored_in_part_and_reported(kind: ColumnType, value: Any, stored: Any) -> None:
+def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(kind: ColumnType, value: Any, stored: Any) -> None:
     assert converted(kind, value) == (stored, False)
 
 
 @given(VALUES)
-def test_a_json_column_holds_anything(value: Any) -> None:
+def test_a_json_column_holds_every_value(value: Any) -> None:
     stored, whole = converted(JSON, value)
     assert whole
     assert (json.loads(stored) if stored is not None else None) == value
 
 
 @given(st.sampled_from(["long", "double", "boolean", "date", "timestamp", "decimal(9,3)", "byte"]), VALUES)
-def test_null_always_fits_and_nothing_ever_raises(name: str, value: Any) -> None:
+def test_null_fits_every_column_and_no_value_raises_an_error(name: str, value: Any) -> None:
     assert converted(Scalar(name), None) == (None, True)
     stored, whole = converted(Scalar(name), value)
     assert whole == (stored is not None or value is None)

@@ -43,7 +43,7 @@ def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(aws: Aws
     }
 
 
-def test_a_retried_message_tracks_the_file_once_and_leaves_it_in_the_state_it_has_reached(aws: Aws) -> None:
+def test_a_retried_message_tracks_the_file_once_and_does_not_change_its_status(aws: Aws) -> None:
     create_builder(aws, size=1).handle(arrivals("a"))
     before = aws.records()
     assert before["incoming/a.ndjson#v1"]["status"]["S"] == "manifested"
@@ -52,13 +52,13 @@ def test_a_retried_message_tracks_the_file_once_and_leaves_it_in_the_state_it_ha
     assert aws.records() == before
 
 
-def test_one_bad_message_goes_back_alone(aws: Aws) -> None:
+def test_only_the_invalid_message_of_a_batch_is_delivered_again(aws: Aws) -> None:
     answer = create_builder(aws).handle([*arrivals("a"), message("not json", "bad"), *arrivals("b")])
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert len(aws.records()) == 2
 
 
-def test_a_table_that_cannot_be_written_sends_the_message_back(aws: Aws) -> None:
+def test_a_message_is_delivered_again_if_the_table_cannot_be_written(aws: Aws) -> None:
     aws.dynamodb.delete_table(TableName="files")
     assert create_builder(aws).handle(arrivals("a", "b")) == {
         "batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "b"}]
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(aws: Aws) -
     assert aws.executions() == []
 
 
-def test_a_late_or_multipart_message_looks_under_the_neighbouring_days_before_it_tracks(aws: Aws) -> None:
+def test_a_late_or_multipart_file_is_checked_under_the_adjacent_dates(aws: Aws) -> None:
     aws.dynamodb.put_item(
         TableName="files",
         Item={
@@ -90,7 +90,7 @@ def test_a_late_or_multipart_message_looks_under_the_neighbouring_days_before_it
     assert len(aws.dynamodb.scan(TableName="files")["Items"]) == 1
 
 
-def test_a_full_manifest_is_listed_started_recorded_and_noted(aws: Aws) -> None:
+def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked(aws: Aws) -> None:
     create_builder(aws).handle(arrivals("a", "b", "c", "d"))
     listed = Manifest.model_validate_json(
         aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read()
@@ -114,7 +114,7 @@ def _listed(aws: Aws) -> list[str]:
     return [file["key"].removeprefix("incoming/").removesuffix(".ndjson") for file in document["files"]]
 
 
-def test_a_backlog_is_built_manifest_by_manifest_with_many_calls_at_once(aws: Aws) -> None:
+def test_a_backlog_becomes_several_manifests_with_parallel_calls(aws: Aws) -> None:
     create_builder(aws, workers=8).handle(arrivals(*(str(number) for number in range(7))))
     assert len(aws.executions()) == 2
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 2
@@ -129,7 +129,7 @@ def test_a_backlog_is_built_manifest_by_manifest_with_many_calls_at_once(aws: Aw
         ([1, 11, 1], 1),
     ],
 )
-def test_a_manifest_is_no_larger_than_a_run_is_given_and_the_others_wait_in_their_place(
+def test_a_manifest_does_not_exceed_the_size_limit_and_the_other_files_keep_their_position(
     aws: Aws, sizes: list[int], taken: int
 ) -> None:
     names = [chr(ord("a") + number) for number in range(len(sizes))]
@@ -149,13 +149,13 @@ def test_a_manifest_is_no_larger_than_a_run_is_given_and_the_others_wait_in_thei
             assert found[key] == places[key]
 
 
-def test_what_one_manifest_has_no_room_for_goes_into_the_next_of_the_same_call(aws: Aws) -> None:
+def test_files_beyond_the_size_limit_go_into_the_next_manifest_of_the_same_invocation(aws: Aws) -> None:
     create_builder(aws, most_bytes=6).handle(arrivals(*(str(number) for number in range(7))))
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 3
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist", "ExecutionLimitExceeded"])
-def test_a_refused_start_leaves_no_orphaned_record_and_gives_the_files_back(aws: Aws, code: str) -> None:
+def test_a_refused_start_leaves_no_orphaned_record_and_releases_the_files(aws: Aws, code: str) -> None:
     before = create_builder(aws, size=4)
     before.handle(arrivals("a", "b", "c"))
     untouched = aws.records()
@@ -180,13 +180,13 @@ def test_a_refused_start_leaves_no_orphaned_record_and_gives_the_files_back(aws:
     ],
     ids=["timeout", "server error", "throttled", "refused only when tried again"],
 )
-def test_a_start_of_unknown_outcome_keeps_the_claims_for_the_sweeper(aws: Aws, error: Exception) -> None:
+def test_a_start_with_unknown_outcome_keeps_the_claims_for_the_sweeper(aws: Aws, error: Exception) -> None:
     answer = create_builder(aws, stepfunctions=FailingStart(aws, error)).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}, "the messages are done: their files are tracked"
     assert set(aws.statuses().values()) == {"claimed"}
 
 
-def test_an_execution_that_exists_already_is_a_start(aws: Aws) -> None:
+def test_an_execution_that_already_exists_counts_as_started(aws: Aws) -> None:
     starting = FailingStart(aws, refusal("ExecutionAlreadyExists", "StartExecution"))
     create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
     assert aws.statuses()[f"MANIFEST#{MANIFEST_ID}"] == "running"
@@ -218,13 +218,13 @@ def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_nothing(
     assert "manifest_record_failed" in {line["message"] for line in lines}
 
 
-def test_a_failure_while_building_fails_no_message(aws: Aws) -> None:
+def test_an_error_during_the_creation_of_manifests_fails_no_message(aws: Aws) -> None:
     answer = create_builder(aws, dynamodb=Failing(aws.dynamodb, "incoming/")).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}
     assert set(aws.statuses().values()) == {"pending"}
 
 
-def test_a_list_that_cannot_be_written_gives_the_files_back(aws: Aws) -> None:
+def test_the_files_are_released_if_the_list_cannot_be_written(aws: Aws) -> None:
     aws.s3.delete_bucket(Bucket="lake")
     assert create_builder(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
     assert set(aws.statuses().values()) == {"pending"}
@@ -250,7 +250,7 @@ def test_no_key_body_or_name_reaches_a_log(aws: Aws, capsys: pytest.CaptureFixtu
     assert "canary" not in logged
 
 
-def test_the_function_tracks_and_builds(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_tracks_files_and_creates_manifests(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
         "MANIFEST_TABLE_NAME": "files",
         "RECORD_DAYS": "400",

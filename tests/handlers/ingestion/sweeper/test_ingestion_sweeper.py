@@ -37,7 +37,9 @@ def dies(world: World, before: str, *names: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["PutObject", "StartExecution"])
-def test_claims_are_given_back_and_built_by_one_sweep_once_their_builder_cannot_live(world: World, call: str) -> None:
+def test_one_sweep_releases_claims_that_are_older_than_any_builder_and_creates_their_manifest(
+    world: World, call: str
+) -> None:
     dies(world, call)
     world.cloud.passes(899)
     world.sweeper().sweep()
@@ -49,7 +51,7 @@ def test_claims_are_given_back_and_built_by_one_sweep_once_their_builder_cannot_
     assert statuses(world) == ["manifested"] * 3
 
 
-def test_claims_of_a_running_execution_get_their_record_and_are_left_to_its_confirmation(world: World) -> None:
+def test_claims_of_a_running_execution_get_a_record_and_stay_for_its_confirmation(world: World) -> None:
     world.cloud.next_starts.append("lost after")
     world.builder().handle(announced("a", "b", "c"))
     assert not world.cloud.manifests()
@@ -61,7 +63,7 @@ def test_claims_of_a_running_execution_get_their_record_and_are_left_to_its_conf
     assert statuses(world) == ["processed"] * 3
 
 
-def test_executions_by_the_hundred_do_not_keep_files_waiting(world: World) -> None:
+def test_status_checks_of_many_executions_do_not_delay_waiting_files(world: World) -> None:
     for number in range(15):
         world.builder().handle(announced(*(f"{number}{letter}" for letter in "abc")))
     world.builder().handle(announced("late"))
@@ -79,7 +81,7 @@ def test_executions_by_the_hundred_do_not_keep_files_waiting(world: World) -> No
     assert len(world.cloud.executions) == 16
 
 
-def test_claims_of_an_execution_that_died_before_it_confirmed_are_parked_as_failed(world: World) -> None:
+def test_files_of_an_execution_that_died_before_confirmation_are_marked_as_failed(world: World) -> None:
     world.cloud.next_starts.append("lost after")
     world.builder().handle(announced("a", "b", "c"))
     world.cloud.executions[world.waiting.pop()] = "TIMED_OUT"
@@ -90,9 +92,7 @@ def test_claims_of_an_execution_that_died_before_it_confirmed_are_parked_as_fail
     assert (get_text(record, "status"), get_text(record, "cause")) == ("failed", "EXECUTION_TIMED_OUT")
 
 
-def test_a_list_that_cannot_be_read_is_no_reason_to_give_claims_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_claims_are_not_released_if_the_list_cannot_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     dies(world, "StartExecution")
     dies(world, "StartExecution", "d", "e", "f")
     world.cloud.passes(901)
@@ -103,7 +103,7 @@ def test_a_list_that_cannot_be_read_is_no_reason_to_give_claims_back(
     assert statuses(world).count("claimed") == 3
 
 
-def test_a_run_that_ended_without_its_last_step_is_finished_if_it_left_a_result(world: World) -> None:
+def test_a_run_that_died_before_the_last_step_is_finished_from_its_result(world: World) -> None:
     world.builder().handle(announced("a", "b", "c"))
     name = world.waiting.pop()
 
@@ -119,7 +119,7 @@ def test_a_run_that_ended_without_its_last_step_is_finished_if_it_left_a_result(
     check_settled(world, {"a", "b", "c"})
 
 
-def test_an_execution_that_nobody_remembers_fails_its_manifest(world: World) -> None:
+def test_a_manifest_fails_if_its_execution_no_longer_exists(world: World) -> None:
     world.builder().handle(announced("a", "b", "c"))
     del world.cloud.executions[world.waiting.pop()]
     world.cloud.passes(901)
@@ -128,7 +128,7 @@ def test_an_execution_that_nobody_remembers_fails_its_manifest(world: World) -> 
     assert get_text(record, "cause") == "EXECUTION_GONE"
 
 
-def test_leftovers_are_flushed_once_the_oldest_has_waited_long_enough(world: World) -> None:
+def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(world: World) -> None:
     world.builder().handle(announced("a"))
     world.cloud.passes(3000)
     world.builder().handle(announced("b"))
@@ -139,7 +139,9 @@ def test_leftovers_are_flushed_once_the_oldest_has_waited_long_enough(world: Wor
 
 
 @pytest.mark.parametrize(("wait", "files"), [(0, 2), (3600, 1)], ids=["both are late", "one is younger"])
-def test_late_leftovers_too_large_for_one_run_are_flushed_in_several(world: World, wait: int, files: int) -> None:
+def test_late_files_that_exceed_the_size_limit_are_flushed_in_several_manifests(
+    world: World, wait: int, files: int
+) -> None:
     world.manifest_bytes = 3
     world.builder().handle(announced("a"))
     world.cloud.passes(wait)
@@ -148,7 +150,7 @@ def test_late_leftovers_too_large_for_one_run_are_flushed_in_several(world: Worl
     assert (world.sweeper().sweep().files, len(world.cloud.executions)) == (files, files)
 
 
-def test_full_manifests_that_builders_left_are_built_at_once(world: World) -> None:
+def test_full_manifests_that_builders_could_not_start_are_created_at_once(world: World) -> None:
     world.cloud.next_starts.extend(["refused"] * 3)
     for batch in (("a", "b", "c"), ("d", "e", "f"), ("g",)):
         world.builder().handle(announced(*batch))
@@ -157,7 +159,7 @@ def test_full_manifests_that_builders_left_are_built_at_once(world: World) -> No
     assert statuses(world) == ["manifested"] * 6 + ["pending"]
 
 
-def test_the_age_of_the_oldest_pending_file_is_told_even_where_building_is_refused(world: World) -> None:
+def test_the_age_of_the_oldest_pending_file_is_reported_even_if_starts_are_refused(world: World) -> None:
     assert world.sweeper().sweep().oldest_pending_seconds == 0
     world.builder().handle(announced("a"))
     world.cloud.passes(7200)
@@ -176,7 +178,7 @@ def test_a_sweep_with_nothing_to_do_changes_nothing(world: World) -> None:
     assert world.cloud.items == before
 
 
-def test_calls_of_a_sweep_do_not_grow_with_the_table() -> None:
+def test_the_number_of_calls_of_a_sweep_does_not_grow_with_the_table() -> None:
     counts = []
     for files in (3, 9):
         world = World(Cloud(NOW))

@@ -78,7 +78,7 @@ def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
 HOURS = timedelta(hours=1)
 
 
-def test_a_version_that_nobody_announced_is_tracked_and_counted(cloud: Cloud) -> None:
+def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
     known, lost, large = version("known", 5 * HOURS), version("lost", 5 * HOURS), version("large", 5 * HOURS, size=11)
     table(cloud).track(known)
     found = reconciler(cloud, Bucket([[known, lost], [large]], cloud)).start()
@@ -92,7 +92,7 @@ def test_a_version_that_nobody_announced_is_tracked_and_counted(cloud: Cloud) ->
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_a_version_under_a_neighbouring_day_is_not_tracked_again(cloud: Cloud, days: int) -> None:
+def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
     """Uploaded in parts around midnight: S3 lists the time it began, its event the time it ended."""
     listed = version("parts", 3 * HOURS)
     table(cloud).track(version("parts", 3 * HOURS - timedelta(days=days)))
@@ -100,13 +100,13 @@ def test_a_version_under_a_neighbouring_day_is_not_tracked_again(cloud: Cloud, d
     assert len(cloud.files()) == 1
 
 
-def test_versions_that_may_still_be_announced_or_are_too_old_are_left_alone(cloud: Cloud) -> None:
+def test_versions_that_are_too_young_or_too_old_are_ignored(cloud: Cloud) -> None:
     young, old = version("young", HOURS / 2), version("old", timedelta(days=2, minutes=1))
     assert reconciler(cloud, Bucket([[young, old]], cloud)).start() == ReconciliationCounts()
     assert not cloud.files()
 
 
-def test_a_large_bucket_is_walked_over_several_invocations(cloud: Cloud) -> None:
+def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None:
     bucket = Bucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
     one = reconciler(cloud, bucket)
     assert [one.start().missing, one.resume().missing, one.resume().missing, one.resume().missing] == [2, 2, 1, 0]
@@ -114,7 +114,7 @@ def test_a_large_bucket_is_walked_over_several_invocations(cloud: Cloud) -> None
     assert len(cloud.files()) == 5
 
 
-def test_a_walk_under_way_goes_on_where_another_is_asked_for(cloud: Cloud) -> None:
+def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> None:
     bucket = Bucket([[], [], []], cloud, seconds=61)
     one = reconciler(cloud, bucket)
     one.start()
@@ -122,14 +122,14 @@ def test_a_walk_under_way_goes_on_where_another_is_asked_for(cloud: Cloud) -> No
     assert bucket.listed == [0, 1]
 
 
-def test_days_without_a_walk_are_made_up_for(cloud: Cloud) -> None:
+def test_days_without_reconciliation_are_included_in_the_next_one(cloud: Cloud) -> None:
     reconciler(cloud, Bucket([[]], cloud)).start()
     cloud.passes(5 * 86_400)
     lost = version("lost", timedelta(days=-1))
     assert reconciler(cloud, Bucket([[lost]], cloud)).start().missing == 1
 
 
-def test_of_two_walkers_one_stops(cloud: Cloud) -> None:
+def test_one_of_two_concurrent_reconciliations_stops(cloud: Cloud) -> None:
     client: Any = FakeDynamoDB(cloud, open_gate)
     walks = ReconciliationState(client, "files")
     walk = ReconciliationProgress(started=NOW, since=NOW, pages=0, position=None, done=False)
@@ -161,7 +161,7 @@ def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: Aws) -
         assert '"' not in found[0].etag
 
 
-def test_a_walk_over_a_real_bucket_and_table_tracks_what_is_missing_once(aws: Aws) -> None:
+def test_missing_files_of_a_real_bucket_are_tracked_once(aws: Aws) -> None:
     aws.s3.put_object(Bucket="landing", Key="incoming/a.ndjson", Body=b"{}")
 
     def clock() -> datetime:

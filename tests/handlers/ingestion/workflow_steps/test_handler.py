@@ -55,7 +55,7 @@ def manifest(world: World) -> dict[str, Any]:
     return dict(item)
 
 
-def test_the_run_gets_the_files_that_are_still_the_manifests_own_also_when_it_asks_again(world: World) -> None:
+def test_a_repeated_confirmation_gives_the_run_the_same_files(world: World) -> None:
     name = started(world)
     for _ in range(2):
         assert step(world, "confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26])}"}
@@ -63,7 +63,7 @@ def test_the_run_gets_the_files_that_are_still_the_manifests_own_also_when_it_as
         assert statuses(world) == ["manifested"] * 3
 
 
-def test_there_is_nothing_to_run_where_all_files_were_given_back(world: World) -> None:
+def test_there_is_no_run_if_all_files_were_released(world: World) -> None:
     world.cloud.next_starts.append("delayed")
     world.builder().handle(announced("a", "b", "c"))
     world.cloud.passes(901)
@@ -81,7 +81,7 @@ def test_a_workflow_may_finish_before_its_builder_has_written_anything(world: Wo
     assert manifest(world)["status"]["S"] == "processed"
 
 
-def test_each_file_ends_as_the_run_says_with_its_reason(world: World) -> None:
+def test_each_file_gets_the_status_and_reason_of_the_runs_result(world: World) -> None:
     name = started(world)
     step(world, "confirm", name)
     results(world, name, "processed", "rejected", "superseded")
@@ -92,7 +92,7 @@ def test_each_file_ends_as_the_run_says_with_its_reason(world: World) -> None:
     assert (get_text(found, "status"), found["files_rejected"]["N"]) == ("processed", "1")
 
 
-def test_a_file_that_the_run_says_nothing_of_has_failed_and_so_has_its_manifest(world: World) -> None:
+def test_a_file_without_a_result_fails_with_its_manifest(world: World) -> None:
     name = started(world)
     step(world, "confirm", name)
     results(world, name, "processed", "processed")
@@ -102,7 +102,7 @@ def test_a_file_that_the_run_says_nothing_of_has_failed_and_so_has_its_manifest(
 
 
 @pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
-def test_a_step_that_comes_again_after_the_end_changes_nothing(world: World, kind: str) -> None:
+def test_a_repeated_step_after_the_end_changes_nothing(world: World, kind: str) -> None:
     name = started(world)
     step(world, "confirm", name)
     results(world, name, "processed", "rejected", "processed")
@@ -117,7 +117,7 @@ def redriven(world: World, name: str) -> str:
     return world.waiting.pop()
 
 
-def test_a_redrive_marks_the_files_of_a_run_that_had_come_to_its_end_and_runs_nothing(world: World) -> None:
+def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(world: World) -> None:
     name = started(world)
     step(world, "confirm", name)
     results(world, name, "processed", "rejected", "superseded")
@@ -130,7 +130,7 @@ def test_a_redrive_marks_the_files_of_a_run_that_had_come_to_its_end_and_runs_no
 
 
 @pytest.mark.parametrize("told", [("processed", "processed"), ("processed", "processed", "failed")])
-def test_a_redrive_runs_again_where_the_result_does_not_say_enough(world: World, told: tuple[str, ...]) -> None:
+def test_a_redrive_runs_again_if_the_result_is_incomplete(world: World, told: tuple[str, ...]) -> None:
     name = started(world)
     step(world, "confirm", name)
     results(world, name, *told)
@@ -139,7 +139,7 @@ def test_a_redrive_runs_again_where_the_result_does_not_say_enough(world: World,
     assert statuses(world) == ["processed", "processed", "manifested"]
 
 
-def test_a_result_of_another_run_is_no_result(world: World) -> None:
+def test_the_result_of_another_run_is_not_used(world: World) -> None:
     name = started(world)
     step(world, "confirm", name)
     with pytest.raises(ResultMissing):
@@ -151,7 +151,7 @@ def test_a_result_of_another_run_is_no_result(world: World) -> None:
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-def test_a_failed_run_parks_its_files_with_the_cause(world: World, *, confirmed: bool) -> None:
+def test_a_failed_run_marks_its_files_as_failed_with_the_cause(world: World, *, confirmed: bool) -> None:
     name = started(world)
     if confirmed:
         step(world, "confirm", name)
@@ -161,7 +161,7 @@ def test_a_failed_run_parks_its_files_with_the_cause(world: World, *, confirmed:
     assert (get_text(manifest(world), "status"), get_text(manifest(world), "cause")) == ("failed", "States.TaskFailed")
 
 
-def test_files_that_another_manifest_has_by_now_are_not_touched(world: World) -> None:
+def test_files_that_now_belong_to_another_manifest_are_not_changed(world: World) -> None:
     world.cloud.next_starts.append("delayed")
     world.builder().handle(announced("a", "b", "c"))
     world.cloud.passes(901)
@@ -176,28 +176,28 @@ def test_files_that_another_manifest_has_by_now_are_not_touched(world: World) ->
 
 
 @pytest.mark.parametrize("cause", ["could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
-def test_a_cause_that_could_quote_data_is_not_kept(world: World, cause: str) -> None:
+def test_a_cause_that_could_quote_data_is_not_stored(world: World, cause: str) -> None:
     name = started(world)
     step(world, "fail", name, cause=cause)
     assert get_text(manifest(world), "cause") == "UNNAMED_CAUSE"
     assert "canary" not in str(world.cloud.items)
 
 
-def test_a_manifest_without_its_list_is_an_error_that_the_workflow_sees(world: World) -> None:
+def test_a_missing_list_is_an_error_of_the_confirmation(world: World) -> None:
     name = started(world)
     world.cloud.objects.clear()
     with pytest.raises(ListMissing):
         step(world, "confirm", name)
 
 
-def test_a_step_for_another_executions_manifest_is_refused(world: World) -> None:
+def test_a_step_of_another_manifests_execution_is_refused(world: World) -> None:
     name, other = started(world), f"{world.new_id()}-{'0' * 16}"
     with pytest.raises(ForeignExecution):
         step(world, "confirm", name, executionArn=arn(other))
 
 
 @pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])
-def test_what_is_no_step_is_refused_without_repeating_it(change: dict[str, Any]) -> None:
+def test_an_invalid_step_request_is_refused(change: dict[str, Any]) -> None:
     good = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
     with pytest.raises(ValidationError):
         StepRequest.model_validate(good | change)
