@@ -25,7 +25,7 @@ from local.generate import documented_graph
 from local.preview import stack_files
 from operations.__main__ import COMMANDS
 from tests.credentials import credentials
-from tests.handlers.ingestion.conftest import NOW, played
+from tests.handlers.ingestion.conftest import NOW, moto_aws
 from tests.moto_tables import create_table
 from tests.whole_program import DOCUMENTED
 
@@ -178,7 +178,7 @@ def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows
         values = {"bucket": "landing", "key": f"incoming/{name}", "version_id": "v", "size": 1, "etag": "e"}
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
-    with played(monkeypatch) as aws:
+    with moto_aws(monkeypatch) as aws:
         table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
         files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
         for name in ("pending", "done"):

@@ -1,4 +1,4 @@
-"""Ingestion's intake, driven from outside: the handler runs from the deployed zip, with its own role."""
+"""Intake of ingestion on the local platform: the handler runs from the deployed zip, with its role."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_only_an_invalid_message_returns_to_the_queue(intake: Intake) -> None:
 
 
 def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
-    """The emulator by itself would hand over ten at most."""
+    """Without our extension, the emulator delivers at most ten messages."""
     keys = [f"incoming/many/{number}.ndjson" for number in range(25)]
     for key in keys:
         intake.drop(key)
@@ -59,7 +59,7 @@ def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
 
 
 def test_a_failed_invocation_reports_the_class_of_its_exception(intake: Intake, platform: Platform) -> None:
-    """The emulator by itself gives every failure one type, and a workflow's Catch by class would never fire."""
+    """Without our extension, the emulator reports one error type for all failures, and no Catch by class would match."""
     function = platform.id("ingestion-manifest-builder-function")
     answer = intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
     assert answer["FunctionError"] == "Unhandled"

@@ -1,4 +1,4 @@
-"""Ingestion whole: 450 files become two full manifests, a flushed one, and exactly their rows in the lake."""
+"""Ingestion from end to end: 450 files become two full manifests and a flushed one, with exactly their rows in the lake."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The role that API Gateway logs with: one stack of a region makes it, and it reaches logs of APIs alone."""
+"""Role for API Gateway's logs: one stack of a region creates it, and it may write only logs of APIs."""
 
 import json
 from typing import Any

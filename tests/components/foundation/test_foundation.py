@@ -1,4 +1,4 @@
-"""The foundation: who is told, what is copied, what is logged."""
+"""Resources of the foundation: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
 
 import json
 from typing import Any
@@ -64,14 +64,14 @@ def test_the_budget_alerts_at_every_threshold_of_this_stacks_cost(engine: Engine
 def test_anomalies_are_reported_at_once_from_the_threshold(engine: Engine) -> None:
     recorded = foundation(engine, spend={"monthlyBudget": 100})
     monitor = recorded.one("costexplorer.AnomalyMonitor").inputs
-    assert monitor["monitorType"] == "CUSTOM"  # an account has one DIMENSIONAL monitor at most
-    # With all that the provider writes when it reads one back: anything else is a new monitor at each deployment.
+    assert monitor["monitorType"] == "CUSTOM"  # an account may have only one DIMENSIONAL monitor
+    # In the form in which the provider reads it back: any other form replaces the monitor at each deployment.
     assert json.loads(monitor["monitorSpecification"]) == {
         **dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or")),
         "Tags": {"Key": "CostCenter", "MatchOptions": None, "Values": ["tests"]},
     }
     subscription = recorded.one("costexplorer.AnomalySubscription").inputs
-    assert subscription["frequency"] == "IMMEDIATE"  # a topic takes no other
+    assert subscription["frequency"] == "IMMEDIATE"  # the only frequency for an SNS topic
     assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"]
 
 
@@ -83,7 +83,7 @@ def test_a_stack_that_does_not_own_the_monitor_creates_none(engine: Engine) -> N
 
 @pytest.mark.parametrize("owned", [True, False])
 def test_an_existing_monitor_alerts_this_stack_and_none_is_created(engine: Engine, owned: bool) -> None:
-    """An organisation's member may make none by tag."""
+    """Member accounts of an organisation cannot create a monitor for a tag."""
     monitor = "arn:aws:ce::123456789012:anomalymonitor/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
     spend = {"monthlyBudget": 100, "anomalyMonitorArn": monitor, "anomalyMonitorOwned": owned}
     recorded = foundation(engine, spend=spend)
@@ -131,7 +131,7 @@ def test_backups_and_restores_have_separate_roles(engine: Engine) -> None:
 
 
 def test_the_backup_role_may_tag_backups(engine: Engine) -> None:
-    """AWS Backup fails a job whose role may not tag what it makes."""
+    """AWS Backup fails a job whose role may not tag its backups."""
     recorded = foundation(engine)
     [plan] = recorded.one("backup.Plan").inputs["rules"]
     assert plan["recoveryPointTags"]

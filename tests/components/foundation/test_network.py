@@ -1,4 +1,4 @@
-"""The network: built when something is attached and not before, without a way out."""
+"""The network is built only if something is attached, and has no route to the internet."""
 
 from typing import Any
 
@@ -21,7 +21,9 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
 @ONE_WORKER
 def test_no_network_is_built_if_nothing_is_attached() -> None:
     found = [item.name for item in graph("prod") if item.type.startswith(("aws:ec2/", "aws:vpc/"))]
-    assert [name for name in found if not name.startswith("meetings-jobs-")] == [], "jobs bring a network of their own"
+    assert [name for name in found if not name.startswith("meetings-jobs-")] == [], (
+        "the media jobs have a separate network"
+    )
 
 
 @ONE_WORKER
@@ -60,7 +62,7 @@ def test_subnets_are_private_without_a_route_to_the_internet(engine: Engine) -> 
     subnets = [resource.inputs for resource in recorded.all("ec2.Subnet")]
     assert [(subnet["availabilityZone"], subnet["cidrBlock"]) for subnet in subnets] == [
         ("us-east-1a", "10.64.0.0/24"),
-        ("us-east-1c", "10.64.2.0/24"),  # its own, whichever other zones there are: so that those can come and go
+        ("us-east-1c", "10.64.2.0/24"),  # independent of the other zones, so that zones can be added and removed
     ]
     assert all(subnet["mapPublicIpOnLaunch"] is False for subnet in subnets)
     assert [resource for resource in recorded.graph if resource.kind in {"NatGateway", "InternetGateway"}] == []
@@ -76,12 +78,12 @@ def test_security_groups_allow_only_the_required_traffic(engine: Engine) -> None
     assert (rules["endpoints-in"]["fromPort"], rules["endpoints-in"]["cidrIpv4"]) == (443, "10.64.0.0/16")
     assert rules["functions-out"]["toPort"] == 443
     assert rules["glue-in"]["ipProtocol"] == rules["glue-across"]["ipProtocol"] == "-1"
-    assert "cidrIpv4" not in rules["glue-in"]  # among themselves alone
+    assert "cidrIpv4" not in rules["glue-in"]  # only between the workers
     assert "functions-in" not in rules
 
 
 def test_a_replaced_security_group_exists_until_nothing_uses_it(engine: Engine) -> None:
-    """With a name of its own it would have to go first, and could not."""
+    """A group with a fixed name would have to be deleted before its replacement exists, while it is still in use."""
     groups = [resource.inputs for resource in network(engine, {"states": "x"}).all("ec2.SecurityGroup")]
     assert len(groups) == 3
     assert all("name" not in group and group["namePrefix"].endswith("-") for group in groups)

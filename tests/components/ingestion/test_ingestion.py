@@ -1,4 +1,4 @@
-"""Ingestion as it is deployed: who may do what, what is kept how long, what rings."""
+"""Deployed resources of ingestion: permissions, workflow, retention, encryption, catalogue, schedules."""
 
 import base64
 import json
@@ -17,11 +17,11 @@ TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/polyphony-test-ingestion-fi
 MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:polyphony-test-ingestion-workflow"
 JOB = f"arn:aws:glue:us-east-1:{ACCOUNT}:job/polyphony-test-ingestion-spark"
 RUNTIME_GRANTS = {"logs", "xray", "sqs"}
-"""Services that the blocks grant by themselves; their own tests look at those."""
+"""Services of grants that the blocks add. The tests of the blocks check them."""
 
 
 def granted(role: str) -> dict[str, set[str]]:
-    """Resource → actions, of what the subsystem itself grants."""
+    """Return the actions by resource that the subsystem itself grants to a role."""
     found: dict[str, set[str]] = {}
     (policy,) = [resource for resource in plain().all("iam.RolePolicy") if resource.name == f"ingestion-{role}-grants"]
     for statement in json.loads(policy.inputs["policy"])["Statement"]:
@@ -50,7 +50,7 @@ def test_the_steps_may_change_records_and_write_lists() -> None:
     assert granted("steps") == {
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         f"{LAKE}/manifests/*": {"s3:GetObject", "s3:PutObject"},
-        LAKE: {"s3:ListBucket"},  # or a list that is missing would be an error, and not an answer
+        LAKE: {"s3:ListBucket"},  # otherwise S3 returns 403 for a missing list
     }
 
 
@@ -107,16 +107,18 @@ def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
     assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
     # Step Functions gives a throttled start the name of Glue's exceptions in general.
     assert "Glue.AWSGlueException" in errors[1]
-    assert run["Retry"][1]["IntervalSeconds"] >= 30, "Glue lets few starts a second through, and these come at once"
+    assert run["Retry"][1]["IntervalSeconds"] >= 30, (
+        "Glue allows few starts per second, and many runs start at the same time"
+    )
     assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert "errorOutput.Error" in text
-    assert "errorOutput.Cause" not in text, "the text of an error may hold what is in a file"
+    assert "errorOutput.Cause" not in text, "the text of an error may quote a file"
 
 
 def pauses(retry: dict[str, Any]) -> float:
-    """All of them together, at most."""
+    """Return the maximum total of a retry's pauses."""
     first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
     together: float = sum(min(first * rate**number, most) for number in range(retry["MaxAttempts"]))
     return together
@@ -126,9 +128,9 @@ def pauses(retry: dict[str, Any]) -> float:
 def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(changes: dict[str, Any]) -> None:
     definition = json.loads(ingestion(spark=changes).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
-    assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses, as a rule"
+    assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
     waits = 2 * run["TimeoutSeconds"] + sum(pauses(retry) for retry in run["Retry"])
-    assert waits + 3600 < definition["TimeoutSeconds"], "or its own last steps are cut off"
+    assert waits + 3600 < definition["TimeoutSeconds"], "otherwise the last steps are cut off"
 
 
 def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
@@ -198,7 +200,7 @@ def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
     page = "https://app.example.com"
     [rule] = ingestion(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
-    assert rule["exposeHeaders"] == ["x-amz-version-id"], "the table names files by it"
+    assert rule["exposeHeaders"] == ["x-amz-version-id"], "the version id is part of a file's key in the table"
 
 
 def test_files_are_versioned_and_parquet_is_tiered() -> None:

@@ -1,4 +1,4 @@
-"""A schema's columns in the catalogue's words and in those of Athena's views."""
+"""Columns of a schema with the types of the catalogue and of Athena's views."""
 
 import pytest
 
@@ -117,7 +117,7 @@ def test_the_settings_and_the_job_support_the_same_types_and_names() -> None:
 def test_a_name_of_a_column_that_the_job_adds_is_refused(name: str) -> None:
     with pytest.raises(InvalidDdl, match=name):
         parse_data_columns(f"id INT, {name.upper()} STRING")
-    assert parse_data_columns(f"o STRUCT<{name}: STRING>"), "within a struct it is another's"
+    assert parse_data_columns(f"o STRUCT<{name}: STRING>"), "a field of a struct may have the name"
 
 
 def test_an_empty_schema_has_no_columns() -> None:

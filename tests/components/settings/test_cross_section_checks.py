@@ -1,4 +1,4 @@
-"""Rules across fields, sections and environments: what is refused with which message, and what is accepted beside it."""
+"""Rules across fields, sections and environments: refused values with their messages, and accepted values."""
 
 import re
 from typing import Any
@@ -52,7 +52,7 @@ NOT_IN = {
     ),
     "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in prod"),
 }
-"""Key → a value, an environment that does not allow it, and why."""
+"""Value, environment that forbids it, and reason, by key."""
 ALLOWED_IN = {"foundation.identity.issuer": "local", "foundation.identity.jwksUrl": "local"}
 
 
@@ -120,7 +120,7 @@ REFUSED: list[tuple[Changes, str]] = [
         "snapStart and provisionedConcurrency cannot be combined",
     ),
     (
-        {"voiceQa.socketHandler.snapStart": True},  # it is kept warm by default
+        {"voiceQa.socketHandler.snapStart": True},  # provisioned concurrency is on by default
         "snapStart and provisionedConcurrency cannot be combined",
     ),
     (
@@ -303,7 +303,7 @@ def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
     assert problem == (
         "livestream.encryptionKey: is a secret and not set; set it with: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev"
-    ), "a command to be typed as it stands"
+    ), "the command can be copied unchanged"
     load_settings(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
     settings = load_settings(complete(), "dev")
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
@@ -320,7 +320,7 @@ def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
     ],
 )
 def test_each_line_of_the_encryption_key_is_long_enough(key: str, says: str) -> None:
-    """Where one is too short, every list that goes on would fail."""
+    """With a line that is too short, every request with a cursor would fail."""
     [problem] = problems(complete({"livestream.encryptionKey": key}))
     assert problem == f"livestream.encryptionKey: the secret is not valid: {says}"
 
@@ -368,7 +368,7 @@ def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes
     ],
 )
 def test_the_timeout_must_be_long_enough_to_encode_the_longest_recording(processing: Changes, least: int) -> None:
-    """An hour of large pictures takes a processor two; more than two processors are not used."""
+    """An hour of high-resolution video takes two vCPU hours; more than two vCPUs are not used."""
     fits = {"meetings.processing": {**processing, "timeoutMinutes": least}}
     assert load_settings(complete(fits), "dev").meetings.processing.timeout_minutes == least
     [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": least - 1}}))
@@ -383,7 +383,7 @@ def test_the_image_digest_is_required_in_staging_and_prod(environment: str) -> N
     assert "the workflow `image` prints it" in problem
     assert "`sha256:` and 64 zeros" in problem
     before = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}
-    load_settings(complete(before, environment), environment)  # what the message proposes is taken
+    load_settings(complete(before, environment), environment)  # the digest that the message proposes is accepted
     load_settings(complete(missing), "dev")  # and dev may run its latest
 
 

@@ -1,4 +1,4 @@
-"""A stack's configuration becomes settings, or one message with everything that is wrong."""
+"""The loader returns the settings of a configuration, or one error with all problems."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
     ],
 )
 def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[str, Any], said: list[str]) -> None:
-    """Not what one says of a default that stands in for a wrong field."""
+    """A rule is not reported for a default that replaced an invalid field."""
     found = problems(complete({f"meetings.processing.{key}": value for key, value in wrong.items()}))
     words = [entry.removeprefix("meetings.").replace("processing = {…}", "processing") for entry in found]
     assert len(words) == len(said), words

@@ -1,4 +1,4 @@
-"""Networks: those that are built, and the one that a private agent is in."""
+"""Settings of networks: networks that are built, and the network of a private agent."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_an_existing_network_needs_its_subnets(network: dict[str, Any]) -> None:
 
 
 def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[str, str]:
-    """Return a stack whose agent is in the network that the requirement has."""
+    """Return a stack with an agent in the network of the requirement."""
     given = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS, **network}
     return complete({"voiceQa.agentcore": {"endpoint": endpoint, "network": given}})
 

@@ -1,4 +1,4 @@
-"""How often is asked: as often as the workflow's own expression asks, and never long after the answer is there."""
+"""Polling: the count agrees with the workflow's expression, and the end of a job is noticed soon."""
 
 import jsonata
 import pytest
@@ -37,7 +37,7 @@ def test_hours_take_a_few_dozen_polls(seconds: int, first: int, most: int) -> No
 
 
 def test_the_history_of_an_execution_stays_below_the_limit_of_step_functions_with_any_settings() -> None:
-    """One question is a wait, a call and a choice, which are nine events; 2,500 are kept for all other steps."""
+    """A poll is a wait, a call and a choice, with nine events. 2,500 events are reserved for all other steps."""
     extreme = {"pollSeconds": 5, "capacityMinutes": 720, "maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}
     settings = load_settings(
         complete({"meetings.processing": extreme, "meetings.speech.maxMinutes": 1_440}), "dev"

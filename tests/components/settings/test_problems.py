@@ -1,4 +1,4 @@
-"""Secrets in settings: named when they are missing, never shown when they are wrong."""
+"""Secrets in settings: the error names a missing secret, and never shows an invalid one."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Every numeric setting accepts the edges of its range, and the error for a value beyond names what is allowed."""
+"""Every numeric setting accepts the limits of its range. The error for other values names the allowed range."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class Range(NamedTuple):
 
     @property
     def allowed(self) -> str:
-        """What the error says."""
+        """Text of the error for the allowed values."""
         text = "an integer" if self.whole else "a number"
         if self.above is not None:
             text += f" above {self.above}" + (f", up to {self.highest}" if self.highest is not None else "")
@@ -43,7 +43,7 @@ class Range(NamedTuple):
 
     @property
     def edges(self) -> list[float]:
-        """The values at the edges, which are allowed."""
+        """Values at the limits, which are allowed."""
         first = self.lowest if self.above is None else self.above + 0.1
         return [item for item in (first, self.highest) if item is not None]
 
@@ -94,7 +94,7 @@ def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
 def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number: Range) -> None:
     for edge in number.edges:
         raw = complete({number.key: edge})
-        if conflicts := _problems(raw):  # a rule across fields may object, but not the range
+        if conflicts := _problems(raw):  # a rule across fields may refuse the value, but not the range
             assert not [conflict for conflict in conflicts if "allowed is" in conflict]
             continue
         value: Any = load_settings(raw, "dev")
@@ -108,9 +108,13 @@ def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number
 @pytest.mark.parametrize(
     ("number", "lowest", "highest"),
     [
-        ("ingestion.builder.timeoutSeconds", 1, 899),  # a claim must outlive the invocation that made it
+        ("ingestion.builder.timeoutSeconds", 1, 899),  # an invocation must end before its claims are released
         ("ingestion.sweeper.timeoutSeconds", 1, 899),
-        ("ingestion.intake.tableRecordDays", 16, 3_653),  # two days of comparison and fourteen of a parked message
+        (
+            "ingestion.intake.tableRecordDays",
+            16,
+            3_653,
+        ),  # two days of reconciliation and fourteen of a message in the dead-letter queue
         ("ingestion.spark.workers", 2, 100),
         ("livestream.agent.answerSeconds", 50, 440),  # a model writes 3,000 tokens in 50 seconds
         ("livestream.agent.memoryDays", 7, 365),
@@ -226,7 +230,7 @@ def test_the_defaults_are_the_numbers_of_the_requirements(section: str) -> None:
 
 
 def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
-    """Return what a model accepts in these fields, besides nothing."""
+    """Return the schemas of a model's fields, without null."""
     schemas = [TypeAdapter(model.model_fields[name].rebuild_annotation()).json_schema() for name in names]
     return [item for schema in schemas for item in schema.get("anyOf", [schema]) if item["type"] != "null"]
 

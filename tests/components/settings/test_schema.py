@@ -1,4 +1,4 @@
-"""The generated schemas are fresh, valid, and accept exactly what the committed stack files say."""
+"""The generated schemas are up to date and valid, and accept the committed stack files."""
 
 import json
 from collections.abc import Iterator, Mapping

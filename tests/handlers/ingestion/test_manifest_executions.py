@@ -1,16 +1,16 @@
-"""Executions of manifests: found by their names, which tell the manifest."""
+"""Executions of manifests, which are found by their names."""
 
 import pytest
 
 from handlers.common.aws.workflow_executions import ExecutionStatus, Started
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
-from tests.handlers.ingestion.conftest import NOW, Aws
+from tests.handlers.ingestion.conftest import NOW, MotoAws
 
 NAME = f"{ulid(NOW, 1)}-0123456789abcdef"
 
 
-def test_an_execution_is_found_by_its_name_and_two_starts_are_one_execution(aws: Aws) -> None:
+def test_an_execution_is_found_by_its_name_and_two_starts_are_one_execution(aws: MotoAws) -> None:
     workflow = ManifestWorkflow(aws.stepfunctions, aws.state_machine_arn)
     execution = workflow.execution(NAME)
     assert workflow.status(execution) is None

@@ -1,4 +1,4 @@
-"""Records of manifests: written by whoever comes first, and never falling back."""
+"""Manifest records: the first caller creates them, and their status never goes back."""
 
 from datetime import timedelta
 from typing import Any
@@ -44,7 +44,7 @@ def test_a_late_builder_does_not_reopen_an_ended_manifest(records: ManifestRecor
     assert records.end(ID, FIRST, end, {"processed": 200})
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == end
-    assert records.begin(ID, SECOND, 200, 1) is (end is ManifestStatus.FAILED), "what failed alone is redriven"
+    assert records.begin(ID, SECOND, 200, 1) is (end is ManifestStatus.FAILED), "only a failed manifest can be redriven"
 
 
 def test_running_manifests_are_found_by_age_and_ended_manifests_are_not(records: ManifestRecords) -> None:

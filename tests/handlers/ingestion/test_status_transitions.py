@@ -1,4 +1,4 @@
-"""States only move forward, but for a release and a redrive."""
+"""A file's status only moves forward, except by a release and by a redrive."""
 
 from handlers.ingestion.status_transitions import TRANSITIONS, FileStatus, source_statuses
 
@@ -11,9 +11,9 @@ RANK = {
     FileStatus.SUPERSEDED: 3,
     FileStatus.FAILED: 3,
 }
-"""A file's rank only grows, but for the two moves below."""
+"""Rank of a status. It only grows, except in the two transitions below."""
 BACK = {
-    (FileStatus.CLAIMED, FileStatus.PENDING),  # released: no run has it
+    (FileStatus.CLAIMED, FileStatus.PENDING),  # released, because no run has the file
     (FileStatus.FAILED, FileStatus.MANIFESTED),  # redriven
 }
 FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}

@@ -1,4 +1,4 @@
-"""Objects in memory behind the job's own interface; each write can be the last one that a run gets to."""
+"""In-memory object storage for tests. It can kill the run after any write."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -7,11 +7,11 @@ from handlers.ingestion.glue.object_storage import ObjectGone
 
 
 class Killed(BaseException):
-    """The run's process is no more. No code of the run may catch this."""
+    """The process of the run was killed. No code of the run may catch this."""
 
 
 class MemoryStorage:
-    """A bucket for all addresses."""
+    """Storage for all URIs."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""The documents of the job and of the handlers are the same ones, though each reads them in its own way."""
+"""The job and the handlers exchange the same documents, although each reads them with other code."""
 
 import json
 from datetime import UTC, datetime
@@ -86,12 +86,12 @@ def test_a_redriven_manifest_processes_its_published_files_again() -> None:
         "m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], []
     )
     again = add_published_files(confirmed, built, published_file_keys(done))
-    assert [file.key for file in again.files] == ["a", "b"], "c had no rows, so nothing of it would vanish"
+    assert [file.key for file in again.files] == ["a", "b"], "c had no rows, so the run cannot remove any"
     assert reported_file_keys(done) == {"b#v1", "c#v1"}
     aside = format_result(
         "m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], []
     )
-    assert published_file_keys(aside) == {"a#v1"}, "its lines were set aside, and stay"
+    assert published_file_keys(aside) == {"a#v1"}, "its rejected lines are stored, and must stay"
     assert add_published_files(built, None, published_file_keys(done)) == built
     assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed
 

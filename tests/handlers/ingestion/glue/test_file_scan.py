@@ -1,4 +1,4 @@
-"""The first look at a file: what is counted, what is written down, what becomes of the file."""
+"""First pass over a file: counts, rejected lines, and the status of the file."""
 
 import base64
 import gzip
@@ -17,7 +17,7 @@ from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
 KEY = "incoming/ü +%.ndjson"
 
 
-def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[FileScan, list[dict[str, Any]]]:
+def scan_body(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[FileScan, list[dict[str, Any]]]:
     storage = MemoryStorage()
     if body is not None:
         storage.versions[f"s3://landing/{KEY}", "v1"] = body
@@ -30,7 +30,7 @@ def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Fi
 
 
 def test_rejected_lines_are_stored_with_line_number_and_reason() -> None:
-    found, written = look(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
+    found, written = scan_body(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
     assert (found.rows, found.rejected) == (
         2,
         {DataProblem.NOT_JSON: 1, DataProblem.NOT_UTF8: 1, DataProblem.NOT_AN_OBJECT: 1},
@@ -48,7 +48,7 @@ def test_rejected_lines_are_stored_with_line_number_and_reason() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")], ids=["no bytes", "blanks", "gzip"])
 def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
-    found, written = look(body)
+    found, written = scan_body(body)
     assert (found.outcome().status, found.outcome().reason, found.outcome().rows) == ("processed", "empty", 0)
     assert not written
 
@@ -64,14 +64,14 @@ def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
     ids=["latin", "utf-16", "csv", "cut"],
 )
 def test_a_file_without_any_record_is_rejected_with_the_most_common_reason(body: bytes, reason: str) -> None:
-    found, written = look(body)
+    found, written = scan_body(body)
     assert (found.outcome().status, found.outcome().reason) == ("rejected", reason)
     assert len(written) == found.outcome().rejected_rows > 0
 
 
 def test_a_truncated_gzip_file_gives_its_readable_lines_and_one_rejected_line() -> None:
     packed = gzip.compress(b'{"a":1}\n' * 100_000)
-    found, written = look(packed[:-20])
+    found, written = scan_body(packed[:-20])
     assert found.rows > 0
     assert (found.outcome().status, found.outcome().reason) == ("processed", "damaged_gzip")
     assert [item["reason"] for item in written] == ["damaged_gzip"]
@@ -79,19 +79,19 @@ def test_a_truncated_gzip_file_gives_its_readable_lines_and_one_rejected_line() 
 
 
 def test_a_deleted_version_is_superseded() -> None:
-    found, written = look(None)
+    found, written = scan_body(None)
     assert (found.outcome().status, found.outcome().reason) == ("superseded", "version_gone")
     assert not written
 
 
 def test_a_sealed_version_is_rejected() -> None:
-    found, written = look(b'{"a":1}\n', sealed=True)
+    found, written = scan_body(b'{"a":1}\n', sealed=True)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "sealed", 0)
     assert not written
 
 
 def test_a_file_above_the_size_limit_is_rejected_without_reading_it() -> None:
-    found, _ = look(b'{"a":1}\n', size=MAX_FILE_BYTES + 1)
+    found, _ = scan_body(b'{"a":1}\n', size=MAX_FILE_BYTES + 1)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
 
 
@@ -102,31 +102,31 @@ def test_a_file_above_the_size_limit_is_rejected_without_reading_it() -> None:
 def test_a_file_with_too_much_content_is_rejected_before_it_is_read_completely(
     body: bytes, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
-    found, _ = look(gzip.compress(body) if packed else body)
+    found, _ = scan_body(gzip.compress(body) if packed else body)
     assert found.unreadable is None
     monkeypatch.setattr(module, "MAX_LINES", 1999)
     monkeypatch.setattr(module, "MAX_CONTENT_BYTES", 20_000)
-    found, _ = look(gzip.compress(body) if packed else body)
+    found, _ = scan_body(gzip.compress(body) if packed else body)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
-    assert not found.shape.names, "it has no say in the columns"
+    assert not found.shape.names, "the file does not affect the columns"
 
 
 def test_lines_rejected_before_a_file_exceeds_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LINES", 20)
-    found, written = look(b"bad\n" * 10 + b"{}\n" * 20)
+    found, written = scan_body(b"bad\n" * 10 + b"{}\n" * 20)
     assert found.outcome().reason == "too_large"
     assert found.outcome().rejected_rows == len(written) == 10
 
 
 def test_many_rejected_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
-    found, written = look(b"{}\n" + b"bad\n" * 50)
+    found, written = scan_body(b"{}\n" + b"bad\n" * 50)
     assert found.rejected[DataProblem.NOT_JSON] == 50
     assert [item["line"] for item in written] == list(range(2, 52))
 
 
 def test_a_rejected_line_does_not_affect_the_columns() -> None:
-    found, _ = look(b'{"a":1}\n{"b":1,"c":1e999}\n')
+    found, _ = scan_body(b'{"a":1}\n{"b":1,"c":1e999}\n')
     assert list(found.shape.names) == ["a"]
 
 
@@ -146,7 +146,7 @@ def test_a_file_with_too_many_names_uses_little_memory_and_keeps_its_other_colum
     days = (
         {"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{number}": [1] for number in range(800)}}} for day in range(40)
     )
-    found, _ = look(b"".join(json.dumps(day).encode() + b"\n" for day in days))
+    found, _ = scan_body(b"".join(json.dumps(day).encode() + b"\n" for day in days))
     assert found.rows == 40
     assert max(most) < MAX_FILE_NODES + 3 * 1602
     names = found.shape.names
@@ -156,5 +156,5 @@ def test_a_file_with_too_many_names_uses_little_memory_and_keeps_its_other_colum
 
 def test_a_file_below_its_own_limit_is_limited_only_with_the_others() -> None:
     body = json.dumps({"by": {f"d{day}": {f"c{number}": 1 for number in range(600)} for day in range(15)}}).encode()
-    found, _ = look(body + b"\n")
+    found, _ = scan_body(body + b"\n")
     assert count_nodes(found.shape) == 2 + 15 * 601

@@ -1,4 +1,4 @@
-"""The command line that Glue gives."""
+"""Parsing of Glue's command line."""
 
 import pytest
 

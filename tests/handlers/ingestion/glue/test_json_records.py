@@ -1,4 +1,4 @@
-"""One line: a record, or why not."""
+"""Parsing of one line: a record, or the problem."""
 
 import json
 import sys
@@ -54,7 +54,7 @@ def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, reason: DataProble
     with pytest.raises(InvalidLine) as bad:
         parse_record(raw)
     assert bad.value.problem == reason
-    assert str(bad.value) == reason, "a reason, and nothing of the line"
+    assert str(bad.value) == reason, "the error has the problem and no content of the line"
 
 
 @pytest.mark.parametrize("raw", [b'{"a":"\\ud83d\\ude00"}', b'{"a":"\\\\ud800"}', b' {"a":"\\u0000"} \r'])

@@ -1,4 +1,4 @@
-"""Bytes to lines: gzip by content, numbers as in an editor, memory bounded."""
+"""Reading of lines: gzip by content, line numbers, bounded memory."""
 
 import gzip
 from itertools import pairwise
@@ -18,7 +18,7 @@ def pieces(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def plain(body: bytes) -> list[SourceLine]:
-    """What `lines` should give, the simple way."""
+    """Return the expected lines, computed in a simple way."""
     parts = body.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return [SourceLine(number, raw) for number, raw in enumerate(parts, 1) if raw.strip()]
 

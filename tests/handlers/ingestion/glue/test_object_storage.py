@@ -1,4 +1,4 @@
-"""Objects by address: S3 (in memory) and a folder behave alike."""
+"""Object storage: moto's S3 and a folder behave in the same way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +41,8 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Obje
     return S3Storage(client) if request.param == "s3" else FolderStorage(tmp_path)
 
 
-def stored(storage: ObjectStorage, client: Any, uri: str, body: bytes) -> str:
-    """A new version of a source object; gives its id."""
+def put_version(storage: ObjectStorage, client: Any, uri: str, body: bytes) -> str:
+    """Write a new version of a source object and return its id."""
     bucket, key = split_uri(uri)
     if isinstance(storage, FolderStorage):
         path = storage.version_path(uri, f"v{len(body)}")
@@ -56,13 +56,13 @@ def stored(storage: ObjectStorage, client: Any, uri: str, body: bytes) -> str:
 @pytest.mark.parametrize("key", [*KEYS, "k" * 1024])
 def test_each_version_of_an_object_is_read_by_its_own_id(storage: ObjectStorage, client: Any, key: str) -> None:
     uri = f"s3://landing/{key}"
-    first, second = stored(storage, client, uri, b"one"), stored(storage, client, uri, b"other")
+    first, second = put_version(storage, client, uri, b"one"), put_version(storage, client, uri, b"other")
     assert b"".join(storage.read_chunks(uri, first)) == b"one"
     assert b"".join(storage.read_chunks(uri, second)) == b"other"
 
 
 def test_a_missing_version_raises_object_gone(storage: ObjectStorage, client: Any) -> None:
-    version = stored(storage, client, "s3://landing/a", b"one")
+    version = put_version(storage, client, "s3://landing/a", b"one")
     for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
         with pytest.raises(ObjectGone):
             list(storage.read_chunks(uri, wanted))
@@ -149,4 +149,4 @@ def test_the_environment_decides_which_storage_a_uri_refers_to(monkeypatch: pyte
     assert isinstance(open_storage("s3://lake/a"), FolderStorage)
     with pytest.raises(ValueError, match="s3://"):
         open_storage("/a")
-    assert split_uri("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"
+    assert split_uri("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key is not decoded"

@@ -1,4 +1,4 @@
-"""Shapes and what becomes of them: widened, recorded, the same in any order, and never too limit_nodes for a value."""
+"""Shapes and their columns: widened and reported, independent of the order, and wide enough for every value."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, 
     shuffled = random.sample(records, len(records))
     parts = [seen(*shuffled[::2]), seen(*shuffled[1::2])]
     assert merged(*parts) == merged(*reversed(parts)) == seen(*records)
-    assert merged(*parts, *parts) == seen(*records), "a task that is repeated changes nothing"
+    assert merged(*parts, *parts) == seen(*records), "a repeated task changes nothing"
 
 
 @given(RECORDS, st.integers(0, 12), st.randoms())
@@ -74,10 +74,10 @@ def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
         limit_nodes(item, most)
     assert whole == halves
     assert count_nodes(whole) <= most
-    assert whole.names.keys() == before.names.keys(), "a record has all of its columns"
+    assert whole.names.keys() == before.names.keys(), "the record keeps all its columns"
     if count_nodes(before) <= most:
-        assert whole == before, "what is not too much is left alone"
-    assert merged(whole, before) == merged(before, whole) == whole, "what is given up stays so, whatever else is seen"
+        assert whole == before, "a shape below the limit is unchanged"
+    assert merged(whole, before) == merged(before, whole) == whole, "a boundless node stays boundless"
 
 
 @given(RECORDS, st.integers(0, 12))
@@ -95,7 +95,7 @@ def test_inferred_columns_hold_every_value_completely(records: list[dict[str, An
 
 
 def _without_missing(value: Any) -> Any:
-    """A struct has all of its names, so that what was absent is null."""
+    """Remove nulls, because a struct has all its names and a missing value becomes null."""
     if isinstance(value, dict):
         return {name: _without_missing(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
@@ -195,7 +195,7 @@ def test_the_limit_of_names_does_not_depend_on_the_order(one: int, other: int) -
 
 
 def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_their_columns() -> None:
-    """A few lines of some kilobytes, of which no object has too many names."""
+    """Return a few lines of some kilobytes, in which no object has too many names."""
     days = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
     assert count_nodes(shape) > 30_000
@@ -219,8 +219,8 @@ def test_the_widest_nodes_are_marked_first_and_equally_wide_nodes_together() -> 
     assert isinstance(b, StructOf)
     assert b == c
     assert narrowed(15) == narrowed(10) == [a, JSON, JSON, d, e]
-    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array holds one place, as if it had one name"
-    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the record itself stays"
+    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array counts as one name"
+    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the root is never boundless"
 
 
 def test_values_that_are_nested_too_deeply_become_json() -> None:

@@ -1,4 +1,4 @@
-"""The order of a run's writes: killed after any of them and run again, readers always see one whole run."""
+"""Order of a run's writes: after a crash at any write and a new run, readers always see one complete run."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def output(storage: MemoryStorage, run: str, dates: tuple[str, ...] = DATES) -> 
 
 
 def one_run(storage: MemoryStorage, run: str, rows: dict[str, list[str]]) -> None:
-    """A run as the job does it, but for Spark: `rows` by date, one Parquet file a row."""
+    """Write a run like the job, but without Spark: `rows` by date, one Parquet file per row."""
     out = output(storage, run)
     out.begin()
     for date in DATES:
@@ -34,7 +34,7 @@ def one_run(storage: MemoryStorage, run: str, rows: dict[str, list[str]]) -> Non
 
 
 def seen(storage: MemoryStorage) -> dict[str, list[str]]:
-    """What readers see; a pointer that names what is not there raises."""
+    """Return the rows that readers see. Raise an error if a pointer names a missing object."""
     return {
         uri.split("/dt=")[1][:10]: [storage.read(path).decode() for path in storage.read(uri).decode().splitlines()]
         for uri in storage.list_uris(f"{LAKE}pointers/")
@@ -57,7 +57,7 @@ def fresh() -> MemoryStorage:
 def watching(storage: MemoryStorage) -> Callable[[], None]:
     def whole() -> None:
         for date, rows in seen(storage).items():
-            assert rows == ROWS[date], "readers saw a part of a run"
+            assert rows == ROWS[date], "readers must never see a part of a run"
 
     return whole
 
@@ -78,7 +78,7 @@ def test_a_run_killed_after_any_write_and_run_again_ends_in_exactly_the_right_ro
     left = [uri for uri in storage.objects if "/run=" in uri and uri not in OTHERS]
     assert len(left) == 5, "three files of data, two of bad lines; what earlier runs wrote is gone"
     assert all("run=m-last/" in uri for uri in left)
-    assert OTHERS.items() <= storage.objects.items(), "another manifest's output is none of ours"
+    assert OTHERS.items() <= storage.objects.items(), "the output of other manifests is unchanged"
     assert storage.objects[f"{LAKE}manifests/m.result.json"] == b"last"
 
 

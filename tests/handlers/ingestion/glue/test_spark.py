@@ -1,4 +1,4 @@
-"""The job on real Spark, against an emulator's S3: what comes out is what went in, line by line."""
+"""The job on real Spark, against the emulator's S3: the output rows equal the input lines."""
 
 import base64
 import gzip
@@ -13,7 +13,7 @@ from components.settings.column_types import DECIMALS, HIVE, parse_data_columns
 from handlers.ingestion.glue.json_shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT
-from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, Lake
+from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, SparkHarness
 from tests.process_tree import listening, tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
@@ -39,8 +39,8 @@ def body(lines: Iterable[bytes]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def mixed(lake: Lake) -> dict[str, Any]:
-    """One run over files of every sort; gives the entries by name, its counts and its result."""
+def mixed(lake: SparkHarness) -> dict[str, Any]:
+    """Run the job once over all kinds of files. Return the files by name, the counts and the result."""
 
     def land(name: str, content: bytes, date: str = "2026-01-02") -> dict[str, Any]:
         return lake.land(f"incoming/mixed/{name}", content, date)
@@ -79,7 +79,7 @@ def of(mixed: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def restored(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str, Any]:
-    """The record that a row was, nulls aside."""
+    """Return the record of a row, without nulls."""
     values = {name: value for name, value in row.items() if not name.startswith("_") and value is not None}
     values |= {name: json.loads(values[name]) for name in json_columns if name in values}
     beside: dict[str, Any] = json.loads(row["_unknown"] or "{}")
@@ -114,7 +114,7 @@ def test_each_line_of_a_file_becomes_a_row_with_any_key_and_compression(
 
 
 def test_rejected_lines_are_stored_with_line_number_and_reason_and_the_others_become_rows(
-    mixed: dict[str, Any], lake: Lake
+    mixed: dict[str, Any], lake: SparkHarness
 ) -> None:
     assert [row["_source_line"] for row in of(mixed, "bad")] == [1, 6]
     assert outcome(mixed, "bad") == ("processed", "", 2, 3)
@@ -141,7 +141,7 @@ def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: di
     assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(file.rows for file in read.files)
 
 
-def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
+def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[str, Any], lake: SparkHarness) -> None:
     first, second, third, fourth, _ = of(mixed, "drift")
     assert (first["n"], second["n"]) == (1.0, 2.5)
     assert [row["w"] for row in (first, second, third, fourth)] == ["1", "text", None, "true"]
@@ -171,7 +171,9 @@ def test_values_of_a_name_that_cannot_be_a_column_are_kept_in_the_unknown_column
     assert restored(rows[4]) == json.loads(DRIFT[4]), "any other name can be that of a column"
 
 
-def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(mixed: dict[str, Any], lake: Lake) -> None:
+def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(
+    mixed: dict[str, Any], lake: SparkHarness
+) -> None:
     assert len(of(mixed, "old")) == 2
     assert len(of(mixed, "new")) == 1
     view = NEWEST.read_text().replace("${table}", "lake")
@@ -184,7 +186,7 @@ def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(mixed: dic
     assert "place" not in shown[0], "the ranking is no column of the view"
 
 
-def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], lake: Lake) -> None:
+def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], lake: SparkHarness) -> None:
     files = [file for file in lake.session.files(LAKE) if "/run=mixed-" in file["path"]]
     assert {file["codec"] for file in files} == {"ZSTD"}
     folders = {file["path"].rpartition("/")[0] for file in files}
@@ -195,7 +197,7 @@ def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[st
     assert files[0]["schema"]["_arrived_at"] == "timestamp[us, tz=UTC]"
 
 
-def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(lake: Lake) -> None:
+def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(lake: SparkHarness) -> None:
     lines = [
         b'{"id":1,"at":"2026-01-02T03:04:05Z","price":"12.50","extra":{"a":[1]},"geo":{"x":1}}',
         b'{"id":"seven","at":"yesterday","price":12.505,"geo":{"x":2,"y":3}}',
@@ -212,7 +214,7 @@ def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(
     assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
 
 
-def test_a_run_can_use_every_schema_that_the_settings_accept(lake: Lake) -> None:
+def test_a_run_can_use_every_schema_that_the_settings_accept(lake: SparkHarness) -> None:
     kinds = [
         *HIVE,
         *DECIMALS,
@@ -232,7 +234,7 @@ def test_a_run_can_use_every_schema_that_the_settings_accept(lake: Lake) -> None
     ]
 
 
-def test_a_given_schema_works_for_records_with_too_many_names(lake: Lake) -> None:
+def test_a_given_schema_works_for_records_with_too_many_names(lake: SparkHarness) -> None:
     lines = [b'{"id":1.5,"geo":{"x":1,"y":2},"tags":["a",1]}', b'{"id":"seven"}', b'{"id":2,"geo":{"x":3}}']
     wide = [json.dumps({"id": 9, **{f"k{number}": 1 for number in range(MAX_NAMES + 1)}}).encode()]
     files = [lake.land(f"incoming/wide/{number}", body(some)) for number, some in enumerate((lines, wide))]
@@ -248,7 +250,7 @@ def test_a_given_schema_works_for_records_with_too_many_names(lake: Lake) -> Non
     assert (fourth["id"], len(json.loads(fourth["_unknown"]))) == (9, MAX_NAMES + 1)
 
 
-def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: Lake) -> None:
+def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: SparkHarness) -> None:
     lines = [
         b'{"id":%d,"noise":"%s"}' % (number, hashlib.sha512(b"%d" % number).hexdigest().encode())
         for number in range(40_000)
@@ -261,25 +263,25 @@ def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: La
     assert max(file["bytes"] for file in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
 
 
-def test_too_many_rejected_lines_fail_the_run_and_publish_nothing(lake: Lake) -> None:
+def test_too_many_rejected_lines_fail_the_run_and_publish_nothing(lake: SparkHarness) -> None:
     lake.confirm("noisy", [lake.land("incoming/noisy/a", body([*good(9), b"canary-noise"]))])
     done = lake.run("noisy", "r1", max_rejected_share=0.05)
     assert done.error.startswith("TooManyRejected: 1 of 10 lines")
     assert not [key for key in lake.keys("") if "noisy" in key and key.startswith(("data/", "pointers/"))]
     assert "manifests/noisy.result.json" not in lake.keys("manifests/")
-    assert lake.keys("rejected/dt=2026-01-02/run=noisy-r1/"), "for whoever wants to know why"
+    assert lake.keys("rejected/dt=2026-01-02/run=noisy-r1/"), "an operator can look up the reasons"
     assert not lake.run("noisy", "r2", max_rejected_share=0.1).error
     assert len(lake.rows("noisy")) == 9
 
 
-def test_a_manifest_without_rows_publishes_nothing_and_succeeds(lake: Lake) -> None:
+def test_a_manifest_without_rows_publishes_nothing_and_succeeds(lake: SparkHarness) -> None:
     lake.confirm("hollow", [lake.land("incoming/hollow/a", b""), lake.land("incoming/hollow/b", b"\xff\xff")])
     assert not lake.run("hollow", "r").error
     assert [file["status"] for file in lake.result("hollow")["files"]] == ["processed", "rejected"]
     assert not [key for key in lake.keys("pointers/") if "hollow" in key]
 
 
-def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows(lake: Lake) -> None:
+def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows(lake: SparkHarness) -> None:
     lines = [*good(5), b"bad", *good(5, 5)]
     expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"bad"]
     lake.confirm("killed", [lake.land("incoming/killed/a", body(lines))])
@@ -303,7 +305,7 @@ def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows
         finished = not lake.run("killed", f"first{writes}", max_rejected_share=0.5).error
         lake.gate.open()
         assert seen() in ([], expected)
-        assert not finished or writes > 6, "it writes at least this often"
+        assert not finished or writes > 6, "a run has at least this many writes"
         if not finished:
             assert not lake.run("killed", f"second{writes}", max_rejected_share=0.5).error
             assert seen() == expected
@@ -313,7 +315,7 @@ def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows
     assert not lake.gate.problems
 
 
-def test_a_run_fails_rather_than_remove_published_rows_of_a_deleted_version(lake: Lake) -> None:
+def test_a_run_fails_rather_than_remove_published_rows_of_a_deleted_version(lake: SparkHarness) -> None:
     kept, gone = lake.land("incoming/kept/a", body(good(2))), lake.land("incoming/kept/b", body(good(3, 10)))
     lake.confirm("kept", [kept, gone])
     assert not lake.run("kept", "r1").error
@@ -328,10 +330,12 @@ def test_a_run_fails_rather_than_remove_published_rows_of_a_deleted_version(lake
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="pointers/dt=2026-01-02/kept.txt")
     assert not lake.run("kept", "r4").error
     assert len(lake.rows("kept")) == 2
-    assert not lake.run("kept", "r5").error, "what gave no row has none to lose"
+    assert not lake.run("kept", "r5").error, "a file without rows has none to lose"
 
 
-def test_a_sealed_file_is_rejected_unless_its_rows_are_published(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sealed_file_is_rejected_unless_its_rows_are_published(
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = [lake.land(f"incoming/sealed/{name}", body(good(2))) for name in ("a", "b", "canary")]
     lake.confirm("sealed", files)
     _refuse(lake, monkeypatch, "canary", 403, "InvalidObjectState")
@@ -339,14 +343,14 @@ def test_a_sealed_file_is_rejected_unless_its_rows_are_published(lake: Lake, mon
     told = [(file["status"], file["reason"], file["rows"]) for file in lake.result("sealed")["files"]]
     assert told == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
     assert len(seen := lake.rows("sealed")) == 4
-    assert not lake.run("sealed", "r2").error, "what gave no row has none to lose"
+    assert not lake.run("sealed", "r2").error, "a file without rows has none to lose"
     _refuse(lake, monkeypatch, "sealed/a", 400, "InvalidRequest")
     assert lake.run("sealed", "r3").error.startswith("VersionsGone: 1 published versions")
     assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
 
 
 def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.confirm("denied", [lake.land(f"incoming/denied/{name}", body(good(1))) for name in ("a", "canary", "c")])
     _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
@@ -356,8 +360,8 @@ def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
     assert "canary" not in done.error + lake.session.log
 
 
-def _refuse(lake: Lake, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
-    """S3 answers so to whoever reads an object with this in its key."""
+def _refuse(lake: SparkHarness, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
+    """S3 returns this error for every object with this text in its key."""
     forward = lake.gate.forward
 
     def refusing(method: str, path: str, headers: dict[str, str], sent: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -369,7 +373,7 @@ def _refuse(lake: Lake, monkeypatch: pytest.MonkeyPatch, part: str, status: int,
     monkeypatch.setattr(lake.gate, "forward", refusing)
 
 
-def test_rejected_lines_stay_if_their_file_is_not_confirmed_again(lake: Lake) -> None:
+def test_rejected_lines_stay_if_their_file_is_not_confirmed_again(lake: SparkHarness) -> None:
     files = [lake.land("incoming/aside/a", body(good(2))), lake.land("incoming/aside/b", b"no\n")]
     built = {"schemaVersion": 1, "manifestId": "aside", "createdAt": ARRIVED, "files": files}
     lake.s3.put_object(Bucket=LAKE_BUCKET, Key="manifests/aside.json", Body=json.dumps(built))
@@ -381,27 +385,27 @@ def test_rejected_lines_stay_if_their_file_is_not_confirmed_again(lake: Lake) ->
     assert json.loads(lake.text(key))["file"] == "incoming/aside/b"
 
 
-def test_an_error_on_an_executor_is_reported_with_its_source_line_and_no_content(lake: Lake) -> None:
+def test_an_error_on_an_executor_is_reported_with_its_source_line_and_no_content(lake: SparkHarness) -> None:
     lake.confirm("wrong", [lake.land("incoming/wrong/a", body(good(1)), arrived="canary-time")])
     done = lake.run("wrong", "r")
     assert "TaskFailed: ValueError at arrow_batches.py:" in done.error
     assert "canary" not in done.error + lake.session.log
 
 
-def test_no_run_logs_a_key_or_a_line(mixed: dict[str, Any], lake: Lake) -> None:
+def test_no_run_logs_a_key_or_a_line(mixed: dict[str, Any], lake: SparkHarness) -> None:
     log = lake.session.log
-    assert "job.py" in log, "failed runs have left their traces in it"
+    assert "job.py" in log, "the log contains the tracebacks of failed runs"
     for canary in ("canary", "incoming/", "n10301", LAKE_BUCKET + "/data"):
         assert canary not in log
 
 
-def test_spark_listens_on_loopback_only(lake: Lake) -> None:
+def test_spark_listens_on_loopback_only(lake: SparkHarness) -> None:
     addresses = {address for pid in tree(lake.session.pid) for address in listening(pid)}
-    assert addresses, "it does listen"
+    assert addresses, "Spark listens on some address"
     assert all(address.startswith("127.0.0.1") for address in addresses)
 
 
-def test_names_that_multiply_with_each_level_do_not_fail_the_run(lake: Lake) -> None:
+def test_names_that_multiply_with_each_level_do_not_fail_the_run(lake: SparkHarness) -> None:
     days = [{"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)]
     files = [
         lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(day).encode() for day in days[number::2]))

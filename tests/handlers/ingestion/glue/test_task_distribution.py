@@ -1,4 +1,4 @@
-"""How files are distribute_files out."""
+"""Distribution of files over tasks."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ def test_each_file_goes_to_one_task_and_no_task_exceeds_its_share_by_more_than_o
     groups = distribute_files(sizes, tasks)
     assert sorted(index for group in groups for index in group) == list(range(len(sizes)))
     assert len(groups) <= tasks
-    assert groups == distribute_files(sizes, tasks), "a retried run deals the same"
+    assert groups == distribute_files(sizes, tasks), "a retried run distributes the files in the same way"
     if sizes:
         counted = [max(1, size) for size in sizes]
         assert max(sum(counted[item] for item in group) for group in groups) <= sum(counted) / len(groups) + max(
@@ -29,7 +29,7 @@ def test_a_typical_manifest_uses_every_core_and_makes_no_small_files() -> None:
     assert count_writers(5 * MB, 128 * MB, cores=4) == 1
     assert count_writers(0, 128 * MB, cores=4) == 1
     assert count_writers(20_000 * MB, 128 * MB, cores=4) == 160
-    assert count_writers(260 * MB, 128 * MB, cores=2) == 4, "no core waits for a third task"
+    assert count_writers(260 * MB, 128 * MB, cores=2) == 4, "the number of tasks is a multiple of the cores"
 
 
 def test_the_output_of_a_very_large_file_is_split_at_about_the_target() -> None:

@@ -1,4 +1,4 @@
-"""A value into a column of a given type: whole, or reported."""
+"""Conversion of values to column types: completely, or with a report."""
 
 import json
 from datetime import UTC, date, datetime
@@ -98,7 +98,7 @@ def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnTy
 )
 def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
     found, whole = converted(Scalar("decimal(10,2)"), value)
-    assert (str(found), whole) == (stored, True), "Arrow makes another number of one that it has to bring there itself"
+    assert (str(found), whole) == (stored, True), "Arrow changes a number if it has to rescale it itself"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
-from tests.handlers.ingestion.conftest import NOW, Aws
+from tests.handlers.ingestion.conftest import NOW, MotoAws
 from tests.handlers.ingestion.s3_messages import body, record
 
 ARRIVED = "2026-01-03T11:59:58.000Z"
@@ -21,7 +21,7 @@ MANIFEST_ID = ulid(NOW, 1)
 
 
 def create_builder(
-    aws: Aws,
+    aws: MotoAws,
     *,
     stepfunctions: Any = None,
     dynamodb: Any = None,
@@ -65,9 +65,9 @@ def arrivals(*names: str) -> list[dict[str, Any]]:
 
 
 class FailingStart:
-    """Step Functions whose start goes wrong."""
+    """Step Functions client whose start fails."""
 
-    def __init__(self, aws: Aws, error: Exception) -> None:
+    def __init__(self, aws: MotoAws, error: Exception) -> None:
         self.aws, self.error = aws, error
 
     def start_execution(self, **_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The builder: each version tracked once, only what failed goes back, and manifests of what is pending."""
+"""The manifest builder tracks each version once, returns only failed messages, and creates manifests of pending files."""
 
 import json
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.ingestion.manifest import Manifest
 from handlers.ingestion.manifest_builder import handler
-from tests.handlers.ingestion.conftest import NOW, Aws
-from tests.handlers.ingestion.fake_cloud import refusal
+from tests.handlers.ingestion.conftest import NOW, MotoAws
+from tests.handlers.ingestion.fake_cloud import client_error
 from tests.handlers.ingestion.manifest_builder.harness import (
     MANIFEST_ID,
     FailingStart,
@@ -22,7 +22,7 @@ from tests.handlers.ingestion.manifest_builder.harness import (
 from tests.handlers.ingestion.s3_messages import body, record
 
 
-def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(aws: Aws) -> None:
+def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(aws: MotoAws) -> None:
     assert create_builder(aws).handle([message(body(arrival("incoming/a.ndjson")))]) == {"batchItemFailures": []}
     (item,) = aws.records().values()
     assert item.pop("open_shard")["S"] in {"pending#0", "pending#1"}
@@ -43,7 +43,7 @@ def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(aws: Aws
     }
 
 
-def test_a_retried_message_tracks_the_file_once_and_does_not_change_its_status(aws: Aws) -> None:
+def test_a_retried_message_tracks_the_file_once_and_does_not_change_its_status(aws: MotoAws) -> None:
     create_builder(aws, size=1).handle(arrivals("a"))
     before = aws.records()
     assert before["incoming/a.ndjson#v1"]["status"]["S"] == "manifested"
@@ -52,29 +52,29 @@ def test_a_retried_message_tracks_the_file_once_and_does_not_change_its_status(a
     assert aws.records() == before
 
 
-def test_only_the_invalid_message_of_a_batch_is_delivered_again(aws: Aws) -> None:
+def test_only_the_invalid_message_of_a_batch_is_delivered_again(aws: MotoAws) -> None:
     answer = create_builder(aws).handle([*arrivals("a"), message("not json", "bad"), *arrivals("b")])
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert len(aws.records()) == 2
 
 
-def test_a_message_is_delivered_again_if_the_table_cannot_be_written(aws: Aws) -> None:
+def test_a_message_is_delivered_again_if_the_table_cannot_be_written(aws: MotoAws) -> None:
     aws.dynamodb.delete_table(TableName="files")
     assert create_builder(aws).handle(arrivals("a", "b")) == {
         "batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "b"}]
     }
 
 
-def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(aws: Aws) -> None:
+def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(aws: MotoAws) -> None:
     refused = arrival("incoming/picture.png")
     assert create_builder(aws, size=1).handle([message(body(refused))]) == {"batchItemFailures": []}
     (item,) = aws.records().values()
     assert (item["status"]["S"], item["reason"]["S"]) == ("rejected", "SUFFIX_NOT_ALLOWED")
-    assert "open_shard" not in item, "nobody has to look after it"
+    assert "open_shard" not in item, "a rejected file is not open"
     assert aws.executions() == []
 
 
-def test_a_late_or_multipart_file_is_checked_under_the_adjacent_dates(aws: Aws) -> None:
+def test_a_late_or_multipart_file_is_checked_under_the_adjacent_dates(aws: MotoAws) -> None:
     aws.dynamodb.put_item(
         TableName="files",
         Item={
@@ -90,7 +90,7 @@ def test_a_late_or_multipart_file_is_checked_under_the_adjacent_dates(aws: Aws) 
     assert len(aws.dynamodb.scan(TableName="files")["Items"]) == 1
 
 
-def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked(aws: Aws) -> None:
+def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked(aws: MotoAws) -> None:
     create_builder(aws).handle(arrivals("a", "b", "c", "d"))
     listed = Manifest.model_validate_json(
         aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read()
@@ -109,12 +109,12 @@ def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked
     assert states == ["manifested", "manifested", "manifested", "pending"]
 
 
-def _listed(aws: Aws) -> list[str]:
+def _listed(aws: MotoAws) -> list[str]:
     document = json.loads(aws.s3.get_object(Bucket="lake", Key=f"manifests/{MANIFEST_ID}.json")["Body"].read())
     return [file["key"].removeprefix("incoming/").removesuffix(".ndjson") for file in document["files"]]
 
 
-def test_a_backlog_becomes_several_manifests_with_parallel_calls(aws: Aws) -> None:
+def test_a_backlog_becomes_several_manifests_with_parallel_calls(aws: MotoAws) -> None:
     create_builder(aws, workers=8).handle(arrivals(*(str(number) for number in range(7))))
     assert len(aws.executions()) == 2
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 2
@@ -125,12 +125,12 @@ def test_a_backlog_becomes_several_manifests_with_parallel_calls(aws: Aws) -> No
     [
         ([4, 4, 3], 2),
         ([4, 4, 2], 3),
-        ([11, 1, 1], 1),  # larger than a run is given, and nobody else's
+        ([11, 1, 1], 1),  # one file alone exceeds the limit
         ([1, 11, 1], 1),
     ],
 )
 def test_a_manifest_does_not_exceed_the_size_limit_and_the_other_files_keep_their_position(
-    aws: Aws, sizes: list[int], taken: int
+    aws: MotoAws, sizes: list[int], taken: int
 ) -> None:
     names = [chr(ord("a") + number) for number in range(len(sizes))]
     builder = create_builder(aws, size=9, most_bytes=10)
@@ -149,27 +149,27 @@ def test_a_manifest_does_not_exceed_the_size_limit_and_the_other_files_keep_thei
             assert found[key] == places[key]
 
 
-def test_files_beyond_the_size_limit_go_into_the_next_manifest_of_the_same_invocation(aws: Aws) -> None:
+def test_files_beyond_the_size_limit_go_into_the_next_manifest_of_the_same_invocation(aws: MotoAws) -> None:
     create_builder(aws, most_bytes=6).handle(arrivals(*(str(number) for number in range(7))))
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 3
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist", "ExecutionLimitExceeded"])
-def test_a_refused_start_leaves_no_orphaned_record_and_releases_the_files(aws: Aws, code: str) -> None:
+def test_a_refused_start_leaves_no_orphaned_record_and_releases_the_files(aws: MotoAws, code: str) -> None:
     before = create_builder(aws, size=4)
     before.handle(arrivals("a", "b", "c"))
     untouched = aws.records()
-    starting = FailingStart(aws, refusal(code, "StartExecution"))
+    starting = FailingStart(aws, client_error(code, "StartExecution"))
     assert create_builder(aws, stepfunctions=starting).handle([]) == {"batchItemFailures": []}
-    assert aws.records() == untouched, "as if nobody had tried: same place, same age"
+    assert aws.records() == untouched, "the records are unchanged, with position and age"
 
 
 @pytest.mark.parametrize(
     "error",
     [
         ReadTimeoutError(endpoint_url="states"),
-        refusal("InternalFailure", "StartExecution", 500),
-        refusal("ThrottlingException", "StartExecution"),
+        client_error("InternalFailure", "StartExecution", 500),
+        client_error("ThrottlingException", "StartExecution"),
         ClientError(
             {
                 "Error": {"Code": "AccessDeniedException"},
@@ -180,20 +180,20 @@ def test_a_refused_start_leaves_no_orphaned_record_and_releases_the_files(aws: A
     ],
     ids=["timeout", "server error", "throttled", "refused only when tried again"],
 )
-def test_a_start_with_unknown_outcome_keeps_the_claims_for_the_sweeper(aws: Aws, error: Exception) -> None:
+def test_a_start_with_unknown_outcome_keeps_the_claims_for_the_sweeper(aws: MotoAws, error: Exception) -> None:
     answer = create_builder(aws, stepfunctions=FailingStart(aws, error)).handle(arrivals("a", "b", "c"))
-    assert answer == {"batchItemFailures": []}, "the messages are done: their files are tracked"
+    assert answer == {"batchItemFailures": []}, "the messages are done, because their files are tracked"
     assert set(aws.statuses().values()) == {"claimed"}
 
 
-def test_an_execution_that_already_exists_counts_as_started(aws: Aws) -> None:
-    starting = FailingStart(aws, refusal("ExecutionAlreadyExists", "StartExecution"))
+def test_an_execution_that_already_exists_counts_as_started(aws: MotoAws) -> None:
+    starting = FailingStart(aws, client_error("ExecutionAlreadyExists", "StartExecution"))
     create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
     assert aws.statuses()[f"MANIFEST#{MANIFEST_ID}"] == "running"
 
 
-class Failing:
-    """A table that refuses updates of one kind of record."""
+class FailingTable:
+    """Table that refuses updates of records with a key prefix."""
 
     def __init__(self, client: Any, prefix: str) -> None:
         self._client, self._prefix = client, prefix
@@ -203,35 +203,37 @@ class Failing:
 
     def update_item(self, **given: Any) -> Any:
         if given["Key"]["file_key"]["S"].startswith(self._prefix):
-            raise refusal("InternalServerError", "UpdateItem", 500)
+            raise client_error("InternalServerError", "UpdateItem", 500)
         return self._client.update_item(**given)
 
 
 def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_nothing(
-    aws: Aws, capsys: pytest.CaptureFixture[str]
+    aws: MotoAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = create_builder(aws, dynamodb=Failing(aws.dynamodb, "MANIFEST#")).handle(arrivals("a", "b", "c"))
+    answer = create_builder(aws, dynamodb=FailingTable(aws.dynamodb, "MANIFEST#")).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}
     assert len(aws.executions()) == 1
-    assert set(aws.statuses().values()) == {"claimed"}, "not manifested: nobody would look after them"
+    assert set(aws.statuses().values()) == {"claimed"}, (
+        "not manifested, because there is no record with which the sweeper finds them"
+    )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "manifest_record_failed" in {line["message"] for line in lines}
 
 
-def test_an_error_during_the_creation_of_manifests_fails_no_message(aws: Aws) -> None:
-    answer = create_builder(aws, dynamodb=Failing(aws.dynamodb, "incoming/")).handle(arrivals("a", "b", "c"))
+def test_an_error_during_the_creation_of_manifests_fails_no_message(aws: MotoAws) -> None:
+    answer = create_builder(aws, dynamodb=FailingTable(aws.dynamodb, "incoming/")).handle(arrivals("a", "b", "c"))
     assert answer == {"batchItemFailures": []}
     assert set(aws.statuses().values()) == {"pending"}
 
 
-def test_the_files_are_released_if_the_list_cannot_be_written(aws: Aws) -> None:
+def test_the_files_are_released_if_the_list_cannot_be_written(aws: MotoAws) -> None:
     aws.s3.delete_bucket(Bucket="lake")
     assert create_builder(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
     assert set(aws.statuses().values()) == {"pending"}
     assert aws.executions() == []
 
 
-def test_no_key_body_or_name_reaches_a_log(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_key_body_or_name_reaches_a_log(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
     builder = create_builder(aws)  # here, not in a fixture: its log holds on to the standard output of this moment
     canaries = [arrival(f"incoming/canary-{number}.ndjson") for number in range(3)]
     for canary in canaries:
@@ -250,7 +252,7 @@ def test_no_key_body_or_name_reaches_a_log(aws: Aws, capsys: pytest.CaptureFixtu
     assert "canary" not in logged
 
 
-def test_the_function_tracks_files_and_creates_manifests(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_tracks_files_and_creates_manifests(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
         "MANIFEST_TABLE_NAME": "files",
         "RECORD_DAYS": "400",

@@ -1,4 +1,4 @@
-"""Bucket against table: a lost notification loses nothing, and nothing is tracked twice."""
+"""Reconciliation of bucket and table: a lost notification loses no file, and no file is tracked twice."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,15 +17,15 @@ from handlers.ingestion.sweeper.reconciliation import (
     ReconciliationProgress,
     ReconciliationState,
 )
-from tests.handlers.ingestion.concurrent_actors import open_gate
-from tests.handlers.ingestion.conftest import Aws
+from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB
+from tests.handlers.ingestion.ingestion_harness import open_gate
 
 NOW = datetime(2026, 1, 10, 1, 0, tzinfo=UTC)
 
 
-class Bucket:
-    """A landing bucket of so many pages, whose listing takes time."""
+class FakeLandingBucket:
+    """Landing bucket with some pages, whose listing takes time."""
 
     def __init__(self, pages: list[list[ArrivedFile]], cloud: Cloud, seconds: float = 0) -> None:
         self.pages, self.cloud, self.seconds = pages, cloud, seconds
@@ -34,7 +34,7 @@ class Bucket:
     def list_page(self, start: ListingPosition | None) -> tuple[list[ArrivedFile], ListingPosition | None]:
         number = int(start.version_id) if start else 0
         self.listed.append(number)
-        self.cloud.passes(self.seconds)
+        self.cloud.advance_time(self.seconds)
         last = number + 1 >= len(self.pages)
         return self.pages[number], None if last else ListingPosition("incoming/ü", str(number + 1))
 
@@ -81,7 +81,7 @@ HOURS = timedelta(hours=1)
 def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
     known, lost, large = version("known", 5 * HOURS), version("lost", 5 * HOURS), version("large", 5 * HOURS, size=11)
     table(cloud).track(known)
-    found = reconciler(cloud, Bucket([[known, lost], [large]], cloud)).start()
+    found = reconciler(cloud, FakeLandingBucket([[known, lost], [large]], cloud)).start()
     assert found == ReconciliationCounts(checked=3, missing=2)
     states = {key[1]: item["status"]["S"] for key, item in cloud.files().items()}
     assert states == {
@@ -93,21 +93,21 @@ def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> 
 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
-    """Uploaded in parts around midnight: S3 lists the time it began, its event the time it ended."""
+    """S3 lists the start of a multipart upload, but its event has the end. Around midnight the dates differ."""
     listed = version("parts", 3 * HOURS)
     table(cloud).track(version("parts", 3 * HOURS - timedelta(days=days)))
-    assert reconciler(cloud, Bucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
+    assert reconciler(cloud, FakeLandingBucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
     assert len(cloud.files()) == 1
 
 
 def test_versions_that_are_too_young_or_too_old_are_ignored(cloud: Cloud) -> None:
     young, old = version("young", HOURS / 2), version("old", timedelta(days=2, minutes=1))
-    assert reconciler(cloud, Bucket([[young, old]], cloud)).start() == ReconciliationCounts()
+    assert reconciler(cloud, FakeLandingBucket([[young, old]], cloud)).start() == ReconciliationCounts()
     assert not cloud.files()
 
 
 def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None:
-    bucket = Bucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
+    bucket = FakeLandingBucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
     one = reconciler(cloud, bucket)
     assert [one.start().missing, one.resume().missing, one.resume().missing, one.resume().missing] == [2, 2, 1, 0]
     assert bucket.listed == [0, 1, 2, 3, 4]
@@ -115,7 +115,7 @@ def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None
 
 
 def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> None:
-    bucket = Bucket([[], [], []], cloud, seconds=61)
+    bucket = FakeLandingBucket([[], [], []], cloud, seconds=61)
     one = reconciler(cloud, bucket)
     one.start()
     one.start()
@@ -123,10 +123,10 @@ def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> No
 
 
 def test_days_without_reconciliation_are_included_in_the_next_one(cloud: Cloud) -> None:
-    reconciler(cloud, Bucket([[]], cloud)).start()
-    cloud.passes(5 * 86_400)
+    reconciler(cloud, FakeLandingBucket([[]], cloud)).start()
+    cloud.advance_time(5 * 86_400)
     lost = version("lost", timedelta(days=-1))
-    assert reconciler(cloud, Bucket([[lost]], cloud)).start().missing == 1
+    assert reconciler(cloud, FakeLandingBucket([[lost]], cloud)).start().missing == 1
 
 
 def test_one_of_two_concurrent_reconciliations_stops(cloud: Cloud) -> None:
@@ -140,7 +140,7 @@ def test_one_of_two_concurrent_reconciliations_stops(cloud: Cloud) -> None:
     assert walks.get() == ahead
 
 
-def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: Aws) -> None:
+def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: MotoAws) -> None:
     for key in ("incoming/a b+ü%.ndjson", "incoming/b.ndjson", "incoming/b.ndjson", "elsewhere/c.ndjson"):
         aws.s3.put_object(Bucket="landing", Key=key, Body=b"{}")
     aws.s3.delete_object(Bucket="landing", Key="incoming/b.ndjson")
@@ -161,7 +161,7 @@ def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: Aws) -
         assert '"' not in found[0].etag
 
 
-def test_missing_files_of_a_real_bucket_are_tracked_once(aws: Aws) -> None:
+def test_missing_files_of_a_real_bucket_are_tracked_once(aws: MotoAws) -> None:
     aws.s3.put_object(Bucket="landing", Key="incoming/a.ndjson", Body=b"{}")
 
     def clock() -> datetime:

@@ -1,4 +1,4 @@
-"""A gate before the emulator's S3: lets requests through, watches after each write, and can shut for good.
+"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can refuse all requests.
 
 A run whose gate has shut cannot write any more, whatever it tries: to storage it is as dead as a killed process, at a
 write that the test chooses. The answer to that last write never arrives.
@@ -18,7 +18,7 @@ WRITES = frozenset({"PUT", "POST", "DELETE"})
 
 
 class Gate:
-    """What the test sees of it."""
+    """Control of the proxy by the test."""
 
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target)
@@ -96,7 +96,7 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def gate(target: str) -> Iterator[Gate]:
-    """A gate before an endpoint."""
+    """Start a gate in front of an endpoint."""
     one = Gate(target)
     with running(_handler(one)) as port:
         one.endpoint = f"http://{LOOPBACK}:{port}"
