@@ -51,8 +51,8 @@ class Network(pulumi.ComponentResource):
         self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
         self.register_outputs({"vpcId": self.vpc_id})
 
-    def _tags(self, what: str, reason: str | None = None) -> dict[str, str]:
-        return self._scope.tags(f"{self._scope.context.stack_label}-{what}", {"Reason": reason})
+    def _tags(self, name: str, reason: str | None = None) -> dict[str, str]:
+        return self._scope.tags(f"{self._scope.context.stack_label}-{name}", {"Reason": reason})
 
     def _build_vpc(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
         settings, region = self._settings, self._scope.context.region
@@ -139,26 +139,26 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _allow_https_out(self, what: str, group: "ec2.SecurityGroup", cidr: str) -> None:
+    def _allow_https_out(self, name: str, group: "ec2.SecurityGroup", cidr: str) -> None:
         vpc.SecurityGroupEgressRule(
-            f"foundation-network-{what}-out",
+            f"foundation-network-{name}-out",
             security_group_id=group.id,
             cidr_ipv4=cidr,
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
-            tags=self._tags(what),
+            tags=self._tags(name),
             opts=self._child,
         )
 
-    def _allow_within_group(self, what: str, group: "ec2.SecurityGroup") -> None:
+    def _allow_within_group(self, name: str, group: "ec2.SecurityGroup") -> None:
         """Allow all traffic between the members of a group. Glue requires this for its workers, on every port."""
         for rule, direction in ((vpc.SecurityGroupIngressRule, "in"), (vpc.SecurityGroupEgressRule, "across")):
             rule(
-                f"foundation-network-{what}-{direction}",
+                f"foundation-network-{name}-{direction}",
                 security_group_id=group.id,
                 referenced_security_group_id=group.id,
                 ip_protocol="-1",
-                tags=self._tags(what),
+                tags=self._tags(name),
                 opts=self._child,
             )

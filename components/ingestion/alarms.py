@@ -48,8 +48,7 @@ def register_alarms(
     ):
         alarm(name, scope, metric, threshold, description, RUNBOOK, opts)
     record_failures = builder.logged("manifest-record", RECORD_FAILED_EVENT, opts)
-    sweeper.logged(
-        "manifest-record-swept", RECORD_FAILED_EVENT, opts, into=record_failures.name
-    )  # the sweeper creates manifests too
+    # The sweeper creates manifests too.
+    sweeper.logged("manifest-record-swept", RECORD_FAILED_EVENT, opts, into=record_failures.name)
     description = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
     alarm("manifest-record", scope, record_failures, 1, description, RUNBOOK, opts, comparison=Comparison.AT_LEAST)

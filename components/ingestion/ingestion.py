@@ -44,7 +44,7 @@ OPEN_INDEX = "open"
 GIGABYTE = 1024**3
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
 ATTACHED_SERVICES = {
-    "glue": "the Spark job reads its connection",
+    "glue": "the Spark job asks for its connection",
     "logs": "the Spark job writes its logs",
     "monitoring": "the Spark job writes its metrics",
     "sqs": "the requirement for the attached builder asks for it",

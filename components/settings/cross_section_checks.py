@@ -145,7 +145,7 @@ def _voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
         yield SettingsProblem(
             "voiceQa.lectures.uploads",
             '"guests"',
-            f"must be `off` in {stack.environment}, because anybody can be a guest",
+            f"must be `off` in {stack.environment}, because everyone can be a guest",
         )
     if settings.query_worker.timeout_seconds < agent.answer_seconds + ANSWER_MARGIN_SECONDS:
         yield SettingsProblem(

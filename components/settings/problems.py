@@ -53,9 +53,9 @@ def list_problems(errors: Sequence[ErrorDetails], model: type[BaseModel], stack:
         if error["type"] == "too_short" and location in parents:
             continue  # it is only too short because of its invalid items, which have their own problems
         if error["type"] == "extra_forbidden":
-            yield SettingsProblem(key, None, _unknown_key(str(location[-1]), _model_at(model, location[:-1])))
+            yield SettingsProblem(key, None, _describe_unknown_key(str(location[-1]), _model_at(model, location[:-1])))
         elif error["type"] == "missing":
-            yield SettingsProblem(key, None, _missing(location, model, stack))
+            yield SettingsProblem(key, None, _describe_missing_key(location, model, stack))
         elif _is_secret(model, location):
             yield SettingsProblem(key, None, f"the secret is not valid: {_secret_problem(error, model)}")
         else:
@@ -79,13 +79,13 @@ def find_secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator
     """Yield the locations of a model's secret fields."""
     for name, field in model.model_fields.items():
         location = (*prefix, field.alias or name)
-        if SecretStr in _members(field.annotation):
+        if SecretStr in _type_members(field.annotation):
             yield location
-        for inner in _models(field.annotation):
+        for inner in _member_models(field.annotation):
             yield from find_secret_paths(inner, location)
 
 
-def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
+def _describe_unknown_key(key: str, model: type[BaseModel] | None) -> str:
     known = [field.alias or name for name, field in model.model_fields.items()] if model else []
     folded = {name.lower().replace("_", ""): name for name in known}
     close = difflib.get_close_matches(key.lower().replace("_", ""), folded, n=1, cutoff=0.6)
@@ -94,11 +94,11 @@ def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
     return f"is not a setting; settings at this level: {', '.join(sorted(known)) or 'none'}"
 
 
-def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
+def _describe_missing_key(location: Location, model: type[BaseModel], stack: str) -> str:
     if _is_secret(model, location):
         return f"is a secret and not set; set it with: {secret_command(format_location(location), stack)}"
     schema = _schema_at(model, location)
-    return f"is required: {_describe(schema)}" if schema else "is required"
+    return f"is required: {_describe_schema(schema)}" if schema else "is required"
 
 
 def _secret_problem(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -107,11 +107,11 @@ def _secret_problem(error: ErrorDetails, model: type[BaseModel]) -> str:
         return validator_message(error)
     if error["type"] not in {"too_short", "too_long"}:
         return error["msg"]
-    limits = _limits(_schema_at(model, error["loc"]) or {})
+    limits = _describe_lengths(_schema_at(model, error["loc"]) or {})
     return f"it must have {limits} characters, but has {len(str(error['input']))}"
 
 
-def _limits(schema: dict[str, Any]) -> str:
+def _describe_lengths(schema: dict[str, Any]) -> str:
     """Return the allowed lengths of a text."""
     text: dict[str, Any] = next(
         (part for part in (schema, *schema.get("anyOf", ())) if "minLength" in part or "maxLength" in part), {}
@@ -133,7 +133,7 @@ def _describe_allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return validator_message(error)
     schema = _schema_at(model, error["loc"])
-    return f"allowed is {_describe(schema)}" if schema else error["msg"]
+    return f"allowed is {_describe_schema(schema)}" if schema else error["msg"]
 
 
 def validator_message(error: ErrorDetails) -> str:
@@ -141,14 +141,14 @@ def validator_message(error: ErrorDetails) -> str:
     return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
 
 
-def _describe(schema: dict[str, Any]) -> str:
+def _describe_schema(schema: dict[str, Any]) -> str:
     """Return one phrase for the values that a JSON schema allows."""
     if "enum" in schema:
         return "one of " + ", ".join(str(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
     if "anyOf" in schema:
-        return " or ".join(_describe(option) for option in schema["anyOf"])
+        return " or ".join(_describe_schema(option) for option in schema["anyOf"])
     kind = schema.get("type", "a value")
     names = {
         "integer": "an integer",
@@ -178,20 +178,20 @@ def _describe(schema: dict[str, Any]) -> str:
     return text
 
 
-def _members(annotation: object) -> tuple[object, ...]:
+def _type_members(annotation: object) -> tuple[object, ...]:
     """Return the members of a union, or the type itself. The item type of a list counts as a member."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _members(typing.get_args(annotation)[0])
+        return _type_members(typing.get_args(annotation)[0])
     if origin in {typing.Union, types.UnionType}:
-        return tuple(inner for arg in typing.get_args(annotation) for inner in _members(arg))
+        return tuple(inner for arg in typing.get_args(annotation) for inner in _type_members(arg))
     if origin in {tuple, list}:
-        return tuple(inner for arg in typing.get_args(annotation) if arg is not ... for inner in _members(arg))
+        return tuple(inner for arg in typing.get_args(annotation) if arg is not ... for inner in _type_members(arg))
     return (annotation,)
 
 
-def _models(annotation: object) -> tuple[type[BaseModel], ...]:
-    return tuple(m for m in _members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
+def _member_models(annotation: object) -> tuple[type[BaseModel], ...]:
+    return tuple(m for m in _type_members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
@@ -200,7 +200,7 @@ def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | N
         if isinstance(part, int):
             continue
         field = next((f for name, f in model.model_fields.items() if part == (f.alias or name)), None)
-        inner = _models(field.annotation) if field else ()
+        inner = _member_models(field.annotation) if field else ()
         if not inner:
             return None
         model = inner[0]
@@ -217,7 +217,7 @@ def _field_at(model: type[BaseModel], location: Location) -> tuple[type[BaseMode
 
 def _is_secret(model: type[BaseModel], location: Location) -> bool:
     found = _field_at(model, location)
-    return found is not None and SecretStr in _members(found[0].model_fields[found[1]].annotation)
+    return found is not None and SecretStr in _type_members(found[0].model_fields[found[1]].annotation)
 
 
 def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | None:

@@ -45,7 +45,7 @@ class LectureSettings(SettingsModel):
     """Upload of lectures, and their maximum size."""
 
     uploads: LectureUploads = LectureUploads.OFF
-    """Callers that may upload lectures. With `guests`, everybody who connects may."""
+    """Callers that may upload lectures. With `guests`, every guest may."""
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
 
 

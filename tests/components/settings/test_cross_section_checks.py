@@ -43,7 +43,7 @@ NOT_IN = {
     ),
     "transcription.structuredLogging": (False, "prod", "must be true in prod: an alarm reads JSON lines"),
     "voiceQa.audio.accelerated": (True, "local", "must be false in local: the emulator has no edge locations"),
-    "voiceQa.lectures.uploads": ("guests", "staging", "must be `off` in staging, because anybody can be a guest"),
+    "voiceQa.lectures.uploads": ("guests", "staging", "must be `off` in staging, because everyone can be a guest"),
     "livestream.api.corsOrigin": ("*", "prod", "must be the origin of the page that may use the API, in prod"),
     "livestream.api.authorizer": (
         "none",
