@@ -34,8 +34,8 @@ from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
-from tests.handlers.ingestion.ingestion_harness import open_gate
 from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
+from tests.handlers.ingestion.ingestion_harness import open_gate
 from tests.handlers.ingestion.s3_messages import body, record
 
 CALL_SECONDS = 0.005
