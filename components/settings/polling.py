@@ -1,7 +1,7 @@
 """Polling of jobs that send no event when they end: the growing pause between two status requests.
 
-A job that has run for long will probably run on. So the pause grows with the time already waited, and the end is noticed
-late by at most a twentieth of that time. A job of several hours needs a few dozen requests, not hundreds.
+A job that has run for long will probably run on. So the pause grows with the time already waited. The end is noticed late
+by at most a twentieth of that time, or by the shortest pause. A job of several hours needs a few dozen requests.
 """
 
 from typing import Annotated, Final

@@ -58,7 +58,7 @@ def announce(*names: str) -> list[dict[str, Any]]:
 
 
 class IngestionHarness:
-    """Creates the actors that share one in-memory AWS, and records the runs and executions."""
+    """Factory for actors on one in-memory AWS. It records the runs and the waiting executions."""
 
     def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
         self.cloud = cloud

@@ -57,7 +57,7 @@ def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
     ("body", "reason"),
     [
         ('{"a":"é"}\n{"b":"ü"}\n'.encode("latin-1"), "no_good_line:not_utf8"),
-        ('{"a":1}\n{"b":2}\n'.encode("utf-16"), "no_good_line:not_json"),  # its zero bytes are UTF-8
+        ('{"a":1}\n{"b":2}\n'.encode("utf-16"), "no_good_line:not_json"),  # zero bytes are valid UTF-8
         (b"a,b\n1,2\n[]\n", "no_good_line:not_json"),
         (gzip.compress(b'{"a":1}\n')[:15], "no_good_line:damaged_gzip"),
     ],

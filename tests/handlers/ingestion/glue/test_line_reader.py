@@ -25,7 +25,7 @@ def plain(body: bytes) -> list[SourceLine]:
 
 @given(CONTENT, st.lists(st.integers(0, 700)), st.sampled_from(["plain", "gzip", "members"]))
 def test_lines_do_not_depend_on_compression_and_chunks(content: list[bytes], cuts: list[int], packing: str) -> None:
-    body = b"{" + b"\n".join(content)  # so that it does not begin as gzip does
+    body = b"{" + b"\n".join(content)  # so that it does not start like gzip
     packed = {
         "plain": body,
         "gzip": gzip.compress(body),

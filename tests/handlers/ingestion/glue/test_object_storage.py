@@ -102,7 +102,7 @@ def test_only_the_upload_method_makes_a_version_sealed_and_other_errors_are_fail
     monkeypatch.setattr(client, "get_object", refused)
     with pytest.raises(becomes, match=says):
         list(S3Storage(client).read_chunks("s3://landing/canary", "v"))
-    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # what is the job's own is never sealed
+    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # only source objects can be sealed
         S3Storage(client).read("s3://lake/canary")
 
 

@@ -165,7 +165,7 @@ def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[s
 
 def test_values_of_a_name_that_cannot_be_a_column_are_kept_in_the_unknown_column(mixed: dict[str, Any]) -> None:
     rows = of(mixed, "drift")
-    # "ID" and "id" are one column to Athena: it is that of the small letters, and the other stands beside it.
+    # For Athena, "ID" and "id" are one column. The name in lower case is the column, the other goes to `_unknown`.
     assert restored(rows[2], ["mixed"]) == json.loads(DRIFT[2])
     assert json.loads(rows[2]["_unknown"]).keys() == {"ID", "dt", "_unknown"}
     assert restored(rows[4]) == json.loads(DRIFT[4]), "any other name can be that of a column"
@@ -322,11 +322,11 @@ def test_a_run_fails_rather_than_remove_published_rows_of_a_deleted_version(lake
     lake.s3.delete_object(Bucket=LANDING, Key=gone["key"], VersionId=gone["versionId"])
     seen = lake.rows("kept")
     assert lake.run("kept", "r2").error.startswith("VersionsGone: 1 published versions")
-    # The same where the run before had published and died before its result.
+    # The same if the previous run published its output and died before it wrote the result.
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="manifests/kept.result.json")
     assert lake.run("kept", "r3").error.startswith("VersionsGone: 1 published versions")
     assert lake.rows("kept") == seen
-    # Somebody has given these rows up.
+    # After an operator has deleted the pointer, the rows may be lost.
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="pointers/dt=2026-01-02/kept.txt")
     assert not lake.run("kept", "r4").error
     assert len(lake.rows("kept")) == 2

@@ -234,7 +234,9 @@ def test_the_files_are_released_if_the_list_cannot_be_written(aws: MotoAws) -> N
 
 
 def test_no_key_body_or_name_reaches_a_log(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
-    builder = create_builder(aws)  # here, not in a fixture: its log holds on to the standard output of this moment
+    builder = create_builder(
+        aws
+    )  # not in a fixture, because its log keeps the standard output of the moment of creation
     canaries = [arrival(f"incoming/canary-{number}.ndjson") for number in range(3)]
     for canary in canaries:
         canary["s3"]["bucket"]["name"] = "canary-bucket"
