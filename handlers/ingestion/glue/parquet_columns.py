@@ -2,8 +2,8 @@
 
 If the values of a name differ in kind, the column gets a type that holds them all, and the run's result reports it:
 
-- integers and other numbers: `double` while each integer is exact as a double, a `decimal` of 38 digits for larger
-  integers, otherwise `string`
+- integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
+- integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds: `string`
 - objects or arrays with anything else, objects that are maps, names that differ only in case: `json`, a string of JSON
 
