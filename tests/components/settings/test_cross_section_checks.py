@@ -179,10 +179,10 @@ REFUSED: list[tuple[Changes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "says"), REFUSED)
-def test_conflicting_settings_are_refused(changes: Changes, says: str) -> None:
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
+def test_conflicting_settings_are_refused(changes: Changes, message: str) -> None:
     [problem] = problems(complete(changes))
-    assert says in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> 
     issuer = {"foundation.identity": {"issuer": "https://login.example.com/x/", "audience": "us"}}
     derived = load_settings(complete(issuer), "dev").foundation.identity.keys_url
     assert derived == "https://login.example.com/x/.well-known/jwks.json"
-    told = {**issuer, "foundation.identity.jwksUrl": "https://keys.example.com/k"}
-    assert load_settings(complete(told), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
+    changes = {**issuer, "foundation.identity.jwksUrl": "https://keys.example.com/k"}
+    assert load_settings(complete(changes), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
 
 
 @pytest.mark.parametrize("key", ["ingestion.intake.corsOrigin", "livestream.api.corsOrigin", "voiceQa.audio.origins"])
@@ -240,7 +240,7 @@ def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, m
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "environment", "says"),
+    ("endpoint", "environment", "message"),
     [
         ("http://10.0.0.5:5000", "staging", "must be an https URL with a host name in staging"),
         ("https://10.0.0.5:5000", "dev", "endpoint is https with a private address"),
@@ -254,12 +254,12 @@ def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, m
         ("ftp://agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
     ],
 )
-def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, environment: str, says: str) -> None:
+def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, environment: str, message: str) -> None:
     [problem] = problems(complete({"voiceQa.agentcore.endpoint": endpoint}, environment))
-    assert says in problem
+    assert message in problem
     assert "canary" not in problem
-    if says.startswith(("an agent", "with a host")):
-        with pytest.raises(ValueError, match=re.escape(says)):
+    if message.startswith(("an agent", "with a host")):
+        with pytest.raises(ValueError, match=re.escape(message)):
             Address.of(endpoint)
 
 
@@ -310,7 +310,7 @@ def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "says"),
+    ("key", "message"),
     [
         ("canary-short", "it must have 32 to 4096 characters, but has 12"),
         *(
@@ -319,10 +319,10 @@ def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
         ),
     ],
 )
-def test_each_line_of_the_encryption_key_is_long_enough(key: str, says: str) -> None:
+def test_each_line_of_the_encryption_key_is_long_enough(key: str, message: str) -> None:
     """With a line that is too short, every request with a cursor would fail."""
     [problem] = problems(complete({"livestream.encryptionKey": key}))
-    assert problem == f"livestream.encryptionKey: the secret is not valid: {says}"
+    assert problem == f"livestream.encryptionKey: the secret is not valid: {message}"
 
 
 def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
@@ -343,7 +343,7 @@ def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) 
 
 
 @pytest.mark.parametrize(
-    ("vcpus", "megabytes", "says"),
+    ("vcpus", "megabytes", "message"),
     [
         (3, 8192, "vcpus must be one of 0.25, 0.5, 1, 2, 4, 8, 16"),
         (0.25, 1536, "memoryMb with 0.25 vcpus must be 512, 1024, 2048"),
@@ -351,9 +351,9 @@ def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) 
         (8, 16_385, "memoryMb with 8 vcpus must be 16384 to 61440 in steps of 4096"),
     ],
 )
-def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes: int, says: str) -> None:
+def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes: int, message: str) -> None:
     [problem] = problems(complete({"meetings.processing.spot": {"vcpus": vcpus, "memoryMb": megabytes}}))
-    assert says in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(

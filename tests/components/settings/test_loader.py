@@ -53,7 +53,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"environment": "prd"}, 'environment = "prd": allowed is one of local, dev, staging, prod'),
         ({"ingestoin": {}}, "ingestoin: is not a setting; did you mean ingestion?"),
@@ -72,8 +72,8 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         ),
     ],
 )
-def test_an_invalid_key_or_value_is_named_with_the_allowed_values(changes: dict[str, Any], says: str) -> None:
-    assert problems(complete(changes)) == [says]
+def test_an_invalid_key_or_value_is_named_with_the_allowed_values(changes: dict[str, Any], message: str) -> None:
+    assert problems(complete(changes)) == [message]
 
 
 def test_the_value_of_an_unknown_key_is_never_shown() -> None:
@@ -90,7 +90,7 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "messages"),
     [
         (TOO_SMALL, ["processing: maxVcpus must be at least", "processing: timeoutMinutes must be at least"]),
         (
@@ -104,12 +104,12 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
         ({"timeoutMinutes": "x", "maxHours": 24}, ["processing.timeoutMinutes"]),
     ],
 )
-def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[str, Any], said: list[str]) -> None:
+def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[str, Any], messages: list[str]) -> None:
     """A rule is not reported for a default that replaced an invalid field."""
     found = problems(complete({f"meetings.processing.{key}": value for key, value in wrong.items()}))
     words = [entry.removeprefix("meetings.").replace("processing = {…}", "processing") for entry in found]
-    assert len(words) == len(said), words
-    assert all(any(word.startswith(item) for word in words) for item in said)
+    assert len(words) == len(messages), words
+    assert all(any(word.startswith(item) for word in words) for item in messages)
 
 
 def test_keys_of_other_namespaces_are_ignored() -> None:

@@ -13,7 +13,7 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
 
 @pytest.mark.parametrize("section", ["foundation", "meetings"])
 @pytest.mark.parametrize(
-    ("network", "says"),
+    ("network", "message"),
     [
         ({"cidr": "10.65.1.0/16"}, "10.65.1.0/16 is not a network"),
         ({"cidr": "300.1.0.0/16"}, "300.1.0.0/16 is not a network"),
@@ -25,10 +25,10 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
         ({"zones": ["g"]}, "network.zones"),
     ],
 )
-def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], says: str) -> None:
+def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], message: str) -> None:
     [problem] = problems(complete({f"{section}.network": network}))
     assert f"{section}.network" in problem
-    assert says in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize("network", [{"vpcId": "vpc-0a1b"}, {"subnetIds": SUBNETS}])
@@ -64,7 +64,7 @@ def test_a_nat_gateway_may_be_created() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "says"),
+    ("network", "message"),
     [
         ({"subnetIds": []}, "give either subnetIds (with a route to the internet) or nat"),
         ({"nat": NAT}, "give either subnetIds (with a route to the internet) or nat"),
@@ -82,8 +82,8 @@ def test_a_nat_gateway_may_be_created() -> None:
         ),
     ],
 )
-def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], says: str) -> None:
-    assert [problem for problem in problems(private(**network)) if says in problem]
+def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], message: str) -> None:
+    assert [problem for problem in problems(private(**network)) if message in problem]
 
 
 def test_an_endpoint_outside_the_network_is_refused() -> None:

@@ -26,9 +26,9 @@ def test_the_end_is_noticed_late_by_at_most_a_twentieth_or_the_shortest_pause(se
 
 @given(st.integers(0, 10**6), FIRST)
 def test_the_jsonata_expression_gives_the_same_pauses(waited: int, first: int) -> None:
-    asked = jsonata.Jsonata(pause_expression("$waited", first))
-    asked.assign("waited", waited)
-    assert asked.evaluate(None) == max(first, waited // PAUSE_DIVISOR)
+    expression = jsonata.Jsonata(pause_expression("$waited", first))
+    expression.assign("waited", waited)
+    assert expression.evaluate(None) == max(first, waited // PAUSE_DIVISOR)
 
 
 @pytest.mark.parametrize(("seconds", "first", "most"), [(0, 30, 0), (30, 30, 1), (31, 30, 2), (4 * 3600, 30, 90)])

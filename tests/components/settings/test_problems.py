@@ -51,16 +51,16 @@ def test_an_invalid_optional_secret_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "given", "says"),
+    ("key", "given", "message"),
     [
         ("boundedKey", "canary", "it must have at least 32 characters, but has 6"),
         ("limitedKey", "canary", "it must have 32 to 64 characters, but has 6"),
         ("limitedKey", "canary" * 11, "it must have 32 to 64 characters, but has 66"),
     ],
 )
-def test_the_error_for_a_secret_of_invalid_length_names_the_required_length(key: str, given: str, says: str) -> None:
+def test_the_error_for_a_secret_of_invalid_length_names_the_required_length(key: str, given: str, message: str) -> None:
     (problem,) = found({"livestream": {"encryptionKey": "k" * 32}, key: given})
-    assert str(problem) == f"{key}: the secret is not valid: {says}"
+    assert str(problem) == f"{key}: the secret is not valid: {message}"
 
 
 def test_a_secret_next_to_an_invalid_field_is_never_shown() -> None:

@@ -90,7 +90,7 @@ def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
     assert [number.key for number in RANGES if number.lowest is None and number.above is None] == []
 
 
-@pytest.mark.parametrize("number", RANGES, ids=lambda one: one.key)
+@pytest.mark.parametrize("number", RANGES, ids=lambda number: number.key)
 def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number: Range) -> None:
     for edge in number.edges:
         raw = complete({number.key: edge})

@@ -77,8 +77,8 @@ def moto_aws(
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
-    with moto_aws(monkeypatch) as one:
-        yield one
+    with moto_aws(monkeypatch) as clients:
+        yield clients
 
 
 @pytest.fixture(params=["moto", "memory"])

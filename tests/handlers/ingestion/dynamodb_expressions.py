@@ -11,9 +11,9 @@ Given = Mapping[str, Mapping[str, str]]
 Test = Callable[[Item, Names, Given], bool]
 TOKEN = re.compile(r"[(),]|<=|>=|<|>|=|[#:]?\w+")
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda one, other: one == other,
-    "<": lambda one, other: one < other,
-    ">": lambda one, other: one > other,
+    "=": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
 }
 ASSIGNMENT = re.compile(r"(#\w+) = (?:if_not_exists\((#\w+), (:\w+)\)|([#:]\w+))")
 

@@ -35,9 +35,9 @@ def test_the_partition_is_the_utc_date_of_the_event() -> None:
 
 
 def test_each_version_is_a_separate_file() -> None:
-    one, two = record(), record()
-    two["s3"]["object"]["versionId"] = "v2"
-    first, second = arrived_files(body(one, two))
+    older, newer = record(), record()
+    newer["s3"]["object"]["versionId"] = "v2"
+    first, second = arrived_files(body(older, newer))
     assert (first.file_key, second.file_key) == ("incoming/a.ndjson#v1", "incoming/a.ndjson#v2")
 
 

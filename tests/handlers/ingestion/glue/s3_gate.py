@@ -97,7 +97,7 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def gate(target: str) -> Iterator[Gate]:
     """Start a gate in front of an endpoint."""
-    one = Gate(target)
-    with running(_handler(one)) as port:
-        one.endpoint = f"http://{LOOPBACK}:{port}"
-        yield one
+    s3_gate = Gate(target)
+    with running(_handler(s3_gate)) as port:
+        s3_gate.endpoint = f"http://{LOOPBACK}:{port}"
+        yield s3_gate

@@ -59,8 +59,8 @@ def test_the_handlers_read_the_result_that_the_job_writes() -> None:
         format_result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")])
     )
     assert (read.manifest_id, read.run_id) == ("m", "r")
-    (one,) = read.files
-    assert one.model_dump() == {
+    (result_file,) = read.files
+    assert result_file.model_dump() == {
         "file_key": "k#v",
         "date_prefix": "2026-01-02",
         "status": "rejected",

@@ -89,18 +89,18 @@ def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "becomes", "says"),
+    ("code", "error", "message"),
     [("InvalidRequest", Sealed, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
     ids=["with a key of the client's own", "with another key of KMS"],
 )
 def test_only_the_upload_method_makes_a_version_sealed_and_other_errors_are_failures(
-    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, becomes: type[Exception], says: str
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, error: type[Exception], message: str
 ) -> None:
     def refused(**_: object) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetObject")
 
     monkeypatch.setattr(client, "get_object", refused)
-    with pytest.raises(becomes, match=says):
+    with pytest.raises(error, match=message):
         list(S3Storage(client).read_chunks("s3://landing/canary", "v"))
     with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # only source objects can be sealed
         S3Storage(client).read("s3://lake/canary")

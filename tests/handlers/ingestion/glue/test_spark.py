@@ -87,8 +87,8 @@ def restored(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str,
 
 
 def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
-    (one,) = [file for file in mixed["result"]["files"] if file["fileKey"] == mixed["files"][name]["fileKey"]]
-    return one["status"], one["reason"], one["rows"], one["rejectedRows"]
+    (entry,) = [file for file in mixed["result"]["files"] if file["fileKey"] == mixed["files"][name]["fileKey"]]
+    return entry["status"], entry["reason"], entry["rows"], entry["rejectedRows"]
 
 
 @pytest.mark.parametrize(
@@ -340,8 +340,8 @@ def test_a_sealed_file_is_rejected_unless_its_rows_are_published(
     lake.confirm("sealed", files)
     _refuse(lake, monkeypatch, "canary", 403, "InvalidObjectState")
     assert not lake.run("sealed", "r1").error
-    told = [(file["status"], file["reason"], file["rows"]) for file in lake.result("sealed")["files"]]
-    assert told == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
+    results = [(file["status"], file["reason"], file["rows"]) for file in lake.result("sealed")["files"]]
+    assert results == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
     assert len(seen := lake.rows("sealed")) == 4
     assert not lake.run("sealed", "r2").error, "a file without rows has none to lose"
     _refuse(lake, monkeypatch, "sealed/a", 400, "InvalidRequest")

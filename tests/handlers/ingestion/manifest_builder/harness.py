@@ -55,9 +55,9 @@ def message(text: str, identifier: str = "m1") -> dict[str, Any]:
 
 
 def arrival(key: str, **about: Any) -> dict[str, Any]:
-    one = record(key, eventTime=ARRIVED)
-    one["s3"]["object"].update(about)
-    return one
+    new_record = record(key, eventTime=ARRIVED)
+    new_record["s3"]["object"].update(about)
+    return new_record
 
 
 def arrivals(*names: str) -> list[dict[str, Any]]:

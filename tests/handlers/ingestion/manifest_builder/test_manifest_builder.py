@@ -265,7 +265,7 @@ def test_the_function_tracks_files_and_creates_manifests(aws: MotoAws, monkeypat
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     handler._builder.cache_clear()
-    one = record("incoming/a.ndjson", eventTime=datetime.now(UTC).isoformat())
-    assert handler.handler({"Records": [message(body(one))]}, None) == {"batchItemFailures": []}
+    new_record = record("incoming/a.ndjson", eventTime=datetime.now(UTC).isoformat())
+    assert handler.handler({"Records": [message(body(new_record))]}, None) == {"batchItemFailures": []}
     assert aws.statuses()["incoming/a.ndjson#v1"] == "manifested"
     handler._builder.cache_clear()

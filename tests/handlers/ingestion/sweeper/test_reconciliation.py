@@ -108,17 +108,22 @@ def test_versions_that_are_too_young_or_too_old_are_ignored(cloud: Cloud) -> Non
 
 def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None:
     bucket = FakeLandingBucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
-    one = reconciler(cloud, bucket)
-    assert [one.start().missing, one.resume().missing, one.resume().missing, one.resume().missing] == [2, 2, 1, 0]
+    current = reconciler(cloud, bucket)
+    assert [current.start().missing, current.resume().missing, current.resume().missing, current.resume().missing] == [
+        2,
+        2,
+        1,
+        0,
+    ]
     assert bucket.listed == [0, 1, 2, 3, 4]
     assert len(cloud.files()) == 5
 
 
 def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> None:
     bucket = FakeLandingBucket([[], [], []], cloud, seconds=61)
-    one = reconciler(cloud, bucket)
-    one.start()
-    one.start()
+    current = reconciler(cloud, bucket)
+    current.start()
+    current.start()
     assert bucket.listed == [0, 1]
 
 

@@ -131,11 +131,13 @@ def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(harness: 
     assert get_text(manifest(harness), "status") == "processed"
 
 
-@pytest.mark.parametrize("told", [("processed", "processed"), ("processed", "processed", "failed")])
-def test_a_redrive_runs_again_if_the_result_is_incomplete(harness: IngestionHarness, told: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("file_statuses", [("processed", "processed"), ("processed", "processed", "failed")])
+def test_a_redrive_runs_again_if_the_result_is_incomplete(
+    harness: IngestionHarness, file_statuses: tuple[str, ...]
+) -> None:
     name = start_manifest(harness)
     step(harness, "confirm", name)
-    write_result(harness, name, *told)
+    write_result(harness, name, *file_statuses)
     step(harness, "finish", name)
     assert step(harness, "confirm", start_redrive(harness, name))["files"] == 3
     assert statuses(harness) == ["processed", "processed", "manifested"]
