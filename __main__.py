@@ -4,8 +4,8 @@ import pulumi
 
 from components.blocks.naming.context import Context
 from components.platform import Platform
-from components.settings import load
+from components.settings import load_settings
 
-settings = load(pulumi.runtime.get_config_env(), pulumi.get_stack())
+settings = load_settings(pulumi.runtime.get_config_env(), pulumi.get_stack())
 platform = Platform("platform", Context.read(settings), settings)
 pulumi.export("frontend", platform.frontend)

@@ -26,17 +26,17 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.environment import SUFFIXES
-from handlers.ingestion.execution_names import Workflow
-from handlers.ingestion.file_admission import Admission
+from handlers.ingestion.arrived_files import AdmissionRules
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_builder.handler import Builder
-from handlers.ingestion.manifest_creation import ManifestMaker
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_executions import ManifestWorkflow
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
-from tests.handlers.ingestion.concurrent_actors import open_gate
 from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
-from tests.handlers.ingestion.test_file_admission import body, record
+from tests.handlers.ingestion.ingestion_harness import open_gate
+from tests.handlers.ingestion.s3_messages import body, record
 
 CALL_SECONDS = 0.005
 FILES = 1000
@@ -128,11 +128,11 @@ def measure(batch_size: int) -> dict[str, float | str]:
     table_arguments = (cloud.client("dynamodb"), "files", 400, clock.now)
     numbers = iter(range(1_000_000))
     table = FileTable(*table_arguments)
-    maker = ManifestMaker(
+    creator = ManifestCreator(
         table,
         ManifestRecords(*table_arguments),
-        Lists(cloud.client("s3"), "lake"),
-        Workflow(cloud.client("stepfunctions"), STATE_MACHINE),
+        ManifestLists(cloud.client("s3"), "lake"),
+        ManifestWorkflow(cloud.client("stepfunctions"), STATE_MACHINE),
         parallel=parallel,
         log=log,
         clock=clock.now,
@@ -140,7 +140,14 @@ def measure(batch_size: int) -> dict[str, float | str]:
         files_per_manifest=FILES_PER_MANIFEST,
         manifest_bytes=10 * 1024**3,
     )
-    builder = Builder(table, Admission.of(SUFFIXES, 5 * 1024**3), maker, parallel=parallel, log=log, clock=clock.now)
+    builder = ManifestBuilder(
+        table,
+        AdmissionRules.from_setting(ALLOWED_SUFFIXES, 5 * 1024**3),
+        creator,
+        parallel=parallel,
+        log=log,
+        clock=clock.now,
+    )
     now = datetime.now(UTC).isoformat()
     messages = [
         {"messageId": str(number), "body": body(record(f"incoming/2026/01/03/part-{number:05}.ndjson", eventTime=now))}

@@ -19,7 +19,8 @@ from components.ingestion.usage import (
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
 from components.usage_measures import DAYS_PER_MONTH
-from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
+from handlers.ingestion.environment_bases import OPEN_SHARDS
+from handlers.ingestion.sweeper.environment import SweeperEnvironment
 
 DAY = 86_400
 INDEX_STATES = 2
@@ -73,9 +74,9 @@ class PeakLoad:
         index_kept = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
         self.settings = settings
         self.files = load.peak_files_per_hour / 3600
-        self.manifests = self.files / settings.files_a_run
+        self.manifests = self.files / settings.files_per_run
         self.runs = self.manifests * run_seconds
-        self.day_runs = load.files_per_day / settings.files_a_run / DAY * run_seconds
+        self.day_runs = load.files_per_day / settings.files_per_run / DAY * run_seconds
         self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
             0.5, index_kept / READ_UNIT_BYTES

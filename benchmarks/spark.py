@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measurement import MB, ProcessUse, percentile, print_heading, print_table, run_process
-from handlers.ingestion.glue.object_storage import Folder
+from handlers.ingestion.glue.object_storage import FolderStorage
 from local.emulation.glue import spark_process
 
 FILE_MB = 3.5
@@ -37,7 +37,7 @@ def generate_files(folder: Path, megabytes: int) -> None:
     """Write files and two manifests: `whole` lists all files, `single` only the first."""
     generator = random.Random(1)  # noqa: S311 - the same data each time
     words = [f"{generator.randrange(16**6):06x}" for _ in range(5000)]
-    objects = Folder(folder / "objects")
+    objects = FolderStorage(folder / "objects")
     (folder / "plain").mkdir()
     files = []
     for number in range(max(1, round(megabytes / FILE_MB))):

@@ -15,11 +15,11 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcom
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import ULID_PATTERN
-from handlers.ingestion.environment import TableEnvironment
-from handlers.ingestion.execution_names import Execution, Workflow
+from handlers.ingestion.environment_bases import FileTableEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_lifecycle import Settler
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
+from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import ManifestStatus
 from operations.aws_gateway import get_caller, translate_errors
@@ -72,9 +72,9 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     machine_arn = account.arn("states", states.meta.region_name, f"stateMachine:{machine}")
     # The third value is the retention of new records in days. Records are only updated here, so it has no effect.
     table_arguments = (clients("dynamodb"), table, 1, clock.now)
-    records, lists = ManifestRecords(*table_arguments), Lists(clients("s3"), lake)
-    settler = Settler(
-        FileTable(*table_arguments, TableEnvironment.model_fields["open_shards"].default),
+    records, lists = ManifestRecords(*table_arguments), ManifestLists(clients("s3"), lake)
+    lifecycle = ManifestLifecycle(
+        FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default),
         records,
         lists,
         parallel=ParallelCalls(MAX_WORKERS),
@@ -82,7 +82,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         clock=clock.now,
     )
     with translate_errors(None, f"{manifest_id} in {table}, {lake} and {machine_arn}"):
-        outcome, execution = redrive(manifest_id, records, lists, Workflow(states, machine_arn), settler)
+        outcome, execution = redrive(manifest_id, records, lists, ManifestWorkflow(states, machine_arn), lifecycle)
     message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
     if outcome not in SUCCESSFUL_OUTCOMES:
         raise CommandRefused(message)
@@ -91,20 +91,24 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def redrive(
-    manifest_id: str, records: ManifestRecords, lists: Lists, workflow: Workflow, settler: Settler
-) -> tuple[RedriveOutcome, Execution | None]:
+    manifest_id: str,
+    records: ManifestRecords,
+    lists: ManifestLists,
+    workflow: ManifestWorkflow,
+    lifecycle: ManifestLifecycle,
+) -> tuple[RedriveOutcome, ManifestExecution | None]:
     """Start the manifest's next execution, unless it is running or processed."""
     manifest, number = lists.read(manifest_id), 0
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = records.get(manifest_id)
         if record is None:
             return RedriveOutcome.UNKNOWN_MANIFEST, None
-        last = Execution.of(record.execution_arn)
+        last = ManifestExecution.from_arn(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
             status = workflow.status(last)
             if status is ExecutionStatus.RUNNING:
                 return RedriveOutcome.RUNNING, last
-            settler.settle_ended(last, status)  # The execution ended, and the sweep has not found it yet.
+            lifecycle.close_ended_execution(last, status)  # The execution ended, and the sweep has not found it yet.
             continue
         if record.status is ManifestStatus.PROCESSED:
             return RedriveOutcome.PROCESSED, last

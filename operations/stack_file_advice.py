@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.settings.problems import problems_of
+from components.settings.problems import list_problems
 from components.settings.settings_base import FunctionSettings
 from components.settings.stack import StackSettings
 from operations.function_target import PROJECT, FunctionTarget
@@ -71,7 +71,7 @@ def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str |
     except ValidationError as error:
         # Errors about missing required settings are ignored.
         errors = [detail for detail in error.errors(include_url=False) if detail["loc"][: len(location)] == location]
-        return next((problem.allowed for problem in problems_of(errors, StackSettings, target.stack)), None)
+        return next((problem.allowed for problem in list_problems(errors, StackSettings, target.stack)), None)
     return None
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from components.blocks.api.gateway_responses import GatewayErrorCode
-from components.settings.column_types import OWN_COLUMNS
+from components.settings.column_types import SYSTEM_COLUMNS
 from handlers.common.errors import CommonErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
-from handlers.ingestion.file_admission import Refusal
-from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.arrived_files import FileRejection
+from handlers.ingestion.glue.json_records import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream
 from handlers.meetings.auth_exchange import error_codes as meetings
@@ -137,8 +137,10 @@ def test_every_error_code_for_clients_is_in_its_page(page: str) -> None:
 
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    documented_values = {member.value for value_type in (FileStatus, Refusal, Reason) for member in value_type}
-    columns = {name for name, _ in OWN_COLUMNS}
+    documented_values = {
+        member.value for value_type in (FileStatus, FileRejection, DataProblem) for member in value_type
+    }
+    columns = {name for name, _ in SYSTEM_COLUMNS}
     assert (documented_values | columns) - listed == set()
 
 

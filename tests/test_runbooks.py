@@ -14,18 +14,18 @@ import pytest
 from moto import mock_aws
 
 from components.blocks.api import rest_stage, websocket_stage
-from handlers.ingestion.file_admission import ArrivedFile
-from handlers.ingestion.file_records import FileRecord, new_record
+from handlers.ingestion.arrived_files import ArrivedFile
+from handlers.ingestion.file_records import FileRecord, new_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, Manifest
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.table_items import RecordId
 from local import ROOT
 from local.generate import documented_graph
 from local.preview import stack_files
 from operations.__main__ import COMMANDS
 from tests.credentials import credentials
-from tests.handlers.ingestion.conftest import NOW, played
+from tests.handlers.ingestion.conftest import NOW, moto_aws
 from tests.moto_tables import create_table
 from tests.whole_program import DOCUMENTED
 
@@ -186,24 +186,26 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
         values = {"bucket": "landing", "key": f"incoming/{name}", "version_id": "v", "size": 1, "etag": "e"}
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
-    with played(monkeypatch) as aws:
+    with moto_aws(monkeypatch) as aws:
         table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
         files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
         for name in ("pending", "done"):
             table.track(files[name])
         done = RecordId(files["done"].date_prefix, files["done"].file_key)
         table.claim(done, "first")
-        table.confirm(done, "first")
+        table.mark_manifested(done, "first")
         statuses = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
         results = [
             {"fileKey": files[name].file_key, "datePrefix": files[name].date_prefix, "status": status, "rows": 7}
             for name, status in statuses.items()
         ]
-        table.settle(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
+        table.record_result(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
         function_table = tuple(
-            FileRecord.of(new_record(file, None, NOW, 400, 2)).listed for name, file in files.items() if name != "new"
+            FileRecord.from_item(new_file_item(file, None, NOW, 400, 2)).listed_file
+            for name, file in files.items()
+            if name != "new"
         )
-        Lists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=function_table))
+        ManifestLists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=function_table))
         result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
 
@@ -215,11 +217,11 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
         assert written_back("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
         expected = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
         assert written_back("2020-01-31T04:00:00+00:00") == expected
-        assert table.pending(10) == [], "files whose rows exist are not processed again"
+        assert table.list_pending(10) == [], "files whose rows exist are not processed again"
         assert not any(table.track(files[name]) for name in expected)
         assert table.track(files["new"])
-        tracked = FileRecord.of(new_record(files["missing"], None, NOW, 400, 2))
-        assert FileRecord.of(aws.records()[tracked.id.file_key]).listed == tracked.listed
+        tracked = FileRecord.from_item(new_file_item(files["missing"], None, NOW, 400, 2))
+        assert FileRecord.from_item(aws.records()[tracked.id.file_key]).listed_file == tracked.listed_file
 
 
 # Access logs

@@ -1,4 +1,4 @@
-"""What every subsystem stands on: alerts, audit logs, the handlers' layer."""
+"""Resources that all subsystems share: alerts, audit logs, network, backup, budget, Lambda layer."""
 
 from components.foundation.foundation import Foundation
 

@@ -1,7 +1,7 @@
-"""The one topic that every alarm, budget and anomaly alert goes to, and who reads it.
+"""SNS topic that receives every alarm, budget alert and anomaly alert, with its e-mail subscriptions.
 
-Encrypted with SNS' own default at rest. Not with the AWS-managed key: CloudWatch cannot publish through it, and the
-alarm would stay silent.
+The topic has no KMS key, only SNS' default encryption at rest. With the AWS-managed key, CloudWatch could not publish, and
+no alarm would arrive.
 """
 
 import json
@@ -22,7 +22,7 @@ PUBLISHERS = (
 
 
 class Alerts(pulumi.ComponentResource):
-    """The alerts topic; nobody but the named services of this account may publish to it."""
+    """Topic for alerts. Only the listed services may publish to it, and only for this account."""
 
     def __init__(self, context: Context, settings: AlertSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:Alerts", "foundation-alerts", None, opts)

@@ -1,7 +1,7 @@
-"""The role that API Gateway writes logs with: one a region and account, so one stack of a region makes it.
+"""IAM role with which API Gateway writes logs. A region of an account has only one, so one stack of a region creates it.
 
-It reaches the log groups that API Gateway names itself, and those of ours. A stage that logs is refused while there is
-no role; so everything of the subsystems waits for it.
+The role may write to the log groups that API Gateway names, and to ours. API Gateway refuses a stage with logs while the
+role is missing, so all resources of the subsystems wait for it.
 """
 
 import pulumi
@@ -13,8 +13,8 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 
-GROUPS = ("API-Gateway-Execution-Logs_*", "/aws/apigateway/*")
-"""Execution logs of REST APIs; those of WebSocket APIs, and all access logs of ours."""
+LOG_GROUPS = ("API-Gateway-Execution-Logs_*", "/aws/apigateway/*")
+"""Log groups of REST APIs' execution logs; log groups of WebSocket APIs' execution logs and of all access logs."""
 ACTIONS = (
     "CreateLogGroup",
     "CreateLogStream",
@@ -23,12 +23,12 @@ ACTIONS = (
     "GetLogEvents",
     "PutLogEvents",
 )
-"""Those of AWS' own policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), without which the account's setting is
-refused; all but one can be limited to log groups."""
+"""Actions of AWS' policy for this role (AmazonAPIGatewayPushToCloudWatchLogs). API Gateway refuses a role that lacks one of
+them. All except DescribeLogGroups can be limited to log groups, so that one has a separate grant."""
 
 
 class ApiLogs(pulumi.ComponentResource):
-    """The role, and the setting of the account that names it."""
+    """Role for logs, and the account setting of API Gateway that names it."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:ApiLogs", f"{scope.subsystem}-api-logs", None, opts)
@@ -48,6 +48,6 @@ class ApiLogs(pulumi.ComponentResource):
 
 
 def api_log_grants(scope: Scope) -> list[Grant]:
-    """What API Gateway needs to write the logs of every API of this region."""
-    groups = [scope.context.arn("logs", f"log-group:{group}") for group in GROUPS]
+    """Return the permissions to write the logs of every API of this region."""
+    groups = [scope.context.arn("logs", f"log-group:{group}") for group in LOG_GROUPS]
     return [grant("logs", ACTIONS, groups), grant("logs", ["DescribeLogGroups"], "*")]

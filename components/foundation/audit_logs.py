@@ -1,21 +1,21 @@
-"""The bucket that all others write their access logs to. It logs to nobody: a bucket that logs itself never ends."""
+"""Bucket for the access logs of all other buckets. Its own access is not logged, because each log would cause another."""
 
 import pulumi
 
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule, bucket_name
 
-WHAT = "audit-logs"
+AUDIT_LOGS = "audit-logs"
 
 
 class AuditLogs(pulumi.ComponentResource):
-    """Access logs of every bucket, below `logs/s3-access/<bucket>/`, for as long as the settings say."""
+    """Bucket with the access logs of every bucket below `logs/s3-access/<bucket>/`, kept for the retention in the settings."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)
-        name = bucket_name(scope, WHAT)
+        name = bucket_name(scope, AUDIT_LOGS)
         self.bucket = Bucket(
-            WHAT,
+            AUDIT_LOGS,
             BucketArgs(
                 scope=scope,
                 logical_name="AuditLogs",

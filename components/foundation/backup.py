@@ -1,7 +1,7 @@
-"""Daily copies of every table that says so by its tag, and the roles to make and to restore them.
+"""Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
 
-The roles reach DynamoDB tables of this stack only. A failed backup is told to people by the alerts topic: a backup
-that nobody misses until it is needed is none.
+The roles reach only DynamoDB tables of this stack. A failed backup is published to the alerts topic, because otherwise it
+would be noticed only when a restore is needed.
 """
 
 import pulumi
@@ -22,7 +22,7 @@ COMPLETION_WINDOW_MINUTES = 360
 
 
 class Backup(pulumi.ComponentResource):
-    """Vault, plan, selection by tag, and one role each for backing up and restoring."""
+    """Backup vault, plan and selection by tag, with one role for backups and one for restores."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:Backup", f"{scope.subsystem}-backup", None, opts)
@@ -38,7 +38,7 @@ class Backup(pulumi.ComponentResource):
                 self._child,
                 pulumi.ResourceOptions(
                     protect=scope.foundation.data.deletion_protection,
-                    # With its copies in it, AWS would not let it go, and a destruction would end there.
+                    # AWS refuses to delete a vault with backups, so `pulumi destroy` would fail.
                     retain_on_delete=scope.foundation.backup.outlives_stack,
                 ),
             ),
@@ -59,7 +59,7 @@ class Backup(pulumi.ComponentResource):
                 "foundation-backup-region-settings",
                 resource_type_opt_in_preference={"DynamoDB": True},
                 resource_type_management_preference={"DynamoDB": True},
-                # AWS answers with every service's preference; those of others are not ours to change back.
+                # AWS returns the preferences of all services. The others must not be changed back.
                 opts=pulumi.ResourceOptions.merge(
                     self._child,
                     pulumi.ResourceOptions(
@@ -102,35 +102,40 @@ class Backup(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, what: str, grants: list[Grant]) -> Role:
-        name = self._scope.name(Kind.ROLE, what)
-        return Role(f"foundation-backup-{what}", RoleArgs(self._scope, what, name, Service.BACKUP, grants), self._child)
+    def _role(self, purpose: str, grants: list[Grant]) -> Role:
+        name = self._scope.name(Kind.ROLE, purpose)
+        return Role(
+            f"foundation-backup-{purpose}", RoleArgs(self._scope, purpose, name, Service.BACKUP, grants), self._child
+        )
 
 
-def _tables(scope: Scope) -> list[str]:
-    """All tables of this stack, by subsystem: a stack whose name merely starts alike is not among them."""
+def _table_arns(scope: Scope) -> list[str]:
+    """Return ARN patterns for the tables of this stack, one per subsystem.
+
+    They do not match the tables of a stack whose name only starts with this stack's name.
+    """
     context = scope.context
     return [context.arn("dynamodb", f"table/{context.stack_label}-{subsystem}-*") for subsystem in Subsystem]
 
 
 def backup_grants(scope: Scope) -> list[Grant]:
-    """What AWS Backup needs to copy tables (its own managed policy, cut down to DynamoDB and to this stack)."""
+    """Return the permissions to back up tables: AWS' managed policy, limited to DynamoDB and to this stack."""
     context = scope.context
-    tables = _tables(scope)
+    tables = _table_arns(scope)
     vault = context.arn("backup", f"backup-vault:{scope.name(Kind.BACKUP_VAULT, 'backups')}")
     return [
         grant("dynamodb", ["CreateBackup", "DescribeTable", "ListTagsOfResource", "StartAwsBackupJob"], tables),
         grant("dynamodb", ["DeleteBackup", "DescribeBackup"], [f"{table}/backup/*" for table in tables]),
         grant("backup", ["CopyIntoBackupVault", "DescribeBackupVault"], vault),
-        # A job that may not tag what it makes fails, and it takes the tables' tags over in any case.
+        # A backup copies the table's tags, and fails without this permission.
         grant("backup", ["TagResource"], context.arn("backup", "recovery-point:*")),
         grant("tag", ["GetResources"], "*"),
     ]
 
 
 def restore_grants(scope: Scope) -> list[Grant]:
-    """What AWS Backup needs to restore a table under a new name of this stack."""
-    tables = _tables(scope)
+    """Return the permissions to restore a table under a new name within this stack."""
+    tables = _table_arns(scope)
     backups = [f"{table}/backup/*" for table in tables]
     return [
         grant(

@@ -1,8 +1,8 @@
-"""Who is told when money is spent: a monthly budget and, where this stack owns or names one, an anomaly monitor.
+"""Alerts about cost: a monthly budget and, if this stack creates or names one, an anomaly monitor.
 
-Both look at the cost-allocation tag `CostCenter`, which therefore must be this stack's own. (AWS counts a tag only
-after it has been activated for cost allocation in the billing console, once an account or, in an organisation, by its
-management account, which alone may make a monitor by tag. A monitor that is named looks at what it was made for.)
+Both filter by the cost-allocation tag `CostCenter`, so its value must be unique to this stack. AWS counts a tag only after
+it has been activated for cost allocation in the billing console, once per account. In an organisation, the management
+account must activate it, and only that account can create a monitor for a tag. An existing monitor keeps its own filter.
 """
 
 import json
@@ -15,13 +15,13 @@ from components.blocks.naming.scope import Scope
 
 COST_TAG = "CostCenter"
 BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
-"""Percentages of the budget that send an alert when they are spent, or forecast."""
-ANOMALY_DOLLARS = "10"
-"""The total impact that a cost anomaly must reach before it is reported."""
+"""Percentages of the budget at which actual or forecast cost sends an alert."""
+MIN_ANOMALY_DOLLARS = "10"
+"""Total impact from which a cost anomaly is reported."""
 
 
-class Spend(pulumi.ComponentResource):
-    """Budget alerts and anomaly alerts, all to the alerts topic."""
+class CostAlerts(pulumi.ComponentResource):
+    """Budget and anomaly alerts, which are published to the alerts topic."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:Spend", f"{scope.subsystem}-spend", None, opts)
@@ -78,14 +78,14 @@ class Spend(pulumi.ComponentResource):
         costexplorer.AnomalySubscription(
             "foundation-spend-anomaly-subscription",
             name=name,
-            frequency="IMMEDIATE",  # the only one that a topic may have
+            frequency="IMMEDIATE",  # the only frequency for an SNS topic
             monitor_arn_lists=[monitor],
             subscribers=[{"type": "SNS", "address": scope.alerts_topic}],
             threshold_expression={
                 "dimension": {
                     "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
                     "match_options": ["GREATER_THAN_OR_EQUAL"],
-                    "values": [ANOMALY_DOLLARS],
+                    "values": [MIN_ANOMALY_DOLLARS],
                 }
             },
             tags=scope.tags(name),
@@ -94,6 +94,9 @@ class Spend(pulumi.ComponentResource):
 
 
 def _by_tag(key: str, value: str) -> dict[str, object]:
-    """One tag's value, written as the provider reads it back: anything shorter would make a new monitor at each deployment."""
+    """Return a filter for one tag value, in the form in which the provider reads it back.
+
+    A shorter form would differ, and replace the monitor at each deployment.
+    """
     others = dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or"))
     return {**others, "Tags": {"Key": key, "MatchOptions": None, "Values": [value]}}

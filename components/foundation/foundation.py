@@ -1,4 +1,4 @@
-"""What all subsystems stand on, made first; subsystems get it as the scope of their blocks."""
+"""Component for the foundation. It is created first, and gives each subsystem the scope for its blocks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,17 +9,16 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.foundation.alerts import Alerts
 from components.foundation.api_logs import ApiLogs
-from components.foundation.audit_logs import WHAT as AUDIT_LOGS
-from components.foundation.audit_logs import AuditLogs
+from components.foundation.audit_logs import AUDIT_LOGS, AuditLogs
 from components.foundation.backup import Backup
-from components.foundation.budget import Spend
+from components.foundation.budget import CostAlerts
 from components.foundation.layer import HandlersLayer
 from components.foundation.network import Network, NetworkArgs
 from components.settings import FoundationSettings, LogLevel
 
 
 class Foundation(pulumi.ComponentResource):
-    """Alerts, audit logs, spend, backup, the handlers' layer."""
+    """Resources that all subsystems share: alerts, audit logs, API logs, network, cost alerts, backup, Lambda layer."""
 
     def __init__(
         self,
@@ -28,7 +27,7 @@ class Foundation(pulumi.ComponentResource):
         attached_services: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`attached_services`: what attached functions and jobs call, and which do; none means nothing is attached."""
+        """`attached_services`: services that attached functions and jobs call, with the reason. None: nothing is attached."""
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._context = context
@@ -43,17 +42,17 @@ class Foundation(pulumi.ComponentResource):
             if attached_services
             else None
         )
-        Spend(own, child)
+        CostAlerts(own, child)
         Backup(own, child)
         self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
 
     def scope(self, subsystem: Subsystem, log_level: LogLevel) -> Scope:
-        """The surroundings of one subsystem's blocks."""
+        """Return the scope for the blocks of one subsystem."""
         after: Sequence[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
             after = [*after, self.audit_logs.bucket.policy]
             if self.api_logs is not None:
-                # A stage that logs is refused while its region has no role for it.
+                # API Gateway refuses a stage with logs while the region has no role for them.
                 after = [*after, self.api_logs.account]
         return Scope(
             context=self._context,

@@ -1,7 +1,7 @@
-"""The Lambda layer that every function carries: the handlers' libraries, built for arm64 and Python 3.13.
+"""Lambda layer of all functions: the handlers' libraries, built for arm64 and Python 3.13.
 
-Its name carries the hash of the lock file, so a preview needs no archive, and a changed lock is a new layer.
-`make layers` builds the archive; a deployment without it stops and says so.
+The layer's name contains the hash of the lock file. So a preview needs no archive, and a changed lock file creates a new
+layer. `make layers` builds the archive. A deployment without it fails with an error that names this command.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ ARCHIVE = Path("build/layers/handlers.zip")
 
 
 def lock_hash() -> str:
-    """What the layer's content follows from."""
+    """Return the hash of the lock file, which determines the layer's content."""
     return hashlib.sha256(LOCK.read_bytes()).hexdigest()
 
 
 class HandlersLayer(pulumi.ComponentResource):
-    """One version of the handlers' libraries."""
+    """Layer with the handlers' libraries."""
 
     arn: pulumi.Output[str]
 
@@ -40,7 +40,7 @@ class HandlersLayer(pulumi.ComponentResource):
             compatible_architectures=["arm64"],
             code=_code(context),
             source_code_hash=content,
-            # The lock decides whether this is a new layer; archives of one lock may differ in bytes.
+            # Only the lock file decides about a new layer, because archives of one lock file may differ in bytes.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["code"]),
         )
         self.arn = layer.arn
@@ -51,6 +51,8 @@ def _code(context: Context) -> pulumi.Archive:
     if (ROOT / ARCHIVE).exists():
         return pulumi.FileArchive(ARCHIVE.as_posix())
     if pulumi.runtime.is_dry_run() or context.environment is Environment.LOCAL:
-        # A preview looks at no bytes, and the local platform has the same locked packages installed instead.
+        # A preview does not read the archive. The local platform has the same locked packages installed instead.
         return pulumi.AssetArchive({"python/README": pulumi.StringAsset("built by `make layers`\n")})
-    raise pulumi.RunError(f"the layer {ARCHIVE} is not built: run `make layers`, then deploy again")
+    raise pulumi.RunError(
+        f"the archive of the Lambda layer, {ARCHIVE}, does not exist: run `make layers`, then deploy again"
+    )

@@ -1,7 +1,8 @@
-"""A network, built only when something enabled is attached to one; or the one that the settings name.
+"""Network for functions and Glue jobs: an existing one, or one that is built if an enabled subsystem attaches to it.
 
-Private subnets without a route out: S3 and DynamoDB are reached by gateway endpoints, which are free, and what else the
-attached functions and jobs call by interface endpoints, which are paid by the hour and zone. No NAT.
+The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are reached
+through gateway endpoints, which are free. Other services are reached through interface endpoints, which are billed per
+hour and zone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,12 @@ GATEWAY_SERVICES = ("s3", "dynamodb")
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """What the network is for."""
+    """Arguments of `Network`."""
 
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that what is attached calls, besides S3 and DynamoDB, each with who calls it: it is paid for."""
+    """Services that attached functions and jobs call, besides S3 and DynamoDB. The reason becomes a tag of the endpoint."""
 
 
 class Network(pulumi.ComponentResource):
@@ -40,41 +41,41 @@ class Network(pulumi.ComponentResource):
         if args.settings.vpc_id is not None:
             self.vpc_id, self.subnet_ids = args.settings.vpc_id, args.settings.subnet_ids
         else:
-            self.vpc_id, self.subnet_ids = self._built(args.services)
+            self.vpc_id, self.subnet_ids = self._build_vpc(args.services)
         self.vpc_arn = pulumi.Output.concat(self._scope.context.arn("ec2", "vpc/"), self.vpc_id)
         self.functions = self._group("functions", "Functions: out by HTTPS, nothing in")
-        self._rule_out("functions", self.functions, cidr=ANYWHERE)
+        self._allow_https_out("functions", self.functions, cidr=ANYWHERE)
         self.glue = self._group("glue", "Glue: its workers among themselves, out by HTTPS")
-        self._among_themselves("glue", self.glue)
-        self._rule_out("glue", self.glue, cidr=ANYWHERE)
+        self._allow_within_group("glue", self.glue)
+        self._allow_https_out("glue", self.glue, cidr=ANYWHERE)
         self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
         self.register_outputs({"vpcId": self.vpc_id})
 
-    def _tags(self, what: str, reason: str | None = None) -> dict[str, str]:
-        return self._scope.tags(f"{self._scope.context.stack_label}-{what}", {"Reason": reason})
+    def _tags(self, name: str, reason: str | None = None) -> dict[str, str]:
+        return self._scope.tags(f"{self._scope.context.stack_label}-{name}", {"Reason": reason})
 
-    def _built(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
+    def _build_vpc(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
         settings, region = self._settings, self._scope.context.region
-        made = ec2.Vpc(
+        built = ec2.Vpc(
             "foundation-network-vpc",
             cidr_block=settings.cidr,
             enable_dns_support=True,
-            enable_dns_hostnames=True,  # private names of interface endpoints need it
+            enable_dns_hostnames=True,  # required for private DNS names of interface endpoints
             tags=self._tags("vpc"),
             opts=self._child,
         )
-        # The group that every VPC brings is used by nothing here, so it lets nothing through.
+        # No resource uses the VPC's default security group, so all its rules are removed.
         ec2.DefaultSecurityGroup(
-            "foundation-network-default-group", vpc_id=made.id, tags=self._tags("unused"), opts=self._child
+            "foundation-network-default-group", vpc_id=built.id, tags=self._tags("unused"), opts=self._child
         )
         routes = ec2.RouteTable(
-            "foundation-network-routes", vpc_id=made.id, tags=self._tags("private"), opts=self._child
+            "foundation-network-routes", vpc_id=built.id, tags=self._tags("private"), opts=self._child
         )
         subnets = []
         for zone in settings.zones:
             subnet = ec2.Subnet(
                 f"foundation-network-private-{zone}",
-                vpc_id=made.id,
+                vpc_id=built.id,
                 cidr_block=settings.subnet_cidr(zone),
                 availability_zone=f"{region}{zone}",
                 map_public_ip_on_launch=False,
@@ -88,18 +89,18 @@ class Network(pulumi.ComponentResource):
         for service in GATEWAY_SERVICES:
             ec2.VpcEndpoint(
                 f"foundation-network-{service}",
-                vpc_id=made.id,
+                vpc_id=built.id,
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Gateway",
                 route_table_ids=[routes.id],
                 tags=self._tags(service),
                 opts=self._child,
             )
-        self.vpc_id = made.id
-        self._interfaces([subnet.id for subnet in subnets], services)
-        return made.id, [subnet.id for subnet in subnets]
+        self.vpc_id = built.id
+        self._create_interface_endpoints([subnet.id for subnet in subnets], services)
+        return built.id, [subnet.id for subnet in subnets]
 
-    def _interfaces(self, subnets: Sequence[pulumi.Input[str]], services: Mapping[str, str]) -> None:
+    def _create_interface_endpoints(self, subnets: Sequence[pulumi.Input[str]], services: Mapping[str, str]) -> None:
         if not services:
             return
         group = self._group("endpoints", "Endpoints: in by HTTPS from the network")
@@ -126,38 +127,38 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             )
 
-    # Quoted annotations here: ec2 is the largest module there is, and most stacks build no network.
-    def _group(self, what: str, says: str) -> "ec2.SecurityGroup":
+    # Annotations in quotes, because importing `ec2` is slow and most stacks build no network.
+    def _group(self, name: str, description: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
-            f"foundation-network-{what}-group",
-            name_prefix=f"{self._scope.context.stack_label}-{what}-",
-            description=says,
+            f"foundation-network-{name}-group",
+            name_prefix=f"{self._scope.context.stack_label}-{name}-",
+            description=description,
             vpc_id=self.vpc_id,
             revoke_rules_on_delete=True,
-            tags=self._tags(what),
+            tags=self._tags(name),
             opts=self._child,
         )
 
-    def _rule_out(self, what: str, group: "ec2.SecurityGroup", cidr: str) -> None:
+    def _allow_https_out(self, name: str, group: "ec2.SecurityGroup", cidr: str) -> None:
         vpc.SecurityGroupEgressRule(
-            f"foundation-network-{what}-out",
+            f"foundation-network-{name}-out",
             security_group_id=group.id,
             cidr_ipv4=cidr,
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
-            tags=self._tags(what),
+            tags=self._tags(name),
             opts=self._child,
         )
 
-    def _among_themselves(self, what: str, group: "ec2.SecurityGroup") -> None:
-        """Glue refuses a network whose workers may not talk to each other on every port."""
+    def _allow_within_group(self, name: str, group: "ec2.SecurityGroup") -> None:
+        """Allow all traffic between the members of a group. Glue requires this for its workers, on every port."""
         for rule, direction in ((vpc.SecurityGroupIngressRule, "in"), (vpc.SecurityGroupEgressRule, "across")):
             rule(
-                f"foundation-network-{what}-{direction}",
+                f"foundation-network-{name}-{direction}",
                 security_group_id=group.id,
                 referenced_security_group_id=group.id,
                 ip_protocol="-1",
-                tags=self._tags(what),
+                tags=self._tags(name),
                 opts=self._child,
             )

@@ -1,4 +1,4 @@
-"""NDJSON files into the lake."""
+"""Resources of ingestion, which converts NDJSON files to Parquet in the lake."""
 
 from components.ingestion.ingestion import Ingestion, IngestionArgs, attached_services
 from components.ingestion.usage import monthly_usage

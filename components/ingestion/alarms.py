@@ -1,4 +1,4 @@
-"""What rings when ingestion is late or stuck, beside what every block watches of itself."""
+"""Alarms for late or stuck files. The blocks register the general alarms for their own resources."""
 
 import pulumi
 
@@ -9,15 +9,15 @@ from components.blocks.naming.scope import Scope
 from components.settings import IngestionSettings
 
 DURATION_SHARE = 0.8
-"""Of a function's timeout: time to look before it is cut off."""
+"""Share of the builder's timeout at which the alarm rings, before Lambda stops an invocation."""
 OLDEST_MESSAGE_SECONDS = 1_800
 OLDEST_PENDING_SECONDS = 7_200
 RUNBOOK = "ingestion-late"
-SWEPT = '{ $.message = "sweep" }'
-UNWRITTEN = '{ $.message = "manifest_record_failed" }'
+SWEEP_EVENT = '{ $.message = "sweep" }'
+RECORD_FAILED_EVENT = '{ $.message = "manifest_record_failed" }'
 
 
-def watch(
+def register_alarms(
     scope: Scope,
     settings: IngestionSettings,
     intake: Queue,
@@ -25,29 +25,32 @@ def watch(
     sweeper: Function,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Register ingestion's own alarms."""
-    longest = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
-    waits = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
-    pending = sweeper.log_metric(
-        "oldest-pending", SWEPT, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
+    """Register the alarms."""
+    max_milliseconds = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
+    message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
+    pending_age = sweeper.log_metric(
+        "oldest-pending", SWEEP_EVENT, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
-    open_still = sweeper.log_metric(
-        "unsettled", SWEPT, opts, value="$.failed", statistic="Minimum", period_seconds=period
+    unsettled = sweeper.log_metric(
+        "unsettled", SWEEP_EVENT, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
-    for what, metric, threshold, says in (
+    for name, metric, threshold, description in (
         (
             "builder-duration",
             builder.metric("Duration", "p95"),
-            longest,
-            "The manifest builder takes most of the time that it has.",
+            max_milliseconds,
+            "The manifest builder needs most of its timeout.",
         ),
-        ("oldest-message", waits, OLDEST_MESSAGE_SECONDS, "Announced files wait to be tracked."),
-        ("oldest-pending", pending, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
-        ("unsettled", open_still, 0, "Claims or manifests stay open: one sweep after the other fails to end them."),
+        ("oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."),
+        ("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
+        ("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests."),
     ):
-        register_alarm(what, scope, metric, threshold, says, RUNBOOK, opts)
-    unwritten = builder.log_metric("manifest-record", UNWRITTEN, opts)
-    sweeper.log_metric("manifest-record-swept", UNWRITTEN, opts, metric_name=unwritten.name)  # it makes manifests too
-    says = "A workflow was started whose MANIFEST record could not be written; the workflow writes it itself."
-    register_alarm("manifest-record", scope, unwritten, 1, says, RUNBOOK, opts, comparison=Comparison.AT_LEAST)
+        register_alarm(name, scope, metric, threshold, description, RUNBOOK, opts)
+    record_failures = builder.log_metric("manifest-record", RECORD_FAILED_EVENT, opts)
+    # The sweeper creates manifests too.
+    sweeper.log_metric("manifest-record-swept", RECORD_FAILED_EVENT, opts, metric_name=record_failures.name)
+    description = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
+    register_alarm(
+        "manifest-record", scope, record_failures, 1, description, RUNBOOK, opts, comparison=Comparison.AT_LEAST
+    )

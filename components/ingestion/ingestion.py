@@ -1,7 +1,7 @@
-"""Ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
+"""Component for ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
 
-Wires the parts: who is granted what, and what each function reads. The protocol between the functions is in
-docs/decisions/0030.
+It connects the parts: permissions, triggers, and environment variables. docs/decisions/0030 describes the protocol between
+the functions.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,15 @@ from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.foundation.network import Network
 from components.ingestion import run_workflow
-from components.ingestion.alarms import watch
+from components.ingestion.alarms import register_alarms
 from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
-from components.ingestion.spark_job import SparkArgs, SparkJob
+from components.ingestion.spark_job import SparkJob, SparkJobArgs
 from components.ingestion.usage import OLD_VERSION_DAYS
 from components.settings import IngestionSettings
-from handlers.ingestion.environment import SUFFIXES, BuilderEnvironment, StepsEnvironment, SweeperEnvironment
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
+from handlers.ingestion.sweeper.environment import SweeperEnvironment
+from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
 INCOMING = "incoming/"
 OPEN_INDEX = "open"
@@ -44,58 +47,58 @@ ATTACHED_SERVICES = {
     "glue": "the Spark job asks for its connection",
     "logs": "the Spark job writes its logs",
     "monitoring": "the Spark job writes its metrics",
-    "sqs": "asked for by the compliance that attaches the builder",
+    "sqs": "the requirement for the attached builder asks for it",
     "states": "the builder starts workflows",
 }
-"""What the builder and the Spark job call from inside a network, besides S3 and DynamoDB, and why."""
+"""Services that the builder and the Spark job call from inside a network, besides S3 and DynamoDB, with the reason."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
-    """What is called from inside a network with these settings, and why."""
+    """Return the services that need an endpoint in the network with these settings, with the reason."""
     return ATTACHED_SERVICES | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
 
 
 @dataclass(frozen=True)
 class IngestionArgs:
-    """What ingestion needs."""
+    """Arguments of `Ingestion`."""
 
     scope: Scope
     settings: IngestionSettings
     network: Network | None = None
-    """The network to attach to, where the settings ask for it."""
+    """Network for the builder and the Spark job, used only if the settings attach them."""
 
 
 class Ingestion(pulumi.ComponentResource):
-    """NDJSON files in, Parquet out, each file once."""
+    """Resources of ingestion, which converts each NDJSON file to Parquet once."""
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._network = args.network if args.settings.network_attached else None
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
+        self._create_storage()
         self.job = SparkJob(
             "ingestion-spark",
-            SparkArgs(args.scope, args.settings.spark, self.lake, self.landing, INCOMING, self._network),
+            SparkJobArgs(args.scope, args.settings.spark, self.lake, self.landing, INCOMING, self._network),
             self._child,
         )
-        self._process()
-        self._take_in()
-        self._sweep()
-        watch(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
+        self._create_workflow()
+        self._create_builder()
+        self._create_sweeper()
+        register_alarms(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         intake = args.settings.intake
         self.frontend: dict[str, pulumi.Input[object]] = {
             "bucket": self.landing.name,
             "prefix": INCOMING,
             "table": self.files.name,
-            "suffixes": SUFFIXES.split(","),
+            "suffixes": ALLOWED_SUFFIXES.split(","),
             "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
         }
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings, intake = self._scope, self._settings, self._settings.intake
         self.files = Table(
             "files",
@@ -104,7 +107,7 @@ class Ingestion(pulumi.ComponentResource):
                 logical_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
-                # Sparse: an item has these keys only while it is not in a run.
+                # Sparse index: a file's item has these keys only while it is pending or claimed, a manifest's while it runs.
                 indexes=[
                     SecondaryIndex(
                         OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
@@ -130,7 +133,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LandingBucket",
                 versioned=True,
-                # The version is part of a file's name in the table.
+                # The version is part of a file's key in the table, so the page must be able to read it.
                 cors=CorsRule([intake.cors_origin], ("PUT",), exposed_headers=["x-amz-version-id"])
                 if intake.cors_origin
                 else None,
@@ -147,8 +150,8 @@ class Ingestion(pulumi.ComponentResource):
         )
         self.lake = Lake("ingestion-store", LakeArgs(scope, settings), self._child)
 
-    def _process(self) -> None:
-        """The functions behind the workflow's steps, and the workflow."""
+    def _create_workflow(self) -> None:
+        """Create the function behind the workflow's steps, and the workflow."""
         scope, settings = self._scope, self._settings
         lake = self.lake.bucket
         self.steps = Function(
@@ -158,7 +161,7 @@ class Ingestion(pulumi.ComponentResource):
                 logical_name="WorkflowSteps",
                 entry="handlers.ingestion.workflow_steps.handler.handler",
                 settings=settings.steps,
-                environment=StepsEnvironment,
+                environment=WorkflowStepsEnvironment,
                 values={
                     "manifest_table_name": self.files.name,
                     "record_days": settings.intake.table_record_days,
@@ -177,16 +180,16 @@ class Ingestion(pulumi.ComponentResource):
             WorkflowArgs(
                 scope=scope,
                 logical_name="ManifestWorkflow",
-                comment="One manifest: confirm its files, run Spark, mark what became of them",
-                start=run_workflow.start(),
-                states=run_workflow.states(self.steps, self.job, settings.spark),
+                comment="One manifest: confirm its files, run Spark, record the results",
+                start=run_workflow.start_state(),
+                states=run_workflow.build_states(self.steps, self.job, settings.spark),
                 grants=[self.steps.grant_invoke(), self.job.grant_run()],
-                timeout_seconds=run_workflow.longest_seconds(settings.spark),
+                timeout_seconds=run_workflow.timeout_seconds(settings.spark),
             ),
             self._child,
         )
 
-    def _take_in(self) -> None:
+    def _create_builder(self) -> None:
         scope, settings = self._scope, self._settings
         self.builder = Function(
             "manifest-builder",
@@ -196,8 +199,8 @@ class Ingestion(pulumi.ComponentResource):
                 entry="handlers.ingestion.manifest_builder.handler.handler",
                 settings=settings.builder,
                 environment=BuilderEnvironment,
-                values=self._building(),
-                grants=self._building_grants(),
+                values=self._creation_variables(),
+                grants=self._creation_grants(),
                 attachment=(
                     NetworkAttachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
                 ),
@@ -213,7 +216,7 @@ class Ingestion(pulumi.ComponentResource):
             self._child,
         )
 
-    def _sweep(self) -> None:
+    def _create_sweeper(self) -> None:
         scope, settings = self._scope, self._settings
         manifests = settings.manifests
         failed = DeadLetterQueue("sweeper-failed", DeadLetterQueueArgs(scope, "SweeperFailed"), self._child)
@@ -226,28 +229,28 @@ class Ingestion(pulumi.ComponentResource):
                 settings=settings.sweeper,
                 environment=SweeperEnvironment,
                 values={
-                    **self._building(),
+                    **self._creation_variables(),
                     "landing_bucket": self.landing.name,
                     "landing_prefix": INCOMING,
                     "flush_seconds": manifests.flush_minutes * 60,
                 },
-                grants=[*self._building_grants(), *self._sweeping_grants()],
+                grants=[*self._creation_grants(), *self._sweeper_grants()],
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
-        for what, expression in (
+        for kind, expression in (
             ("sweep", f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})"),
             ("reconcile", RECONCILE_DAILY),
         ):
             Schedule(
-                what,
-                ScheduleArgs(scope, what.capitalize(), expression, self.sweeper, {"kind": what}),
+                kind,
+                ScheduleArgs(scope, kind.capitalize(), expression, self.sweeper, {"kind": kind}),
                 self._child,
             )
 
-    def _building(self) -> dict[str, object]:
-        """What whoever builds a manifest reads from its environment."""
+    def _creation_variables(self) -> dict[str, object]:
+        """Return the environment variables of the functions that create manifests."""
         settings, scope = self._settings, self._scope
         return {
             "manifest_table_name": self.files.name,
@@ -261,8 +264,8 @@ class Ingestion(pulumi.ComponentResource):
             "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
         }
 
-    def _building_grants(self) -> list[Grant]:
-        """What whoever builds a manifest may do."""
+    def _creation_grants(self) -> list[Grant]:
+        """Return the permissions of the functions that create manifests."""
         return [
             self.files.grant("PutItem", "UpdateItem", "ConditionCheckItem"),
             self.files.grant("Query", index=OPEN_INDEX),
@@ -270,8 +273,8 @@ class Ingestion(pulumi.ComponentResource):
             self.workflow.grant_start(),
         ]
 
-    def _sweeping_grants(self) -> list[Grant]:
-        """What the sweeper may do besides."""
+    def _sweeper_grants(self) -> list[Grant]:
+        """Return the additional permissions of the sweeper."""
         return [
             self.files.grant("GetItem", "BatchGetItem"),
             self.lake.bucket.grant("GetObject", prefix=f"{MANIFESTS}/*"),

@@ -1,7 +1,7 @@
-"""The lake: where Parquet, pointers and lists are kept, and how Athena reads it.
+"""Component for the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads it.
 
-The catalogue's table reads pointers, not data: text files that name the Parquet files of complete runs (Hive's symlink
-input format). Its partition is the date, projected, so nothing ever has to be registered.
+The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete run
+(Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is registered.
 """
 
 import base64
@@ -16,7 +16,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, LifecycleRule
 from components.settings import IngestionSettings
-from components.settings.column_types import OWN_COLUMNS, PARTITION, Column, of_data, parsed
+from components.settings.column_types import PARTITION, SYSTEM_COLUMNS, CatalogColumn, parse_columns, parse_data_columns
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
@@ -25,22 +25,22 @@ MANIFEST_DAYS = 90
 REJECTED_DAYS = 365
 QUERY_RESULT_DAYS = 7
 FIRST_DAY = "2024-01-01"
-"""The first day that the catalogue's partitions reach back to."""
+"""First date of the catalogue's partitions."""
 
-NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
-"""The view's text: the very query that is tried on Spark."""
+NEWEST_VIEW_SQL = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
+"""Query of the view `newest`. A test runs the same file on Spark."""
 
 
 @dataclass(frozen=True)
 class LakeArgs:
-    """What the lake needs."""
+    """Arguments of `Lake`."""
 
     scope: Scope
     settings: IngestionSettings
 
 
 class Lake(pulumi.ComponentResource):
-    """Bucket, catalogue and workgroup."""
+    """Lake bucket, Glue catalogue and Athena workgroup."""
 
     def __init__(self, name: str, args: LakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Lake", name, None, opts)
@@ -65,7 +65,7 @@ class Lake(pulumi.ComponentResource):
         database = glue.CatalogDatabase(
             "ingestion-lake-database",
             name=self.database,
-            description="Files taken in, as rows",
+            description="Rows of the ingested files",
             tags=scope.tags("LakeDatabase"),
             opts=self._child,
         )
@@ -94,7 +94,7 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-table",
             database_name=database.name,
             name="rows",
-            description="Every row of every version that was taken in; the view `newest` has each key's newest version",
+            description="Rows of all ingested versions. The view `newest` has only the newest version of each key.",
             table_type="EXTERNAL_TABLE",
             partition_keys=[{"name": PARTITION, "type": "string"}],
             parameters={
@@ -111,39 +111,43 @@ class Lake(pulumi.ComponentResource):
                 "output_format": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                 "ser_de_info": {"serialization_library": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
                 "columns": [
-                    {"name": one.name, "type": one.kind.hive} for one in columns(args.settings.spark.schema_ddl)
+                    {"name": column.name, "type": column.type.hive}
+                    for column in catalog_columns(args.settings.spark.schema_ddl)
                 ],
             },
             opts=self._child,
         )
 
     def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
-        listed = [*columns(args.settings.spark.schema_ddl), *parsed(f"{PARTITION} STRING")]
-        sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
+        columns = [*catalog_columns(args.settings.spark.schema_ddl), *parse_columns(f"{PARTITION} STRING")]
+        sql = NEWEST_VIEW_SQL.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {
             "originalSql": sql,
             "catalog": "awsdatacatalog",
             "schema": self.database,
-            "columns": [{"name": one.name, "type": one.kind.presto} for one in listed],
+            "columns": [{"name": column.name, "type": column.type.presto} for column in columns],
         }
         glue.CatalogTable(
             "ingestion-lake-view",
             database_name=database.name,
             name="newest",
-            description="Each key's newest version",
+            description="Rows of the newest version of each key",
             table_type="VIRTUAL_VIEW",
             parameters={"presto_view": "true"},
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",
             view_expanded_text="/* Presto View */",
             storage_descriptor={
-                # Nothing reads it, but Athena gives each of its own views one.
+                # Unused, but Athena writes such a value for each view that it creates itself.
                 "ser_de_info": {"name": "-", "serialization_library": "-"},
-                "columns": [{"name": one.name, "type": one.kind.hive} for one in listed],
+                "columns": [{"name": column.name, "type": column.type.hive} for column in columns],
             },
             opts=self._child,
         )
 
 
-def columns(schema_ddl: str) -> list[Column]:
-    """The catalogue's columns: those of the data, as the settings' schema says, and our own."""
-    return [*of_data(schema_ddl), *parsed(", ".join(f"{name} {kind}" for name, kind in OWN_COLUMNS))]
+def catalog_columns(schema_ddl: str) -> list[CatalogColumn]:
+    """Return the columns of the catalogue table: those of the settings' schema, and those that the job adds."""
+    return [
+        *parse_data_columns(schema_ddl),
+        *parse_columns(", ".join(f"{name} {kind}" for name, kind in SYSTEM_COLUMNS)),
+    ]

@@ -1,6 +1,6 @@
-"""The workflow of one manifest: confirm its files, run Spark, mark what became of them.
+"""State machine of the workflow for one manifest: confirm its files, run Spark, record the results.
 
-Its states as data; who may start it and what it may call is decided in `ingestion.py`.
+This module only builds the states. `ingestion.py` grants the permissions to start the workflow and to call its targets.
 """
 
 from components.blocks.compute.function import Function
@@ -20,45 +20,46 @@ from components.settings.ingestion import SparkSettings
 
 GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
-"""How long a run may wait for its turn (FLEX waits for spare capacity)."""
+"""Time that a run may wait for capacity. A run with execution class FLEX waits for unused capacity."""
 STEP_SECONDS = 180
-NO_PLACE = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
-"""The job's own limit on runs at once is reached, or the account's."""
-NOT_TAKEN = [
+CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
+"""Errors of a start if the job's limit of concurrent runs, or the account's quota, is reached."""
+START_ERRORS = [
     "Glue.AWSGlueException",
     "Glue.InternalServiceException",
     "Glue.OperationTimeoutException",
     "Glue.ThrottlingException",
 ]
-"""Glue did not take the start; a throttled one comes under the first name. Should it run after all, it is overtaken."""
-AGAIN = [
-    # Other runs have all the places: wait for one, after a great drop for most of a day. Who has waited long looks
-    # seldom, or all that wait would ask Glue for more starts than it takes.
-    retry(NO_PLACE, attempts=100, first_seconds=30, longest_seconds=1800),
-    # The more often a run looks for a place, the more often it is throttled.
-    retry(NOT_TAKEN, attempts=20, first_seconds=30, longest_seconds=600),
-    # A run that failed once may have met a bad worker; it replaces its own output.
+"""Errors of a start that Glue did not accept. A throttled start has the first name. If such a run starts nevertheless, it
+stops at `NewerRunStarted` before it publishes."""
+RUN_RETRIES = [
+    # All runs are in use. After a large delivery, a manifest may wait for most of a day. The interval grows, because
+    # otherwise all waiting manifests together would exceed Glue's rate limit for starts.
+    retry(CAPACITY_ERRORS, attempts=100, first_seconds=30, longest_seconds=1800),
+    # The attempts above are themselves throttled now and then.
+    retry(START_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
+    # A failure may be due to a bad worker. A repeated run replaces the output of the failed one.
     retry(["States.TaskFailed"], attempts=1, first_seconds=60),
 ]
-BESIDE_SECONDS = 2 * 3600
-"""For the steps around the run, and what is asked again of them."""
+STEPS_SECONDS = 2 * 3600
+"""Time for the steps before and after the run, with their retries."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
-"""The error's name alone: a cause can repeat data."""
+"""Only the error's name, because its cause may quote data."""
 
 
-def start() -> str:
-    """The first state."""
+def start_state() -> str:
+    """Return the name of the first state."""
     return "Confirm"
 
 
-def longest_seconds(settings: SparkSettings) -> int:
-    """The workflow's own limit: two runs with their waiting, all pauses between, and the steps around them."""
+def timeout_seconds(settings: SparkSettings) -> int:
+    """Return the workflow's timeout: two runs with their waiting time, the pauses of all retries, and the steps."""
     runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
-    return runs + sum(map(total_pause_seconds, AGAIN)) + BESIDE_SECONDS
+    return runs + sum(map(total_pause_seconds, RUN_RETRIES)) + STEPS_SECONDS
 
 
-def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
-    """All states by name."""
+def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
+    """Return all states by name."""
     failed = catch("MarkFailed", assign=CAUSE)
     manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
     return {
@@ -90,7 +91,7 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             },
             (settings.timeout_minutes + QUEUEING_MINUTES) * 60,
             to="MarkProcessed",
-            retries=AGAIN,
+            retries=RUN_RETRIES,
             catches=[failed],
         ),
         "MarkProcessed": lambda_state(
@@ -103,6 +104,6 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             to="Failed",
             catches=[catch("Failed")],
         ),
-        "Failed": fail_state("ManifestFailed", "A manifest could not be processed; its files are marked as failed."),
+        "Failed": fail_state("ManifestFailed", "The manifest could not be processed. Its files are marked as failed."),
         "Done": SUCCEED,
     }

@@ -1,4 +1,4 @@
-"""The Glue job: script, role, security configuration and logs of its own, sized by the settings."""
+"""Component for the Spark job on Glue: script, role, security configuration, log groups and network connection."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,27 +21,27 @@ from components.settings.ingestion import SparkSettings
 SCRIPT = "handlers/ingestion/glue/job.py"
 ROLE = "spark"
 TARGET_FILE_MB = "128"
-"""The size that Parquet files are aimed at."""
+"""Target size of a Parquet file."""
 LOG_GROUPS = ("continuous", "error", "output")
 
 
 @dataclass(frozen=True)
-class SparkArgs:
-    """What the job needs."""
+class SparkJobArgs:
+    """Arguments of `SparkJob`."""
 
     scope: Scope
     settings: SparkSettings
     lake: Lake
     landing: Bucket
     incoming: str
-    """Prefix of the landing bucket that holds files."""
+    """Prefix of the files in the landing bucket."""
     network: Network | None = None
 
 
 class SparkJob(pulumi.ComponentResource):
-    """Turns one manifest into Parquet."""
+    """Glue job that converts the files of one manifest to Parquet."""
 
-    def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: SparkJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:SparkJob", name, None, opts)
         scope, settings = args.scope, args.settings
         self._scope = scope
@@ -52,19 +52,19 @@ class SparkJob(pulumi.ComponentResource):
         self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
         self._log_groups = self._log_prefix
         if settings.encryption_key_arn:
-            # As Glue's guide says ("Security configuration with Amazon CloudWatch logging"): below the prefix, Glue puts
-            # these names in where it is told to encrypt, and would make the groups itself.
+            # With encryption, Glue inserts these names below the prefix, and creates the groups itself if they are missing
+            # (Glue developer guide, "Security configuration with Amazon CloudWatch logging").
             self._log_groups += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
         logs = [
             cloudwatch.LogGroup(
-                f"ingestion-spark-{one}-logs",
-                name=f"{self._log_groups}/{one}",
+                f"ingestion-spark-{group}-logs",
+                name=f"{self._log_groups}/{group}",
                 retention_in_days=scope.foundation.logs.retention_days,
                 kms_key_id=settings.encryption_key_arn,
                 tags=scope.tags("SparkLogs"),
                 opts=self._child,
             )
-            for one in LOG_GROUPS
+            for group in LOG_GROUPS
         ]
         role = self._role(args)
         script, library = self._code(args)
@@ -72,14 +72,14 @@ class SparkJob(pulumi.ComponentResource):
         glue.Job(
             "ingestion-spark-job",
             name=self.name,
-            description="Turns one manifest of NDJSON files into Parquet",
+            description="Converts one manifest of NDJSON files to Parquet",
             role_arn=role.arn,
             glue_version=settings.glue_version,
             worker_type=settings.worker_type.value,
             number_of_workers=settings.workers,
             execution_class=settings.execution_class.value,
             timeout=settings.timeout_minutes,
-            max_retries=0,  # the workflow retries, and knows what for
+            max_retries=0,  # the workflow retries, depending on the error
             execution_property={"max_concurrent_runs": settings.concurrent_runs},
             security_configuration=security.name,
             connections=[self._connection(args.network).name] if args.network else None,
@@ -106,10 +106,10 @@ class SparkJob(pulumi.ComponentResource):
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant_run(self) -> Grant:
-        """What a workflow needs to run it and wait for it."""
+        """Return the permission to run the job and wait for its end."""
         return grant("glue", ["BatchStopJobRun", "GetJobRun", "GetJobRuns", "StartJobRun"], self.arn)
 
-    def _arguments(self, args: SparkArgs, library: str) -> dict[str, pulumi.Input[str]]:
+    def _arguments(self, args: SparkJobArgs, library: str) -> dict[str, pulumi.Input[str]]:
         settings = args.settings
         return {
             "--lake_uri": f"{args.lake.uri}/",
@@ -125,21 +125,24 @@ class SparkJob(pulumi.ComponentResource):
             "--custom-logGroup-prefix": self._log_prefix,
         }
 
-    def _code(self, args: SparkArgs) -> tuple[str, str]:
-        """Script and library in the lake, below the hash of their content: a run never sees half of a change."""
+    def _code(self, args: SparkJobArgs) -> tuple[str, str]:
+        """Upload script and library to the lake, below the hash of their content, and return their URIs.
+
+        So a run never uses the script of one version with the library of another.
+        """
         library = str(args.scope.package.path)
         content = (handler_archive.ROOT / library).read_bytes()
         prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:16]}"
         bucket = args.lake.bucket
         self._objects = [
             s3.BucketObjectv2(
-                f"ingestion-spark-{what}",
+                f"ingestion-spark-{part}",
                 bucket=bucket.bucket.bucket,
                 key=f"{prefix}/{file}",
                 source=pulumi.FileAsset(path),
                 opts=self._child,
             )
-            for what, file, path in (
+            for part, file, path in (
                 ("script", "job.py", SCRIPT),
                 ("library", "handlers.zip", library),
             )
@@ -162,7 +165,7 @@ class SparkJob(pulumi.ComponentResource):
         )
 
     def _security(self, key: str | None) -> glue.SecurityConfiguration:
-        """S3 output is encrypted by S3; logs and bookmarks only ever by a customer key, where there is one."""
+        """Create the security configuration. Logs and bookmarks are encrypted only if there is a customer key."""
         logs: glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgsDict
         bookmarks: glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgsDict
         logs, bookmarks = {"cloudwatch_encryption_mode": "DISABLED"}, {"job_bookmarks_encryption_mode": "DISABLED"}
@@ -180,29 +183,29 @@ class SparkJob(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, args: SparkArgs) -> Role:
+    def _role(self, args: SparkJobArgs) -> Role:
         return Role(
             "ingestion-spark", RoleArgs(args.scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
         )
 
-    def _grants(self, args: SparkArgs) -> list[Grant]:
+    def _grants(self, args: SparkJobArgs) -> list[Grant]:
         context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
-        log_groups = [context.arn("logs", f"log-group:{self._log_groups}/{one}:*") for one in LOG_GROUPS]
-        found = [
+        log_groups = [context.arn("logs", f"log-group:{self._log_groups}/{group}:*") for group in LOG_GROUPS]
+        grants = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
-            # Spark moves what it writes into place, which is reading, writing and deleting.
+            # Spark writes to temporary keys and moves the objects, which reads, writes and deletes.
             lake.grant("GetObject", "PutObject", "DeleteObject", prefix=f"{DATA}/*"),
-            *(lake.grant("PutObject", "DeleteObject", prefix=f"{one}/*") for one in (POINTERS, REJECTED)),
+            *(lake.grant("PutObject", "DeleteObject", prefix=f"{prefix}/*") for prefix in (POINTERS, REJECTED)),
             lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
-            # Without it S3 answers 403, not 404, for a key or version that is gone.
+            # Without it S3 returns 403 instead of 404 for a deleted key or version.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
             grant("logs", ["CreateLogStream", "PutLogEvents"], log_groups),
             grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Glue"}}),
         ]
         if args.network:
             connection = context.arn("glue", f"connection/{self.name}")
-            found += [
+            grants += [
                 grant("ec2", ["DescribeVpcAttribute"], args.network.vpc_arn),
                 grant("glue", ["GetConnection"], [context.arn("glue", "catalog"), connection]),
                 grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
@@ -212,7 +215,7 @@ class SparkJob(pulumi.ComponentResource):
                     context.arn("ec2", "network-interface/*"),
                     {
                         "ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"},
-                        # Where no key is given, ForAllValues holds by itself.
+                        # ForAllValues is also true if the request has no tag keys, so the key must exist.
                         "Null": {"aws:TagKeys": "false"},
                     },
                 ),
@@ -229,9 +232,9 @@ class SparkJob(pulumi.ComponentResource):
                 ),
             ]
         if key:
-            found += [
+            grants += [
                 grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key),
-                # Without it Glue encrypts no log, and so writes none.
+                # Without it Glue cannot encrypt its logs, and writes none.
                 grant("logs", ["AssociateKmsKey"], log_groups),
             ]
-        return found
+        return grants

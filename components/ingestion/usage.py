@@ -1,56 +1,56 @@
-"""How much ingestion is used in a month, from its load settings: what the cost model prices.
+"""Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
-are constants here, each marked as assumed; benchmarks/ measures those that can be measured.
+The keys are the Pulumi names of the blocks. The measures are those that the price rules read. Numbers that no document
+gives are constants here, and are marked as assumed. benchmarks/ measures those that can be measured.
 """
 
 from components.settings.ingestion import IngestionSettings
 from components.usage_measures import DAYS_PER_MONTH, GB, Usage, function_usage
-from handlers.ingestion.environment import OPEN_SHARDS
+from handlers.ingestion.environment_bases import OPEN_SHARDS
 
 OLD_VERSION_DAYS = 7
 """Days that an overwritten or deleted version stays in the landing bucket."""
 MILLISECONDS_PER_FILE = 10
-"""Assumed: the time that one tracked file takes of an invocation."""
+"""Assumed: duration of an invocation per tracked file."""
 MILLISECONDS_PER_BATCH = 60
-"""Assumed: what one invocation takes besides its files."""
+"""Assumed: duration of an invocation without its files."""
 RECORD_BYTES = 700
-"""Assumed: the size of one file's record, its index entry included."""
+"""Assumed: size of a file's record with its index entry."""
 LOG_BYTES_PER_RUN = 200_000
-"""Assumed: what one Spark run writes to its three log groups, each."""
+"""Assumed: bytes that one Spark run writes to each of its three log groups."""
 PARQUET_SHARE = 0.2
-"""Assumed: the size of zstd Parquet as a share of the NDJSON it was made from."""
+"""Assumed: size of zstd Parquet relative to its NDJSON."""
 LAKE_MONTHS = 12
-"""Assumed: months of data in the lake when its cost is looked at; it keeps growing."""
+"""Assumed: months of data in the lake at the time of the estimate. The lake keeps growing."""
 OBJECTS_PER_RUN = 8
 """Assumed: Parquet files, pointers, lists and results that one run writes."""
 QUERIED_SHARE = 0.5
-"""Assumed: share of the lake that queries of one month scan in all."""
+"""Assumed: share of the lake that the queries of a month scan in total."""
 WRITES_PER_FILE = 5
-"""Tracked, claimed, noted by the builder, confirmed by the workflow, settled; each a write unit of 1 KB, also where the
-condition finds the work done (benchmarks/builder.py counts the first three)."""
+"""Writes to track and claim a file, to mark it as manifested (builder and workflow), and to record its result. Each needs a
+write unit of 1 KB, even if its condition fails because the work is done. benchmarks/builder.py counts the first three."""
 INDEX_WRITES_PER_FILE = 4
-"""Pending in, pending out, claimed in, claimed out."""
+"""Index writes: add and remove the pending entry, add and remove the claimed entry."""
 TRANSITIONS_PER_RUN = 6
-"""Start, confirm, choose, run, mark, done."""
+"""State transitions of a run: start, confirm, choice, run, mark, done."""
 
 
 def monthly_usage(settings: IngestionSettings) -> Usage:
-    """Pulumi name of a block → measure → amount a month."""
+    """Return the monthly amount by Pulumi name of a block and measure."""
     files = settings.load.files_per_day * DAYS_PER_MONTH
     gigabytes = files * settings.load.file_megabytes / 1024
-    runs = files / settings.files_a_run
+    runs = files / settings.files_per_run
     return {**_intake(settings, files, gigabytes), **_runs(settings, files, runs), **_lake(gigabytes, runs)}
 
 
 def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usage:
-    # At a low load the window closes before the batch is full, so the load decides how many batches there are.
+    # At a low load, the batching window ends before a batch is full, so the load determines the number of batches.
     per_window = files / (DAYS_PER_MONTH * 86_400) * settings.intake.batch_window_seconds
     batches = files / min(settings.intake.batch_size, max(1.0, per_window))
     records_gb = settings.load.files_per_day * settings.intake.table_record_days * RECORD_BYTES / GB
     return {
         "ingestion-landing": {
-            # An expired file is an old version first, and kept as long as one.
+            # An expired file becomes an old version first, and is kept for another OLD_VERSION_DAYS.
             "storageGb": gigabytes / DAYS_PER_MONTH * (settings.intake.landing_days + OLD_VERSION_DAYS),
             "puts": files,
             "gets": files,

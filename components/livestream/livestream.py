@@ -33,7 +33,7 @@ from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanup
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
 from components.settings import LivestreamSettings
-from components.settings.livestream import Authorizer
+from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
@@ -181,10 +181,10 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                authorizer=self._authorizer() if settings.authorizer is Authorizer.JWT else None,
+                authorizer=self._authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
                 usage_plan=(
                     KeyUsagePlan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
-                    if settings.authorizer is Authorizer.API_KEY
+                    if settings.authorizer is AuthorizerKind.API_KEY
                     else None
                 ),
                 requests_per_address=settings.waf_requests,

@@ -6,7 +6,7 @@ states are constants here and marked as assumed.
 
 import math
 
-from components.settings.livestream import Authorizer, LivestreamSettings
+from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
@@ -69,7 +69,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     inspected_requests = {"inspectedRequests": requests} if settings.api.waf_requests else {}
     authorizer = (
         {"livestream-authorizer": function_usage(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)}
-        if settings.api.authorizer is Authorizer.JWT
+        if settings.api.authorizer is AuthorizerKind.JWT
         else {}
     )
     minutes = episodes * load.video_minutes

@@ -13,7 +13,7 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.meetings.job_network import JobNetwork, JobNetworkArgs
 from components.settings import MeetingsSettings
-from components.settings.meetings_media import ATTEMPTS, Engine
+from components.settings.meetings_media import ATTEMPTS, ProcessingEngine
 from handlers.meetings.media_job.environment import MediaDeployment
 from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
 
@@ -39,7 +39,7 @@ class Media(pulumi.ComponentResource):
         super().__init__("polyphony:meetings:Media", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         scope, processing = args.scope, args.settings.processing
-        spot = processing.engine is Engine.BATCH_SPOT
+        spot = processing.engine is ProcessingEngine.BATCH_SPOT
         network = JobNetwork("jobs", JobNetworkArgs(scope, args.settings.network), self._child)
 
         def queue(what: str, capacity: Capacity) -> BatchQueue:

@@ -24,7 +24,7 @@ from components.blocks.workflow.state_definitions import (
 )
 from components.meetings.workflow_expressions import CALL_SECONDS, KNOWN_AS, RECORDING, caught
 from components.settings.meetings_media import ProcessingSettings
-from components.settings.polling import pause
+from components.settings.polling import pause_expression
 from handlers.meetings.media_job.environment import ABOUT
 
 START: Final = "Media"
@@ -141,7 +141,7 @@ def media_states(
             retries=asked_again,
             catches=[caught("EndMedia")],
             assign={
-                "job": f"{{% {SEEN % {'pause': pause('$phase', settings.poll_seconds)}} %}}",
+                "job": f"{{% {SEEN % {'pause': pause_expression('$phase', settings.poll_seconds)}} %}}",
                 "error": "{% $states.result.Jobs[0].Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}",
             },
         ),

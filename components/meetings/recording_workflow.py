@@ -24,7 +24,7 @@ from components.meetings.media_states import START, media_states
 from components.meetings.transcription_states import speech_states
 from components.meetings.workflow_expressions import CALL_SECONDS, MEETING, RECORDING, caught
 from components.settings import MeetingsSettings
-from components.settings.polling import at_most
+from components.settings.polling import max_detection_seconds
 from handlers.meetings.meeting_record import MeetingReason
 
 STEP_SECONDS = 120
@@ -41,9 +41,11 @@ def start() -> str:
 
 def longest_seconds(settings: MeetingsSettings) -> int:
     """The workflow's own limit: all that it may wait for, one after the other, and the steps around."""
-    job = at_most(settings.processing.spot_seconds) + at_most(settings.processing.on_demand_seconds)
+    job = max_detection_seconds(settings.processing.spot_seconds) + max_detection_seconds(
+        settings.processing.on_demand_seconds
+    )
     rounds = -(-settings.audio_parts // settings.speech.at_once)
-    return job + rounds * at_most(settings.speech.max_minutes * 60) + BESIDE_SECONDS
+    return job + rounds * max_detection_seconds(settings.speech.max_minutes * 60) + BESIDE_SECONDS
 
 
 def states(

@@ -21,7 +21,7 @@ from components.blocks.workflow.state_definitions import (
 )
 from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, KNOWN_AS, caught
 from components.settings import MeetingsSettings
-from components.settings.polling import pause
+from components.settings.polling import pause_expression
 
 MAX_SPEAKERS: Final = 10
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
@@ -77,7 +77,7 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
                 "spent": "{% $spent + $pause %}",
-                "pause": f"{{% {pause('$spent + $pause', first_pause)} %}}",
+                "pause": f"{{% {pause_expression('$spent + $pause', first_pause)} %}}",
             },
         ),
         "PartDone": choice_state(

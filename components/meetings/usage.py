@@ -5,8 +5,8 @@ are constants here, each marked as assumed.
 """
 
 from components.settings import MeetingsSettings
-from components.settings.meetings_media import Engine
-from components.settings.polling import rounds
+from components.settings.meetings_media import ProcessingEngine
+from components.settings.polling import count_polls
 from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
@@ -60,7 +60,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     video_gb = hours * GIGABYTES_PER_HOUR
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
-    spot = settings.processing.engine is Engine.BATCH_SPOT
+    spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
     # Twice the processors take half the time of what is encoded, and as long for the rest.
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if spot else copying + encoding / 2
     asked = meetings * _rounds(settings)
@@ -116,12 +116,12 @@ def _rounds(settings: MeetingsSettings) -> float:
     load = settings.load
     pause = settings.processing.poll_seconds
     starts = STARTING_HOURS + load.hours_each * COPY_HOURS
-    copied = rounds(round(starts * 3600), pause)
-    encoded = rounds(round((starts + load.hours_each * ENCODE_HOURS) * 3600), pause)
+    copied = count_polls(round(starts * 3600), pause)
+    encoded = count_polls(round((starts + load.hours_each * ENCODE_HOURS) * 3600), pause)
     return (
         copied * (1 - load.encoded_share)
         + encoded * load.encoded_share
-        + rounds(round(load.hours_each * TRANSCRIBE_HOURS * 3600), pause)
+        + count_polls(round(load.hours_each * TRANSCRIBE_HOURS * 3600), pause)
     )
 
 

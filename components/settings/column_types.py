@@ -1,7 +1,7 @@
-"""Columns as the settings name them, in the words of the catalogue (Hive's) and of Athena's views (Presto's). Pure.
+"""Column types of the lake: parser for Spark DDL that gives the types of the catalogue (Hive) and of Athena views (Presto).
 
-The settings have them as Spark writes them. Only what each run can follow is taken: the job would refuse all else, file by
-file, long after it was deployed.
+The setting `schemaDdl` uses Spark's syntax. Types that a run cannot use are refused here, because otherwise each run
+would fail, long after the deployment.
 """
 
 import re
@@ -15,7 +15,8 @@ Read = TypeVar("Read")
 
 TOKEN = re.compile(r"""`[^`]*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[<>(),:]|[^\s<>(),:`'"]+""")
 NAME = re.compile(r"""[A-Za-z_][A-Za-z0-9_]*|`[^`'",:;<>(){}\x00-\x1f]+`""")
-"""A name, in quotes where it has more than letters and digits; never with what means something in Hive's types."""
+"""Name of a column, in backquotes if it has other characters than letters, digits and `_`. Characters with a meaning in
+Hive's types are not allowed."""
 HIVE = {
     "boolean": "boolean",
     "byte": "tinyint",
@@ -31,169 +32,169 @@ HIVE = {
     "date": "date",
     "timestamp": "timestamp",
 }
-"""The types that the job has for values of JSON, besides decimals and those that have parts."""
+"""Spark's names of the types that the job supports, with Hive's names. Decimals and nested types are handled separately."""
 DECIMALS = frozenset({"decimal", "dec", "numeric"})
-MOST_DIGITS = 38
+MAX_DIGITS = 38
 PRESTO = {"string": "varchar", "int": "integer"}
 
-OWN_COLUMNS = (
+SYSTEM_COLUMNS = (
     ("_source_key", "string"),
     ("_source_version", "string"),
     ("_source_line", "bigint"),
     ("_arrived_at", "timestamp"),
     ("_unknown", "string"),
 )
-"""What every row carries besides its data."""
+"""Columns that the job adds to every row."""
 PARTITION = "dt"
-TAKEN = frozenset({PARTITION, *(name for name, _ in OWN_COLUMNS)})
+RESERVED_COLUMNS = frozenset({PARTITION, *(name for name, _ in SYSTEM_COLUMNS)})
 
 
-class NotDdl(ValueError):
-    """Text that names no columns, or none that a run could have."""
+class InvalidDdl(ValueError):
+    """The text is not valid DDL, or a run cannot have its columns."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One type, in both words."""
+class CatalogType:
+    """Column type, with its name in Hive and in Presto."""
 
     hive: str
     presto: str
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column, or one field of a struct. Athena knows names in small letters alone."""
+class CatalogColumn:
+    """Column, or field of a struct. Its name is in lower case, because Athena ignores case."""
 
     name: str
-    kind: Kind
+    type: CatalogType
 
 
-def parsed(ddl: str) -> list[Column]:
-    """The columns of a DDL such as `a INT, b: ARRAY<STRING> NOT NULL COMMENT 'text'`."""
+def parse_columns(ddl: str) -> list[CatalogColumn]:
+    """Return the columns of a DDL such as `a INT, b: ARRAY<STRING> NOT NULL COMMENT 'text'`."""
     tokens = _Tokens(ddl)
-    found = tokens.columns()
+    columns = tokens.columns()
     if tokens.next:
-        raise NotDdl(f"{tokens.next} is not expected after a column")
-    return found
+        raise InvalidDdl(f"{tokens.next} is not expected after a column: separate columns by commas")
+    return columns
 
 
-def of_data(ddl: str) -> list[Column]:
-    """The columns that a setting names beside those that every row has; an empty one names none."""
-    found = parsed(ddl) if ddl.strip() else []
-    if taken := sorted(TAKEN & {one.name for one in found}):
-        raise NotDdl(f"every row has columns of its own named {', '.join(taken)}")
-    return found
+def parse_data_columns(ddl: str) -> list[CatalogColumn]:
+    """Return the columns of a setting. Refuse names of the columns that the job adds. An empty setting has no columns."""
+    columns = parse_columns(ddl) if ddl.strip() else []
+    if reserved := sorted(RESERVED_COLUMNS & {column.name for column in columns}):
+        raise InvalidDdl(f"the job adds these columns itself, so remove them: {', '.join(reserved)}")
+    return columns
 
 
-def _checked(ddl: str) -> str:
-    of_data(ddl)
+def _check_ddl(ddl: str) -> str:
+    parse_data_columns(ddl)
     return ddl
 
 
-Ddl = Annotated[str, AfterValidator(_checked)]
-"""The data's columns, or nothing."""
+Ddl = Annotated[str, AfterValidator(_check_ddl)]
+"""Columns of the data as Spark DDL, or an empty text."""
 
 
 class _Tokens:
-    """What of a DDL is not read yet."""
+    """Tokens of a DDL that are not parsed yet."""
 
     def __init__(self, ddl: str) -> None:
         if unread := TOKEN.sub("", ddl).strip():
-            raise NotDdl(f"{unread[0]} has no end")
+            raise InvalidDdl(f"the quote {unread[0]} is not closed")
         self._left: list[str] = TOKEN.findall(ddl)[::-1]
 
     @property
     def next(self) -> str:
         return self._left[-1] if self._left else ""
 
-    def columns(self) -> list[Column]:
-        found = [self._column()]
+    def columns(self) -> list[CatalogColumn]:
+        columns = [self._column()]
         while self.next == ",":
-            self._any()
-            found.append(self._column())
-        if len({one.name for one in found}) < len(found):
-            raise NotDdl("two columns have the same name but for case")
-        return found
+            self._pop()
+            columns.append(self._column())
+        if len({column.name for column in columns}) < len(columns):
+            raise InvalidDdl("two columns have names that differ only in case: rename one of them")
+        return columns
 
-    def _column(self) -> Column:
-        name = self._any()
+    def _column(self) -> CatalogColumn:
+        name = self._pop()
         if not NAME.fullmatch(name):
-            raise NotDdl(f"{name} is no name of a column")
+            raise InvalidDdl(f"{name} is not a valid column name: use letters, digits and _, or backquotes")
         if self.next == ":":
-            self._any()
-        column = Column(name.strip("`").lower(), self._kind())
-        # Neither the catalogue nor the view has what else may be said of it.
+            self._pop()
+        column = CatalogColumn(name.strip("`").lower(), self._type())
+        # The catalogue and the view have neither `NOT NULL` nor comments, so both are skipped.
         if self.next.lower() == "not":
-            self._any()
-            self._the("null")
+            self._pop()
+            self._expect("null")
         if self.next.lower() == "comment":
-            self._any()
-            if self._any()[0] not in "'\"":
-                raise NotDdl("a comment stands in quotes")
+            self._pop()
+            if self._pop()[0] not in "'\"":
+                raise InvalidDdl("the text of a COMMENT must be in quotes")
         return column
 
-    def _kind(self) -> Kind:
-        word = self._any().lower()
+    def _type(self) -> CatalogType:
+        word = self._pop().lower()
         match word:
             case "array":
-                item = self._within(self._kind)
-                return Kind(f"array<{item.hive}>", f"array({item.presto})")
+                item = self._within(self._type)
+                return CatalogType(f"array<{item.hive}>", f"array({item.presto})")
             case "map":
                 key, value = self._within(self._pair)
-                return Kind(f"map<{key.hive},{value.hive}>", f"map({key.presto}, {value.presto})")
+                return CatalogType(f"map<{key.hive},{value.hive}>", f"map({key.presto}, {value.presto})")
             case "struct":
                 fields = self._within(self.columns)
-                hive = ",".join(f"{one.name}:{one.kind.hive}" for one in fields)
-                presto = ", ".join(f'"{one.name}" {one.kind.presto}' for one in fields)
-                return Kind(f"struct<{hive}>", f"row({presto})")
+                hive = ",".join(f"{field.name}:{field.type.hive}" for field in fields)
+                presto = ", ".join(f'"{field.name}" {field.type.presto}' for field in fields)
+                return CatalogType(f"struct<{hive}>", f"row({presto})")
         if word in DECIMALS:
             sized = f"decimal({self._size()})"
-            return Kind(sized, sized)
+            return CatalogType(sized, sized)
         if word not in HIVE:
             known = ", ".join(sorted({*HIVE, *DECIMALS, "array", "map", "struct"}))
-            raise NotDdl(f"{word} is no type that a value of JSON can have: {known}")
+            raise InvalidDdl(f"{word} is not a supported type: use one of {known}")
         name = HIVE[word]
-        return Kind(name, PRESTO.get(name, name))
+        return CatalogType(name, PRESTO.get(name, name))
 
     def _within(self, read: Callable[[], Read]) -> Read:
-        self._the("<")
-        found = read()
-        self._the(">")
-        return found
+        self._expect("<")
+        content = read()
+        self._expect(">")
+        return content
 
-    def _pair(self) -> tuple[Kind, Kind]:
-        key = self._kind()
+    def _pair(self) -> tuple[CatalogType, CatalogType]:
+        key = self._type()
         if key.hive != "string":
-            raise NotDdl("a map's keys are strings, as JSON's are")
-        self._the(",")
-        return key, self._kind()
+            raise InvalidDdl("the keys of a map must be strings, as in JSON")
+        self._expect(",")
+        return key, self._type()
 
     def _size(self) -> str:
-        """A decimal's precision and scale; Spark's own where none are given."""
-        digits, places = 10, 0
+        """Return precision and scale of a decimal. Without them, Spark's defaults apply."""
+        digits, scale = 10, 0
         if self.next == "(":
-            self._any()
+            self._pop()
             digits = self._number()
             if self.next == ",":
-                self._any()
-                places = self._number()
-            self._the(")")
-        if not (0 <= places <= digits <= MOST_DIGITS and digits):
-            raise NotDdl(f"a decimal has 1 to {MOST_DIGITS} digits, and no more of them after the point")
-        return f"{digits},{places}"
+                self._pop()
+                scale = self._number()
+            self._expect(")")
+        if not (0 <= scale <= digits <= MAX_DIGITS and digits):
+            raise InvalidDdl(f"a decimal must have 1 to {MAX_DIGITS} digits, and its scale must not exceed them")
+        return f"{digits},{scale}"
 
     def _number(self) -> int:
-        text = self._any()
+        text = self._pop()
         if not re.fullmatch(r"[0-9]{1,4}", text):
-            raise NotDdl(f"{text} is no number of digits")
+            raise InvalidDdl(f"{text} is not a number of digits")
         return int(text)
 
-    def _the(self, token: str) -> None:
-        found = self._any()
-        if found.lower() != token:
-            raise NotDdl(f"{token} is missing before {found}")
+    def _expect(self, token: str) -> None:
+        actual = self._pop()
+        if actual.lower() != token:
+            raise InvalidDdl(f"{token} is missing before {actual}")
 
-    def _any(self) -> str:
+    def _pop(self) -> str:
         if not self._left:
-            raise NotDdl("the text ends too early")
+            raise InvalidDdl("the text ends before the type is complete")
         return self._left.pop()

@@ -1,34 +1,37 @@
-"""What no single section of a stack file can tell: settings that its environment, or another section, does not allow."""
+"""Checks across the sections of a stack file: settings that the environment, or another section, does not allow."""
 
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from components.settings.foundation import Auth
-from components.settings.livestream import Authorizer, window_seconds
-from components.settings.problems import Problem, secret_command
+from components.settings.livestream import AuthorizerKind, window_seconds
+from components.settings.problems import SettingsProblem, secret_command
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
-from components.settings.voice_qa import Uploads
-from components.settings.voice_qa_agent import Mode
+from components.settings.voice_qa import LectureUploads
+from components.settings.voice_qa_agent import AgentMode
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
 FILE_MB_SECONDS = 5
-"""What each file of a manifest takes of a function that moves it, times the memory in MB that its processor comes with: twice
-what was measured."""
-ONE_PROCESSOR_MB = 1769
-"""More memory brings another processor, and one process uses one."""
-LONGEST_UTTERANCE_SECONDS = 15
-"""What the audio processor needs at least: five seconds of speech, and what comes before and after."""
+"""Time that a function needs for each file of a manifest, multiplied by its memory in MB, because Lambda assigns processor
+time in proportion to memory. This is twice the measured value."""
+SINGLE_VCPU_MB = 1769
+"""Memory up to which more memory makes a function faster. Above, Lambda adds a second vCPU, which one process cannot use."""
+MIN_UTTERANCE_TIMEOUT_SECONDS = 15
+"""Minimum timeout of the audio processor: five seconds of speech, and the time before and after them."""
 ANSWER_MARGIN_SECONDS = 30
 SUMMARY_MARGIN_SECONDS = 60
-ALARM_READS = "an alarm reads lines of level INFO"
-METRICS_ARE_MADE = "metrics are made of lines of level INFO"
+ALARM_NEEDS_INFO = "an alarm reads log lines of level INFO"
+METRICS_NEED_INFO = "metrics are derived from log lines of level INFO"
 
 
-def conflicts(stack: "StackSettings", name: str) -> Iterator[Problem]:
-    """All of them; `name` is the stack's, for commands. A subsystem that is off is held to nothing."""
+def find_conflicts(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
+    """Yield all conflicts between settings. `name` is the stack's name, for commands.
+
+    A disabled subsystem is not checked.
+    """
     yield from _foundation(stack)
     if stack.ingestion.enabled:
         yield from _ingestion(stack)
@@ -42,156 +45,178 @@ def conflicts(stack: "StackSettings", name: str) -> Iterator[Problem]:
         yield from _meetings(stack)
 
 
-def _foundation(stack: "StackSettings") -> Iterator[Problem]:
+def _foundation(stack: "StackSettings") -> Iterator[SettingsProblem]:
     foundation = stack.foundation
     if foundation.identity.auth is Auth.NONE and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "foundation.identity.auth",
             foundation.identity.auth.value,
-            f"`oidc` in {stack.environment}: `none` is for local and dev only",
+            f"must be `oidc` in {stack.environment}: `none` is for local and dev only",
         )
     for key, url in (("issuer", foundation.identity.issuer), ("jwksUrl", foundation.identity.jwks_url)):
         if url is not None and url.scheme != "https" and stack.environment is not Environment.LOCAL:
-            yield Problem(
+            yield SettingsProblem(
                 f"foundation.identity.{key}",
                 f'"{url}"',
-                f"an https address in {stack.environment}: keys travel by it",
+                f"must be an https URL in {stack.environment}, because the provider's keys are loaded from it",
             )
     if not foundation.alerts.emails and not stack.environment.relaxed:
-        yield Problem(
-            "foundation.alerts.emails", "[]", f"at least one address in {stack.environment}: alarms need a reader"
+        yield SettingsProblem(
+            "foundation.alerts.emails",
+            "[]",
+            f"must contain at least one address in {stack.environment}, so that someone receives the alarms",
         )
 
 
-def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
+def _ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
     files = stack.ingestion.manifests.files
     for name, function in (
         ("builder", stack.ingestion.builder),
         ("sweeper", stack.ingestion.sweeper),
         ("steps", stack.ingestion.steps),
     ):
-        needed = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, ONE_PROCESSOR_MB))
+        needed = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, SINGLE_VCPU_MB))
         if function.timeout_seconds < needed:
-            yield Problem(
+            yield SettingsProblem(
                 f"ingestion.{name}.timeoutSeconds",
                 str(function.timeout_seconds),
-                f"at least {needed} with manifests.files {files} and {function.memory_mb} MB: a manifest is claimed, "
-                "confirmed and settled in one call",
+                f"must be at least {needed} with manifests.files {files} and {function.memory_mb} MB, because one invocation "
+                "claims, confirms or completes a whole manifest",
             )
     intake = stack.ingestion.intake
     if intake.batch_size > 10 and intake.batch_window_seconds < 1:
-        yield Problem(
+        yield SettingsProblem(
             "ingestion.intake.batchWindowSeconds",
             str(intake.batch_window_seconds),
-            "at least 1 with a batchSize above 10 (a rule of Lambda's)",
+            "must be at least 1 if batchSize is above 10 (a rule of Lambda)",
         )
     if intake.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield Problem(
-            "ingestion.intake.corsOrigin", '"*"', "the page that may drop files, by name, in prod; or nothing"
+        yield SettingsProblem(
+            "ingestion.intake.corsOrigin",
+            '"*"',
+            "must be the origin of the page that may upload files, in prod; or leave it out",
         )
-    yield from _quiet("ingestion", stack.ingestion, ALARM_READS)
+    yield from _check_log_level("ingestion", stack.ingestion, ALARM_NEEDS_INFO)
 
 
-def _transcription(stack: "StackSettings") -> Iterator[Problem]:
+def _transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
     sessions = stack.transcription.sessions
     if sessions.in_flight * sessions.per_user >= sessions.stream_quota:
-        yield Problem(
+        yield SettingsProblem(
             "transcription.sessions.inFlight",
             str(sessions.in_flight),
-            f"less than streamQuota ({sessions.stream_quota}) through perUser ({sessions.per_user}): each utterance "
-            "holds one of the account's streams, and one user must not hold them all",
+            f"must be less than streamQuota ({sessions.stream_quota}) divided by perUser ({sessions.per_user}): each "
+            "utterance uses one of the account's streams, and one user must not use them all",
         )
     if not stack.transcription.structured_logging and not stack.environment.relaxed:
-        yield Problem(
-            "transcription.structuredLogging", "false", f"true in {stack.environment}: an alarm reads JSON lines"
+        yield SettingsProblem(
+            "transcription.structuredLogging",
+            "false",
+            f"must be true in {stack.environment}: an alarm reads JSON lines",
         )
     processor = stack.transcription.audio_processor
-    if processor.timeout_seconds < LONGEST_UTTERANCE_SECONDS:
-        yield Problem(
+    if processor.timeout_seconds < MIN_UTTERANCE_TIMEOUT_SECONDS:
+        yield SettingsProblem(
             "transcription.audioProcessor.timeoutSeconds",
             str(processor.timeout_seconds),
-            f"at least {LONGEST_UTTERANCE_SECONDS}: an utterance takes its own length, and the answer some time",
+            f"must be at least {MIN_UTTERANCE_TIMEOUT_SECONDS}: the length of an utterance, and the time for its result",
         )
 
 
-def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
+def _voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, agent = stack.voice_qa, stack.voice_qa.agentcore
-    if agent.mode is Mode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
-        yield Problem("voiceQa.agentcore.endpoint", None, "must be given with mode http: where the agent answers")
+    if agent.mode is AgentMode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
+        yield SettingsProblem("voiceQa.agentcore.endpoint", None, "is required with mode http: the URL of the agent")
     if agent.endpoint is not None and agent.endpoint.scheme != "https" and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "voiceQa.agentcore.endpoint",
             f'"{agent.endpoint}"',
-            f"an https address in {stack.environment}, by name: questions and answers travel by it",
+            f"must be an https URL with a host name in {stack.environment}, because it carries questions and answers",
         )
     if "*" in settings.audio.origins and stack.environment is Environment.PROD:
-        yield Problem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")
+        yield SettingsProblem(
+            "voiceQa.audio.origins", '["*"]', "must be the origins of the pages that may use the bucket, in prod"
+        )
     if settings.audio.accelerated and stack.environment is Environment.LOCAL:
-        yield Problem("voiceQa.audio.accelerated", "true", "false in local: the emulator has no edge locations")
-    if settings.lectures.uploads is Uploads.GUESTS and not stack.environment.relaxed:
-        yield Problem(
-            "voiceQa.lectures.uploads", '"guests"', f"`off` in {stack.environment}: guests are anybody at all"
+        yield SettingsProblem(
+            "voiceQa.audio.accelerated", "true", "must be false in local: the emulator has no edge locations"
+        )
+    if settings.lectures.uploads is LectureUploads.GUESTS and not stack.environment.relaxed:
+        yield SettingsProblem(
+            "voiceQa.lectures.uploads",
+            '"guests"',
+            f"must be `off` in {stack.environment}, because everyone can be a guest",
         )
     if settings.query_worker.timeout_seconds < agent.answer_seconds + ANSWER_MARGIN_SECONDS:
-        yield Problem(
+        yield SettingsProblem(
             "voiceQa.agentcore.answerSeconds",
             str(agent.answer_seconds),
-            f"at most queryWorker.timeoutSeconds ({settings.query_worker.timeout_seconds}) less "
-            f"{ANSWER_MARGIN_SECONDS}: the answer has to be kept and told",
+            f"must be at most queryWorker.timeoutSeconds ({settings.query_worker.timeout_seconds}) minus "
+            f"{ANSWER_MARGIN_SECONDS}, because the worker must also store the answer and send it",
         )
-    yield from _quiet("voiceQa", settings, ALARM_READS)
+    yield from _check_log_level("voiceQa", settings, ALARM_NEEDS_INFO)
 
 
-def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
+def _livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     settings, api = stack.livestream, stack.livestream.api
     if settings.encryption_key is None:
         command = secret_command("livestream.encryptionKey", name)
-        yield Problem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
+        yield SettingsProblem("livestream.encryptionKey", None, f"is a secret and not set; set it with: {command}")
     if api.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield Problem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
-    if api.authorizer is Authorizer.NONE and not stack.environment.relaxed:
-        yield Problem(
-            "livestream.api.authorizer", '"none"', f"`jwt` or `apiKey` in {stack.environment}: none lets anybody in"
+        yield SettingsProblem(
+            "livestream.api.corsOrigin", '"*"', "must be the origin of the page that may use the API, in prod"
         )
-    if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
-        yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
+    if api.authorizer is AuthorizerKind.NONE and not stack.environment.relaxed:
+        yield SettingsProblem(
+            "livestream.api.authorizer",
+            '"none"',
+            f"must be `jwt` or `apiKey` in {stack.environment}: `none` accepts every caller",
+        )
+    if api.authorizer is AuthorizerKind.JWT and stack.foundation.identity.auth is Auth.NONE:
+        yield SettingsProblem(
+            "livestream.api.authorizer", '"jwt"', "must be `none` or `apiKey` if foundation.identity.auth is `none`"
+        )
     answers = window_seconds(settings.agent.answer_seconds)
     if settings.agent_worker.timeout_seconds < answers:
-        yield Problem(
+        yield SettingsProblem(
             "livestream.agentWorker.timeoutSeconds",
             str(settings.agent_worker.timeout_seconds),
-            f"at least {answers}: an answer and its repair, agent.answerSeconds each, and what is read and kept",
+            f"must be at least {answers}: an answer and its repair with agent.answerSeconds each, and time to read and store",
         )
-    yield from _quiet("livestream", settings, METRICS_ARE_MADE)
+    yield from _check_log_level("livestream", settings, METRICS_NEED_INFO)
 
 
-def _meetings(stack: "StackSettings") -> Iterator[Problem]:
+def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, identity = stack.meetings, stack.foundation.identity
     for key, given in (("issuer", identity.issuer), ("audience", identity.audience)):
-        if given is None and identity.auth is Auth.NONE:  # with `oidc`, identity itself asks for them
-            yield Problem(
-                f"foundation.identity.{key}", None, "must be given for meetings: they are whose the token says"
+        if given is None and identity.auth is Auth.NONE:  # with `oidc`, the identity section requires them
+            yield SettingsProblem(
+                f"foundation.identity.{key}",
+                None,
+                "is required for meetings, because tokens identify the owner of a meeting",
             )
     if settings.exchange.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield Problem("meetings.exchange.corsOrigin", '"*"', "the page that may use the exchange, by name, in prod")
+        yield SettingsProblem(
+            "meetings.exchange.corsOrigin", '"*"', "must be the origin of the page that may use the exchange, in prod"
+        )
     if settings.processing.image_digest is None and not stack.environment.relaxed:
-        yield Problem(
+        yield SettingsProblem(
             "meetings.processing.imageDigest",
             None,
-            f"must be given in {stack.environment}: the image that was reviewed, as the workflow `image` prints it; before "
-            "the first deployment, which makes its repository, `sha256:` and 64 zeros",
+            f"is required in {stack.environment}: the digest of the reviewed image, as the workflow `image` prints it. Before "
+            "the first deployment, which creates the image's repository, use `sha256:` and 64 zeros",
         )
     answers = 2 * settings.models.answer_seconds + SUMMARY_MARGIN_SECONDS
     if settings.bedrock_summarize.timeout_seconds < answers:
-        yield Problem(
+        yield SettingsProblem(
             "meetings.bedrockSummarize.timeoutSeconds",
             str(settings.bedrock_summarize.timeout_seconds),
-            f"at least {answers}: an answer and its repair, models.answerSeconds each, and what is read and written",
+            f"must be at least {answers}: an answer and its repair with models.answerSeconds each, and time to read and write",
         )
-    yield from _quiet("meetings", settings, METRICS_ARE_MADE)
+    yield from _check_log_level("meetings", settings, METRICS_NEED_INFO)
 
 
-def _quiet(section: str, settings: SubsystemSettings, why: str) -> Iterator[Problem]:
-    """Where lines of level INFO are read, they must be written."""
+def _check_log_level(section: str, settings: SubsystemSettings, why: str) -> Iterator[SettingsProblem]:
+    """Yield a problem if the subsystem does not log lines of level INFO, which alarms or metrics need."""
     if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
-        yield Problem(f"{section}.logLevel", settings.log_level.value, f"DEBUG or INFO: {why}")
+        yield SettingsProblem(f"{section}.logLevel", settings.log_level.value, f"must be DEBUG or INFO: {why}")

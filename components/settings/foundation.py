@@ -1,4 +1,4 @@
-"""Settings of what all subsystems stand on: alerts, spend, backup, logs, identity."""
+"""Settings of the foundation: alerts, logs, protection of data, spend, backup, identity, network."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 
 Email = Annotated[
     str,
@@ -19,127 +19,127 @@ MonitorArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:ce::\d{1
 RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]  # fmt: skip
-"""The retention periods that CloudWatch Logs accepts."""
+"""Retention periods that CloudWatch Logs accepts."""
 
 
-class AlertSettings(Settings):
-    """Who hears of an alarm."""
+class AlertSettings(SettingsModel):
+    """Settings of alerts: recipients, and the location of the runbooks."""
 
     emails: tuple[Email, ...] = ()
-    """Addresses that every alarm, budget and anomaly alert is sent to; each confirms by a link that AWS sends."""
+    """E-mail addresses that receive every alarm, budget alert and anomaly alert. Each must confirm a link that AWS sends."""
     runbooks: Annotated[str, StringConstraints(min_length=1)] = "docs/runbooks"
-    """Where the runbooks are; an alarm's description names its page below it."""
+    """Location of the runbooks. The description of an alarm names its page below this path."""
 
     @field_validator("emails")
     @classmethod
-    def _once(cls, emails: tuple[str, ...]) -> tuple[str, ...]:
-        if repeated := sorted({one for one in emails if emails.count(one) > 1}):
-            raise ValueError(f"{', '.join(repeated)} is given more than once: an address is subscribed once")
+    def _refuse_duplicates(cls, emails: tuple[str, ...]) -> tuple[str, ...]:
+        if repeated := sorted({email for email in emails if emails.count(email) > 1}):
+            raise ValueError(f"{', '.join(repeated)} occurs more than once: list each address once")
         return emails
 
 
-class LogSettings(Settings):
-    """What is written down of requests, and how long it is kept."""
+class LogSettings(SettingsModel):
+    """Settings of logs and of metrics of REST APIs."""
 
     retention_days: RetentionDays = 90
     """Retention of every log group that the platform owns, and of the access logs in the audit bucket."""
     method_metrics: bool = True
-    """Whether REST APIs have metrics by method: five for each, paid for by the month as soon as it is called."""
+    """Metrics by method for REST APIs. Each method that is called has five metrics, which are billed monthly."""
     api_gateway_role_owned: bool = False
-    """Whether this stack gives API Gateway the role it writes logs with, of which a region has one; one stack should."""
+    """Create the role with which API Gateway writes logs. A region of an account has one such role, so only one stack of a
+    region should create it."""
 
 
-class DataSettings(Settings):
-    """How stored data is protected against people."""
+class DataSettings(SettingsModel):
+    """Protection of stored data against deletion and mistakes."""
 
     deletion_protection: bool = True
-    """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to take away what holds data."""
+    """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to delete resources that hold data."""
     point_in_time_recovery: bool = True
-    """Tables can be restored to any second of the last 35 days."""
+    """Point-in-time recovery: tables can be restored to any second of the last 35 days."""
 
 
-class SpendSettings(Settings):
-    """What the platform may cost, and when somebody is told."""
+class SpendSettings(SettingsModel):
+    """Budget, and alerts about cost."""
 
     monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
-    """US dollars a month. The preview's estimate is held against it, and AWS Budgets against the bill."""
+    """Budget in US dollars per month. The preview compares the estimate with it, and AWS Budgets compares the bill with it."""
     anomaly_monitor_owned: bool = True
-    """Whether this stack creates an anomaly monitor where none is named; an account allows few, so several stacks may
-    share one."""
+    """Create an anomaly monitor if `anomalyMonitorArn` names none. An account allows few monitors, so stacks may share one."""
     anomaly_monitor_arn: MonitorArn | None = None
-    """A monitor that is already there and tells this stack, which then creates none. Members of an organisation may
-    create none by tag."""
+    """Existing anomaly monitor whose alerts this stack receives. The stack then creates none. Member accounts of an
+    organisation cannot create monitors for a tag."""
 
 
-class BackupSettings(Settings):
-    """Daily copies of every table."""
+class BackupSettings(SettingsModel):
+    """Daily backups of the tables."""
 
     retention_days: Annotated[int, Field(ge=1, le=3653)] = 35
-    """How long a backup is kept."""
+    """Days that a backup is kept."""
     outlives_stack: bool = True
-    """Whether the vault stays with its copies when the stack is destroyed; if not, they are deleted with it."""
+    """Keep the vault and its backups when the stack is destroyed. Otherwise they are deleted with the stack."""
     region_settings_owned: bool = False
-    """Whether this stack opts the account's region in to backing DynamoDB up; one stack of a region should."""
+    """Enable AWS Backup for DynamoDB in the account's region. Only one stack of a region should do this."""
 
 
 class Auth(StrEnum):
-    """How a caller proves who he is."""
+    """Authentication of callers."""
 
     OIDC = "oidc"
     NONE = "none"
 
 
-class IdentitySettings(Settings):
-    """The OpenID Connect provider whose tokens the backends accept."""
+class IdentitySettings(SettingsModel):
+    """OpenID Connect provider whose tokens the backends accept."""
 
     auth: Auth = Auth.OIDC
-    """`none` trusts everybody: for local and dev only."""
+    """Authentication of callers. `none` accepts every caller and is allowed in local and dev only."""
     issuer: HttpUrl | None = None
-    """The provider's issuer, as in its tokens' `iss`."""
+    """Issuer of the provider: the claim `iss` of its tokens."""
     audience: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-    """What tokens must carry as `aud`."""
+    """Required claim `aud` of the tokens."""
     jwks_url: HttpUrl | None = None
-    """Where the provider publishes its keys; none is `.well-known/jwks.json` below the issuer."""
+    """URL of the provider's keys. The default is `.well-known/jwks.json` below the issuer."""
 
     @property
     def keys_url(self) -> str:
-        """Where the provider's keys are: as told, or where most providers have them."""
+        """URL of the provider's keys: `jwksUrl`, or the usual path below the issuer."""
         return str(self.jwks_url) if self.jwks_url else f"{str(self.issuer).rstrip('/')}/.well-known/jwks.json"
 
     @model_validator(mode="after")
-    def _oidc_names_its_provider(self) -> "IdentitySettings":
+    def _check_provider(self) -> "IdentitySettings":
         if self.auth is Auth.OIDC and (self.issuer is None or self.audience is None):
-            raise ValueError("with auth oidc, issuer and audience must be given")
+            raise ValueError("with auth oidc, issuer and audience are required")
         return self
 
 
 class NetworkSettings(BuiltNetwork):
-    """The network that functions and jobs may be attached to; nothing of it is built unless one is."""
+    """Network that functions and jobs may be attached to. It is built only if one of them is attached."""
 
     vpc_id: VpcId | None = None
-    """A network that is already there; none builds one when it is needed."""
+    """Existing network to use. Without it, a network is built when it is needed."""
     subnet_ids: tuple[SubnetId, ...] = ()
-    """Its private subnets. Its endpoints, or its way out, are its owner's business."""
+    """Private subnets of the existing network. Its owner must provide the endpoints, or a route to the internet."""
     cidr: Cidr = "10.64.0.0/16"
 
     @model_validator(mode="after")
-    def _a_network_has_subnets(self) -> "NetworkSettings":
+    def _check_existing_network(self) -> "NetworkSettings":
         if (self.vpc_id is None) != (not self.subnet_ids):
-            raise ValueError("vpcId and subnetIds go together: give both, or neither to have a network built")
+            raise ValueError("vpcId and subnetIds belong together: give both, or neither to build a network")
         return self
 
 
 PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@-]{1,128}$", max_length=512)]
-"""A managed policy of the account, with its path."""
+"""Path and name of a managed policy of the account."""
 
 
-class FoundationSettings(Settings):
-    """What all subsystems stand on."""
+class FoundationSettings(SettingsModel):
+    """Settings of the foundation, which all subsystems share."""
 
     owner: TagValue
-    """The team that answers for the stack; the tag `Owner`."""
+    """Team that is responsible for the stack: the tag `Owner`."""
     cost_center: TagValue
-    """Who pays; the tag `CostCenter`. Budget and anomaly monitor tell cost by it, so each stack has its own."""
+    """Cost centre that pays: the tag `CostCenter`. Budget and anomaly monitor filter by it, so each stack needs its own."""
     alerts: AlertSettings = AlertSettings()
     logs: LogSettings = LogSettings()
     data: DataSettings = DataSettings()
@@ -148,5 +148,5 @@ class FoundationSettings(Settings):
     identity: IdentitySettings
     network: NetworkSettings = NetworkSettings()
     permissions_boundary: PolicyName | None = None
-    """The managed policy that bounds every role, as path and name; `bootstrap/roles.yaml` makes one. Without it CI's role
-    may make none."""
+    """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI may
+    create roles only with it."""

@@ -1,4 +1,4 @@
-"""Settings of ingestion: the load it is built for, its intake, manifests, Spark runs and catalogue."""
+"""Settings of ingestion: expected load, intake, manifests, Spark runs and queries."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,61 +7,62 @@ from pydantic import Field, StringConstraints
 
 from components.settings.column_types import Ddl
 from components.settings.networks import Origin
-from components.settings.settings_base import FunctionSettings, Settings, SubsystemSettings
-from handlers.ingestion.environment import CLAIM_SECONDS
+from components.settings.settings_base import FunctionSettings, SettingsModel, SubsystemSettings
+from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 
 
-class LoadSettings(Settings):
-    """The load that cost and headroom are reckoned with. What holds it is set beside it: concurrency, sizes, thresholds."""
+class IngestionLoad(SettingsModel):
+    """Expected load. Cost and headroom are computed from it. Other settings must be large enough for it."""
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
-    """NDJSON files that arrive a day."""
+    """NDJSON files that arrive per day."""
     file_megabytes: Annotated[float, Field(gt=0)] = 3.5
-    """Their average size."""
+    """Average size of a file."""
     peak_files_per_hour: Annotated[int, Field(ge=1)] = 1_000
-    """Files in the busiest hour."""
+    """Files that arrive in the busiest hour."""
     run_minutes: Annotated[float, Field(gt=0)] = 4
-    """How long one Spark run takes."""
+    """Duration of one Spark run."""
 
 
-class IntakeSettings(Settings):
-    """How arriving files are taken in."""
+class IntakeSettings(SettingsModel):
+    """Settings of the landing bucket, its queue, and the tracking of files."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Files that one invocation is given at most."""
+    """Maximum number of messages for one invocation. A message usually announces one file."""
     batch_window_seconds: Annotated[int, Field(ge=0, le=300)] = 60
-    """How long the queue waits for a batch to fill; above ten files a batch it must be at least 1."""
+    """Time that Lambda waits for a batch to fill. It must be at least 1 if `batchSize` is above 10."""
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
-    """The most invocations that the queue starts at once."""
+    """Maximum number of concurrent invocations for the queue."""
     max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
-    """Larger files are rejected."""
+    """Maximum size of a file. Larger files are rejected."""
     cors_origin: Origin | None = None
-    """The page that may drop files from a browser, with credentials of its visitor's; prod must name it. None: no page may."""
+    """Origin of the web page that may upload files from a browser, with its user's credentials. Without it, no page may. In
+    prod it must not be `*`."""
     table_record_days: Annotated[int, Field(ge=16, le=3653)] = 400
-    """Days that a file's record is kept. A file whose record is gone is taken in again, rows and all. The daily comparison
-    reaches back two days, and a message that was parked can be sent again for fourteen."""
+    """Days that a file's record is kept. A file without a record is processed again, which duplicates its rows. The daily
+    reconciliation looks back two days, and a message in the dead-letter queue can be redriven for fourteen days."""
     landing_days: Days = 30
-    """Days that a file stays in the landing bucket; the lake keeps its content."""
+    """Days that a file stays in the landing bucket. The lake keeps its content."""
 
 
-class ManifestSettings(Settings):
-    """How files are gathered into runs."""
+class ManifestSettings(SettingsModel):
+    """Settings of manifests: how many files one run processes, and when."""
 
     files: Annotated[int, Field(ge=1, le=10_000)] = 200
-    """Files of one manifest."""
+    """Maximum number of files in a manifest."""
     gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
-    """Their size together, as they arrived; a larger file has a manifest of its own. A run has to get through what is in them,
-    unpacked, within `spark.timeoutMinutes`."""
+    """Maximum total size of a manifest's files, as they arrived. A larger file gets a manifest for itself. A run must be able
+    to process the unpacked content within `spark.timeoutMinutes`."""
     flush_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
-    """Files that wait longer go into a manifest of however many there are."""
+    """Waiting time after which pending files go into a manifest that is not full."""
     sweep_minutes: Annotated[int, Field(ge=1, le=60)] = 5
-    """How often the sweeper looks after what was left."""
+    """Interval of the sweeper's runs."""
 
 
 class WorkerType(StrEnum):
-    """Glue's workers for batch jobs (G.025X exists for streaming jobs only)."""
+    """Worker types of Glue for batch jobs. G.025X exists for streaming jobs only."""
 
     G_1X = "G.1X"
     G_2X = "G.2X"
@@ -69,60 +70,60 @@ class WorkerType(StrEnum):
 
 
 class ExecutionClass(StrEnum):
-    """Whether a run starts at once, or may wait for spare capacity at a lower price."""
+    """Execution class of Glue. A FLEX run may wait for unused capacity and has a lower price."""
 
     STANDARD = "STANDARD"
     FLEX = "FLEX"
 
 
-class SparkSettings(Settings):
-    """The Spark job that turns a manifest into Parquet."""
+class SparkSettings(SettingsModel):
+    """Settings of the Spark job that converts a manifest's files to Parquet."""
 
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[0-9]$")] = "5.1"
     worker_type: WorkerType = WorkerType.G_1X
     workers: Annotated[int, Field(ge=2, le=100)] = 2
     execution_class: ExecutionClass = ExecutionClass.STANDARD
     timeout_minutes: Annotated[int, Field(ge=1, le=480)] = 30
-    """A run is stopped after this long, and its manifest marked as failed."""
+    """Maximum duration of a run. After it, the run is stopped and its manifest is marked as failed."""
     concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Runs at once. Glue's own default is 1, which would cap the whole system; an account allows about 50."""
+    """Maximum number of concurrent runs. Glue's default of 1 would limit the whole system. An account allows about 50."""
     schema_ddl: Ddl = ""
-    """The data's columns as Spark writes them (`id BIGINT, name STRING`); empty infers them in each run. Of types that values of
-    JSON can have, so no `FLOAT` and no `BINARY`, and of names that no column of every row has."""
+    """Columns of the data as Spark DDL (`id BIGINT, name STRING`). If empty, each run infers them. `FLOAT` and `BINARY` are
+    not allowed, because JSON values do not fit them. Names of the columns that the job adds are not allowed either."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """A run fails when a larger share of its lines cannot be read; below it, they are set aside and counted."""
+    """Maximum share of rejected lines. A run with a larger share fails. Otherwise rejected lines are stored and counted."""
     encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
-    """A customer key for logs and bookmarks; Glue encrypts those with nothing else. S3 output is always encrypted. Below the
-    bootstrap's boundary the key has to carry the tags `Project: polyphony` and `Environment: <stack>`."""
+    """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With the
+    permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
 
 
 class BuildingFunctionSettings(FunctionSettings):
     """Size and version of a function that claims files for manifests."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """How long one invocation may take. A claim must outlive the invocation that made it."""
+    """Maximum duration of one invocation. It is shorter than the age at which the sweeper releases the invocation's claims."""
 
 
 class IngestionSettings(SubsystemSettings):
-    """NDJSON files into the lake."""
+    """Settings of ingestion, which converts NDJSON files to Parquet in the lake."""
 
-    load: LoadSettings = LoadSettings()
+    load: IngestionLoad = IngestionLoad()
     intake: IntakeSettings = IntakeSettings()
     manifests: ManifestSettings = ManifestSettings()
     spark: SparkSettings = SparkSettings()
     scan_limit_gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 100
-    """An Athena query that would read more is stopped."""
+    """Maximum amount of data that an Athena query may read. A query that reads more is stopped."""
     network_attached: bool = False
-    """Whether the builder and the Spark job run inside the network: for compliance, they need nothing there."""
+    """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
     builder: BuildingFunctionSettings = BuildingFunctionSettings()
-    """The function that tracks files and builds manifests."""
+    """Function that tracks files and creates manifests."""
     sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
-    """The function that looks after what was left."""
+    """Function that ends the states that died builders and workflows left behind."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
-    """The function behind the workflow's steps."""
+    """Function behind the steps of the workflow."""
 
     @property
-    def files_a_run(self) -> float:
-        """Files of the load that make a manifest full, by their number or by their size."""
+    def files_per_run(self) -> float:
+        """Number of files of average size that fill a manifest, by their number or by their size."""
         by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
         return min(self.manifests.files, max(1.0, by_size))

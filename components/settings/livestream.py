@@ -1,4 +1,4 @@
-"""Settings of the livestream backend: the load, the API, uploads, what is kept, the function behind the API."""
+"""Settings of livestream: expected load, REST API, uploads, videos, claim checks, functions."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -11,7 +11,7 @@ from components.settings.settings_base import (
     FunctionSettings,
     Region,
     RequestsPerSecond,
-    Settings,
+    SettingsModel,
     SubsystemSettings,
 )
 from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
@@ -29,124 +29,125 @@ from handlers.livestream.video_chunks.environment import ChunkSeconds, MaxHours
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
-def _each_line_seals(secret: SecretStr) -> SecretStr:
+def _check_lines(secret: SecretStr) -> SecretStr:
     parse_secrets(secret.get_secret_value())
     return secret
 
 
-EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), AfterValidator(_each_line_seals)]
+EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), AfterValidator(_check_lines)]
 
-TOKENS_A_SECOND = 60
-"""What a model of middling speed writes: a longer answer would not be there in time, and is paid for."""
+TOKENS_PER_SECOND = 60
+"""Output speed of an average model. A longer answer would exceed the time limit, and is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
-"""What the agent needs for a window beside two answers: 8 to keep what it found, and to read before."""
+"""Time that the agent needs for a window in addition to two answers: 8 seconds to store its findings, the rest to read."""
 
 
 def window_seconds(answer_seconds: int) -> int:
-    """What the agent needs for a window at least."""
+    """Return the minimum time for a window: two answers, and the margin."""
     return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
 
 
-class EpisodeSettings(Settings):
-    """The load that cost follows from."""
+class LivestreamLoad(SettingsModel):
+    """Expected load, from which the cost is computed."""
 
     episodes_per_day: Annotated[int, Field(ge=1)] = 4
     video_minutes: Annotated[float, Field(gt=0)] = 30
-    """The length of an episode's video."""
+    """Length of an episode's video."""
 
 
-class Authorizer(StrEnum):
-    """Whom the API answers."""
+class AuthorizerKind(StrEnum):
+    """Authorization of the API's callers."""
 
     NONE = "none"
-    """Everybody."""
+    """Every caller is accepted."""
     API_KEY = "apiKey"
-    """Whoever has a key, within the usage plan's quota."""
+    """Callers need an API key, and the usage plan limits their requests."""
     JWT = "jwt"
-    """Callers of `foundation.identity`; each has episodes of his own."""
+    """Callers need a token of `foundation.identity`, and see only their own episodes."""
 
 
-class RestSettings(Settings):
-    """The REST API."""
+class RestSettings(SettingsModel):
+    """Settings of the REST API."""
 
     cors_origin: Origin = "*"
-    """The page that may use the API and the bucket; prod must name it."""
-    authorizer: Authorizer = Authorizer.JWT
+    """Origin of the web page that may use the API and the bucket. In prod it must not be `*`."""
+    authorizer: AuthorizerKind = AuthorizerKind.JWT
     requests_per_second: RequestsPerSecond = 50
-    """What the stage takes, all callers together."""
+    """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Requests of one address in five minutes, held by a web firewall ($8 a month); none has no firewall."""
+    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it, there is
+    no firewall."""
 
 
-class UploadSettings(Settings):
-    """What may be uploaded, and how long it is kept."""
+class UploadSettings(SettingsModel):
+    """Limits of uploads, and retention of objects."""
 
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100
-    """What is larger is uploaded in parts, each to an address of its own."""
+    """Size above which a file is uploaded in parts. Each part has its own presigned URL."""
     object_days: Days = 7
-    """How long the bucket keeps an object."""
+    """Days that the bucket keeps an object."""
 
 
-class VideoSettings(Settings):
-    """How videos are cut."""
+class VideoSettings(SettingsModel):
+    """Settings of the conversion of videos to chunks."""
 
     chunk_seconds: ChunkSeconds = 120
-    """How long a chunk is."""
+    """Length of a chunk."""
     max_hours: MaxHours | None = 11
-    """How long a video may be: MediaConvert is paid by the minute, and takes no clip of 12 hours. None cuts everything to
-    its end, whatever it costs."""
+    """Maximum length of a video. MediaConvert bills by the minute, and accepts no clip of 12 hours. Without a limit, each
+    video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
-    """After so long a video that MediaConvert works on has failed; a busy queue of MediaConvert's takes hours."""
+    """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
-class AgentSettings(Settings):
-    """The agent that checks claims."""
+class ClaimAgentSettings(SettingsModel):
+    """Settings of the agent that checks claims."""
 
     model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-    """A model's, or an inference profile's. Models are retired within a year or two."""
+    """Id of a model or of an inference profile. AWS retires models within a year or two."""
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
-    """Where an inference profile may send a request: each is granted by name."""
+    """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     guardrail_id: GuardrailId | None = None
     guardrail_version: GuardrailVersion | None = None
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
-    """How long the agent remembers what it heard."""
+    """Days that the agent's memory keeps an entry."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
-    """Of what is said in a window, before its overlap with the next, which is at most half of it."""
-    answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_A_SECOND, le=440)] = 50
-    """How long an answer may take. What takes longer is asked for once more, and paid for each time."""
+    """Characters of a window, without its overlap with the next window. The overlap is at most half of it."""
+    answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_PER_SECOND, le=440)] = 50
+    """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
-    """Windows that are worked on at once: the model's quota is an account's."""
+    """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> "AgentSettings":
+    def _check_guardrail(self) -> "ClaimAgentSettings":
         if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrailId and guardrailVersion go together")
+            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
         return self
 
 
 class LivestreamSettings(SubsystemSettings):
-    """Episodes of livestreams, and what is claimed in them."""
+    """Settings of livestream, which checks the claims of recorded broadcasts."""
 
     encryption_key: EncryptionKey | None = None
-    """What cursors are encrypted with; required where the subsystem is on. Of several lines the first seals, and those below
-    it open what they sealed before."""
-    load: EpisodeSettings = EpisodeSettings()
+    """Key that encrypts cursors. It is required if the subsystem is enabled. If it has several lines, the first line
+    encrypts, and the other lines decrypt older cursors."""
+    load: LivestreamLoad = LivestreamLoad()
     api: RestSettings = RestSettings()
     uploads: UploadSettings = UploadSettings()
     video: VideoSettings = VideoSettings()
-    agent: AgentSettings = AgentSettings()
+    agent: ClaimAgentSettings = ClaimAgentSettings()
     episodes: ClientFunctionSettings = ClientFunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
-    """The function behind the API."""
+    """Function behind the API."""
     videos: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
-    """The function that has videos cut."""
+    """Function that starts the conversion of videos to chunks."""
     transcript_windows: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
-    """The function that reads transcripts."""
+    """Function that reads transcripts and splits them into windows."""
     agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 120})
-    """The function that has windows of a transcript checked."""
+    """Function that checks the claims of a window with the model."""
     care: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
-    """The function that tidies up after deletions and gives up what is stuck."""
+    """Function that deletes the data of deleted episodes, and ends overdue tracks as failed."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
-    """The function that checks tokens, with authorizer `jwt`."""
+    """Function that checks tokens. It exists only with authorizer `jwt`."""

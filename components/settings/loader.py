@@ -1,8 +1,8 @@
-"""From a stack's raw configuration to its settings, or to one error that lists every problem.
+"""Loader of a stack's settings. If the configuration is invalid, one error lists every problem.
 
-The Pulumi CLI hands a program its configuration as strings, structured values as JSON. Where one value inside a
-structure is a secret, the CLI treats the whole structure as secret; here only the field that the model types as a
-secret stays one, so it makes no difference how the CLI marked the key.
+The Pulumi CLI passes the configuration as strings, and structured values as JSON. If one value inside a structure is a
+secret, the CLI marks the whole structure as secret. Here only the fields that the models type as secrets are secret, so
+the CLI's marking makes no difference.
 """
 
 import json
@@ -14,35 +14,47 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from components.settings.cross_section_checks import conflicts
-from components.settings.problems import Location, Problem, SettingsError, dotted, own_words, problems_of
+from components.settings.cross_section_checks import find_conflicts
+from components.settings.problems import (
+    Location,
+    SettingsError,
+    SettingsProblem,
+    format_location,
+    list_problems,
+    validator_message,
+)
 from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
+MAX_PRUNING_ROUNDS = 20
+"""Each round drops the values that failed. A section has few rules and a stack file few levels, so this is enough."""
 
 
-def load(config: Mapping[str, str], stack: str) -> StackSettings:
-    """The settings that `config` (as in `PULUMI_CONFIG`) says, or a SettingsError with all that is wrong."""
-    values, problems = _structured(config)
+def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
+    """Return the settings of a configuration in the form of `PULUMI_CONFIG`.
+
+    Raise SettingsError with all problems if it is invalid.
+    """
+    values, problems = _parse_structures(config)
     settings: StackSettings | None = None
     try:
         settings = StackSettings.model_validate(values)
     except ValidationError as error:
         unreadable = {problem.key for problem in problems}
-        details = [one for one in error.errors(include_url=False) if str(one["loc"][0]) not in unreadable]
-        problems += problems_of(details, StackSettings, stack)
-        problems += _hidden_by_what_is_wrong(values, stack)
+        details = [detail for detail in error.errors(include_url=False) if str(detail["loc"][0]) not in unreadable]
+        problems += list_problems(details, StackSettings, stack)
+        problems += _find_hidden_problems(values, stack)
     else:
-        problems += conflicts(settings, stack)
+        problems += find_conflicts(settings, stack)
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings
 
 
-def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
-    """The project's own keys, without their prefix, structured values parsed."""
+def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[SettingsProblem]]:
+    """Return the project's own keys without their prefix, with structured values parsed, and the JSON errors."""
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems: list[SettingsProblem] = []
     for name, raw in config.items():
         project, _, key = name.partition(":")
         if project != PROJECT:
@@ -54,57 +66,63 @@ def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem
         try:
             values[key] = json.loads(raw)
         except json.JSONDecodeError as error:
-            problems.append(Problem(key, None, f"is not valid JSON (line {error.lineno}, column {error.colno})"))
+            problems.append(
+                SettingsProblem(key, None, f"is not valid JSON (line {error.lineno}, column {error.colno})")
+            )
     return values, problems
 
 
-def _hidden_by_what_is_wrong(values: Mapping[str, Any], stack: str) -> Iterator[Problem]:
-    """What fields and sections say against each other, found even when some field is wrong.
+def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
+    """Yield the problems of rules that compare fields or sections, although some field is invalid.
 
-    Pydantic runs no rule across fields when one field fails, and none after one that failed. So that a reader sees
-    all problems at once, wrong fields are dropped (their defaults stand in) and the rules run on what remains, if
-    anything usable does. What a rule says of a default that stands in is nothing that the reader wrote.
+    Pydantic runs no such rule if a field fails, and no further rule after one has failed. To list all problems at once,
+    the invalid fields are dropped, so that their defaults apply, and the rules run on the remaining values. A problem
+    that concerns a default inserted this way is not reported, because the user has not written it.
     """
     pruned: Any = values
     dropped: set[str] = set()
-    for _ in range(20):  # each round drops what failed; a group has few rules, and a file few levels
+    for _ in range(MAX_PRUNING_ROUNDS):
         try:
-            found = conflicts(StackSettings.model_validate(pruned), stack)
-            yield from (one for one in found if not _within(one.key, dropped))
+            conflicts = find_conflicts(StackSettings.model_validate(pruned), stack)
+            yield from (problem for problem in conflicts if not _is_within(problem.key, dropped))
         except ValidationError as error:
-            details = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
+            details = [detail for detail in error.errors(include_url=False) if detail["type"] != "missing"]
             if not details:
                 return
             if dropped:
-                rules = [one for one in details if one["type"] == "value_error" and not _named(dropped, own_words(one))]
-                yield from problems_of(rules, StackSettings, stack)
-            for location in chain.from_iterable(map(_wrong, details)):
-                dropped.add(dotted(location))
+                rules = [
+                    detail
+                    for detail in details
+                    if detail["type"] == "value_error" and not _mentioned_keys(dropped, validator_message(detail))
+                ]
+                yield from list_problems(rules, StackSettings, stack)
+            for location in chain.from_iterable(map(_invalid_locations, details)):
+                dropped.add(format_location(location))
                 pruned = _without(pruned, location)
         else:
             return
 
 
-def _within(key: str, groups: Collection[str]) -> bool:
-    """Whether a key is one of these, or below one."""
+def _is_within(key: str, groups: Collection[str]) -> bool:
+    """Return True if a key is one of the groups, or below one of them."""
     return any(key == group or key.startswith((f"{group}.", f"{group}[")) for group in groups)
 
 
-def _wrong(error: ErrorDetails) -> list[Location]:
-    """What is wrong by an error: of a group, where a rule of ours names fields of it, those."""
+def _invalid_locations(error: ErrorDetails) -> list[Location]:
+    """Return the locations that an error concerns: the fields that a section's rule mentions, else its own location."""
     location, given = error["loc"], error["input"]
     if error["type"] == "value_error" and isinstance(given, Mapping):
-        return [(*location, field) for field in _named(given, own_words(error))] or [location]
+        return [(*location, field) for field in _mentioned_keys(given, validator_message(error))] or [location]
     return [location]
 
 
-def _named(keys: Collection[str], message: str) -> list[str]:
-    """Those of which a message speaks by their last name."""
+def _mentioned_keys(keys: Collection[str], message: str) -> list[str]:
+    """Return the keys whose last part occurs in a message as a word."""
     return [key for key in keys if re.search(rf"\b{re.escape(key.rpartition('.')[2])}\b", message)]
 
 
 def _without(value: Any, location: tuple[int | str, ...]) -> Any:
-    """A copy of a structure without what a location names."""
+    """Return a copy of a structure without the value at a location."""
     if not location:
         return value
     head, *rest = location

@@ -1,4 +1,4 @@
-"""Settings of the meetings backend: the load, the exchange, transcription, models, what is kept."""
+"""Settings of meetings: expected load, token exchange, transcription, models, retention."""
 
 from typing import Annotated, Self
 
@@ -6,7 +6,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.networks import Origin
-from components.settings.settings_base import FunctionSettings, Region, RequestsPerSecond, Settings, SubsystemSettings
+from components.settings.settings_base import (
+    FunctionSettings,
+    Region,
+    RequestsPerSecond,
+    SettingsModel,
+    SubsystemSettings,
+)
 from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     OVERLAP_CHARACTERS,
@@ -22,104 +28,107 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 
 
-class MeetingLoad(Settings):
-    """The load that cost follows from."""
+class MeetingLoad(SettingsModel):
+    """Expected load, from which the cost is computed."""
 
     meetings_per_month: Annotated[int, Field(ge=1)] = 60
     hours_each: Annotated[float, Field(gt=0)] = 1
     encoded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Of recordings that have to be encoded anew; the others are put together as they are."""
+    """Share of recordings that must be encoded again. The others are joined without encoding."""
 
 
-class ExchangeSettings(Settings):
-    """The exchange of tokens for credentials."""
+class ExchangeSettings(SettingsModel):
+    """Settings of the token exchange, which trades an identity provider's token for AWS credentials."""
 
     cors_origin: Origin = "*"
-    """The page that may use the exchange and the bucket; prod must name it."""
+    """Origin of the web page that may use the exchange and the bucket. In prod it must not be `*`."""
     requests_per_second: RequestsPerSecond = 10
-    """What the stage takes, all callers together."""
+    """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Requests of one address in five minutes, held by a web firewall ($8 a month); none has no firewall."""
+    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it, there is
+    no firewall."""
 
 
-class SpeechSettings(Settings):
-    """Amazon Transcribe."""
+class MeetingSpeechSettings(SettingsModel):
+    """Settings of transcription by Amazon Transcribe."""
 
     max_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
-    """How long one part is waited for."""
+    """Maximum time that the workflow waits for one part."""
     at_once: Annotated[int, Field(ge=1, le=40)] = 5
-    """Parts of one recording."""
+    """Maximum number of parts of one recording that are transcribed at the same time."""
 
 
-class ModelSettings(Settings):
-    """Who summarises."""
+class ModelSettings(SettingsModel):
+    """Models that write summaries and action items."""
 
     summary: ModelId = SONNET
     action_items: ModelId = SONNET
-    """The cheaper one only after `python -m operations.compare_models` has passed it."""
+    """Model for action items. Use a cheaper model only after it has passed `python -m operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
-    """Where an inference profile may send a request: each is granted by name."""
+    """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     guardrail_id: GuardrailId | None = None
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
     answer_seconds: AnswerSeconds = 150
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
-    """A transcript that has more is summarised in parts, which overlap by at most half."""
+    """Maximum size of a transcript for one request. A longer one is summarised in parts, which overlap by at most half."""
     at_once: AtOnce = 3
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_guardrail(self) -> Self:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrailId and guardrailVersion go together")
+            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
         return self
 
 
-class RecordingSettings(Settings):
-    """How long things are kept."""
+class RecordingSettings(SettingsModel):
+    """Retention of a recording's objects."""
 
     raw_days: Days = 7
-    """What clients upload; missing chunks are waited for as long, and two weeks at most."""
+    """Days that uploaded chunks are kept. Missing chunks are awaited for the same time, but for two weeks at most."""
     audio_days: Days = 30
-    """The sound; it can be made again from the video, by hand."""
+    """Days that the audio is kept. An operator can extract it from the video again."""
     old_version_days: Days = 1
-    """What is overwritten, deleted or expired."""
+    """Days that an overwritten, deleted or expired version is kept."""
 
     @property
     def work_days(self) -> int:
-        """The job's own notes: a job that goes on reads them while there are chunks, so they are kept a day longer."""
+        """Days that the media job's intermediate objects are kept: a day longer than the chunks, because a resumed job reads
+        them.
+        """
         return self.raw_days + 1
 
 
 class MeetingsSettings(SubsystemSettings):
-    """Recordings of meetings, and what was said and agreed in them."""
+    """Settings of meetings, which turns recordings into videos, transcripts, summaries and action items."""
 
     load: MeetingLoad = MeetingLoad()
     exchange: ExchangeSettings = ExchangeSettings()
     processing: ProcessingSettings = ProcessingSettings()
     network: MeetingNetworkSettings = MeetingNetworkSettings()
-    speech: SpeechSettings = SpeechSettings()
+    speech: MeetingSpeechSettings = MeetingSpeechSettings()
     models: ModelSettings = ModelSettings()
     kept: RecordingSettings = RecordingSettings()
     table_kms_key: KeyArn | None = None
-    """A customer key for the table, to go back to; none uses the key that DynamoDB owns, which costs nothing."""
+    """KMS key for the table, for stacks that used one before. Without it, DynamoDB's own key is used, which is free."""
     storage_users: MaxUsers = 20
-    """How many users have a metric of their storage, those that grew most: each is paid for."""
+    """Number of users with a metric of their storage: those whose storage grew most. Each metric costs money."""
     requests_measured: bool = False
-    """Whether the dashboard has the bucket's latency: sixteen metrics, about $5 a month."""
+    """Show the bucket's latency on the dashboard: sixteen metrics, about $5 a month."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
-    """The function that gives credentials for tokens."""
+    """Function that exchanges tokens for credentials."""
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
-    """The function that hears of uploads."""
+    """Function that receives upload events and starts the workflow."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 60})
-    """The function behind the workflow's own steps."""
+    """Function behind the steps of the workflow."""
     bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
-    """The function that summarises."""
+    """Function that writes summaries and action items."""
     sweep: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
-    """The function that looks after meetings which stay where they are."""
+    """Function that ends or restarts meetings which stay in one state for too long."""
     storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
-    """The function that measures how much each user has, once a day."""
+    """Function that measures the storage of each user once a day."""
 
     @property
     def audio_parts(self) -> int:
-        """In how many parts the longest recording is transcribed."""
+        """Number of parts in which the longest recording is transcribed."""
         return -(-self.processing.max_hours * 3600 // AUDIO_PART_SECONDS)

@@ -1,4 +1,4 @@
-"""Settings of the job that puts recordings together: its machines, how long it may take, its image, its network."""
+"""Settings of the media job, which joins a recording's chunks: compute, time limits, container image, network."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,22 +9,22 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr
 from components.settings.polling import PollSeconds
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 from handlers.meetings.media_job.environment import ENCODE_THREADS, MaxHours
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-class Engine(StrEnum):
-    """What machines recordings are put together on."""
+class ProcessingEngine(StrEnum):
+    """Compute on which the media job runs."""
 
     BATCH_SPOT = "batch-spot"
-    """Spare ones of Fargate, and others on demand where AWS has none or takes them back."""
+    """Fargate Spot, and Fargate on demand if AWS has no Spot capacity or interrupts the job too often."""
     FARGATE = "fargate"
-    """On demand alone, twice as large: how it was before, to go back to."""
+    """Only Fargate on demand, with twice the size. This is the former configuration, for a rollback."""
 
 
-FARGATE: Mapping[float, Sequence[int]] = {
+FARGATE_SIZES: Mapping[float, Sequence[int]] = {
     0.25: (512, 1024, 2048),
     0.5: range(1024, 4096 + 1, 1024),
     1: range(2048, 8192 + 1, 1024),
@@ -33,88 +33,92 @@ FARGATE: Mapping[float, Sequence[int]] = {
     8: range(16_384, 61_440 + 1, 4096),
     16: range(32_768, 122_880 + 1, 8192),
 }
-"""Processors → megabytes that go with them (Batch API reference, ResourceRequirement); it takes no other job."""
+"""vCPUs, with the memory sizes in MB that AWS Batch accepts for them (API reference, ResourceRequirement)."""
 
 ATTEMPTS: Final = 3
-"""How often an interrupted job is begun on spare machines; it goes on where it was."""
+"""Number of times that a job is started on Fargate Spot. After an interruption it resumes where it was."""
 ENCODE_HOURS: Final = 2
-"""Of a processor, for an hour of recording that must be encoded, at the most: assumed (docs/decisions/0061)."""
+"""Maximum vCPU hours to encode one hour of a recording: assumed (docs/decisions/0061)."""
 
 
-class Size(Settings):
-    """A machine of Fargate's."""
+class MachineSize(SettingsModel):
+    """Size of a Fargate task."""
 
     vcpus: Annotated[float, Field(ge=0.25, le=16)]
     memory_mb: Annotated[int, Field(ge=512, le=122_880)]
 
     @model_validator(mode="after")
-    def _is_one_of_fargates(self) -> Self:
-        if self.vcpus not in FARGATE:
-            raise ValueError(f"vcpus is one of {', '.join(f'{one:g}' for one in FARGATE)}: Fargate has no others")
-        allowed = FARGATE[self.vcpus]
+    def _check_fargate_size(self) -> Self:
+        if self.vcpus not in FARGATE_SIZES:
+            raise ValueError(
+                f"vcpus must be one of {', '.join(f'{vcpus:g}' for vcpus in FARGATE_SIZES)}: Fargate has no other sizes"
+            )
+        allowed = FARGATE_SIZES[self.vcpus]
         if self.memory_mb not in allowed:
             step = f" in steps of {allowed[1] - allowed[0]}" if isinstance(allowed, range) else ""
             between = f"{allowed[0]} to {allowed[-1]}{step}" if step else ", ".join(map(str, allowed))
-            raise ValueError(f"memoryMb with {self.vcpus:g} vcpus is {between}: Fargate has no others")
+            raise ValueError(f"memoryMb with {self.vcpus:g} vcpus must be {between}: Fargate has no other sizes")
         return self
 
 
-class ProcessingSettings(Settings):
-    """The job that puts a recording together."""
+class ProcessingSettings(SettingsModel):
+    """Settings of the media job."""
 
-    engine: Engine = Engine.BATCH_SPOT
-    spot: Size = Size.model_validate({"vcpus": 1, "memoryMb": 2048})
-    """With `batch-spot`, on demand too."""
-    fargate: Size = Size.model_validate({"vcpus": 2, "memoryMb": 4096})
+    engine: ProcessingEngine = ProcessingEngine.BATCH_SPOT
+    spot: MachineSize = MachineSize.model_validate({"vcpus": 1, "memoryMb": 2048})
+    """Size with engine `batch-spot`, on Spot and on demand."""
+    fargate: MachineSize = MachineSize.model_validate({"vcpus": 2, "memoryMb": 4096})
     timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 1_440
-    """Of one attempt. What has not ended by then is given up: the longest recording has to fit."""
+    """Time limit of one attempt. A job that exceeds it is stopped, so the longest recording must fit."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
-    """How long a spare machine is waited for, each time that a job needs one, before one on demand is taken."""
+    """Time that each attempt waits for Spot capacity before on-demand capacity is used."""
     poll_seconds: PollSeconds = 30
-    """How soon the workflow asks what has become of the job, or of the transcription of a part."""
+    """Shortest interval at which the workflow checks the status of the job, or of the transcription of a part."""
     max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
-    """Of all jobs of a queue at once."""
+    """Maximum number of vCPUs of all concurrent jobs of a queue."""
     max_hours: MaxHours = 12
-    """The longest recording."""
+    """Maximum length of a recording."""
     alarm_minutes: Annotated[int, Field(ge=1)] = 180
-    """An alarm rings when 5 of 100 meetings take longer from the whole recording to the summary."""
+    """Alarm threshold for the time from the complete upload to the summary (95th percentile)."""
     image_digest: Digest | None = None
-    """Which image runs; required in staging and prod. None runs what is tagged `latest`."""
+    """Digest of the container image. It is required in staging and prod. Without it, the image tagged `latest` runs."""
 
     @property
-    def size(self) -> Size:
-        """The machine that the engine has."""
-        return self.spot if self.engine is Engine.BATCH_SPOT else self.fargate
+    def size(self) -> MachineSize:
+        """Size of the Fargate task for the chosen engine."""
+        return self.spot if self.engine is ProcessingEngine.BATCH_SPOT else self.fargate
 
     @property
     def spot_seconds(self) -> int:
-        """How long a job may take on spare machines: each attempt waits for its machine and runs."""
+        """Maximum duration of a job on Fargate Spot: each attempt waits for capacity and then runs."""
         return ATTEMPTS * (self.timeout_minutes + self.capacity_minutes) * 60
 
     @property
     def on_demand_seconds(self) -> int:
-        """How long a job may take on demand: it may wait behind others as long as it may run."""
+        """Maximum duration of a job on demand. It may wait for other jobs as long as it may run."""
         return 2 * self.timeout_minutes * 60
 
     @model_validator(mode="after")
-    def _one_fits(self) -> Self:
+    def _check_queue_size(self) -> Self:
         if self.size.vcpus > self.max_vcpus:
-            raise ValueError(f"maxVcpus is at least the vcpus of one job ({self.size.vcpus:g}), or none ever starts")
+            raise ValueError(
+                f"maxVcpus must be at least the vcpus of one job ({self.size.vcpus:g}), otherwise no job starts"
+            )
         return self
 
     @model_validator(mode="after")
-    def _the_longest_ends_in_time(self) -> Self:
-        least = ceil(self.max_hours * 60 * ENCODE_HOURS / min(self.size.vcpus, ENCODE_THREADS))
-        if self.timeout_minutes < least:
+    def _check_timeout(self) -> Self:
+        min_minutes = ceil(self.max_hours * 60 * ENCODE_HOURS / min(self.size.vcpus, ENCODE_THREADS))
+        if self.timeout_minutes < min_minutes:
             raise ValueError(
-                f"timeoutMinutes is at least {least:,}: to encode an hour of a recording may take a processor "
-                f"{ENCODE_HOURS} hours, and the longest has maxHours ({self.max_hours}). Raise it or the vcpus (of which "
-                f"{ENCODE_THREADS} are used), or lower maxHours"
+                f"timeoutMinutes must be at least {min_minutes:,}: encoding an hour of a recording may take {ENCODE_HOURS} vCPU "
+                f"hours, and the longest recording has maxHours ({self.max_hours}). Raise timeoutMinutes or the vcpus (the job "
+                f"uses {ENCODE_THREADS}), or lower maxHours"
             )
         return self
 
 
 class MeetingNetworkSettings(BuiltNetwork):
-    """The network of the jobs: public subnets, nothing inwards, no gateway that is paid for."""
+    """Network of the media jobs: public subnets, no inbound traffic, no NAT gateway."""
 
     cidr: Cidr = "10.65.0.0/16"

@@ -1,55 +1,55 @@
-"""Networks: those that are built, how those are named that somebody else made, addresses within them, and pages."""
+"""Settings types for networks and web origins: ids of existing networks, CIDR blocks, zones, and networks to build."""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 
 VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]+$")]
 SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")]
 Zone = Literal["a", "b", "c", "d", "e", "f"]
-"""An availability zone: the letter behind the region's name."""
+"""Availability zone: the letter after the region's name."""
 Cidr = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/(1[6-9]|2[0-8])$")]
-"""Addresses of a network or subnet, as AWS takes them: between /16 and /28."""
+"""CIDR block of a network or subnet. AWS accepts sizes between /16 and /28."""
 
-PRIVATE = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
-BUILT_BITS = 16
+PRIVATE_RANGES = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
+BUILT_NETWORK_BITS = 16
 
 HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
-"""A page that may call from a browser, or any."""
+"""Origin of a web page that may send requests from a browser, or `*` for any origin."""
 
 
 def private_network(cidr: str) -> IPv4Network:
-    """The addresses of a private network; raises ValueError where they are none."""
+    """Return the network of a CIDR block. Raise ValueError if the block is invalid or not private."""
     try:
-        found = IPv4Network(cidr)
+        network = IPv4Network(cidr)
     except ValueError:
-        raise ValueError(f"{cidr} is no network: the addresses begin at a multiple of their number") from None
-    if not any(found.subnet_of(one) for one in PRIVATE):
-        raise ValueError(f"{cidr} is public: a network's own addresses are private (10/8, 172.16/12, 192.168/16)")
-    return found
+        raise ValueError(f"{cidr} is not a network: the first address must be a multiple of the block's size") from None
+    if not any(network.subnet_of(private_range) for private_range in PRIVATE_RANGES):
+        raise ValueError(f"{cidr} is public: use a private block (within 10/8, 172.16/12 or 192.168/16)")
+    return network
 
 
-class BuiltNetwork(Settings):
-    """A network that this program builds, with a subnet in each of its zones."""
+class BuiltNetwork(SettingsModel):
+    """Network that this program builds, with one subnet in each zone."""
 
     cidr: Cidr
-    """Its addresses; each zone gets a 256th of them."""
+    """CIDR block of the network. The subnet of each zone is a 256th of it."""
     zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
-    """Its availability zones; interface endpoints are paid for each."""
+    """Availability zones of the network. Interface endpoints cost money in each zone."""
 
     @model_validator(mode="after")
-    def _is_cut_into_subnets(self) -> Self:
-        if private_network(self.cidr).prefixlen != BUILT_BITS:
-            raise ValueError(f"cidr is a network of /{BUILT_BITS}: each zone has a /24 of it")
+    def _check_subnets(self) -> Self:
+        if private_network(self.cidr).prefixlen != BUILT_NETWORK_BITS:
+            raise ValueError(f"cidr must be a block of size /{BUILT_NETWORK_BITS}: each zone gets a /24 of it")
         if len(set(self.zones)) < len(self.zones):
-            raise ValueError("zones names each zone once")
+            raise ValueError("zones contains a zone more than once: list each zone once")
         return self
 
     def subnet_cidr(self, zone: str) -> str:
-        """The addresses of one subnet: the same whichever other zones there are, or none could come or go."""
+        """Return the CIDR block of a zone's subnet. It depends on the zone only, so zones can be added and removed."""
         first, second, *_ = self.cidr.split(".")
         return f"{first}.{second}.{ord(zone) - ord('a')}.0/24"

@@ -1,7 +1,7 @@
-"""How often something is asked about that tells nobody when it ends. Pure.
+"""Polling of jobs that send no event when they end: the growing pause between two status requests.
 
-What has taken long will mostly take long still: so the pause between two questions grows with the time that was waited,
-and the answer is late by a twentieth of it at the most. Hours are asked about some dozen times, not hundreds.
+A job that has run for long will probably run on. So the pause grows with the time already waited. The end is noticed late
+by at most a twentieth of that time, or by the shortest pause. A job of several hours needs a few dozen requests.
 """
 
 from typing import Annotated, Final
@@ -9,25 +9,28 @@ from typing import Annotated, Final
 from pydantic import Field
 
 PollSeconds = Annotated[int, Field(ge=5, le=600)]
-"""The shortest pause between two questions about the same thing: it grows with what was waited."""
-SHARE: Final = 20
-"""A pause is this part of the time before it, if that is longer than the pause that was asked for."""
+"""Shortest pause between two status requests for the same job. The pause grows with the time waited."""
+PAUSE_DIVISOR: Final = 20
+"""The pause is the time waited divided by this, or the shortest pause if that is longer."""
 
 
-def rounds(seconds: int, first: int) -> int:
-    """How often it is asked at the most until so many seconds have passed; `first` is the shortest pause."""
+def count_polls(seconds: int, min_pause: int) -> int:
+    """Return the maximum number of status requests until `seconds` have passed."""
     waited = count = 0
     while waited < seconds:
-        waited += max(first, waited // SHARE)
+        waited += max(min_pause, waited // PAUSE_DIVISOR)
         count += 1
     return count
 
 
-def pause(waited: str, first: int) -> str:
-    """The next pause in seconds, in JSONata; `waited`: an expression for the seconds until now."""
-    return f"$max([{first}, $floor(({waited}) / {SHARE})])"
+def pause_expression(waited: str, min_pause: int) -> str:
+    """Return the next pause in seconds as JSONata. `waited` is an expression for the seconds waited so far."""
+    return f"$max([{min_pause}, $floor(({waited}) / {PAUSE_DIVISOR})])"
 
 
-def at_most(seconds: int) -> int:
-    """The seconds that pass before so many are seen to have passed."""
-    return seconds + seconds // SHARE
+def max_detection_seconds(seconds: int) -> int:
+    """Return the seconds after which polling has noticed, at the latest, that `seconds` have passed.
+
+    The shortest pause is not included.
+    """
+    return seconds + seconds // PAUSE_DIVISOR

@@ -1,7 +1,7 @@
-"""What is wrong with a stack file, in words: which key, the value given, what is allowed, what to do.
+"""Error messages for a stack file: the key, the value given, the values allowed, and what to do.
 
-Pure text from pydantic's errors and the models' own JSON schemas. Values of secret fields and of unknown keys
-(which may be misspelt secrets) are never repeated.
+The texts are built from pydantic's errors and the models' JSON schemas. Values of secret fields and of unknown keys,
+which may be misspelt secrets, are never repeated.
 """
 
 import difflib
@@ -18,52 +18,52 @@ from pydantic_core import ErrorDetails
 Location = tuple[int | str, ...]
 
 
-class Problem(NamedTuple):
-    """One line of the message."""
+class SettingsProblem(NamedTuple):
+    """Problem with one key: one line of the error message."""
 
     key: str
     given: str | None
-    """The value as written, or none where there is nothing to repeat."""
+    """The value as written, or None if it is missing or must not be repeated."""
     allowed: str
-    """What is allowed, or what to do."""
+    """Allowed values, or what to do."""
 
     def __str__(self) -> str:
         return f"{self.key} = {self.given}: {self.allowed}" if self.given is not None else f"{self.key}: {self.allowed}"
 
 
 class SettingsError(RunError):
-    """A stack's configuration cannot be used; the message lists every problem.
+    """The configuration of a stack is invalid. The message lists every problem.
 
-    A `RunError`, so that the Pulumi CLI prints the message alone, without a traceback.
+    It is a `RunError`, so that the Pulumi CLI prints only the message, without a traceback.
     """
 
-    def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, stack: str, problems: Sequence[SettingsProblem]) -> None:
         self.problems = tuple(sorted(problems, key=str))
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"stack {stack} has {count} in its configuration:\n{lines}")
 
 
-def problems_of(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[Problem]:
-    """Turns pydantic's errors for `model` into problems."""
-    wrong = {error["loc"][:-1] for error in errors}
+def list_problems(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[SettingsProblem]:
+    """Yield the problems of pydantic's errors for a model."""
+    parents = {error["loc"][:-1] for error in errors}
     for error in errors:
         location = error["loc"]
-        key = dotted(location)
-        if error["type"] == "too_short" and location in wrong:
-            continue  # it would be long enough, were its items right
+        key = format_location(location)
+        if error["type"] == "too_short" and location in parents:
+            continue  # it is only too short because of its invalid items, which have their own problems
         if error["type"] == "extra_forbidden":
-            yield Problem(key, None, _unknown_key(str(location[-1]), _model_at(model, location[:-1])))
+            yield SettingsProblem(key, None, _describe_unknown_key(str(location[-1]), _model_at(model, location[:-1])))
         elif error["type"] == "missing":
-            yield Problem(key, None, _missing(location, model, stack))
+            yield SettingsProblem(key, None, _describe_missing_key(location, model, stack))
         elif _is_secret(model, location):
-            yield Problem(key, None, f"the secret given is not usable: {_secret_wrong(error, model)}")
+            yield SettingsProblem(key, None, f"the secret is not valid: {_secret_problem(error, model)}")
         else:
-            yield Problem(key, _given(error["input"]), _allowed(error, model))
+            yield SettingsProblem(key, _format_value(error["input"]), _describe_allowed(error, model))
 
 
-def dotted(location: Location) -> str:
-    """A key as it is written: `a.b[0].c`."""
+def format_location(location: Location) -> str:
+    """Return a location in the form of a key: `a.b[0].c`."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -71,50 +71,50 @@ def dotted(location: Location) -> str:
 
 
 def secret_command(key: str, stack: str) -> str:
-    """The command that sets one secret."""
+    """Return the command that sets a secret."""
     return f"pulumi config set --secret --path 'polyphony:{key}' --stack {stack}"
 
 
-def secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator[Location]:
-    """Where a model holds secrets."""
+def find_secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator[Location]:
+    """Yield the locations of a model's secret fields."""
     for name, field in model.model_fields.items():
         location = (*prefix, field.alias or name)
-        if SecretStr in _members(field.annotation):
+        if SecretStr in _type_members(field.annotation):
             yield location
-        for inner in _models(field.annotation):
-            yield from secret_paths(inner, location)
+        for inner in _member_models(field.annotation):
+            yield from find_secret_paths(inner, location)
 
 
-def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
+def _describe_unknown_key(key: str, model: type[BaseModel] | None) -> str:
     known = [field.alias or name for name, field in model.model_fields.items()] if model else []
     folded = {name.lower().replace("_", ""): name for name in known}
     close = difflib.get_close_matches(key.lower().replace("_", ""), folded, n=1, cutoff=0.6)
     if close:
         return f"is not a setting; did you mean {folded[close[0]]}?"
-    return f"is not a setting; known here: {', '.join(sorted(known)) or 'none'}"
+    return f"is not a setting; settings at this level: {', '.join(sorted(known)) or 'none'}"
 
 
-def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
+def _describe_missing_key(location: Location, model: type[BaseModel], stack: str) -> str:
     if _is_secret(model, location):
-        return f"is a secret and not set; set it by: {secret_command(dotted(location), stack)}"
+        return f"is a secret and not set; set it with: {secret_command(format_location(location), stack)}"
     schema = _schema_at(model, location)
-    return f"is required: {_describe(schema)}" if schema else "is required"
+    return f"is required: {_describe_schema(schema)}" if schema else "is required"
 
 
-def _secret_wrong(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """What is wrong with a secret. Its length may be told, never itself; pydantic's words would count "items"."""
+def _secret_problem(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return the problem with a secret. Only its length may be shown. Pydantic's text would count "items"."""
     if error["type"] == "value_error":
-        return own_words(error)
+        return validator_message(error)
     if error["type"] not in {"too_short", "too_long"}:
         return error["msg"]
-    limits = _limits(_schema_at(model, error["loc"]) or {})
-    return f"it needs {limits} characters, was given {len(str(error['input']))}"
+    limits = _describe_lengths(_schema_at(model, error["loc"]) or {})
+    return f"it must have {limits} characters, but has {len(str(error['input']))}"
 
 
-def _limits(schema: dict[str, Any]) -> str:
-    """The lengths that a text may have."""
+def _describe_lengths(schema: dict[str, Any]) -> str:
+    """Return the allowed lengths of a text."""
     text: dict[str, Any] = next(
-        (one for one in (schema, *schema.get("anyOf", ())) if "minLength" in one or "maxLength" in one), {}
+        (part for part in (schema, *schema.get("anyOf", ())) if "minLength" in part or "maxLength" in part), {}
     )
     low, high = text.get("minLength"), text.get("maxLength")
     if low is not None and high is not None:
@@ -122,33 +122,33 @@ def _limits(schema: dict[str, Any]) -> str:
     return f"at least {low}" if low is not None else f"at most {high}"
 
 
-def _given(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, dict):
         return "{…}"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def _allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
+def _describe_allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
-        return own_words(error)
+        return validator_message(error)
     schema = _schema_at(model, error["loc"])
-    return f"allowed is {_describe(schema)}" if schema else error["msg"]
+    return f"allowed is {_describe_schema(schema)}" if schema else error["msg"]
 
 
-def own_words(error: ErrorDetails) -> str:
-    """What a validator of ours says."""
+def validator_message(error: ErrorDetails) -> str:
+    """Return the message of a validator of this project."""
     return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
 
 
-def _describe(schema: dict[str, Any]) -> str:
-    """One phrase for what a JSON schema allows."""
+def _describe_schema(schema: dict[str, Any]) -> str:
+    """Return one phrase for the values that a JSON schema allows."""
     if "enum" in schema:
         return "one of " + ", ".join(str(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
     if "anyOf" in schema:
-        return " or ".join(_describe(option) for option in schema["anyOf"])
+        return " or ".join(_describe_schema(option) for option in schema["anyOf"])
     kind = schema.get("type", "a value")
     names = {
         "integer": "an integer",
@@ -178,29 +178,29 @@ def _describe(schema: dict[str, Any]) -> str:
     return text
 
 
-def _members(annotation: object) -> tuple[object, ...]:
-    """The members of a union, or the type alone; what a list holds counts as its member."""
+def _type_members(annotation: object) -> tuple[object, ...]:
+    """Return the members of a union, or the type itself. The item type of a list counts as a member."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _members(typing.get_args(annotation)[0])
+        return _type_members(typing.get_args(annotation)[0])
     if origin in {typing.Union, types.UnionType}:
-        return tuple(inner for arg in typing.get_args(annotation) for inner in _members(arg))
+        return tuple(inner for arg in typing.get_args(annotation) for inner in _type_members(arg))
     if origin in {tuple, list}:
-        return tuple(inner for arg in typing.get_args(annotation) if arg is not ... for inner in _members(arg))
+        return tuple(inner for arg in typing.get_args(annotation) if arg is not ... for inner in _type_members(arg))
     return (annotation,)
 
 
-def _models(annotation: object) -> tuple[type[BaseModel], ...]:
-    return tuple(m for m in _members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
+def _member_models(annotation: object) -> tuple[type[BaseModel], ...]:
+    return tuple(m for m in _type_members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """The model that holds what a location names, or none where the location leaves the models."""
+    """Return the model at a location, or None if the location is not that of a model."""
     for part in location:
         if isinstance(part, int):
             continue
         field = next((f for name, f in model.model_fields.items() if part == (f.alias or name)), None)
-        inner = _models(field.annotation) if field else ()
+        inner = _member_models(field.annotation) if field else ()
         if not inner:
             return None
         model = inner[0]
@@ -217,11 +217,11 @@ def _field_at(model: type[BaseModel], location: Location) -> tuple[type[BaseMode
 
 def _is_secret(model: type[BaseModel], location: Location) -> bool:
     found = _field_at(model, location)
-    return found is not None and SecretStr in _members(found[0].model_fields[found[1]].annotation)
+    return found is not None and SecretStr in _type_members(found[0].model_fields[found[1]].annotation)
 
 
 def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | None:
-    """The JSON schema of the field that a location names; of its items, where it names one of a list."""
+    """Return the JSON schema of the field at a location, or of its items if the location is an item of a list."""
     found = _field_at(model, location)
     if found is None:
         return None
@@ -230,19 +230,19 @@ def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | N
     annotation: Any = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     schema = TypeAdapter(annotation).json_schema()
     definitions = schema.pop("$defs", {})
-    resolved: dict[str, Any] = _resolved(schema, definitions)
+    resolved: dict[str, Any] = _resolve_references(schema, definitions)
     if location and isinstance(location[-1], int) and "items" in resolved:
         items: dict[str, Any] = resolved["items"]
         return items
     return resolved
 
 
-def _resolved(schema: Any, definitions: dict[str, Any]) -> Any:
-    """A schema with its references replaced by what they name."""
+def _resolve_references(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Return a schema with its references replaced by the schemas they name."""
     if isinstance(schema, dict):
         if "$ref" in schema:
-            return _resolved(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-        return {key: _resolved(value, definitions) for key, value in schema.items()}
+            return _resolve_references(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return {key: _resolve_references(value, definitions) for key, value in schema.items()}
     if isinstance(schema, list):
-        return [_resolved(item, definitions) for item in schema]
+        return [_resolve_references(item, definitions) for item in schema]
     return schema

@@ -1,7 +1,7 @@
-"""What every settings model shares: camelCase outside, nothing unknown accepted, nothing changed after loading.
+"""Base classes of all settings models. Keys are in camelCase, unknown keys are errors, and loaded settings are immutable.
 
-Every default is the value that production runs with. A stack file relaxes what a cheaper or more talkative
-environment may relax, so that each difference between stacks can be read there.
+Every default is the value for production. The stack file of another environment relaxes settings, for example to save
+money or to log more. So the stack files show every difference between stacks.
 """
 
 from enum import StrEnum
@@ -13,11 +13,11 @@ from pydantic_core import PydanticCustomError
 
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 GATEWAY_SECONDS = 29
-"""How long API Gateway waits for a function."""
+"""Time that API Gateway waits for a function."""
 
 
 class Environment(StrEnum):
-    """How much a stack matters: what is protected, how long it is kept, how strictly it is judged."""
+    """Kind of a stack. It decides about protection of data, retention, and the enforcement of policies."""
 
     LOCAL = "local"
     DEV = "dev"
@@ -26,12 +26,12 @@ class Environment(StrEnum):
 
     @property
     def relaxed(self) -> bool:
-        """Whether people may try things here that others do not depend on."""
+        """True if the stack is for experiments, so that no user depends on it."""
         return self in {Environment.LOCAL, Environment.DEV}
 
 
 class LogLevel(StrEnum):
-    """The least severe line that a function writes."""
+    """Lowest severity of the lines that a function logs."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -39,7 +39,7 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
-class Settings(BaseModel):
+class SettingsModel(BaseModel):
     """Base of all settings models."""
 
     model_config = ConfigDict(
@@ -49,73 +49,77 @@ class Settings(BaseModel):
         validate_default=True,
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
-        url_preserve_empty_path=True,  # an issuer is compared to the letter: no slash is added to it
+        url_preserve_empty_path=True,  # issuers are compared as text, so no slash may be added
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _what_is_not_said_stays(cls, given: Any) -> Any:
-        """A section that is given in part keeps the rest of its default here: a new timeout leaves the memory."""
+    def _merge_section_defaults(cls, given: Any) -> Any:
+        """Complete a partly given section from the default of its field: a new timeout keeps the default memory size."""
         if not isinstance(given, dict):
             return given
-        said = dict(given)
+        merged = dict(given)
         for name, field in cls.model_fields.items():
             key = field.alias or name
-            if isinstance(field.default, Settings) and isinstance(said.get(key), dict):
-                said[key] = {**field.default.model_dump(by_alias=True, exclude_unset=True), **said[key]}
-        return said
+            if isinstance(field.default, SettingsModel) and isinstance(merged.get(key), dict):
+                merged[key] = {**field.default.model_dump(by_alias=True, exclude_unset=True), **merged[key]}
+        return merged
 
     @field_validator("*", mode="before")
     @classmethod
-    def _a_boolean_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
-        """Pydantic takes true for 1, which nobody meant."""
+    def _refuse_boolean(cls, given: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false for other types, because Pydantic would read true as 1."""
         if isinstance(given, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
             raise PydanticCustomError("boolean_not_allowed", "is true or false")
         return given
 
 
 RequestsPerSecond = Annotated[int, Field(ge=1, le=2_500)]
-"""An API lets in bursts of twice as many, and AWS allows an account bursts of 5,000."""
+"""Request rate of an API. An API accepts bursts of twice this number, and AWS allows an account bursts of 5,000."""
 
 
-class FunctionSettings(Settings):
+class FunctionSettings(SettingsModel):
     """Size and version of one function."""
 
     memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
-    """Memory in MB; Lambda gives processor time in proportion."""
+    """Memory in MB. Lambda assigns processor time in proportion."""
     timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 60
-    """How long one invocation may take."""
+    """Maximum duration of one invocation."""
     live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
-    """The version that the alias `live` is pinned to; none follows the newest."""
+    """Version that the alias `live` is pinned to. Without it, the alias follows the newest version."""
 
-    def seconds_to_work(self, finish: int, longest: int = 900) -> int:
-        """What a call may spend on what it does again and again: the rest of its timeout is left to end in."""
-        return min(longest, max(1, self.timeout_seconds - finish))
+    def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
+        """Return the time budget for repeated work in one invocation. The rest of the timeout is reserved for its end."""
+        return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
 
 
 class ClientFunctionSettings(FunctionSettings):
     """Size, version and concurrency of a function that clients wait for."""
 
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """The most invocations at once, set aside for this function; none leaves it to the account's pool."""
+    """Maximum number of concurrent invocations, reserved for this function. Without it, the account's shared pool applies."""
     provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 0
-    """Execution environments kept warm, paid by the hour."""
+    """Number of execution environments that are kept warm. Each costs money per hour."""
     snap_start: bool = False
-    """Start from a snapshot of the initialised function instead; not together with provisioned concurrency."""
+    """Start from a snapshot of the initialised function. It cannot be combined with provisioned concurrency."""
 
     @model_validator(mode="after")
-    def _agrees_as_lambda_has_it(self) -> Self:
+    def _check_concurrency(self) -> Self:
         if self.snap_start and self.provisioned_concurrency:
-            raise ValueError("snapStart and provisionedConcurrency exclude each other: one of them is false or 0")
+            raise ValueError(
+                "snapStart and provisionedConcurrency cannot be combined: set snapStart to false or provisionedConcurrency to 0"
+            )
         if self.reserved_concurrency is not None and self.provisioned_concurrency > self.reserved_concurrency:
-            raise ValueError("provisionedConcurrency is at most reservedConcurrency")
+            raise ValueError(
+                f"provisionedConcurrency must be at most reservedConcurrency ({self.reserved_concurrency})"
+            )
         return self
 
 
-class SubsystemSettings(Settings):
-    """What each subsystem has."""
+class SubsystemSettings(SettingsModel):
+    """Base of the settings of a subsystem."""
 
     enabled: bool = True
-    """Whether this subsystem is deployed; the others do not need it."""
+    """Deploy this subsystem. The other subsystems do not need it."""
     log_level: LogLevel = LogLevel.INFO
-    """The least severe line that this subsystem's functions write."""
+    """Lowest severity of the lines that this subsystem's functions log."""

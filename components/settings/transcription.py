@@ -1,4 +1,4 @@
-"""Settings of transcription: the load, thresholds of live captions, sessions, the WebSocket API, its two functions."""
+"""Settings of transcription: expected load, live captions, sessions, WebSocket API, alarms, functions."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
-    Settings,
+    SettingsModel,
     SubsystemSettings,
 )
 from handlers.common.name_patterns import LanguageCode
@@ -24,56 +24,56 @@ from handlers.transcription.environment import (
 )
 
 
-class SpeechSettings(Settings):
-    """The load that cost follows from."""
+class TranscriptionLoad(SettingsModel):
+    """Expected load, from which the cost is computed."""
 
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
-    """Utterances that are spoken a day: each is one invocation and one stream."""
+    """Utterances per day. Each needs one invocation and one Transcribe stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
-    """Their average length. Amazon Transcribe bills a stream for 15 seconds at least: shorter ones make nothing cheaper."""
+    """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter ones cost the same."""
 
 
-class CaptionSettings(Settings):
-    """When a caption is shown. A session may choose its own values within the same ranges."""
+class CaptionSettings(SettingsModel):
+    """Thresholds for showing captions. A session may choose its own values within the same ranges."""
 
     partial_results_enabled: bool = True
-    """Whether captions are shown before they are final; where they are not, no session can turn them on."""
+    """Show captions before they are final. If false, no session can enable them."""
     min_stability_threshold: Stability = 0.85
-    """Share of a partial result's words that must be stable before it is shown at once."""
+    """Share of a partial result's words that must be stable for the result to be shown at once."""
     max_buffer_timeout: BufferSeconds = 5.0
-    """Seconds after which a result is shown however unstable it is."""
+    """Seconds after which a result is shown even if it is unstable."""
     pause_threshold: PauseSeconds = 2.0
-    """Seconds without news after which a waiting result is shown."""
+    """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: OrphanSeconds = 15.0
-    """Seconds after which a result whose final does not come is shown as it is."""
+    """Seconds after which a result is shown as it is if its final version does not arrive."""
     max_rate_per_second: RatePerSecond = 5
-    """Partial captions a second at most."""
+    """Maximum number of partial captions per second."""
     dedup_cache_ttl: DedupSeconds = 10
-    """Seconds within which the same words are not shown again; 0 shows everything."""
+    """Seconds within which the same words are not shown again. With 0, all words are shown."""
 
 
-class SessionSettings(Settings):
-    """What one user may use at once."""
+class TranscriptionSessionSettings(SettingsModel):
+    """Limits of one user's sessions."""
 
     in_flight: InFlight = 3
-    """Utterances of one session that are transcribed at once."""
+    """Maximum number of utterances of one session that are transcribed at the same time."""
     per_user: Annotated[int, Field(ge=1, le=100)] = 5
-    """Open sessions of one user."""
+    """Maximum number of open sessions of one user."""
     hours: Annotated[float, Field(ge=0.1, le=6)] = 4
-    """How long a session can be used."""
+    """Hours that a session can be used."""
     languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)] = (
         *("en-US", "en-GB", "en-AU", "de-DE", "fr-FR", "fr-CA", "es-US", "es-ES"),
         *("it-IT", "pt-BR", "ja-JP", "ko-KR", "zh-CN", "hi-IN", "nl-NL", "pl-PL"),
     )
-    """Languages that a session may be in; Amazon Transcribe must have them for streaming."""
+    """Languages that a session may use. Amazon Transcribe must support them for streaming."""
     direct_enabled: bool = True
-    """Whether clients may stream to Amazon Transcribe themselves, past the rules for captions."""
+    """Allow clients to stream directly to Amazon Transcribe. The thresholds for captions do not apply then."""
     stream_quota: Annotated[int, Field(ge=1, le=10_000)] = 25
-    """Streams that the account may have open at once (Service Quotas, Amazon Transcribe)."""
+    """Concurrent streams that the account may have (Service Quotas, Amazon Transcribe)."""
 
 
-class CaptionAlarmSettings(Settings):
-    """Thresholds of the alarms that the requirement lists."""
+class CaptionAlarmSettings(SettingsModel):
+    """Thresholds of the alarms in the requirement."""
 
     latency_ms: Annotated[int, Field(ge=100)] = 5_000
     dropped_per_minute: Annotated[int, Field(ge=1)] = 100
@@ -87,21 +87,21 @@ class RouterSettings(FunctionSettings):
     """Size and version of the function behind the WebSocket API."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = 20
-    """How long one message may take; API Gateway waits for 29 seconds."""
+    """Maximum time for one message. API Gateway waits for 29 seconds."""
 
 
 class TranscriptionSettings(SubsystemSettings):
-    """Speech into captions while it is spoken."""
+    """Settings of transcription, which turns live speech into captions."""
 
     structured_logging: bool = True
-    """Whether log lines are JSON, or plain text."""
-    load: SpeechSettings = SpeechSettings()
+    """Write log lines as JSON. If false, they are plain text."""
+    load: TranscriptionLoad = TranscriptionLoad()
     captions: CaptionSettings = CaptionSettings()
-    sessions: SessionSettings = SessionSettings()
+    sessions: TranscriptionSessionSettings = TranscriptionSessionSettings()
     requests_per_second: RequestsPerSecond = 100
-    """Messages of all clients together that the WebSocket API lets in."""
+    """Maximum message rate of the WebSocket API, for all clients together."""
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()
     audio_processor: ClientFunctionSettings = ClientFunctionSettings()
-    """The function that transcribes an utterance: 512 MB; 768 where its memory alarm rings."""
+    """Function that transcribes an utterance. Its default is 512 MB; set 768 if its memory alarm rings."""
     router: RouterSettings = RouterSettings()
-    """The function behind the WebSocket API."""
+    """Function behind the WebSocket API."""

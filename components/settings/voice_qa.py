@@ -1,4 +1,4 @@
-"""Settings of voice Q&A: the load, lectures, audio, sessions, the WebSocket API, its functions and alarms."""
+"""Settings of voice Q&A: expected load, lectures, audio bucket, guests, WebSocket API, functions, alarms."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -11,10 +11,10 @@ from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
-    Settings,
+    SettingsModel,
     SubsystemSettings,
 )
-from components.settings.voice_qa_agent import AgentSettings
+from components.settings.voice_qa_agent import AnswerAgentSettings
 from handlers.voice_qa.environment import (
     LecturesPerDay,
     QueriesAtOnce,
@@ -26,101 +26,102 @@ from handlers.voice_qa.environment import (
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
-class QuestionSettings(Settings):
-    """The load that cost follows from."""
+class VoiceQaLoad(SettingsModel):
+    """Expected load, from which the cost is computed."""
 
     questions_per_day: Annotated[int, Field(ge=1)] = 200
     lectures_per_day: Annotated[float, Field(gt=0)] = 5
 
 
-class Uploads(StrEnum):
-    """Who may upload lectures."""
+class LectureUploads(StrEnum):
+    """Callers that may upload lectures."""
 
     GUESTS = "guests"
     OFF = "off"
-    """An operator does."""
+    """Only operators upload lectures."""
 
 
-class LectureSettings(Settings):
-    """What a lecture may be."""
+class LectureSettings(SettingsModel):
+    """Upload of lectures, and their maximum size."""
 
-    uploads: Uploads = Uploads.OFF
-    """`guests` lets everybody who connects upload lectures."""
+    uploads: LectureUploads = LectureUploads.OFF
+    """Callers that may upload lectures. With `guests`, every guest may."""
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
 
 
-class AudioSettings(Settings):
-    """The bucket of lectures, questions and answers."""
+class AudioSettings(SettingsModel):
+    """Settings of the bucket for lectures, questions and answers."""
 
     query_days: Days = 7
     response_days: Days = 7
-    """Then an object is an old version for a day more, where the bucket is versioned, and gone."""
+    """Days that an answer is kept. In a versioned bucket, its old version is deleted a day later."""
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
-    """Pages that may upload and download; prod must name them."""
+    """Origins of the web pages that may upload and download. In prod, `*` is not allowed."""
     versioned: bool = True
-    """Whether objects that are replaced or deleted are kept: lectures for seven days, questions and answers for one."""
+    """Keep replaced and deleted objects: lectures for seven days, questions and answers for one day."""
     accelerated: bool = False
-    """Whether guests upload through the edge location nearest to them (S3 Transfer Acceleration, $0.04 a GB)."""
+    """Use S3 Transfer Acceleration: guests upload through the nearest edge location, for $0.04 per GB."""
 
 
-class ConversationSettings(Settings):
-    """What one identity may use, and how long it is kept."""
+class ConversationSettings(SettingsModel):
+    """Limits of one guest identity, and retention of its data."""
 
     days: SessionDays = 7
-    """How long a conversation is kept from its first turn on, and a question."""
+    """Days that a conversation is kept after its first turn. A question is kept as long."""
     queries_at_once: QueriesAtOnce = 2
     queries_per_hour: QueriesPerHour = 60
     lectures_per_day: LecturesPerDay = 20
-    """How many lectures it may upload; each may have `lectures.maxGigabytes`."""
+    """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
-    """Whether its own credentials may put objects and items of its own: of any number, and objects of any size, because such calls
-    pass nothing of ours. Without it a guest uploads by forms alone, as the console does."""
+    """Allow guests to write objects and items with their own AWS credentials. Their number and size is not limited, because
+    such calls do not pass our functions. Without this, guests upload only with forms, as the console does."""
     url_seconds: UrlSeconds = 3600
-    """How long a client can use an address for uploading or downloading; the agent's have a limit of their own."""
+    """Validity of a presigned URL for a client. URLs for the agent have a separate limit."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
-    """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
+    """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 
 
-class QaAlarmSettings(Settings):
-    """When somebody is told."""
+class QaAlarmSettings(SettingsModel):
+    """Thresholds of alarms."""
 
     answer_seconds: Annotated[float, Field(gt=0)] = 10
-    """From a question to its whole answer, for 95 of 100."""
+    """Time from a question to its complete answer (95th percentile)."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
-    """Invocations that the account may have at once (Service Quotas, AWS Lambda)."""
+    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda)."""
 
 
 class SocketHandlerSettings(ClientFunctionSettings):
     """Size, version and concurrency of the function behind the WebSocket API."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = GATEWAY_SECONDS
-    """How long one message may take; API Gateway waits for 29 seconds."""
+    """Maximum time for one message. API Gateway waits for 29 seconds."""
     provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 1
-    """Execution environments kept warm, paid by the hour."""
+    """Number of execution environments that are kept warm. Each costs money per hour."""
 
 
 class WorkerSettings(ClientFunctionSettings):
-    """Size, version and concurrency of the function that has a question answered."""
+    """Size, version and concurrency of the function that gets a question answered by the agent."""
 
     timeout_seconds: Annotated[int, Field(ge=60, le=900)] = 900
-    """How long one question may take."""
+    """Maximum time for one question."""
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
-    """The most questions answered at once, set aside for this function: others wait, five minutes at most. With none the guests,
-    who are anybody at all, may take every invocation of the account. Lambda refuses it where fewer than 100 were left."""
+    """Maximum number of questions that are answered at the same time, reserved for this function. Other questions wait, for
+    five minutes at most. Without it, guests could use all invocations of the account. Lambda refuses a reservation that
+    leaves fewer than 100 to the account."""
 
 
 class VoiceQaSettings(SubsystemSettings):
-    """Questions about lectures, answered by voice."""
+    """Settings of voice Q&A, which answers spoken questions about lectures."""
 
-    load: QuestionSettings = QuestionSettings()
+    load: VoiceQaLoad = VoiceQaLoad()
     lectures: LectureSettings = LectureSettings()
     audio: AudioSettings = AudioSettings()
     sessions: ConversationSettings = ConversationSettings()
-    agentcore: AgentSettings = AgentSettings()
+    agentcore: AnswerAgentSettings = AnswerAgentSettings()
     requests_per_second: RequestsPerSecond = 100
-    """Messages of all clients together that the WebSocket API lets in."""
+    """Maximum message rate of the WebSocket API, for all clients together."""
     alarms: QaAlarmSettings = QaAlarmSettings()
     socket_handler: SocketHandlerSettings = SocketHandlerSettings()
     query_worker: WorkerSettings = WorkerSettings()
     validator: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
-    """The function that validates lectures."""
+    """Function that validates lectures."""

@@ -1,4 +1,4 @@
-"""Settings of the agent that answers questions: how it is reached, where it is, how long it may take."""
+"""Settings of the agent that answers questions: protocol, address, network, time limit."""
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -7,103 +7,103 @@ from typing import Annotated
 from pydantic import HttpUrl, StringConstraints, model_validator
 
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 from handlers.voice_qa.environment import AnswerSeconds, endpoint_parts
 
 
-class Mode(StrEnum):
-    """How the agent is reached."""
+class AgentMode(StrEnum):
+    """Protocol for requests to the agent."""
 
     HTTP = "http"
     BEDROCK = "bedrock"
-    """As an agent of Bedrock AgentCore Runtime."""
+    """Bedrock AgentCore Runtime."""
 
 
-class NatSettings(Settings):
-    """A subnet of ours in the agent's network, and a NAT gateway as its way out: about $37 a month."""
+class NatSettings(SettingsModel):
+    """Subnet to create in the agent's network, and a NAT gateway as its route to the internet: about $37 a month."""
 
     public_subnet_id: SubnetId
-    """Where the gateway stands: a subnet that the internet is reached from."""
+    """Subnet of the NAT gateway. It must have a route to an internet gateway."""
     subnet_cidr: Cidr
-    """Free addresses of the network, for the subnet."""
+    """CIDR block for the new subnet. It must be unused in the network."""
     zone: Zone
-    """The public subnet's: data between zones is paid for."""
+    """Zone of the public subnet. The new subnet uses the same zone, because data transfer between zones costs money."""
 
 
-class AgentNetworkSettings(Settings):
-    """The network that a private agent is in: the worker is attached to it, and needs a way out."""
+class AgentNetworkSettings(SettingsModel):
+    """Network of a private agent. The worker is attached to it, and needs a route to the internet."""
 
     vpc_id: VpcId
     cidr: Cidr
-    """The network's addresses: those and the agent's port are all that the worker reaches in it."""
+    """CIDR block of the network. In it, the worker can reach only the agent's port."""
     subnet_ids: tuple[SubnetId, ...] = ()
-    """Private subnets that have a way out already."""
+    """Private subnets that already have a route to the internet."""
     nat: NatSettings | None = None
-    """Otherwise one is made, and paid for."""
+    """Subnet and NAT gateway to create if `subnetIds` is empty. They cost money."""
 
     @model_validator(mode="after")
-    def _there_is_one_way_out(self) -> "AgentNetworkSettings":
+    def _check_internet_route(self) -> "AgentNetworkSettings":
         network = private_network(self.cidr)
         if bool(self.subnet_ids) == (self.nat is not None):
-            raise ValueError("give subnetIds, which have a way out, or nat, to have one made")
+            raise ValueError("give either subnetIds (with a route to the internet) or nat (to create one)")
         if self.nat is not None and not private_network(self.nat.subnet_cidr).subnet_of(network):
             raise ValueError(f"nat.subnetCidr ({self.nat.subnet_cidr}) must be part of cidr ({self.cidr})")
         return self
 
 
-class AgentSettings(Settings):
-    """The agent that answers."""
+class AnswerAgentSettings(SettingsModel):
+    """Settings of the agent that answers questions."""
 
-    mode: Mode = Mode.HTTP
+    mode: AgentMode = AgentMode.HTTP
     endpoint: HttpUrl | None = None
-    """Where it is, in mode `http`, without a query or a user; local stacks bring one."""
+    """URL of the agent in mode `http`, without user and query. Local stacks provide one themselves."""
     network: AgentNetworkSettings | None = None
-    """The network it is in, in mode `http`, where its address is a private one."""
+    """Network of the agent in mode `http`, if its address is private."""
     runtime_arn: (
         Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$")]
         | None
     ) = None
-    """Which it is, in mode `bedrock`."""
+    """ARN of the agent in mode `bedrock`."""
     qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
     answer_seconds: AnswerSeconds = 600
-    """How long a whole answer may take."""
+    """Maximum time for a complete answer."""
 
     @model_validator(mode="after")
-    def _the_runtime_is_named(self) -> "AgentSettings":
-        if self.mode is Mode.BEDROCK and self.runtime_arn is None:
-            raise ValueError("with mode bedrock, runtimeArn must be given")
+    def _check_runtime(self) -> "AnswerAgentSettings":
+        if self.mode is AgentMode.BEDROCK and self.runtime_arn is None:
+            raise ValueError("with mode bedrock, runtimeArn is required")
         return self
 
     @model_validator(mode="after")
-    def _the_worker_can_call_the_endpoint(self) -> "AgentSettings":
+    def _check_endpoint(self) -> "AnswerAgentSettings":
         if self.endpoint is not None:
             endpoint_parts(str(self.endpoint))
         return self
 
     @model_validator(mode="after")
-    def _the_endpoint_can_have_a_certificate(self) -> "AgentSettings":
+    def _check_certificate(self) -> "AnswerAgentSettings":
         if self.endpoint is None or self.endpoint.scheme != "https":
             return self
         if self._address is not None and not self._address.is_global:
             raise ValueError(
-                "endpoint is https at a private address, which no public authority gives a certificate for: give a name "
-                "that has one, as of an internal load balancer with a certificate of ACM"
+                "endpoint is https with a private address, for which no public authority issues certificates: give a host "
+                "name with a certificate, for example of an internal load balancer with an ACM certificate"
             )
         return self
 
     @model_validator(mode="after")
-    def _the_network_has_the_endpoint(self) -> "AgentSettings":
+    def _check_network(self) -> "AnswerAgentSettings":
         if self.network is None:
             return self
-        if self.mode is not Mode.HTTP or self.endpoint is None:
-            raise ValueError("network is for mode http: give endpoint, or leave network out")
+        if self.mode is not AgentMode.HTTP or self.endpoint is None:
+            raise ValueError("network is only for mode http: give endpoint, or remove network")
         if self._address is not None and self._address not in private_network(self.network.cidr):
-            raise ValueError(f"endpoint is not in network.cidr ({self.network.cidr}): the worker could not reach it")
+            raise ValueError(f"endpoint is not in network.cidr ({self.network.cidr}), so the worker could not reach it")
         return self
 
     @property
     def _address(self) -> IPv4Address | IPv6Address | None:
-        """The endpoint's; none where it is a name: where that leads is not known here."""
+        """IP address of the endpoint, or None if its host is a name, which is not resolved here."""
         host = self.endpoint.host if self.endpoint else None
         try:
             return ip_address((host or "").strip("[]"))
@@ -112,5 +112,5 @@ class AgentSettings(Settings):
 
     @property
     def port(self) -> int | None:
-        """Where the endpoint listens."""
+        """Port of the endpoint, or None without an endpoint."""
         return self.endpoint.port if self.endpoint else None

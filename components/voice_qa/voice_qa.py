@@ -28,8 +28,8 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
-from components.settings.voice_qa import Uploads
-from components.settings.voice_qa_agent import Mode
+from components.settings.voice_qa import LectureUploads
+from components.settings.voice_qa_agent import AgentMode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
 from components.voice_qa.alarms_and_charts import watch
 from handlers.voice_qa.environment import (
@@ -240,8 +240,10 @@ class VoiceQa(pulumi.ComponentResource):
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
                     "url_seconds": settings.sessions.url_seconds,
-                    "agentcore_endpoint": str(agent.endpoint) if agent.mode is Mode.HTTP and agent.endpoint else None,
-                    "agentcore_runtime_arn": agent.runtime_arn if agent.mode is Mode.BEDROCK else None,
+                    "agentcore_endpoint": str(agent.endpoint)
+                    if agent.mode is AgentMode.HTTP and agent.endpoint
+                    else None,
+                    "agentcore_runtime_arn": agent.runtime_arn if agent.mode is AgentMode.BEDROCK else None,
                     "agentcore_qualifier": agent.qualifier,
                     "answer_seconds": agent.answer_seconds,
                 },
@@ -270,7 +272,7 @@ class VoiceQa(pulumi.ComponentResource):
 
     def _agent_grants(self) -> list[Grant]:
         agent = self._settings.agentcore
-        if agent.mode is not Mode.BEDROCK or agent.runtime_arn is None:
+        if agent.mode is not AgentMode.BEDROCK or agent.runtime_arn is None:
             return []
         endpoint = f"{agent.runtime_arn}/runtime-endpoint/{agent.qualifier}"
         return [grant("bedrock-agentcore", ["InvokeAgentRuntime"], [agent.runtime_arn, endpoint])]
@@ -311,7 +313,7 @@ class VoiceQa(pulumi.ComponentResource):
 
     def _uploaded(self) -> list[str]:
         """Where clients may be let upload."""
-        return [QUERIES, *([LECTURES] if self._settings.lectures.uploads is Uploads.GUESTS else [])]
+        return [QUERIES, *([LECTURES] if self._settings.lectures.uploads is LectureUploads.GUESTS else [])]
 
     def _charts(self) -> list[list[Chart]]:
         return [

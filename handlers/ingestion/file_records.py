@@ -1,4 +1,4 @@
-"""A file's record and what it is made of. Pure."""
+"""File records: how a file is stored as an item of the file table, and read back from it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.common.aws.dynamodb_values import serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.ingestion.file_admission import ArrivedFile
+from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.manifest import ListedFile
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.ingestion.table_items import (
@@ -15,65 +15,67 @@ from handlers.ingestion.table_items import (
     Item,
     RecordId,
     Values,
-    expiry,
-    id_of,
-    number,
-    text,
+    expires_at,
+    get_number,
+    get_text,
 )
 
 
 @dataclass(frozen=True)
 class OpenFile:
-    """A pending or claimed file as the index has it, which may be a moment behind."""
+    """Pending or claimed file as the index `open` shows it. The index may lag behind the table."""
 
     id: RecordId
-    since: str
+    open_since: str
     manifest_id: str
 
     @staticmethod
-    def of(item: Item) -> "OpenFile":
-        """From what the index has."""
-        return OpenFile(id_of(item), text(item, "open_since"), text(item, "manifest_id"))
+    def from_item(item: Item) -> "OpenFile":
+        """Return the file of an index item."""
+        return OpenFile(RecordId.from_item(item), get_text(item, "open_since"), get_text(item, "manifest_id"))
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file as its record has it."""
+    """Record of a file in the file table."""
 
     id: RecordId
     status: FileStatus
     manifest_id: str
-    listed: ListedFile
+    listed_file: ListedFile
+    """The file in the form in which manifests list it."""
 
     @staticmethod
-    def of(item: Item) -> "FileRecord":
-        """From what the table has."""
-        one = id_of(item)
+    def from_item(item: Item) -> "FileRecord":
+        """Return the record of a table item."""
+        record_id = RecordId.from_item(item)
         return FileRecord(
-            id=one,
-            status=FileStatus(text(item, "status")),
-            manifest_id=text(item, "manifest_id"),
-            listed=ListedFile(
-                bucket=text(item, "bucket"),
-                key=text(item, "object_key"),
-                version_id=text(item, "version_id"),
-                size=number(item, "size"),
-                arrived_at=text(item, "arrived_at"),
-                date_prefix=one.date_prefix,
-                file_key=one.file_key,
+            id=record_id,
+            status=FileStatus(get_text(item, "status")),
+            manifest_id=get_text(item, "manifest_id"),
+            listed_file=ListedFile(
+                bucket=get_text(item, "bucket"),
+                key=get_text(item, "object_key"),
+                version_id=get_text(item, "version_id"),
+                size=get_number(item, "size"),
+                arrived_at=get_text(item, "arrived_at"),
+                date_prefix=record_id.date_prefix,
+                file_key=record_id.file_key,
             ),
         )
 
 
-def new_record(file: ArrivedFile, refusal: str | None, now: datetime, record_days: int, shards: int) -> dict[str, Any]:
-    """The record of a file that is tracked now: pending, or rejected for a reason."""
-    one = RecordId(file.date_prefix, file.file_key)
+def new_file_item(
+    file: ArrivedFile, rejection: str | None, now: datetime, record_days: int, shard_count: int
+) -> dict[str, Any]:
+    """Return the table item of a file that is tracked now: pending, or rejected if there is a reason."""
+    record_id = file.record_id
     state: Values = (
-        {"status": FileStatus.REJECTED, "reason": refusal}
-        if refusal
+        {"status": FileStatus.REJECTED, "reason": rejection}
+        if rejection
         else {
             "status": FileStatus.PENDING,
-            "open_shard": shard_of(FileStatus.PENDING, one, shards),
+            "open_shard": open_shard(FileStatus.PENDING, record_id, shard_count),
             "open_since": timestamp(now),
         }
     )
@@ -86,12 +88,12 @@ def new_record(file: ArrivedFile, refusal: str | None, now: datetime, record_day
         "etag": file.etag,
         "arrived_at": timestamp(file.arrived),
         "tracked_at": timestamp(now),
-        "ttl": expiry(now, record_days),
+        "ttl": expires_at(now, record_days),
         "schemaVersion": SCHEMA_VERSION,
     }
-    return one.key | {name: serialize_value(value) for name, value in values.items()}
+    return record_id.key | {name: serialize_value(value) for name, value in values.items()}
 
 
-def shard_of(status: FileStatus, one: RecordId, shards: int) -> str:
-    """The partition of the index that has a file while it is pending or claimed."""
-    return f"{status}#{int(hashlib.sha256(one.file_key.encode()).hexdigest()[:8], 16) % shards}"
+def open_shard(status: FileStatus, record_id: RecordId, shard_count: int) -> str:
+    """Return the partition of the index `open` for a pending or claimed file."""
+    return f"{status}#{int(hashlib.sha256(record_id.file_key.encode()).hexdigest()[:8], 16) % shard_count}"

@@ -1,7 +1,7 @@
-"""The file table, where it holds files: the one place that reads and writes their records.
+"""DynamoDB gateway for file records. No other module reads or writes them.
 
-Each move is one conditional update on the file's own record, and the condition is made of the table of moves, so that
-whoever comes late, twice or in the wrong order changes nothing.
+Each status change is one conditional update of the file's record. The condition follows from the table of transitions,
+so a late, repeated or misplaced call changes nothing.
 """
 
 import heapq
@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.ingestion.environment import MOST_SHARDS
-from handlers.ingestion.file_admission import ArrivedFile
-from handlers.ingestion.file_records import FileRecord, OpenFile, new_record, shard_of
+from handlers.ingestion.arrived_files import ArrivedFile
+from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS
+from handlers.ingestion.file_records import FileRecord, OpenFile, new_file_item, open_shard
 from handlers.ingestion.manifest import FileResult
-from handlers.ingestion.status_transitions import FileStatus, sources
-from handlers.ingestion.table_items import OPEN_INDEX, Item, RecordId, Values, id_of, update
+from handlers.ingestion.status_transitions import FileStatus, source_statuses
+from handlers.ingestion.table_items import OPEN_INDEX, Item, RecordId, Values, build_update
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-BATCH_GET = 100
-"""The most records that one BatchGetItem reads."""
+BATCH_GET_SIZE = 100
+"""Maximum number of records that one BatchGetItem call reads."""
 
 
 class FileTable:
-    """Records of files, one a version."""
+    """Gateway for the records of files, one for each version of an object."""
 
     def __init__(
         self,
@@ -38,172 +38,189 @@ class FileTable:
         clock: Callable[[], datetime],
         open_shards: int = 2,
         *,
-        every_shard: bool = False,
+        read_all_shards: bool = False,
     ) -> None:
-        """`every_shard`: look for pending files wherever any may be, also where fewer shards are in use by now."""
+        """`read_all_shards`: list pending files from every possible shard, in case `open_shards` was lowered."""
         self._client = client
         self._name = name
         self._record_days = record_days
         self._clock = clock
-        self._shards = open_shards
-        self._looked_into = MOST_SHARDS if every_shard else open_shards
+        self._shard_count = open_shards
+        self._read_shard_count = MAX_OPEN_SHARDS if read_all_shards else open_shards
 
-    def track(self, file: ArrivedFile, refusal: str | None = None, *, look_around: bool = False) -> bool:
-        """Records a file as pending, or as rejected; false where it is recorded, in whatever state it has reached.
+    def track(self, file: ArrivedFile, rejection: str | None = None, *, check_adjacent_dates: bool = False) -> bool:
+        """Record a file as pending, or as rejected. Return False if it is already recorded, in any status.
 
-        `look_around`: unless it is recorded under the day before or after, in one transaction. Event and listing
-        may name different days for one version, so whoever could meet the other one's record has to ask for this.
+        `check_adjacent_dates`: also return False if the file is recorded under the day before or after. The event and
+        the bucket listing may give different days for one version, so a caller that could meet the other's record must
+        set it. The check and the write are one transaction.
         """
         put = {
             "TableName": self._name,
-            "Item": new_record(file, refusal, self._clock(), self._record_days, self._shards),
+            "Item": new_file_item(file, rejection, self._clock(), self._record_days, self._shard_count),
             "ConditionExpression": "attribute_not_exists(file_key)",
         }
         try:
-            if look_around:
-                self._client.transact_write_items(TransactItems=[{"Put": put}, *self._absent(file)])  # type: ignore[list-item, typeddict-item]
+            if check_adjacent_dates:
+                self._client.transact_write_items(TransactItems=[{"Put": put}, *self._absence_checks(file)])  # type: ignore[list-item, typeddict-item]
             else:
                 self._client.put_item(**put)  # type: ignore[arg-type]
         except ClientError as error:
-            if _stopped_by_condition(error):
+            if _is_condition_failure(error):
                 return False
             raise
         return True
 
-    def pending(self, most: int, skip: Collection[RecordId] = ()) -> list[OpenFile]:
-        """The files that wait longest, oldest first."""
-        shards = [self._open(f"pending#{shard}", most + len(skip)) for shard in range(self._looked_into)]
-        oldest = heapq.merge(*shards, key=lambda one: one.since)
-        return list(islice((one for one in oldest if one.id not in skip), most))
+    def list_pending(self, max_count: int, skip: Collection[RecordId] = ()) -> list[OpenFile]:
+        """Return the pending files that have waited longest, oldest first."""
+        shards = [
+            self._query_shard(f"pending#{shard}", max_count + len(skip)) for shard in range(self._read_shard_count)
+        ]
+        oldest = heapq.merge(*shards, key=lambda file: file.open_since)
+        return list(islice((file for file in oldest if file.id not in skip), max_count))
 
-    def claims(self, before: datetime) -> list[OpenFile]:
-        """Files claimed before a moment, wherever any may be."""
+    def list_claims(self, before: datetime) -> list[OpenFile]:
+        """Return the files that were claimed before a moment, from every possible shard."""
         moment = timestamp(before)
-        return [one for shard in range(MOST_SHARDS) for one in self._open(f"claimed#{shard}", 1000, before=moment)]
+        return [
+            file
+            for shard in range(MAX_OPEN_SHARDS)
+            for file in self._query_shard(f"claimed#{shard}", 1000, before=moment)
+        ]
 
-    def claim(self, one: RecordId, manifest_id: str) -> FileRecord | None:
-        """Takes a pending file for a manifest; none where somebody else was first."""
-        found = self._move(
-            one,
-            sources(FileStatus.CLAIMED),
+    def claim(self, record_id: RecordId, manifest_id: str) -> FileRecord | None:
+        """Claim a pending file for a manifest. Return None if it is no longer pending."""
+        record = self._transition(
+            record_id,
+            source_statuses(FileStatus.CLAIMED),
             None,
-            sets={
+            assign={
                 "status": FileStatus.CLAIMED,
                 "manifest_id": manifest_id,
-                "open_shard": self._shard(FileStatus.CLAIMED, one),
+                "open_shard": self._open_shard(FileStatus.CLAIMED, record_id),
                 "open_since": timestamp(self._clock()),
             },
         )
-        return found if found and (found.status, found.manifest_id) == (FileStatus.CLAIMED, manifest_id) else None
+        return record if record and (record.status, record.manifest_id) == (FileStatus.CLAIMED, manifest_id) else None
 
-    def release(self, one: RecordId, manifest_id: str) -> bool:
-        """Gives a claimed file back, in the place it had: nothing but a claim of this manifest is undone."""
-        found = self._move(
-            one,
-            sources(FileStatus.PENDING),
+    def release(self, record_id: RecordId, manifest_id: str) -> bool:
+        """Return a file that this manifest has claimed to `pending`, at its former position in the order."""
+        record = self._transition(
+            record_id,
+            source_statuses(FileStatus.PENDING),
             manifest_id,
-            sets={"status": FileStatus.PENDING, "open_shard": self._shard(FileStatus.PENDING, one)},
-            copies={"open_since": "tracked_at"},
-            removes=("manifest_id",),
+            assign={"status": FileStatus.PENDING, "open_shard": self._open_shard(FileStatus.PENDING, record_id)},
+            copy={"open_since": "tracked_at"},
+            remove=("manifest_id",),
         )
-        return found is not None and found.status is FileStatus.PENDING
+        return record is not None and record.status is FileStatus.PENDING
 
-    def confirm(self, one: RecordId, manifest_id: str, *, redriven: bool = False) -> FileRecord | None:
-        """Makes a claimed file, or a failed one where its manifest is redriven, part of the run.
+    def mark_manifested(self, record_id: RecordId, manifest_id: str, *, redriven: bool = False) -> FileRecord | None:
+        """Mark a claimed file as `manifested`: it is part of the manifest's run.
 
-        The record as it then is, whatever that may be; none where there is no record any more.
+        A redriven manifest also marks its failed files. Return the record as it is afterwards, whatever its status and
+        manifest are, or None if the record no longer exists.
         """
-        allowed = [one for one in sources(FileStatus.MANIFESTED) if redriven or one is not FileStatus.FAILED]
-        return self._move(
-            one,
+        allowed = [
+            status for status in source_statuses(FileStatus.MANIFESTED) if redriven or status is not FileStatus.FAILED
+        ]
+        return self._transition(
+            record_id,
             tuple(allowed),
             manifest_id,
-            sets={"status": FileStatus.MANIFESTED},
-            removes=("open_shard", "open_since", "reason"),
+            assign={"status": FileStatus.MANIFESTED},
+            remove=("open_shard", "open_since", "reason"),
         )
 
-    def settle(self, result: FileResult, manifest_id: str) -> FileRecord | None:
-        """Writes what became of a file, once; the record as it then is."""
-        one = RecordId(result.date_prefix, result.file_key)
+    def record_result(self, result: FileResult, manifest_id: str) -> FileRecord | None:
+        """Write the result of a run for a file, once. Return the record as it is afterwards, or None if it is gone."""
         status = FileStatus(result.status)
         counts: Values = {"rows": result.rows, "rejected_rows": result.rejected_rows}
-        return self._move(
-            one,
-            sources(status),
+        return self._transition(
+            result.record_id,
+            source_statuses(status),
             manifest_id,
-            sets={"status": status, "reason": result.reason, **counts},
-            removes=("open_shard", "open_since"),
+            assign={"status": status, "reason": result.reason, **counts},
+            remove=("open_shard", "open_since"),
         )
 
-    def known(self, ids: Iterable[RecordId]) -> set[RecordId]:
-        """Those of the ids that have a record."""
-        wanted, found = list(ids), set()
+    def find_recorded(self, record_ids: Iterable[RecordId]) -> set[RecordId]:
+        """Return those of the ids that have a record."""
+        wanted, recorded = list(record_ids), set()
         while wanted:
-            answer = self._client.batch_get_item(
+            response = self._client.batch_get_item(
                 RequestItems={
                     self._name: {
-                        "Keys": [one.key for one in wanted[:BATCH_GET]],
+                        "Keys": [record_id.key for record_id in wanted[:BATCH_GET_SIZE]],
                         "ProjectionExpression": "date_prefix, file_key",
                     }
                 }
             )
-            found |= {id_of(item) for item in answer["Responses"].get(self._name, [])}
-            left = answer.get("UnprocessedKeys", {}).get(self._name, {"Keys": []})["Keys"]
-            wanted = [id_of(key) for key in left] + wanted[BATCH_GET:]
-        return found
+            recorded |= {RecordId.from_item(item) for item in response["Responses"].get(self._name, [])}
+            unprocessed = response.get("UnprocessedKeys", {}).get(self._name, {"Keys": []})["Keys"]
+            wanted = [RecordId.from_item(key) for key in unprocessed] + wanted[BATCH_GET_SIZE:]
+        return recorded
 
-    def _absent(self, file: ArrivedFile) -> Iterator[dict[str, Any]]:
+    def _absence_checks(self, file: ArrivedFile) -> Iterator[dict[str, Any]]:
         for days in (-1, 1):
-            other = file.model_copy(update={"arrived": file.arrived + timedelta(days=days)})
+            moved = file.model_copy(update={"arrived": file.arrived + timedelta(days=days)})
             yield {
                 "ConditionCheck": {
                     "TableName": self._name,
-                    "Key": RecordId(other.date_prefix, file.file_key).key,
+                    "Key": RecordId(moved.date_prefix, file.file_key).key,
                     "ConditionExpression": "attribute_not_exists(file_key)",
                 }
             }
 
-    def _move(
-        self, one: RecordId, allowed: tuple[FileStatus, ...], manifest_id: str | None, **changes: Any
+    def _transition(
+        self, record_id: RecordId, allowed: tuple[FileStatus, ...], manifest_id: str | None, **changes: Any
     ) -> FileRecord | None:
-        """The record after the move or, where its condition did not hold, as it is."""
-        given: dict[str, str | int] = {f"from_{index}": status for index, status in enumerate(allowed)}
-        condition = f"#status IN ( {', '.join(f':{name}' for name in given)} )"
+        """Change the record if its status is allowed and, unless `manifest_id` is None, if it has that manifest.
+
+        Return the record after the change, or the unchanged record if the condition failed.
+        """
+        values: dict[str, str | int] = {f"from_{index}": status for index, status in enumerate(allowed)}
+        condition = f"#status IN ( {', '.join(f':{name}' for name in values)} )"
         if manifest_id is not None:
             condition += " AND #manifest_id = :mine"
-            given["mine"] = manifest_id
+            values["mine"] = manifest_id
         try:
-            answer: Item = self._client.update_item(TableName=self._name, **update(one, condition, given, **changes))
+            response: Item = self._client.update_item(
+                TableName=self._name, **build_update(record_id, condition, values, **changes)
+            )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             item: Item | None = error.response.get("Item")  # type: ignore[assignment]
-            return FileRecord.of(item) if item else None
-        return FileRecord.of(answer["Attributes"])
+            return FileRecord.from_item(item) if item else None
+        return FileRecord.from_item(response["Attributes"])
 
-    def _open(self, shard: str, page: int, *, before: str | None = None) -> Iterator[OpenFile]:
+    def _query_shard(self, shard: str, page_size: int, *, before: str | None = None) -> Iterator[OpenFile]:
         values = {":shard": {"S": shard}} | ({":before": {"S": before}} if before else {})
-        following: dict[str, Any] = {}
+        next_page: dict[str, Any] = {}
         while True:
-            answer = self._client.query(
+            response = self._client.query(
                 TableName=self._name,
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression="open_shard = :shard" + (" AND open_since < :before" if before else ""),
                 ExpressionAttributeValues=values,
-                Limit=page,
-                **following,
+                Limit=page_size,
+                **next_page,
             )
-            for item in answer["Items"]:
-                yield OpenFile.of(item)
-            if "LastEvaluatedKey" not in answer:
+            for item in response["Items"]:
+                yield OpenFile.from_item(item)
+            if "LastEvaluatedKey" not in response:
                 return
-            following = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
-    def _shard(self, status: FileStatus, one: RecordId) -> str:
-        return shard_of(status, one, self._shards)
+    def _open_shard(self, status: FileStatus, record_id: RecordId) -> str:
+        return open_shard(status, record_id, self._shard_count)
 
 
-def _stopped_by_condition(error: ClientError) -> bool:
-    """Whether a write failed for its condition and nothing else: a clash of transactions says nothing of the record."""
+def _is_condition_failure(error: ClientError) -> bool:
+    """Return True if a write failed because of its condition.
+
+    A transaction conflict is not a condition failure, because it does not show whether the record exists.
+    """
     if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
         return True
-    reasons = {one.get("Code", "None") for one in error.response.get("CancellationReasons", [])}
+    reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
     return "ConditionalCheckFailed" in reasons

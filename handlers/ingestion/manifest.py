@@ -1,7 +1,7 @@
-"""A manifest: the list of files that one run processes, as it stands in the lake bucket.
+"""JSON documents of a manifest in the lake bucket: its list of files, and the result of its run.
 
-Written by the builder, read by the workflow's steps and by the Spark job (which has no pydantic and reads the same
-JSON).
+The builder and the workflow steps write the lists. The Spark job reads them without pydantic, in
+`handlers/ingestion/glue/file_list_and_result.py`, and writes the result.
 """
 
 import hashlib
@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from handlers.common.websocket.messages import Message
+from handlers.ingestion.table_items import RecordId
 
 
 class ListedFile(Message):
-    """One version of one object, and where its record is."""
+    """One version of an object, with the key of its record."""
 
     bucket: str
     key: str
@@ -24,9 +25,14 @@ class ListedFile(Message):
     date_prefix: str
     file_key: str
 
+    @property
+    def record_id(self) -> RecordId:
+        """Primary key of the file's record."""
+        return RecordId(self.date_prefix, self.file_key)
+
 
 class Manifest(Message):
-    """The files of one run."""
+    """List of the files that one run processes."""
 
     schema_version: Literal[1] = 1
     manifest_id: str
@@ -35,28 +41,17 @@ class Manifest(Message):
 
     @property
     def execution_name(self) -> str:
-        """The name of its execution: deterministic, and of the content, because a closed name is refused for 90 days."""
-        digest = hashlib.sha256("\n".join(sorted(one.file_key for one in self.files)).encode()).hexdigest()
+        """Name of the workflow execution: the manifest id and a hash of the files.
+
+        The same list always gives the same name. Another list gives another name, because Step Functions refuses the
+        name of a closed execution for 90 days.
+        """
+        digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
         return f"{self.manifest_id}-{digest[:16]}"
 
 
-def list_key(manifest_id: str) -> str:
-    """Where a manifest's list is in the lake bucket."""
-    return f"manifests/{manifest_id}.json"
-
-
-def confirmed_key(manifest_id: str) -> str:
-    """Where the list of files that the workflow confirmed is: what the run really gets."""
-    return f"manifests/{manifest_id}.confirmed.json"
-
-
-def result_key(manifest_id: str) -> str:
-    """Where a run writes what became of each file, last of all."""
-    return f"manifests/{manifest_id}.result.json"
-
-
 class FileResult(Message):
-    """What became of one file in a run."""
+    """Result of a run for one file."""
 
     file_key: str
     date_prefix: str
@@ -65,9 +60,14 @@ class FileResult(Message):
     rows: Annotated[int, Field(ge=0)] = 0
     rejected_rows: Annotated[int, Field(ge=0)] = 0
 
+    @property
+    def record_id(self) -> RecordId:
+        """Primary key of the file's record."""
+        return RecordId(self.date_prefix, self.file_key)
+
 
 class RunResult(Message):
-    """What a run did."""
+    """Result of a run for all its files."""
 
     schema_version: Literal[1] = 1
     manifest_id: str

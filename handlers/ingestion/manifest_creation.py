@@ -1,7 +1,8 @@
-"""Makes manifests of pending files: claim, list, start, record, and only then `manifested`.
+"""Creation of manifests from pending files: claim the files, write the list, start the execution, write the record.
 
-Without a lock: the update on each file decides whose it is. Dying anywhere is allowed; what is left behind are claims,
-which the sweeper looks into once no builder can be alive behind them.
+Only then the files become `manifested`. There is no lock: the conditional update of each file decides which manifest
+gets it. A builder may die at any point. It leaves only claims, which the sweeper resolves once no builder can still be
+working on them.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,23 +14,26 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.workflow_executions import StartOutcome
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.ingestion.execution_names import Execution, Workflow
 from handlers.ingestion.file_records import FileRecord, OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import Manifest
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 
 @dataclass(frozen=True)
-class ManifestMaker:
-    """Makes manifests; `tried` remembers what one invocation touched, because the index lags behind."""
+class ManifestCreator:
+    """Creator of manifests.
+
+    `tried` collects the files that one invocation has tried to claim, because the index lags behind the table.
+    """
 
     table: FileTable
     records: ManifestRecords
-    lists: Lists
-    workflow: Workflow
+    lists: ManifestLists
+    workflow: ManifestWorkflow
     _: KW_ONLY
     parallel: ParallelCalls
     log: EventLog
@@ -38,60 +42,60 @@ class ManifestMaker:
     files_per_manifest: int
     manifest_bytes: int
 
-    def build_full(self, tried: set[RecordId], most: int) -> int:
-        """Makes full manifests while there are files for one; how many."""
-        for count in range(most):
-            waiting = self.table.pending(self.files_per_manifest, tried)
-            if len(waiting) < self.files_per_manifest or not self._make(waiting, self.files_per_manifest, tried):
+    def create_full_manifests(self, tried: set[RecordId], max_manifests: int) -> int:
+        """Create full manifests while enough files are pending. Return the number of manifests."""
+        for count in range(max_manifests):
+            pending = self.table.list_pending(self.files_per_manifest, tried)
+            if len(pending) < self.files_per_manifest or not self._create(pending, self.files_per_manifest, tried):
                 return count
-        return most
+        return max_manifests
 
-    def flush(self, tried: set[RecordId], older_than: timedelta, most: int) -> int:
-        """Makes manifests of whatever waits while the oldest of it has waited too long; how many files they got."""
-        late, files = timestamp(self.clock() - older_than), 0
-        for _ in range(most):
-            waiting = self.table.pending(self.files_per_manifest, tried)
-            if not waiting or waiting[0].since > late or not (made := self._make(waiting, 1, tried)):
+    def flush(self, tried: set[RecordId], older_than: timedelta, max_manifests: int) -> int:
+        """Create manifests of any size while the oldest pending file is too old. Return the number of their files."""
+        latest, file_count = timestamp(self.clock() - older_than), 0
+        for _ in range(max_manifests):
+            pending = self.table.list_pending(self.files_per_manifest, tried)
+            if not pending or pending[0].open_since > latest or not (added := self._create(pending, 1, tried)):
                 break
-            files += made
-        return files
+            file_count += added
+        return file_count
 
-    def _make(self, waiting: Sequence[OpenFile], least: int, tried: set[RecordId]) -> int:
-        """Makes one manifest; how many files it got, none where nothing was started for certain."""
+    def _create(self, pending: Sequence[OpenFile], min_files: int, tried: set[RecordId]) -> int:
+        """Create one manifest. Return the number of its files, or 0 if no execution is known to have started."""
         manifest_id = self.new_id()
-        oldest, *others = waiting
+        oldest, *others = pending
         tried.add(oldest.id)
-        # The oldest first and alone: of several builders that see the same files, all but one stop here.
-        gate = self.table.claim(oldest.id, manifest_id)
-        if gate is None:
-            return 0  # or the index is behind
-        claimed = [gate, *self._claim(others, manifest_id, tried)]
-        if len(claimed) < least:
-            more = self.table.pending(least - len(claimed), tried)
+        # The oldest file is claimed before the others: of several builders that see the same files, only one continues.
+        first = self.table.claim(oldest.id, manifest_id)
+        if first is None:
+            return 0  # another builder was faster, or the index lags behind
+        claimed = [first, *self._claim(others, manifest_id, tried)]
+        if len(claimed) < min_files:
+            more = self.table.list_pending(min_files - len(claimed), tried)
             claimed += self._claim(more, manifest_id, tried)
-        if len(claimed) < least:
+        if len(claimed) < min_files:
             self._release(claimed, manifest_id)
             return 0
-        room = self._room(claimed)
-        if left := claimed[room:]:
-            # For the next manifest, which may be made by this very call.
-            self._release(left, manifest_id)
-            tried.difference_update(one.id for one in left)
-        return room if self._submit(manifest_id, claimed[:room]) else 0
+        count = self._count_fitting(claimed)
+        if excess := claimed[count:]:
+            # For the next manifest, which this invocation may create.
+            self._release(excess, manifest_id)
+            tried.difference_update(record.id for record in excess)
+        return count if self._submit(manifest_id, claimed[:count]) else 0
 
-    def _room(self, claimed: Sequence[FileRecord]) -> int:
-        """How many of the files, oldest first, one run is given: all that fit, and one at least."""
-        sizes = accumulate(one.listed.size for one in claimed)
+    def _count_fitting(self, claimed: Sequence[FileRecord]) -> int:
+        """Return how many of the files, oldest first, fit into one manifest: at least one, even if it is too large."""
+        sizes = accumulate(record.listed_file.size for record in claimed)
         return max(1, sum(size <= self.manifest_bytes for size in sizes))
 
     def _submit(self, manifest_id: str, claimed: Sequence[FileRecord]) -> bool:
-        """Lists, starts and records a manifest; false where it was refused, or nobody knows."""
+        """Write the list, start the execution and write the record. Return False unless the execution has started."""
         manifest = Manifest(
-            manifest_id=manifest_id, created_at=self.clock(), files=tuple(one.listed for one in claimed)
+            manifest_id=manifest_id, created_at=self.clock(), files=tuple(record.listed_file for record in claimed)
         )
         try:
             self.lists.write(manifest)
-        except Exception as error:  # noqa: BLE001 - nothing was started yet, so the files go back at once
+        except Exception as error:  # noqa: BLE001 - nothing was started yet, so the claims are released at once
             self.log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             self._release(claimed, manifest_id)
             return False
@@ -102,25 +106,25 @@ class ManifestMaker:
             self._release(claimed, manifest_id)
             return False
         if started is StartOutcome.UNKNOWN:
-            # It may be running: the claims stay until the sweeper has asked.
+            # The execution may be running, so the claims stay until the sweeper has checked its status.
             self.log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
             return False
-        self._note(execution, claimed)
+        self._record_start(execution, claimed)
         self.log.info("manifest_started", manifest_id=manifest_id, files=len(claimed))
         return True
 
-    def _note(self, execution: Execution, claimed: Sequence[FileRecord]) -> None:
-        """The record, then the files: a file is never `manifested` without a record that somebody looks after."""
+    def _record_start(self, execution: ManifestExecution, claimed: Sequence[FileRecord]) -> None:
+        """Write the manifest record, then mark the files: the sweeper finds a `manifested` file only by this record."""
         manifest_id = execution.manifest_id
         try:
             if not self.records.begin(manifest_id, execution.arn, len(claimed)):
-                return  # the workflow was faster and has ended already
+                return  # the workflow was faster and has already ended
         except Exception as error:  # noqa: BLE001 - the execution runs: the workflow or the sweeper writes the record
             self.log.error("manifest_record_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             return
-        noted = self.parallel.call_each(lambda one: self.table.confirm(one.id, manifest_id), claimed)
-        if failures := [one for one in noted if isinstance(one, Exception)]:
-            # The workflow confirms them, whatever became of these updates.
+        outcomes = self.parallel.call_each(lambda record: self.table.mark_manifested(record.id, manifest_id), claimed)
+        if failures := [outcome for outcome in outcomes if isinstance(outcome, Exception)]:
+            # The workflow marks all files again when it confirms them.
             self.log.warning(
                 "files_not_noted",
                 manifest_id=manifest_id,
@@ -129,12 +133,12 @@ class ManifestMaker:
             )
 
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
-        tried.update(one.id for one in files)
-        outcomes = self.parallel.call_each(lambda one: self.table.claim(one.id, manifest_id), files)
-        # A claim that raised may have happened. It is not on the list then, so the sweeper gives it back.
-        return [one for one in outcomes if isinstance(one, FileRecord)]
+        tried.update(file.id for file in files)
+        outcomes = self.parallel.call_each(lambda file: self.table.claim(file.id, manifest_id), files)
+        # A claim that raised an error may have succeeded. The file is not on the list then, so the sweeper releases it.
+        return [outcome for outcome in outcomes if isinstance(outcome, FileRecord)]
 
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:
-        """Gives claims back; what cannot be given back now is left to the sweeper."""
-        released = self.parallel.call_each(lambda one: self.table.release(one.id, manifest_id), claimed)
-        self.log.info("claims_released", manifest_id=manifest_id, files=sum(one is True for one in released))
+        """Release claims. The sweeper releases those for which this fails."""
+        outcomes = self.parallel.call_each(lambda record: self.table.release(record.id, manifest_id), claimed)
+        self.log.info("claims_released", manifest_id=manifest_id, files=sum(outcome is True for outcome in outcomes))

@@ -1,7 +1,8 @@
-"""What becomes of a manifest and its files: confirmed, finished or failed.
+"""State changes of a manifest and its files during an execution: confirmation, success and failure.
 
-Called by the workflow's steps, and by the sweeper for workflows that died. Each may run twice, late, or beside the
-builder's own writes. The order is always the same: the record begins, the files move, the record ends.
+The workflow steps call them, and the sweeper and the redrive command call them for executions that died. A call may be
+repeated, late, or concurrent with the builder's own writes. The order is always the same: the record begins, the files
+change their status, the record ends.
 """
 
 import re
@@ -13,134 +14,140 @@ from datetime import datetime
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.logging import EventLog
-from handlers.ingestion.execution_names import Execution
 from handlers.ingestion.file_records import FileRecord
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, ListedFile, Manifest, confirmed_key
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest import FileResult, ListedFile, Manifest
+from handlers.ingestion.manifest_executions import ManifestExecution
+from handlers.ingestion.manifest_keys import confirmed_key
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import FileStatus, ManifestStatus
-from handlers.ingestion.table_items import RecordId
 
-CAUSE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
-"""A cause is an error's name. Anything longer may quote data, and does not get into record or log."""
+ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
+"""Form of a cause that may be stored and logged. Any other text may quote data."""
 NO_RESULT = "NO_RESULT"
 FILES_FAILED = "FILES_FAILED"
-UNNAMED = "UNNAMED_CAUSE"
+UNNAMED_CAUSE = "UNNAMED_CAUSE"
 
 
 class ListMissing(LookupError):
-    """A manifest without its list: it was removed, nobody started one without."""
+    """The manifest's list no longer exists. An execution starts only after its list is written."""
 
 
 class ResultMissing(LookupError):
-    """A run that is said to be finished and has left no result of its own."""
+    """The run has finished according to Step Functions, but it has written no result."""
 
 
 @dataclass(frozen=True)
-class Confirmed:
-    """What the run gets; with no files there is nothing to run."""
+class ConfirmedFiles:
+    """Number and list of the files that the run processes. No run is needed for 0 files."""
 
-    files: int
+    count: int
     uri: str
 
 
-Counts = dict[str, int]
+StatusCounts = dict[str, int]
 
 
 @dataclass(frozen=True)
-class Settler:
-    """Moves manifests and their files on, as their executions do."""
+class ManifestLifecycle:
+    """Changes the status of manifests and their files as their executions proceed."""
 
     table: FileTable
     records: ManifestRecords
-    lists: Lists
+    lists: ManifestLists
     _: KW_ONLY
     parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
 
-    def confirm(self, execution: Execution) -> Confirmed:
-        """Decides which files the run gets: those that still are this manifest's.
+    def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
+        """Mark the files that still belong to the manifest as `manifested`, and write their list for the run.
 
-        None in a redrive of a run that had told of all of them: what it published stands, so they are marked at once.
+        A redrive needs no run if the previous run reported a result for every file. Its output is already published, so
+        the files are marked from that result.
         """
         manifest_id = execution.manifest_id
-        claimed = self.lists.read(manifest_id)
-        if claimed is None:
+        manifest = self.lists.read(manifest_id)
+        if manifest is None:
             raise ListMissing(manifest_id)
-        nothing = Confirmed(0, self.lists.uri(confirmed_key(manifest_id)))
-        if not self.records.begin(manifest_id, execution.arn, len(claimed.files), execution.redrive):
-            return nothing  # it has ended already, or a later execution has it
-        found = self.parallel.call_all(
-            lambda one: self.table.confirm(_id(one), manifest_id, redriven=execution.redrive > 0), claimed.files
+        nothing = ConfirmedFiles(0, self.lists.uri(confirmed_key(manifest_id)))
+        if not self.records.begin(manifest_id, execution.arn, len(manifest.files), execution.redrive):
+            return nothing  # this execution has already ended, or a later one has the manifest
+        records = self.parallel.call_all(
+            lambda file: self.table.mark_manifested(file.record_id, manifest_id, redriven=execution.redrive > 0),
+            manifest.files,
         )
-        ours = [one for one in found if one is not None and one.manifest_id == manifest_id]
-        to_run = sum(one.status is FileStatus.MANIFESTED for one in ours)
-        if not to_run:
+        own = [record for record in records if record is not None and record.manifest_id == manifest_id]
+        unfinished = sum(record.status is FileStatus.MANIFESTED for record in own)
+        if not unfinished:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
             self.log.warning("manifest_empty", manifest_id=manifest_id)
             return nothing
-        # A run replaces the output of the run before it, so a redriven one gets what is processed already once more.
-        again = [one for one in ours if one.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        uri = self.lists.write_confirmed(_listed(manifest_id, self.clock(), again))
-        if execution.redrive and self._told(manifest_id, again):
-            # Only the marking had failed. Versions may be gone by now, and running again would take their rows away.
+        # A run replaces the output of the previous run, so a redrive also processes the files that are already processed.
+        to_run = [record for record in own if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
+        uri = self.lists.write_confirmed(_manifest_of(manifest_id, self.clock(), to_run))
+        if execution.redrive and self._has_results(manifest_id, to_run):
+            # Only the marking had failed. Some versions may be deleted by now, and a new run would remove their rows.
             self.finish(execution)
             return nothing
-        self.log.info("manifest_confirmed", manifest_id=manifest_id, files=to_run)
-        return Confirmed(len(again), uri)
+        self.log.info("manifest_confirmed", manifest_id=manifest_id, files=unfinished)
+        return ConfirmedFiles(len(to_run), uri)
 
-    def finish(self, execution: Execution, run_id: str | None = None) -> Counts:
-        """Writes what the run says became of each file; failed files make a failed manifest, which can be redriven."""
+    def finish(self, execution: ManifestExecution, run_id: str | None = None) -> StatusCounts:
+        """Record the run's result for each file, and end the manifest.
+
+        If a file has failed, the manifest has failed, so that it can be redriven. Raise ResultMissing if there is no
+        result, or if `run_id` is given and the result is that of another run.
+        """
         manifest_id = execution.manifest_id
         record = self.records.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
-            return {}  # it has ended already, or a later execution has it
-        confirmed, result = self.lists.read_confirmed(manifest_id), self.lists.result(manifest_id)
+            return {}  # this execution has already ended, or a later one has the manifest
+        confirmed, result = self.lists.read_confirmed(manifest_id), self.lists.read_result(manifest_id)
         if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
             raise ResultMissing(manifest_id)
-        told = {RecordId(one.date_prefix, one.file_key): one for one in result.files}
-        results = [told.get(_id(one), _failed(one, NO_RESULT)) for one in confirmed.files]
-        counts = self._settle(manifest_id, results)
+        by_id = {file_result.record_id: file_result for file_result in result.files}
+        results = [by_id.get(file.record_id, _failed_result(file, NO_RESULT)) for file in confirmed.files]
+        counts = self._record_results(manifest_id, results)
         if counts.get(FileStatus.FAILED, 0):
             self._end(execution, ManifestStatus.FAILED, counts, FILES_FAILED)
         else:
             self._end(execution, ManifestStatus.PROCESSED, counts)
         return counts
 
-    def fail(self, execution: Execution, cause: str) -> Counts:
-        """Parks the files of a run that failed, where a person sees them and can redrive the manifest."""
+    def fail(self, execution: ManifestExecution, cause: str) -> StatusCounts:
+        """Mark the manifest and its files as failed. An operator can then redrive the manifest."""
         manifest_id = execution.manifest_id
-        claimed = self.lists.read(manifest_id)
-        files = claimed.files if claimed else ()
+        manifest = self.lists.read(manifest_id)
+        files = manifest.files if manifest else ()
         if not self.records.begin(manifest_id, execution.arn, len(files), execution.redrive):
-            return {}  # it has ended already, or a later execution has it
-        named = cause if CAUSE.fullmatch(cause) else UNNAMED
-        counts = self._settle(manifest_id, [_failed(one, named) for one in files])
-        self._end(execution, ManifestStatus.FAILED, counts, named)
+            return {}  # this execution has already ended, or a later one has the manifest
+        error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
+        counts = self._record_results(manifest_id, [_failed_result(file, error_name) for file in files])
+        self._end(execution, ManifestStatus.FAILED, counts, error_name)
         return counts
 
-    def settle_ended(self, execution: Execution, status: ExecutionStatus | None) -> None:
-        """Does what an execution that has ended should have done itself: finish if its run did, else fail."""
+    def close_ended_execution(self, execution: ManifestExecution, status: ExecutionStatus | None) -> None:
+        """Complete the work of an execution that ended before its last step: finish if its run has a result, else fail."""
         try:
             self.finish(execution)
         except ResultMissing:
             self.fail(execution, f"EXECUTION_{(status or 'gone').upper()}")
 
-    def _told(self, manifest_id: str, files: Iterable[FileRecord]) -> bool:
-        """Whether an earlier run has said of each file what became of it, other than that it failed."""
-        result = self.lists.result(manifest_id)
-        files_told = result.files if result else ()
-        told = {RecordId(one.date_prefix, one.file_key) for one in files_told if one.status != "failed"}
-        return all(one.id in told for one in files)
+    def _has_results(self, manifest_id: str, records: Iterable[FileRecord]) -> bool:
+        """Return True if an earlier run has reported a result other than `failed` for every file."""
+        result = self.lists.read_result(manifest_id)
+        results = result.files if result else ()
+        reported = {file_result.record_id for file_result in results if file_result.status != "failed"}
+        return all(record.id in reported for record in records)
 
-    def _settle(self, manifest_id: str, results: Iterable[FileResult]) -> Counts:
-        settled = self.parallel.call_all(lambda one: self.table.settle(one, manifest_id), results)
-        ours = [one for one in settled if one is not None and one.manifest_id == manifest_id]
-        return dict(Counter(one.status.value for one in ours))
+    def _record_results(self, manifest_id: str, results: Iterable[FileResult]) -> StatusCounts:
+        records = self.parallel.call_all(lambda result: self.table.record_result(result, manifest_id), results)
+        own = [record for record in records if record is not None and record.manifest_id == manifest_id]
+        return dict(Counter(record.status.value for record in own))
 
-    def _end(self, execution: Execution, status: ManifestStatus, counts: Counts, cause: str = "") -> None:
+    def _end(self, execution: ManifestExecution, status: ManifestStatus, counts: StatusCounts, cause: str = "") -> None:
         manifest_id = execution.manifest_id
         self.records.end(manifest_id, execution.arn, status, counts, cause)
         if status is ManifestStatus.FAILED:
@@ -149,13 +156,9 @@ class Settler:
             self.log.info("manifest_processed", manifest_id=manifest_id, files=sum(counts.values()))
 
 
-def _id(one: ListedFile) -> RecordId:
-    return RecordId(one.date_prefix, one.file_key)
+def _failed_result(file: ListedFile, reason: str) -> FileResult:
+    return FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status="failed", reason=reason)
 
 
-def _failed(one: ListedFile, reason: str) -> FileResult:
-    return FileResult(file_key=one.file_key, date_prefix=one.date_prefix, status="failed", reason=reason)
-
-
-def _listed(manifest_id: str, now: datetime, files: Iterable[FileRecord]) -> Manifest:
-    return Manifest(manifest_id=manifest_id, created_at=now, files=tuple(one.listed for one in files))
+def _manifest_of(manifest_id: str, now: datetime, records: Iterable[FileRecord]) -> Manifest:
+    return Manifest(manifest_id=manifest_id, created_at=now, files=tuple(record.listed_file for record in records))

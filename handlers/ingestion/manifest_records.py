@@ -1,7 +1,7 @@
-"""The file table, where it holds manifests: one record each, `MANIFEST#<id>` under the day the manifest was made.
+"""DynamoDB gateway for manifest records: one item `MANIFEST#<id>` for each manifest, under the date of its creation.
 
-A record exists only where an execution does, and is `running` (and in the index `open`) from before the first of its
-files is `manifested` until after the last of them is settled. So no file can be forgotten in a run that died.
+A record exists only if an execution exists. It is `running`, and listed in the index `open`, from before the first of
+its files becomes `manifested` until after the last result is written. So the sweeper finds every run that died.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import parse_ulid_time
-from handlers.ingestion.file_admission import MANIFEST_KEY
 from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.table_items import (
+    MANIFEST_KEY_PREFIX,
     OPEN_INDEX,
     SCHEMA_VERSION,
     RecordId,
     Values,
-    expiry,
-    number,
-    text,
-    update,
+    build_update,
+    expires_at,
+    get_number,
+    get_text,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ RUNNING_SHARD = "running"
 
 @dataclass(frozen=True)
 class ManifestRecord:
-    """One manifest."""
+    """Record of a manifest in the file table."""
 
     manifest_id: str
     status: ManifestStatus
@@ -41,12 +41,12 @@ class ManifestRecord:
 
 
 def record_id(manifest_id: str) -> RecordId:
-    """Where a manifest's record is: its id tells the day, so whoever knows the id finds it."""
-    return RecordId(parse_ulid_time(manifest_id).strftime("%Y-%m-%d"), f"{MANIFEST_KEY}{manifest_id}")
+    """Return the primary key of a manifest's record. The date follows from the manifest id, which is a ULID."""
+    return RecordId(parse_ulid_time(manifest_id).strftime("%Y-%m-%d"), f"{MANIFEST_KEY_PREFIX}{manifest_id}")
 
 
 class ManifestRecords:
-    """Records of manifests."""
+    """Gateway for the records of manifests."""
 
     def __init__(self, client: "DynamoDBClient", name: str, record_days: int, clock: Callable[[], datetime]) -> None:
         self._client = client
@@ -54,13 +54,14 @@ class ManifestRecords:
         self._record_days = record_days
         self._clock = clock
 
-    def begin(self, manifest_id: str, execution_arn: str, files: int, redrive: int = 0) -> bool:
-        """Records that this execution has the manifest; false where it has ended already, or a later one has it.
+    def begin(self, manifest_id: str, execution_arn: str, file_count: int, redrive: int = 0) -> bool:
+        """Record that this execution processes the manifest.
 
-        Written by whoever comes first: builder, workflow or sweeper.
+        Return False if this execution has already ended, or if a later execution has the manifest. The builder, the
+        workflow and the sweeper all call this; the first call creates the record.
         """
         now = self._clock()
-        return self._changed(
+        return self._update(
             manifest_id,
             "attribute_not_exists( #status ) OR ( #status = :running AND #execution_arn = :execution_arn )"
             " OR ( #status = :failed AND #redrives < :redrives )",
@@ -70,72 +71,72 @@ class ManifestRecords:
                 "execution_arn": execution_arn,
                 "redrives": redrive,
             },
-            sets={
+            assign={
                 "status": ManifestStatus.RUNNING,
                 "manifest_id": manifest_id,
                 "execution_arn": execution_arn,
                 "redrives": redrive,
-                "file_count": files,
+                "file_count": file_count,
                 "open_shard": RUNNING_SHARD,
                 "schemaVersion": SCHEMA_VERSION,
             },
-            once={
+            assign_if_absent={
                 "created_at": timestamp(now),
                 "open_since": timestamp(now),
-                "ttl": expiry(now, self._record_days),
+                "ttl": expires_at(now, self._record_days),
             },
-            removes=("cause",),
+            remove=("cause",),
         )
 
     def end(
         self, manifest_id: str, execution_arn: str, status: ManifestStatus, counts: Mapping[str, int], cause: str = ""
     ) -> bool:
-        """Records how the manifest's execution ended; false where it is not this one that has the manifest."""
-        return self._changed(
+        """Record how the manifest's execution ended. Return False if this execution does not have the manifest."""
+        return self._update(
             manifest_id,
             "#status = :running AND #execution_arn = :execution_arn",
             {"running": ManifestStatus.RUNNING, "execution_arn": execution_arn},
-            sets={
+            assign={
                 "status": status,
                 "ended_at": timestamp(self._clock()),
                 "cause": cause,
                 **{f"files_{name}": count for name, count in counts.items()},
             },
-            removes=("open_shard", "open_since"),
+            remove=("open_shard", "open_since"),
         )
 
     def get(self, manifest_id: str) -> ManifestRecord | None:
-        """The record as it is now."""
-        answer = self._client.get_item(TableName=self._name, Key=record_id(manifest_id).key, ConsistentRead=True)
-        if "Item" not in answer:
+        """Return the current record, or None if there is none."""
+        response = self._client.get_item(TableName=self._name, Key=record_id(manifest_id).key, ConsistentRead=True)
+        if "Item" not in response:
             return None
-        item = answer["Item"]
+        item = response["Item"]
         return ManifestRecord(
             manifest_id=manifest_id,
-            status=ManifestStatus(text(item, "status")),
-            execution_arn=text(item, "execution_arn"),
-            redrives=number(item, "redrives"),
+            status=ManifestStatus(get_text(item, "status")),
+            execution_arn=get_text(item, "execution_arn"),
+            redrives=get_number(item, "redrives"),
         )
 
-    def running(self, before: datetime) -> list[tuple[str, str]]:
-        """Manifest id and execution of those that were begun before a moment and have not ended."""
-        found: list[tuple[str, str]] = []
-        following: dict[str, Any] = {}
+    def list_running(self, before: datetime) -> list[tuple[str, str]]:
+        """Return manifest id and execution ARN of the running manifests that began before a moment, oldest first."""
+        running: list[tuple[str, str]] = []
+        next_page: dict[str, Any] = {}
         while True:
-            answer = self._client.query(
+            response = self._client.query(
                 TableName=self._name,
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression="open_shard = :shard AND open_since < :before",
                 ExpressionAttributeValues={":shard": {"S": RUNNING_SHARD}, ":before": {"S": timestamp(before)}},
-                **following,
+                **next_page,
             )
-            found += [(text(item, "manifest_id"), text(item, "execution_arn")) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                return found
-            following = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            running += [(get_text(item, "manifest_id"), get_text(item, "execution_arn")) for item in response["Items"]]
+            if "LastEvaluatedKey" not in response:
+                return running
+            next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
-    def _changed(self, manifest_id: str, condition: str, given: Values, **changes: Any) -> bool:
-        request = update(record_id(manifest_id), condition, given, **changes)
+    def _update(self, manifest_id: str, condition: str, condition_values: Values, **changes: Any) -> bool:
+        request = build_update(record_id(manifest_id), condition, condition_values, **changes)
         try:
             self._client.update_item(TableName=self._name, **request)
         except self._client.exceptions.ConditionalCheckFailedException:

@@ -1,10 +1,10 @@
-"""The states of files and manifests, and who may follow whom. Pure: conditions of writes are made of this table."""
+"""Statuses of files and manifests, and the transitions that are allowed. The conditions of writes are built from them."""
 
 from enum import StrEnum
 
 
 class FileStatus(StrEnum):
-    """How far one version of one file has come."""
+    """Status of one file (one version of an object)."""
 
     PENDING = "pending"
     CLAIMED = "claimed"
@@ -16,17 +16,17 @@ class FileStatus(StrEnum):
 
 
 class ManifestStatus(StrEnum):
-    """How far one manifest has come."""
+    """Status of one manifest."""
 
     RUNNING = "running"
     PROCESSED = "processed"
     FAILED = "failed"
 
 
-MOVES: dict[FileStatus, frozenset[FileStatus]] = {
+TRANSITIONS: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PENDING: frozenset([FileStatus.CLAIMED]),
-    # Failed at once where the workflow fails before it has confirmed anything.
-    # Pending again where it is released: no run has it.
+    # To `failed` directly if the workflow fails before it has confirmed any file.
+    # Back to `pending` if the claim is released, because no run has the file.
     FileStatus.CLAIMED: frozenset([FileStatus.PENDING, FileStatus.MANIFESTED, FileStatus.FAILED]),
     FileStatus.MANIFESTED: frozenset(
         [FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED, FileStatus.FAILED]
@@ -34,11 +34,11 @@ MOVES: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PROCESSED: frozenset(),
     FileStatus.REJECTED: frozenset(),
     FileStatus.SUPERSEDED: frozenset(),
-    # Redriven.
+    # By a redrive of the manifest.
     FileStatus.FAILED: frozenset([FileStatus.MANIFESTED]),
 }
 
 
-def sources(target: FileStatus) -> tuple[FileStatus, ...]:
-    """The states from which a file may get into `target`."""
-    return tuple(one for one in FileStatus if target in MOVES[one])
+def source_statuses(target: FileStatus) -> tuple[FileStatus, ...]:
+    """Return the statuses from which a file may change to `target`."""
+    return tuple(status for status in FileStatus if target in TRANSITIONS[status])

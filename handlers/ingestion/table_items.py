@@ -1,4 +1,4 @@
-"""What records of the file table share: their keys, their values, and conditional updates of them. Pure."""
+"""Items of the file table: keys, attribute values and conditional updates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from handlers.common.aws.dynamodb_values import serialize_value
 
 SCHEMA_VERSION = 1
 OPEN_INDEX = "open"
-"""The sparse index of what is under way: partition `open_shard`, sorted by `open_since`."""
+"""Sparse index of the items that are not finished. Its partition key is `open_shard`, its sort key `open_since`."""
+MANIFEST_KEY_PREFIX = "MANIFEST#"
+"""Start of the sort key of every manifest record."""
 
 Item = Mapping[str, Any]
 Values = Mapping[str, str | int]
@@ -17,69 +19,70 @@ Values = Mapping[str, str | int]
 
 @dataclass(frozen=True)
 class RecordId:
-    """The key of one record."""
+    """Primary key of an item of the file table."""
 
     date_prefix: str
     file_key: str
 
     @property
     def key(self) -> dict[str, dict[str, str]]:
-        """As requests have it."""
+        """The key in the form of a DynamoDB request."""
         return {"date_prefix": {"S": self.date_prefix}, "file_key": {"S": self.file_key}}
 
+    @staticmethod
+    def from_item(item: Item) -> "RecordId":
+        """Return the key of an item that was read."""
+        return RecordId(item["date_prefix"]["S"], item["file_key"]["S"])
 
-def id_of(item: Item) -> RecordId:
-    """The key of a record that was read."""
-    return RecordId(item["date_prefix"]["S"], item["file_key"]["S"])
 
-
-def text(item: Item, name: str) -> str:
-    """A string of a record; empty where it has none."""
+def get_text(item: Item, name: str) -> str:
+    """Return a string attribute, or an empty string if the item lacks it."""
     return str(item.get(name, {}).get("S", ""))
 
 
-def number(item: Item, name: str) -> int:
-    """A number of a record; 0 where it has none."""
+def get_number(item: Item, name: str) -> int:
+    """Return a number attribute, or 0 if the item lacks it."""
     return int(item.get(name, {}).get("N", 0))
 
 
-def expiry(now: datetime, days: int) -> int:
-    """The second from which DynamoDB may remove a record."""
+def expires_at(now: datetime, days: int) -> int:
+    """Return the epoch second after which DynamoDB may delete an item (its TTL)."""
     return int((now + timedelta(days=days)).timestamp())
 
 
-def update(
-    one: RecordId,
+def build_update(
+    record_id: RecordId,
     condition: str,
-    given: Values,
+    condition_values: Values,
     *,
-    sets: Values,
-    once: Values | None = None,
-    copies: Mapping[str, str] | None = None,
-    removes: Sequence[str] = (),
+    assign: Values,
+    assign_if_absent: Values | None = None,
+    copy: Mapping[str, str] | None = None,
+    remove: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A conditional update: names in `condition` begin with `#`, its values are `given`.
+    """Return the arguments of a conditional UpdateItem call, without the table name.
 
-    `once` is only written where there is nothing yet; `copies` takes the value of another attribute. The answer holds
-    the record as it is afterwards, or as it stopped the update: a retried call so finds what its first attempt did.
+    In `condition`, attribute names start with `#` and values with `:`. `copy` maps an attribute to the attribute whose
+    value it gets. The response contains the item after the update. If the condition fails, the error contains the item
+    as it is. A retried call therefore sees what its first attempt did.
     """
-    once, copies = once or {}, copies or {}
-    names = {*sets, *once, *copies, *copies.values(), *removes}
+    assign_if_absent, copy = assign_if_absent or {}, copy or {}
+    names = {*assign, *assign_if_absent, *copy, *copy.values(), *remove}
     names |= {word.strip("#(),") for word in condition.split() if "#" in word}
-    assignments = [f"#{name} = :set_{name}" for name in sets]
-    assignments += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in once]
-    assignments += [f"#{name} = #{source}" for name, source in copies.items()]
+    assignments = [f"#{name} = :set_{name}" for name in assign]
+    assignments += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in assign_if_absent]
+    assignments += [f"#{name} = #{source}" for name, source in copy.items()]
     expression = "SET " + ", ".join(assignments)
-    if removes:
-        expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+    if remove:
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
     return {
-        "Key": one.key,
+        "Key": record_id.key,
         "UpdateExpression": expression,
         "ConditionExpression": condition,
         "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
         "ExpressionAttributeValues": {
-            **{f":set_{name}": serialize_value(value) for name, value in {**sets, **once}.items()},
-            **{f":{name}": serialize_value(value) for name, value in given.items()},
+            **{f":set_{name}": serialize_value(value) for name, value in {**assign, **assign_if_absent}.items()},
+            **{f":{name}": serialize_value(value) for name, value in condition_values.items()},
         },
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from components.settings.problems import dotted, secret_paths
+from components.settings.problems import find_secret_paths, format_location
 from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
 
@@ -147,11 +147,11 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
         if encrypted:
             secret_keys.add(key)
             warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
-    for location in secret_paths(StackSettings):
+    for location in find_secret_paths(StackSettings):
         section = f"{project}:{location[0]}"
         if _fill(values, section, [str(part) for part in location[1:]]):
             secret_keys.add(section)
-            warnings.append(f"{dotted(location)} is not set. This preview uses a placeholder.")
+            warnings.append(f"{format_location(location)} is not set. This preview uses a placeholder.")
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     except TypeError as error:

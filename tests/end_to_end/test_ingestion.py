@@ -1,4 +1,4 @@
-"""Ingestion's intake, driven from outside: the handler runs from the deployed zip, with its own role."""
+"""Intake of ingestion on the local platform: the handler runs from the deployed zip, with its role."""
 
 import json
 
@@ -20,7 +20,7 @@ def test_a_dropped_file_is_tracked_once_as_pending(intake: Intake) -> None:
     assert record["size"] == {"N": "9"}
 
 
-def test_a_file_outside_the_prefix_is_left_alone(intake: Intake) -> None:
+def test_a_file_outside_the_prefix_is_ignored(intake: Intake) -> None:
     intake.drop("elsewhere/two.ndjson")
     intake.drop("incoming/after-two.ndjson")
     intake.tracked("incoming/after-two.ndjson")
@@ -36,7 +36,7 @@ def test_a_repeated_delivery_tracks_the_file_once(intake: Intake) -> None:
     assert intake.records("incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
 
 
-def test_only_the_message_that_is_no_event_is_given_back(intake: Intake) -> None:
+def test_only_an_invalid_message_returns_to_the_queue(intake: Intake) -> None:
     intake.send("not JSON at all")
     intake.drop("incoming/in-the-same-batch.ndjson")
     intake.tracked("incoming/in-the-same-batch.ndjson")
@@ -47,7 +47,7 @@ def test_only_the_message_that_is_no_event_is_given_back(intake: Intake) -> None
 
 
 def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
-    """The emulator by itself would hand over ten at most."""
+    """Without our extension, the emulator delivers at most ten messages."""
     keys = [f"incoming/many/{number}.ndjson" for number in range(25)]
     for key in keys:
         intake.drop(key)
@@ -58,8 +58,8 @@ def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
     assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes
 
 
-def test_a_failed_call_carries_its_exceptions_class(intake: Intake, platform: Platform) -> None:
-    """The emulator by itself gives every failure one type, and a workflow's Catch by class would never fire."""
+def test_a_failed_invocation_reports_the_class_of_its_exception(intake: Intake, platform: Platform) -> None:
+    """Without our extension, the emulator reports one error type for all failures, and no Catch by class would match."""
     function = platform.id("ingestion-manifest-builder-function")
     answer = intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
     assert answer["FunctionError"] == "Unhandled"
@@ -70,7 +70,7 @@ def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(intake
     function = platform.id("ingestion-manifest-builder-function")
     intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b'{"Records": 1}')
     logs, group = intake.client("logs"), f"/aws/lambda/{function}"
-    lines = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
     frames = [line for line in lines if "manifest_builder/handler.py" in line and line.lstrip().startswith("File")]
     assert frames, "the traceback names the file"
     assert all(str(platform.emulator.folder) in line for line in frames), frames

@@ -1,4 +1,4 @@
-"""Ingestion whole: 450 files become two full manifests, a flushed one, and exactly their rows in the lake."""
+"""Ingestion from end to end: 450 files become two full manifests and a flushed one, with exactly their rows in the lake."""
 
 import json
 from collections import Counter
@@ -21,11 +21,11 @@ def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_row
     assert outcome.rows == expected(INGESTED_FILES)
 
 
-def test_a_run_logs_what_it_counted_and_nothing_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:
+def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:
     _, outcome = ingestion_played.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
     assert len(counted) == len(outcome.sizes)
-    assert sum(one["rows"] for one in counted) >= len(outcome.rows) > 0
-    assert sum(one["rejected_rows"] for one in counted) >= INGESTED_FILES // BAD_EVERY
-    assert [one for one in ("incoming/", "two words", "日本", "not json", '"text"') if one in log] == []
+    assert sum(item["rows"] for item in counted) >= len(outcome.rows) > 0
+    assert sum(item["rejected_rows"] for item in counted) >= INGESTED_FILES // BAD_EVERY
+    assert [name for name in ("incoming/", "two words", "日本", "not json", '"text"') if name in log] == []

@@ -5,68 +5,68 @@ from collections.abc import Iterator
 import pytest
 
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from handlers.ingestion.table_items import text
+from handlers.ingestion.table_items import get_text
 from operations.__main__ import main
 from operations.manifest_redrive import RedriveOutcome, redrive
-from tests.handlers.ingestion.concurrent_actors import Killed, World, announced
-from tests.handlers.ingestion.conftest import NOW, Aws, played
+from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.manifest_builder.test_handler import arrivals, built
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce
+from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 
 
 @pytest.fixture
-def world() -> World:
-    return World(Cloud(NOW))
+def harness() -> IngestionHarness:
+    return IngestionHarness(Cloud(NOW))
 
 
-def failed(world: World, broken: str = "run") -> str:
-    world.builder().handle(announced("a", "b", "c"))
-    name = world.waiting.pop()
-    world.run(name, broken=broken)
+def failed(harness: IngestionHarness, broken: str = "run") -> str:
+    harness.builder().handle(announce("a", "b", "c"))
+    name = harness.waiting_executions.pop()
+    harness.run(name, broken=broken)
     return name
 
 
-def asked(world: World, name: str) -> RedriveOutcome:
-    return redrive(name[:26], world.records(), world.lists(), world.workflow(), world.settler())[0]
+def asked(harness: IngestionHarness, name: str) -> RedriveOutcome:
+    return redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
 
 
-def statuses(world: World) -> list[str]:
-    return sorted(text(item, "status") for item in world.cloud.files().values())
+def statuses(harness: IngestionHarness) -> list[str]:
+    return sorted(get_text(item, "status") for item in harness.cloud.files().values())
 
 
-def test_a_failed_manifest_is_processed_by_its_redrive(world: World) -> None:
-    name = failed(world)
-    assert statuses(world) == ["failed"] * 3
-    assert asked(world, name) is RedriveOutcome.STARTED
-    assert world.waiting == [f"{name}-r1"]
-    world.run_all()
-    assert statuses(world) == ["processed"] * 3
+def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    assert statuses(harness) == ["failed"] * 3
+    assert asked(harness, name) is RedriveOutcome.STARTED
+    assert harness.waiting_executions == [f"{name}-r1"]
+    harness.run_all()
+    assert statuses(harness) == ["processed"] * 3
 
 
-def test_redriving_twice_starts_one_execution(world: World) -> None:
-    name = failed(world)
-    assert [asked(world, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
-    assert world.waiting == [f"{name}-r1"]
+def test_redriving_twice_starts_one_execution(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    assert [asked(harness, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
+    assert harness.waiting_executions == [f"{name}-r1"]
 
 
-def test_a_redrive_that_has_just_started_is_not_started_again(world: World) -> None:
-    name = failed(world)
-    asked(world, name)
-    world.cloud.inputs[f"{name}-r1"] = "as another version of this command wrote it"
-    assert asked(world, name) is RedriveOutcome.RUNNING
-    assert world.waiting == [f"{name}-r1"]
+def test_a_redrive_that_has_just_started_is_not_started_again(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    asked(harness, name)
+    harness.cloud.inputs[f"{name}-r1"] = "as another version of this command wrote it"
+    assert asked(harness, name) is RedriveOutcome.RUNNING
+    assert harness.waiting_executions == [f"{name}-r1"]
 
 
-def test_a_running_or_finished_redrive_is_left_unchanged(world: World) -> None:
-    name = failed(world)
-    asked(world, name)
+def test_a_running_or_finished_redrive_is_left_unchanged(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    asked(harness, name)
     with pytest.raises(Killed):
-        world.run(world.waiting[0], _dies_before_glue)
-    world.cloud.executions[world.waiting[0]] = "RUNNING"
-    assert asked(world, name) is RedriveOutcome.RUNNING
-    world.run_all()
-    assert asked(world, name) is RedriveOutcome.PROCESSED
-    assert len(world.cloud.executions) == 2
+        harness.run(harness.waiting_executions[0], _dies_before_glue)
+    harness.cloud.executions[harness.waiting_executions[0]] = "RUNNING"
+    assert asked(harness, name) is RedriveOutcome.RUNNING
+    harness.run_all()
+    assert asked(harness, name) is RedriveOutcome.PROCESSED
+    assert len(harness.cloud.executions) == 2
 
 
 def _dies_before_glue(point: str) -> None:
@@ -76,72 +76,74 @@ def _dies_before_glue(point: str) -> None:
 
 @pytest.mark.parametrize("died_before_it_took_the_manifest", [False, True])
 def test_a_redrive_that_failed_is_followed_by_the_next_number(
-    world: World, died_before_it_took_the_manifest: bool
+    harness: IngestionHarness, died_before_it_took_the_manifest: bool
 ) -> None:
-    name = failed(world)
-    asked(world, name)
+    name = failed(harness)
+    asked(harness, name)
     if died_before_it_took_the_manifest:
-        world.cloud.executions[world.waiting.pop()] = "ABORTED"
+        harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
     else:
-        world.run(world.waiting.pop(), broken="run")
-    assert asked(world, name) is RedriveOutcome.STARTED
-    assert world.waiting == [f"{name}-r2"]
+        harness.run(harness.waiting_executions.pop(), broken="run")
+    assert asked(harness, name) is RedriveOutcome.STARTED
+    assert harness.waiting_executions == [f"{name}-r2"]
 
 
-def test_an_execution_that_ended_unnoticed_is_recorded_first(world: World) -> None:
-    world.builder().handle(announced("a", "b", "c"))
-    name = world.waiting.pop()
-    world.cloud.executions[name] = "TIMED_OUT"
-    assert asked(world, name) is RedriveOutcome.STARTED
-    world.run_all()
-    assert statuses(world) == ["processed"] * 3
+def test_an_execution_that_ended_unnoticed_is_recorded_first(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b", "c"))
+    name = harness.waiting_executions.pop()
+    harness.cloud.executions[name] = "TIMED_OUT"
+    assert asked(harness, name) is RedriveOutcome.STARTED
+    harness.run_all()
+    assert statuses(harness) == ["processed"] * 3
 
 
-def test_a_redriven_run_includes_processed_files_because_it_replaces_all_output(world: World) -> None:
-    name = failed(world, broken="file")
-    assert statuses(world) == ["failed", "processed", "processed"]
-    asked(world, name)
-    world.run_all()
-    assert [len(files) for _, files in world.runs] == [3, 3]
-    assert statuses(world) == ["processed"] * 3
+def test_a_redriven_run_includes_processed_files_because_it_replaces_all_output(
+    harness: IngestionHarness,
+) -> None:
+    name = failed(harness, broken="file")
+    assert statuses(harness) == ["failed", "processed", "processed"]
+    asked(harness, name)
+    harness.run_all()
+    assert [len(files) for _, files in harness.runs] == [3, 3]
+    assert statuses(harness) == ["processed"] * 3
 
 
-def test_a_late_step_of_the_first_execution_changes_nothing(world: World) -> None:
-    name = failed(world)
-    asked(world, name)
+def test_a_late_step_of_the_first_execution_changes_nothing(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    asked(harness, name)
     with pytest.raises(Killed):
-        world.run(world.waiting.pop(), _dies_before_glue)
-    before = dict(world.cloud.items)
-    settler, execution = world.settler(), world.workflow().execution(name)
-    assert settler.fail(execution, "LATE") == {}
-    assert settler.finish(execution) == {}
-    assert settler.confirm(execution).files == 0
-    assert world.cloud.items == before
+        harness.run(harness.waiting_executions.pop(), _dies_before_glue)
+    before = dict(harness.cloud.items)
+    lifecycle, execution = harness.lifecycle(), harness.workflow().execution(name)
+    assert lifecycle.fail(execution, "LATE") == {}
+    assert lifecycle.finish(execution) == {}
+    assert lifecycle.confirm_files(execution).count == 0
+    assert harness.cloud.items == before
 
 
-def test_a_manifest_without_record_or_list_cannot_be_redriven(world: World) -> None:
-    assert asked(world, world.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
-    name = failed(world)
-    world.cloud.objects.clear()
-    assert asked(world, name) is RedriveOutcome.LIST_GONE
+def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: IngestionHarness) -> None:
+    assert asked(harness, harness.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
+    name = failed(harness)
+    harness.cloud.objects.clear()
+    assert asked(harness, name) is RedriveOutcome.LIST_GONE
 
 
 @pytest.mark.parametrize(
     ("fate", "outcome"), [("refused", RedriveOutcome.REFUSED), ("lost after", RedriveOutcome.UNCLEAR)]
 )
-def test_a_failed_start_can_be_repeated(world: World, fate: str, outcome: RedriveOutcome) -> None:
-    name = failed(world)
-    world.cloud.next_starts.append(fate)
-    assert asked(world, name) is outcome
-    assert asked(world, name) is RedriveOutcome.STARTED
-    assert world.waiting == [f"{name}-r1"]
+def test_a_failed_start_can_be_repeated(harness: IngestionHarness, fate: str, outcome: RedriveOutcome) -> None:
+    name = failed(harness)
+    harness.cloud.next_starts.append(fate)
+    assert asked(harness, name) is outcome
+    assert asked(harness, name) is RedriveOutcome.STARTED
+    assert harness.waiting_executions == [f"{name}-r1"]
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
     """Return a moto account with the resource names of a deployment."""
     parts = ["polyphony", "dev", "ingestion"]
-    with played(
+    with moto_aws(
         monkeypatch,
         physical_name(Kind.TABLE, [*parts, "files"]),
         physical_name(Kind.BUCKET, [*parts, "lake"], "123456789012"),
@@ -150,8 +152,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         yield account
 
 
-def test_the_command_redrives_a_manifest_and_prints_the_execution(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    built(aws).handle(arrivals("a", "b", "c"))
+def test_the_command_redrives_a_manifest_and_prints_the_execution(
+    aws: MotoAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_builder(aws).handle(arrivals("a", "b", "c"))
     (name,) = aws.executions()
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     aws.stepfunctions.stop_execution(executionArn=execution)
@@ -170,7 +174,7 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(aws: Aws, caps
     ],
 )
 def test_an_unknown_or_malformed_manifest_is_a_one_line_error(
-    aws: Aws, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
+    aws: MotoAws, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
 ) -> None:
     assert main(["redrive", *typed]) == 2
     printed = capsys.readouterr().err
@@ -180,7 +184,7 @@ def test_an_unknown_or_malformed_manifest_is_a_one_line_error(
 
 
 def test_a_missing_stack_is_a_one_line_error_with_the_resource_names(
-    aws: Aws, capsys: pytest.CaptureFixture[str]
+    aws: MotoAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
     printed = capsys.readouterr().err

@@ -1,7 +1,7 @@
-"""The second look at a file, on an executor: its records as Arrow batches of the run's columns.
+"""Second pass over a file, on a Spark executor: its records as Arrow batches with the run's columns.
 
-The first look has decided all: which columns there are, which files have rows and how many. So this one only moves
-values, column by column, and converts those of the columns that need it.
+The first pass has decided which columns exist, which files have rows, and how many. This pass only moves the values into
+columns, and converts the values of those columns that need it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,87 +12,88 @@ from typing import Any
 import pyarrow as pa
 
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.json_records import BadLine, record
-from handlers.ingestion.glue.json_shapes import Shape
-from handlers.ingestion.glue.line_reader import lines
-from handlers.ingestion.glue.object_storage import Storage
-from handlers.ingestion.glue.parquet_columns import Columns, Type, exact
-from handlers.ingestion.glue.value_conversion import Converter, Misfits, as_json, converter
+from handlers.ingestion.glue.json_records import InvalidLine, parse_record
+from handlers.ingestion.glue.json_shapes import JsonShape
+from handlers.ingestion.glue.line_reader import read_lines
+from handlers.ingestion.glue.object_storage import ObjectStorage
+from handlers.ingestion.glue.parquet_columns import ColumnType, TableColumns, fits_unchanged
+from handlers.ingestion.glue.value_conversion import Converter, Misfits, make_converter, to_json_text
 
 BATCH_ROWS = 8192
 BATCH_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How records become columns; made once a run, and small enough to be sent with each task."""
+class ColumnPlan:
+    """Plan that turns records into columns. It is made once per run and is small, because each task receives it."""
 
-    fields: tuple[tuple[str, Type, bool], ...]
-    """Name, type, and whether every value seen is already as the column wants it."""
-    all_named: bool
-    """Whether no record has a name that is no column."""
+    fields: tuple[tuple[str, ColumnType, bool], ...]
+    """Name, type, and True if every value seen fits the column unchanged."""
+    covers_all_names: bool
+    """True if every name of the records is a column."""
 
 
-def plan(columns: Columns, seen: Shape) -> Plan:
-    """What a run's columns and everything seen in its files ask for."""
-    nothing = Shape()
-    # Records of too many names are not described, and a name of which nothing is known is not one that was never seen.
+def plan_columns(columns: TableColumns, seen: JsonShape) -> ColumnPlan:
+    """Return the plan for the run's columns and the shape of all its records."""
+    nothing = JsonShape()
+    # A shape without names is boundless (or there are no records), so a missing name says nothing about its values.
     described = bool(seen.names) or not seen.kinds
     fields = tuple(
-        (name, kind, described and exact(kind, seen.names.get(name, nothing))) for name, kind in columns.fields
+        (name, kind, described and fits_unchanged(kind, seen.names.get(name, nothing))) for name, kind in columns.fields
     )
-    return Plan(fields, all_named=described and seen.names.keys() <= {name for name, _ in columns.fields})
+    return ColumnPlan(fields, covers_all_names=described and seen.names.keys() <= {name for name, _ in columns.fields})
 
 
-class Batches:
-    """Makes batches of one schema."""
+class FileBatches:
+    """Source of Arrow batches with one schema."""
 
-    def __init__(self, plan: Plan, schema: "pa.Schema") -> None:
+    def __init__(self, plan: ColumnPlan, schema: "pa.Schema") -> None:
         self._schema = schema
         self._plan = plan
         self._names = frozenset(name for name, _, _ in plan.fields)
         self._converters: list[tuple[str, Converter | None]] = [
-            (name, None if fits else converter(kind)) for name, kind, fits in plan.fields
+            (name, None if fits else make_converter(kind)) for name, kind, fits in plan.fields
         ]
 
-    def of_file(self, file: SourceFile, storage: Storage) -> Iterator["pa.RecordBatch"]:
-        """One file's records, in the order of its lines."""
-        for numbers, records in _gathered(file, storage):
-            yield self._batch(file, numbers, records)
+    def read_file(self, file: SourceFile, storage: ObjectStorage) -> Iterator["pa.RecordBatch"]:
+        """Yield the records of a file as batches, in the order of its lines."""
+        for numbers, records in _read_groups(file, storage):
+            yield self._build_batch(file, numbers, records)
 
-    def _batch(self, file: SourceFile, numbers: list[int], records: list[dict[str, Any]]) -> "pa.RecordBatch":
+    def _build_batch(self, file: SourceFile, numbers: list[int], records: list[dict[str, Any]]) -> "pa.RecordBatch":
         unknown: list[dict[str, Any]] = [{} for _ in records]
-        if not self._plan.all_named:
-            unknown = [{name: one[name] for name in one if name not in self._names} for one in records]
+        if not self._plan.covers_all_names:
+            unknown = [{name: record[name] for name in record if name not in self._names} for record in records]
         values: list[list[Any]] = []
         for name, convert in self._converters:
-            column = [one.get(name) for one in records]
-            values.append(column if convert is None else _converted(name, convert, column, unknown))
+            column = [record.get(name) for record in records]
+            values.append(column if convert is None else _convert_column(name, convert, column, unknown))
         size = len(records)
         arrays = [
             pa.array(column, kind) for column, kind in zip(values, self._schema.types[: len(values)], strict=True)
         ]
-        beside, *source = self._schema.types[len(values) :]
-        arrays.append(pa.array([as_json(one) if one else None for one in unknown], beside))
-        key, version, line, arrived = source
+        unknown_type, *source_types = self._schema.types[len(values) :]
+        arrays.append(pa.array([to_json_text(extra) if extra else None for extra in unknown], unknown_type))
+        key_type, version_type, line_type, arrived_type = source_types
         arrays += [
-            pa.repeat(pa.scalar(file.key, key), size),
-            pa.repeat(pa.scalar(file.version_id, version), size),
-            pa.array(numbers, line),
-            pa.repeat(pa.scalar(datetime.fromisoformat(file.arrived_at), arrived), size),
+            pa.repeat(pa.scalar(file.key, key_type), size),
+            pa.repeat(pa.scalar(file.version_id, version_type), size),
+            pa.array(numbers, line_type),
+            pa.repeat(pa.scalar(datetime.fromisoformat(file.arrived_at), arrived_type), size),
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
 
-def _gathered(file: SourceFile, storage: Storage) -> Iterable[tuple[list[int], list[dict[str, Any]]]]:
+def _read_groups(file: SourceFile, storage: ObjectStorage) -> Iterable[tuple[list[int], list[dict[str, Any]]]]:
+    """Yield line numbers and records in groups of limited size."""
     numbers: list[int] = []
     records: list[dict[str, Any]] = []
     size = 0
-    for line in lines(storage.chunks(file.uri, file.version_id)):
-        if line.reason is not None or (found := _or_none(line.raw)) is None:
-            continue  # the first look has written it down
+    for line in read_lines(storage.read_chunks(file.uri, file.version_id)):
+        if line.problem is not None or (record := _parse_or_none(line.raw)) is None:
+            continue  # the first pass has written it to the rejected lines
         numbers.append(line.number)
-        records.append(found)
+        records.append(record)
         size += len(line.raw)
         if len(records) == BATCH_ROWS or size > BATCH_BYTES:
             yield numbers, records
@@ -101,14 +102,15 @@ def _gathered(file: SourceFile, storage: Storage) -> Iterable[tuple[list[int], l
         yield numbers, records
 
 
-def _or_none(raw: bytes) -> dict[str, Any] | None:
+def _parse_or_none(raw: bytes) -> dict[str, Any] | None:
     try:
-        return record(raw)
-    except BadLine:
+        return parse_record(raw)
+    except InvalidLine:
         return None
 
 
-def _converted(name: str, convert: Converter, column: list[Any], unknown: list[dict[str, Any]]) -> list[Any]:
+def _convert_column(name: str, convert: Converter, column: list[Any], unknown: list[dict[str, Any]]) -> list[Any]:
+    """Convert the values of a column, and add each value that does not fit to its row's unknown values."""
     converted = []
     for index, value in enumerate(column):
         misfits: Misfits = []

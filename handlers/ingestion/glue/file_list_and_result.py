@@ -1,7 +1,7 @@
-"""The JSON that the job exchanges with the workflow: the list of files in, what became of each out.
+"""JSON documents that the Spark job exchanges with the workflow: the list of files (input) and the run's result (output).
 
-The same documents as in `handlers.ingestion.manifest`, read without pydantic, which Glue does not have; a test holds
-the two against each other.
+They are the documents of `handlers.ingestion.manifest`, read without pydantic, because Glue does not have it. A test
+compares the two.
 """
 
 import json
@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.ingestion.glue.job_arguments import SAFE
-from handlers.ingestion.glue.parquet_columns import Widened
+from handlers.ingestion.glue.job_arguments import SAFE_NAME
+from handlers.ingestion.glue.parquet_columns import WidenedColumn
 
 DATE_PREFIX = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One version of one object."""
+    """File of the list: one version of an object in the landing bucket."""
 
     bucket: str
     key: str
@@ -30,13 +30,13 @@ class SourceFile:
 
     @property
     def uri(self) -> str:
-        """Where it is."""
+        """S3 URI of the object, without the version."""
         return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)
 class FileList:
-    """The files of one manifest."""
+    """List of the files of one manifest."""
 
     manifest_id: str
     files: tuple[SourceFile, ...]
@@ -44,7 +44,7 @@ class FileList:
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file."""
+    """Entry of the result for one file."""
 
     file_key: str
     date_prefix: str
@@ -54,59 +54,66 @@ class FileOutcome:
     rejected_rows: int = 0
 
 
-def file_list(document: bytes) -> FileList:
-    """A list as the workflow wrote it."""
-    read = json.loads(document)
-    manifest_id = read["manifestId"]
-    if not SAFE.fullmatch(manifest_id):
-        raise ValueError("a manifest's id becomes part of names in the lake: letters, digits, '.', '_' and '-'")
-    files = tuple(_file(one) for one in read["files"])
-    if not all(DATE_PREFIX.fullmatch(one.date_prefix) for one in files):
-        raise ValueError("a file's date prefix is a date")
+def parse_file_list(document: bytes) -> FileList:
+    """Return the list of a document that the builder or the workflow wrote."""
+    content = json.loads(document)
+    manifest_id = content["manifestId"]
+    if not SAFE_NAME.fullmatch(manifest_id):
+        raise ValueError(
+            "manifestId in the file list is not valid: it becomes part of object keys, so it may contain only letters, "
+            "digits, '.', '_' and '-'"
+        )
+    files = tuple(_parse_file(entry) for entry in content["files"])
+    if not all(DATE_PREFIX.fullmatch(file.date_prefix) for file in files):
+        raise ValueError("datePrefix of a file in the list is not a date: use the form YYYY-MM-DD")
     return FileList(manifest_id, files)
 
 
-def _file(read: dict[str, Any]) -> SourceFile:
+def _parse_file(entry: dict[str, Any]) -> SourceFile:
     return SourceFile(
-        bucket=read["bucket"],
-        key=read["key"],
-        version_id=read["versionId"],
-        size=read["size"],
-        arrived_at=read["arrivedAt"],
-        date_prefix=read["datePrefix"],
-        file_key=read["fileKey"],
+        bucket=entry["bucket"],
+        key=entry["key"],
+        version_id=entry["versionId"],
+        size=entry["size"],
+        arrived_at=entry["arrivedAt"],
+        date_prefix=entry["datePrefix"],
+        file_key=entry["fileKey"],
     )
 
 
-def with_published(confirmed: FileList, built: FileList | None, published: frozenset[str]) -> FileList:
-    """The confirmed files, and those that an earlier run of the manifest has already published.
+def add_published_files(confirmed: FileList, claimed: FileList | None, published: frozenset[str]) -> FileList:
+    """Return the confirmed files and those that an earlier run of the manifest has already published.
 
-    A manifest that is redriven after some of its files were marked is confirmed for the others alone. The run replaces
-    the manifest's whole output, so it must process the marked ones again, or their rows would vanish.
+    A redrive of a manifest with some marked files confirms only the other files. The run replaces the manifest's whole
+    output, so it must process the marked files again, or their rows would disappear.
     """
-    missing = published - {one.file_key for one in confirmed.files}
-    again = tuple(one for one in built.files if one.file_key in missing) if built else ()
-    if len(again) < len(missing):
-        raise ValueError(f"{len(missing) - len(again)} published files of this manifest are on no list")
-    return FileList(confirmed.manifest_id, (*confirmed.files, *again))
+    missing = published - {file.file_key for file in confirmed.files}
+    repeated = tuple(file for file in claimed.files if file.file_key in missing) if claimed else ()
+    if len(repeated) < len(missing):
+        raise ValueError(
+            f"{len(missing) - len(repeated)} files that an earlier run of this manifest published are on none of its lists"
+        )
+    return FileList(confirmed.manifest_id, (*confirmed.files, *repeated))
 
 
-def published_keys(result: bytes | None) -> frozenset[str]:
-    """The files that a finished run's output holds anything of: rows, or lines that were set aside."""
-    return frozenset(one["fileKey"] for one in _told(result) if one["rows"] or one["rejectedRows"])
+def published_file_keys(result: bytes | None) -> frozenset[str]:
+    """Return the files with rows or rejected lines in the output of the run that wrote this result."""
+    return frozenset(entry["fileKey"] for entry in _result_files(result) if entry["rows"] or entry["rejectedRows"])
 
 
-def told_keys(result: bytes | None) -> frozenset[str]:
-    """The files that a finished run says anything of."""
-    return frozenset(one["fileKey"] for one in _told(result))
+def reported_file_keys(result: bytes | None) -> frozenset[str]:
+    """Return all files of a run's result."""
+    return frozenset(entry["fileKey"] for entry in _result_files(result))
 
 
-def _told(result: bytes | None) -> list[dict[str, Any]]:
+def _result_files(result: bytes | None) -> list[dict[str, Any]]:
     return json.loads(result)["files"] if result is not None else []
 
 
-def result(manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[Widened]) -> bytes:
-    """The run's result; how columns were widened stands there too, for people."""
+def format_result(
+    manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[WidenedColumn]
+) -> bytes:
+    """Return the run's result as JSON. It also lists the widened columns, for operators."""
     return json.dumps(
         {
             "schemaVersion": 1,
@@ -114,16 +121,16 @@ def result(manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened:
             "runId": run_id,
             "files": [
                 {
-                    "fileKey": one.file_key,
-                    "datePrefix": one.date_prefix,
-                    "status": one.status,
-                    "reason": one.reason,
-                    "rows": one.rows,
-                    "rejectedRows": one.rejected_rows,
+                    "fileKey": outcome.file_key,
+                    "datePrefix": outcome.date_prefix,
+                    "status": outcome.status,
+                    "reason": outcome.reason,
+                    "rows": outcome.rows,
+                    "rejectedRows": outcome.rejected_rows,
                 }
-                for one in files
+                for outcome in files
             ],
-            "widened": [{"column": one.column, "saw": one.saw, "became": one.became} for one in widened],
+            "widened": [{"column": column.column, "saw": column.saw, "became": column.became} for column in widened],
         },
         ensure_ascii=False,
     ).encode()

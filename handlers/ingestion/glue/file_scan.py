@@ -1,7 +1,8 @@
-"""The first look at a file, on an executor: which lines are records, what they look like, and where the bad ones go.
+"""First pass over a file, on a Spark executor: count its records, collect their shape, and write its rejected lines.
 
-Nothing of a file's content comes back but counts and shapes. Bad lines are written at once, one object a file (or a
-few, where they are many): names are fixed by file and part, so a task that Spark repeats writes the same objects again.
+Only counts and shapes return to the driver, never content. The rejected lines of a file are written at once, as one
+object or as several parts. The names of these objects depend on file and part only, so a task that Spark repeats
+replaces the same objects.
 """
 
 import base64
@@ -12,47 +13,49 @@ from dataclasses import dataclass, field
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.file_list_and_result import FileOutcome, SourceFile
-from handlers.ingestion.glue.json_records import BadLine, Reason, record
-from handlers.ingestion.glue.json_shapes import MAX_PLACES, Shape, narrow, places
-from handlers.ingestion.glue.line_reader import KEPT_BYTES, Line, TooMuch, lines
-from handlers.ingestion.glue.object_storage import Gone, Storage
+from handlers.ingestion.glue.json_records import DataProblem, InvalidLine, parse_record
+from handlers.ingestion.glue.json_shapes import MAX_NODES, JsonShape, count_nodes, limit_nodes
+from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, SourceLine, read_lines
+from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
 
-LARGEST = 5 * 1024**3
-"""The builder rejects what is larger; what comes here nevertheless must not hold up a worker for hours."""
-MOST_BYTES = 10 * 1024**3
-MOST_LINES = 50_000_000
-"""Of a file's content, which gzip can make a thousand times smaller. One core takes a file through both passes at about
-16 MB/s and 110,000 short lines a second: a quarter of an hour at most, half of the time that a run has by default."""
+MAX_FILE_BYTES = 5 * 1024**3
+"""Size limit of a file. The builder's own limit is a setting; a larger file must not occupy a worker for hours."""
+MAX_CONTENT_BYTES = 10 * 1024**3
+MAX_LINES = 50_000_000
+"""Limits of a file's unpacked content, because gzip can make it a thousand times smaller. One core takes a file through
+both passes at about 16 MB/s and 110,000 short lines per second, so a file takes at most a quarter of an hour. This is half
+of a run's default time limit."""
 PART_BYTES = 8 * 1024 * 1024
 SAMPLE_BYTES = 256 * 1024
-LOOK_BYTES = 1024 * 1024
-"""How much is read between two looks at how many places a file has."""
-MOST_PLACES = 4 * MAX_PLACES
-"""Of one file. What has more could fill a worker's memory, and those of all files together the driver's."""
-PARQUET_OF_PACKED = 0.65
-"""How large zstd Parquet was beside zlib's quickest, on the benchmark's records."""
+NODE_CHECK_BYTES = 1024 * 1024
+"""Content that is read between two checks of a file's node count."""
+MAX_FILE_NODES = 4 * MAX_NODES
+"""Nodes that one file may have until it is limited. More could fill a worker's memory, and all files the driver's."""
+PARQUET_TO_ZLIB_RATIO = 0.65
+"""Size of zstd Parquet relative to zlib's fastest level, measured on the benchmark's records."""
 
 
 @dataclass
-class Scan:
-    """What the first look at one file found."""
+class FileScan:
+    """Result of the first pass over one file."""
 
     file: SourceFile
     rows: int = 0
-    bad: Counter[Reason] = field(default_factory=Counter)
-    shape: Shape = field(default_factory=Shape)
+    rejected: Counter[DataProblem] = field(default_factory=Counter)
+    shape: JsonShape = field(default_factory=JsonShape)
     content_bytes: int = 0
-    packed_share: float = 1.0
-    """How small Parquet will make the file, guessed from its beginning."""
-    never_read: Reason | None = None
+    parquet_ratio: float = 1.0
+    """Estimated size of the Parquet output relative to the content. A sample from the beginning gives the estimate."""
+    unreadable: DataProblem | None = None
+    """Problem that makes the whole file unusable."""
 
-    def keep_small(self) -> None:
-        """Gives up places at once where a file alone has several times as many as its run may have."""
-        if places(self.shape) > MOST_PLACES:
-            narrow(self.shape, MAX_PLACES)
+    def limit_file_nodes(self) -> None:
+        """Limit the shape if this file has several times as many nodes as the run may have."""
+        if count_nodes(self.shape) > MAX_FILE_NODES:
+            limit_nodes(self.shape, MAX_NODES)
 
     def outcome(self) -> FileOutcome:
-        """What became of the file, if the run succeeds."""
+        """Return the file's entry in the run's result. It is valid if the run succeeds."""
         status, reason = self._status()
         return FileOutcome(
             file_key=self.file.file_key,
@@ -60,97 +63,100 @@ class Scan:
             status=status,
             reason=reason,
             rows=self.rows,
-            rejected_rows=self.bad.total(),
+            rejected_rows=self.rejected.total(),
         )
 
     def _status(self) -> tuple[str, str]:
-        if self.never_read == Reason.VERSION_GONE:
-            return "superseded", self.never_read
-        if self.never_read is not None:
-            return "rejected", self.never_read
+        if self.unreadable == DataProblem.VERSION_GONE:
+            return "superseded", self.unreadable
+        if self.unreadable is not None:
+            return "rejected", self.unreadable
         if not self.rows:
-            # Nothing in it is nothing wrong with it; nothing good in it is.
-            return ("rejected", f"no_good_line:{self._commonest}") if self.bad else ("processed", Reason.EMPTY)
-        return "processed", Reason.DAMAGED_GZIP if Reason.DAMAGED_GZIP in self.bad else ""
+            # A file without lines is valid. A file whose lines are all rejected is not.
+            return (
+                ("rejected", f"no_good_line:{self._most_common}") if self.rejected else ("processed", DataProblem.EMPTY)
+            )
+        return "processed", DataProblem.DAMAGED_GZIP if DataProblem.DAMAGED_GZIP in self.rejected else ""
 
     @property
-    def _commonest(self) -> Reason:
-        return min(self.bad, key=lambda one: (-self.bad[one], one))
+    def _most_common(self) -> DataProblem:
+        return min(self.rejected, key=lambda problem: (-self.rejected[problem], problem))
 
 
-def scanned(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
-    """Reads a file once, and writes its bad lines below an address."""
-    scan = Scan(file)
-    if file.size > LARGEST:
-        scan.never_read = Reason.TOO_LARGE
+def scan_file(file: SourceFile, storage: ObjectStorage, rejected_uri: str) -> FileScan:
+    """Read a file once, and write its rejected lines to objects whose URIs start with `rejected_uri`."""
+    scan = FileScan(file)
+    if file.size > MAX_FILE_BYTES:
+        scan.unreadable = DataProblem.TOO_LARGE
         return scan
-    rejected = _Rejected(storage, rejected_uri, file)
-    sample, looked = bytearray(), 0
+    rejected = RejectedLines(storage, rejected_uri, file)
+    sample, checked_bytes = bytearray(), 0
     try:
-        for line in lines(storage.chunks(file.uri, file.version_id), most_bytes=MOST_BYTES, most_lines=MOST_LINES):
+        chunks = storage.read_chunks(file.uri, file.version_id)
+        for line in read_lines(chunks, max_content_bytes=MAX_CONTENT_BYTES, max_lines=MAX_LINES):
             if len(sample) < SAMPLE_BYTES:
                 sample += line.raw
-            _take(line, scan, rejected)
-            if scan.content_bytes - looked > LOOK_BYTES:
-                looked = scan.content_bytes
-                scan.keep_small()
-    except Gone:
-        return Scan(file, never_read=Reason.VERSION_GONE)
+            _scan_line(line, scan, rejected)
+            if scan.content_bytes - checked_bytes > NODE_CHECK_BYTES:
+                checked_bytes = scan.content_bytes
+                scan.limit_file_nodes()
+    except ObjectGone:
+        return FileScan(file, unreadable=DataProblem.VERSION_GONE)
     except UnreadableObject:
-        return Scan(file, never_read=Reason.SEALED)
-    except TooMuch:
+        return FileScan(file, unreadable=DataProblem.SEALED)
+    except ContentTooLarge:
         rejected.flush()
-        return Scan(file, bad=scan.bad, never_read=Reason.TOO_LARGE)
+        return FileScan(file, rejected=scan.rejected, unreadable=DataProblem.TOO_LARGE)
     rejected.flush()
-    scan.keep_small()
+    scan.limit_file_nodes()
     if sample:
-        scan.packed_share = PARQUET_OF_PACKED * len(zlib.compress(sample, 1)) / len(sample)
+        scan.parquet_ratio = PARQUET_TO_ZLIB_RATIO * len(zlib.compress(sample, 1)) / len(sample)
     return scan
 
 
-def _take(line: Line, scan: Scan, rejected: "_Rejected") -> None:
+def _scan_line(line: SourceLine, scan: FileScan, rejected: "RejectedLines") -> None:
     scan.content_bytes += len(line.raw) + 1
-    reason = line.reason
-    if reason is None:
+    problem = line.problem
+    if problem is None:
         try:
-            scan.shape.observe(record(line.raw))
-        except BadLine as bad:
-            reason = bad.reason
+            scan.shape.observe(parse_record(line.raw))
+        except InvalidLine as error:
+            problem = error.problem
         else:
             scan.rows += 1
             return
-    scan.bad[reason] += 1
-    rejected.add(line, reason)
+    scan.rejected[problem] += 1
+    rejected.add(line, problem)
 
 
-class _Rejected:
-    """The bad lines of one file, as JSON lines."""
+class RejectedLines:
+    """Writer for the rejected lines of one file, as NDJSON objects with position, reason and raw bytes."""
 
-    def __init__(self, storage: Storage, uri: str, file: SourceFile) -> None:
+    def __init__(self, storage: ObjectStorage, uri: str, file: SourceFile) -> None:
         self._storage, self._uri, self._file = storage, uri, file
         self._lines: list[bytes] = []
         self._size = 0
         self._part = 0
 
-    def add(self, line: Line, reason: Reason) -> None:
-        """Takes one bad line in."""
+    def add(self, line: SourceLine, problem: DataProblem) -> None:
+        """Add a rejected line. Write a part if enough lines have accumulated."""
         kept = line.raw[:KEPT_BYTES]
         entry = {
             "file": self._file.key,
             "version": self._file.version_id,
             "line": line.number,
-            "reason": reason,
+            "reason": problem,
             "raw": base64.b64encode(kept).decode(),
-            "whole": len(kept) == len(line.raw) and reason not in {Reason.TOO_LONG, Reason.DAMAGED_GZIP},
+            "whole": len(kept) == len(line.raw) and problem not in {DataProblem.TOO_LONG, DataProblem.DAMAGED_GZIP},
         }
-        written = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
-        self._lines.append(written)
-        self._size += len(written)
+        encoded = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        self._lines.append(encoded)
+        self._size += len(encoded)
         if self._size > PART_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what has gathered."""
+        """Write the accumulated lines as one part."""
         if self._lines:
             self._storage.put(f"{self._uri}-{self._part:03}.ndjson", b"".join(self._lines))
             self._lines, self._size, self._part = [], 0, self._part + 1

@@ -1,8 +1,8 @@
-"""The Glue job: one manifest's NDJSON into the lake as Parquet. Glue runs this file; all else comes in the handlers' zip.
+"""Spark job on Glue: converts the NDJSON files of one manifest to Parquet in the lake. Glue runs this file as its script.
 
-Two passes. The first decides: which lines are records, which columns hold them all, whether too much is bad to go on.
-The second writes. Versions are immutable, so both see the same. Then the output is published, see `publishing`.
-The log has counts only.
+All other modules are in the handlers' zip. The first pass decides which lines are records, which columns hold them, and
+whether too many lines are rejected. The second pass writes the data. Both see the same content, because versions are
+immutable. Then the output is published, as `run_output` describes. The log contains only counts.
 """
 
 import json
@@ -14,159 +14,171 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from handlers.ingestion.glue import file_list_and_result, parquet_columns
-from handlers.ingestion.glue.arrow_batches import plan
-from handlers.ingestion.glue.file_scan import Scan
-from handlers.ingestion.glue.job_arguments import Arguments, parsed
-from handlers.ingestion.glue.json_records import Reason
-from handlers.ingestion.glue.json_shapes import MAX_PLACES, Shape, narrow
-from handlers.ingestion.glue.object_storage import Storage, resolve
-from handlers.ingestion.glue.run_output import Output, read_if_there
-from handlers.ingestion.glue.spark_stages import Stages
-from handlers.ingestion.glue.task_distribution import rows_a_file, writers
+from handlers.ingestion.glue.arrow_batches import plan_columns
+from handlers.ingestion.glue.file_scan import FileScan
+from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
+from handlers.ingestion.glue.json_records import DataProblem
+from handlers.ingestion.glue.json_shapes import MAX_NODES, JsonShape, limit_nodes
+from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
+from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
+from handlers.ingestion.glue.spark_stages import SparkStages
+from handlers.ingestion.glue.task_distribution import count_writers, max_rows_per_file
+from handlers.ingestion.manifest_keys import list_key, result_key
 
-SETTINGS = {
+SPARK_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # Or one date before 1582 fails the whole run.
+    # Without this, one date before 1582 fails the whole run.
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
 }
 STATUSES = ("processed", "rejected", "superseded")
 
 
 class TooManyRejected(Exception):
-    """More of the manifest's lines are bad than the setting allows: nothing is published."""
+    """The share of rejected lines exceeds the setting, so nothing is published."""
 
 
 class VersionsGone(Exception):
-    """Files of which readers see rows cannot be read any more: publishing would take those rows away."""
+    """Files whose rows are published can no longer be read. Publishing would remove these rows."""
 
 
 class RowsMissing(Exception):
-    """Not as many rows were written as the first pass has found: nothing is published."""
+    """Spark has not written as many rows as the first pass counted, so nothing is published."""
 
 
 def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
-    """One run. Gives its counts."""
-    arguments = parsed(argv)
-    for key, value in SETTINGS.items():
+    """Run the job. Return the counts for the log."""
+    arguments = parse_arguments(argv)
+    for key, value in SPARK_SETTINGS.items():
         spark.conf.set(key, value)
-    storage, stages = resolve(arguments.lake_uri), Stages(spark)
-    given = parquet_columns.given(stages.schema(arguments.schema_ddl)) if arguments.schema_ddl else None
-    wanted, before = _wanted(arguments, storage)
-    output = Output(
-        storage, arguments.lake_uri, wanted.manifest_id, arguments.run_id, (one.date_prefix for one in wanted.files)
+    storage, stages = open_storage(arguments.lake_uri), SparkStages(spark)
+    schema_columns = (
+        parquet_columns.columns_from_schema(stages.parse_schema(arguments.schema_ddl)) if arguments.schema_ddl else None
+    )
+    file_list, previous_result = _read_input(arguments, storage)
+    output = RunOutput(
+        storage,
+        arguments.lake_uri,
+        file_list.manifest_id,
+        arguments.run_id,
+        (file.date_prefix for file in file_list.files),
     )
     output.begin()
-    laps = Laps()
-    scans = stages.scan(wanted.files, output.rejected) if wanted.files else []
-    _refuse_to_forget(scans, before, output)
-    _refuse_if_too_bad(scans, arguments.max_rejected_share)
-    laps.end("seconds_first_pass")
-    seen = Shape()
+    timer = PhaseTimer()
+    scans = stages.scan(file_list.files, output.rejected_uri) if file_list.files else []
+    _check_published_files(scans, previous_result, output)
+    _check_rejected_share(scans, arguments.max_rejected_share)
+    timer.end("seconds_first_pass")
+    seen = JsonShape()
     for scan in scans:
         seen.merge(scan.shape)
-    narrow(seen, MAX_PLACES)
-    chosen = given or parquet_columns.inferred(seen)
-    paths = _written(scans, chosen, seen, stages, output, storage, arguments)
-    laps.end("seconds_second_pass")
+    limit_nodes(seen, MAX_NODES)
+    columns = schema_columns or parquet_columns.infer_columns(seen)
+    paths = _write_data(scans, columns, seen, stages, output, storage, arguments)
+    timer.end("seconds_second_pass")
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
-    output.finish(file_list_and_result.result(wanted.manifest_id, arguments.run_id, outcomes, chosen.widened))
+    output.finish(
+        file_list_and_result.format_result(file_list.manifest_id, arguments.run_id, outcomes, columns.widened)
+    )
     return {
         "files": len(outcomes),
-        **{f"files_{status}": sum(one.status == status for one in outcomes) for status in STATUSES},
-        "rows": sum(one.rows for one in outcomes),
-        "rejected_rows": sum(one.rejected_rows for one in outcomes),
+        **{f"files_{status}": sum(outcome.status == status for outcome in outcomes) for status in STATUSES},
+        "rows": sum(outcome.rows for outcome in outcomes),
+        "rejected_rows": sum(outcome.rejected_rows for outcome in outcomes),
         "content_bytes": sum(scan.content_bytes for scan in scans),
-        "parquet_files": sum(len(one) for one in paths.values()),
-        "columns": len(chosen.fields),
-        "columns_widened": len(chosen.widened),
-        **laps.seconds,
+        "parquet_files": sum(len(uris) for uris in paths.values()),
+        "columns": len(columns.fields),
+        "columns_widened": len(columns.widened),
+        **timer.seconds,
     }
 
 
-class Laps:
-    """How long the parts of a run took."""
+class PhaseTimer:
+    """Timer for the phases of a run."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._since = time.monotonic()
 
-    def end(self, part: str) -> None:
-        """Ends a part; the next begins."""
+    def end(self, phase: str) -> None:
+        """End a phase and start the next one."""
         now = time.monotonic()
-        self.seconds[part], self._since = round(now - self._since, 3), now
+        self.seconds[phase], self._since = round(now - self._since, 3), now
 
 
-def _wanted(arguments: Arguments, storage: Storage) -> tuple[file_list_and_result.FileList, bytes | None]:
-    """The files to read, and the result of the run before this one, where one came to its end."""
-    confirmed = file_list_and_result.file_list(storage.read(arguments.manifest_uri))
-    listed = f"{arguments.lake_uri}manifests/{confirmed.manifest_id}"
-    before = read_if_there(storage, f"{listed}.result.json")
-    published = file_list_and_result.published_keys(before)
-    built = read_if_there(storage, f"{listed}.json") if published else None
-    return file_list_and_result.with_published(
-        confirmed, file_list_and_result.file_list(built) if built else None, published
-    ), before
+def _read_input(arguments: JobArguments, storage: ObjectStorage) -> tuple[file_list_and_result.FileList, bytes | None]:
+    """Return the files to process, and the result of the manifest's previous finished run, or None."""
+    confirmed = file_list_and_result.parse_file_list(storage.read(arguments.manifest_uri))
+    previous_result = read_if_exists(storage, f"{arguments.lake_uri}{result_key(confirmed.manifest_id)}")
+    published = file_list_and_result.published_file_keys(previous_result)
+    claimed = read_if_exists(storage, f"{arguments.lake_uri}{list_key(confirmed.manifest_id)}") if published else None
+    return file_list_and_result.add_published_files(
+        confirmed, file_list_and_result.parse_file_list(claimed) if claimed else None, published
+    ), previous_result
 
 
-def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Output) -> None:
-    """A version that is gone or sealed gives no rows, so nothing of it may be published already.
+def _check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
+    """Raise VersionsGone if a version that can no longer be read may have published rows.
 
-    A run that died between its pointers and its result told of nothing: what it published may be of any file.
+    A run that died between its pointers and its result reported no file, so its pointers may cover any file of the date.
     """
-    published, told = file_list_and_result.published_keys(before), file_list_and_result.told_keys(before)
-    gone = [scan.file for scan in scans if scan.never_read in {Reason.VERSION_GONE, Reason.SEALED}]
+    published = file_list_and_result.published_file_keys(previous_result)
+    reported = file_list_and_result.reported_file_keys(previous_result)
+    unreadable = [scan.file for scan in scans if scan.unreadable in {DataProblem.VERSION_GONE, DataProblem.SEALED}]
     lost = [
-        one
-        for one in gone
-        if one.file_key in published or (one.file_key not in told and output.visible(one.date_prefix))
+        file
+        for file in unreadable
+        if file.file_key in published or (file.file_key not in reported and output.is_visible(file.date_prefix))
     ]
     if lost:
         raise VersionsGone(
-            f"{len(lost)} of the versions are gone or sealed and published already, and this run would take their rows "
-            "away: see the runbook workflow-failures"
+            f"{len(lost)} published versions are deleted or sealed, so this run would remove their rows: "
+            "see the runbook workflow-failures"
         )
 
 
-def _refuse_if_too_bad(scans: Sequence[Scan], most: float) -> None:
-    """A file without any good line is rejected as a whole, and says nothing about the lines of the others."""
+def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
+    """Raise TooManyRejected if too many lines are rejected. Files without any record do not count.
+
+    Such a file is rejected as a whole, and its lines show nothing about the lines of the other files.
+    """
     readable = [scan for scan in scans if scan.rows]
-    bad = sum(scan.bad.total() for scan in readable)
-    total = bad + sum(scan.rows for scan in readable)
-    if total and bad / total > most:
-        raise TooManyRejected(f"{bad} of {total} lines are bad, {most:.2%} are allowed")
+    rejected = sum(scan.rejected.total() for scan in readable)
+    total = rejected + sum(scan.rows for scan in readable)
+    if total and rejected / total > max_share:
+        raise TooManyRejected(f"{rejected} of {total} lines are rejected; the limit is {max_share:.2%}")
 
 
-def _written(
-    scans: Sequence[Scan],
-    chosen: parquet_columns.Columns,
-    seen: Shape,
-    stages: Stages,
-    output: Output,
-    storage: Storage,
-    arguments: Arguments,
+def _write_data(
+    scans: Sequence[FileScan],
+    columns: parquet_columns.TableColumns,
+    seen: JsonShape,
+    stages: SparkStages,
+    output: RunOutput,
+    storage: ObjectStorage,
+    arguments: JobArguments,
 ) -> Mapping[str, Sequence[str]]:
-    """Writes each date's Parquet; gives the paths by date."""
-    steps = plan(chosen, seen)
-    schema = parquet_columns.spark_schema(chosen)
+    """Write the Parquet files of each date. Return their URIs by date."""
+    plan = plan_columns(columns, seen)
+    schema = parquet_columns.to_spark_schema(columns)
     paths: dict[str, Sequence[str]] = {}
     for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
-        some = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]
-        rows = sum(scan.rows for scan in some)
-        estimate = sum(scan.content_bytes * scan.packed_share for scan in some)
-        target = output.data(date)
+        date_scans = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]
+        rows = sum(scan.rows for scan in date_scans)
+        estimate = sum(scan.content_bytes * scan.parquet_ratio for scan in date_scans)
+        target = output.data_uri(date)
         written = stages.write(
-            some,
-            steps,
+            date_scans,
+            plan,
             schema,
             target,
-            tasks=writers(estimate, arguments.target_bytes, stages.cores),
-            most=rows_a_file(rows, estimate, arguments.target_bytes),
+            tasks=count_writers(estimate, arguments.target_bytes, stages.cores),
+            max_rows=max_rows_per_file(rows, estimate, arguments.target_bytes),
         )
         if written != rows:
-            raise RowsMissing(f"{written} of {rows} rows were written")
-        paths[date] = [uri for uri in storage.listed(target) if uri.endswith(".parquet")]
+            raise RowsMissing(f"Spark wrote {written} of {rows} rows")
+        paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]
     return paths
 
 

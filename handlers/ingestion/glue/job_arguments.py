@@ -1,7 +1,6 @@
-"""What the job is told, from the command line that Glue gives it.
+"""Arguments of the Spark job, parsed from Glue's command line.
 
-Parsed here rather than by Glue's own helper, which exists on Glue alone. Glue adds options of its own to the same line;
-those are skipped.
+Glue's own helper is not used, because it exists only on Glue. Options that Glue adds for itself are ignored.
 """
 
 import argparse
@@ -9,14 +8,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-"""What may become part of an object's name in the lake."""
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""Names that may become part of an object key in the lake."""
 MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """One run of the job."""
+class JobArguments:
+    """Arguments of one run."""
 
     manifest_uri: str
     lake_uri: str
@@ -26,8 +25,8 @@ class Arguments:
     target_bytes: int
 
 
-def parsed(argv: Sequence[str]) -> Arguments:
-    """The arguments, checked: a run with wrong ones must end before it touches anything."""
+def parse_arguments(argv: Sequence[str]) -> JobArguments:
+    """Return the checked arguments. Raise an error before the run has changed anything if one is wrong."""
     parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--manifest_uri", required=True)
     parser.add_argument("--lake_uri", required=True)
@@ -39,16 +38,19 @@ def parsed(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--target_file_mb", type=int, default=128)
     given, _ = parser.parse_known_args(list(argv))
     run_id = given.run_id or given.job_run_id
-    if not SAFE.fullmatch(run_id):
-        raise ValueError("--run_id (or Glue's own --JOB_RUN_ID) must be given, of letters, digits, '.', '_' and '-'")
+    if not SAFE_NAME.fullmatch(run_id):
+        raise ValueError(
+            "--run_id (or Glue's --JOB_RUN_ID) is missing or invalid: use up to 200 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit"
+        )
     if not 0 <= given.max_rejected_share <= 1:
-        raise ValueError("--max_rejected_share is a share: 0 to 1")
+        raise ValueError(f"--max_rejected_share is {given.max_rejected_share}: give a share from 0 to 1")
     if given.target_file_mb < 1:
-        raise ValueError("--target_file_mb is at least 1")
+        raise ValueError(f"--target_file_mb is {given.target_file_mb}: give at least 1")
     for uri in (given.manifest_uri, given.lake_uri):
         if not uri.startswith("s3://"):
-            raise ValueError("--manifest_uri and --lake_uri are s3:// addresses")
-    return Arguments(
+            raise ValueError("--manifest_uri and --lake_uri must start with s3://")
+    return JobArguments(
         manifest_uri=given.manifest_uri,
         lake_uri=given.lake_uri.rstrip("/") + "/",
         run_id=run_id,

@@ -1,7 +1,7 @@
-"""One line: a JSON object, or a reason why not. Pure.
+"""Strict parser for one line of a file: a JSON object, or the problem that makes the line unusable.
 
-Stricter than Python's parser and than Spark's, which both let things through that a reader would later lose silently:
-numbers that are none, a name given twice, half a surrogate pair, a number beyond what a double can hold.
+It is stricter than the parsers of Python and Spark. Both accept values that a reader would later lose without notice:
+NaN and Infinity, a name that occurs twice, half of a surrogate pair, a number that a double cannot hold.
 """
 
 import json
@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 MAX_DEPTH = 100
-HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class Reason(StrEnum):
-    """Why a line is no record, or a file gives none."""
+class DataProblem(StrEnum):
+    """Problem that makes a line unusable, or a file without usable lines. The values are stored and logged."""
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
@@ -31,66 +31,66 @@ class Reason(StrEnum):
     SEALED = "sealed"
 
 
-class BadLine(Exception):
-    """A line that is no record. Carries the reason alone: the content must not reach a log through an exception."""
+class InvalidLine(Exception):
+    """The line is not a usable JSON object. The exception has no content of the line, because it may reach a log."""
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
+    def __init__(self, problem: DataProblem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
 
 
-def record(raw: bytes) -> dict[str, Any]:
-    """The object that a line holds."""
+def parse_record(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of a line. Raise InvalidLine if there is none."""
     try:
         value = _STRICT.decode(raw.decode("utf-8"))
     except UnicodeDecodeError:
-        raise BadLine(Reason.NOT_UTF8) from None
+        raise InvalidLine(DataProblem.NOT_UTF8) from None
     except json.JSONDecodeError:
-        raise BadLine(Reason.NOT_JSON) from None
+        raise InvalidLine(DataProblem.NOT_JSON) from None
     except RecursionError:
-        raise BadLine(Reason.TOO_DEEP) from None
-    except ValueError:  # an integer of more digits than Python reads
-        raise BadLine(Reason.NUMBER_OUT_OF_RANGE) from None
+        raise InvalidLine(DataProblem.TOO_DEEP) from None
+    except ValueError:  # an integer with more digits than Python reads
+        raise InvalidLine(DataProblem.NUMBER_OUT_OF_RANGE) from None
     if not isinstance(value, dict):
-        raise BadLine(Reason.NOT_AN_OBJECT)
-    # Both checks are slow, so a cheap look decides whether they are needed.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
-        raise BadLine(Reason.TOO_DEEP)
-    if HALF_PAIR.search(raw) and not _encodable(value):
-        raise BadLine(Reason.NOT_UNICODE)
+        raise InvalidLine(DataProblem.NOT_AN_OBJECT)
+    # Both checks are slow, so a cheap test of the bytes decides whether they are needed.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise InvalidLine(DataProblem.TOO_DEEP)
+    if SURROGATE_ESCAPE.search(raw) and not _is_encodable(value):
+        raise InvalidLine(DataProblem.NOT_UNICODE)
     return value
 
 
-def _real(text: str) -> float:
+def _parse_float(text: str) -> float:
     value = float(text)
-    if value - value != 0.0:  # infinite: 1e400 is JSON, but no double
-        raise BadLine(Reason.NUMBER_OUT_OF_RANGE)
+    if value - value != 0.0:  # infinite: 1e400 is valid JSON, but not a double
+        raise InvalidLine(DataProblem.NUMBER_OUT_OF_RANGE)
     return value
 
 
-def _constant(_: str) -> float:
-    raise BadLine(Reason.NOT_JSON)  # NaN and Infinity
+def _refuse_constant(_: str) -> float:
+    raise InvalidLine(DataProblem.NOT_JSON)  # NaN and Infinity
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise BadLine(Reason.DUPLICATE_NAME)
+        raise InvalidLine(DataProblem.DUPLICATE_NAME)
     return value
 
 
-_STRICT = json.JSONDecoder(parse_float=_real, parse_constant=_constant, object_pairs_hook=_object)
+_STRICT = json.JSONDecoder(parse_float=_parse_float, parse_constant=_refuse_constant, object_pairs_hook=_build_object)
 
 
-def _deeper(value: object, levels: int) -> bool:
+def _is_deeper(value: object, levels: int) -> bool:
     if isinstance(value, dict):
-        return levels == 0 or any(_deeper(one, levels - 1) for one in value.values())
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value.values())
     if isinstance(value, list):
-        return levels == 0 or any(_deeper(one, levels - 1) for one in value)
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value)
     return False
 
 
-def _encodable(value: object) -> bool:
+def _is_encodable(value: object) -> bool:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

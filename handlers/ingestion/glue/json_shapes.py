@@ -1,12 +1,12 @@
-"""What a manifest's records look like, gathered while they are read. Pure.
+"""Shapes of JSON records: the names and kinds of values, collected while records are read.
 
-A shape only ever grows, and merging shapes is union: the order in which files and tasks are merged cannot matter, so a
-retried run finds the same columns. What a shape becomes as a column is `columns`' business.
+A shape is a tree with one node for each name at each level. Shapes only grow and are merged as a union, so the order of
+files and tasks does not matter, and a retried run finds the same columns. `parquet_columns` turns a shape into columns.
 
-A run's records may have so many places, each name at each level counted; beyond that the widest are data, not names. No
-object need have too many names for that: a few lines whose names multiply with each level make a million columns. It is
-judged once, when all that a run has seen is merged, since half of it would be judged otherwise; and by the merged shape
-alone, so that it comes out the same in whatever order files, lines and tasks came. What is given up becomes JSON.
+The number of nodes is limited. Names beyond the limit are data rather than names, for example user ids. A few lines can
+multiply names at each level to a million columns, although no single object has many. The limit is applied once, to the
+merged shape of the whole run, because a part of the run would give another result. The widest nodes become `boundless`,
+and their values are stored as JSON.
 """
 
 from collections import Counter
@@ -17,60 +17,60 @@ EXACT_IN_DOUBLE = 2**53
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 DECIMAL_MAX = 10**38 - 1
 MAX_NAMES = 1000
-"""More names than this in one object are data, not names: a map keyed by user, say."""
+"""Maximum number of names in one object. An object with more is a map, for example from users to values."""
 MAX_LEVELS = 16
-MAX_PLACES = 5000
-"""Of a run. Whoever writes Parquet holds a buffer for each column, and who reads a table knows some hundreds at most."""
+MAX_NODES = 5000
+"""Maximum number of nodes of a run. A Parquet writer keeps a buffer for each column, and people read a few hundred."""
 
 
-class Kind(IntFlag):
-    """The kinds of value seen in one place; null is none of them."""
+class JsonKind(IntFlag):
+    """Kinds of values seen at one node. A null has no kind."""
 
     BOOLEAN = 1
     INTEGER = 2  # exact as a double
     LONG = 4  # an integer of 64 bits, not exact as a double
     BIG = 8  # an integer of up to 38 digits
-    HUGE = 16  # a longer one
+    HUGE = 16  # a longer integer
     DOUBLE = 32
     TEXT = 64
     OBJECT = 128
     ARRAY = 256
-    BOUNDLESS = 512  # too many names or too deep to be described
+    BOUNDLESS = 512  # too many names, or too deep to be described
 
 
-_BOOLEAN, _DOUBLE, _TEXT = int(Kind.BOOLEAN), int(Kind.DOUBLE), int(Kind.TEXT)
-_OBJECT, _ARRAY, _BOUNDLESS = int(Kind.OBJECT), int(Kind.ARRAY), int(Kind.BOUNDLESS)
-_INTEGER = int(Kind.INTEGER)
+_BOOLEAN, _DOUBLE, _TEXT = int(JsonKind.BOOLEAN), int(JsonKind.DOUBLE), int(JsonKind.TEXT)
+_OBJECT, _ARRAY, _BOUNDLESS = int(JsonKind.OBJECT), int(JsonKind.ARRAY), int(JsonKind.BOUNDLESS)
+_INTEGER = int(JsonKind.INTEGER)
 
 
-class Shape:
-    """The kinds seen in one place, the names of its objects and what its arrays hold."""
+class JsonShape:
+    """Node of a shape: the kinds of its values, the names of its objects, and the shape of its arrays' items."""
 
     __slots__ = ("items", "kinds", "names")
 
     def __init__(self) -> None:
         self.kinds = 0
-        self.names: dict[str, Shape] = {}
-        self.items: Shape | None = None
+        self.names: dict[str, JsonShape] = {}
+        self.items: JsonShape | None = None
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Shape)
+            isinstance(other, JsonShape)
             and (self.kinds, self.names) == (other.kinds, other.names)
             and self.items == other.items
         )
 
-    __hash__ = None  # type: ignore[assignment] # it changes
+    __hash__ = None  # type: ignore[assignment] # a shape is mutable
 
     def observe(self, value: Any, levels: int = MAX_LEVELS) -> None:
-        """Takes one value in."""
+        """Add a value to the shape, down to `levels` levels."""
         kind = type(value)
         if kind is str:
             self.kinds |= _TEXT
         elif kind is float:
             self.kinds |= _DOUBLE
         elif kind is int:
-            self.kinds |= _INTEGER if -EXACT_IN_DOUBLE <= value <= EXACT_IN_DOUBLE else _integer(value)
+            self.kinds |= _INTEGER if -EXACT_IN_DOUBLE <= value <= EXACT_IN_DOUBLE else _large_integer_kind(value)
         elif kind is bool:
             self.kinds |= _BOOLEAN
         elif kind is dict:
@@ -79,94 +79,95 @@ class Shape:
         elif kind is list:
             self.kinds |= _ARRAY
             if levels == 0:
-                self.give_up()
+                self.mark_boundless()
             elif not self.kinds & _BOUNDLESS:
                 if self.items is None:
-                    self.items = Shape()
-                for one in value:
-                    self.items.observe(one, levels - 1)
+                    self.items = JsonShape()
+                for item in value:
+                    self.items.observe(item, levels - 1)
 
     def _observe_names(self, value: dict[str, Any], levels: int) -> None:
         if self.kinds & _BOUNDLESS:
             return
         if levels == 0:
-            self.give_up()
+            self.mark_boundless()
             return
         names = self.names
-        for name, one in value.items():
-            known = names.get(name)
-            if known is None:
+        for name, inner in value.items():
+            shape = names.get(name)
+            if shape is None:
                 if len(names) == MAX_NAMES:
-                    self.give_up()
+                    self.mark_boundless()
                     return
-                known = names[name] = Shape()
-            known.observe(one, levels - 1)
+                shape = names[name] = JsonShape()
+            shape.observe(inner, levels - 1)
 
-    def merge(self, other: "Shape") -> None:
-        """Takes all that another has seen."""
+    def merge(self, other: "JsonShape") -> None:
+        """Add everything that another shape has seen."""
         self.kinds |= other.kinds
         if self.kinds & _BOUNDLESS:
-            self.give_up()
+            self.mark_boundless()
             return
         for name, shape in other.names.items():
-            self.names.setdefault(name, Shape()).merge(shape)
+            self.names.setdefault(name, JsonShape()).merge(shape)
         if len(self.names) > MAX_NAMES:
-            self.give_up()
+            self.mark_boundless()
             return
         if other.items is not None:
             if self.items is None:
-                self.items = Shape()
+                self.items = JsonShape()
             self.items.merge(other.items)
 
-    def give_up(self) -> None:
-        """What is here is data, whatever else is seen of it."""
+    def mark_boundless(self) -> None:
+        """Mark the node as boundless for good, and drop the nodes below it."""
         self.kinds |= _BOUNDLESS
         self.names, self.items = {}, None
 
 
-def _integer(value: int) -> int:
+def _large_integer_kind(value: int) -> int:
     if LONG_MIN <= value <= LONG_MAX:
-        return int(Kind.LONG)
-    return int(Kind.BIG if -DECIMAL_MAX <= value <= DECIMAL_MAX else Kind.HUGE)
+        return int(JsonKind.LONG)
+    return int(JsonKind.BIG if -DECIMAL_MAX <= value <= DECIMAL_MAX else JsonKind.HUGE)
 
 
-def places(shape: Shape) -> int:
-    """How many there are: this one, and all inside."""
-    return 1 + sum(map(places, _parts(shape)))
+def count_nodes(shape: JsonShape) -> int:
+    """Return the number of nodes of a shape, the root included."""
+    return 1 + sum(map(count_nodes, _children(shape)))
 
 
-def narrow(shape: Shape, most: int) -> None:
-    """Gives up what has the most names until no more places are left than that; the record itself is kept.
+def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
+    """Mark the widest nodes below the root as boundless until at most `max_nodes` nodes remain.
 
-    Those with equally many go together, since nothing but chance would tell one from the other. An array counts as one name.
+    Nodes of the same width are marked together, because only chance would distinguish them. So the result does not
+    depend on the order of files, lines and tasks. The items of an array count as one name.
     """
-    inside = Counter({0: 1})
-    for one in _parts(shape):
-        _count(one, 0, inside)
-    left = most
-    for width in sorted(inside):
-        left -= inside[width]
-        if left < 0:
-            _give_up(shape, max(1, width))
+    counts = Counter({0: 1})
+    for child in _children(shape):
+        _count_by_widest_ancestor(child, 0, counts)
+    remaining = max_nodes
+    for width in sorted(counts):
+        remaining -= counts[width]
+        if remaining < 0:
+            _mark_wide_nodes(shape, max(1, width))
             return
 
 
-def _count(shape: Shape, widest: int, inside: Counter[int]) -> None:
-    """Counts places by the widest one that they are inside of: with that they go."""
-    inside[widest] += 1
-    parts = _parts(shape)
-    for one in parts:
-        _count(one, max(widest, len(parts)), inside)
+def _count_by_widest_ancestor(shape: JsonShape, widest: int, counts: Counter[int]) -> None:
+    """Count nodes by the width of their widest ancestor: they disappear when that ancestor becomes boundless."""
+    counts[widest] += 1
+    children = _children(shape)
+    for child in children:
+        _count_by_widest_ancestor(child, max(widest, len(children)), counts)
 
 
-def _give_up(shape: Shape, width: int) -> None:
-    """Whatever inside of this is so wide."""
-    for one in _parts(shape):
-        if len(_parts(one)) >= width:
-            one.give_up()
+def _mark_wide_nodes(shape: JsonShape, width: int) -> None:
+    """Mark every node below this one that has at least `width` children."""
+    for child in _children(shape):
+        if len(_children(child)) >= width:
+            child.mark_boundless()
         else:
-            _give_up(one, width)
+            _mark_wide_nodes(child, width)
 
 
-def _parts(shape: Shape) -> list[Shape]:
+def _children(shape: JsonShape) -> list[JsonShape]:
     return [*shape.names.values(), *([] if shape.items is None else [shape.items])]

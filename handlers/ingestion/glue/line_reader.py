@@ -1,7 +1,7 @@
-"""Bytes to lines, whatever the object is called: gzip is known by its content. Pure, and of bounded memory.
+"""Reader that turns the bytes of a file into lines, with bounded memory.
 
-A line longer than the limit is given up and only its beginning kept; a gzip stream that is damaged or cut off gives the
-lines before the damage and one last line that says so, because what could be read is worth more than nothing.
+Gzip is detected by its content, not by the name of the object. Only the beginning of a line above the limit is kept. A
+gzip stream that is damaged or cut off gives the lines before the damage, and one last line with that problem.
 """
 
 import math
@@ -10,125 +10,126 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.glue.json_records import DataProblem
 
-GZIP = b"\x1f\x8b"
-BOM = b"\xef\xbb\xbf"
-CHUNK = 1024 * 1024
-PACKED = 16 * 1024
-"""How much zlib is given at a time: at the end of a member it copies the rest, and there may be a member a line."""
+GZIP_MAGIC = b"\x1f\x8b"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+CHUNK_BYTES = 1024 * 1024
+PACKED_BYTES = 16 * 1024
+"""Input of one zlib call. At the end of a gzip member zlib copies the rest, and a file may have a member for each line."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
 KEPT_BYTES = 64 * 1024
-"""How much of a line that is too long is kept for a person to look at."""
+"""Bytes that are kept of a line that is too long, so that an operator can look at its beginning."""
 
 
-class Line(NamedTuple):
-    """One line of a file; with a reason where it cannot even be tried."""
+class SourceLine(NamedTuple):
+    """One line of a file. If it has a problem, it cannot be parsed."""
 
     number: int
     raw: bytes
-    reason: Reason | None = None
+    problem: DataProblem | None = None
 
 
-class Damaged(Exception):
-    """A compressed stream ended or went wrong in the middle."""
+class DamagedGzip(Exception):
+    """The gzip stream is invalid or ends too early."""
 
 
-class TooMuch(Exception):
-    """More content than the caller takes, however small it is packed."""
+class ContentTooLarge(Exception):
+    """The content of the file exceeds the caller's limit."""
 
 
-def lines(
+def read_lines(
     chunks: Iterable[bytes],
-    max_bytes: int = MAX_LINE_BYTES,
+    max_line_bytes: int = MAX_LINE_BYTES,
     *,
-    most_bytes: float = math.inf,
-    most_lines: float = math.inf,
-) -> Iterator[Line]:
-    """The lines of an object that hold anything, numbered from 1 as an editor would.
+    max_content_bytes: float = math.inf,
+    max_lines: float = math.inf,
+) -> Iterator[SourceLine]:
+    """Yield the lines that are not blank. They are numbered from 1, blank lines included.
 
-    The two limits are of the content as a whole, blank lines and given up ones included.
+    The two limits apply to the unpacked content of the whole file, with blank and too long lines. Raise ContentTooLarge
+    if it exceeds one of them.
     """
     number = unpacked = 0
     tail = b""
-    lost = b""  # the beginning of a line that is too long, until its end is found
+    long_start = b""  # beginning of a line that is too long, until its end is found
     try:
-        for chunk in decompressed(chunks):
+        for chunk in decompress(chunks):
             first, *rest = chunk.split(b"\n")
             unpacked += len(chunk)
-            if unpacked > most_bytes or number + len(rest) > most_lines:
-                raise TooMuch
+            if unpacked > max_content_bytes or number + len(rest) > max_lines:
+                raise ContentTooLarge
             if not rest:
-                if lost:
+                if long_start:
                     continue
                 tail += first
-                if len(tail) > max_bytes:
-                    tail, lost = b"", tail[:KEPT_BYTES]
+                if len(tail) > max_line_bytes:
+                    tail, long_start = b"", tail[:KEPT_BYTES]
                 continue
             number += 1
-            yield from _line(number, lost or tail + first, max_bytes, given_up=bool(lost))
-            lost = b""
+            yield from _line(number, long_start or tail + first, max_line_bytes, truncated=bool(long_start))
+            long_start = b""
             tail = rest.pop()
             for raw in rest:
                 number += 1
-                yield from _line(number, raw, max_bytes)
-    except Damaged:
-        # What stands after the last line break was cut: it may look whole and not be.
-        yield Line(number + 1, (lost or tail)[:KEPT_BYTES], Reason.DAMAGED_GZIP)
+                yield from _line(number, raw, max_line_bytes)
+    except DamagedGzip:
+        # The text after the last line break was cut off, even if it looks complete.
+        yield SourceLine(number + 1, (long_start or tail)[:KEPT_BYTES], DataProblem.DAMAGED_GZIP)
         return
-    yield from _line(number + 1, lost or tail, max_bytes, given_up=bool(lost))
+    yield from _line(number + 1, long_start or tail, max_line_bytes, truncated=bool(long_start))
 
 
-def _line(number: int, raw: bytes, max_bytes: int, *, given_up: bool = False) -> Iterator[Line]:
-    if given_up or len(raw) > max_bytes:
-        yield Line(number, raw[:KEPT_BYTES], Reason.TOO_LONG)
+def _line(number: int, raw: bytes, max_line_bytes: int, *, truncated: bool = False) -> Iterator[SourceLine]:
+    if truncated or len(raw) > max_line_bytes:
+        yield SourceLine(number, raw[:KEPT_BYTES], DataProblem.TOO_LONG)
         return
     if number == 1:
-        raw = raw.removeprefix(BOM)
+        raw = raw.removeprefix(BYTE_ORDER_MARK)
     if raw and not raw.isspace():
-        yield Line(number, raw)
+        yield SourceLine(number, raw)
 
 
-def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of an object: unpacked where it begins as gzip does, in pieces of bounded size."""
+def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of an object in chunks of bounded size, unpacked if it starts like a gzip stream."""
     source = iter(chunks)
     start = b""
-    while len(start) < len(GZIP) and (more := next(source, None)) is not None:
+    while len(start) < len(GZIP_MAGIC) and (more := next(source, None)) is not None:
         start += more
-    if not start.startswith(GZIP):
+    if not start.startswith(GZIP_MAGIC):
         if start:
             yield start
         yield from source
         return
-    yield from _unpacked(start, source)
+    yield from _unpack_members(start, source)
 
 
-def _unpacked(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-    """All members of a gzip stream: `cat a.gz b.gz` is one, and so are many log shippers' files."""
+def _unpack_members(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack all members of a gzip stream. `cat a.gz b.gz` gives several members, and so do many log shippers."""
     member = None
     for chunk in chain((start,), source):
-        for begin in range(0, len(chunk), PACKED):
-            pending = chunk[begin : begin + PACKED]
+        for begin in range(0, len(chunk), PACKED_BYTES):
+            pending = chunk[begin : begin + PACKED_BYTES]
             while pending:
                 if member is None:
                     if not pending.strip(b"\0"):  # padding of tapes and block devices
                         break
                     member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-                yield from _pieces(member, pending)
+                yield from _unpack(member, pending)
                 pending = member.unused_data
                 if member.eof:
                     member = None
     if member is not None:
-        raise Damaged
+        raise DamagedGzip
 
 
-def _pieces(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
-    """What one piece of input unpacks to: possibly a thousand times as much, so never all at once."""
+def _unpack(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """Unpack one piece of input in chunks, because the output may be a thousand times larger."""
     try:
-        piece = member.decompress(packed, CHUNK)
+        piece = member.decompress(packed, CHUNK_BYTES)
         while piece:
             yield piece
-            # A full piece may leave more inside, even where all input is consumed.
-            piece = b"" if member.eof else member.decompress(member.unconsumed_tail, CHUNK)
+            # After a full chunk zlib may hold more output, even if it has consumed all input.
+            piece = b"" if member.eof else member.decompress(member.unconsumed_tail, CHUNK_BYTES)
     except zlib.error:
-        raise Damaged from None
+        raise DamagedGzip from None

@@ -1,8 +1,8 @@
-"""All of the job's access to objects. `resolve` is the one place that knows what an address stands for.
+"""Object storage of the Spark job: all its access to S3 objects. `open_storage` decides what an s3:// URI refers to.
 
-On Glue and against the emulator an s3:// address is S3, through boto3: Spark cannot read a tracked version, nor write
-conditionally. Where `POLYPHONY_OBJECTS` names a folder, the same addresses are files below it, which benchmarks use.
-Keys in an address stand as they are, never URL-encoded, so that any key is possible.
+On Glue and on the local platform, an s3:// URI is an S3 object and is read through boto3. Spark could not read a given
+version. If `POLYPHONY_OBJECTS` names a folder, the same URIs are files below it; the benchmarks use this. A key in a
+URI is never URL-encoded, so every key is possible.
 """
 
 import hashlib
@@ -22,134 +22,134 @@ from handlers.common.aws.unreadable_objects import UNREADABLE_CODES, UnreadableO
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-CHUNK = 1024 * 1024
-FOLDER = "POLYPHONY_OBJECTS"
-GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
-"""Answers to reading what is no longer there; the last is given for a version that is a delete marker."""
-DELETED_AT_ONCE = 1000
+CHUNK_BYTES = 1024 * 1024
+FOLDER_VARIABLE = "POLYPHONY_OBJECTS"
+GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
+"""Error codes of S3 for an object that no longer exists. `MethodNotAllowed` means that the version is a delete marker."""
+DELETE_BATCH_SIZE = 1000
 
 
-class Gone(Exception):
-    """The object, or this version of it, is not there."""
+class ObjectGone(Exception):
+    """The object, or this version of it, does not exist."""
 
 
 class StorageFailed(Exception):
-    """Storage refused. S3's own message may name the key, which belongs in no log: this has operation and code only."""
+    """S3 refused or failed. The message has only operation and error code, because S3's own may contain the key."""
 
 
-class Storage(Protocol):
-    """Objects by address."""
+class ObjectStorage(Protocol):
+    """Access to objects by URI."""
 
-    def chunks(self, uri: str, version: str) -> Iterator[bytes]:
-        """The content of a version, piece by piece."""
+    def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
+        """Yield the content of a version in chunks. Raise Sealed if S3 does not give out its content."""
         ...
 
     def read(self, uri: str) -> bytes:
-        """The content of an object, all at once."""
+        """Return the whole content of an object."""
         ...
 
     def put(self, uri: str, body: bytes) -> None:
-        """Writes an object: all of it or nothing."""
+        """Write an object as a whole."""
         ...
 
-    def listed(self, prefix: str) -> list[str]:
-        """The addresses below a prefix, sorted."""
+    def list_uris(self, prefix: str) -> list[str]:
+        """Return the URIs that start with a prefix, sorted."""
         ...
 
     def delete(self, uris: Iterable[str]) -> None:
-        """Removes objects; one that is not there is no error."""
+        """Delete objects. An object that does not exist is no error."""
         ...
 
 
-def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an address."""
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return bucket and key of a URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
-def resolve(uri: str) -> Storage:
-    """The storage that an address is in."""
+def open_storage(uri: str) -> ObjectStorage:
+    """Return the storage that holds the object of a URI."""
     if not uri.startswith("s3://"):
-        raise ValueError("only s3:// addresses are known")
-    folder = os.environ.get(FOLDER)
-    return Folder(Path(folder)) if folder else Bucket(_client())
+        raise ValueError("the URI of an object must start with s3://")
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return FolderStorage(Path(folder)) if folder else S3Storage(_client())
 
 
 @cache
 def _client() -> "S3Client":
-    # Standard retries, more than the default: 200 files are read at once, and S3 may ask to slow down.
+    # More attempts than the default, because 200 files are read at once and S3 may throttle.
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "8"))
     config = Config(retries={"mode": "standard", "total_max_attempts": attempts}, max_pool_connections=16)
     return boto3.client("s3", config=config)
 
 
-class Bucket:
-    """S3."""
+class S3Storage:
+    """Objects in S3."""
 
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def chunks(self, uri: str, version: str) -> Iterator[bytes]:
-        bucket, key = split(uri)
+    def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
+        bucket, key = split_uri(uri)
         try:
-            answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
-            yield from answer["Body"].iter_chunks(CHUNK)
+            response = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
+            yield from response["Body"].iter_chunks(CHUNK_BYTES)
         except (ClientError, BotoCoreError) as error:
-            raise UnreadableObject if _code(error) in UNREADABLE_CODES else _translated(error) from None
+            raise UnreadableObject if _error_code(error) in UNREADABLE_CODES else _translate_error(error) from None
 
     def read(self, uri: str) -> bytes:
-        bucket, key = split(uri)
-        with _asking():
+        bucket, key = split_uri(uri)
+        with _translated_errors():
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def put(self, uri: str, body: bytes) -> None:
-        bucket, key = split(uri)
-        with _asking():
+        bucket, key = split_uri(uri)
+        with _translated_errors():
             self._client.put_object(Bucket=bucket, Key=key, Body=body)
 
-    def listed(self, prefix: str) -> list[str]:
-        bucket, key = split(prefix)
-        with _asking():
+    def list_uris(self, prefix: str) -> list[str]:
+        bucket, key = split_uri(prefix)
+        with _translated_errors():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-            return sorted(f"s3://{bucket}/{one['Key']}" for page in pages for one in page.get("Contents", []))
+            return sorted(f"s3://{bucket}/{entry['Key']}" for page in pages for entry in page.get("Contents", []))
 
     def delete(self, uris: Iterable[str]) -> None:
-        left = sorted(uris)
-        while left:
-            some, left = left[:DELETED_AT_ONCE], left[DELETED_AT_ONCE:]
-            bucket, _ = split(some[0])
-            with _asking():
-                answer = self._client.delete_objects(
-                    Bucket=bucket, Delete={"Objects": [{"Key": split(one)[1]} for one in some], "Quiet": True}
+        remaining = sorted(uris)
+        while remaining:
+            batch, remaining = remaining[:DELETE_BATCH_SIZE], remaining[DELETE_BATCH_SIZE:]
+            bucket, _ = split_uri(batch[0])
+            with _translated_errors():
+                response = self._client.delete_objects(
+                    Bucket=bucket, Delete={"Objects": [{"Key": split_uri(uri)[1]} for uri in batch], "Quiet": True}
                 )
-            if answer.get("Errors"):
-                raise StorageFailed(f"DeleteObjects: {answer['Errors'][0].get('Code', '')}")
+            if response.get("Errors"):
+                raise StorageFailed(f"DeleteObjects: {response['Errors'][0].get('Code', '')}")
 
 
-class Folder:
-    """Files below a folder: `<bucket>/<key>`, and each version of a source object where `version_path` says."""
+class FolderStorage:
+    """Objects as files `<bucket>/<key>` below a folder. `version_path` gives the file of a version of a source object."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def version_path(self, uri: str, version: str) -> Path:
-        """Where a version is staged: by hash, because a key may be longer than a file's name."""
+        """Return the file of a version. Its name is a hash, because a key may be longer than a file name."""
         name = hashlib.sha256(f"{uri}#{version}".encode()).hexdigest()
         return self._root / ".versions" / name
 
-    def chunks(self, uri: str, version: str) -> Iterator[bytes]:
+    def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
         try:
             with self.version_path(uri, version).open("rb") as file:
-                while chunk := file.read(CHUNK):
+                while chunk := file.read(CHUNK_BYTES):
                     yield chunk
         except FileNotFoundError:
-            raise Gone from None
+            raise ObjectGone from None
 
     def read(self, uri: str) -> bytes:
         try:
             return self._path(uri).read_bytes()
         except FileNotFoundError:
-            raise Gone from None
+            raise ObjectGone from None
 
     def put(self, uri: str, body: bytes) -> None:
         path = self._path(uri)
@@ -158,36 +158,36 @@ class Folder:
         partial.write_bytes(body)
         partial.replace(path)
 
-    def listed(self, prefix: str) -> list[str]:
-        bucket, key = split(prefix)
+    def list_uris(self, prefix: str) -> list[str]:
+        bucket, key = split_uri(prefix)
         base = self._root / bucket
-        files = (one.relative_to(base).as_posix() for one in base.rglob("*") if one.is_file())
-        return sorted(f"s3://{bucket}/{one}" for one in files if one.startswith(key))
+        keys = (path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file())
+        return sorted(f"s3://{bucket}/{found}" for found in keys if found.startswith(key))
 
     def delete(self, uris: Iterable[str]) -> None:
         for uri in uris:
             self._path(uri).unlink(missing_ok=True)
 
     def _path(self, uri: str) -> Path:
-        bucket, key = split(uri)
+        bucket, key = split_uri(uri)
         return self._root / bucket / key
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise _translated(error) from None
+        raise _translate_error(error) from None
 
 
-def _translated(error: Exception) -> Exception:
+def _translate_error(error: Exception) -> Exception:
     if isinstance(error, ClientError):
-        code = _code(error)
-        return Gone() if code in GONE else StorageFailed(f"{error.operation_name}: {code}")
+        code = _error_code(error)
+        return ObjectGone() if code in GONE_CODES else StorageFailed(f"{error.operation_name}: {code}")
     return StorageFailed(type(error).__name__)
 
 
-def _code(error: Exception) -> str:
-    """What S3 says; nothing where it said nothing."""
+def _error_code(error: Exception) -> str:
+    """Return S3's error code, or an empty string if S3 gave none."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""

@@ -1,13 +1,14 @@
-"""Which columns a run's Parquet has: from the shapes seen, or from a given schema. Pure.
+"""Columns of a run's Parquet files, inferred from the shape of its records or taken from a given schema.
 
-Where values of one name differ in kind, the column becomes one that holds them all, and the run's result says so:
+If the values of a name differ in kind, the column gets a type that holds them all, and the run's result reports it:
 
-- integers with other numbers: `double` while each is exact in one, 38-digit `decimal` for long integers, else `string`
+- integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
+- integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds: `string`
-- objects or arrays with anything else, maps in disguise, names that differ in case only: `json`, a string of JSON
+- objects or arrays with anything else, objects that are maps, names that differ only in case: `json`, a string of JSON
 
-A name that cannot be a column (taken by ours, or equal to another but for case, which Athena ignores) has none: its
-values stand in the column `_unknown`, as do those that a given schema does not name or cannot hold.
+Some names cannot be columns: names that the job uses itself, and names that equal another one except for case, which
+Athena ignores. Their values go into the column `_unknown`. So do values that a given schema does not name or cannot hold.
 """
 
 import re
@@ -15,53 +16,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.ingestion.glue.json_shapes import Kind, Shape
+from handlers.ingestion.glue.json_shapes import JsonKind, JsonShape
 
-UNKNOWN = "_unknown"
-SOURCE = {"_source_key": "string", "_source_version": "string", "_source_line": "long", "_arrived_at": "timestamp"}
-RESERVED = frozenset({*SOURCE, UNKNOWN, "dt"})
-DECIMAL = "decimal(38,0)"
+UNKNOWN_COLUMN = "_unknown"
+SOURCE_COLUMNS = {
+    "_source_key": "string",
+    "_source_version": "string",
+    "_source_line": "long",
+    "_arrived_at": "timestamp",
+}
+RESERVED_NAMES = frozenset({*SOURCE_COLUMNS, UNKNOWN_COLUMN, "dt"})
+LONG_DECIMAL = "decimal(38,0)"
 DECIMALS = re.compile(r"decimal\((\d+),(\d+)\)")
-SUPPORTED = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
-"""What a given schema may name besides decimals. Not float: hardly any number of a JSON text is exact in one."""
+SUPPORTED_TYPES = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
+"""Types that a given schema may use, besides decimals. `float` is not one, because it holds few JSON numbers exactly."""
 
 
 @dataclass(frozen=True)
-class Simple:
-    """A type without parts, by Spark's name for it; `json` is a string that holds JSON."""
+class Scalar:
+    """Type without parts, with Spark's name. `json` is a string that contains JSON."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """An array."""
+    """Array type."""
 
-    item: "Type"
+    item: "ColumnType"
 
 
 @dataclass(frozen=True)
 class MapOf:
-    """A map from strings; only a given schema has these."""
+    """Map type with string keys. It occurs only in given schemas."""
 
-    value: "Type"
+    value: "ColumnType"
 
 
 @dataclass(frozen=True)
 class StructOf:
-    """An object of known names."""
+    """Struct type: an object with known names."""
 
-    fields: tuple[tuple[str, "Type"], ...]
+    fields: tuple[tuple[str, "ColumnType"], ...]
 
 
-Type = Simple | ListOf | MapOf | StructOf
-JSON = Simple("json")
-STRING = Simple("string")
+ColumnType = Scalar | ListOf | MapOf | StructOf
+JSON = Scalar("json")
+STRING = Scalar("string")
 
 
 @dataclass(frozen=True)
-class Widened:
-    """A place where values differed in kind, and what became of it."""
+class WidenedColumn:
+    """Column, or part of one, whose values differed in kind, with the type it got."""
 
     column: str
     saw: tuple[str, ...]
@@ -69,151 +75,158 @@ class Widened:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """The data's columns, those of the source aside."""
+class TableColumns:
+    """Columns of the data, without the columns that the job adds."""
 
-    fields: tuple[tuple[str, Type], ...]
-    widened: tuple[Widened, ...] = ()
-
-
-class SchemaRefused(ValueError):
-    """A given schema that no run could follow."""
+    fields: tuple[tuple[str, ColumnType], ...]
+    widened: tuple[WidenedColumn, ...] = ()
 
 
-def inferred(shape: Shape) -> Columns:
-    """Columns for all that was seen."""
-    widened: list[Widened] = []
-    fields: list[tuple[str, Type]] = []
-    taken = set(RESERVED)
-    for name in sorted(shape.names, key=_small_letters_first):
+class InvalidSchema(ValueError):
+    """The given schema cannot be used by any run."""
+
+
+def infer_columns(shape: JsonShape) -> TableColumns:
+    """Return columns that hold all values of a shape."""
+    widened: list[WidenedColumn] = []
+    fields: list[tuple[str, ColumnType]] = []
+    taken = set(RESERVED_NAMES)
+    for name in sorted(shape.names, key=_lower_case_first):
         if name and name.lower() not in taken:
             taken.add(name.lower())
-            fields.append((name, _type(shape.names[name], name, widened)))
-    return Columns(tuple(fields), tuple(widened))
+            fields.append((name, _infer_type(shape.names[name], name, widened)))
+    return TableColumns(tuple(fields), tuple(widened))
 
 
-def _small_letters_first(name: str) -> tuple[str, str]:
-    """Among names that differ in case only, the column is that of the one most at home in a table."""
+def _lower_case_first(name: str) -> tuple[str, str]:
+    """Return a sort key. Of names that differ only in case, the one in lower case comes first and becomes the column."""
     return name.lower(), name.swapcase()
 
 
-def given(schema: Mapping[str, Any]) -> Columns:
-    """Columns of a schema, in the form that Spark gives a parsed DDL."""
-    fields = tuple((one["name"], _from_spark(one["type"])) for one in schema["fields"])
+def columns_from_schema(schema: Mapping[str, Any]) -> TableColumns:
+    """Return the columns of a schema in Spark's JSON form. Raise InvalidSchema if no run could use it."""
+    fields = tuple((field["name"], _from_spark_type(field["type"])) for field in schema["fields"])
     names = [name.lower() for name, _ in fields]
-    if refused := sorted(set(names) & RESERVED):
-        raise SchemaRefused(f"these columns are the job's own: {', '.join(refused)}")
+    if reserved := sorted(set(names) & RESERVED_NAMES):
+        raise InvalidSchema(f"the job adds these columns itself, so remove them from the schema: {', '.join(reserved)}")
     if len(set(names)) < len(names):
-        raise SchemaRefused("two columns have the same name but for case")
-    return Columns(fields)
+        raise InvalidSchema("two columns of the schema have names that differ only in case: rename one of them")
+    return TableColumns(fields)
 
 
-def spark_schema(columns: Columns) -> dict[str, Any]:
-    """The whole table's schema in Spark's own JSON form; a widened column carries what was seen as metadata."""
-    notes = {one.column: {"widened": ", ".join(one.saw)} for one in columns.widened}
+def to_spark_schema(columns: TableColumns) -> dict[str, Any]:
+    """Return the schema of the whole table in Spark's JSON form. The metadata of a widened column lists its kinds."""
+    metadata = {column.column: {"widened": ", ".join(column.saw)} for column in columns.widened}
     return {
         "type": "struct",
         "fields": [
-            *(_field(name, _to_spark(kind), notes.get(name, {})) for name, kind in columns.fields),
-            _field(UNKNOWN, "string", {}),
-            *(_field(name, kind, {}) for name, kind in SOURCE.items()),
+            *(_spark_field(name, _to_spark_type(kind), metadata.get(name, {})) for name, kind in columns.fields),
+            _spark_field(UNKNOWN_COLUMN, "string", {}),
+            *(_spark_field(name, kind, {}) for name, kind in SOURCE_COLUMNS.items()),
         ],
     }
 
 
-def exact(kind: Type, shape: Shape) -> bool:
-    """Whether every value seen can go into the column as it is."""
-    seen = Kind(shape.kinds)
+def fits_unchanged(kind: ColumnType, shape: JsonShape) -> bool:
+    """Return True if the column holds every value of the shape without conversion."""
+    seen = JsonKind(shape.kinds)
     match kind:
-        case Simple("long"):
-            return not seen & ~(Kind.INTEGER | Kind.LONG)
-        case Simple("double"):
-            return not seen & ~(Kind.INTEGER | Kind.DOUBLE)
-        case Simple("boolean"):
-            return not seen & ~Kind.BOOLEAN
-        case Simple("string"):
-            return not seen & ~Kind.TEXT
+        case Scalar("long"):
+            return not seen & ~(JsonKind.INTEGER | JsonKind.LONG)
+        case Scalar("double"):
+            return not seen & ~(JsonKind.INTEGER | JsonKind.DOUBLE)
+        case Scalar("boolean"):
+            return not seen & ~JsonKind.BOOLEAN
+        case Scalar("string"):
+            return not seen & ~JsonKind.TEXT
         case ListOf(item):
-            return not seen & ~Kind.ARRAY and (shape.items is None or exact(item, shape.items))
+            return not seen & ~JsonKind.ARRAY and (shape.items is None or fits_unchanged(item, shape.items))
         case StructOf(fields):
             known = dict(fields)
-            return not seen & ~Kind.OBJECT and all(
-                name in known and exact(known[name], one) for name, one in shape.names.items()
+            return not seen & ~JsonKind.OBJECT and all(
+                name in known and fits_unchanged(known[name], inner) for name, inner in shape.names.items()
             )
     return False
 
 
-def _type(shape: Shape, path: str, widened: list[Widened]) -> Type:
-    if _has_parts(shape):
-        if not shape.kinds & Kind.ARRAY:
+def _infer_type(shape: JsonShape, path: str, widened: list[WidenedColumn]) -> ColumnType:
+    if _is_nested(shape):
+        if not shape.kinds & JsonKind.ARRAY:
             return StructOf(
-                tuple((name, _type(shape.names[name], f"{path}.{name}", widened)) for name in sorted(shape.names))
+                tuple((name, _infer_type(shape.names[name], f"{path}.{name}", widened)) for name in sorted(shape.names))
             )
-        return ListOf(STRING if shape.items is None else _type(shape.items, f"{path}[]", widened))
-    seen = Kind(shape.kinds)
-    kind = _plain_type(seen)
-    if kind == JSON or _differ(seen):
-        widened.append(Widened(path, tuple(sorted(one.name.lower() for one in seen if one.name)), kind.name))
+        return ListOf(STRING if shape.items is None else _infer_type(shape.items, f"{path}[]", widened))
+    seen = JsonKind(shape.kinds)
+    kind = _scalar_type(seen)
+    if kind == JSON or _has_mixed_kinds(seen):
+        widened.append(
+            WidenedColumn(path, tuple(sorted(member.name.lower() for member in seen if member.name)), kind.name)
+        )
     return kind
 
 
-def _has_parts(shape: Shape) -> bool:
-    """Whether all values are arrays, or all are objects whose names can be those of a struct."""
-    if shape.kinds == Kind.OBJECT:
+def _is_nested(shape: JsonShape) -> bool:
+    """Return True if all values are arrays, or all are objects whose names can be fields of a struct."""
+    if shape.kinds == JsonKind.OBJECT:
         lowered = [name.lower() for name in shape.names]
         return bool(lowered) and "" not in lowered and len(set(lowered)) == len(lowered)
-    return shape.kinds == Kind.ARRAY
+    return shape.kinds == JsonKind.ARRAY
 
 
-def _plain_type(seen: Kind) -> Simple:
-    """The type of a place whose values have no parts, or none that a column could have."""
-    if seen & (Kind.OBJECT | Kind.ARRAY | Kind.BOUNDLESS):
+def _scalar_type(seen: JsonKind) -> Scalar:
+    """Return the type for values that are neither all arrays nor all usable objects."""
+    if seen & (JsonKind.OBJECT | JsonKind.ARRAY | JsonKind.BOUNDLESS):
         return JSON
-    if not seen or seen & Kind.TEXT:
+    if not seen or seen & JsonKind.TEXT:
         return STRING
-    if seen == Kind.BOOLEAN:
-        return Simple("boolean")
-    if not seen & ~(Kind.INTEGER | Kind.LONG):
-        return Simple("long")
-    if not seen & ~(Kind.INTEGER | Kind.LONG | Kind.BIG):
-        return Simple(DECIMAL)
-    if not seen & ~(Kind.INTEGER | Kind.DOUBLE):
-        return Simple("double")
+    if seen == JsonKind.BOOLEAN:
+        return Scalar("boolean")
+    if not seen & ~(JsonKind.INTEGER | JsonKind.LONG):
+        return Scalar("long")
+    if not seen & ~(JsonKind.INTEGER | JsonKind.LONG | JsonKind.BIG):
+        return Scalar(LONG_DECIMAL)
+    if not seen & ~(JsonKind.INTEGER | JsonKind.DOUBLE):
+        return Scalar("double")
     return STRING
 
 
-def _differ(seen: Kind) -> bool:
-    """Whether values were of more than one kind; integers of different size are of one."""
-    integers = Kind.INTEGER | Kind.LONG
-    return bool(seen & Kind.BOUNDLESS) or (seen & ~integers).bit_count() + bool(seen & integers) > 1
+def _has_mixed_kinds(seen: JsonKind) -> bool:
+    """Return True if the values have more than one kind. INTEGER and LONG count as one kind."""
+    integers = JsonKind.INTEGER | JsonKind.LONG
+    return bool(seen & JsonKind.BOUNDLESS) or (seen & ~integers).bit_count() + bool(seen & integers) > 1
 
 
-def _field(name: str, kind: Any, metadata: dict[str, str]) -> dict[str, Any]:
+def _spark_field(name: str, kind: Any, metadata: dict[str, str]) -> dict[str, Any]:
     return {"name": name, "type": kind, "nullable": True, "metadata": metadata}
 
 
-def _to_spark(kind: Type) -> Any:
+def _to_spark_type(kind: ColumnType) -> Any:
     match kind:
-        case Simple(name):
+        case Scalar(name):
             return "string" if name == "json" else name
         case ListOf(item):
-            return {"type": "array", "elementType": _to_spark(item), "containsNull": True}
+            return {"type": "array", "elementType": _to_spark_type(item), "containsNull": True}
         case MapOf(value):
-            return {"type": "map", "keyType": "string", "valueType": _to_spark(value), "valueContainsNull": True}
+            return {"type": "map", "keyType": "string", "valueType": _to_spark_type(value), "valueContainsNull": True}
         case StructOf(fields):
-            return {"type": "struct", "fields": [_field(name, _to_spark(one), {}) for name, one in fields]}
+            return {
+                "type": "struct",
+                "fields": [_spark_field(name, _to_spark_type(field), {}) for name, field in fields],
+            }
 
 
-def _from_spark(kind: Any) -> Type:
+def _from_spark_type(kind: Any) -> ColumnType:
     if isinstance(kind, str):
-        if kind not in SUPPORTED and not DECIMALS.fullmatch(kind):
-            raise SchemaRefused(f"no column of JSON values can be of type {kind}")
-        return Simple(kind)
+        if kind not in SUPPORTED_TYPES and not DECIMALS.fullmatch(kind):
+            raise InvalidSchema(
+                f"type {kind} is not supported: use {', '.join(sorted(SUPPORTED_TYPES))}, decimal, array, map or struct"
+            )
+        return Scalar(kind)
     match kind["type"]:
         case "array":
-            return ListOf(_from_spark(kind["elementType"]))
+            return ListOf(_from_spark_type(kind["elementType"]))
         case "map" if kind["keyType"] == "string":
-            return MapOf(_from_spark(kind["valueType"]))
+            return MapOf(_from_spark_type(kind["valueType"]))
         case "struct":
-            return StructOf(tuple((one["name"], _from_spark(one["type"])) for one in kind["fields"]))
-    raise SchemaRefused(f"no JSON value can be a {kind['type']} of this kind")
+            return StructOf(tuple((field["name"], _from_spark_type(field["type"])) for field in kind["fields"]))
+    raise InvalidSchema(f"type {kind['type']} is not supported in this form: the keys of a map must be strings")

@@ -1,39 +1,42 @@
-"""Where a run's output goes, and in which order, so that readers see all of one run or all of another. No Spark here.
+"""Output of a run in the lake: its folders, and the order of writes that lets readers see one complete run or another.
 
-A run writes below folders of its own, which no reader lists. Readers follow one pointer a date and manifest, and a
-pointer is one object, replaced at once. So the order is: data, pointers, removal of what earlier runs left, result.
-Nothing that a pointer names is ever removed, and a run that dies anywhere leaves a state that the next one mends.
+A run writes to its own folders, which readers do not list. Readers follow pointers. A pointer is one object for each date
+and manifest, and is replaced atomically. So the order is: data, pointers, deletion of the previous runs' objects, result.
+An object that a pointer names is never deleted. If a run dies at any point, the next run repairs the state.
 
-Two runs of one manifest at a time are not meant to be, but a run that was given up may still be working. Each run
-therefore writes down that it is the newest when it begins, and publishes only while it still is. It removes only what
-was there when it began.
+Two runs of a manifest should not run at the same time, but a run that the workflow gave up may still be working. So
+each run records at its start that it is the newest, and publishes only while it is. It deletes only objects that existed
+when it started.
 """
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from handlers.ingestion.glue.object_storage import Gone, Storage
+from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
+from handlers.ingestion.manifest_keys import newest_run_key, result_key
 
 
-class Overtaken(Exception):
-    """A newer run of the same manifest has begun: this one has nothing to say any more."""
+class NewerRunStarted(Exception):
+    """A newer run of the same manifest has started, so this run must not publish."""
 
 
-class Output:
-    """One run's place in the lake."""
+class RunOutput:
+    """Folders, pointers and result of one run."""
 
-    def __init__(self, storage: Storage, lake_uri: str, manifest_id: str, run_id: str, dates: Iterable[str]) -> None:
+    def __init__(
+        self, storage: ObjectStorage, lake_uri: str, manifest_id: str, run_id: str, dates: Iterable[str]
+    ) -> None:
         self._storage = storage
         self._lake = lake_uri
         self._manifest_id = manifest_id
         self._run_id = run_id
         self._dates = sorted(set(dates))
-        self._left_behind: tuple[str, ...] = ()
+        self._previous_uris: tuple[str, ...] = ()
 
     @cached_property
     def folder(self) -> str:
-        """The name of this run's folders. A run id that was used before gets another folder, never a used one."""
-        used = {uri.split("/run=")[1].split("/")[0] for uri in self._left_behind}
+        """Name of this run's folders. A repeated run id gets a new name, so that no folder is used twice."""
+        used = {uri.split("/run=")[1].split("/")[0] for uri in self._previous_uris}
         name = first = f"{self._manifest_id}-{self._run_id}"
         attempt = 2
         while name in used:
@@ -41,55 +44,55 @@ class Output:
         return name
 
     def begin(self) -> None:
-        """Finds what earlier runs left, and makes this the newest run."""
-        self._left_behind = tuple(
+        """List the objects of previous runs, and record this run as the newest."""
+        self._previous_uris = tuple(
             uri
             for kind in ("data", "rejected")
             for date in self._dates
-            for uri in self._storage.listed(f"{self._lake}{kind}/dt={date}/run={self._manifest_id}-")
+            for uri in self._storage.list_uris(f"{self._lake}{kind}/dt={date}/run={self._manifest_id}-")
         )
-        self._storage.put(self._newest, self.folder.encode())
+        self._storage.put(self._newest_run_uri, self.folder.encode())
 
-    def data(self, date: str) -> str:
-        """Where a date's Parquet goes."""
+    def data_uri(self, date: str) -> str:
+        """Return the URI of the folder for a date's Parquet files."""
         return f"{self._lake}data/dt={date}/run={self.folder}/"
 
-    def rejected(self, date: str) -> str:
-        """Where a date's bad lines go."""
+    def rejected_uri(self, date: str) -> str:
+        """Return the URI of the folder for a date's rejected lines."""
         return f"{self._lake}rejected/dt={date}/run={self.folder}/"
 
-    def visible(self, date: str) -> bool:
-        """Whether readers see anything of this manifest under a date, of whichever run."""
-        return bool(self._storage.listed(self._pointer(date)))
+    def is_visible(self, date: str) -> bool:
+        """Return True if readers see rows of this manifest under a date, from any run."""
+        return bool(self._storage.list_uris(self._pointer_uri(date)))
 
     def publish(self, paths: Mapping[str, Iterable[str]]) -> None:
-        """Makes the run's data what readers see, by date, and removes what it replaces."""
-        if self._storage.read(self._newest) != self.folder.encode():
-            raise Overtaken("a newer run of this manifest has begun")
+        """Replace the pointers by this run's Parquet files (URIs by date), and delete the previous runs' objects."""
+        if self._storage.read(self._newest_run_uri) != self.folder.encode():
+            raise NewerRunStarted("a newer run of this manifest has started, so this run does not publish its output")
         for date in self._dates:
-            # Order is stable, so that a pointer's bytes depend on what it names alone.
+            # Sorted, so that a pointer's content depends only on the files it names.
             content = "".join(f"{path}\n" for path in sorted(paths.get(date, ())))
             if content:
-                self._storage.put(self._pointer(date), content.encode())
+                self._storage.put(self._pointer_uri(date), content.encode())
             else:
-                self._storage.delete([self._pointer(date)])
-        self._storage.delete(self._left_behind)
+                self._storage.delete([self._pointer_uri(date)])
+        self._storage.delete(self._previous_uris)
 
     def finish(self, result: bytes) -> None:
-        """Writes the result: the sign that all else is done."""
-        self._storage.put(f"{self._lake}manifests/{self._manifest_id}.result.json", result)
+        """Write the result. It shows that everything else is done."""
+        self._storage.put(f"{self._lake}{result_key(self._manifest_id)}", result)
 
     @property
-    def _newest(self) -> str:
-        return f"{self._lake}manifests/{self._manifest_id}.run"
+    def _newest_run_uri(self) -> str:
+        return f"{self._lake}{newest_run_key(self._manifest_id)}"
 
-    def _pointer(self, date: str) -> str:
+    def _pointer_uri(self, date: str) -> str:
         return f"{self._lake}pointers/dt={date}/{self._manifest_id}.txt"
 
 
-def read_if_there(storage: Storage, uri: str) -> bytes | None:
-    """An object's content, or none where there is no such object."""
+def read_if_exists(storage: ObjectStorage, uri: str) -> bytes | None:
+    """Return an object's content, or None if the object does not exist."""
     try:
         return storage.read(uri)
-    except Gone:
+    except ObjectGone:
         return None

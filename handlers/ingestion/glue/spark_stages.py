@@ -1,8 +1,8 @@
-"""The job's two passes over the data, on Spark: the only module that knows it.
+"""The two passes of the job on Spark. Apart from the start in `job`, no other module uses Spark.
 
-Executors fetch the objects themselves, by version. Tables come out of Python as Arrow batches and are written by Spark.
-What goes wrong on an executor is reported by type and place, and by the file's number on the list: a message may quote a
-record. Storage's alone names neither key nor content, and is told.
+The executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet. A
+failure on an executor is reported with its type, source line and the file's number in the list. Its message is left
+out, because it may quote a record. Only the message of a storage error is kept, since it has neither key nor content.
 """
 
 import tempfile
@@ -19,111 +19,118 @@ from pyspark.sql import functions as f
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from handlers.ingestion.glue.arrow_batches import Batches, Plan
+from handlers.ingestion.glue.arrow_batches import ColumnPlan, FileBatches
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.file_scan import Scan, scanned
-from handlers.ingestion.glue.object_storage import Storage, StorageFailed, resolve
-from handlers.ingestion.glue.task_distribution import TASKS_A_CORE, dealt
+from handlers.ingestion.glue.file_scan import FileScan, scan_file
+from handlers.ingestion.glue.object_storage import ObjectStorage, StorageFailed, open_storage
+from handlers.ingestion.glue.task_distribution import SCAN_TASKS_PER_CORE, distribute_files
 
 Result = TypeVar("Result")
 
 
 class TaskFailed(Exception):
-    """Something went wrong on an executor."""
+    """A task failed on an executor."""
 
 
 @dataclass(frozen=True)
-class Scanning:
-    """The first pass, as it is sent to the executors."""
+class ScanTask:
+    """Function of the first pass. Spark sends it to the executors."""
 
     files: tuple[SourceFile, ...]
-    rejected: tuple[str, ...]
+    rejected_uris: tuple[str, ...]
 
-    def __call__(self, groups: Iterable[list[int]]) -> Iterator[Scan]:
-        """The files of some groups, looked at."""
+    def __call__(self, groups: Iterable[list[int]]) -> Iterator[FileScan]:
+        """Scan the files of some groups of indices."""
         for group in groups:
             for index in group:
-                yield _quietly(partial(self._scan, index), f" of files[{index}]")
+                yield _hide_message(partial(self._scan, index), f" of files[{index}]")
 
-    def _scan(self, index: int) -> Scan:
+    def _scan(self, index: int) -> FileScan:
         file = self.files[index]
-        return scanned(file, resolve(file.uri), f"{self.rejected[index]}{index:05}")
+        return scan_file(file, open_storage(file.uri), f"{self.rejected_uris[index]}{index:05}")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The second pass, as it is sent to the executors."""
+class ReadTask:
+    """Function of the second pass. Spark sends it to the executors."""
 
     files: tuple[SourceFile, ...]
     groups: tuple[tuple[int, ...], ...]
-    plan: Plan
+    plan: ColumnPlan
     schema: StructType
 
     def __call__(self, batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
-        """The batches of the groups whose numbers come in."""
-        rows = Batches(self.plan, to_arrow_schema(self.schema))
+        """Yield the Arrow batches of the groups whose numbers arrive as input rows."""
+        source = FileBatches(self.plan, to_arrow_schema(self.schema))
         for batch in batches:
             for group in batch.column(0).to_pylist():
                 for index in self.groups[group]:
                     file = self.files[index]
-                    made = rows.of_file(file, resolve(file.uri))
-                    while (one := _quietly(partial(next, made, None))) is not None:
-                        yield one
+                    file_batches = source.read_file(file, open_storage(file.uri))
+                    while (file_batch := _hide_message(partial(next, file_batches, None))) is not None:
+                        yield file_batch
 
 
-class Stages:
-    """The passes over one run's files."""
+class SparkStages:
+    """Runs the two passes over the files of one run."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
 
     @property
     def cores(self) -> int:
-        """How many tasks run at a time."""
+        """Number of tasks that run at the same time."""
         return int(self._spark.sparkContext.defaultParallelism)
 
-    def schema(self, ddl: str) -> dict[str, Any]:
-        """A schema's DDL as Spark understands it."""
-        parsed: dict[str, Any] = self._spark.createDataFrame([], ddl).schema.jsonValue()
-        return parsed
+    def parse_schema(self, ddl: str) -> dict[str, Any]:
+        """Return the schema of a DDL string in Spark's JSON form."""
+        schema: dict[str, Any] = self._spark.createDataFrame([], ddl).schema.jsonValue()
+        return schema
 
-    def scan(self, files: Sequence[SourceFile], rejected: Callable[[str], str]) -> list[Scan]:
-        """The first pass, in the order of the files."""
-        groups = dealt([one.size for one in files], TASKS_A_CORE * self.cores)
-        scanning = Scanning(tuple(files), tuple(rejected(one.date_prefix) for one in files))
-        found = self._spark.sparkContext.parallelize(groups, len(groups)).mapPartitions(scanning).collect()
+    def scan(self, files: Sequence[SourceFile], rejected_uri: Callable[[str], str]) -> list[FileScan]:
+        """Run the first pass. Return the scans in the order of the files."""
+        groups = distribute_files([file.size for file in files], SCAN_TASKS_PER_CORE * self.cores)
+        task = ScanTask(tuple(files), tuple(rejected_uri(file.date_prefix) for file in files))
+        scans = self._spark.sparkContext.parallelize(groups, len(groups)).mapPartitions(task).collect()
         order = {file: number for number, file in enumerate(files)}
-        return sorted(found, key=lambda scan: order[scan.file])
+        return sorted(scans, key=lambda scan: order[scan.file])
 
     def write(
-        self, scans: Sequence[Scan], plan: Plan, schema: dict[str, Any], uri: str, *, tasks: int, most: int
+        self,
+        scans: Sequence[FileScan],
+        plan: ColumnPlan,
+        schema: dict[str, Any],
+        uri: str,
+        *,
+        tasks: int,
+        max_rows: int,
     ) -> int:
-        """The second pass: Parquet below an address. Gives how many rows were written."""
-        groups = dealt([one.content_bytes for one in scans], tasks)
+        """Run the second pass: write Parquet files below a URI. Return the number of rows written."""
+        groups = distribute_files([scan.content_bytes for scan in scans], tasks)
         structure = StructType.fromJson(schema)
-        reading = Reading(
-            files=tuple(one.file for one in scans),
+        task = ReadTask(
+            files=tuple(scan.file for scan in scans),
             groups=tuple(tuple(group) for group in groups),
             plan=plan,
             schema=structure,
         )
-        frame = self._spark.range(0, len(groups), 1, len(groups)).mapInArrow(reading, structure)
-        counted = Observation()
-        frame = frame.observe(counted, f.count(f.lit(1)).alias("rows"))
-        _save(self._spark, frame, uri, most)
-        return int(counted.get["rows"])
+        frame = self._spark.range(0, len(groups), 1, len(groups)).mapInArrow(task, structure)
+        observation = Observation()
+        frame = frame.observe(observation, f.count(f.lit(1)).alias("rows"))
+        _save(self._spark, frame, uri, max_rows)
+        return int(observation.get["rows"])
 
 
-def _save(spark: SparkSession, frame: DataFrame, uri: str, most: int) -> None:
-    """Writes Parquet to an address: directly where this Spark knows s3://, else by way of a local folder.
+def _save(spark: SparkSession, frame: DataFrame, uri: str, max_rows: int) -> None:
+    """Write Parquet to a URI: directly if this Spark supports s3://, otherwise through a local folder.
 
-    Glue's Spark does, the wheel's does not. Nothing else differs between them.
+    Glue's Spark supports it, the PyPI wheel does not. This is the only difference between the two.
     """
 
     def save(target: str) -> None:
         frame.write.mode("overwrite").options(
             compression="zstd",
-            maxRecordsPerFile=most,
+            maxRecordsPerFile=max_rows,
             **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"},
         ).parquet(target)
 
@@ -132,16 +139,17 @@ def _save(spark: SparkSession, frame: DataFrame, uri: str, most: int) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         save(f"{folder}/out")
-        storage: Storage = resolve(uri)
+        storage: ObjectStorage = open_storage(uri)
         for part in sorted(Path(folder, "out").glob("*.parquet")):
             storage.put(uri + part.name, part.read_bytes())
 
 
-def _quietly(work: Callable[[], Result], of: str = "") -> Result:
+def _hide_message(work: Callable[[], Result], subject: str = "") -> Result:
+    """Run `work`. Turn any error into a TaskFailed whose message quotes no content."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 # whatever it is, its message may quote content
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        said = f" ({error})" if isinstance(error, StorageFailed) else ""
-        message = f"{type(error).__name__}{said} at {Path(where.filename).name}:{where.lineno}{of}"
+    except Exception as error:  # noqa: BLE001 # the message of any error may quote content
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        detail = f" ({error})" if isinstance(error, StorageFailed) else ""
+        message = f"{type(error).__name__}{detail} at {Path(frame.filename).name}:{frame.lineno}{subject}"
     raise TaskFailed(message)

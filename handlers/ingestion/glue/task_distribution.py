@@ -1,36 +1,42 @@
-"""How files are dealt out to tasks, and how many Parquet files they become. Pure.
+"""Distribution of files over Spark tasks, and the number of Parquet files.
 
-Each task writes one Parquet file, so the number of tasks is a compromise: files no larger than the target, every core
-at work, but none of them for a file so small that readers would pay for it.
+Each task of the second pass writes one Parquet file per date. So the number of tasks is a compromise: no file much larger
+than the target, every core in use, but no core for a file so small that it would slow down readers.
 """
 
 import math
 from collections.abc import Sequence
 
-SMALLEST_SHARE = 8
-"""A file smaller than this part of the target is not worth a task of its own."""
-TASKS_A_CORE = 4
-"""For the first look, which writes no files: more tasks than cores even out what differs between files."""
+MIN_FILE_DIVISOR = 8
+"""A Parquet file smaller than the target size divided by this is not worth a task."""
+SCAN_TASKS_PER_CORE = 4
+"""Tasks of the first pass, which writes no Parquet. More tasks than cores even out the differences between files."""
 
 
-def writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
-    """How many tasks write."""
+def count_writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
+    """Return the number of tasks that write Parquet."""
     needed = math.ceil(estimated_bytes / target_bytes)
-    worthwhile = int(estimated_bytes // (target_bytes / SMALLEST_SHARE))
-    # Whole rounds: with three tasks on two cores, one core waits for the third.
+    worthwhile = int(estimated_bytes // (target_bytes / MIN_FILE_DIVISOR))
+    # A multiple of the cores: with three tasks on two cores, one core would wait for the third task.
     return max(1, needed, min(math.ceil(needed / cores) * cores, worthwhile))
 
 
-def rows_a_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:
-    """The limit that splits a task's output where one large file fills it; generous, so that it rarely makes scraps."""
+def max_rows_per_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:
+    """Return the row limit that splits the output of a task with one large file.
+
+    The limit is 1.5 times the target, so that it rarely leaves a small rest.
+    """
     return math.ceil(1.5 * rows * target_bytes / max(estimated_bytes, 1.0))
 
 
-def dealt(sizes: Sequence[int], tasks: int) -> list[list[int]]:
-    """Indices of files by task, about equally large: the largest first, each to the task that has least."""
-    loads = [(0, task) for task in range(min(tasks, max(1, len(sizes))))]
+def distribute_files(sizes: Sequence[int], max_tasks: int) -> list[list[int]]:
+    """Return the indices of the files of each task, with about equal total sizes.
+
+    The largest file is assigned first, and each file goes to the task with the smallest total.
+    """
+    loads = [(0, task) for task in range(min(max_tasks, max(1, len(sizes))))]
     groups: list[list[int]] = [[] for _ in loads]
-    for index in sorted(range(len(sizes)), key=lambda one: (-sizes[one], one)):
+    for index in sorted(range(len(sizes)), key=lambda number: (-sizes[number], number)):
         load, task = min(loads)
         groups[task].append(index)
         loads[task] = (load + max(1, sizes[index]), task)

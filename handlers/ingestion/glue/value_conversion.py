@@ -1,7 +1,7 @@
-"""A value into its column: changed only where the column's type asks for it, never silently lost. Pure.
+"""Conversion of JSON values to the values of a Parquet column. No value is lost without notice.
 
-A converter gives what the column stores. What does not fit, in whole or in part, it reports, so that the caller keeps
-the original beside it.
+A converter returns the value that the column stores. If the value does not fit, in whole or in part, the converter
+reports a misfit, so that the caller stores the original in the column `_unknown`.
 """
 
 import json
@@ -13,155 +13,154 @@ from functools import partial
 from typing import Any
 
 from handlers.ingestion.glue.json_shapes import EXACT_IN_DOUBLE
-from handlers.ingestion.glue.parquet_columns import DECIMALS, JSON, ListOf, MapOf, Simple, StructOf, Type
+from handlers.ingestion.glue.parquet_columns import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 
 Misfits = list[None]
-"""Grows with each value that did not fit: whether it is empty is all that matters."""
+"""List with one entry for each value that did not fit. Only its being empty or not matters."""
 Converter = Callable[[Any, Misfits], Any]
 
-EXACTLY = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
-"""Many times a column's digits. A number that would lose one is refused, never rounded."""
+EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
+"""Context with many times the digits of a column. A number that would lose a digit raises an error and is not rounded."""
 
-INTEGERS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-"""Digits that a timestamp of microseconds would drop."""
+"""Fractions of a second that a timestamp with microseconds would truncate."""
 
 
-class Misfit(Exception):
-    """A value that a column of this type cannot hold."""
+class ValueMisfit(Exception):
+    """The column's type cannot hold the value."""
 
 
-def as_json(value: Any) -> str:
-    """A value as compact JSON text."""
+def to_json_text(value: Any) -> str:
+    """Return a value as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def converter(kind: Type) -> Converter:
-    """What turns a JSON value into one of this type; null stays null."""
+def make_converter(kind: ColumnType) -> Converter:
+    """Return the function that converts JSON values to a column type. Null stays null."""
     match kind:
-        case Simple(name):
-            return partial(_simple, _of_name(name))
+        case Scalar(name):
+            return partial(_convert_scalar, _find_conversion(name))
         case ListOf(item):
-            return partial(_list, converter(item))
+            return partial(_convert_list, make_converter(item))
         case MapOf(value):
-            return partial(_map, converter(value))
+            return partial(_convert_map, make_converter(value))
         case StructOf(fields):
-            return partial(_struct, {name: converter(one) for name, one in fields})
+            return partial(_convert_struct, {name: make_converter(field) for name, field in fields})
 
 
-def _simple(convert: Callable[[Any], Any], value: Any, misfits: Misfits) -> Any:
+def _convert_scalar(convert: Callable[[Any], Any], value: Any, misfits: Misfits) -> Any:
     if value is None:
         return None
     try:
         return convert(value)
-    except Misfit:
+    except ValueMisfit:
         misfits.append(None)
         return None
 
 
-def _list(convert: Converter, value: Any, misfits: Misfits) -> Any:
+def _convert_list(convert: Converter, value: Any, misfits: Misfits) -> Any:
     if not isinstance(value, list):
-        return _other(value, misfits)
-    return [convert(one, misfits) for one in value]
+        return _report_misfit(value, misfits)
+    return [convert(item, misfits) for item in value]
 
 
-def _map(convert: Converter, value: Any, misfits: Misfits) -> Any:
+def _convert_map(convert: Converter, value: Any, misfits: Misfits) -> Any:
     if not isinstance(value, dict):
-        return _other(value, misfits)
-    return [(name, convert(one, misfits)) for name, one in value.items()]
+        return _report_misfit(value, misfits)
+    return [(name, convert(inner, misfits)) for name, inner in value.items()]
 
 
-def _struct(converters: dict[str, Converter], value: Any, misfits: Misfits) -> Any:
+def _convert_struct(converters: dict[str, Converter], value: Any, misfits: Misfits) -> Any:
     if not isinstance(value, dict):
-        return _other(value, misfits)
+        return _report_misfit(value, misfits)
     if not value.keys() <= converters.keys():
         misfits.append(None)
     return {name: convert(value.get(name), misfits) for name, convert in converters.items()}
 
 
-def _other(value: Any, misfits: Misfits) -> None:
+def _report_misfit(value: Any, misfits: Misfits) -> None:
     if value is not None:
         misfits.append(None)
 
 
-def _boolean(value: Any) -> bool:
+def _to_boolean(value: Any) -> bool:
     if value is True or value is False:
         return bool(value)
-    raise Misfit
+    raise ValueMisfit
 
 
-def _whole(bits: int, value: Any) -> int:
-    """An integer, or a number written with a fraction of nothing: 3.0."""
+def _to_integer(bits: int, value: Any) -> int:
+    """Convert an integer, or a number with a zero fraction such as 3.0."""
     if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_IN_DOUBLE:
         value = int(value)
     if type(value) is int and -(1 << bits - 1) <= value < 1 << bits - 1:
         return value
-    raise Misfit
+    raise ValueMisfit
 
 
-def _double(value: Any) -> float:
+def _to_double(value: Any) -> float:
     if isinstance(value, float):
         return value
     if type(value) is int and abs(value) <= EXACT_IN_DOUBLE:
         return float(value)
-    raise Misfit
+    raise ValueMisfit
 
 
-def _decimal(precision: int, scale: int, value: Any) -> Decimal:
-    """A number, or one that was written as text to keep its digits."""
+def _to_decimal(precision: int, scale: int, value: Any) -> Decimal:
+    """Convert a number, or text with a number, which producers use to keep all digits."""
     if type(value) is bool or not isinstance(value, int | float | str):
-        raise Misfit
+        raise ValueMisfit
     try:
-        exact = Decimal(value if isinstance(value, str) else repr(value)).normalize(EXACTLY)
+        exact = Decimal(value if isinstance(value, str) else repr(value)).normalize(EXACT_CONTEXT)
         _, digits, exponent = exact.as_tuple()
         if not isinstance(exponent, int) or (exact and len(digits) + exponent > precision - scale):
-            raise Misfit
-        # With the column's own digits after the point: Arrow brings a number there by itself, and where that is many
-        # digits away it makes another number of it, or fails.
-        return exact.quantize(Decimal((0, (1,), -scale)), context=EXACTLY)
+            raise ValueMisfit
+        # Rescaled here, because Arrow's own rescaling changes the number or fails if the scales differ much.
+        return exact.quantize(Decimal((0, (1,), -scale)), context=EXACT_CONTEXT)
     except DecimalException:
-        raise Misfit from None
+        raise ValueMisfit from None
 
 
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else as_json(value)
+def _to_string(value: Any) -> str:
+    return value if isinstance(value, str) else to_json_text(value)
 
 
-def _date(value: Any) -> date:
+def _to_date(value: Any) -> date:
     if isinstance(value, str) and DATE.fullmatch(value):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise Misfit from None
-    raise Misfit
+            raise ValueMisfit from None
+    raise ValueMisfit
 
 
-def _timestamp(value: Any) -> datetime:
-    """ISO-8601 text with an offset. Without one nobody can say which moment was meant."""
+def _to_timestamp(value: Any) -> datetime:
+    """Convert ISO-8601 text with an offset. Without an offset the moment is not defined."""
     if not isinstance(value, str) or NANOSECONDS.search(value):
-        raise Misfit
+        raise ValueMisfit
     try:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
-            raise Misfit
+            raise ValueMisfit
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Misfit from None
+        raise ValueMisfit from None
 
 
-def _of_name(name: str) -> Callable[[Any], Any]:
-    if found := DECIMALS.fullmatch(name):
-        return partial(_decimal, int(found[1]), int(found[2]))
-    return _SIMPLE[name]
+def _find_conversion(name: str) -> Callable[[Any], Any]:
+    if match := DECIMALS.fullmatch(name):
+        return partial(_to_decimal, int(match[1]), int(match[2]))
+    return _CONVERSIONS[name]
 
 
-_SIMPLE: dict[str, Callable[[Any], Any]] = {
-    "boolean": _boolean,
-    "double": _double,
-    "string": _string,
-    "date": _date,
-    "timestamp": _timestamp,
-    JSON.name: as_json,
-    **{name: partial(_whole, bits) for name, bits in INTEGERS.items()},
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "boolean": _to_boolean,
+    "double": _to_double,
+    "string": _to_string,
+    "date": _to_date,
+    "timestamp": _to_timestamp,
+    JSON.name: to_json_text,
+    **{name: partial(_to_integer, bits) for name, bits in INTEGER_BITS.items()},
 }

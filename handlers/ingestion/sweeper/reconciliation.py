@@ -1,8 +1,7 @@
-"""Compares the landing bucket with the file table, so that a lost notification loses no file.
+"""Reconciliation: the daily comparison of the landing bucket with the file table, so that a lost notification loses no file.
 
-Walks over the bucket's versions of the last days, and tracks those that have no record. A walk is too long for one
-invocation where the bucket is large. Whoever goes on with it writes where the next one begins; of two who do so at
-once, one stops.
+It lists the versions of the last days and tracks those that have no record. A large bucket needs several invocations,
+so the position is stored after each page. If two invocations continue from the same position, one of them stops.
 """
 
 from collections.abc import Callable
@@ -13,31 +12,28 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.ingestion.file_admission import Admission, ArrivedFile
+from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD, AdmissionRules, ArrivedFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.table_items import SCHEMA_VERSION, RecordId, Values, number, text, update
+from handlers.ingestion.table_items import SCHEMA_VERSION, RecordId, Values, build_update, get_number, get_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
 
-GRACE = timedelta(hours=1)
-"""Versions younger than this may still be announced. From half of it on, a builder looks around before it tracks."""
-LATE = GRACE / 2
-WHERE = RecordId("reconcile", "WALK")
-"""The record of the walk."""
+STATE_RECORD = RecordId("reconcile", "WALK")
+"""Primary key of the item that stores the state of the reconciliation."""
 
 
 @dataclass(frozen=True)
-class Marker:
-    """Where a page begins."""
+class ListingPosition:
+    """Position in the bucket listing at which a page starts."""
 
     key: str
     version_id: str
 
 
-class Landing:
-    """The landing bucket, as it is listed: every version of every object below a prefix, page by page."""
+class LandingBucket:
+    """S3 gateway that lists every version of every object below a prefix, page by page."""
 
     def __init__(self, client: "S3Client", bucket: str, prefix: str, page_size: int = 1000) -> None:
         self._client = client
@@ -45,88 +41,96 @@ class Landing:
         self._prefix = prefix
         self._page_size = page_size
 
-    def page(self, start: Marker | None) -> tuple[list[ArrivedFile], Marker | None]:
-        """One page of versions, and where the next one begins; marks of deleted objects are no versions."""
-        begin: dict[str, Any] = {} if start is None else {"KeyMarker": start.key, "VersionIdMarker": start.version_id}
-        answer = self._client.list_object_versions(
-            Bucket=self._bucket, Prefix=self._prefix, MaxKeys=self._page_size, **begin
+    def list_page(self, start: ListingPosition | None) -> tuple[list[ArrivedFile], ListingPosition | None]:
+        """Return one page of versions, without delete markers, and the position of the next page."""
+        markers: dict[str, Any] = {} if start is None else {"KeyMarker": start.key, "VersionIdMarker": start.version_id}
+        response = self._client.list_object_versions(
+            Bucket=self._bucket, Prefix=self._prefix, MaxKeys=self._page_size, **markers
         )
         files = [
             ArrivedFile(
                 bucket=self._bucket,
-                key=one["Key"],
-                version_id=one["VersionId"],
-                size=one["Size"],
-                etag=one["ETag"].strip('"'),
-                arrived=one["LastModified"],
+                key=version["Key"],
+                version_id=version["VersionId"],
+                size=version["Size"],
+                etag=version["ETag"].strip('"'),
+                arrived=version["LastModified"],
             )
-            for one in answer.get("Versions", [])
+            for version in response.get("Versions", [])
         ]
-        more = answer.get("IsTruncated", False)
-        return files, Marker(answer["NextKeyMarker"], answer["NextVersionIdMarker"]) if more else None
+        more = response.get("IsTruncated", False)
+        return files, ListingPosition(response["NextKeyMarker"], response["NextVersionIdMarker"]) if more else None
 
 
 @dataclass(frozen=True)
-class Walk:
-    """The walk that is under way, or the last one."""
+class ReconciliationProgress:
+    """Progress of the current reconciliation, or of the last one."""
 
     started: datetime
     since: datetime
-    """Versions before this are not its business."""
+    """Older versions are not compared."""
     pages: int
-    marker: Marker | None
+    position: ListingPosition | None
     done: bool
 
 
-class Walks:
-    """Reads and writes the record."""
+class ReconciliationState:
+    """DynamoDB gateway for the progress of the reconciliation."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
-    def get(self) -> Walk | None:
-        """The walk under way, or the last one; none where there never was one."""
-        answer = self._client.get_item(TableName=self._name, Key=WHERE.key, ConsistentRead=True)
-        if "Item" not in answer:
+    def get(self) -> ReconciliationProgress | None:
+        """Return the progress of the current or last reconciliation, or None if there never was one."""
+        response = self._client.get_item(TableName=self._name, Key=STATE_RECORD.key, ConsistentRead=True)
+        if "Item" not in response:
             return None
-        item = answer["Item"]
-        return Walk(
-            started=datetime.fromisoformat(text(item, "started_at")),
-            since=datetime.fromisoformat(text(item, "since")),
-            pages=number(item, "pages"),
-            marker=Marker(text(item, "marker_key"), text(item, "marker_version")) if "marker_key" in item else None,
-            done=text(item, "status") == "done",
+        item = response["Item"]
+        return ReconciliationProgress(
+            started=datetime.fromisoformat(get_text(item, "started_at")),
+            since=datetime.fromisoformat(get_text(item, "since")),
+            pages=get_number(item, "pages"),
+            position=(
+                ListingPosition(get_text(item, "marker_key"), get_text(item, "marker_version"))
+                if "marker_key" in item
+                else None
+            ),
+            done=get_text(item, "status") == "done",
         )
 
-    def put(self, walk: Walk, before: Walk | None) -> bool:
-        """Writes how far a walk is, unless somebody else has gone on from `before`."""
+    def put(self, progress: ReconciliationProgress, before: ReconciliationProgress | None) -> bool:
+        """Store the progress. Return False if another invocation has changed it since `before` was read."""
         condition = "attribute_not_exists( #pages )"
-        given: dict[str, str | int] = {}
+        condition_values: dict[str, str | int] = {}
         if before is not None:
             condition = "#started_at = :was_started AND #pages = :was_pages AND #status = :was_status"
-            given = {
+            condition_values = {
                 "was_started": timestamp(before.started),
                 "was_pages": before.pages,
                 "was_status": _status(before),
             }
-        place: Values = {"marker_key": walk.marker.key, "marker_version": walk.marker.version_id} if walk.marker else {}
+        position: Values = (
+            {"marker_key": progress.position.key, "marker_version": progress.position.version_id}
+            if progress.position
+            else {}
+        )
         try:
             self._client.update_item(
                 TableName=self._name,
-                **update(
-                    WHERE,
+                **build_update(
+                    STATE_RECORD,
                     condition,
-                    given,
-                    sets={
-                        "started_at": timestamp(walk.started),
-                        "since": timestamp(walk.since),
-                        "pages": walk.pages,
-                        "status": _status(walk),
+                    condition_values,
+                    assign={
+                        "started_at": timestamp(progress.started),
+                        "since": timestamp(progress.since),
+                        "pages": progress.pages,
+                        "status": _status(progress),
                         "schemaVersion": SCHEMA_VERSION,
-                        **place,
+                        **position,
                     },
-                    removes=() if place else ("marker_key", "marker_version"),
+                    remove=() if position else ("marker_key", "marker_version"),
                 ),
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -134,13 +138,13 @@ class Walks:
         return True
 
 
-def _status(walk: Walk) -> str:
-    return "done" if walk.done else "under way"
+def _status(progress: ReconciliationProgress) -> str:
+    return "done" if progress.done else "under way"
 
 
 @dataclass(frozen=True)
-class Reconciled:
-    """What one invocation compared."""
+class ReconciliationCounts:
+    """Numbers of versions that one invocation compared, and of those that had no record."""
 
     checked: int = 0
     missing: int = 0
@@ -148,12 +152,12 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Finds files that nobody announced."""
+    """Finds and tracks files whose notification was lost."""
 
     table: FileTable
-    landing: Landing
-    walks: Walks
-    admission: Admission
+    landing: LandingBucket
+    state: ReconciliationState
+    admission: AdmissionRules
     _: KW_ONLY
     parallel: ParallelCalls
     log: EventLog
@@ -161,43 +165,40 @@ class Reconciler:
     look_back: timedelta
     budget: timedelta
 
-    def start(self) -> Reconciled:
-        """Begins a walk, unless one is under way: then that one goes on."""
-        last = self.walks.get()
+    def start(self) -> ReconciliationCounts:
+        """Start a reconciliation, or continue the current one if it is not done."""
+        last = self.state.get()
         if last is None or last.done:
             now = self.clock()
-            # Days without a walk are made up for.
+            # The range starts before the last reconciliation, so days on which none ran are included.
             since = min(now, last.started if last else now) - self.look_back
-            self.walks.put(Walk(started=now, since=since, pages=0, marker=None, done=False), last)
-        return self.go_on()
+            self.state.put(ReconciliationProgress(started=now, since=since, pages=0, position=None, done=False), last)
+        return self.resume()
 
-    def go_on(self) -> Reconciled:
-        """Goes on with the walk that is under way, if there is one, for as long as one invocation may."""
-        total, until = Reconciled(), self.clock() + self.budget
-        walk = self.walks.get()
-        if walk is None or walk.done:
+    def resume(self) -> ReconciliationCounts:
+        """Continue the current reconciliation, if there is one, until the invocation's time budget is spent."""
+        total, deadline = ReconciliationCounts(), self.clock() + self.budget
+        progress = self.state.get()
+        if progress is None or progress.done:
             return total
-        while self.clock() < until and not walk.done:
-            files, following = self.landing.page(walk.marker)
-            found = self._compare(walk, files)
-            total = Reconciled(total.checked + found.checked, total.missing + found.missing)
-            ahead = replace(walk, pages=walk.pages + 1, marker=following, done=following is None)
-            if not self.walks.put(ahead, walk):
-                break  # somebody else has gone on
-            walk = ahead
+        while self.clock() < deadline and not progress.done:
+            files, next_position = self.landing.list_page(progress.position)
+            counts = self._compare(progress, files)
+            total = ReconciliationCounts(total.checked + counts.checked, total.missing + counts.missing)
+            advanced = replace(progress, pages=progress.pages + 1, position=next_position, done=next_position is None)
+            if not self.state.put(advanced, progress):
+                break  # a concurrent invocation has continued
+            progress = advanced
         self.log.info("reconciled", checked=total.checked, missing=total.missing)
         return total
 
-    def _compare(self, walk: Walk, files: list[ArrivedFile]) -> Reconciled:
-        due = [one for one in files if walk.since <= one.arrived <= walk.started - GRACE]
-        known = self.table.known(_id(one) for one in due)
-        # What is not under its own day may be under the next: tracking looks there, in the same breath.
+    def _compare(self, progress: ReconciliationProgress, files: list[ArrivedFile]) -> ReconciliationCounts:
+        latest = progress.started - NOTIFICATION_GRACE_PERIOD
+        due = [file for file in files if progress.since <= file.arrived <= latest]
+        recorded = self.table.find_recorded(file.record_id for file in due)
+        # A file without a record under its own date may be recorded under an adjacent date, so `track` checks them too.
         tracked = self.parallel.call_all(
-            lambda one: self.table.track(one, self.admission.refusal(one), look_around=True),
-            [one for one in due if _id(one) not in known],
+            lambda file: self.table.track(file, self.admission.find_rejection(file), check_adjacent_dates=True),
+            [file for file in due if file.record_id not in recorded],
         )
-        return Reconciled(len(due), sum(tracked))
-
-
-def _id(one: ArrivedFile) -> RecordId:
-    return RecordId(one.date_prefix, one.file_key)
+        return ReconciliationCounts(len(due), sum(tracked))

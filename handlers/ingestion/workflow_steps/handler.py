@@ -1,4 +1,4 @@
-"""The workflow's own steps: `confirm` before the run, `finish` or `fail` after it."""
+"""Lambda function behind the steps of the manifest workflow: `confirm` before the Spark run, `finish` or `fail` after it."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,53 +12,53 @@ from handlers.common.logging import EventLog
 from handlers.common.name_patterns import Ulid
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.messages import Message
-from handlers.ingestion.environment import StepsEnvironment
-from handlers.ingestion.execution_names import Execution
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_lifecycle import UNNAMED, Settler
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_executions import ManifestExecution
+from handlers.ingestion.manifest_lifecycle import UNNAMED_CAUSE, ManifestLifecycle
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
 
-class Step(Message):
-    """What the state machine sends."""
+class StepRequest(Message):
+    """Event that the state machine sends."""
 
     step: Literal["confirm", "finish", "fail"]
     manifest_id: Ulid
     execution_arn: str
     run_id: str | None = None
-    cause: str = UNNAMED
+    cause: str = UNNAMED_CAUSE
 
 
 class ForeignExecution(ValueError):
-    """A step for one manifest, sent by the execution of another."""
+    """The execution that requests the step belongs to another manifest."""
 
 
-def done(settler: Settler, step: Step) -> dict[str, Any]:
-    """Does one step; doing it again changes nothing."""
-    execution = Execution.of(step.execution_arn)
-    if execution.manifest_id != step.manifest_id:
-        raise ForeignExecution(step.manifest_id)
-    match step.step:
+def run_step(lifecycle: ManifestLifecycle, request: StepRequest) -> dict[str, Any]:
+    """Run one step and return its output for the state machine. A repeated step changes nothing."""
+    execution = ManifestExecution.from_arn(request.execution_arn)
+    if execution.manifest_id != request.manifest_id:
+        raise ForeignExecution(request.manifest_id)
+    match request.step:
         case "confirm":
-            confirmed = settler.confirm(execution)
-            return {"files": confirmed.files, "manifestUri": confirmed.uri}
+            confirmed = lifecycle.confirm_files(execution)
+            return {"files": confirmed.count, "manifestUri": confirmed.uri}
         case "finish":
-            return settler.finish(execution, step.run_id)
+            return lifecycle.finish(execution, request.run_id)
         case "fail":
-            return settler.fail(execution, step.cause)
+            return lifecycle.fail(execution, request.cause)
 
 
 @cache
-def _settler() -> Settler:
-    """Made once a container."""
-    environment = StepsEnvironment.read()
+def _lifecycle() -> ManifestLifecycle:
+    """Create the lifecycle object, once per container."""
+    environment = WorkflowStepsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
-    where = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
-    return Settler(
-        FileTable(*where, environment.open_shards),
-        ManifestRecords(*where),
-        Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+    table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
+    return ManifestLifecycle(
+        FileTable(*table_arguments, environment.open_shards),
+        ManifestRecords(*table_arguments),
+        ManifestLists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
         parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog(environment.log_level),
         clock=clock.now,
@@ -66,5 +66,5 @@ def _settler() -> Settler:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """The entry point of the function."""
-    return done(_settler(), Step.model_validate(event))
+    """Handle an invocation by the state machine."""
+    return run_step(_lifecycle(), StepRequest.model_validate(event))

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from handlers.ingestion.glue import job
-from handlers.ingestion.glue.object_storage import resolve
+from handlers.ingestion.glue.object_storage import open_storage
 
 
 def main() -> None:
@@ -85,10 +85,10 @@ def _tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:
 
 def _objects(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
     """What the pointers of some manifests name, or of all where none is named."""
-    storage = resolve(lake)
+    storage = open_storage(lake)
     pointers = [
         storage.read(uri).decode()
-        for uri in storage.listed(f"{lake}pointers/")
+        for uri in storage.list_uris(f"{lake}pointers/")
         if not manifests or PurePosixPath(uri).stem in manifests
     ]
     return [(path, storage.read(path)) for pointer in pointers for path in pointer.splitlines()]

@@ -1,4 +1,4 @@
-"""The role that API Gateway logs with: one stack of a region makes it, and it reaches logs of APIs alone."""
+"""Role for API Gateway's logs: one stack of a region creates it, and it may write only logs of APIs."""
 
 import json
 from typing import Any
@@ -16,42 +16,42 @@ def foundation(engine: Engine, **logs: Any) -> Recorded:
     return engine.run(lambda: Foundation(context(), foundation_settings(logs=logs)))
 
 
-def test_a_stack_makes_it_only_where_it_is_told_to(engine: Engine) -> None:
+def test_the_role_is_created_only_if_the_settings_say_so(engine: Engine) -> None:
     assert foundation(engine).all("apigateway.Account") == []
     assert foundation(engine, **OWNED).one("apigateway.Account").inputs["cloudwatchRoleArn"] == ROLE
 
 
-def test_the_account_is_told_of_the_role_when_it_may_log(engine: Engine) -> None:
+def test_the_account_setting_waits_for_the_permissions_of_the_role(engine: Engine) -> None:
     recorded = foundation(engine, **OWNED)
-    before = {one.name for one in recorded.ancestors(recorded.one("apigateway.Account"))}
+    before = {ancestor.name for ancestor in recorded.ancestors(recorded.one("apigateway.Account"))}
     assert {"foundation-api-logs-role", "foundation-api-logs-grants"} <= before
 
 
-def test_it_reaches_the_logs_of_apis_of_this_account_alone(engine: Engine) -> None:
+def test_the_role_may_write_only_logs_of_this_accounts_apis(engine: Engine) -> None:
     policy = json.loads(foundation(engine, **OWNED).one("iam.RolePolicy", "api-logs").inputs["policy"])
-    by_resource = {tuple(one["Resource"]): one["Action"] for one in policy["Statement"]}
+    by_resource = {tuple(statement["Resource"]): statement["Action"] for statement in policy["Statement"]}
     logs = "arn:aws:logs:us-east-1:123456789012:log-group:"
     assert by_resource.pop(("*",)) == ["logs:DescribeLogGroups"]
     ((resources, actions),) = by_resource.items()
     assert resources == (f"{logs}/aws/apigateway/*", f"{logs}API-Gateway-Execution-Logs_*")
     assert "logs:PutLogEvents" in actions
-    assert not [one for one in actions if "Delete" in one or "Retention" in one]
+    assert not [action for action in actions if "Delete" in action or "Retention" in action]
 
 
-def test_api_gateway_takes_it_on_without_a_condition_that_it_could_not_meet(engine: Engine) -> None:
+def test_the_trust_policy_has_no_condition_that_api_gateway_cannot_meet(engine: Engine) -> None:
     role = foundation(engine, **OWNED).one("iam.Role", "api-logs").inputs
     (statement,) = json.loads(role["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
     assert "Condition" not in statement
 
 
-def test_stages_wait_for_it(engine: Engine) -> None:
+def test_blocks_of_subsystems_wait_for_the_account_setting(engine: Engine) -> None:
     waits: list[list[str]] = []
 
     def program() -> None:
         made = Foundation(context(), foundation_settings(logs=OWNED))
-        scopes = [made.scope(one, LogLevel.DEBUG) for one in (Subsystem.INGESTION, Subsystem.FOUNDATION)]
-        waits.extend([type(one).__name__ for one in scope.prerequisites] for scope in scopes)
+        scopes = [made.scope(item, LogLevel.DEBUG) for item in (Subsystem.INGESTION, Subsystem.FOUNDATION)]
+        waits.extend([type(item).__name__ for item in scope.prerequisites] for scope in scopes)
 
     engine.run(program)
     assert waits == [["TopicPolicy", "BucketPolicy", "Account"], ["TopicPolicy"]]

@@ -1,4 +1,4 @@
-"""The foundation: who is told, what is copied, what is logged."""
+"""Resources of the foundation: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
 
 import json
 from typing import Any
@@ -18,15 +18,15 @@ def foundation(engine: Engine, **changes: Any) -> Recorded:
     return engine.run(lambda: Foundation(context(), foundation_settings(**changes)))
 
 
-def test_every_reader_of_alerts_is_subscribed(engine: Engine) -> None:
+def test_every_recipient_of_alerts_is_subscribed(engine: Engine) -> None:
     recorded = foundation(engine, alerts={"emails": ["a@example.com", "b@example.com"]})
-    assert {one.inputs["endpoint"] for one in recorded.all("sns.TopicSubscription")} == {
+    assert {resource.inputs["endpoint"] for resource in recorded.all("sns.TopicSubscription")} == {
         "a@example.com",
         "b@example.com",
     }
 
 
-def test_only_the_services_that_alert_may_publish_and_only_of_this_account(engine: Engine) -> None:
+def test_only_alerting_services_of_this_account_may_publish(engine: Engine) -> None:
     policy = json.loads(foundation(engine).one("sns.TopicPolicy").inputs["policy"])
     deny, allow = policy["Statement"]
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -40,50 +40,50 @@ def test_only_the_services_that_alert_may_publish_and_only_of_this_account(engin
     assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs, "no alarm could use the AWS managed key"
 
 
-def test_the_audit_bucket_takes_access_logs_of_this_account_and_lets_them_expire(engine: Engine) -> None:
+def test_the_audit_bucket_accepts_access_logs_of_this_account_and_they_expire(engine: Engine) -> None:
     recorded = foundation(engine, logs={"retentionDays": 30})
     statements = json.loads(recorded.one("s3.BucketPolicy", "audit").inputs["policy"])["Statement"]
-    (allow,) = [one for one in statements if one["Effect"] == "Allow"]
+    (allow,) = [statement for statement in statements if statement["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     assert allow["Resource"].endswith("/logs/s3-access/*")
     rules = recorded.one("s3.BucketLifecycleConfiguration", "audit").inputs["rules"]
-    assert {"days": 30} in [one.get("expiration") for one in rules]
+    assert {"days": 30} in [rule.get("expiration") for rule in rules]
     assert recorded.all("s3.BucketLogging") == []
 
 
-def test_the_budget_warns_at_every_threshold_of_this_stacks_cost(engine: Engine) -> None:
+def test_the_budget_alerts_at_every_threshold_of_this_stacks_cost(engine: Engine) -> None:
     budget = foundation(engine).one("budgets.Budget").inputs
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("100.00", "USD", "MONTHLY")
     assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:CostCenter$tests"]}]
-    alerts = [(one["notificationType"], one["threshold"]) for one in budget["notifications"]]
+    alerts = [(notification["notificationType"], notification["threshold"]) for notification in budget["notifications"]]
     assert alerts == [("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)]
-    assert all(one["subscriberSnsTopicArns"] == [TOPIC] for one in budget["notifications"])
+    assert all(notification["subscriberSnsTopicArns"] == [TOPIC] for notification in budget["notifications"])
 
 
-def test_anomalies_are_told_at_once_and_from_the_threshold_on(engine: Engine) -> None:
+def test_anomalies_are_reported_at_once_from_the_threshold(engine: Engine) -> None:
     recorded = foundation(engine, spend={"monthlyBudget": 100})
     monitor = recorded.one("costexplorer.AnomalyMonitor").inputs
-    assert monitor["monitorType"] == "CUSTOM"  # an account has one DIMENSIONAL monitor at most
-    # With all that the provider writes when it reads one back: anything else is a new monitor at each deployment.
+    assert monitor["monitorType"] == "CUSTOM"  # an account may have only one DIMENSIONAL monitor
+    # In the form in which the provider reads it back: any other form replaces the monitor at each deployment.
     assert json.loads(monitor["monitorSpecification"]) == {
         **dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or")),
         "Tags": {"Key": "CostCenter", "MatchOptions": None, "Values": ["tests"]},
     }
     subscription = recorded.one("costexplorer.AnomalySubscription").inputs
-    assert subscription["frequency"] == "IMMEDIATE"  # a topic takes no other
+    assert subscription["frequency"] == "IMMEDIATE"  # the only frequency for an SNS topic
     assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"]
 
 
-def test_a_stack_that_does_not_own_the_monitor_makes_none(engine: Engine) -> None:
+def test_a_stack_that_does_not_own_the_monitor_creates_none(engine: Engine) -> None:
     recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyMonitorOwned": False})
     assert recorded.all("costexplorer.AnomalyMonitor") == recorded.all("costexplorer.AnomalySubscription") == []
     assert recorded.one("budgets.Budget").inputs["timeUnit"] == "MONTHLY"
 
 
 @pytest.mark.parametrize("owned", [True, False])
-def test_a_monitor_that_is_already_there_tells_this_stack_and_none_is_made(engine: Engine, owned: bool) -> None:
-    """An organisation's member may make none by tag."""
+def test_an_existing_monitor_alerts_this_stack_and_none_is_created(engine: Engine, owned: bool) -> None:
+    """Member accounts of an organisation cannot create a monitor for a tag."""
     monitor = "arn:aws:ce::123456789012:anomalymonitor/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
     spend = {"monthlyBudget": 100, "anomalyMonitorArn": monitor, "anomalyMonitorOwned": owned}
     recorded = foundation(engine, spend=spend)
@@ -94,7 +94,7 @@ def test_a_monitor_that_is_already_there_tells_this_stack_and_none_is_made(engin
 
 
 @pytest.mark.parametrize("wrong", ["services", "arn:aws:ce::123456789012:anomalysubscription/0f3c1a5e", ""])
-def test_a_monitor_is_named_by_its_arn(wrong: str) -> None:
+def test_an_existing_monitor_is_named_by_its_arn(wrong: str) -> None:
     with pytest.raises(ValidationError, match="anomalyMonitorArn"):
         foundation_settings(spend={"monthlyBudget": 100, "anomalyMonitorArn": wrong})
 
@@ -104,13 +104,13 @@ def test_backups_are_daily_and_expire(engine: Engine) -> None:
     assert (rule["schedule"], rule["lifecycle"]) == ("cron(0 3 * * ? *)", {"deleteAfter": 7})
 
 
-def test_backups_select_this_stacks_tables_alone(engine: Engine) -> None:
+def test_backups_select_only_this_stacks_tables(engine: Engine) -> None:
     selection = foundation(engine).one("backup.Selection").inputs
     assert selection["selectionTags"] == [{"type": "STRINGEQUALS", "key": "Backup", "value": "polyphony-test-daily"}]
     assert selection["iamRoleArn"] == "arn:aws:iam::123456789012:role/polyphony-test-foundation-backup"
 
 
-def test_the_backup_roles_reach_tables_of_this_stack_alone(engine: Engine) -> None:
+def test_the_backup_roles_reach_only_tables_of_this_stack(engine: Engine) -> None:
     for policy in foundation(engine).all("iam.RolePolicy"):
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
             for resource in statement["Resource"]:
@@ -118,25 +118,35 @@ def test_the_backup_roles_reach_tables_of_this_stack_alone(engine: Engine) -> No
                     assert resource.startswith("arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-")
 
 
-def test_backing_up_and_restoring_are_two_roles(engine: Engine) -> None:
+def test_backups_and_restores_have_separate_roles(engine: Engine) -> None:
     recorded = foundation(engine)
-    (make,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-backup-grants"]
-    (restore,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-restore-grants"]
+    (make,) = [
+        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-backup-grants"
+    ]
+    (restore,) = [
+        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-restore-grants"
+    ]
     assert "Restore" not in make.inputs["policy"]
     assert "CreateBackup" not in restore.inputs["policy"]
 
 
-def test_a_backup_may_have_the_tags_of_its_plan_and_table(engine: Engine) -> None:
-    """AWS Backup fails a job whose role may not tag what it makes."""
+def test_the_backup_role_may_tag_backups(engine: Engine) -> None:
+    """AWS Backup fails a job whose role may not tag its backups."""
     recorded = foundation(engine)
     [plan] = recorded.one("backup.Plan").inputs["rules"]
     assert plan["recoveryPointTags"]
-    (make,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-backup-grants"]
-    tagging = [one for one in json.loads(make.inputs["policy"])["Statement"] if "backup:TagResource" in one["Action"]]
-    assert [one["Resource"] for one in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
+    (make,) = [
+        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-backup-grants"
+    ]
+    tagging = [
+        statement
+        for statement in json.loads(make.inputs["policy"])["Statement"]
+        if "backup:TagResource" in statement["Action"]
+    ]
+    assert [item["Resource"] for item in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
 
 
-def test_a_failed_backup_is_told_to_people(engine: Engine) -> None:
+def test_a_failed_backup_is_published_to_the_alerts_topic(engine: Engine) -> None:
     recorded = foundation(engine)
     pattern = json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail"]["state"] == ["FAILED", "ABORTED", "EXPIRED"]
@@ -144,24 +154,24 @@ def test_a_failed_backup_is_told_to_people(engine: Engine) -> None:
     assert recorded.one("cloudwatch.EventTarget").inputs["arn"] == TOPIC
 
 
-def test_one_stack_of_a_region_opts_it_in(engine: Engine) -> None:
+def test_only_the_stack_that_owns_the_region_settings_creates_them(engine: Engine) -> None:
     assert foundation(engine).all("backup.RegionSettings") == []
     owned = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
     assert owned.inputs["resourceTypeOptInPreference"] == {"DynamoDB": True}
 
 
-def test_the_layers_name_follows_its_lock(engine: Engine) -> None:
+def test_the_layers_name_contains_the_hash_of_its_lock_file(engine: Engine) -> None:
     layer = foundation(engine).one("lambda.LayerVersion").inputs
     assert layer["layerName"].endswith(layer["sourceCodeHash"][:12])
 
 
-def test_blocks_of_a_subsystem_wait_for_what_they_only_name(engine: Engine) -> None:
+def test_blocks_of_a_subsystem_wait_for_resources_that_they_reference_by_name_only(engine: Engine) -> None:
     waits: list[str] = []
 
     def program() -> None:
         made = Foundation(context(), foundation_settings())
         scope = made.scope(Subsystem.INGESTION, LogLevel.DEBUG)
-        waits.extend(str(type(one).__name__) for one in scope.prerequisites)
+        waits.extend(str(type(item).__name__) for item in scope.prerequisites)
         assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
 
     engine.run(program)

@@ -1,4 +1,4 @@
-"""The network: built when something is attached and not before, without a way out."""
+"""The network is built only if something is attached, and has no route to the internet."""
 
 from typing import Any
 
@@ -19,78 +19,80 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
 
 
 @ONE_WORKER
-def test_no_stack_builds_a_network_that_nothing_is_attached_to() -> None:
-    found = [one.name for one in graph("prod") if one.type.startswith(("aws:ec2/", "aws:vpc/"))]
-    assert [name for name in found if not name.startswith("meetings-jobs-")] == [], "jobs bring a network of their own"
+def test_no_network_is_built_if_nothing_is_attached() -> None:
+    found = [item.name for item in graph("prod") if item.type.startswith(("aws:ec2/", "aws:vpc/"))]
+    assert [name for name in found if not name.startswith("meetings-jobs-")] == [], (
+        "the media jobs have a separate network"
+    )
 
 
 @ONE_WORKER
-def test_a_subsystem_that_is_attached_brings_the_network() -> None:
+def test_an_attached_subsystem_builds_the_network() -> None:
     made = recorded(changed("prod", "ingestion", networkAttached=True)).graph
-    names = {one.name for one in made}
+    names = {resource.name for resource in made}
     assert {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"} <= names
-    (builder,) = [one for one in made if one.name == "ingestion-manifest-builder-function"]
+    (builder,) = [resource for resource in made if resource.name == "ingestion-manifest-builder-function"]
     assert "vpcConfig" in builder.inputs
 
 
 @pytest.mark.parametrize("key", ["arn:aws:kms:us-east-1:123456789012:key/k", None])
-def test_a_job_inside_reaches_its_key_where_it_has_one(key: str | None) -> None:
+def test_an_attached_job_with_a_key_has_a_kms_endpoint(key: str | None) -> None:
     settings = IngestionSettings.model_validate({"spark": {"encryptionKeyArn": key}})
     assert ("kms" in attached_services(settings)) is (key is not None)
 
 
-def test_tables_and_buckets_are_reached_for_nothing(engine: Engine) -> None:
-    endpoints = {one.inputs["serviceName"]: one.inputs for one in network(engine).all("ec2.VpcEndpoint")}
+def test_tables_and_buckets_are_reached_through_free_gateway_endpoints(engine: Engine) -> None:
+    endpoints = {resource.inputs["serviceName"]: resource.inputs for resource in network(engine).all("ec2.VpcEndpoint")}
     assert set(endpoints) == {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"}
-    assert {one["vpcEndpointType"] for one in endpoints.values()} == {"Gateway"}
+    assert {endpoint["vpcEndpointType"] for endpoint in endpoints.values()} == {"Gateway"}
 
 
-def test_what_is_paid_for_says_who_calls_it(engine: Engine) -> None:
+def test_an_interface_endpoint_names_its_caller(engine: Engine) -> None:
     (endpoint,) = [
-        one
-        for one in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")
-        if one.inputs["vpcEndpointType"] == "Interface"
+        resource
+        for resource in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")
+        if resource.inputs["vpcEndpointType"] == "Interface"
     ]
     assert endpoint.inputs["tags"]["Reason"] == "the builder starts workflows"
     assert endpoint.inputs["privateDnsEnabled"] is True
 
 
-def test_subnets_are_private_and_there_is_no_way_out(engine: Engine) -> None:
+def test_subnets_are_private_without_a_route_to_the_internet(engine: Engine) -> None:
     recorded = network(engine, zones=["a", "c"])
-    subnets = [one.inputs for one in recorded.all("ec2.Subnet")]
-    assert [(one["availabilityZone"], one["cidrBlock"]) for one in subnets] == [
+    subnets = [resource.inputs for resource in recorded.all("ec2.Subnet")]
+    assert [(subnet["availabilityZone"], subnet["cidrBlock"]) for subnet in subnets] == [
         ("us-east-1a", "10.64.0.0/24"),
-        ("us-east-1c", "10.64.2.0/24"),  # its own, whichever other zones there are: so that those can come and go
+        ("us-east-1c", "10.64.2.0/24"),  # independent of the other zones, so that zones can be added and removed
     ]
-    assert all(one["mapPublicIpOnLaunch"] is False for one in subnets)
-    assert [one for one in recorded.graph if one.kind in {"NatGateway", "InternetGateway"}] == []
+    assert all(subnet["mapPublicIpOnLaunch"] is False for subnet in subnets)
+    assert [resource for resource in recorded.graph if resource.kind in {"NatGateway", "InternetGateway"}] == []
 
 
-def test_groups_let_through_what_they_are_for(engine: Engine) -> None:
+def test_security_groups_allow_only_the_required_traffic(engine: Engine) -> None:
     recorded = network(engine, {"states": "x"})
     rules = {
-        one.name.removeprefix("foundation-network-"): one.inputs
-        for one in recorded.graph
-        if one.type.startswith("aws:vpc/")
+        resource.name.removeprefix("foundation-network-"): resource.inputs
+        for resource in recorded.graph
+        if resource.type.startswith("aws:vpc/")
     }
     assert (rules["endpoints-in"]["fromPort"], rules["endpoints-in"]["cidrIpv4"]) == (443, "10.64.0.0/16")
     assert rules["functions-out"]["toPort"] == 443
     assert rules["glue-in"]["ipProtocol"] == rules["glue-across"]["ipProtocol"] == "-1"
-    assert "cidrIpv4" not in rules["glue-in"]  # among themselves alone
+    assert "cidrIpv4" not in rules["glue-in"]  # only between the workers
     assert "functions-in" not in rules
 
 
-def test_a_group_that_is_replaced_stays_until_nothing_uses_it_any_more(engine: Engine) -> None:
-    """With a name of its own it would have to go first, and could not."""
-    groups = [one.inputs for one in network(engine, {"states": "x"}).all("ec2.SecurityGroup")]
+def test_a_replaced_security_group_exists_until_nothing_uses_it(engine: Engine) -> None:
+    """A group with a fixed name would have to be deleted before its replacement exists, while it is still in use."""
+    groups = [resource.inputs for resource in network(engine, {"states": "x"}).all("ec2.SecurityGroup")]
     assert len(groups) == 3
-    assert all("name" not in one and one["namePrefix"].endswith("-") for one in groups)
+    assert all("name" not in group and group["namePrefix"].endswith("-") for group in groups)
 
 
-def test_an_existing_network_is_used_as_it_is(engine: Engine) -> None:
+def test_an_existing_network_is_used_unchanged(engine: Engine) -> None:
     recorded = network(engine, {"states": "x"}, vpcId="vpc-1", subnetIds=["subnet-1", "subnet-2"])
     assert recorded.all("ec2.Vpc") == recorded.all("ec2.Subnet") == recorded.all("ec2.VpcEndpoint") == []
-    assert {one.inputs["vpcId"] for one in recorded.all("ec2.SecurityGroup")} == {"vpc-1"}
+    assert {resource.inputs["vpcId"] for resource in recorded.all("ec2.SecurityGroup")} == {"vpc-1"}
 
 
 def test_a_job_that_is_not_attached_has_no_connection() -> None:

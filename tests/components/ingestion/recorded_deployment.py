@@ -1,4 +1,4 @@
-"""Ingestion as tests deploy it."""
+"""Recorded deployment of ingestion for tests."""
 
 from components.blocks.naming.context import Subsystem
 from components.ingestion import Ingestion, IngestionArgs

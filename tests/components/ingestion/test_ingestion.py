@@ -1,4 +1,4 @@
-"""Ingestion as it is deployed: who may do what, what is kept how long, what rings."""
+"""Deployed resources of ingestion: permissions, workflow, retention, encryption, catalogue, schedules."""
 
 import base64
 import json
@@ -17,16 +17,16 @@ TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/polyphony-test-ingestion-fi
 MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:polyphony-test-ingestion-workflow"
 JOB = f"arn:aws:glue:us-east-1:{ACCOUNT}:job/polyphony-test-ingestion-spark"
 RUNTIME_GRANTS = {"logs", "xray", "sqs"}
-"""Services that the blocks grant by themselves; their own tests look at those."""
+"""Services of grants that the blocks add. The tests of the blocks check them."""
 
 
 def granted(role: str) -> dict[str, set[str]]:
-    """Resource → actions, of what the subsystem itself grants."""
+    """Return the actions by resource that the subsystem itself grants to a role."""
     found: dict[str, set[str]] = {}
-    (policy,) = [one for one in plain().all("iam.RolePolicy") if one.name == f"ingestion-{role}-grants"]
+    (policy,) = [resource for resource in plain().all("iam.RolePolicy") if resource.name == f"ingestion-{role}-grants"]
     for statement in json.loads(policy.inputs["policy"])["Statement"]:
         for resource in statement["Resource"]:
-            own = {one for one in statement["Action"] if one.partition(":")[0] not in RUNTIME_GRANTS}
+            own = {action for action in statement["Action"] if action.partition(":")[0] not in RUNTIME_GRANTS}
             if own:
                 found.setdefault(resource, set()).update(own)
     return found
@@ -37,7 +37,7 @@ def environment(function: str) -> dict[str, str]:
     return variables
 
 
-def test_the_builder_tracks_claims_lists_and_starts() -> None:
+def test_the_builder_may_track_claim_list_and_start() -> None:
     assert granted("manifest-builder") == {
         TABLE: {"dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         f"{TABLE}/index/open": {"dynamodb:Query"},
@@ -46,28 +46,28 @@ def test_the_builder_tracks_claims_lists_and_starts() -> None:
     }
 
 
-def test_the_steps_move_files_and_write_lists() -> None:
+def test_the_steps_may_change_records_and_write_lists() -> None:
     assert granted("steps") == {
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         f"{LAKE}/manifests/*": {"s3:GetObject", "s3:PutObject"},
-        LAKE: {"s3:ListBucket"},  # or a list that is missing would be an error, and not an answer
+        LAKE: {"s3:ListBucket"},  # otherwise S3 returns 403 for a missing list
     }
 
 
-def test_the_sweeper_asks_what_became_of_executions() -> None:
+def test_the_sweeper_may_read_the_status_of_executions() -> None:
     found = granted("sweeper")
     assert found[MACHINE.replace(":stateMachine:", ":execution:") + ":*"] == {"states:DescribeExecution"}
     assert found[LANDING] == {"s3:ListBucketVersions"}
 
 
-def test_the_workflow_runs_this_job_and_calls_these_steps() -> None:
+def test_the_workflow_may_run_only_its_job_and_its_steps() -> None:
     found = granted("workflow")
     assert found[JOB] == {"glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"}
     steps = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:polyphony-test-ingestion-steps:live"
     assert found[steps] == {"lambda:InvokeFunction"}
 
 
-def test_spark_reads_versions_of_files_and_writes_its_own_prefixes() -> None:
+def test_spark_may_read_versions_of_files_and_write_its_own_prefixes() -> None:
     found = granted("spark")
     assert found[f"{LANDING}/incoming/*"] == {"s3:GetObjectVersion"}
     assert found[f"{LAKE}/data/*"] == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
@@ -78,7 +78,7 @@ def test_spark_reads_versions_of_files_and_writes_its_own_prefixes() -> None:
     assert f"{LAKE}/*" not in found
 
 
-def test_the_functions_know_what_they_need() -> None:
+def test_the_functions_get_their_environment_variables() -> None:
     builder = environment("manifest-builder")
     assert builder["STATE_MACHINE_ARN"] == MACHINE
     assert builder["FILES_PER_MANIFEST"] == "200"
@@ -96,50 +96,54 @@ def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
     assert keys | set(index["nonKeyAttributes"]) == PROJECTED
 
 
-def test_the_definition_passes_the_linter() -> None:
+def test_the_workflow_definition_passes_the_linter() -> None:
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert Linter.validate(json.loads(text)) == []
 
 
-def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
+def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
     run = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]["Run"]
     errors = [retry["ErrorEquals"] for retry in run["Retry"]]
     assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
     # Step Functions gives a throttled start the name of Glue's exceptions in general.
     assert "Glue.AWSGlueException" in errors[1]
-    assert run["Retry"][1]["IntervalSeconds"] >= 30, "Glue lets few starts a second through, and these come at once"
+    assert run["Retry"][1]["IntervalSeconds"] >= 30, (
+        "Glue allows few starts per second, and many runs start at the same time"
+    )
     assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert "errorOutput.Error" in text
-    assert "errorOutput.Cause" not in text, "the text of an error may hold what is in a file"
+    assert "errorOutput.Cause" not in text, "the text of an error may quote a file"
 
 
 def pauses(retry: dict[str, Any]) -> float:
-    """All of them together, at most."""
+    """Return the maximum total of a retry's pauses."""
     first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
     together: float = sum(min(first * rate**number, most) for number in range(retry["MaxAttempts"]))
     return together
 
 
 @pytest.mark.parametrize("changes", [{}, {"timeoutMinutes": 480}])
-def test_a_run_waits_for_its_place_most_of_a_day_and_the_workflow_longer_than_for_all(changes: dict[str, Any]) -> None:
+def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(changes: dict[str, Any]) -> None:
     definition = json.loads(ingestion(spark=changes).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
-    assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses, as a rule"
+    assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
     waits = 2 * run["TimeoutSeconds"] + sum(pauses(retry) for retry in run["Retry"])
-    assert waits + 3600 < definition["TimeoutSeconds"], "or its own last steps are cut off"
+    assert waits + 3600 < definition["TimeoutSeconds"], "otherwise the last steps are cut off"
 
 
-def test_glue_is_sized_by_the_settings_and_may_run_more_than_once() -> None:
+def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
     job = ingestion(spark={"workers": 4, "workerType": "G.2X", "executionClass": "FLEX"}).one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"]) == ("G.2X", 4, "FLEX")
     assert job["executionProperty"] == {"maxConcurrentRuns": 10}
     assert (job["glueVersion"], job["timeout"]) == ("5.1", 30)
 
 
-def test_glue_logs_to_groups_of_ours_that_expire() -> None:
-    groups = {one.inputs["name"]: one.inputs["retentionInDays"] for one in plain().all("cloudwatch.LogGroup")}
+def test_glue_logs_to_our_log_groups_which_expire() -> None:
+    groups = {
+        resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in plain().all("cloudwatch.LogGroup")
+    }
     arguments = plain().one("glue.Job").inputs["defaultArguments"]
     prefix = arguments["--custom-logGroup-prefix"]
     assert {f"{prefix}/error", f"{prefix}/output", arguments["--continuous-log-logGroup"]} <= set(groups)
@@ -149,7 +153,7 @@ def test_glue_logs_to_groups_of_ours_that_expire() -> None:
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 
-def test_output_is_encrypted_and_logs_too_where_there_is_a_key() -> None:
+def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
     plainly = plain().one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
     assert plainly["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
     assert plainly["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
@@ -166,8 +170,8 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
         keyed.one("iam.Role", "spark").inputs["name"],
     )
     prefix = keyed.one("glue.Job").inputs["defaultArguments"]["--custom-logGroup-prefix"]
-    groups = {f"{prefix}/{security}-role/{role}/{one}" for one in ("error", "output")}
-    made = {one.inputs["name"]: one.inputs for one in keyed.all("cloudwatch.LogGroup")}
+    groups = {f"{prefix}/{security}-role/{role}/{name}" for name in ("error", "output")}
+    made = {resource.inputs["name"]: resource.inputs for resource in keyed.all("cloudwatch.LogGroup")}
     assert groups <= set(made)
     assert {made[group]["kmsKeyId"] for group in groups} == {KEY}
     policy = json.loads(keyed.one("iam.RolePolicy", "ingestion-spark-grants").inputs["policy"])
@@ -180,23 +184,23 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
     for action in ("logs:AssociateKmsKey", "logs:CreateLogStream", "logs:PutLogEvents"):
         for group in groups:
             assert (action, f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*") in allowed
-    assert "AssociateKmsKey" not in str([one.inputs for one in plain().all("iam.RolePolicy")])
+    assert "AssociateKmsKey" not in str([resource.inputs for resource in plain().all("iam.RolePolicy")])
 
 
-def test_the_script_lies_below_the_hash_of_its_content() -> None:
+def test_the_script_is_stored_below_the_hash_of_its_content() -> None:
     objects = plain().all("s3.BucketObjectv2")
-    keys = sorted(one.inputs["key"] for one in objects)
+    keys = sorted(upload.inputs["key"] for upload in objects)
     (prefix,) = {key.rpartition("/")[0] for key in keys}
     assert [key.rpartition("/")[2] for key in keys] == ["handlers.zip", "job.py"]
     assert plain().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
 
 
-def test_no_page_drops_files_unless_the_settings_name_it() -> None:
+def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
     assert plain().all("s3.BucketCorsConfiguration") == []
     page = "https://app.example.com"
     [rule] = ingestion(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
-    assert rule["exposeHeaders"] == ["x-amz-version-id"], "the table names files by it"
+    assert rule["exposeHeaders"] == ["x-amz-version-id"], "the version id is part of a file's key in the table"
 
 
 def test_files_are_versioned_and_parquet_is_tiered() -> None:
@@ -206,8 +210,8 @@ def test_files_are_versioned_and_parquet_is_tiered() -> None:
     assert rules["expire-queries"]["expiration"] == {"days": 7}
 
 
-def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> None:
-    (table,) = [one for one in plain().all("glue.CatalogTable") if one.name.endswith("table")]
+def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
+    (table,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
     storage = table.inputs["storageDescriptor"]
     assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
     assert storage["location"].endswith("/pointers/")
@@ -218,37 +222,39 @@ def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> N
     assert table.inputs["parameters"]["storage.location.template"].endswith("/pointers/dt=${dt}/")
 
 
-def test_the_catalogues_columns_are_those_of_the_schema_and_our_own() -> None:
+def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
     found = ingestion(spark={"schemaDdl": "n LONG, tags ARRAY<STRING>"})
-    tables = {one.inputs["name"]: one.inputs["storageDescriptor"] for one in found.all("glue.CatalogTable")}
+    tables = {
+        resource.inputs["name"]: resource.inputs["storageDescriptor"] for resource in found.all("glue.CatalogTable")
+    }
     names = [column["name"] for column in tables["rows"]["columns"]]
     assert names[:3] == ["n", "tags", "_source_key"]
     assert [column["name"] for column in tables["newest"]["columns"]] == [*names, "dt"]
     assert {column["name"]: column["type"] for column in tables["rows"]["columns"]}["tags"] == "array<string>"
-    (bare,) = [one for one in plain().all("glue.CatalogTable") if one.name.endswith("table")]
+    (bare,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
     assert bare.inputs["storageDescriptor"]["columns"][0]["name"] == "_source_key"
 
 
 def test_the_view_has_the_types_that_athena_reads() -> None:
     found = ingestion(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
-    (view,) = [one for one in found.all("glue.CatalogTable") if one.name.endswith("view")]
+    (view,) = [resource for resource in found.all("glue.CatalogTable") if resource.name.endswith("view")]
     encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
-    types = {one["name"]: one["type"] for one in json.loads(base64.b64decode(encoded))["columns"]}
+    types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
     assert (types["id"], types["tags"], types["_source_line"]) == ("bigint", "array(varchar)", "bigint")
     assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
 
 
-def test_a_glue_run_that_fails_is_heard_of() -> None:
+def test_a_failed_glue_run_is_published_to_the_alerts_topic() -> None:
     pattern = json.loads(plain().one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail-type"] == ["Glue Job State Change"]
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
 
 
-def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> None:
+def test_the_sweeper_runs_every_few_minutes_and_reconciles_once_a_day() -> None:
     schedules = {
-        one.inputs["scheduleExpression"]: json.loads(one.inputs["target"]["input"])
-        for one in plain().all("scheduler.Schedule")
+        resource.inputs["scheduleExpression"]: json.loads(resource.inputs["target"]["input"])
+        for resource in plain().all("scheduler.Schedule")
     }
     assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
     once = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
-    assert "rate(1 minute)" in {one.inputs["scheduleExpression"] for one in once}
+    assert "rate(1 minute)" in {item.inputs["scheduleExpression"] for item in once}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.livestream import Authorizer
+from components.settings.livestream import AuthorizerKind
 from local.preview.property_values import UNKNOWN
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
@@ -121,7 +121,7 @@ def test_the_setting_selects_the_authorizer() -> None:
     def schemes(authorizer: str) -> set[str]:
         return set(body(livestream(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 
-    assert {kind: schemes(kind) for kind in Authorizer} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
+    assert {kind: schemes(kind) for kind in AuthorizerKind} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
     read = variables(complete(), "authorizer")
     assert (read["ISSUER"], read["AUDIENCE"]) == (ISSUER, "polyphony")
     assert read["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.meetings.media_states import NO_MACHINE, SUBMISSIONS, TOO_LATE
 from components.settings.meetings_media import ATTEMPTS
-from components.settings.polling import rounds
+from components.settings.polling import count_polls
 from tests.components.meetings.fake_batch import RECLAIMED, Batch, Life, Walked, walk
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, states
 from tests.components.meetings.state_machine_runner import RECORDING, caught, filled
@@ -277,7 +277,7 @@ def test_whatever_becomes_of_a_job_it_ends_in_bounded_steps_and_never_runs_twice
     batch.lost_answers = lost
     walked = went(batch)  # the played Batch sees to it that no two live at once
     processing = MEETINGS.settings().processing
-    spare = sum(rounds(one * 60, 30) for one in (processing.timeout_minutes, processing.capacity_minutes))
-    questions = ATTEMPTS * spare + rounds(processing.on_demand_seconds, 30)
+    spare = sum(count_polls(one * 60, 30) for one in (processing.timeout_minutes, processing.capacity_minutes))
+    questions = ATTEMPTS * spare + count_polls(processing.on_demand_seconds, 30)
     assert walked.events <= questions * 9 + 2_500, "a question is a wait, a call and a choice"
     assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.polling import rounds
+from components.settings.polling import count_polls
 from local.emulation.step_functions.parameter_names import error_name, pascal
 from local.platform.drivers.fit import service_model
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
@@ -100,7 +100,7 @@ def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
         variables |= filled(found["AskForPart"]["Assign"], JOB, **variables)
         at = chosen(found["PartDone"], **variables)
     assert at == "PartTooLate"
-    assert len(pauses) == rounds(minutes * 60, poll)
+    assert len(pauses) == count_polls(minutes * 60, poll)
     assert pauses == sorted(pauses)
     assert pauses[0] == poll
     assert sum(pauses[:-1]) < minutes * 60 <= sum(pauses) <= max(1.06 * minutes * 60, minutes * 60 + poll)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, load
+from components.settings import SettingsError, load_settings
 from tests.fake_engine import FOUNDATION
 
 PAGE = "https://app.example.com"
@@ -34,11 +34,11 @@ def complete(changes: dict[str, Any] | None = None, environment: str = "dev") ->
         for part in groups:
             group = group.setdefault(part, {})
         group[name] = value
-    return {f"polyphony:{key}": one if isinstance(one, str) else json.dumps(one) for key, one in values.items()}
+    return {f"polyphony:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 def problems(raw: dict[str, str]) -> list[str]:
     """Return the lines of the error that the loader raises."""
     with pytest.raises(SettingsError) as error:
-        load(raw, "dev")
-    return [str(one) for one in error.value.problems]
+        load_settings(raw, "dev")
+    return [str(problem) for problem in error.value.problems]

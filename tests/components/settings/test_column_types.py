@@ -1,9 +1,9 @@
-"""A schema's columns in the catalogue's words and in those of Athena's views."""
+"""Columns of a schema with the types of the catalogue and of Athena's views."""
 
 import pytest
 
-from components.settings.column_types import HIVE, TAKEN, NotDdl, of_data, parsed
-from handlers.ingestion.glue.parquet_columns import RESERVED, SUPPORTED
+from components.settings.column_types import HIVE, RESERVED_COLUMNS, InvalidDdl, parse_columns, parse_data_columns
+from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TYPES
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ from handlers.ingestion.glue.parquet_columns import RESERVED, SUPPORTED
         ),
     ],
 )
-def test_a_type_is_written_as_each_of_the_two_reads_it(kind: str, hive: str, presto: str) -> None:
-    (column,) = parsed(f"c {kind}")
-    assert (column.kind.hive, column.kind.presto) == (hive, presto)
+def test_a_type_has_a_hive_name_and_a_presto_name(kind: str, hive: str, presto: str) -> None:
+    (column,) = parse_columns(f"c {kind}")
+    assert (column.type.hive, column.type.presto) == (hive, presto)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_type_is_written_as_each_of_the_two_reads_it(kind: str, hive: str, pre
         ('not INT not null, comment STRING comment "it\'s", null DATE', ["not", "comment", "null"]),
     ],
 )
-def test_columns_stand_between_the_commas_outside_of_types_and_comments(ddl: str, names: list[str]) -> None:
-    assert [column.name for column in parsed(ddl)] == names
+def test_columns_are_separated_by_commas_outside_types_and_comments(ddl: str, names: list[str]) -> None:
+    assert [column.name for column in parse_columns(ddl)] == names
 
 
 @pytest.mark.parametrize(
@@ -85,40 +85,40 @@ def test_columns_stand_between_the_commas_outside_of_types_and_comments(ddl: str
         "größe INT",
     ],
 )
-def test_what_names_no_columns_is_refused(ddl: str) -> None:
-    with pytest.raises(NotDdl):
-        parsed(ddl)
+def test_invalid_ddl_is_refused(ddl: str) -> None:
+    with pytest.raises(InvalidDdl):
+        parse_columns(ddl)
 
 
 @pytest.mark.parametrize("kind", ["FLOAT", "REAL", "BINARY", "TIMESTAMP_NTZ", "VARCHAR(20)", "CHAR(2)", "VOID", "JSON"])
 @pytest.mark.parametrize("column", ["c {}", "c ARRAY<{}>", "c STRUCT<a: {}>", "c MAP<STRING, {}>"])
-def test_a_type_that_the_job_has_no_value_for_is_refused(column: str, kind: str) -> None:
-    with pytest.raises(NotDdl):
-        parsed(column.format(kind))
+def test_a_type_that_the_job_does_not_support_is_refused(column: str, kind: str) -> None:
+    with pytest.raises(InvalidDdl):
+        parse_columns(column.format(kind))
 
 
-def test_a_map_has_keys_as_json_has_them() -> None:
-    with pytest.raises(NotDdl, match="keys"):
-        parsed("c MAP<INT, STRING>")
+def test_the_keys_of_a_map_must_be_strings() -> None:
+    with pytest.raises(InvalidDdl, match="keys"):
+        parse_columns("c MAP<INT, STRING>")
 
 
 @pytest.mark.parametrize("ddl", ["id INT, ID STRING", "o STRUCT<a: INT, `A`: INT>"])
-def test_a_name_stands_for_one_column_whatever_its_case(ddl: str) -> None:
-    with pytest.raises(NotDdl, match="same name"):
-        parsed(ddl)
+def test_two_names_that_differ_only_in_case_are_refused(ddl: str) -> None:
+    with pytest.raises(InvalidDdl, match="differ only in case"):
+        parse_columns(ddl)
 
 
-def test_the_jobs_types_and_names_are_those_that_are_known_here() -> None:
-    assert {HIVE[one] for one in SUPPORTED} == set(HIVE.values())
-    assert TAKEN == RESERVED
+def test_the_settings_and_the_job_support_the_same_types_and_names() -> None:
+    assert {HIVE[item] for item in SUPPORTED_TYPES} == set(HIVE.values())
+    assert RESERVED_COLUMNS == RESERVED_NAMES
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_column_of_every_row_is_none_of_the_datas(name: str) -> None:
-    with pytest.raises(NotDdl, match=name):
-        of_data(f"id INT, {name.upper()} STRING")
-    assert of_data(f"o STRUCT<{name}: STRING>"), "within a struct it is another's"
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_a_name_of_a_column_that_the_job_adds_is_refused(name: str) -> None:
+    with pytest.raises(InvalidDdl, match=name):
+        parse_data_columns(f"id INT, {name.upper()} STRING")
+    assert parse_data_columns(f"o STRUCT<{name}: STRING>"), "a field of a struct may have the name"
 
 
-def test_no_schema_names_no_columns() -> None:
-    assert of_data(" \n") == []
+def test_an_empty_schema_has_no_columns() -> None:
+    assert parse_data_columns(" \n") == []

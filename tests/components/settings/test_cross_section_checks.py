@@ -1,11 +1,11 @@
-"""Rules across fields, sections and environments: what is refused with which message, and what is accepted beside it."""
+"""Rules across fields, sections and environments: refused values with their messages, and accepted values."""
 
 import re
 from typing import Any
 
 import pytest
 
-from components.settings import load
+from components.settings import load_settings
 from components.settings.livestream import WINDOW_MARGIN_SECONDS
 from handlers.livestream.agent.window_worker import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import parse_secrets
@@ -20,135 +20,169 @@ RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B
 SPOT = {"vcpus": 0.5, "memoryMb": 1024}
 
 NOT_IN = {
-    "foundation.identity.auth": ("none", "staging", "`oidc` in staging: `none` is for local and dev only"),
-    "foundation.identity.issuer": ("http://127.0.0.1:9/", "dev", "an https address in dev: keys travel by it"),
-    "foundation.identity.jwksUrl": ("http://127.0.0.1:9/k", "dev", "an https address in dev: keys travel by it"),
-    "foundation.alerts.emails": ([], "prod", "at least one address in prod: alarms need a reader"),
-    "ingestion.intake.corsOrigin": ("*", "prod", "the page that may drop files, by name, in prod; or nothing"),
-    "transcription.structuredLogging": (False, "prod", "true in prod: an alarm reads JSON lines"),
-    "voiceQa.audio.accelerated": (True, "local", "false in local: the emulator has no edge locations"),
-    "voiceQa.lectures.uploads": ("guests", "staging", "`off` in staging: guests are anybody at all"),
-    "livestream.api.corsOrigin": ("*", "prod", "the page that may use the API, by name, in prod"),
-    "livestream.api.authorizer": ("none", "staging", "`jwt` or `apiKey` in staging: none lets anybody in"),
-    "meetings.exchange.corsOrigin": ("*", "prod", "the page that may use the exchange, by name, in prod"),
+    "foundation.identity.auth": ("none", "staging", "must be `oidc` in staging: `none` is for local and dev only"),
+    "foundation.identity.issuer": (
+        "http://127.0.0.1:9/",
+        "dev",
+        "must be an https URL in dev, because the provider's keys are loaded from it",
+    ),
+    "foundation.identity.jwksUrl": (
+        "http://127.0.0.1:9/k",
+        "dev",
+        "must be an https URL in dev, because the provider's keys are loaded from it",
+    ),
+    "foundation.alerts.emails": (
+        [],
+        "prod",
+        "must contain at least one address in prod, so that someone receives the alarms",
+    ),
+    "ingestion.intake.corsOrigin": (
+        "*",
+        "prod",
+        "must be the origin of the page that may upload files, in prod; or leave it out",
+    ),
+    "transcription.structuredLogging": (False, "prod", "must be true in prod: an alarm reads JSON lines"),
+    "voiceQa.audio.accelerated": (True, "local", "must be false in local: the emulator has no edge locations"),
+    "voiceQa.lectures.uploads": ("guests", "staging", "must be `off` in staging, because everyone can be a guest"),
+    "livestream.api.corsOrigin": ("*", "prod", "must be the origin of the page that may use the API, in prod"),
+    "livestream.api.authorizer": (
+        "none",
+        "staging",
+        "must be `jwt` or `apiKey` in staging: `none` accepts every caller",
+    ),
+    "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in prod"),
 }
-"""Key → a value, an environment that does not allow it, and why."""
+"""Value, environment that forbids it, and reason, by key."""
 ALLOWED_IN = {"foundation.identity.issuer": "local", "foundation.identity.jwksUrl": "local"}
 
 
 @pytest.mark.parametrize("key", NOT_IN)
-def test_what_an_environment_does_not_allow_is_refused_there_and_accepted_elsewhere(key: str) -> None:
+def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str) -> None:
     value, environment, reason = NOT_IN[key]
     changes = {key: value, **({"livestream.api.authorizer": "apiKey"} if key.endswith("identity.auth") else {})}
     [problem] = problems(complete(changes, environment))
     assert problem.startswith(f"{key} = ")
     assert problem.endswith(f": {reason}")
-    load(complete(changes, ALLOWED_IN.get(key, "dev")), "dev")
+    load_settings(complete(changes, ALLOWED_IN.get(key, "dev")), "dev")
 
 
-@pytest.mark.parametrize("key", [one for one in NOT_IN if not one.startswith("foundation")])
-def test_a_subsystem_that_is_off_is_held_to_nothing(key: str) -> None:
+@pytest.mark.parametrize("key", [item for item in NOT_IN if not item.startswith("foundation")])
+def test_a_disabled_subsystem_is_not_checked(key: str) -> None:
     value, environment, _ = NOT_IN[key]
-    load(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
+    load_settings(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 @pytest.mark.parametrize(
     ("key", "value"), [("voiceQa.lectures.uploads", "guests"), ("livestream.api.authorizer", "none")]
 )
-def test_guests_have_no_more_than_that_where_others_work(key: str, value: str, environment: str) -> None:
+def test_guest_uploads_and_open_apis_are_refused_in_staging_and_prod(key: str, value: str, environment: str) -> None:
     assert problems(complete({key: value}, environment))
     for relaxed in ("local", "dev"):
-        load(complete({key: value}, relaxed), relaxed)
+        load_settings(complete({key: value}, relaxed), relaxed)
 
 
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
 @pytest.mark.parametrize(
     ("section", "why"),
     [
-        ("ingestion", "an alarm reads lines of level INFO"),
-        ("voiceQa", "an alarm reads lines of level INFO"),
-        ("livestream", "metrics are made of lines of level INFO"),
-        ("meetings", "metrics are made of lines of level INFO"),
+        ("ingestion", "an alarm reads log lines of level INFO"),
+        ("voiceQa", "an alarm reads log lines of level INFO"),
+        ("livestream", "metrics are derived from log lines of level INFO"),
+        ("meetings", "metrics are derived from log lines of level INFO"),
     ],
 )
-def test_lines_that_alarms_and_metrics_read_are_written(section: str, why: str, level: str) -> None:
-    assert problems(complete({f"{section}.logLevel": level})) == [f"{section}.logLevel = {level}: DEBUG or INFO: {why}"]
+def test_log_lines_that_alarms_and_metrics_read_must_be_enabled(section: str, why: str, level: str) -> None:
+    assert problems(complete({f"{section}.logLevel": level})) == [
+        f"{section}.logLevel = {level}: must be DEBUG or INFO: {why}"
+    ]
 
 
 REFUSED: list[tuple[Changes, str]] = [
     # Identity.
-    ({"foundation.identity": {}}, "with auth oidc, issuer and audience must be given"),
+    ({"foundation.identity": {}}, "with auth oidc, issuer and audience are required"),
     (
         {"foundation.identity": {"auth": "none", "audience": "us"}, "livestream.api.authorizer": "none"},
-        "foundation.identity.issuer: must be given for meetings: they are whose the token says",
+        "foundation.identity.issuer: is required for meetings, because tokens identify the owner of a meeting",
     ),
     (
         {"foundation.identity": {"auth": "none", "issuer": "https://a.b/"}, "livestream.api.authorizer": "none"},
-        "foundation.identity.audience: must be given for meetings: they are whose the token says",
+        "foundation.identity.audience: is required for meetings, because tokens identify the owner of a meeting",
     ),
     (
         {"foundation.identity": {"auth": "none", **IDENTITY}},
-        'livestream.api.authorizer = "jwt": `none` or `apiKey` beside foundation.identity.auth `none`',
+        'livestream.api.authorizer = "jwt": must be `none` or `apiKey` if foundation.identity.auth is `none`',
     ),
-    ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de is given more than once"),
+    ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de occurs more than once"),
     # Functions.
     (
         {"transcription.audioProcessor": {"snapStart": True, "provisionedConcurrency": 1}},
-        "snapStart and provisionedConcurrency exclude each other: one of them is false or 0",
+        "snapStart and provisionedConcurrency cannot be combined",
     ),
     (
-        {"voiceQa.socketHandler.snapStart": True},  # it is kept warm by default
-        "snapStart and provisionedConcurrency exclude each other: one of them is false or 0",
+        {"voiceQa.socketHandler.snapStart": True},  # provisioned concurrency is on by default
+        "snapStart and provisionedConcurrency cannot be combined",
     ),
     (
         {"transcription.audioProcessor": {"reservedConcurrency": 1, "provisionedConcurrency": 2}},
-        "provisionedConcurrency is at most reservedConcurrency",
+        "provisionedConcurrency must be at most reservedConcurrency",
     ),
-    ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency is at most reservedConcurrency"),
+    ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency must be at most reservedConcurrency"),
     # Ingestion.
-    ({"ingestion.intake.batchWindowSeconds": 0}, "ingestion.intake.batchWindowSeconds = 0: at least 1"),
-    ({"ingestion.spark.schemaDdl": "id BIGINT,"}, 'schemaDdl = "id BIGINT,": the text ends too early'),
-    ({"ingestion.spark.schemaDdl": "dt STRING"}, "every row has columns of its own named dt"),
+    ({"ingestion.intake.batchWindowSeconds": 0}, "ingestion.intake.batchWindowSeconds = 0: must be at least 1"),
+    (
+        {"ingestion.spark.schemaDdl": "id BIGINT,"},
+        'schemaDdl = "id BIGINT,": the text ends before the type is complete',
+    ),
+    ({"ingestion.spark.schemaDdl": "dt STRING"}, "the job adds these columns itself, so remove them: dt"),
     # Transcription.
     (
         {"transcription.sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}},
-        "transcription.sessions.inFlight = 4: less than streamQuota (8) through perUser (2): each",
+        "transcription.sessions.inFlight = 4: must be less than streamQuota (8) divided by perUser (2): each",
     ),
-    ({"transcription.audioProcessor.timeoutSeconds": 14}, "audioProcessor.timeoutSeconds = 14: at least 15"),
+    ({"transcription.audioProcessor.timeoutSeconds": 14}, "audioProcessor.timeoutSeconds = 14: must be at least 15"),
     ({"transcription.sessions.languages": []}, "transcription.sessions.languages = []"),
     ({"transcription.sessions.languages": ["english"]}, "transcription.sessions.languages[0]"),
     # Voice Q&A.
     ({"voiceQa.audio.origins": []}, "voiceQa.audio.origins = []"),
-    ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: must be given with mode http"),
-    ({"voiceQa.agentcore.mode": "bedrock"}, "with mode bedrock, runtimeArn must be given"),
+    ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: is required with mode http"),
+    ({"voiceQa.agentcore.mode": "bedrock"}, "with mode bedrock, runtimeArn is required"),
     ({"voiceQa.agentcore.qualifier": "1st"}, "voiceQa.agentcore.qualifier = "),
     (
         {"voiceQa.agentcore.answerSeconds": 471, "voiceQa.queryWorker.timeoutSeconds": 500},
-        "voiceQa.agentcore.answerSeconds = 471.0: at most queryWorker.timeoutSeconds (500) less 30",
+        "voiceQa.agentcore.answerSeconds = 471.0: must be at most queryWorker.timeoutSeconds (500) minus 30",
     ),
     # Livestream.
-    ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion go together"),
-    ({"livestream.agentWorker.timeoutSeconds": 119}, "agentWorker.timeoutSeconds = 119: at least 120: an answer and"),
+    ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
+    (
+        {"livestream.agentWorker.timeoutSeconds": 119},
+        "agentWorker.timeoutSeconds = 119: must be at least 120: an answer and",
+    ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
-        "agentWorker.timeoutSeconds = 899: at least 900: an answer and its repair, agent.answerSeconds each",
+        "agentWorker.timeoutSeconds = 899: must be at least 900: an answer and its repair with agent.answerSeconds each",
     ),
     ({"livestream.api.authorizer": "basic"}, "none, apiKey, jwt"),
     # Meetings.
-    ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion go together"),
-    ({"meetings.bedrockSummarize.timeoutSeconds": 359}, "timeoutSeconds = 359: at least 360: an answer and its repair"),
+    ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
+    (
+        {"meetings.bedrockSummarize.timeoutSeconds": 359},
+        "timeoutSeconds = 359: must be at least 360: an answer and its repair",
+    ),
     ({"meetings.processing.imageDigest": "latest"}, "meetings.processing.imageDigest"),
     ({"meetings.tableKmsKey": "alias/ours"}, "meetings.tableKmsKey"),
     ({"meetings.processing.engine": "ec2"}, "batch-spot, fargate"),
-    ({"meetings.processing": {"engine": "fargate", "maxVcpus": 1}}, "maxVcpus is at least the vcpus of one job (2)"),
+    (
+        {"meetings.processing": {"engine": "fargate", "maxVcpus": 1}},
+        "maxVcpus must be at least the vcpus of one job (2)",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("changes", "says"), REFUSED)
-def test_what_contradicts_something_else_is_refused(changes: Changes, says: str) -> None:
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
+def test_conflicting_settings_are_refused(changes: Changes, message: str) -> None:
     [problem] = problems(complete(changes))
-    assert says in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(
@@ -167,16 +201,16 @@ def test_what_contradicts_something_else_is_refused(changes: Changes, says: str)
         {"meetings.processing.maxVcpus": 1},
     ],
 )
-def test_what_agrees_is_accepted(changes: Changes) -> None:
-    load(complete(changes), "dev")
+def test_consistent_settings_are_accepted(changes: Changes) -> None:
+    load_settings(complete(changes), "dev")
 
 
-def test_the_providers_keys_are_where_it_says_or_where_most_providers_have_them() -> None:
+def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> None:
     issuer = {"foundation.identity": {"issuer": "https://login.example.com/x/", "audience": "us"}}
-    derived = load(complete(issuer), "dev").foundation.identity.keys_url
+    derived = load_settings(complete(issuer), "dev").foundation.identity.keys_url
     assert derived == "https://login.example.com/x/.well-known/jwks.json"
-    told = {**issuer, "foundation.identity.jwksUrl": "https://keys.example.com/k"}
-    assert load(complete(told), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
+    changes = {**issuer, "foundation.identity.jwksUrl": "https://keys.example.com/k"}
+    assert load_settings(complete(changes), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
 
 
 @pytest.mark.parametrize("key", ["ingestion.intake.corsOrigin", "livestream.api.corsOrigin", "voiceQa.audio.origins"])
@@ -194,23 +228,23 @@ def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
     ("files", "megabytes", "seconds"),
     [(200, 512, 2), (10_000, 128, 391), (10_000, 512, 98), (10_000, 1769, 29), (10_000, 10_240, 29)],
 )
-def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
+def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
     def stack_of(timeout: int) -> dict[str, str]:
-        enough = {f"ingestion.{one}.timeoutSeconds": 899 for one in ("builder", "sweeper", "steps")}
+        enough = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
         own = {"timeoutSeconds": timeout, "memoryMb": megabytes}
         return complete({"ingestion.manifests.files": files, **enough, f"ingestion.{name}": own})
 
     [problem] = problems(stack_of(seconds - 1))
-    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: at least {seconds} ")
-    assert load(stack_of(seconds), "dev").ingestion.manifests.files == files
+    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: must be at least {seconds} ")
+    assert load_settings(stack_of(seconds), "dev").ingestion.manifests.files == files
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "environment", "says"),
+    ("endpoint", "environment", "message"),
     [
-        ("http://10.0.0.5:5000", "staging", "an https address in staging, by name: questions and answers travel by it"),
-        ("https://10.0.0.5:5000", "dev", "endpoint is https at a private address"),
-        ("https://[fd00::1]:5000", "prod", "endpoint is https at a private address"),
+        ("http://10.0.0.5:5000", "staging", "must be an https URL with a host name in staging"),
+        ("https://10.0.0.5:5000", "dev", "endpoint is https with a private address"),
+        ("https://[fd00::1]:5000", "prod", "endpoint is https with a private address"),
         ("http://54.1.2.3:5000", "dev", "an agent at a public address is asked by https:// only"),
         ("http://[2600::1]", "dev", "an agent at a public address is asked by https:// only"),
         ("https://agent.example.com/?t=a", "dev", "an agent's endpoint ends with its path"),
@@ -220,12 +254,12 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
         ("ftp://agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
     ],
 )
-def test_an_endpoint_that_the_worker_could_not_call_is_refused(endpoint: str, environment: str, says: str) -> None:
+def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, environment: str, message: str) -> None:
     [problem] = problems(complete({"voiceQa.agentcore.endpoint": endpoint}, environment))
-    assert says in problem
+    assert message in problem
     assert "canary" not in problem
-    if says.startswith(("an agent", "with a host")):
-        with pytest.raises(ValueError, match=re.escape(says)):
+    if message.startswith(("an agent", "with a host")):
+        with pytest.raises(ValueError, match=re.escape(message)):
             Address.of(endpoint)
 
 
@@ -239,7 +273,7 @@ def test_an_endpoint_that_the_worker_could_not_call_is_refused(endpoint: str, en
     ],
 )
 def test_an_endpoint_that_the_worker_can_call_is_accepted(endpoint: str | None, environment: str) -> None:
-    found = load(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
+    found = load_settings(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
     assert str(found.voice_qa.agentcore.endpoint).startswith(str(endpoint))
 
 
@@ -258,42 +292,42 @@ def test_only_one_runtime_can_be_named(arn: str) -> None:
     assert problem.startswith("voiceQa.agentcore.runtimeArn = ")
 
 
-def test_the_agent_has_time_to_keep_what_it_found_and_every_transcript_that_is_accepted_is_read() -> None:
+def test_the_agent_has_time_to_store_findings_and_every_accepted_transcript_is_read() -> None:
     assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS
-    largest = load(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
+    largest = load_settings(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
     assert largest.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
 
 
-def test_the_encryption_key_is_a_secret_that_must_be_there_where_the_subsystem_is_on() -> None:
+def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
     [problem] = problems(complete({"livestream.encryptionKey": None}))
     assert problem == (
-        "livestream.encryptionKey: is a secret and not set; set it by: "
+        "livestream.encryptionKey: is a secret and not set; set it with: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev"
-    ), "a command to be typed as it stands"
-    load(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
-    settings = load(complete(), "dev")
+    ), "the command can be copied unchanged"
+    load_settings(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
+    settings = load_settings(complete(), "dev")
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
 
 @pytest.mark.parametrize(
-    ("key", "says"),
+    ("key", "message"),
     [
-        ("canary-short", "it needs 32 to 4096 characters, was given 12"),
+        ("canary-short", "it must have 32 to 4096 characters, but has 12"),
         *(
             (key, "each line must have at least 16 characters, and there must be at least one line")
             for key in (f"canary-new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\ncanary-old\n", " \n" * 32)
         ),
     ],
 )
-def test_each_line_of_the_encryption_key_is_long_enough(key: str, says: str) -> None:
-    """Where one is too short, every list that goes on would fail."""
+def test_each_line_of_the_encryption_key_is_long_enough(key: str, message: str) -> None:
+    """With a line that is too short, every request with a cursor would fail."""
     [problem] = problems(complete({"livestream.encryptionKey": key}))
-    assert problem == f"livestream.encryptionKey: the secret given is not usable: {says}"
+    assert problem == f"livestream.encryptionKey: the secret is not valid: {message}"
 
 
-def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
+def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
     both = f"{'n' * 16}\n{'o' * 16}\n"
-    key = load(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
+    key = load_settings(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
     assert key is not None
     assert parse_secrets(key.get_secret_value()) == ["n" * 16, "o" * 16]
 
@@ -302,24 +336,24 @@ def test_an_encryption_key_may_have_the_ones_before_it_below() -> None:
     ("vcpus", "megabytes"),
     [(0.25, 512), (0.25, 2048), (0.5, 4096), (1, 8192), (2, 16_384), (4, 30_720), (8, 61_440), (16, 122_880)],
 )
-def test_a_machine_that_fargate_has_is_accepted(vcpus: float, megabytes: int) -> None:
+def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) -> None:
     processing = {"spot": {"vcpus": vcpus, "memoryMb": megabytes}, "maxVcpus": 16, "maxHours": 3}
-    found = load(complete({"meetings.processing": processing}), "dev").meetings.processing.size
+    found = load_settings(complete({"meetings.processing": processing}), "dev").meetings.processing.size
     assert (found.vcpus, found.memory_mb) == (vcpus, megabytes)
 
 
 @pytest.mark.parametrize(
-    ("vcpus", "megabytes", "says"),
+    ("vcpus", "megabytes", "message"),
     [
-        (3, 8192, "vcpus is one of 0.25, 0.5, 1, 2, 4, 8, 16"),
-        (0.25, 1536, "memoryMb with 0.25 vcpus is 512, 1024, 2048"),
-        (1, 1024, "memoryMb with 1 vcpus is 2048 to 8192 in steps of 1024"),
-        (8, 16_385, "memoryMb with 8 vcpus is 16384 to 61440 in steps of 4096"),
+        (3, 8192, "vcpus must be one of 0.25, 0.5, 1, 2, 4, 8, 16"),
+        (0.25, 1536, "memoryMb with 0.25 vcpus must be 512, 1024, 2048"),
+        (1, 1024, "memoryMb with 1 vcpus must be 2048 to 8192 in steps of 1024"),
+        (8, 16_385, "memoryMb with 8 vcpus must be 16384 to 61440 in steps of 4096"),
     ],
 )
-def test_a_machine_that_fargate_has_not_is_refused_before_batch_does(vcpus: float, megabytes: int, says: str) -> None:
+def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes: int, message: str) -> None:
     [problem] = problems(complete({"meetings.processing.spot": {"vcpus": vcpus, "memoryMb": megabytes}}))
-    assert says in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(
@@ -333,31 +367,31 @@ def test_a_machine_that_fargate_has_not_is_refused_before_batch_does(vcpus: floa
         ({"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, 1_440),
     ],
 )
-def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing: Changes, least: int) -> None:
-    """An hour of large pictures takes a processor two; more than two processors are not used."""
+def test_the_timeout_must_be_long_enough_to_encode_the_longest_recording(processing: Changes, least: int) -> None:
+    """An hour of high-resolution video takes two vCPU hours; more than two vCPUs are not used."""
     fits = {"meetings.processing": {**processing, "timeoutMinutes": least}}
-    assert load(complete(fits), "dev").meetings.processing.timeout_minutes == least
+    assert load_settings(complete(fits), "dev").meetings.processing.timeout_minutes == least
     [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": least - 1}}))
-    assert f"timeoutMinutes is at least {least:,}" in problem
+    assert f"timeoutMinutes must be at least {least:,}" in problem
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_the_image_that_runs_is_one_that_was_reviewed(environment: str) -> None:
+def test_the_image_digest_is_required_in_staging_and_prod(environment: str) -> None:
     missing = {"meetings.processing.imageDigest": None}
     [problem] = problems(complete(missing, environment))
-    assert problem.startswith(f"meetings.processing.imageDigest: must be given in {environment}")
+    assert problem.startswith(f"meetings.processing.imageDigest: is required in {environment}")
     assert "the workflow `image` prints it" in problem
     assert "`sha256:` and 64 zeros" in problem
     before = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}
-    load(complete(before, environment), environment)  # what the message proposes is taken
-    load(complete(missing), "dev")  # and dev may run its latest
+    load_settings(complete(before, environment), environment)  # the digest that the message proposes is accepted
+    load_settings(complete(missing), "dev")  # and dev may run its latest
 
 
-def test_a_jobs_notes_are_kept_longer_than_the_chunks_that_they_are_about() -> None:
-    kept = load(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
+def test_intermediate_objects_are_kept_longer_than_the_chunks() -> None:
+    kept = load_settings(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
     assert kept.work_days == 15
 
 
-def test_nobody_needs_a_reader_where_people_try_things() -> None:
+def test_no_recipient_of_alerts_is_required_in_dev() -> None:
     silent = {**FOUNDATION, "alerts": {}, "identity": IDENTITY}
-    assert load(complete({"foundation": silent}), "dev").foundation.alerts.emails == ()
+    assert load_settings(complete({"foundation": silent}), "dev").foundation.alerts.emails == ()

@@ -1,11 +1,11 @@
-"""A stack's configuration becomes settings, or one message with everything that is wrong."""
+"""The loader returns the settings of a configuration, or one error with all problems."""
 
 from typing import Any
 
 import pytest
 from pydantic.alias_generators import to_camel
 
-from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load
+from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load_settings
 from components.settings.settings_base import SubsystemSettings
 from tests.components.settings.stack_config import COMPLETE, complete, problems
 
@@ -13,21 +13,23 @@ FUNCTIONS = [
     pytest.param(section, name, id=f"{section}-{name}")
     for section, whole in StackSettings.model_fields.items()
     if isinstance(whole.default, SubsystemSettings)
-    for name, one in type(whole.default).model_fields.items()
-    if isinstance(one.default, FunctionSettings)
+    for name, field in type(whole.default).model_fields.items()
+    if isinstance(field.default, FunctionSettings)
 ]
 
 
 @pytest.mark.parametrize(("section", "function"), FUNCTIONS)
-def test_a_function_of_which_one_thing_is_said_keeps_its_other_defaults(section: str, function: str) -> None:
+def test_a_partly_configured_function_keeps_its_other_defaults(section: str, function: str) -> None:
     default: SubsystemSettings = StackSettings.model_fields[section].default
     other = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
     assert getattr(other, function) == getattr(default, function).model_copy(update={"live_version": "7"})
     assert other.model_copy(update={function: getattr(default, function)}) == default
 
 
-def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_functions() -> None:
-    assert load(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev").ingestion.sweeper.timeout_seconds == 60
+def test_a_given_value_applies_even_if_it_is_the_default_of_all_functions() -> None:
+    assert (
+        load_settings(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev").ingestion.sweeper.timeout_seconds == 60
+    )
 
 
 def test_five_mistakes_make_one_message_with_five_lines() -> None:
@@ -38,7 +40,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         "ingestion.intak": {},
     }
     with pytest.raises(SettingsError) as error:
-        load(complete(wrong, "production"), "dev")
+        load_settings(complete(wrong, "production"), "dev")
     lines = str(error.value).splitlines()
     assert lines[0] == "stack dev has 5 problems in its configuration:"
     assert [line.split()[0].rstrip(":") for line in lines[1:]] == [
@@ -51,7 +53,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"environment": "prd"}, 'environment = "prd": allowed is one of local, dev, staging, prod'),
         ({"ingestoin": {}}, "ingestoin: is not a setting; did you mean ingestion?"),
@@ -60,25 +62,25 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
         ({"voiceQa.socket_handler": {}}, "voiceQa.socket_handler: is not a setting; did you mean socketHandler?"),
         (
             {"foundation.logs.zzz": 1},
-            "foundation.logs.zzz: is not a setting; known here: apiGatewayRoleOwned, methodMetrics, retentionDays",
+            "foundation.logs.zzz: is not a setting; settings at this level: apiGatewayRoleOwned, methodMetrics, retentionDays",
         ),
         ({"ingestion": "yes"}, 'ingestion = "yes": allowed is a group of settings'),
         ({"ingestion": "{not json"}, "ingestion: is not valid JSON (line 1, column 2)"),
         (
-            {"foundation": {key: one for key, one in COMPLETE["foundation"].items() if key != "spend"}},
+            {"foundation": {key: item for key, item in COMPLETE["foundation"].items() if key != "spend"}},
             "foundation.spend: is required: a group of settings",
         ),
     ],
 )
-def test_a_wrong_key_or_value_is_named_with_what_is_allowed(changes: dict[str, Any], says: str) -> None:
-    assert problems(complete(changes)) == [says]
+def test_an_invalid_key_or_value_is_named_with_the_allowed_values(changes: dict[str, Any], message: str) -> None:
+    assert problems(complete(changes)) == [message]
 
 
-def test_the_value_of_an_unknown_key_is_never_repeated() -> None:
+def test_the_value_of_an_unknown_key_is_never_shown() -> None:
     assert "canary" not in "".join(problems(complete({"ingestion.encryptionKy": "canary-secret"})))
 
 
-def test_conflicts_between_sections_are_found_beside_wrong_fields() -> None:
+def test_conflicts_between_sections_are_found_despite_invalid_fields() -> None:
     wrong = {"ingestion.builder.memoryMb": 64, "meetings.exchange.corsOrigin": "*"}
     found = problems(complete(wrong, "prod"))
     assert [line.split(" ")[0] for line in found] == ["ingestion.builder.memoryMb", "meetings.exchange.corsOrigin"]
@@ -88,36 +90,38 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "messages"),
     [
-        (TOO_SMALL, ["processing: maxVcpus is at least", "processing: timeoutMinutes is at least"]),
+        (TOO_SMALL, ["processing: maxVcpus must be at least", "processing: timeoutMinutes must be at least"]),
         (
             {**TOO_SMALL, "alarmMinutes": "x"},
-            ["processing: maxVcpus is at least", "processing: timeoutMinutes is at least", "processing.alarmMinutes"],
+            [
+                "processing: maxVcpus must be at least",
+                "processing: timeoutMinutes must be at least",
+                "processing.alarmMinutes",
+            ],
         ),
         ({"timeoutMinutes": "x", "maxHours": 24}, ["processing.timeoutMinutes"]),
     ],
 )
-def test_rules_of_a_group_are_told_beside_each_other_and_beside_wrong_fields(
-    wrong: dict[str, Any], said: list[str]
-) -> None:
-    """Not what one says of a default that stands in for a wrong field."""
+def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[str, Any], messages: list[str]) -> None:
+    """A rule is not reported for a default that replaced an invalid field."""
     found = problems(complete({f"meetings.processing.{key}": value for key, value in wrong.items()}))
-    words = [one.removeprefix("meetings.").replace("processing = {…}", "processing") for one in found]
-    assert len(words) == len(said), words
-    assert all(any(word.startswith(one) for word in words) for one in said)
+    words = [entry.removeprefix("meetings.").replace("processing = {…}", "processing") for entry in found]
+    assert len(words) == len(messages), words
+    assert all(any(word.startswith(item) for word in words) for item in messages)
 
 
-def test_keys_of_other_namespaces_are_left_to_their_owners() -> None:
-    assert load({**complete(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
+def test_keys_of_other_namespaces_are_ignored() -> None:
+    assert load_settings({**complete(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
 
 
 def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
-    settings = load(complete({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
+    settings = load_settings(complete({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
     assert (settings.ingestion.enabled, settings.ingestion.load.files_per_day) == (False, 12)
 
 
-def test_settings_cannot_be_changed_afterwards() -> None:
-    settings = load(complete(), "dev")
+def test_loaded_settings_are_immutable() -> None:
+    settings = load_settings(complete(), "dev")
     with pytest.raises(Exception, match="frozen"):
         settings.environment = Environment.PROD  # type: ignore[misc]

@@ -1,10 +1,10 @@
-"""Networks: those that are built, and the one that a private agent is in."""
+"""Settings of networks: networks that are built, and the network of a private agent."""
 
 from typing import Any
 
 import pytest
 
-from components.settings import load
+from components.settings import load_settings
 from tests.components.settings.stack_config import complete, problems
 
 SUBNETS = ["subnet-0a1b", "subnet-0c2d"]
@@ -13,32 +13,32 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
 
 @pytest.mark.parametrize("section", ["foundation", "meetings"])
 @pytest.mark.parametrize(
-    ("network", "says"),
+    ("network", "message"),
     [
-        ({"cidr": "10.65.1.0/16"}, "10.65.1.0/16 is no network"),
-        ({"cidr": "300.1.0.0/16"}, "300.1.0.0/16 is no network"),
+        ({"cidr": "10.65.1.0/16"}, "10.65.1.0/16 is not a network"),
+        ({"cidr": "300.1.0.0/16"}, "300.1.0.0/16 is not a network"),
         ({"cidr": "8.8.0.0/16"}, "8.8.0.0/16 is public"),
-        ({"cidr": "127.0.0.0/16"}, "private (10/8, 172.16/12, 192.168/16)"),
-        ({"cidr": "10.65.0.0/20"}, "cidr is a network of /16"),
-        ({"zones": ["a", "a"]}, "zones names each zone once"),
+        ({"cidr": "127.0.0.0/16"}, "use a private block (within 10/8, 172.16/12 or 192.168/16)"),
+        ({"cidr": "10.65.0.0/20"}, "cidr must be a block of size /16"),
+        ({"zones": ["a", "a"]}, "list each zone once"),
         ({"zones": []}, "network.zones"),
         ({"zones": ["g"]}, "network.zones"),
     ],
 )
-def test_a_network_that_could_not_be_built_is_refused(section: str, network: dict[str, Any], says: str) -> None:
+def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], message: str) -> None:
     [problem] = problems(complete({f"{section}.network": network}))
     assert f"{section}.network" in problem
-    assert says in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize("network", [{"vpcId": "vpc-0a1b"}, {"subnetIds": SUBNETS}])
-def test_a_network_that_is_there_has_subnets(network: dict[str, Any]) -> None:
+def test_an_existing_network_needs_its_subnets(network: dict[str, Any]) -> None:
     [problem] = problems(complete({"foundation.network": network}))
-    assert "vpcId and subnetIds go together" in problem
+    assert "vpcId and subnetIds belong together" in problem
 
 
 def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[str, str]:
-    """Return a stack whose agent is in the network that the requirement has."""
+    """Return a stack with an agent in the network of the requirement."""
     given = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS, **network}
     return complete({"voiceQa.agentcore": {"endpoint": endpoint, "network": given}})
 
@@ -52,29 +52,29 @@ def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[s
         ("http://agent.internal/here", 80),
     ],
 )
-def test_the_agents_port_is_the_endpoints(endpoint: str, port: int) -> None:
-    assert load(private(endpoint), "dev").voice_qa.agentcore.port == port
+def test_the_agents_port_is_that_of_its_endpoint(endpoint: str, port: int) -> None:
+    assert load_settings(private(endpoint), "dev").voice_qa.agentcore.port == port
 
 
-def test_a_way_out_may_be_made() -> None:
-    made = load(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
+def test_a_nat_gateway_may_be_created() -> None:
+    made = load_settings(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
     assert made is not None
     assert made.nat is not None
     assert (made.subnet_ids, made.nat.zone) == ((), "b")
 
 
 @pytest.mark.parametrize(
-    ("network", "says"),
+    ("network", "message"),
     [
-        ({"subnetIds": []}, "give subnetIds, which have a way out, or nat, to have one made"),
-        ({"nat": NAT}, "give subnetIds, which have a way out, or nat, to have one made"),
+        ({"subnetIds": []}, "give either subnetIds (with a route to the internet) or nat"),
+        ({"nat": NAT}, "give either subnetIds (with a route to the internet) or nat"),
         ({"vpcId": "172.31.0.0"}, "network.vpcId"),
         ({"subnetIds": ["vpc-1"]}, "network.subnetIds"),
         ({"cidr": "172.31.0.0/15"}, "network.cidr"),
         ({"cidr": "172.31.0.0/29"}, "network.cidr"),
         ({"subnetIds": [], "nat": {**NAT, "zone": "us-east-1b"}}, "network.nat.zone"),
         ({"subnetIds": [], "nat": {**NAT, "publicSubnetId": "igw-1"}}, "network.nat.publicSubnetId"),
-        ({"cidr": "172.31.5.0/16"}, "172.31.5.0/16 is no network"),
+        ({"cidr": "172.31.5.0/16"}, "172.31.5.0/16 is not a network"),
         ({"cidr": "8.8.0.0/16"}, "8.8.0.0/16 is public"),
         (
             {"subnetIds": [], "nat": {**NAT, "subnetCidr": "10.0.0.0/24"}},
@@ -82,17 +82,17 @@ def test_a_way_out_may_be_made() -> None:
         ),
     ],
 )
-def test_a_network_that_the_worker_could_not_use_is_refused(network: dict[str, Any], says: str) -> None:
-    assert [one for one in problems(private(**network)) if says in one]
+def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], message: str) -> None:
+    assert [problem for problem in problems(private(**network)) if message in problem]
 
 
-def test_an_address_outside_of_its_network_could_not_be_reached() -> None:
+def test_an_endpoint_outside_the_network_is_refused() -> None:
     [problem] = problems(private("http://10.0.0.5:5000"))
     assert "endpoint is not in network.cidr (172.31.0.0/16)" in problem
 
 
-def test_a_runtime_is_in_no_network_of_ours() -> None:
+def test_a_network_is_refused_for_a_bedrock_runtime() -> None:
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
     runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
     found = problems(complete({"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": runtime, "network": network}}))
-    assert [one for one in found if "network is for mode http" in one]
+    assert [entry for entry in found if "network is only for mode http" in entry]

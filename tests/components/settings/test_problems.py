@@ -1,20 +1,20 @@
-"""Secrets in settings: named when they are missing, never shown when they are wrong."""
+"""Secrets in settings: the error names a missing secret, and never shows an invalid one."""
 
 from typing import Annotated
 
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
-from components.settings.problems import Problem, dotted, problems_of, secret_paths
-from components.settings.settings_base import Settings
+from components.settings.problems import SettingsProblem, find_secret_paths, format_location, list_problems
+from components.settings.settings_base import SettingsModel
 
 
-class Inner(Settings):
+class Inner(SettingsModel):
     encryption_key: Annotated[SecretStr, Field(min_length=32)]
     plain: int = 1
 
 
-class Outer(Settings):
+class Outer(SettingsModel):
     livestream: Inner
     optional_key: SecretStr | None = None
     bounded_key: Annotated[SecretStr, Field(min_length=32)] | None = None
@@ -22,55 +22,55 @@ class Outer(Settings):
     listed: tuple[int, ...] = ()
 
 
-def found(value: object) -> list[Problem]:
+def found(value: object) -> list[SettingsProblem]:
     try:
         Outer.model_validate(value)
     except ValidationError as error:
-        return list(problems_of(error.errors(), Outer, "prod"))
+        return list(list_problems(error.errors(), Outer, "prod"))
     return []
 
 
 def test_a_missing_secret_comes_with_the_command_that_sets_it() -> None:
     (problem,) = found({"livestream": {}})
     assert str(problem) == (
-        "livestream.encryptionKey: is a secret and not set; set it by: "
+        "livestream.encryptionKey: is a secret and not set; set it with: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack prod"
     )
 
 
-def test_a_wrong_secret_is_never_repeated() -> None:
+def test_an_invalid_secret_is_never_shown() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "canary"}})))
     assert "livestream.encryptionKey" in text
     assert "canary" not in text
 
 
-def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
+def test_an_invalid_optional_secret_is_never_shown() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "k" * 32}, "boundedKey": "canary"})))
     assert "boundedKey" in text
     assert "canary" not in text
 
 
 @pytest.mark.parametrize(
-    ("key", "given", "says"),
+    ("key", "given", "message"),
     [
-        ("boundedKey", "canary", "it needs at least 32 characters, was given 6"),
-        ("limitedKey", "canary", "it needs 32 to 64 characters, was given 6"),
-        ("limitedKey", "canary" * 11, "it needs 32 to 64 characters, was given 66"),
+        ("boundedKey", "canary", "it must have at least 32 characters, but has 6"),
+        ("limitedKey", "canary", "it must have 32 to 64 characters, but has 6"),
+        ("limitedKey", "canary" * 11, "it must have 32 to 64 characters, but has 66"),
     ],
 )
-def test_a_secret_of_a_wrong_length_is_told_what_length_it_needs(key: str, given: str, says: str) -> None:
+def test_the_error_for_a_secret_of_invalid_length_names_the_required_length(key: str, given: str, message: str) -> None:
     (problem,) = found({"livestream": {"encryptionKey": "k" * 32}, key: given})
-    assert str(problem) == f"{key}: the secret given is not usable: {says}"
+    assert str(problem) == f"{key}: the secret is not valid: {message}"
 
 
-def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
+def test_a_secret_next_to_an_invalid_field_is_never_shown() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "canary" * 9, "plain": "x"}})))
     assert "plain" in text
     assert "canary" not in text
 
 
-def test_secrets_are_found_wherever_they_are() -> None:
-    assert [dotted(path) for path in secret_paths(Outer)] == [
+def test_secrets_are_found_at_every_level() -> None:
+    assert [format_location(path) for path in find_secret_paths(Outer)] == [
         "livestream.encryptionKey",
         "optionalKey",
         "boundedKey",
@@ -78,7 +78,7 @@ def test_secrets_are_found_wherever_they_are() -> None:
     ]
 
 
-def test_an_item_of_a_list_is_named_by_its_place() -> None:
-    assert [str(one) for one in found({"livestream": {"encryptionKey": "k" * 32}, "listed": [1, "x"]})] == [
+def test_an_item_of_a_list_is_named_by_its_index() -> None:
+    assert [str(item) for item in found({"livestream": {"encryptionKey": "k" * 32}, "listed": [1, "x"]})] == [
         'listed[1] = "x": allowed is an integer'
     ]

@@ -1,4 +1,4 @@
-"""Every numeric setting accepts the edges of its range, and the error for a value beyond names what is allowed."""
+"""Every numeric setting accepts the limits of its range. The error for other values names the allowed range."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from pydantic.alias_generators import to_snake
 
-from components.settings import SettingsError, StackSettings, load
+from components.settings import SettingsError, StackSettings, load_settings
 from components.settings.transcription import CaptionSettings
 from components.settings.voice_qa import ConversationSettings
-from components.settings.voice_qa_agent import AgentSettings
+from components.settings.voice_qa_agent import AnswerAgentSettings
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
@@ -31,7 +31,7 @@ class Range(NamedTuple):
 
     @property
     def allowed(self) -> str:
-        """What the error says."""
+        """Text of the error for the allowed values."""
         text = "an integer" if self.whole else "a number"
         if self.above is not None:
             text += f" above {self.above}" + (f", up to {self.highest}" if self.highest is not None else "")
@@ -43,16 +43,16 @@ class Range(NamedTuple):
 
     @property
     def edges(self) -> list[float]:
-        """The values at the edges, which are allowed."""
+        """Values at the limits, which are allowed."""
         first = self.lowest if self.above is None else self.above + 0.1
-        return [one for one in (first, self.highest) if one is not None]
+        return [item for item in (first, self.highest) if item is not None]
 
     @property
     def beyond(self) -> list[float]:
         """Values just outside of the range."""
         step = 1 if self.whole else 0.01
         below = self.above if self.lowest is None else self.lowest - step
-        return [one for one in (below, None if self.highest is None else self.highest + step) if one is not None]
+        return [item for item in (below, None if self.highest is None else self.highest + step) if item is not None]
 
 
 def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
@@ -76,28 +76,28 @@ def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
 
 def _problems(raw: dict[str, str]) -> list[str]:
     try:
-        load(raw, "dev")
+        load_settings(raw, "dev")
     except SettingsError as error:
-        return [str(one) for one in error.problems]
+        return [str(problem) for problem in error.problems]
     return []
 
 
-RANGES = [one for one in ranges(SCHEMA) if one.key != "foundation.logs.retentionDays"]
+RANGES = [number for number in ranges(SCHEMA) if number.key != "foundation.logs.retentionDays"]
 
 
 def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
     assert len(RANGES) > 100
-    assert [one.key for one in RANGES if one.lowest is None and one.above is None] == []
+    assert [number.key for number in RANGES if number.lowest is None and number.above is None] == []
 
 
-@pytest.mark.parametrize("number", RANGES, ids=lambda one: one.key)
-def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number: Range) -> None:
+@pytest.mark.parametrize("number", RANGES, ids=lambda number: number.key)
+def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number: Range) -> None:
     for edge in number.edges:
         raw = complete({number.key: edge})
-        if conflicts := _problems(raw):  # a rule across fields may object, but not the range
-            assert not [one for one in conflicts if "allowed is" in one]
+        if conflicts := _problems(raw):  # a rule across fields may refuse the value, but not the range
+            assert not [conflict for conflict in conflicts if "allowed is" in conflict]
             continue
-        value: Any = load(raw, "dev")
+        value: Any = load_settings(raw, "dev")
         for part in number.key.split("."):
             value = getattr(value, to_snake(part))
         assert value == edge
@@ -108,9 +108,13 @@ def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number:
 @pytest.mark.parametrize(
     ("number", "lowest", "highest"),
     [
-        ("ingestion.builder.timeoutSeconds", 1, 899),  # a claim must outlive the invocation that made it
+        ("ingestion.builder.timeoutSeconds", 1, 899),  # an invocation must end before its claims are released
         ("ingestion.sweeper.timeoutSeconds", 1, 899),
-        ("ingestion.intake.tableRecordDays", 16, 3_653),  # two days of comparison and fourteen of a parked message
+        (
+            "ingestion.intake.tableRecordDays",
+            16,
+            3_653,
+        ),  # two days of reconciliation and fourteen of a message in the dead-letter queue
         ("ingestion.spark.workers", 2, 100),
         ("livestream.agent.answerSeconds", 50, 440),  # a model writes 3,000 tokens in 50 seconds
         ("livestream.agent.memoryDays", 7, 365),
@@ -122,8 +126,8 @@ def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number:
         ("voiceQa.queryWorker.timeoutSeconds", 60, 900),
     ],
 )
-def test_a_bound_that_follows_from_something_else_is_that(number: str, lowest: float, highest: float) -> None:
-    (found,) = [one for one in RANGES if one.key == number]
+def test_a_limit_that_follows_from_another_number_has_that_value(number: str, lowest: float, highest: float) -> None:
+    (found,) = [candidate for candidate in RANGES if candidate.key == number]
     assert (found.lowest, found.highest) == (lowest, highest)
 
 
@@ -226,17 +230,17 @@ def test_the_defaults_are_the_numbers_of_the_requirements(section: str) -> None:
 
 
 def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
-    """Return what a model accepts in these fields, besides nothing."""
+    """Return the schemas of a model's fields, without null."""
     schemas = [TypeAdapter(model.model_fields[name].rebuild_annotation()).json_schema() for name in names]
-    return [one for schema in schemas for one in schema.get("anyOf", [schema]) if one["type"] != "null"]
+    return [item for schema in schemas for item in schema.get("anyOf", [schema]) if item["type"] != "null"]
 
 
 @pytest.mark.parametrize(
     ("settings", "reader", "fields"),
     [
-        (CaptionSettings, ProcessorEnvironment, {one: one for one in CaptionSettings.model_fields}),
-        (CaptionSettings, SessionSettings, {one: one for one in CaptionSettings.model_fields}),
-        (AgentSettings, WorkerEnvironment, {"answer_seconds": "answer_seconds"}),
+        (CaptionSettings, ProcessorEnvironment, {field: field for field in CaptionSettings.model_fields}),
+        (CaptionSettings, SessionSettings, {field: field for field in CaptionSettings.model_fields}),
+        (AnswerAgentSettings, WorkerEnvironment, {"answer_seconds": "answer_seconds"}),
         (
             ConversationSettings,
             SocketEnvironment,
@@ -257,6 +261,6 @@ def test_settings_accept_what_the_handlers_and_a_session_accept(
 
 @pytest.mark.parametrize("hours", [0.1, 6])
 def test_the_router_accepts_every_length_of_a_session(hours: float) -> None:
-    settings = load(complete({"transcription.sessions.hours": hours}), "dev").transcription.sessions
+    settings = load_settings(complete({"transcription.sessions.hours": hours}), "dev").transcription.sessions
     annotation = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
     TypeAdapter(annotation).validate_python(int(settings.hours * 3600))

@@ -1,4 +1,4 @@
-"""The generated schemas are fresh, valid, and accept exactly what the committed stack files say."""
+"""The generated schemas are up to date and valid, and accept the committed stack files."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -33,13 +33,11 @@ def test_a_generated_schema_is_a_schema(path: str) -> None:
 def examples() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, make in generated_files.SCHEMAS.items():
         for name, definition in json.loads(make()).get("$defs", {}).items():
-            yield from ((path, name, one) for one in definition.get("examples", ()))
+            yield from ((path, name, example) for example in definition.get("examples", ()))
 
 
 @pytest.mark.parametrize(("path", "name", "example"), list(examples()))
-def test_an_example_is_the_message_that_it_is_an_example_of_and_no_other(
-    path: str, name: str, example: dict[str, Any]
-) -> None:
+def test_an_example_is_valid_only_for_its_message(path: str, name: str, example: dict[str, Any]) -> None:
     schema = json.loads((ROOT / path).read_text())
     jsonschema.validate(example, schema)
     fits = jsonschema.Draft202012Validator({**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
@@ -51,7 +49,7 @@ def test_an_example_is_the_message_that_it_is_an_example_of_and_no_other(
 )
 def test_every_message_has_an_example(path: str) -> None:
     schema = json.loads((ROOT / path).read_text())
-    names = [one["$ref"].rpartition("/")[2] for one in schema.get("oneOf") or schema["anyOf"]]
+    names = [item["$ref"].rpartition("/")[2] for item in schema.get("oneOf") or schema["anyOf"]]
     assert [name for name in names if not schema["$defs"][name].get("examples")] == []
 
 
@@ -62,25 +60,25 @@ def test_every_message_has_an_example(path: str) -> None:
         ("docs/voice-qa.schema.json", client_messages.REQUESTS),
     ],
 )
-def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Mapping[str, type[Message]]) -> None:
+def test_the_handler_accepts_the_example_of_a_request(path: str, requests: Mapping[str, type[Message]]) -> None:
     taken = [
         requests[example["action"]].model_validate(example)
         for where, _, example in examples()
         if where == path and "action" in example
     ]
-    assert {type(one) for one in taken} == set(requests.values())
+    assert {type(item) for item in taken} == set(requests.values())
 
 
 @pytest.mark.parametrize(
     ("name", "model"),
     {"Complete": Complete, "MeetingRecord": MeetingRecord, "Transcript": Transcript, "Summary": Summary}.items(),
 )
-def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str, model: type[Message]) -> None:
-    found = [example for where, what, example in examples() if (where, what) == ("docs/meetings.schema.json", name)]
+def test_the_example_of_a_stored_meeting_document_is_valid(name: str, model: type[Message]) -> None:
+    found = [example for where, item, example in examples() if (where, item) == ("docs/meetings.schema.json", name)]
     assert found
-    for one in found:
-        read = model.model_validate_json(json.dumps(one))
-        assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == one
+    for entry in found:
+        read = model.model_validate_json(json.dumps(entry))
+        assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == entry
 
 
 @pytest.mark.parametrize(
@@ -100,7 +98,7 @@ def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[s
     assert only.is_valid(whole)
     with pytest.raises(ValidationError):
         Complete.model_validate_json(json.dumps({**whole, **changed}))
-    assert [str(one.absolute_path[0]) for one in only.iter_errors({**whole, **changed})] == [field]
+    assert [str(error.absolute_path[0]) for error in only.iter_errors({**whole, **changed})] == [field]
 
 
 @pytest.mark.parametrize("stack", stack_files.stacks())

@@ -1,4 +1,4 @@
-"""AWS as moto plays it, with everything that ingestion's handlers need; and the cloud in memory, for comparison."""
+"""Fixtures: moto's AWS with the resources that ingestion's handlers use, and the in-memory DynamoDB for comparison."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.ingestion.concurrent_actors import open_gate
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, FakeDynamoDB
+from tests.handlers.ingestion.ingestion_harness import open_gate
 from tests.moto_tables import Index, create_table
 
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
@@ -21,8 +21,8 @@ KEYS = ("date_prefix", "file_key", "open_shard", "open_since")
 
 
 @dataclass
-class Aws:
-    """Clients, and the one thing that has an address of its own."""
+class MotoAws:
+    """Clients of moto's AWS, and the names of ingestion's resources there."""
 
     dynamodb: Any
     s3: Any
@@ -32,30 +32,30 @@ class Aws:
     lake: str
 
     def records(self) -> dict[str, dict[str, Any]]:
-        """Everything in the table, by sort key."""
+        """Return all items of the table by sort key."""
         return {item["file_key"]["S"]: item for item in self.dynamodb.scan(TableName=self.table)["Items"]}
 
     def statuses(self) -> dict[str, str]:
-        """What has become of each."""
+        """Return the status of each item by sort key."""
         return {key: item["status"]["S"] for key, item in self.records().items()}
 
     def executions(self) -> list[str]:
-        """Names of what was started."""
+        """Return the names of the started executions."""
         found = self.stepfunctions.list_executions(stateMachineArn=self.state_machine_arn)["executions"]
-        return sorted(one["name"] for one in found)
+        return sorted(entry["name"] for entry in found)
 
 
 @cache
 def _clients() -> tuple[Any, Any, Any]:
-    """Made once: most of a test's time would be theirs."""
+    """Create the clients once, because creating them takes most of a test's time."""
     return boto3.client("dynamodb"), boto3.client("s3"), boto3.client("stepfunctions")
 
 
 @contextmanager
-def played(
+def moto_aws(
     monkeypatch: pytest.MonkeyPatch, table: str = "files", lake: str = "lake", machine: str = "files"
-) -> Iterator[Aws]:
-    """AWS with what ingestion has there, by these names."""
+) -> Iterator[MotoAws]:
+    """Provide moto's AWS with ingestion's resources under these names."""
     credentials(monkeypatch)
     with mock_aws():
         dynamodb, s3, stepfunctions = _clients()
@@ -72,18 +72,18 @@ def played(
         made = stepfunctions.create_state_machine(
             name=machine, definition="{}", roleArn="arn:aws:iam::123456789012:role/workflow"
         )
-        yield Aws(dynamodb, s3, stepfunctions, made["stateMachineArn"], table, lake)
+        yield MotoAws(dynamodb, s3, stepfunctions, made["stateMachineArn"], table, lake)
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    with played(monkeypatch) as one:
-        yield one
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
+    with moto_aws(monkeypatch) as clients:
+        yield clients
 
 
 @pytest.fixture(params=["moto", "memory"])
 def dynamodb(request: pytest.FixtureRequest) -> Any:
-    """The table: what holds on one holds on the other, so crash tests run on conditions that are DynamoDB's."""
+    """DynamoDB of moto and of the fake: tests that pass on both show that the fake's conditions work like DynamoDB's."""
     if request.param == "moto":
         return request.getfixturevalue("aws").dynamodb
     return FakeDynamoDB(Cloud(NOW), open_gate)

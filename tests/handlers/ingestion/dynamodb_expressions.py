@@ -1,4 +1,4 @@
-"""The part of DynamoDB's expression language that ingestion uses, for the cloud that crash tests run on."""
+"""Interpreter for the part of DynamoDB's expression language that ingestion uses, for the fake DynamoDB."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,15 +11,15 @@ Given = Mapping[str, Mapping[str, str]]
 Test = Callable[[Item, Names, Given], bool]
 TOKEN = re.compile(r"[(),]|<=|>=|<|>|=|[#:]?\w+")
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda one, other: one == other,
-    "<": lambda one, other: one < other,
-    ">": lambda one, other: one > other,
+    "=": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
 }
 ASSIGNMENT = re.compile(r"(#\w+) = (?:if_not_exists\((#\w+), (:\w+)\)|([#:]\w+))")
 
 
 def value(found: Mapping[str, str] | None) -> Any:
-    """A typed value as Python compares it; nothing compares with what is not there."""
+    """Return a typed value as a Python value, or None if the attribute is missing."""
     if found is None:
         return None
     ((kind, text),) = found.items()
@@ -28,7 +28,7 @@ def value(found: Mapping[str, str] | None) -> Any:
 
 @cache
 def condition(text: str) -> Test:
-    """A condition as a function; whatever is not understood is an error, never simply true."""
+    """Return a condition as a function. Raise an error for any unsupported expression."""
     tokens = TOKEN.findall(text)
     assert "".join(tokens) == text.replace(" ", ""), text
     made = _either(tokens)
@@ -73,7 +73,9 @@ def _one(tokens: list[str]) -> Test:
         while (following := tokens.pop(0)) == ",":
             among.append(tokens.pop(0))
         assert following == ")"
-        return lambda item, names, given: item.get(names.get(first, first)) in [given[one] for one in among]
+        return lambda item, names, given: (
+            item.get(names.get(first, first)) in [given[value_name] for value_name in among]
+        )
     other, compare = tokens.pop(0), COMPARE[operator]
 
     def compared(item: Item, names: Names, given: Given) -> bool:
@@ -84,7 +86,7 @@ def _one(tokens: list[str]) -> Test:
 
 
 def updated(item: Item, text: str, names: Names, given: Given) -> Item:
-    """The item after an update; every right side is taken from before it."""
+    """Return the item after an update. Right-hand sides use the values before the update."""
     assigned, _, removed = text.removeprefix("SET ").partition(" REMOVE ")
     assert ", ".join(found.group(0) for found in ASSIGNMENT.finditer(assigned)) == assigned, text
     after = dict(item)

@@ -1,8 +1,8 @@
-"""AWS in memory, as far as ingestion's gateways see it: what crash tests run on.
+"""In-memory AWS for crash tests, with the operations that ingestion's gateways use.
 
-Conditions hold as DynamoDB's do, its index lags behind until somebody lets it catch up, S3 keeps whole objects, and a
-start of an execution may be refused, lost before or after it happened, or happen much later. Every call passes a gate,
-where its caller can be stopped or killed.
+Conditions work like DynamoDB's, and the index lags behind until a test updates it. S3 keeps whole objects. The start of an
+execution may be refused, lost before or after it happened, or delayed. Every call passes a gate, which can stop or kill its
+caller.
 """
 
 import io
@@ -21,11 +21,11 @@ Key = tuple[str, str]
 Gate = Callable[[str], None]
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
 PROJECTED = frozenset({"date_prefix", "file_key", "open_shard", "open_since", "manifest_id", "execution_arn"})
-"""The keys of table and index, and what the index is told to copy besides."""
+"""Attributes in the index: the keys of table and index, and the projected attributes."""
 
 
-def refusal(code: str, operation: str, status: int = 400, **more: Any) -> ClientError:
-    """An error as boto3 raises it."""
+def client_error(code: str, operation: str, status: int = 400, **more: Any) -> ClientError:
+    """Return an error in the form in which boto3 raises it."""
     about = {"HTTPStatusCode": status, "RetryAttempts": 0}
     kind = ConditionFailed if code == "ConditionalCheckFailedException" else ClientError
     response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": about, **more}
@@ -33,44 +33,44 @@ def refusal(code: str, operation: str, status: int = 400, **more: Any) -> Client
 
 
 class ConditionFailed(ClientError):
-    """The exception that boto3 makes of ConditionalCheckFailedException."""
+    """Exception that boto3 raises for ConditionalCheckFailedException."""
 
 
 class Cloud:
-    """What all clients share."""
+    """State that all fake clients share."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.items: dict[Key, Item] = {}
         self.indexed: dict[Key, Item] = {}
-        self.behind: deque[tuple[Key, Item]] = deque()
+        self.pending_index_entries: deque[tuple[Key, Item]] = deque()
         self.lag = False
         self.objects: dict[str, bytes] = {}
         self.executions: dict[str, str] = {}
-        """Name → status."""
+        """Status of each execution by name."""
         self.inputs: dict[str, str] = {}
-        self.travelling: list[tuple[str, str]] = []
-        """Starts that were sent and have not arrived."""
+        self.delayed_starts: list[tuple[str, str]] = []
+        """Starts that were sent but have not arrived."""
         self.next_starts: deque[str] = deque()
-        """What becomes of the next starts: `refused`, `lost`, `lost after`, `delayed`; then all is well again."""
+        """Outcomes of the next starts: `refused`, `lost`, `lost after`, `delayed` or empty. Later starts succeed."""
         self.next_calls: deque[str] = deque()
-        """What becomes of the next calls of other kinds: `lost` or `lost after`, or nothing."""
-        self.moves: list[tuple[Key, str, str]] = []
+        """Outcomes of the next other calls: `lost`, `lost after` or empty."""
+        self.status_changes: list[tuple[Key, str, str]] = []
         self.calls: list[str] = []
         self.on_start: Callable[[str], None] = self.calls.append
 
     def clock(self) -> datetime:
-        """The time."""
+        """Return the current time."""
         return self.now
 
-    def passes(self, seconds: float) -> None:
-        """Time goes on."""
+    def advance_time(self, seconds: float) -> None:
+        """Advance the time."""
         self.now += timedelta(seconds=seconds)
 
-    def catch_up(self, entries: int = 1_000_000) -> None:
-        """Lets the index learn of the oldest changes it has not seen."""
-        while self.behind and entries:
-            key, item = self.behind.popleft()
+    def update_index(self, entries: int = 1_000_000) -> None:
+        """Apply the oldest pending changes to the index."""
+        while self.pending_index_entries and entries:
+            key, item = self.pending_index_entries.popleft()
             entries -= 1
             if "open_shard" in item:
                 self.indexed[key] = {name: held for name, held in item.items() if name in PROJECTED}
@@ -78,52 +78,52 @@ class Cloud:
                 self.indexed.pop(key, None)
 
     def put(self, key: Key, item: Item) -> None:
-        """One write."""
+        """Write an item."""
         before = self.items.get(key, {}).get("status", {}).get("S", "")
         after = item.get("status", {}).get("S", "")
         if before != after:
-            self.moves.append((key, before, after))
+            self.status_changes.append((key, before, after))
         self.items[key] = item
-        self.behind.append((key, item))
+        self.pending_index_entries.append((key, item))
         if not self.lag:
-            self.catch_up()
+            self.update_index()
 
     def start(self, name: str, text: str) -> None:
-        """An execution begins."""
+        """Start an execution."""
         if name in self.executions:
             if self.executions[name] == "RUNNING" and self.inputs[name] == text:
                 return
-            raise refusal("ExecutionAlreadyExists", "StartExecution")
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[name], self.inputs[name] = "RUNNING", text
         self.on_start(name)
 
-    def deliver(self) -> None:
-        """Delayed starts arrive."""
-        while self.travelling:
-            name, text = self.travelling.pop(0)
+    def deliver_delayed_starts(self) -> None:
+        """Let the delayed starts arrive."""
+        while self.delayed_starts:
+            name, text = self.delayed_starts.pop(0)
             if name not in self.executions:
                 self.start(name, text)
 
     def of_kind(self, prefix: str) -> dict[Key, Item]:
-        """Records whose sort key begins so."""
+        """Return the records whose sort key starts with a prefix."""
         return {key: item for key, item in self.items.items() if key[1].startswith(prefix)}
 
     def files(self) -> dict[Key, Item]:
-        """Records of files."""
+        """Return the records of files."""
         return self.of_kind("incoming/")
 
     def manifests(self) -> dict[Key, Item]:
-        """Records of manifests."""
+        """Return the records of manifests."""
         return self.of_kind("MANIFEST#")
 
 
 def key_of(given: Mapping[str, Mapping[str, str]]) -> Key:
-    """A key as the cloud keeps it."""
+    """Return the key under which an item is stored here."""
     return given["date_prefix"]["S"], given["file_key"]["S"]
 
 
 class Exceptions:
-    """What `client.exceptions` has."""
+    """Replacement for `client.exceptions`."""
 
     ConditionalCheckFailedException = ConditionFailed
 
@@ -147,7 +147,7 @@ class _Client:
 
 
 class FakeDynamoDB(_Client):
-    """One table with the index `open`."""
+    """DynamoDB with one table and its index `open`."""
 
     exceptions: ClassVar[type[Exceptions]] = Exceptions
 
@@ -177,16 +177,16 @@ class FakeDynamoDB(_Client):
 
     def _transact(self, given: list[dict[str, Any]]) -> dict[str, Any]:
         reasons = []
-        for one in given:
-            ((kind, what),) = one.items()
+        for item in given:
+            ((kind, what),) = item.items()
             held = self._cloud.items.get(key_of(what["Item"] if kind == "Put" else what["Key"]), {})
             holds = condition(what["ConditionExpression"])(held, {}, {})
             reasons.append({"Code": "None" if holds else "ConditionalCheckFailed"})
-        if any(one["Code"] != "None" for one in reasons):
-            raise refusal("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
-        for one in given:
-            if "Put" in one:
-                self._cloud.put(key_of(one["Put"]["Item"]), one["Put"]["Item"])
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
+        for entry in given:
+            if "Put" in entry:
+                self._cloud.put(key_of(entry["Put"]["Item"]), entry["Put"]["Item"])
         return {}
 
     def _update(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -194,8 +194,8 @@ class FakeDynamoDB(_Client):
         before = self._cloud.items.get(key, {})
         names, values = given["ExpressionAttributeNames"], given["ExpressionAttributeValues"]
         expressions = given["ConditionExpression"] + given["UpdateExpression"]
-        for one in (*names, *values):
-            assert one in expressions, f"DynamoDB refuses {one}, which is not used"
+        for item in (*names, *values):
+            assert item in expressions, f"DynamoDB refuses {item}, which is not used"
         self._hold(given, before, "UpdateItem")
         after = updated(before or dict(given["Key"]), given["UpdateExpression"], names, values)
         self._cloud.put(key, after)
@@ -206,7 +206,7 @@ class FakeDynamoDB(_Client):
         if not condition(given["ConditionExpression"])(held, names, values):
             wanted = held and given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             found: dict[str, Any] = {"Item": held} if wanted else {}
-            raise refusal("ConditionalCheckFailedException", operation, **found)
+            raise client_error("ConditionalCheckFailedException", operation, **found)
 
     def _get(self, given: dict[str, Any]) -> dict[str, Any]:
         held = self._cloud.items.get(key_of(given["Key"]))
@@ -214,7 +214,7 @@ class FakeDynamoDB(_Client):
 
     def _batch(self, given: dict[str, Any]) -> dict[str, Any]:
         ((table, what),) = given.items()
-        keys = [key_of(one) for one in what["Keys"]]
+        keys = [key_of(key) for key in what["Keys"]]
         return {"Responses": {table: [self._cloud.items[key] for key in keys if key in self._cloud.items]}}
 
     def _query(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _place(item: Item) -> tuple[str, Key]:
 
 
 class FakeS3(_Client):
-    """Whole objects."""
+    """S3 with whole objects."""
 
     def put_object(self, **given: Any) -> Any:
         def act() -> dict[str, Any]:
@@ -248,14 +248,14 @@ class FakeS3(_Client):
     def get_object(self, **given: Any) -> Any:
         def act() -> dict[str, Any]:
             if given["Key"] not in self._cloud.objects:
-                raise refusal("NoSuchKey", "GetObject", 404)
+                raise client_error("NoSuchKey", "GetObject", 404)
             return {"Body": io.BytesIO(self._cloud.objects[given["Key"]])}
 
         return self._call("GetObject", act)
 
 
 class FakeStepFunctions(_Client):
-    """Executions, and what can happen to a start."""
+    """Step Functions with executions, and with failing starts."""
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
         def act() -> dict[str, str]:
@@ -263,14 +263,14 @@ class FakeStepFunctions(_Client):
             json.loads(input)
             match self._cloud.next_starts.popleft() if self._cloud.next_starts else "":
                 case "refused":
-                    raise refusal("StateMachineDoesNotExist", "StartExecution")
+                    raise client_error("StateMachineDoesNotExist", "StartExecution")
                 case "lost":
                     raise ReadTimeoutError(endpoint_url="states")
                 case "lost after":
                     self._cloud.start(name, input)
                     raise ReadTimeoutError(endpoint_url="states")
                 case "delayed":
-                    self._cloud.travelling.append((name, input))
+                    self._cloud.delayed_starts.append((name, input))
                     raise ReadTimeoutError(endpoint_url="states")
                 case _:
                     self._cloud.start(name, input)
@@ -282,12 +282,12 @@ class FakeStepFunctions(_Client):
         def act() -> dict[str, str]:
             status = self._cloud.executions.get(executionArn.rpartition(":")[2])
             if status is None:
-                raise refusal("ExecutionDoesNotExist", "DescribeExecution")
+                raise client_error("ExecutionDoesNotExist", "DescribeExecution")
             return {"status": status}
 
         return dict(self._call("DescribeExecution", act))
 
 
 def arn(name: str) -> str:
-    """An execution's ARN."""
+    """Return the ARN of an execution."""
     return f"{STATE_MACHINE.replace(':stateMachine:', ':execution:')}:{name}"

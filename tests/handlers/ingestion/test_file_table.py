@@ -1,16 +1,16 @@
-"""Records of files: every move conditional, on moto's DynamoDB and on the cloud in memory alike."""
+"""File records: every transition is conditional, on moto's DynamoDB and on the fake."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from handlers.ingestion.file_admission import ArrivedFile
+from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.ingestion.table_items import RecordId, text
-from tests.handlers.ingestion.fake_cloud import refusal
+from handlers.ingestion.table_items import RecordId, get_text
+from tests.handlers.ingestion.fake_cloud import client_error
 
 ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
 
@@ -43,160 +43,162 @@ def file(name: str = "a", **changes: Any) -> ArrivedFile:
     )
 
 
-def tracked(table: FileTable, *names: str) -> list[RecordId]:
+def track_files(table: FileTable, *names: str) -> list[RecordId]:
     assert all(table.track(file(name)) for name in names)
     return [RecordId("2026-01-03", file(name).file_key) for name in names]
 
 
-def result(one: RecordId, status: Any, reason: str = "") -> FileResult:
-    return FileResult(file_key=one.file_key, date_prefix=one.date_prefix, status=status, reason=reason, rows=3)
+def result(record_id: RecordId, status: Any, reason: str = "") -> FileResult:
+    return FileResult(
+        file_key=record_id.file_key, date_prefix=record_id.date_prefix, status=status, reason=reason, rows=3
+    )
 
 
-def held(dynamodb: Any, one: RecordId) -> dict[str, Any]:
-    return dict(dynamodb.get_item(TableName="files", Key=one.key, ConsistentRead=True)["Item"])
+def read_item(dynamodb: Any, record_id: RecordId) -> dict[str, Any]:
+    return dict(dynamodb.get_item(TableName="files", Key=record_id.key, ConsistentRead=True)["Item"])
 
 
-def test_pending_files_come_oldest_first_whatever_their_shard(table: FileTable) -> None:
-    ids = tracked(table, *"abcdefgh")
-    assert [one.id for one in table.pending(100)] == ids
-    assert [one.id for one in table.pending(3)] == ids[:3]
-    assert [one.id for one in table.pending(3, skip=set(ids[:2]))] == ids[2:5]
+def test_pending_files_are_listed_oldest_first_across_shards(table: FileTable) -> None:
+    ids = track_files(table, *"abcdefgh")
+    assert [file.id for file in table.list_pending(100)] == ids
+    assert [file.id for file in table.list_pending(3)] == ids[:3]
+    assert [file.id for file in table.list_pending(3, skip=set(ids[:2]))] == ids[2:5]
 
 
 def test_pending_files_are_spread_over_all_shards(dynamodb: Any) -> None:
     table = FileTable(dynamodb, "files", 400, Clock(), 4)
-    ids = tracked(table, *(str(number) for number in range(40)))
-    shards = {text(held(dynamodb, one), "open_shard") for one in ids}
+    ids = track_files(table, *(str(number) for number in range(40)))
+    shards = {get_text(read_item(dynamodb, record_id), "open_shard") for record_id in ids}
     assert shards == {f"pending#{number}" for number in range(4)}
 
 
-def test_files_of_shards_that_are_no_longer_used_are_still_found_by_who_looks_everywhere(dynamodb: Any) -> None:
-    ids = tracked(FileTable(dynamodb, "files", 400, Clock(), 16), *(str(number) for number in range(40)))
-    assert len(FileTable(dynamodb, "files", 400, Clock(), 1).pending(100)) < 40
-    assert len(FileTable(dynamodb, "files", 400, Clock(), 1, every_shard=True).pending(100)) == len(ids)
+def test_files_in_shards_that_are_no_longer_used_are_found_with_read_all_shards(dynamodb: Any) -> None:
+    ids = track_files(FileTable(dynamodb, "files", 400, Clock(), 16), *(str(number) for number in range(40)))
+    assert len(FileTable(dynamodb, "files", 400, Clock(), 1).list_pending(100)) < 40
+    assert len(FileTable(dynamodb, "files", 400, Clock(), 1, read_all_shards=True).list_pending(100)) == len(ids)
 
 
 def test_long_lists_are_read_page_by_page(table: FileTable) -> None:
-    ids = tracked(table, *(str(number) for number in range(9)))
-    assert {one.id for shard in range(2) for one in table._open(f"pending#{shard}", 2)} == set(ids)
+    ids = track_files(table, *(str(number) for number in range(9)))
+    assert {file.id for shard in range(2) for file in table._query_shard(f"pending#{shard}", 2)} == set(ids)
 
 
 def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:
-    (one,) = tracked(table, "a")
-    claimed = table.claim(one, "M1")
+    (record_id,) = track_files(table, "a")
+    claimed = table.claim(record_id, "M1")
     assert claimed is not None
-    assert (claimed.listed.key, claimed.listed.version_id, claimed.listed.arrived_at) == (
+    assert (claimed.listed_file.key, claimed.listed_file.version_id, claimed.listed_file.arrived_at) == (
         "incoming/a",
         "v1",
         "2026-01-03T11:59:00.000Z",
     )
-    assert table.claim(one, "M2") is None
-    assert table.claim(one, "M1") == claimed, "an answer that was lost is given again"
-    assert table.pending(10) == []
+    assert table.claim(record_id, "M2") is None
+    assert table.claim(record_id, "M1") == claimed, "a repeated claim returns the same record"
+    assert table.list_pending(10) == []
 
 
-def test_a_released_file_is_as_it_was(table: FileTable, dynamodb: Any) -> None:
-    first, second = tracked(table, "a", "b")
-    before = held(dynamodb, first)
+def test_a_released_file_is_unchanged(table: FileTable, dynamodb: Any) -> None:
+    first, second = track_files(table, "a", "b")
+    before = read_item(dynamodb, first)
     table.claim(first, "M1")
     assert table.release(first, "M1")
-    assert held(dynamodb, first) == before
-    assert [one.id for one in table.pending(10)] == [first, second], "in its old place, not behind all others"
+    assert read_item(dynamodb, first) == before
+    assert [file.id for file in table.list_pending(10)] == [first, second], (
+        "at its former position, not behind the others"
+    )
 
 
-def test_only_its_own_claim_can_be_released_or_confirmed(table: FileTable) -> None:
-    (one,) = tracked(table, "a")
-    table.claim(one, "M1")
-    assert not table.release(one, "M2")
-    found = table.confirm(one, "M2")
+def test_only_the_manifests_own_claim_can_be_released_or_marked(table: FileTable) -> None:
+    (record_id,) = track_files(table, "a")
+    table.claim(record_id, "M1")
+    assert not table.release(record_id, "M2")
+    found = table.mark_manifested(record_id, "M2")
     assert found is not None
     assert (found.status, found.manifest_id) == (FileStatus.CLAIMED, "M1")
 
 
 def test_old_claims_are_found_with_their_manifest(table: FileTable) -> None:
-    one, two = tracked(table, "a", "b")
-    table.claim(one, "M1")
+    first, second = track_files(table, "a", "b")
+    table.claim(first, "M1")
     moment = Clock().now + timedelta(seconds=4)
-    table.claim(two, "M2")
-    assert [(found.id, found.manifest_id) for found in table.claims(moment)] == [(one, "M1")]
+    table.claim(second, "M2")
+    assert [(found.id, found.manifest_id) for found in table.list_claims(moment)] == [(first, "M1")]
 
 
-def test_a_confirmed_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
-    (one,) = tracked(table, "a")
-    table.claim(one, "M1")
+def test_a_manifested_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
+    (record_id,) = track_files(table, "a")
+    table.claim(record_id, "M1")
     for _ in range(2):
-        found = table.confirm(one, "M1")
+        found = table.mark_manifested(record_id, "M1")
         assert found is not None
         assert found.status is FileStatus.MANIFESTED
-    assert not table.release(one, "M1")
-    assert "open_shard" not in held(dynamodb, one)
+    assert not table.release(record_id, "M1")
+    assert "open_shard" not in read_item(dynamodb, record_id)
 
 
 @pytest.mark.parametrize("status", ["processed", "rejected", "superseded", "failed"])
-def test_what_became_of_a_file_is_written_once(table: FileTable, dynamodb: Any, status: str) -> None:
-    (one,) = tracked(table, "a")
-    table.claim(one, "M1")
-    table.confirm(one, "M1")
-    table.settle(result(one, status, "WHY"), "M1")
-    before = held(dynamodb, one)
-    assert (text(before, "status"), text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
-    for other in ("processed", "rejected", "superseded", "failed"):
-        found = table.settle(result(one, other, "NO"), "M1")
+def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, status: str) -> None:
+    (record_id,) = track_files(table, "a")
+    table.claim(record_id, "M1")
+    table.mark_manifested(record_id, "M1")
+    table.record_result(result(record_id, status, "WHY"), "M1")
+    before = read_item(dynamodb, record_id)
+    assert (get_text(before, "status"), get_text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
+    for name in ("processed", "rejected", "superseded", "failed"):
+        found = table.record_result(result(record_id, name, "NO"), "M1")
         assert found is not None
         assert found.status == status
-    assert table.confirm(one, "M1") is not None
-    assert held(dynamodb, one) == before
+    assert table.mark_manifested(record_id, "M1") is not None
+    assert read_item(dynamodb, record_id) == before
 
 
-def test_a_failed_file_is_taken_in_again_by_a_redrive_alone(table: FileTable, dynamodb: Any) -> None:
-    (one,) = tracked(table, "a")
-    table.claim(one, "M1")
-    table.settle(result(one, "failed", "WHY"), "M1")
-    found = table.confirm(one, "M1", redriven=True)
+def test_only_a_redrive_marks_a_failed_file_as_manifested(table: FileTable, dynamodb: Any) -> None:
+    (record_id,) = track_files(table, "a")
+    table.claim(record_id, "M1")
+    table.record_result(result(record_id, "failed", "WHY"), "M1")
+    found = table.mark_manifested(record_id, "M1", redriven=True)
     assert found is not None
     assert found.status is FileStatus.MANIFESTED
-    assert "reason" not in held(dynamodb, one)
+    assert "reason" not in read_item(dynamodb, record_id)
 
 
-def test_a_record_that_is_gone_is_never_made_anew(table: FileTable, dynamodb: Any) -> None:
-    one = RecordId("2026-01-03", "incoming/gone#v1")
-    assert table.claim(one, "M1") is None
-    assert table.confirm(one, "M1") is None
-    assert table.settle(result(one, "processed"), "M1") is None
-    assert not table.release(one, "M1")
-    assert "Item" not in dynamodb.get_item(TableName="files", Key=one.key)
+def test_a_deleted_record_is_never_created_again(table: FileTable, dynamodb: Any) -> None:
+    record_id = RecordId("2026-01-03", "incoming/gone#v1")
+    assert table.claim(record_id, "M1") is None
+    assert table.mark_manifested(record_id, "M1") is None
+    assert table.record_result(result(record_id, "processed"), "M1") is None
+    assert not table.release(record_id, "M1")
+    assert "Item" not in dynamodb.get_item(TableName="files", Key=record_id.key)
 
 
 @pytest.mark.parametrize("days", [-2, -1, 0, 1, 2])
-def test_who_looks_around_finds_a_version_under_the_neighbouring_days_and_no_others(
-    table: FileTable, days: int
-) -> None:
+def test_the_check_of_adjacent_dates_finds_a_version_one_day_away_and_no_further(table: FileTable, days: int) -> None:
     assert table.track(file(arrived=ARRIVED + timedelta(days=days)))
-    assert table.track(file(), look_around=True) is (abs(days) == 2)
+    assert table.track(file(), check_adjacent_dates=True) is (abs(days) == 2)
     here = RecordId("2026-01-03", "incoming/a#v1")
-    assert table.known([here]) == (set() if abs(days) == 1 else {here})
+    assert table.find_recorded([here]) == (set() if abs(days) == 1 else {here})
 
 
-def test_a_clash_of_transactions_is_no_answer(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def clash(**_: Any) -> None:
-        raise refusal("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
+        raise client_error("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
 
     monkeypatch.setattr(dynamodb, "transact_write_items", clash)
     with pytest.raises(Exception, match="TransactionCanceled"):
-        FileTable(dynamodb, "files", 400, Clock()).track(file(), look_around=True)
+        FileTable(dynamodb, "files", 400, Clock()).track(file(), check_adjacent_dates=True)
 
 
-def test_more_records_are_asked_for_than_one_request_takes(table: FileTable) -> None:
-    ids = tracked(table, *(str(number) for number in range(3)))
+def test_records_are_read_in_several_requests(table: FileTable) -> None:
+    ids = track_files(table, *(str(number) for number in range(3)))
     missing = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
-    assert table.known([*ids, *missing]) == set(ids)
+    assert table.find_recorded([*ids, *missing]) == set(ids)
 
 
-def test_the_longest_key_is_tracked_claimed_and_listed_in_full(table: FileTable) -> None:
+def test_the_longest_key_is_tracked_and_listed_completely(table: FileTable) -> None:
     key = "incoming/" + "ü" * ((1024 - len("incoming/")) // 2)
-    one = file(key=key)
-    assert table.track(one)
-    found = table.claim(RecordId(one.date_prefix, one.file_key), "M1")
+    record_id = file(key=key)
+    assert table.track(record_id)
+    found = table.claim(RecordId(record_id.date_prefix, record_id.file_key), "M1")
     assert found is not None
-    assert found.listed.key == key
-    assert found.listed.file_key.startswith("sha256:")
+    assert found.listed_file.key == key
+    assert found.listed_file.file_key.startswith("sha256:")

@@ -1,4 +1,4 @@
-"""Records of manifests: written by whoever comes first, and never falling back."""
+"""Manifest records: the first caller creates them, and their status never goes back."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def status(records: ManifestRecords) -> str:
     return found.status
 
 
-def test_a_record_is_found_by_the_manifests_id_alone_and_beginning_twice_changes_nothing(
+def test_a_record_is_found_by_the_manifest_id_and_a_repeated_begin_changes_nothing(
     records: ManifestRecords, dynamodb: Any
 ) -> None:
     assert records.get(ID) is None
@@ -39,25 +39,23 @@ def test_a_record_is_found_by_the_manifests_id_alone_and_beginning_twice_changes
 
 
 @pytest.mark.parametrize("end", [ManifestStatus.PROCESSED, ManifestStatus.FAILED])
-def test_a_builder_that_comes_late_does_not_set_back_what_has_ended(
-    records: ManifestRecords, end: ManifestStatus
-) -> None:
+def test_a_late_builder_does_not_reopen_an_ended_manifest(records: ManifestRecords, end: ManifestStatus) -> None:
     records.begin(ID, FIRST, 200)
     assert records.end(ID, FIRST, end, {"processed": 200})
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == end
-    assert records.begin(ID, SECOND, 200, 1) is (end is ManifestStatus.FAILED), "what failed alone is redriven"
+    assert records.begin(ID, SECOND, 200, 1) is (end is ManifestStatus.FAILED), "only a failed manifest can be redriven"
 
 
-def test_a_manifest_that_runs_is_found_by_its_age_and_one_that_has_ended_is_not(records: ManifestRecords) -> None:
+def test_running_manifests_are_found_by_age_and_ended_manifests_are_not(records: ManifestRecords) -> None:
     records.begin(ID, FIRST, 200)
-    assert records.running(NOW) == []
-    assert records.running(LATER) == [(ID, FIRST)]
+    assert records.list_running(NOW) == []
+    assert records.list_running(LATER) == [(ID, FIRST)]
     records.end(ID, FIRST, ManifestStatus.PROCESSED, {})
-    assert records.running(LATER) == []
+    assert records.list_running(LATER) == []
 
 
-def test_a_redrive_takes_a_failed_manifest_and_the_first_execution_has_no_say_any_more(
+def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(
     records: ManifestRecords,
 ) -> None:
     records.begin(ID, FIRST, 200)
@@ -67,4 +65,4 @@ def test_a_redrive_takes_a_failed_manifest_and_the_first_execution_has_no_say_an
     assert not records.end(ID, FIRST, ManifestStatus.FAILED, {}, "WHY")
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == "running"
-    assert records.running(LATER) == [(ID, SECOND)]
+    assert records.list_running(LATER) == [(ID, SECOND)]

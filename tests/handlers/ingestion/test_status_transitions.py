@@ -1,6 +1,6 @@
-"""States only move forward, but for a release and a redrive."""
+"""A file's status only moves forward, except by a release and by a redrive."""
 
-from handlers.ingestion.status_transitions import MOVES, FileStatus, sources
+from handlers.ingestion.status_transitions import TRANSITIONS, FileStatus, source_statuses
 
 RANK = {
     FileStatus.PENDING: 0,
@@ -11,23 +11,23 @@ RANK = {
     FileStatus.SUPERSEDED: 3,
     FileStatus.FAILED: 3,
 }
-"""A file's rank only grows, but for the two moves below."""
+"""Rank of a status. It only grows, except in the two transitions below."""
 BACK = {
-    (FileStatus.CLAIMED, FileStatus.PENDING),  # released: no run has it
+    (FileStatus.CLAIMED, FileStatus.PENDING),  # released, because no run has the file
     (FileStatus.FAILED, FileStatus.MANIFESTED),  # redriven
 }
 FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
 
 
-def test_only_a_release_and_a_redrive_go_back() -> None:
-    moves = {(one, other) for other in FileStatus for one in sources(other)}
-    assert {(one, other) for one, other in moves if RANK[other] <= RANK[one]} == BACK
+def test_only_a_release_and_a_redrive_go_back_to_an_earlier_status() -> None:
+    moves = {(status, FileStatu) for FileStatu in FileStatus for status in source_statuses(FileStatu)}
+    assert {(move, other) for move, other in moves if RANK[other] <= RANK[move]} == BACK
 
 
-def test_every_file_can_come_to_an_end_and_what_is_at_its_end_never_moves_again() -> None:
+def test_every_file_can_reach_a_final_status_and_a_final_status_never_changes() -> None:
     for status in FileStatus:
-        assert bool(MOVES[status]) == (status not in FINAL)
+        assert bool(TRANSITIONS[status]) == (status not in FINAL)
         reached = {status}
-        while more := {other for one in reached for other in MOVES[one]} - reached:
+        while more := {entry for item in reached for entry in TRANSITIONS[item]} - reached:
             reached |= more
         assert reached & FINAL

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from components.settings.livestream import AgentSettings
+from components.settings.livestream import ClaimAgentSettings
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
@@ -76,7 +76,7 @@ def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:
 
 
 def test_the_largest_readable_transcript_stays_below_the_window_limit() -> None:
-    characters = AgentSettings().window_characters
+    characters = ClaimAgentSettings().window_characters
     most = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
     assert most <= MAX_WINDOWS
     assert message(index=MAX_WINDOWS - 1, count=MAX_WINDOWS).count == MAX_WINDOWS

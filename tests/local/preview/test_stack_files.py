@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from components.settings.settings_base import Settings
+from components.settings.settings_base import SettingsModel
 from local.preview import stack_files
 from local.preview.stack_files import PLACEHOLDER, StackFileError
 
 
-class Part(Settings):
+class Part(SettingsModel):
     encryption_key: SecretStr
     plain: int = 1
 
 
-class Sample(Settings):
+class Sample(SettingsModel):
     part: Part
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.s3_notifications import InvalidEvent, NewObject, parse_new_objects
-from tests.handlers.ingestion.test_file_admission import body, record
+from tests.handlers.ingestion.s3_messages import body, record
 
 
 def test_an_object_is_parsed_with_all_its_fields() -> None:

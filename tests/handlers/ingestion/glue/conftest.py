@@ -1,4 +1,4 @@
-"""Spark for the tests that need it: one session, on an emulator's S3, behind a gate. They share one xdist group."""
+"""Fixture with one Spark session on the emulator's S3, behind a gate. Its tests share one xdist group."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from local.emulation.glue import spark_process
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
-from tests.handlers.ingestion.glue.spark_gate import Gate, gate
+from tests.handlers.ingestion.glue.s3_gate import Gate, gate
 
 LANDING, LAKE_BUCKET = "polyphony-test-landing", "polyphony-test-lake"
 LAKE = f"s3://{LAKE_BUCKET}/"
@@ -19,8 +19,8 @@ ARRIVED = "2026-01-02T03:04:05.678Z"
 
 
 @dataclass
-class Lake:
-    """A landing bucket, a lake, and Spark between them."""
+class SparkHarness:
+    """Landing bucket, lake bucket, and the Spark session that runs the job between them."""
 
     s3: Any
     session: spark_process.Session
@@ -62,7 +62,7 @@ class Lake:
     def keys(self, prefix: str) -> list[str]:
         """The lake's objects below a prefix."""
         answer = self.s3.list_objects_v2(Bucket=LAKE_BUCKET, Prefix=prefix)
-        return [one["Key"] for one in answer.get("Contents", [])]
+        return [content["Key"] for content in answer.get("Contents", [])]
 
     def text(self, key: str) -> str:
         """An object of the lake."""
@@ -76,8 +76,8 @@ class Lake:
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """One for all tests: each uses manifests of its own."""
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
+    """Harness for all tests. Each test uses other manifests."""
     scratch = tmp_path_factory.mktemp("spark")
     with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
         s3 = EmulatorClients(started.emulator.endpoint)("s3")
@@ -89,4 +89,4 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
                 scratch, endpoint=before.endpoint, credentials=(emulator.KEY, emulator.KEY)
             )
             with spark_process.Session(variables) as session:
-                yield Lake(s3, session, before, scratch, variables)
+                yield SparkHarness(s3, session, before, scratch, variables)

@@ -1,17 +1,17 @@
-"""Objects in memory behind the job's own interface; each write can be the last one that a run gets to."""
+"""In-memory object storage for tests. It can kill the run after any write."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.ingestion.glue.object_storage import Gone
+from handlers.ingestion.glue.object_storage import ObjectGone
 
 
 class Killed(BaseException):
-    """The run's process is no more. No code of the run may catch this."""
+    """The process of the run was killed. No code of the run may catch this."""
 
 
-class Memory:
-    """A bucket for all addresses."""
+class MemoryStorage:
+    """Storage for all URIs."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -21,9 +21,9 @@ class Memory:
         self.dies_after: int | None = None
         self.after_each: Callable[[], None] = lambda: None
 
-    def chunks(self, uri: str, version: str) -> Iterator[bytes]:
+    def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
         if (uri, version) not in self.versions:
-            raise Gone
+            raise ObjectGone
         if (uri, version) in self.sealed:
             raise UnreadableObject
         body = self.versions[uri, version]
@@ -32,14 +32,14 @@ class Memory:
 
     def read(self, uri: str) -> bytes:
         if uri not in self.objects:
-            raise Gone
+            raise ObjectGone
         return self.objects[uri]
 
     def put(self, uri: str, body: bytes) -> None:
         self.objects[uri] = body
         self._written()
 
-    def listed(self, prefix: str) -> list[str]:
+    def list_uris(self, prefix: str) -> list[str]:
         return sorted(uri for uri in self.objects if uri.startswith(prefix))
 
     def delete(self, uris: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""The documents of the job and of the handlers are the same ones, though each reads them in its own way."""
+"""The job and the handlers exchange the same documents, although each reads them with other code."""
 
 import json
 from datetime import UTC, datetime
@@ -9,17 +9,17 @@ from handlers.ingestion.glue.file_list_and_result import (
     FileList,
     FileOutcome,
     SourceFile,
-    file_list,
-    published_keys,
-    result,
-    told_keys,
-    with_published,
+    add_published_files,
+    format_result,
+    parse_file_list,
+    published_file_keys,
+    reported_file_keys,
 )
-from handlers.ingestion.glue.parquet_columns import Widened
+from handlers.ingestion.glue.parquet_columns import WidenedColumn
 from handlers.ingestion.manifest import ListedFile, Manifest, RunResult
 
 
-def listed(key: str, date: str = "2026-01-02") -> ListedFile:
+def listed_file(key: str, date: str = "2026-01-02") -> ListedFile:
     return ListedFile(
         bucket="landing",
         key=key,
@@ -32,13 +32,13 @@ def listed(key: str, date: str = "2026-01-02") -> ListedFile:
 
 
 def document(*keys: str, manifest_id: str = "m") -> bytes:
-    files = tuple(listed(key) for key in keys)
+    files = tuple(listed_file(key) for key in keys)
     manifest = Manifest(manifest_id=manifest_id, created_at=datetime(2026, 1, 2, tzinfo=UTC), files=files)
     return manifest.model_dump_json(by_alias=True).encode()
 
 
-def test_a_list_is_read_as_the_handlers_write_it() -> None:
-    read = file_list(document("incoming/ü %+.ndjson"))
+def test_the_job_reads_the_list_that_the_handlers_write() -> None:
+    read = parse_file_list(document("incoming/ü %+.ndjson"))
     assert read.manifest_id == "m"
     (file,) = read.files
     assert file == SourceFile(
@@ -53,12 +53,14 @@ def test_a_list_is_read_as_the_handlers_write_it() -> None:
     assert file.uri == "s3://landing/incoming/ü %+.ndjson"
 
 
-def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
+def test_the_handlers_read_the_result_that_the_job_writes() -> None:
     outcomes = [FileOutcome("k#v", "2026-01-02", "rejected", "no_good_line:not_json", 0, 3)]
-    read = RunResult.model_validate_json(result("m", "r", outcomes, [Widened("a", ("long", "text"), "string")]))
+    read = RunResult.model_validate_json(
+        format_result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")])
+    )
     assert (read.manifest_id, read.run_id) == ("m", "r")
-    (one,) = read.files
-    assert one.model_dump() == {
+    (result_file,) = read.files
+    assert result_file.model_dump() == {
         "file_key": "k#v",
         "date_prefix": "2026-01-02",
         "status": "rejected",
@@ -68,29 +70,33 @@ def test_the_handlers_read_the_result_as_the_job_writes_it() -> None:
     }
 
 
-def test_what_would_leave_its_folder_in_the_lake_is_refused() -> None:
-    with pytest.raises(ValueError, match="manifest's id"):
-        file_list(document("a", manifest_id="../m"))
+def test_names_that_would_leave_their_folder_in_the_lake_are_refused() -> None:
+    with pytest.raises(ValueError, match="manifestId"):
+        parse_file_list(document("a", manifest_id="../m"))
     bad = json.loads(document("a"))
     bad["files"][0]["datePrefix"] = "2026-01-02/x"
     with pytest.raises(ValueError, match="date"):
-        file_list(json.dumps(bad).encode())
+        parse_file_list(json.dumps(bad).encode())
 
 
-def test_a_redriven_manifest_processes_again_what_it_has_published() -> None:
-    built = file_list(document("a", "b", "c"))
+def test_a_redriven_manifest_processes_its_published_files_again() -> None:
+    built = parse_file_list(document("a", "b", "c"))
     confirmed = FileList("m", built.files[:1])
-    done = result("m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], [])
-    again = with_published(confirmed, built, published_keys(done))
-    assert [one.key for one in again.files] == ["a", "b"], "c had no rows, so nothing of it would vanish"
-    assert told_keys(done) == {"b#v1", "c#v1"}
-    aside = result("m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], [])
-    assert published_keys(aside) == {"a#v1"}, "its lines were set aside, and stay"
-    assert with_published(built, None, published_keys(done)) == built
-    assert with_published(confirmed, None, published_keys(None)) == confirmed
+    done = format_result(
+        "m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], []
+    )
+    again = add_published_files(confirmed, built, published_file_keys(done))
+    assert [file.key for file in again.files] == ["a", "b"], "c had no rows, so the run cannot remove any"
+    assert reported_file_keys(done) == {"b#v1", "c#v1"}
+    aside = format_result(
+        "m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], []
+    )
+    assert published_file_keys(aside) == {"a#v1"}, "its rejected lines are stored, and must stay"
+    assert add_published_files(built, None, published_file_keys(done)) == built
+    assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed
 
 
-def test_a_run_that_would_make_rows_vanish_is_refused() -> None:
+def test_a_run_that_would_remove_published_rows_is_refused() -> None:
     confirmed = FileList("m", ())
-    with pytest.raises(ValueError, match="1 published files"):
-        with_published(confirmed, None, frozenset({"b#v1"}))
+    with pytest.raises(ValueError, match="1 files that an earlier run"):
+        add_published_files(confirmed, None, frozenset({"b#v1"}))

@@ -1,4 +1,4 @@
-"""The first look at a file: what is counted, what is written down, what becomes of the file."""
+"""First pass over a file: counts, rejected lines, and the status of the file."""
 
 import base64
 import gzip
@@ -9,39 +9,46 @@ import pytest
 
 from handlers.ingestion.glue import file_scan as module
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.file_scan import LARGEST, MOST_PLACES, Scan, scanned
-from handlers.ingestion.glue.json_records import Reason
-from handlers.ingestion.glue.json_shapes import MAX_PLACES, places
-from tests.handlers.ingestion.glue.memory_storage import Memory
+from handlers.ingestion.glue.file_scan import MAX_FILE_BYTES, MAX_FILE_NODES, FileScan, scan_file
+from handlers.ingestion.glue.json_records import DataProblem
+from handlers.ingestion.glue.json_shapes import MAX_NODES, count_nodes
+from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
 
 KEY = "incoming/ü +%.ndjson"
 
 
-def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Scan, list[dict[str, Any]]]:
-    storage = Memory()
+def scan_body(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[FileScan, list[dict[str, Any]]]:
+    storage = MemoryStorage()
     if body is not None:
         storage.versions[f"s3://landing/{KEY}", "v1"] = body
     if sealed:
         storage.sealed.add((f"s3://landing/{KEY}", "v1"))
     file = SourceFile("landing", KEY, "v1", size, "2026-01-02T03:04:05.678Z", "2026-01-02", f"{KEY}#v1")
-    found = scanned(file, storage, "s3://lake/rejected/x/00003")
-    written = [json.loads(line) for uri in storage.listed("s3://lake/") for line in storage.read(uri).splitlines()]
+    found = scan_file(file, storage, "s3://lake/rejected/x/00003")
+    written = [json.loads(line) for uri in storage.list_uris("s3://lake/") for line in storage.read(uri).splitlines()]
     return found, written
 
 
-def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
-    found, written = look(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
-    assert (found.rows, found.bad) == (2, {Reason.NOT_JSON: 1, Reason.NOT_UTF8: 1, Reason.NOT_AN_OBJECT: 1})
-    assert [(one["line"], one["reason"]) for one in written] == [(3, "not_json"), (5, "not_utf8"), (6, "not_an_object")]
-    assert [base64.b64decode(one["raw"]) for one in written] == [b"no", b"\xff", b"[1]"]
-    assert {(one["file"], one["version"], one["whole"]) for one in written} == {(KEY, "v1", True)}
+def test_rejected_lines_are_stored_with_line_number_and_reason() -> None:
+    found, written = scan_body(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
+    assert (found.rows, found.rejected) == (
+        2,
+        {DataProblem.NOT_JSON: 1, DataProblem.NOT_UTF8: 1, DataProblem.NOT_AN_OBJECT: 1},
+    )
+    assert [(item["line"], item["reason"]) for item in written] == [
+        (3, "not_json"),
+        (5, "not_utf8"),
+        (6, "not_an_object"),
+    ]
+    assert [base64.b64decode(item["raw"]) for item in written] == [b"no", b"\xff", b"[1]"]
+    assert {(item["file"], item["version"], item["whole"]) for item in written} == {(KEY, "v1", True)}
     outcome = found.outcome()
     assert (outcome.status, outcome.reason, outcome.rows, outcome.rejected_rows) == ("processed", "", 2, 3)
 
 
 @pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")], ids=["no bytes", "blanks", "gzip"])
-def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> None:
-    found, written = look(body)
+def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
+    found, written = scan_body(body)
     assert (found.outcome().status, found.outcome().reason, found.outcome().rows) == ("processed", "empty", 0)
     assert not written
 
@@ -50,41 +57,41 @@ def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> Non
     ("body", "reason"),
     [
         ('{"a":"é"}\n{"b":"ü"}\n'.encode("latin-1"), "no_good_line:not_utf8"),
-        ('{"a":1}\n{"b":2}\n'.encode("utf-16"), "no_good_line:not_json"),  # its zero bytes are UTF-8
+        ('{"a":1}\n{"b":2}\n'.encode("utf-16"), "no_good_line:not_json"),  # zero bytes are valid UTF-8
         (b"a,b\n1,2\n[]\n", "no_good_line:not_json"),
         (gzip.compress(b'{"a":1}\n')[:15], "no_good_line:damaged_gzip"),
     ],
     ids=["latin", "utf-16", "csv", "cut"],
 )
-def test_a_file_without_one_good_line_is_rejected_with_the_commonest_reason(body: bytes, reason: str) -> None:
-    found, written = look(body)
+def test_a_file_without_any_record_is_rejected_with_the_most_common_reason(body: bytes, reason: str) -> None:
+    found, written = scan_body(body)
     assert (found.outcome().status, found.outcome().reason) == ("rejected", reason)
     assert len(written) == found.outcome().rejected_rows > 0
 
 
-def test_a_file_that_is_cut_off_gives_what_could_be_read_and_says_so() -> None:
+def test_a_truncated_gzip_file_gives_its_readable_lines_and_one_rejected_line() -> None:
     packed = gzip.compress(b'{"a":1}\n' * 100_000)
-    found, written = look(packed[:-20])
+    found, written = scan_body(packed[:-20])
     assert found.rows > 0
     assert (found.outcome().status, found.outcome().reason) == ("processed", "damaged_gzip")
-    assert [one["reason"] for one in written] == ["damaged_gzip"]
+    assert [item["reason"] for item in written] == ["damaged_gzip"]
     assert not written[0]["whole"]
 
 
-def test_a_version_that_is_gone_is_superseded() -> None:
-    found, written = look(None)
+def test_a_deleted_version_is_superseded() -> None:
+    found, written = scan_body(None)
     assert (found.outcome().status, found.outcome().reason) == ("superseded", "version_gone")
     assert not written
 
 
-def test_a_version_that_nobody_here_can_read_is_rejected() -> None:
-    found, written = look(b'{"a":1}\n', sealed=True)
+def test_a_sealed_version_is_rejected() -> None:
+    found, written = scan_body(b'{"a":1}\n', sealed=True)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "sealed", 0)
     assert not written
 
 
-def test_a_file_too_large_to_read_is_rejected_unread() -> None:
-    found, _ = look(b'{"a":1}\n', size=LARGEST + 1)
+def test_a_file_above_the_size_limit_is_rejected_without_reading_it() -> None:
+    found, _ = scan_body(b'{"a":1}\n', size=MAX_FILE_BYTES + 1)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
 
 
@@ -92,60 +99,62 @@ def test_a_file_too_large_to_read_is_rejected_unread() -> None:
     "body", [b'{"a":1}\n' * 2000, b"\n" * 2000, b'{"a":"' + b"x" * 20_000 + b'"}'], ids=["lines", "blanks", "one line"]
 )
 @pytest.mark.parametrize("packed", [True, False], ids=["packed", "plain"])
-def test_a_small_file_that_holds_too_much_is_rejected_before_all_of_it_is_read(
+def test_a_file_with_too_much_content_is_rejected_before_it_is_read_completely(
     body: bytes, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
-    found, _ = look(gzip.compress(body) if packed else body)
-    assert found.never_read is None
-    monkeypatch.setattr(module, "MOST_LINES", 1999)
-    monkeypatch.setattr(module, "MOST_BYTES", 20_000)
-    found, _ = look(gzip.compress(body) if packed else body)
+    found, _ = scan_body(gzip.compress(body) if packed else body)
+    assert found.unreadable is None
+    monkeypatch.setattr(module, "MAX_LINES", 1999)
+    monkeypatch.setattr(module, "MAX_CONTENT_BYTES", 20_000)
+    found, _ = scan_body(gzip.compress(body) if packed else body)
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
-    assert not found.shape.names, "it has no say in the columns"
+    assert not found.shape.names, "the file does not affect the columns"
 
 
-def test_lines_that_were_set_aside_before_a_file_proved_too_large_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_LINES", 20)
-    found, written = look(b"bad\n" * 10 + b"{}\n" * 20)
+def test_lines_rejected_before_a_file_exceeds_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LINES", 20)
+    found, written = scan_body(b"bad\n" * 10 + b"{}\n" * 20)
     assert found.outcome().reason == "too_large"
     assert found.outcome().rejected_rows == len(written) == 10
 
 
-def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rejected_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
-    found, written = look(b"{}\n" + b"bad\n" * 50)
-    assert found.bad[Reason.NOT_JSON] == 50
-    assert [one["line"] for one in written] == list(range(2, 52))
+    found, written = scan_body(b"{}\n" + b"bad\n" * 50)
+    assert found.rejected[DataProblem.NOT_JSON] == 50
+    assert [item["line"] for item in written] == list(range(2, 52))
 
 
-def test_a_bad_line_has_no_say_in_the_columns() -> None:
-    found, _ = look(b'{"a":1}\n{"b":1,"c":1e999}\n')
+def test_a_rejected_line_does_not_affect_the_columns() -> None:
+    found, _ = scan_body(b'{"a":1}\n{"b":1,"c":1e999}\n')
     assert list(found.shape.names) == ["a"]
 
 
-def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_stays(
+def test_a_file_with_too_many_names_uses_little_memory_and_keeps_its_other_columns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_BYTES", 10_000)
+    monkeypatch.setattr(module, "NODE_CHECK_BYTES", 10_000)
     most: list[int] = []
 
-    take = module._take
+    take = module._scan_line
 
-    def watched(line: Any, scan: Scan, rejected: Any) -> None:
+    def watched(line: Any, scan: FileScan, rejected: Any) -> None:
         take(line, scan, rejected)
-        most.append(places(scan.shape))
+        most.append(count_nodes(scan.shape))
 
-    monkeypatch.setattr(module, "_take", watched)
-    days = ({"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{one}": [1] for one in range(800)}}} for day in range(40))
-    found, _ = look(b"".join(json.dumps(one).encode() + b"\n" for one in days))
+    monkeypatch.setattr(module, "_scan_line", watched)
+    days = (
+        {"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{number}": [1] for number in range(800)}}} for day in range(40)
+    )
+    found, _ = scan_body(b"".join(json.dumps(day).encode() + b"\n" for day in days))
     assert found.rows == 40
-    assert max(most) < MOST_PLACES + 3 * 1602
+    assert max(most) < MAX_FILE_NODES + 3 * 1602
     names = found.shape.names
     assert (set(names), set(names["o"].names)) == ({"id", "o", "by"}, {"x"})
-    assert places(names["by"]) < MAX_PLACES
+    assert count_nodes(names["by"]) < MAX_NODES
 
 
-def test_what_a_file_has_is_left_to_be_judged_with_the_others() -> None:
-    body = json.dumps({"by": {f"d{day}": {f"c{one}": 1 for one in range(600)} for day in range(15)}}).encode()
-    found, _ = look(body + b"\n")
-    assert places(found.shape) == 2 + 15 * 601
+def test_a_file_below_its_own_limit_is_limited_only_with_the_others() -> None:
+    body = json.dumps({"by": {f"d{day}": {f"c{number}": 1 for number in range(600)} for day in range(15)}}).encode()
+    found, _ = scan_body(body + b"\n")
+    assert count_nodes(found.shape) == 2 + 15 * 601

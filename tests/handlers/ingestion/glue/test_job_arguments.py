@@ -1,25 +1,25 @@
-"""The command line that Glue gives."""
+"""Parsing of Glue's command line."""
 
 import pytest
 
-from handlers.ingestion.glue.job_arguments import parsed
+from handlers.ingestion.glue.job_arguments import parse_arguments
 
 GIVEN = ["--manifest_uri", "s3://lake/manifests/m.confirmed.json", "--lake_uri", "s3://lake"]
 
 
-def test_glues_own_options_are_skipped_and_its_run_id_is_taken() -> None:
-    arguments = parsed([*GIVEN, "--JOB_NAME", "n", "--JOB_RUN_ID", "jr_1", "--enable-metrics", "true"])
+def test_options_of_glue_are_ignored_and_its_run_id_is_used() -> None:
+    arguments = parse_arguments([*GIVEN, "--JOB_NAME", "n", "--JOB_RUN_ID", "jr_1", "--enable-metrics", "true"])
     assert arguments.run_id == "jr_1"
     assert arguments.lake_uri == "s3://lake/"
 
 
-def test_a_given_run_id_goes_before_glues() -> None:
-    assert parsed([*GIVEN, "--JOB_RUN_ID", "jr_1", "--run_id", "r2"]).run_id == "r2"
+def test_a_given_run_id_takes_precedence_over_glues() -> None:
+    assert parse_arguments([*GIVEN, "--JOB_RUN_ID", "jr_1", "--run_id", "r2"]).run_id == "r2"
 
 
 @pytest.mark.parametrize("schema", [["--schema_ddl", ""], ["--schema_ddl"], []])
-def test_an_empty_schema_means_inferred(schema: list[str]) -> None:
-    assert parsed([*GIVEN, "--run_id", "r", *schema, "--target_file_mb", "64"]).schema_ddl == ""
+def test_an_empty_schema_means_inferred_columns(schema: list[str]) -> None:
+    assert parse_arguments([*GIVEN, "--run_id", "r", *schema, "--target_file_mb", "64"]).schema_ddl == ""
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_an_empty_schema_means_inferred(schema: list[str]) -> None:
         ["--run_id", "r", "--lake_uri", "file:///lake"],
     ],
 )
-def test_wrong_arguments_end_the_run_before_it_begins(wrong: list[str]) -> None:
+def test_invalid_arguments_are_refused(wrong: list[str]) -> None:
     with pytest.raises(ValueError, match="--"):
-        parsed([*GIVEN, *wrong])
+        parse_arguments([*GIVEN, *wrong])

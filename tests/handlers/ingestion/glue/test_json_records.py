@@ -1,4 +1,4 @@
-"""One line: a record, or why not."""
+"""Parsing of one line: a record, or the problem."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.json_records import MAX_DEPTH, BadLine, Reason, record
+from handlers.ingestion.glue.json_records import MAX_DEPTH, DataProblem, InvalidLine, parse_record
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -21,52 +21,52 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
 
 @given(OBJECTS, st.booleans())
 def test_every_object_is_read_as_it_was_written(value: dict[str, Any], escaped: bool) -> None:
-    assert record(json.dumps(value, ensure_ascii=escaped).encode()) == value
+    assert parse_record(json.dumps(value, ensure_ascii=escaped).encode()) == value
 
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"\xff\xfe{\x00}\x00", Reason.NOT_UTF8),
-        (b'{"a":"\xe9"}', Reason.NOT_UTF8),
-        (b"not json", Reason.NOT_JSON),
-        (b'{"a":1} x', Reason.NOT_JSON),
-        (b'{"a":1}{"a":2}', Reason.NOT_JSON),
-        (b"{'a':1}", Reason.NOT_JSON),
-        (b'{"a":NaN}', Reason.NOT_JSON),
-        (b'{"a":-Infinity}', Reason.NOT_JSON),
-        (b'{"a":"\x01"}', Reason.NOT_JSON),
-        (b'{"a":1', Reason.NOT_JSON),
-        (b"[1]", Reason.NOT_AN_OBJECT),
-        (b"null", Reason.NOT_AN_OBJECT),
-        (b'"a"', Reason.NOT_AN_OBJECT),
-        (b'{"a":1,"a":2}', Reason.DUPLICATE_NAME),
-        (b'{"b":[{"a":1,"a":1}]}', Reason.DUPLICATE_NAME),
-        (b'{"a":1e400}', Reason.NUMBER_OUT_OF_RANGE),
-        (b'{"a":' + b"1" * 5000 + b"}", Reason.NUMBER_OUT_OF_RANGE),
-        (b'{"a":"\\ud800"}', Reason.NOT_UNICODE),
-        (b'{"\\uDC00":1}', Reason.NOT_UNICODE),
-        (b'{"a":' * 200 + b"1" + b"}" * 200, Reason.TOO_DEEP),
-        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", Reason.TOO_DEEP),
+        (b"\xff\xfe{\x00}\x00", DataProblem.NOT_UTF8),
+        (b'{"a":"\xe9"}', DataProblem.NOT_UTF8),
+        (b"not json", DataProblem.NOT_JSON),
+        (b'{"a":1} x', DataProblem.NOT_JSON),
+        (b'{"a":1}{"a":2}', DataProblem.NOT_JSON),
+        (b"{'a':1}", DataProblem.NOT_JSON),
+        (b'{"a":NaN}', DataProblem.NOT_JSON),
+        (b'{"a":-Infinity}', DataProblem.NOT_JSON),
+        (b'{"a":"\x01"}', DataProblem.NOT_JSON),
+        (b'{"a":1', DataProblem.NOT_JSON),
+        (b"[1]", DataProblem.NOT_AN_OBJECT),
+        (b"null", DataProblem.NOT_AN_OBJECT),
+        (b'"a"', DataProblem.NOT_AN_OBJECT),
+        (b'{"a":1,"a":2}', DataProblem.DUPLICATE_NAME),
+        (b'{"b":[{"a":1,"a":1}]}', DataProblem.DUPLICATE_NAME),
+        (b'{"a":1e400}', DataProblem.NUMBER_OUT_OF_RANGE),
+        (b'{"a":' + b"1" * 5000 + b"}", DataProblem.NUMBER_OUT_OF_RANGE),
+        (b'{"a":"\\ud800"}', DataProblem.NOT_UNICODE),
+        (b'{"\\uDC00":1}', DataProblem.NOT_UNICODE),
+        (b'{"a":' * 200 + b"1" + b"}" * 200, DataProblem.TOO_DEEP),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", DataProblem.TOO_DEEP),
     ],
 )
-def test_what_is_no_record_has_a_reason(raw: bytes, reason: Reason) -> None:
-    with pytest.raises(BadLine) as bad:
-        record(raw)
-    assert bad.value.reason == reason
-    assert str(bad.value) == reason, "a reason, and nothing of the line"
+def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, reason: DataProblem) -> None:
+    with pytest.raises(InvalidLine) as bad:
+        parse_record(raw)
+    assert bad.value.problem == reason
+    assert str(bad.value) == reason, "the error has the problem and no content of the line"
 
 
 @pytest.mark.parametrize("raw", [b'{"a":"\\ud83d\\ude00"}', b'{"a":"\\\\ud800"}', b' {"a":"\\u0000"} \r'])
-def test_escapes_that_make_whole_characters_are_fine(raw: bytes) -> None:
-    assert record(raw) == json.loads(raw)
+def test_escaped_surrogate_pairs_are_valid(raw: bytes) -> None:
+    assert parse_record(raw) == json.loads(raw)
 
 
-def test_many_brackets_side_by_side_are_not_deep() -> None:
-    assert len(record(b'{"a":[' + b",".join([b"[]"] * 5 * MAX_DEPTH) + b"]}")["a"]) == 5 * MAX_DEPTH
+def test_many_brackets_on_one_level_are_not_too_deep() -> None:
+    assert len(parse_record(b'{"a":[' + b",".join([b"[]"] * 5 * MAX_DEPTH) + b"]}")["a"]) == 5 * MAX_DEPTH
 
 
-def test_the_depth_allowed_can_be_written_again() -> None:
-    deep = record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
+def test_a_record_of_the_maximum_depth_can_be_serialized() -> None:
+    deep = parse_record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
     assert json.loads(json.dumps(deep)) == deep
     assert sys.getrecursionlimit() > 3 * MAX_DEPTH

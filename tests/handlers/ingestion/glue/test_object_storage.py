@@ -1,4 +1,4 @@
-"""Objects by address: S3 (in memory) and a folder behave alike."""
+"""Object storage: moto's S3 and a folder behave in the same way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,15 @@ from moto import mock_aws
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue import object_storage as module
-from handlers.ingestion.glue.object_storage import Bucket, Folder, Gone, Storage, StorageFailed, resolve, split
+from handlers.ingestion.glue.object_storage import (
+    FolderStorage,
+    ObjectGone,
+    ObjectStorage,
+    S3Storage,
+    StorageFailed,
+    open_storage,
+    split_uri,
+)
 
 KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
 
@@ -29,14 +37,14 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture(params=["s3", "folder"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Storage:
-    return Bucket(client) if request.param == "s3" else Folder(tmp_path)
+def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> ObjectStorage:
+    return S3Storage(client) if request.param == "s3" else FolderStorage(tmp_path)
 
 
-def stored(storage: Storage, client: Any, uri: str, body: bytes) -> str:
-    """A new version of a source object; gives its id."""
-    bucket, key = split(uri)
-    if isinstance(storage, Folder):
+def put_version(storage: ObjectStorage, client: Any, uri: str, body: bytes) -> str:
+    """Write a new version of a source object and return its id."""
+    bucket, key = split_uri(uri)
+    if isinstance(storage, FolderStorage):
         path = storage.version_path(uri, f"v{len(body)}")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(body)
@@ -46,99 +54,99 @@ def stored(storage: Storage, client: Any, uri: str, body: bytes) -> str:
 
 
 @pytest.mark.parametrize("key", [*KEYS, "k" * 1024])
-def test_each_version_of_an_object_is_read_by_its_own_id(storage: Storage, client: Any, key: str) -> None:
+def test_each_version_of_an_object_is_read_by_its_own_id(storage: ObjectStorage, client: Any, key: str) -> None:
     uri = f"s3://landing/{key}"
-    first, second = stored(storage, client, uri, b"one"), stored(storage, client, uri, b"other")
-    assert b"".join(storage.chunks(uri, first)) == b"one"
-    assert b"".join(storage.chunks(uri, second)) == b"other"
+    first, second = put_version(storage, client, uri, b"one"), put_version(storage, client, uri, b"other")
+    assert b"".join(storage.read_chunks(uri, first)) == b"one"
+    assert b"".join(storage.read_chunks(uri, second)) == b"other"
 
 
-def test_a_version_that_is_not_there_is_gone(storage: Storage, client: Any) -> None:
-    version = stored(storage, client, "s3://landing/a", b"one")
+def test_a_missing_version_raises_object_gone(storage: ObjectStorage, client: Any) -> None:
+    version = put_version(storage, client, "s3://landing/a", b"one")
     for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
-        with pytest.raises(Gone):
-            list(storage.chunks(uri, wanted))
-    with pytest.raises(Gone):
+        with pytest.raises(ObjectGone):
+            list(storage.read_chunks(uri, wanted))
+    with pytest.raises(ObjectGone):
         storage.read("s3://lake/never")
 
 
-def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any) -> None:
+def test_a_deleted_version_and_a_delete_marker_raise_object_gone(client: Any) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x")["VersionId"]
     marker = client.delete_object(Bucket="landing", Key="a")["VersionId"]
-    assert b"".join(Bucket(client).chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
-    with pytest.raises(Gone):
-        list(Bucket(client).chunks("s3://landing/a", marker))
+    assert b"".join(S3Storage(client).read_chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
+    with pytest.raises(ObjectGone):
+        list(S3Storage(client).read_chunks("s3://landing/a", marker))
     client.delete_object(Bucket="landing", Key="a", VersionId=version)
-    with pytest.raises(Gone):
-        list(Bucket(client).chunks("s3://landing/a", version))
+    with pytest.raises(ObjectGone):
+        list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
 @pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
 def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=kind)["VersionId"]
     with pytest.raises(UnreadableObject):
-        list(Bucket(client).chunks("s3://landing/a", version))
+        list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
 @pytest.mark.parametrize(
-    ("code", "becomes", "says"),
+    ("code", "error", "message"),
     [("InvalidRequest", UnreadableObject, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
     ids=["with a key of the client's own", "with another key of KMS"],
 )
-def test_of_a_version_that_cannot_be_read_only_how_it_was_uploaded_is_an_answer(
-    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, becomes: type[Exception], says: str
+def test_only_the_upload_method_makes_a_version_sealed_and_other_errors_are_failures(
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, error: type[Exception], message: str
 ) -> None:
     def refused(**_: object) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetObject")
 
     monkeypatch.setattr(client, "get_object", refused)
-    with pytest.raises(becomes, match=says):
-        list(Bucket(client).chunks("s3://landing/canary", "v"))
-    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # what is the job's own is never sealed
-        Bucket(client).read("s3://lake/canary")
+    with pytest.raises(error, match=message):
+        list(S3Storage(client).read_chunks("s3://landing/canary", "v"))
+    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # only source objects can be sealed
+        S3Storage(client).read("s3://lake/canary")
 
 
-def test_objects_are_written_listed_and_removed(storage: Storage) -> None:
+def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:
     for key in KEYS:
         storage.put(f"s3://lake/{key}", key.encode())
     assert storage.read(f"s3://lake/{KEYS[1]}") == KEYS[1].encode()
-    assert storage.listed("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS)
-    assert storage.listed("s3://lake/a/b") == ["s3://lake/a/b.txt"]
+    assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS)
+    assert storage.list_uris("s3://lake/a/b") == ["s3://lake/a/b.txt"]
     storage.delete(["s3://lake/a/b.txt", "s3://lake/never"])
     storage.delete([])
-    assert storage.listed("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
+    assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
 
 
-def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DELETED_AT_ONCE", 2)
-    storage = Bucket(client)
+def test_objects_are_deleted_in_several_calls(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
+    storage = S3Storage(client)
     for number in range(5):
         storage.put(f"s3://lake/{number}", b"")
-    storage.delete(storage.listed("s3://lake/"))
-    assert not storage.listed("s3://lake/")
+    storage.delete(storage.list_uris("s3://lake/"))
+    assert not storage.list_uris("s3://lake/")
 
 
-def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_cannot_be_deleted_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "delete_objects", lambda **_: {"Errors": [{"Key": "canary", "Code": "AccessDenied"}]})
     with pytest.raises(StorageFailed, match=r"^DeleteObjects: AccessDenied$"):
-        Bucket(client).delete(["s3://lake/canary"])
+        S3Storage(client).delete(["s3://lake/canary"])
 
 
-def test_what_storage_refuses_names_no_key(client: Any) -> None:
+def test_an_error_of_storage_contains_no_key(client: Any) -> None:
     with pytest.raises(StorageFailed) as failed:
-        Bucket(client).put("s3://no-such-bucket-/canary", b"canary")
+        S3Storage(client).put("s3://no-such-bucket-/canary", b"canary")
     assert "canary" not in str(failed.value)
     assert failed.value.__cause__ is None
     assert failed.value.__suppress_context__
 
 
-def test_an_address_is_resolved_in_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(module.FOLDER, raising=False)
+def test_the_environment_decides_which_storage_a_uri_refers_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(module.FOLDER_VARIABLE, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
-    assert isinstance(resolve("s3://lake/a"), Bucket)
-    monkeypatch.setenv(module.FOLDER, str(tmp_path))
-    assert isinstance(resolve("s3://lake/a"), Folder)
+    assert isinstance(open_storage("s3://lake/a"), S3Storage)
+    monkeypatch.setenv(module.FOLDER_VARIABLE, str(tmp_path))
+    assert isinstance(open_storage("s3://lake/a"), FolderStorage)
     with pytest.raises(ValueError, match="s3://"):
-        resolve("/a")
-    assert split("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"
+        open_storage("/a")
+    assert split_uri("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key is not decoded"

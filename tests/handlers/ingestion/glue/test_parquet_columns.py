@@ -1,4 +1,4 @@
-"""Shapes and what becomes of them: widened, recorded, the same in any order, and never too narrow for a value."""
+"""Shapes and their columns: widened and reported, independent of the order, and wide enough for every value."""
 
 from typing import Any
 
@@ -7,54 +7,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue import json_shapes, parquet_columns
-from handlers.ingestion.glue.json_shapes import MAX_LEVELS, MAX_NAMES, MAX_PLACES, Kind, Shape, narrow, places
+from handlers.ingestion.glue.json_shapes import (
+    MAX_LEVELS,
+    MAX_NAMES,
+    MAX_NODES,
+    JsonKind,
+    JsonShape,
+    count_nodes,
+    limit_nodes,
+)
 from handlers.ingestion.glue.parquet_columns import (
     JSON,
     STRING,
-    Columns,
+    ColumnType,
+    InvalidSchema,
     ListOf,
     MapOf,
-    SchemaRefused,
-    Simple,
+    Scalar,
     StructOf,
-    Type,
-    Widened,
+    TableColumns,
+    WidenedColumn,
 )
-from handlers.ingestion.glue.value_conversion import Misfits, converter
+from handlers.ingestion.glue.value_conversion import Misfits, make_converter
 from tests.handlers.ingestion.glue.test_json_records import OBJECTS
 
 RECORDS = st.lists(OBJECTS, max_size=6)
 
 
-def seen(*records: dict[str, Any]) -> Shape:
-    shape = Shape()
-    for one in records:
-        shape.observe(one)
+def seen(*records: dict[str, Any]) -> JsonShape:
+    shape = JsonShape()
+    for record in records:
+        shape.observe(record)
     return shape
 
 
-def merged(*parts: Shape) -> Shape:
-    whole = Shape()
-    for one in parts:
-        whole.merge(one)
+def merged(*parts: JsonShape) -> JsonShape:
+    whole = JsonShape()
+    for part in parts:
+        whole.merge(part)
     return whole
 
 
-def of(*values: Any) -> Type:
-    ((_, kind),) = parquet_columns.inferred(seen(*({"a": one} for one in values))).fields
+def of(*values: Any) -> ColumnType:
+    ((_, kind),) = parquet_columns.infer_columns(seen(*({"a": value} for value in values))).fields
     return kind
 
 
 @given(RECORDS, st.randoms())
-def test_the_order_in_which_records_are_seen_does_not_matter(records: list[dict[str, Any]], random: Any) -> None:
+def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, Any]], random: Any) -> None:
     shuffled = random.sample(records, len(records))
     parts = [seen(*shuffled[::2]), seen(*shuffled[1::2])]
     assert merged(*parts) == merged(*reversed(parts)) == seen(*records)
-    assert merged(*parts, *parts) == seen(*records), "a task that is repeated changes nothing"
+    assert merged(*parts, *parts) == seen(*records), "a repeated task changes nothing"
 
 
 @given(RECORDS, st.integers(0, 12), st.randoms())
-def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
+def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
     records: list[dict[str, Any]], beyond: int, random: Any
 ) -> None:
     whole = seen(*records)
@@ -62,66 +70,68 @@ def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
     shuffled = random.sample(records, len(records))
     halves = merged(seen(*shuffled[::2]), seen(*shuffled[1::2]))
     before = seen(*records)
-    for one in (whole, halves):
-        narrow(one, most)
+    for item in (whole, halves):
+        limit_nodes(item, most)
     assert whole == halves
-    assert places(whole) <= most
-    assert whole.names.keys() == before.names.keys(), "a record has all of its columns"
-    if places(before) <= most:
-        assert whole == before, "what is not too much is left alone"
-    assert merged(whole, before) == merged(before, whole) == whole, "what is given up stays so, whatever else is seen"
+    assert count_nodes(whole) <= most
+    assert whole.names.keys() == before.names.keys(), "the record keeps all its columns"
+    if count_nodes(before) <= most:
+        assert whole == before, "a shape below the limit is unchanged"
+    assert merged(whole, before) == merged(before, whole) == whole, "a boundless node stays boundless"
 
 
 @given(RECORDS, st.integers(0, 12))
-def test_inferred_columns_hold_every_value_whole(records: list[dict[str, Any]], beyond: int) -> None:
+def test_inferred_columns_hold_every_value_completely(records: list[dict[str, Any]], beyond: int) -> None:
     shape = seen(*records)
-    narrow(shape, 1 + len(shape.names) + beyond)
-    for name, kind in parquet_columns.inferred(shape).fields:
+    limit_nodes(shape, 1 + len(shape.names) + beyond)
+    for name, kind in parquet_columns.infer_columns(shape).fields:
         misfits: Misfits = []
-        converted = [converter(kind)(one.get(name), misfits) for one in records]
+        converted = [make_converter(kind)(record.get(name), misfits) for record in records]
         assert not misfits
-        if parquet_columns.exact(kind, shape.names[name]):
-            assert [_without_missing(one) for one in converted] == [_without_missing(one.get(name)) for one in records]
+        if parquet_columns.fits_unchanged(kind, shape.names[name]):
+            assert [_without_missing(item) for item in converted] == [
+                _without_missing(record.get(name)) for record in records
+            ]
 
 
 def _without_missing(value: Any) -> Any:
-    """A struct has all of its names, so that what was absent is null."""
+    """Remove nulls, because a struct has all its names and a missing value becomes null."""
     if isinstance(value, dict):
-        return {name: _without_missing(one) for name, one in value.items() if one is not None}
+        return {name: _without_missing(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_missing(one) for one in value]
+        return [_without_missing(item) for item in value]
     return value
 
 
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        ([1, None, 2], Simple("long")),
-        ([1, 2**62], Simple("long")),
-        ([1, 2.5], Simple("double")),
-        ([2**60, 2.5], Simple("string")),  # no double holds both
-        ([1, 2**70], Simple("decimal(38,0)")),
-        ([10**40], Simple("string")),
-        ([True, None], Simple("boolean")),
-        ([True, 1], Simple("string")),
-        (["a", 1, 2.5, True], Simple("string")),
-        ([None], Simple("string")),
-        ([{"b": 1}, {"c": "x"}], StructOf((("b", Simple("long")), ("c", Simple("string"))))),
-        ([{"b": 1}, {"b": 2.5}], StructOf((("b", Simple("double")),))),
+        ([1, None, 2], Scalar("long")),
+        ([1, 2**62], Scalar("long")),
+        ([1, 2.5], Scalar("double")),
+        ([2**60, 2.5], Scalar("string")),  # no double holds both
+        ([1, 2**70], Scalar("decimal(38,0)")),
+        ([10**40], Scalar("string")),
+        ([True, None], Scalar("boolean")),
+        ([True, 1], Scalar("string")),
+        (["a", 1, 2.5, True], Scalar("string")),
+        ([None], Scalar("string")),
+        ([{"b": 1}, {"c": "x"}], StructOf((("b", Scalar("long")), ("c", Scalar("string"))))),
+        ([{"b": 1}, {"b": 2.5}], StructOf((("b", Scalar("double")),))),
         ([{"b": 1}, 1], JSON),
         ([{"b": 1}, [1]], JSON),
         (["text", [1]], JSON),
         ([{}], JSON),
-        ([{}, {"b": 1}], StructOf((("b", Simple("long")),))),
+        ([{}, {"b": 1}], StructOf((("b", Scalar("long")),))),
         ([{"b": 1, "B": 2}], JSON),
         ([{"": 1}], JSON),
-        ([[]], ListOf(Simple("string"))),
-        ([[1], [2.5], None], ListOf(Simple("double"))),
-        ([[1], ["a"]], ListOf(Simple("string"))),
+        ([[]], ListOf(Scalar("string"))),
+        ([[1], [2.5], None], ListOf(Scalar("double"))),
+        ([[1], ["a"]], ListOf(Scalar("string"))),
         ([[[1]], [[{"b": 1}, 2]]], ListOf(ListOf(JSON))),
     ],
 )
-def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: Type) -> None:
+def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) -> None:
     assert of(*values) == kind
     assert of(*reversed(values)) == kind
 
@@ -129,87 +139,91 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: Type) -> Non
 @pytest.mark.parametrize(
     ("kind", "values", "fits"),
     [
-        (Simple("long"), [1, 2**60, None], True),
-        (Simple("long"), [1.5], False),
-        (Simple("double"), [1, 1.5], True),
-        (Simple("double"), [2**60], False),
-        (Simple("integer"), [1], False),
-        (Simple("string"), ["a"], True),
-        (Simple("string"), [1], False),
+        (Scalar("long"), [1, 2**60, None], True),
+        (Scalar("long"), [1.5], False),
+        (Scalar("double"), [1, 1.5], True),
+        (Scalar("double"), [2**60], False),
+        (Scalar("integer"), [1], False),
+        (Scalar("string"), ["a"], True),
+        (Scalar("string"), [1], False),
         (JSON, ["a"], False),
-        (ListOf(Simple("long")), [[1], []], True),
-        (ListOf(Simple("long")), [["a"]], False),
-        (StructOf((("x", Simple("long")),)), [{"x": 1}, {}], True),
-        (StructOf((("x", Simple("long")),)), [{"x": 1, "y": 2}], False),
-        (StructOf((("x", Simple("long")),)), [{"x": "a"}], False),
+        (ListOf(Scalar("long")), [[1], []], True),
+        (ListOf(Scalar("long")), [["a"]], False),
+        (StructOf((("x", Scalar("long")),)), [{"x": 1}, {}], True),
+        (StructOf((("x", Scalar("long")),)), [{"x": 1, "y": 2}], False),
+        (StructOf((("x", Scalar("long")),)), [{"x": "a"}], False),
     ],
 )
-def test_a_column_is_left_unconverted_only_if_every_value_seen_fits(kind: Type, values: list[Any], fits: bool) -> None:
-    shape = seen(*({"a": one} for one in values))
-    assert parquet_columns.exact(kind, shape.names["a"]) == fits
+def test_a_column_needs_no_conversion_only_if_every_value_fits(kind: ColumnType, values: list[Any], fits: bool) -> None:
+    shape = seen(*({"a": value} for value in values))
+    assert parquet_columns.fits_unchanged(kind, shape.names["a"]) == fits
 
 
-def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
-    found = parquet_columns.inferred(seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
-    assert found.widened == (
-        Widened("a", ("double", "integer"), "double"),
-        Widened("b.c[]", ("integer", "text"), "string"),
+def test_a_widened_column_is_reported_with_the_kinds_seen() -> None:
+    found = parquet_columns.infer_columns(
+        seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2})
     )
-    (noted,) = [one for one in parquet_columns.spark_schema(found)["fields"] if one["name"] == "a"]
+    assert found.widened == (
+        WidenedColumn("a", ("double", "integer"), "double"),
+        WidenedColumn("b.c[]", ("integer", "text"), "string"),
+    )
+    (noted,) = [item for item in parquet_columns.to_spark_schema(found)["fields"] if item["name"] == "a"]
     assert noted["metadata"] == {"widened": "double, integer"}
 
 
-def test_names_that_cannot_be_columns_have_none() -> None:
-    found = parquet_columns.inferred(seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1}))
+def test_names_that_cannot_be_columns_are_not_columns() -> None:
+    found = parquet_columns.infer_columns(
+        seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1})
+    )
     assert [name for name, _ in found.fields] == ["a", "b"]
 
 
-def test_a_map_in_disguise_becomes_json_and_stays_small() -> None:
+def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
     shape = seen(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
-    assert parquet_columns.inferred(shape).fields == (("users", JSON),)
+    assert parquet_columns.infer_columns(shape).fields == (("users", JSON),)
     assert not shape.names["users"].names
     assert merged(shape, seen({"users": {"u": 1}})) == shape
 
 
 @given(st.integers(0, 12), st.integers(0, 12))
-def test_the_limit_of_names_holds_in_any_order(one: int, other: int) -> None:
+def test_the_limit_of_names_does_not_depend_on_the_order(one: int, other: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_shapes, "MAX_NAMES", 10)
         first, second = {f"a{number}": 1 for number in range(one)}, {f"b{number}": 1 for number in range(other)}
         assert merged(seen(first), seen(second)) == seen(second, first) == merged(seen(second), seen(first))
-        assert bool(seen(first, second).kinds & Kind.BOUNDLESS) == (one + other > 10)
+        assert bool(seen(first, second).kinds & JsonKind.BOUNDLESS) == (one + other > 10)
 
 
-def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_columns() -> None:
-    """A few lines of some kilobytes, of which no object has too many names."""
-    days = ({"counts": {f"d{day}": {f"c{one}": {"n": 1, "m": 2} for one in range(100)}}} for day in range(100))
+def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_their_columns() -> None:
+    """Return a few lines of some kilobytes, in which no object has too many names."""
+    days = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
-    assert places(shape) > 30_000
-    narrow(shape, MAX_PLACES)
-    found = parquet_columns.inferred(shape)
+    assert count_nodes(shape) > 30_000
+    limit_nodes(shape, MAX_NODES)
+    found = parquet_columns.infer_columns(shape)
     user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
-    assert found.fields == (("counts", JSON), ("id", Simple("long")), ("user", user))
-    assert [(one.column, one.became) for one in found.widened] == [("counts", "json")]
+    assert found.fields == (("counts", JSON), ("id", Scalar("long")), ("user", user))
+    assert [(entry.column, entry.became) for entry in found.widened] == [("counts", "json")]
 
 
-def test_what_has_the_most_names_goes_first_and_equals_go_together() -> None:
+def test_the_widest_nodes_are_marked_first_and_equally_wide_nodes_together() -> None:
     wide = {"x": 1, "y": 1, "z": 1}
 
-    def narrowed(most: int) -> list[Type]:
+    def narrowed(most: int) -> list[ColumnType]:
         shape = seen({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
-        assert places(shape) == 16
-        narrow(shape, most)
-        return [kind for _, kind in parquet_columns.inferred(shape).fields]
+        assert count_nodes(shape) == 16
+        limit_nodes(shape, most)
+        return [kind for _, kind in parquet_columns.infer_columns(shape).fields]
 
     a, b, c, d, e = narrowed(16)
     assert isinstance(b, StructOf)
     assert b == c
     assert narrowed(15) == narrowed(10) == [a, JSON, JSON, d, e]
-    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array holds one place, as if it had one name"
-    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the record itself stays"
+    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array counts as one name"
+    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the root is never boundless"
 
 
-def test_what_is_nested_too_deep_becomes_json() -> None:
+def test_values_that_are_nested_too_deeply_become_json() -> None:
     value: Any = 1
     for _ in range(MAX_LEVELS + 5):
         value = {"a": value}
@@ -226,7 +240,7 @@ def field(name: str, kind: Any) -> dict[str, Any]:
     return {"name": name, "type": kind, "nullable": True, "metadata": {}}
 
 
-def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
+def test_a_given_schema_is_used_as_spark_parses_it() -> None:
     schema = {
         "type": "struct",
         "fields": [
@@ -237,17 +251,17 @@ def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
             field("s", {"type": "struct", "fields": [field("x", "date")]}),
         ],
     }
-    found = parquet_columns.given(schema)
-    assert found == Columns(
+    found = parquet_columns.columns_from_schema(schema)
+    assert found == TableColumns(
         (
-            ("id", Simple("long")),
-            ("price", Simple("decimal(10,2)")),
-            ("tags", ListOf(Simple("string"))),
-            ("m", MapOf(Simple("double"))),
-            ("s", StructOf((("x", Simple("date")),))),
+            ("id", Scalar("long")),
+            ("price", Scalar("decimal(10,2)")),
+            ("tags", ListOf(Scalar("string"))),
+            ("m", MapOf(Scalar("double"))),
+            ("s", StructOf((("x", Scalar("date")),))),
         )
     )
-    assert parquet_columns.spark_schema(found)["fields"][:5] == schema["fields"]
+    assert parquet_columns.to_spark_schema(found)["fields"][:5] == schema["fields"]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +275,6 @@ def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
         [field("a", {"type": "map", "keyType": "long", "valueType": "long", "valueContainsNull": True})],
     ],
 )
-def test_a_schema_that_no_run_could_follow_is_refused(fields: list[dict[str, Any]]) -> None:
-    with pytest.raises(SchemaRefused):
-        parquet_columns.given({"type": "struct", "fields": fields})
+def test_a_schema_that_no_run_can_use_is_refused(fields: list[dict[str, Any]]) -> None:
+    with pytest.raises(InvalidSchema):
+        parquet_columns.columns_from_schema({"type": "struct", "fields": fields})

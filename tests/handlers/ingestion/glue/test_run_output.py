@@ -1,4 +1,4 @@
-"""The order of a run's writes: killed after any of them and run again, readers always see one whole run."""
+"""Order of a run's writes: after a crash at any write and a new run, readers always see one complete run."""
 
 from collections.abc import Callable
 
@@ -6,58 +6,58 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.run_output import Output, Overtaken
-from tests.handlers.ingestion.glue.memory_storage import Killed, Memory
+from handlers.ingestion.glue.run_output import NewerRunStarted, RunOutput
+from tests.handlers.ingestion.glue.memory_storage import Killed, MemoryStorage
 
 LAKE = "s3://lake/"
 DATES = ("2026-01-02", "2026-01-03")
 OTHERS = {f"{LAKE}data/dt=2026-01-02/run=other-1/a.parquet": b"theirs"}
 
 
-def output(storage: Memory, run: str, dates: tuple[str, ...] = DATES) -> Output:
-    return Output(storage, LAKE, "m", run, dates)
+def output(storage: MemoryStorage, run: str, dates: tuple[str, ...] = DATES) -> RunOutput:
+    return RunOutput(storage, LAKE, "m", run, dates)
 
 
-def one_run(storage: Memory, run: str, rows: dict[str, list[str]]) -> None:
-    """A run as the job does it, but for Spark: `rows` by date, one Parquet file a row."""
+def one_run(storage: MemoryStorage, run: str, rows: dict[str, list[str]]) -> None:
+    """Write a run like the job, but without Spark: `rows` by date, one Parquet file per row."""
     out = output(storage, run)
     out.begin()
     for date in DATES:
-        storage.put(f"{out.rejected(date)}00000-000.ndjson", b"bad")
+        storage.put(f"{out.rejected_uri(date)}00000-000.ndjson", b"bad")
     paths: dict[str, list[str]] = {}
     for date, some in rows.items():
-        paths[date] = [f"{out.data(date)}part-{number}.parquet" for number in range(len(some))]
+        paths[date] = [f"{out.data_uri(date)}part-{number}.parquet" for number in range(len(some))]
         for path, row in zip(paths[date], some, strict=True):
             storage.put(path, row.encode())
     out.publish(paths)
     out.finish(run.encode())
 
 
-def seen(storage: Memory) -> dict[str, list[str]]:
-    """What readers see; a pointer that names what is not there raises."""
+def seen(storage: MemoryStorage) -> dict[str, list[str]]:
+    """Return the rows that readers see. Raise an error if a pointer names a missing object."""
     return {
         uri.split("/dt=")[1][:10]: [storage.read(path).decode() for path in storage.read(uri).decode().splitlines()]
-        for uri in storage.listed(f"{LAKE}pointers/")
+        for uri in storage.list_uris(f"{LAKE}pointers/")
     }
 
 
 ROWS = {DATES[0]: ["a", "b"], DATES[1]: ["c"]}
-COUNTED = Memory()
+COUNTED = MemoryStorage()
 one_run(COUNTED, "r", ROWS)
 one_run(COUNTED, "s", ROWS)
 WRITES = COUNTED.writes + 4
 
 
-def fresh() -> Memory:
-    storage = Memory()
+def fresh() -> MemoryStorage:
+    storage = MemoryStorage()
     storage.objects |= OTHERS
     return storage
 
 
-def watching(storage: Memory) -> Callable[[], None]:
+def watching(storage: MemoryStorage) -> Callable[[], None]:
     def whole() -> None:
         for date, rows in seen(storage).items():
-            assert rows == ROWS[date], "readers saw a part of a run"
+            assert rows == ROWS[date], "readers must never see a part of a run"
 
     return whole
 
@@ -78,12 +78,12 @@ def test_a_run_killed_after_any_write_and_run_again_ends_in_exactly_the_right_ro
     left = [uri for uri in storage.objects if "/run=" in uri and uri not in OTHERS]
     assert len(left) == 5, "three files of data, two of bad lines; what earlier runs wrote is gone"
     assert all("run=m-last/" in uri for uri in left)
-    assert OTHERS.items() <= storage.objects.items(), "another manifest's output is none of ours"
+    assert OTHERS.items() <= storage.objects.items(), "the output of other manifests is unchanged"
     assert storage.objects[f"{LAKE}manifests/m.result.json"] == b"last"
 
 
 @pytest.mark.parametrize("kill", range(1, WRITES + 1))
-def test_every_single_write_can_be_the_last_one(kill: int) -> None:
+def test_each_write_can_be_the_last_one_in_the_test_above(kill: int) -> None:
     storage = fresh()
     one_run(storage, "first", ROWS)
     storage.after_each = watching(storage)
@@ -103,22 +103,22 @@ def test_the_result_is_written_last() -> None:
     assert list(storage.objects)[-1] == f"{LAKE}manifests/m.result.json"
 
 
-def test_a_pointer_lists_its_paths_in_a_stable_order_one_a_line() -> None:
-    storage = Memory()
+def test_a_pointer_lists_its_paths_sorted_one_per_line() -> None:
+    storage = MemoryStorage()
     out = output(storage, "r")
     out.begin()
     out.publish({DATES[0]: ["s3://lake/b.parquet", "s3://lake/a.parquet"]})
     assert storage.objects[f"{LAKE}pointers/dt={DATES[0]}/m.txt"] == b"s3://lake/a.parquet\ns3://lake/b.parquet\n"
 
 
-def test_a_date_that_has_no_rows_any_more_has_no_pointer_any_more() -> None:
+def test_the_pointer_of_a_date_that_lost_its_rows_is_deleted() -> None:
     storage = fresh()
     one_run(storage, "first", ROWS)
     one_run(storage, "second", {DATES[0]: ["a"]})
     assert seen(storage) == {DATES[0]: ["a"]}
 
 
-def test_a_run_id_used_twice_never_writes_into_a_folder_that_readers_see() -> None:
+def test_a_repeated_run_id_gets_a_new_folder() -> None:
     storage = fresh()
     one_run(storage, "same", ROWS)
     storage.after_each = watching(storage)
@@ -129,26 +129,26 @@ def test_a_run_id_used_twice_never_writes_into_a_folder_that_readers_see() -> No
     assert output_folders(storage) == {"m-same"}
 
 
-def output_folders(storage: Memory) -> set[str]:
+def output_folders(storage: MemoryStorage) -> set[str]:
     return {uri.split("/run=")[1].split("/")[0] for uri in storage.objects if "/run=m-" in uri}
 
 
-def test_a_run_that_was_given_up_cannot_publish_over_its_successor() -> None:
+def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
     storage = fresh()
     slow = output(storage, "slow")
     slow.begin()
-    storage.put(f"{slow.data(DATES[0])}part-0.parquet", b"a")
+    storage.put(f"{slow.data_uri(DATES[0])}part-0.parquet", b"a")
     one_run(storage, "quick", ROWS)
-    with pytest.raises(Overtaken):
-        slow.publish({DATES[0]: [f"{slow.data(DATES[0])}part-0.parquet"]})
+    with pytest.raises(NewerRunStarted):
+        slow.publish({DATES[0]: [f"{slow.data_uri(DATES[0])}part-0.parquet"]})
     assert seen(storage) == ROWS
 
 
-def test_a_run_removes_only_what_was_there_when_it_began() -> None:
+def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     storage = fresh()
     first = output(storage, "first")
     first.begin()
-    late = f"{output(storage, 'later').data(DATES[0])}part-0.parquet"
+    late = f"{output(storage, 'later').data_uri(DATES[0])}part-0.parquet"
     storage.put(late, b"of a run that began meanwhile")
     first.publish({})
     assert late in storage.objects

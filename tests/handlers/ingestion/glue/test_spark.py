@@ -1,4 +1,4 @@
-"""The job on real Spark, against an emulator's S3: what comes out is what went in, line by line."""
+"""The job on real Spark, against the emulator's S3: the output rows equal the input lines."""
 
 import base64
 import gzip
@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from components.settings.column_types import DECIMALS, HIVE, of_data
+from components.settings.column_types import DECIMALS, HIVE, parse_data_columns
 from handlers.ingestion.glue.json_shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT
-from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, Lake
+from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, SparkHarness
 from tests.process_tree import listening, tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
@@ -39,8 +39,8 @@ def body(lines: Iterable[bytes]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def mixed(lake: Lake) -> dict[str, Any]:
-    """One run over files of every sort; gives the entries by name, its counts and its result."""
+def mixed(lake: SparkHarness) -> dict[str, Any]:
+    """Run the job once over all kinds of files. Return the files by name, the counts and the result."""
 
     def land(name: str, content: bytes, date: str = "2026-01-02") -> dict[str, Any]:
         return lake.land(f"incoming/mixed/{name}", content, date)
@@ -79,7 +79,7 @@ def of(mixed: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def restored(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str, Any]:
-    """The record that a row was, nulls aside."""
+    """Return the record of a row, without nulls."""
     values = {name: value for name, value in row.items() if not name.startswith("_") and value is not None}
     values |= {name: json.loads(values[name]) for name in json_columns if name in values}
     beside: dict[str, Any] = json.loads(row["_unknown"] or "{}")
@@ -87,8 +87,8 @@ def restored(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str,
 
 
 def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
-    (one,) = [one for one in mixed["result"]["files"] if one["fileKey"] == mixed["files"][name]["fileKey"]]
-    return one["status"], one["reason"], one["rows"], one["rejectedRows"]
+    (entry,) = [file for file in mixed["result"]["files"] if file["fileKey"] == mixed["files"][name]["fileKey"]]
+    return entry["status"], entry["reason"], entry["rows"], entry["rejectedRows"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
     ],
     ids=["plain", "gzip", "misnamed", "one line", "next day", *AWKWARD[:-1], "long"],
 )
-def test_a_file_comes_out_line_by_line_whatever_it_is_called_and_however_it_is_packed(
+def test_each_line_of_a_file_becomes_a_row_with_any_key_and_compression(
     mixed: dict[str, Any], name: str, lines: list[bytes]
 ) -> None:
     rows = of(mixed, name)
@@ -113,8 +113,8 @@ def test_a_file_comes_out_line_by_line_whatever_it_is_called_and_however_it_is_p
     assert outcome(mixed, name) == ("processed", "", len(lines), 0)
 
 
-def test_bad_lines_are_set_aside_with_line_number_and_reason_and_the_others_kept(
-    mixed: dict[str, Any], lake: Lake
+def test_rejected_lines_are_stored_with_line_number_and_reason_and_the_others_become_rows(
+    mixed: dict[str, Any], lake: SparkHarness
 ) -> None:
     assert [row["_source_line"] for row in of(mixed, "bad")] == [1, 6]
     assert outcome(mixed, "bad") == ("processed", "", 2, 3)
@@ -124,8 +124,8 @@ def test_bad_lines_are_set_aside_with_line_number_and_reason_and_the_others_kept
         for key in lake.keys("rejected/dt=2026-01-02/run=mixed-r1/")
         for line in lake.text(key).splitlines()
     ]
-    ours = [one for one in written if (one["file"], one["version"]) == (entry["key"], entry["versionId"])]
-    assert [(one["line"], one["reason"], base64.b64decode(one["raw"])) for one in ours] == [
+    ours = [item for item in written if (item["file"], item["version"]) == (entry["key"], entry["versionId"])]
+    assert [(line["line"], line["reason"], base64.b64decode(line["raw"])) for line in ours] == [
         (2, "not_json", b"canary-bad"),
         (4, "not_utf8", b"\xff"),
         (5, "not_an_object", b"[]"),
@@ -137,11 +137,11 @@ def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: di
     assert outcome(mixed, "empty") == ("processed", "empty", 0, 0)
     assert outcome(mixed, "gone") == ("superseded", "version_gone", 0, 0)
     read = RunResult.model_validate(mixed["result"])
-    assert [one.file_key for one in read.files] == [one["fileKey"] for one in mixed["files"].values()]
-    assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(one.rows for one in read.files)
+    assert [file.file_key for file in read.files] == [file["fileKey"] for file in mixed["files"].values()]
+    assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(file.rows for file in read.files)
 
 
-def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
+def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[str, Any], lake: SparkHarness) -> None:
     first, second, third, fourth, _ = of(mixed, "drift")
     assert (first["n"], second["n"]) == (1.0, 2.5)
     assert [row["w"] for row in (first, second, third, fourth)] == ["1", "text", None, "true"]
@@ -154,7 +154,7 @@ def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str
     assert (first["o"], second["o"]) == ({"x": 1, "y": None}, {"x": 2, "y": "z"})
     assert (first["tags"], second["tags"]) == (["a"], [])
     assert (third["größe"], third["emoji"]) == ("日本", "😀")
-    widened = {one["column"]: (one["saw"], one["became"]) for one in mixed["result"]["widened"]}
+    widened = {item["column"]: (item["saw"], item["became"]) for item in mixed["result"]["widened"]}
     assert widened == {
         "n": (["double", "integer"], "double"),
         "w": (["boolean", "integer", "text"], "string"),
@@ -163,15 +163,17 @@ def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str
     }
 
 
-def test_a_name_that_can_be_no_column_is_kept_beside_the_columns(mixed: dict[str, Any]) -> None:
+def test_values_of_a_name_that_cannot_be_a_column_are_kept_in_the_unknown_column(mixed: dict[str, Any]) -> None:
     rows = of(mixed, "drift")
-    # "ID" and "id" are one column to Athena: it is that of the small letters, and the other stands beside it.
+    # For Athena, "ID" and "id" are one column. The name in lower case is the column, the other goes to `_unknown`.
     assert restored(rows[2], ["mixed"]) == json.loads(DRIFT[2])
     assert json.loads(rows[2]["_unknown"]).keys() == {"ID", "dt", "_unknown"}
     assert restored(rows[4]) == json.loads(DRIFT[4]), "any other name can be that of a column"
 
 
-def test_of_two_versions_of_a_key_both_are_kept_and_the_view_shows_the_newer(mixed: dict[str, Any], lake: Lake) -> None:
+def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(
+    mixed: dict[str, Any], lake: SparkHarness
+) -> None:
     assert len(of(mixed, "old")) == 2
     assert len(of(mixed, "new")) == 1
     view = NEWEST.read_text().replace("${table}", "lake")
@@ -184,18 +186,18 @@ def test_of_two_versions_of_a_key_both_are_kept_and_the_view_shows_the_newer(mix
     assert "place" not in shown[0], "the ranking is no column of the view"
 
 
-def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], lake: Lake) -> None:
-    files = [one for one in lake.session.files(LAKE) if "/run=mixed-" in one["path"]]
-    assert {one["codec"] for one in files} == {"ZSTD"}
-    folders = {one["path"].rpartition("/")[0] for one in files}
+def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], lake: SparkHarness) -> None:
+    files = [file for file in lake.session.files(LAKE) if "/run=mixed-" in file["path"]]
+    assert {file["codec"] for file in files} == {"ZSTD"}
+    folders = {file["path"].rpartition("/")[0] for file in files}
     assert folders == {f"{LAKE}data/dt={date}/run=mixed-r1" for date in ("2026-01-02", "2026-01-03")}
     for date in ("2026-01-02", "2026-01-03"):
         paths = lake.text(f"pointers/dt={date}/mixed.txt").splitlines()
-        assert paths == sorted(one["path"] for one in files if f"dt={date}" in one["path"])
+        assert paths == sorted(file["path"] for file in files if f"dt={date}" in file["path"])
     assert files[0]["schema"]["_arrived_at"] == "timestamp[us, tz=UTC]"
 
 
-def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake: Lake) -> None:
+def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(lake: SparkHarness) -> None:
     lines = [
         b'{"id":1,"at":"2026-01-02T03:04:05Z","price":"12.50","extra":{"a":[1]},"geo":{"x":1}}',
         b'{"id":"seven","at":"yesterday","price":12.505,"geo":{"x":2,"y":3}}',
@@ -212,21 +214,27 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
     assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
 
 
-def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None:
-    kinds = [*HIVE, *DECIMALS, *(f"{one}(38,38)" for one in DECIMALS), "array<int>", "map<string, struct<`a b`: date>>"]
+def test_a_run_can_use_every_schema_that_the_settings_accept(lake: SparkHarness) -> None:
+    kinds = [
+        *HIVE,
+        *DECIMALS,
+        *(f"{item}(38,38)" for item in DECIMALS),
+        "array<int>",
+        "map<string, struct<`a b`: date>>",
+    ]
     ddl = ", ".join(f"c{number} {kind} NOT NULL COMMENT 'a, b'" for number, kind in enumerate(kinds))
     ddl += ", plain: INT, `in quotes.` STRING, select STRING, not STRING"
     lake.confirm("kinds", [lake.land("incoming/kinds/a", b'{"c0":true}\n{"plain":7,"in quotes.":"x"}\n')])
     done = lake.run("kinds", "r", schema_ddl=ddl)
     assert not done.error
-    assert done.counts["columns"] == len(of_data(ddl)) == len(kinds) + 4
+    assert done.counts["columns"] == len(parse_data_columns(ddl)) == len(kinds) + 4
     assert [(row["c0"], row["plain"], row["in quotes."]) for row in lake.rows("kinds")] == [
         (True, None, None),
         (None, 7, "x"),
     ]
 
 
-def test_a_given_schema_holds_beside_records_of_more_names_than_are_told_apart(lake: Lake) -> None:
+def test_a_given_schema_works_for_records_with_too_many_names(lake: SparkHarness) -> None:
     lines = [b'{"id":1.5,"geo":{"x":1,"y":2},"tags":["a",1]}', b'{"id":"seven"}', b'{"id":2,"geo":{"x":3}}']
     wide = [json.dumps({"id": 9, **{f"k{number}": 1 for number in range(MAX_NAMES + 1)}}).encode()]
     files = [lake.land(f"incoming/wide/{number}", body(some)) for number, some in enumerate((lines, wide))]
@@ -242,38 +250,38 @@ def test_a_given_schema_holds_beside_records_of_more_names_than_are_told_apart(l
     assert (fourth["id"], len(json.loads(fourth["_unknown"]))) == (9, MAX_NAMES + 1)
 
 
-def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: Lake) -> None:
+def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: SparkHarness) -> None:
     lines = [
         b'{"id":%d,"noise":"%s"}' % (number, hashlib.sha512(b"%d" % number).hexdigest().encode())
         for number in range(40_000)
     ]
     lake.confirm("large", [lake.land("incoming/large/a", body(lines))])
     assert not lake.run("large", "r", target_file_mb=1).error
-    files = [one for one in lake.session.files(LAKE) if "/run=large-" in one["path"]]
-    assert sum(one["rows"] for one in files) == len(lines)
+    files = [file for file in lake.session.files(LAKE) if "/run=large-" in file["path"]]
+    assert sum(file["rows"] for file in files) == len(lines)
     assert len(files) > 1
-    assert max(one["bytes"] for one in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
+    assert max(file["bytes"] for file in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
 
 
-def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake) -> None:
+def test_too_many_rejected_lines_fail_the_run_and_publish_nothing(lake: SparkHarness) -> None:
     lake.confirm("noisy", [lake.land("incoming/noisy/a", body([*good(9), b"canary-noise"]))])
     done = lake.run("noisy", "r1", max_rejected_share=0.05)
     assert done.error.startswith("TooManyRejected: 1 of 10 lines")
     assert not [key for key in lake.keys("") if "noisy" in key and key.startswith(("data/", "pointers/"))]
     assert "manifests/noisy.result.json" not in lake.keys("manifests/")
-    assert lake.keys("rejected/dt=2026-01-02/run=noisy-r1/"), "for whoever wants to know why"
+    assert lake.keys("rejected/dt=2026-01-02/run=noisy-r1/"), "an operator can look up the reasons"
     assert not lake.run("noisy", "r2", max_rejected_share=0.1).error
     assert len(lake.rows("noisy")) == 9
 
 
-def test_a_manifest_without_a_row_publishes_nothing_and_ends_well(lake: Lake) -> None:
+def test_a_manifest_without_rows_publishes_nothing_and_succeeds(lake: SparkHarness) -> None:
     lake.confirm("hollow", [lake.land("incoming/hollow/a", b""), lake.land("incoming/hollow/b", b"\xff\xff")])
     assert not lake.run("hollow", "r").error
-    assert [one["status"] for one in lake.result("hollow")["files"]] == ["processed", "rejected"]
+    assert [file["status"] for file in lake.result("hollow")["files"]] == ["processed", "rejected"]
     assert not [key for key in lake.keys("pointers/") if "hollow" in key]
 
 
-def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows(lake: Lake) -> None:
+def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows(lake: SparkHarness) -> None:
     lines = [*good(5), b"bad", *good(5, 5)]
     expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"bad"]
     lake.confirm("killed", [lake.land("incoming/killed/a", body(lines))])
@@ -297,7 +305,7 @@ def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows
         finished = not lake.run("killed", f"first{writes}", max_rejected_share=0.5).error
         lake.gate.open()
         assert seen() in ([], expected)
-        assert not finished or writes > 6, "it writes at least this often"
+        assert not finished or writes > 6, "a run has at least this many writes"
         if not finished:
             assert not lake.run("killed", f"second{writes}", max_rejected_share=0.5).error
             assert seen() == expected
@@ -307,42 +315,42 @@ def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows
     assert not lake.gate.problems
 
 
-def test_a_version_that_is_gone_takes_no_rows_away_that_readers_see(lake: Lake) -> None:
+def test_a_run_fails_rather_than_remove_published_rows_of_a_deleted_version(lake: SparkHarness) -> None:
     kept, gone = lake.land("incoming/kept/a", body(good(2))), lake.land("incoming/kept/b", body(good(3, 10)))
     lake.confirm("kept", [kept, gone])
     assert not lake.run("kept", "r1").error
     lake.s3.delete_object(Bucket=LANDING, Key=gone["key"], VersionId=gone["versionId"])
     seen = lake.rows("kept")
-    assert lake.run("kept", "r2").error.startswith("VersionsGone: 1 of the versions")
-    # The same where the run before had published and died before its result.
+    assert lake.run("kept", "r2").error.startswith("VersionsGone: 1 published versions")
+    # The same if the previous run published its output and died before it wrote the result.
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="manifests/kept.result.json")
-    assert lake.run("kept", "r3").error.startswith("VersionsGone: 1 of the versions")
+    assert lake.run("kept", "r3").error.startswith("VersionsGone: 1 published versions")
     assert lake.rows("kept") == seen
-    # Somebody has given these rows up.
+    # After an operator has deleted the pointer, the rows may be lost.
     lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="pointers/dt=2026-01-02/kept.txt")
     assert not lake.run("kept", "r4").error
     assert len(lake.rows("kept")) == 2
-    assert not lake.run("kept", "r5").error, "what gave no row has none to lose"
+    assert not lake.run("kept", "r5").error, "a file without rows has none to lose"
 
 
-def test_a_file_that_nobody_can_read_is_rejected_alone_unless_readers_see_its_rows(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+def test_a_sealed_file_is_rejected_unless_its_rows_are_published(
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [lake.land(f"incoming/sealed/{name}", body(good(2))) for name in ("a", "b", "canary")]
     lake.confirm("sealed", files)
     _refuse(lake, monkeypatch, "canary", 403, "InvalidObjectState")
     assert not lake.run("sealed", "r1").error
-    told = [(one["status"], one["reason"], one["rows"]) for one in lake.result("sealed")["files"]]
-    assert told == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
+    results = [(file["status"], file["reason"], file["rows"]) for file in lake.result("sealed")["files"]]
+    assert results == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
     assert len(seen := lake.rows("sealed")) == 4
-    assert not lake.run("sealed", "r2").error, "what gave no row has none to lose"
+    assert not lake.run("sealed", "r2").error, "a file without rows has none to lose"
     _refuse(lake, monkeypatch, "sealed/a", 400, "InvalidRequest")
-    assert lake.run("sealed", "r3").error.startswith("VersionsGone: 1 of the versions")
+    assert lake.run("sealed", "r3").error.startswith("VersionsGone: 1 published versions")
     assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
 
 
-def test_what_storage_refuses_is_told_with_its_code_and_the_number_of_the_file(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.confirm("denied", [lake.land(f"incoming/denied/{name}", body(good(1))) for name in ("a", "canary", "c")])
     _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
@@ -352,8 +360,8 @@ def test_what_storage_refuses_is_told_with_its_code_and_the_number_of_the_file(
     assert "canary" not in done.error + lake.session.log
 
 
-def _refuse(lake: Lake, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
-    """S3 answers so to whoever reads an object with this in its key."""
+def _refuse(lake: SparkHarness, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
+    """S3 returns this error for every object with this text in its key."""
     forward = lake.gate.forward
 
     def refusing(method: str, path: str, headers: dict[str, str], sent: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -365,7 +373,7 @@ def _refuse(lake: Lake, monkeypatch: pytest.MonkeyPatch, part: str, status: int,
     monkeypatch.setattr(lake.gate, "forward", refusing)
 
 
-def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(lake: Lake) -> None:
+def test_rejected_lines_stay_if_their_file_is_not_confirmed_again(lake: SparkHarness) -> None:
     files = [lake.land("incoming/aside/a", body(good(2))), lake.land("incoming/aside/b", b"no\n")]
     built = {"schemaVersion": 1, "manifestId": "aside", "createdAt": ARRIVED, "files": files}
     lake.s3.put_object(Bucket=LAKE_BUCKET, Key="manifests/aside.json", Body=json.dumps(built))
@@ -377,30 +385,30 @@ def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(l
     assert json.loads(lake.text(key))["file"] == "incoming/aside/b"
 
 
-def test_what_goes_wrong_on_an_executor_is_told_by_place_and_not_by_content(lake: Lake) -> None:
+def test_an_error_on_an_executor_is_reported_with_its_source_line_and_no_content(lake: SparkHarness) -> None:
     lake.confirm("wrong", [lake.land("incoming/wrong/a", body(good(1)), arrived="canary-time")])
     done = lake.run("wrong", "r")
     assert "TaskFailed: ValueError at arrow_batches.py:" in done.error
     assert "canary" not in done.error + lake.session.log
 
 
-def test_no_key_and_no_line_was_logged_by_any_run(mixed: dict[str, Any], lake: Lake) -> None:
+def test_no_run_logs_a_key_or_a_line(mixed: dict[str, Any], lake: SparkHarness) -> None:
     log = lake.session.log
-    assert "job.py" in log, "failed runs have left their traces in it"
+    assert "job.py" in log, "the log contains the tracebacks of failed runs"
     for canary in ("canary", "incoming/", "n10301", LAKE_BUCKET + "/data"):
         assert canary not in log
 
 
-def test_spark_listens_on_loopback_alone(lake: Lake) -> None:
+def test_spark_listens_on_loopback_only(lake: SparkHarness) -> None:
     addresses = {address for pid in tree(lake.session.pid) for address in listening(pid)}
-    assert addresses, "it does listen"
+    assert addresses, "Spark listens on some address"
     assert all(address.startswith("127.0.0.1") for address in addresses)
 
 
-def test_names_that_multiply_with_each_level_end_no_run(lake: Lake) -> None:
-    days = [{"by": {f"d{day}": {f"c{one}": {"n": day, "m": 2} for one in range(100)}}} for day in range(20)]
+def test_names_that_multiply_with_each_level_do_not_fail_the_run(lake: SparkHarness) -> None:
+    days = [{"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)]
     files = [
-        lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(one).encode() for one in days[number::2]))
+        lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(day).encode() for day in days[number::2]))
         for number in range(2)
     ]
     files.append(lake.land("incoming/multiplied/usual.ndjson", body(good(3))))
@@ -411,4 +419,4 @@ def test_names_that_multiply_with_each_level_end_no_run(lake: Lake) -> None:
     rows = lake.rows("multiplied")
     assert sorted((row["id"], row["name"]) for row in rows if row["by"] is None) == [(0, "n0"), (1, "n1"), (2, "n2")]
     kept = [(name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None]
-    assert sorted(kept, key=str) == sorted((item for one in days for item in one["by"].items()), key=str)
+    assert sorted(kept, key=str) == sorted((item for day in days for item in day["by"].items()), key=str)

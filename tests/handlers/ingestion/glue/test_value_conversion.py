@@ -1,4 +1,4 @@
-"""A value into a column of a given type: whole, or reported."""
+"""Conversion of values to column types: completely, or with a report."""
 
 import json
 from datetime import UTC, date, datetime
@@ -9,75 +9,75 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.parquet_columns import JSON, ListOf, MapOf, Simple, StructOf, Type
-from handlers.ingestion.glue.value_conversion import Misfits, converter
+from handlers.ingestion.glue.parquet_columns import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
+from handlers.ingestion.glue.value_conversion import Misfits, make_converter
 from tests.handlers.ingestion.glue.test_json_records import VALUES
 
-POINT = StructOf((("x", Simple("long")), ("y", Simple("long"))))
+POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 
 
-def converted(kind: Type, value: Any) -> tuple[Any, bool]:
+def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
     misfits: Misfits = []
-    return converter(kind)(value, misfits), not misfits
+    return make_converter(kind)(value, misfits), not misfits
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "stored"),
     [
-        (Simple("long"), 2**63 - 1, 2**63 - 1),
-        (Simple("long"), 3.0, 3),
-        (Simple("byte"), -128, -128),
-        (Simple("double"), 1, 1.0),
-        (Simple("decimal(10,2)"), 1.25, Decimal("1.25")),
-        (Simple("decimal(10,2)"), "12345678.90", Decimal("12345678.90")),
-        (Simple("decimal(38,0)"), 10**37, Decimal(10**37)),
-        (Simple("string"), {"a": 1}, '{"a":1}'),
-        (Simple("string"), True, "true"),
+        (Scalar("long"), 2**63 - 1, 2**63 - 1),
+        (Scalar("long"), 3.0, 3),
+        (Scalar("byte"), -128, -128),
+        (Scalar("double"), 1, 1.0),
+        (Scalar("decimal(10,2)"), 1.25, Decimal("1.25")),
+        (Scalar("decimal(10,2)"), "12345678.90", Decimal("12345678.90")),
+        (Scalar("decimal(38,0)"), 10**37, Decimal(10**37)),
+        (Scalar("string"), {"a": 1}, '{"a":1}'),
+        (Scalar("string"), True, "true"),
         (JSON, "text", '"text"'),
-        (Simple("date"), "2026-01-02", date(2026, 1, 2)),
-        (Simple("timestamp"), "2026-01-02T03:04:05.678+01:00", datetime(2026, 1, 2, 2, 4, 5, 678000, UTC)),
-        (Simple("timestamp"), "2026-01-02T03:04:05.678901000Z", datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)),
-        (ListOf(Simple("long")), [1, None], [1, None]),
-        (MapOf(Simple("long")), {"a": 1}, [("a", 1)]),
+        (Scalar("date"), "2026-01-02", date(2026, 1, 2)),
+        (Scalar("timestamp"), "2026-01-02T03:04:05.678+01:00", datetime(2026, 1, 2, 2, 4, 5, 678000, UTC)),
+        (Scalar("timestamp"), "2026-01-02T03:04:05.678901000Z", datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)),
+        (ListOf(Scalar("long")), [1, None], [1, None]),
+        (MapOf(Scalar("long")), {"a": 1}, [("a", 1)]),
         (POINT, {"x": 1}, {"x": 1, "y": None}),
     ],
 )
-def test_a_value_that_fits_is_stored(kind: Type, value: Any, stored: Any) -> None:
+def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) -> None:
     assert converted(kind, value) == (stored, True)
 
 
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        (Simple("long"), "1"),
-        (Simple("long"), 1.5),
-        (Simple("long"), 2**63),
-        (Simple("long"), True),
-        (Simple("integer"), 2**31),
-        (Simple("double"), 2**53 + 1),
-        (Simple("double"), "1"),
-        (Simple("boolean"), 1),
-        (Simple("decimal(10,2)"), 1.255),
-        (Simple("decimal(10,2)"), 10**8),
-        (Simple("decimal(10,2)"), "NaN"),
-        (Simple("decimal(10,2)"), "x"),
-        (Simple("decimal(10,2)"), True),
-        (Simple("decimal(10,2)"), "1." + "0" * 6000 + "1"),
-        (Simple("decimal(10,2)"), "1e1000000"),
-        (Simple("decimal(10,2)"), "1e-1000000"),
-        (Simple("decimal(10,2)"), "sNaN"),
-        (Simple("date"), "20260102"),
-        (Simple("date"), "2026-02-30"),
-        (Simple("timestamp"), "2026-01-02T03:04:05"),
-        (Simple("timestamp"), "2026-01-02T03:04:05.123456789Z"),
-        (Simple("timestamp"), "0001-01-01T00:00:00+05:00"),
-        (Simple("timestamp"), 1767322800),
-        (ListOf(Simple("long")), 1),
-        (MapOf(Simple("long")), [1]),
+        (Scalar("long"), "1"),
+        (Scalar("long"), 1.5),
+        (Scalar("long"), 2**63),
+        (Scalar("long"), True),
+        (Scalar("integer"), 2**31),
+        (Scalar("double"), 2**53 + 1),
+        (Scalar("double"), "1"),
+        (Scalar("boolean"), 1),
+        (Scalar("decimal(10,2)"), 1.255),
+        (Scalar("decimal(10,2)"), 10**8),
+        (Scalar("decimal(10,2)"), "NaN"),
+        (Scalar("decimal(10,2)"), "x"),
+        (Scalar("decimal(10,2)"), True),
+        (Scalar("decimal(10,2)"), "1." + "0" * 6000 + "1"),
+        (Scalar("decimal(10,2)"), "1e1000000"),
+        (Scalar("decimal(10,2)"), "1e-1000000"),
+        (Scalar("decimal(10,2)"), "sNaN"),
+        (Scalar("date"), "20260102"),
+        (Scalar("date"), "2026-02-30"),
+        (Scalar("timestamp"), "2026-01-02T03:04:05"),
+        (Scalar("timestamp"), "2026-01-02T03:04:05.123456789Z"),
+        (Scalar("timestamp"), "0001-01-01T00:00:00+05:00"),
+        (Scalar("timestamp"), 1767322800),
+        (ListOf(Scalar("long")), 1),
+        (MapOf(Scalar("long")), [1]),
         (POINT, [1]),
     ],
 )
-def test_a_value_that_does_not_fit_is_reported_and_the_column_stays_empty(kind: Type, value: Any) -> None:
+def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnType, value: Any) -> None:
     assert converted(kind, value) == (None, False)
 
 
@@ -96,9 +96,9 @@ def test_a_value_that_does_not_fit_is_reported_and_the_column_stays_empty(kind: 
         ("12345678.90" + "0" * 6000, "12345678.90"),
     ],
 )
-def test_a_decimal_is_stored_with_the_digits_of_its_column_however_it_was_written(value: Any, stored: str) -> None:
-    found, whole = converted(Simple("decimal(10,2)"), value)
-    assert (str(found), whole) == (stored, True), "Arrow makes another number of one that it has to bring there itself"
+def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
+    found, whole = converted(Scalar("decimal(10,2)"), value)
+    assert (str(found), whole) == (stored, True), "Arrow changes a number if it has to rescale it itself"
 
 
 @pytest.mark.parametrize(
@@ -106,23 +106,23 @@ def test_a_decimal_is_stored_with_the_digits_of_its_column_however_it_was_writte
     [
         (POINT, {"x": 1, "z": 2}, {"x": 1, "y": None}),
         (POINT, {"x": "a", "y": 2}, {"x": None, "y": 2}),
-        (ListOf(Simple("long")), [1, "a"], [1, None]),
-        (MapOf(Simple("long")), {"a": "b", "c": 1}, [("a", None), ("c", 1)]),
+        (ListOf(Scalar("long")), [1, "a"], [1, None]),
+        (MapOf(Scalar("long")), {"a": "b", "c": 1}, [("a", None), ("c", 1)]),
     ],
 )
-def test_what_fits_in_part_is_stored_in_part_and_reported(kind: Type, value: Any, stored: Any) -> None:
+def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(kind: ColumnType, value: Any, stored: Any) -> None:
     assert converted(kind, value) == (stored, False)
 
 
 @given(VALUES)
-def test_a_json_column_holds_anything(value: Any) -> None:
+def test_a_json_column_holds_every_value(value: Any) -> None:
     stored, whole = converted(JSON, value)
     assert whole
     assert (json.loads(stored) if stored is not None else None) == value
 
 
 @given(st.sampled_from(["long", "double", "boolean", "date", "timestamp", "decimal(9,3)", "byte"]), VALUES)
-def test_null_always_fits_and_nothing_ever_raises(name: str, value: Any) -> None:
-    assert converted(Simple(name), None) == (None, True)
-    stored, whole = converted(Simple(name), value)
+def test_null_fits_every_column_and_no_value_raises_an_error(name: str, value: Any) -> None:
+    assert converted(Scalar(name), None) == (None, True)
+    stored, whole = converted(Scalar(name), value)
     assert whole == (stored is not None or value is None)

@@ -1,4 +1,4 @@
-"""Bucket against table: a lost notification loses nothing, and nothing is tracked twice."""
+"""Reconciliation of bucket and table: a lost notification loses no file, and no file is tracked twice."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,29 +7,36 @@ import pytest
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
-from handlers.ingestion.file_admission import Admission, ArrivedFile
+from handlers.ingestion.arrived_files import AdmissionRules, ArrivedFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.sweeper.reconciliation import Landing, Marker, Reconciled, Reconciler, Walk, Walks
-from tests.handlers.ingestion.concurrent_actors import open_gate
-from tests.handlers.ingestion.conftest import Aws
+from handlers.ingestion.sweeper.reconciliation import (
+    LandingBucket,
+    ListingPosition,
+    Reconciler,
+    ReconciliationCounts,
+    ReconciliationProgress,
+    ReconciliationState,
+)
+from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB
+from tests.handlers.ingestion.ingestion_harness import open_gate
 
 NOW = datetime(2026, 1, 10, 1, 0, tzinfo=UTC)
 
 
-class Bucket:
-    """A landing bucket of so many pages, whose listing takes time."""
+class FakeLandingBucket:
+    """Landing bucket with some pages, whose listing takes time."""
 
     def __init__(self, pages: list[list[ArrivedFile]], cloud: Cloud, seconds: float = 0) -> None:
         self.pages, self.cloud, self.seconds = pages, cloud, seconds
         self.listed: list[int] = []
 
-    def page(self, start: Marker | None) -> tuple[list[ArrivedFile], Marker | None]:
+    def list_page(self, start: ListingPosition | None) -> tuple[list[ArrivedFile], ListingPosition | None]:
         number = int(start.version_id) if start else 0
         self.listed.append(number)
-        self.cloud.passes(self.seconds)
+        self.cloud.advance_time(self.seconds)
         last = number + 1 >= len(self.pages)
-        return self.pages[number], None if last else Marker("incoming/ü", str(number + 1))
+        return self.pages[number], None if last else ListingPosition("incoming/ü", str(number + 1))
 
 
 def version(name: str, age: timedelta, **changes: Any) -> ArrivedFile:
@@ -58,8 +65,8 @@ def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
     return Reconciler(
         table(cloud),
         bucket,
-        Walks(client, "files"),
-        Admission.of(".ndjson", 10),
+        ReconciliationState(client, "files"),
+        AdmissionRules.from_setting(".ndjson", 10),
         parallel=ParallelCalls(1),
         log=EventLog("INFO"),
         clock=cloud.clock,
@@ -71,11 +78,11 @@ def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
 HOURS = timedelta(hours=1)
 
 
-def test_a_version_that_nobody_announced_is_tracked_and_counted(cloud: Cloud) -> None:
+def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
     known, lost, large = version("known", 5 * HOURS), version("lost", 5 * HOURS), version("large", 5 * HOURS, size=11)
     table(cloud).track(known)
-    found = reconciler(cloud, Bucket([[known, lost], [large]], cloud)).start()
-    assert found == Reconciled(checked=3, missing=2)
+    found = reconciler(cloud, FakeLandingBucket([[known, lost], [large]], cloud)).start()
+    assert found == ReconciliationCounts(checked=3, missing=2)
     states = {key[1]: item["status"]["S"] for key, item in cloud.files().items()}
     assert states == {
         "incoming/known.ndjson#v1": "pending",
@@ -85,72 +92,81 @@ def test_a_version_that_nobody_announced_is_tracked_and_counted(cloud: Cloud) ->
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_a_version_under_a_neighbouring_day_is_not_tracked_again(cloud: Cloud, days: int) -> None:
-    """Uploaded in parts around midnight: S3 lists the time it began, its event the time it ended."""
+def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
+    """S3 lists the start of a multipart upload, but its event has the end. Around midnight the dates differ."""
     listed = version("parts", 3 * HOURS)
     table(cloud).track(version("parts", 3 * HOURS - timedelta(days=days)))
-    assert reconciler(cloud, Bucket([[listed]], cloud)).start() == Reconciled(checked=1, missing=0)
+    assert reconciler(cloud, FakeLandingBucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
     assert len(cloud.files()) == 1
 
 
-def test_versions_that_may_still_be_announced_or_are_too_old_are_left_alone(cloud: Cloud) -> None:
+def test_versions_that_are_too_young_or_too_old_are_ignored(cloud: Cloud) -> None:
     young, old = version("young", HOURS / 2), version("old", timedelta(days=2, minutes=1))
-    assert reconciler(cloud, Bucket([[young, old]], cloud)).start() == Reconciled()
+    assert reconciler(cloud, FakeLandingBucket([[young, old]], cloud)).start() == ReconciliationCounts()
     assert not cloud.files()
 
 
-def test_a_large_bucket_is_walked_over_several_invocations(cloud: Cloud) -> None:
-    bucket = Bucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
-    one = reconciler(cloud, bucket)
-    assert [one.start().missing, one.go_on().missing, one.go_on().missing, one.go_on().missing] == [2, 2, 1, 0]
+def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None:
+    bucket = FakeLandingBucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
+    current = reconciler(cloud, bucket)
+    assert [current.start().missing, current.resume().missing, current.resume().missing, current.resume().missing] == [
+        2,
+        2,
+        1,
+        0,
+    ]
     assert bucket.listed == [0, 1, 2, 3, 4]
     assert len(cloud.files()) == 5
 
 
-def test_a_walk_under_way_goes_on_where_another_is_asked_for(cloud: Cloud) -> None:
-    bucket = Bucket([[], [], []], cloud, seconds=61)
-    one = reconciler(cloud, bucket)
-    one.start()
-    one.start()
+def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> None:
+    bucket = FakeLandingBucket([[], [], []], cloud, seconds=61)
+    current = reconciler(cloud, bucket)
+    current.start()
+    current.start()
     assert bucket.listed == [0, 1]
 
 
-def test_days_without_a_walk_are_made_up_for(cloud: Cloud) -> None:
-    reconciler(cloud, Bucket([[]], cloud)).start()
-    cloud.passes(5 * 86_400)
+def test_days_without_reconciliation_are_included_in_the_next_one(cloud: Cloud) -> None:
+    reconciler(cloud, FakeLandingBucket([[]], cloud)).start()
+    cloud.advance_time(5 * 86_400)
     lost = version("lost", timedelta(days=-1))
-    assert reconciler(cloud, Bucket([[lost]], cloud)).start().missing == 1
+    assert reconciler(cloud, FakeLandingBucket([[lost]], cloud)).start().missing == 1
 
 
-def test_of_two_walkers_one_stops(cloud: Cloud) -> None:
+def test_one_of_two_concurrent_reconciliations_stops(cloud: Cloud) -> None:
     client: Any = FakeDynamoDB(cloud, open_gate)
-    walks = Walks(client, "files")
-    walk = Walk(started=NOW, since=NOW, pages=0, marker=None, done=False)
+    walks = ReconciliationState(client, "files")
+    walk = ReconciliationProgress(started=NOW, since=NOW, pages=0, position=None, done=False)
     assert walks.put(walk, None)
-    ahead = Walk(started=NOW, since=NOW, pages=1, marker=Marker("a", "1"), done=False)
+    ahead = ReconciliationProgress(started=NOW, since=NOW, pages=1, position=ListingPosition("a", "1"), done=False)
     assert walks.put(ahead, walk)
     assert not walks.put(ahead, walk)
     assert walks.get() == ahead
 
 
-def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: Aws) -> None:
+def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: MotoAws) -> None:
     for key in ("incoming/a b+ü%.ndjson", "incoming/b.ndjson", "incoming/b.ndjson", "elsewhere/c.ndjson"):
         aws.s3.put_object(Bucket="landing", Key=key, Body=b"{}")
     aws.s3.delete_object(Bucket="landing", Key="incoming/b.ndjson")
     for size in (1000, 2):
-        landing, found, marker = Landing(aws.s3, "landing", "incoming/", size), [], None
+        landing, found, marker = LandingBucket(aws.s3, "landing", "incoming/", size), [], None
         while True:
-            files, marker = landing.page(marker)
+            files, marker = landing.list_page(marker)
             found += files
             if marker is None:
                 break
-        assert sorted(one.key for one in found) == ["incoming/a b+ü%.ndjson", "incoming/b.ndjson", "incoming/b.ndjson"]
-        assert len({one.version_id for one in found}) == 3
-        assert {one.size for one in found} == {2}
+        assert sorted(entry.key for entry in found) == [
+            "incoming/a b+ü%.ndjson",
+            "incoming/b.ndjson",
+            "incoming/b.ndjson",
+        ]
+        assert len({entry.version_id for entry in found}) == 3
+        assert {entry.size for entry in found} == {2}
         assert '"' not in found[0].etag
 
 
-def test_a_walk_over_a_real_bucket_and_table_tracks_what_is_missing_once(aws: Aws) -> None:
+def test_missing_files_of_a_real_bucket_are_tracked_once(aws: MotoAws) -> None:
     aws.s3.put_object(Bucket="landing", Key="incoming/a.ndjson", Body=b"{}")
 
     def clock() -> datetime:
@@ -159,9 +175,9 @@ def test_a_walk_over_a_real_bucket_and_table_tracks_what_is_missing_once(aws: Aw
     def made() -> Reconciler:
         return Reconciler(
             FileTable(aws.dynamodb, "files", 400, clock),
-            Landing(aws.s3, "landing", "incoming/"),
-            Walks(aws.dynamodb, "files"),
-            Admission.of("", 10),
+            LandingBucket(aws.s3, "landing", "incoming/"),
+            ReconciliationState(aws.dynamodb, "files"),
+            AdmissionRules.from_setting("", 10),
             parallel=ParallelCalls(2),
             log=EventLog("INFO"),
             clock=clock,
@@ -169,5 +185,5 @@ def test_a_walk_over_a_real_bucket_and_table_tracks_what_is_missing_once(aws: Aw
             budget=timedelta(seconds=60),
         )
 
-    assert made().start() == Reconciled(checked=1, missing=1)
-    assert made().start() == Reconciled(checked=1, missing=0)
+    assert made().start() == ReconciliationCounts(checked=1, missing=1)
+    assert made().start() == ReconciliationCounts(checked=1, missing=0)

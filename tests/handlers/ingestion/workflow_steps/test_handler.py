@@ -1,4 +1,4 @@
-"""The workflow's steps: idempotent, and in any order with the builder's own writes."""
+"""Workflow steps: they are idempotent, and work in any order with the builder's own writes."""
 
 import json
 from typing import Any
@@ -6,219 +6,229 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.ingestion.manifest import FileResult, Manifest, RunResult, confirmed_key, result_key
+from handlers.ingestion.manifest import FileResult, Manifest, RunResult
+from handlers.ingestion.manifest_keys import confirmed_key, result_key
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
-from handlers.ingestion.table_items import text
+from handlers.ingestion.table_items import get_text
 from handlers.ingestion.workflow_steps import handler
-from handlers.ingestion.workflow_steps.handler import ForeignExecution, Step, done
+from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest, run_step
 from operations.manifest_redrive import redrive
-from tests.handlers.ingestion.concurrent_actors import World, announced
-from tests.handlers.ingestion.conftest import NOW, Aws
+from tests.handlers.ingestion.conftest import NOW, MotoAws
 from tests.handlers.ingestion.fake_cloud import Cloud, arn
-from tests.handlers.ingestion.manifest_builder.test_handler import arrivals, built
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
+from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 
 
 @pytest.fixture
-def world() -> World:
-    return World(Cloud(NOW))
+def harness() -> IngestionHarness:
+    return IngestionHarness(Cloud(NOW))
 
 
-def started(world: World, *names: str) -> str:
-    world.builder().handle(announced(*(names or ("a", "b", "c"))))
-    return world.waiting.pop()
+def start_manifest(harness: IngestionHarness, *names: str) -> str:
+    harness.builder().handle(announce(*(names or ("a", "b", "c"))))
+    return harness.waiting_executions.pop()
 
 
-def step(world: World, kind: str, name: str, **more: Any) -> Any:
-    return done(
-        world.settler(), Step.model_validate({"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more})
+def step(harness: IngestionHarness, kind: str, name: str, **more: Any) -> Any:
+    return run_step(
+        harness.lifecycle(),
+        StepRequest.model_validate({"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more}),
     )
 
 
-def results(world: World, name: str, *statuses: Any, run_id: str = "run") -> None:
-    confirmed = Manifest.model_validate_json(world.cloud.objects[confirmed_key(name[:26])])
+def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
+    confirmed = Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26])])
     files = tuple(
-        FileResult(file_key=one.file_key, date_prefix=one.date_prefix, status=status, reason="WHY", rows=2)
-        for one, status in zip(confirmed.files, statuses, strict=False)
+        FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
+        for file, status in zip(confirmed.files, statuses, strict=False)
     )
     result = RunResult(manifest_id=name[:26], run_id=run_id, files=files)
-    world.cloud.objects[result_key(name[:26])] = result.model_dump_json(by_alias=True).encode()
+    harness.cloud.objects[result_key(name[:26])] = result.model_dump_json(by_alias=True).encode()
 
 
-def statuses(world: World) -> list[str]:
-    return [text(item, "status") for _, item in sorted(world.cloud.files().items())]
+def statuses(harness: IngestionHarness) -> list[str]:
+    return [get_text(item, "status") for _, item in sorted(harness.cloud.files().items())]
 
 
-def manifest(world: World) -> dict[str, Any]:
-    (item,) = world.cloud.manifests().values()
+def manifest(harness: IngestionHarness) -> dict[str, Any]:
+    (item,) = harness.cloud.manifests().values()
     return dict(item)
 
 
-def test_the_run_gets_the_files_that_are_still_the_manifests_own_also_when_it_asks_again(world: World) -> None:
-    name = started(world)
+def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
     for _ in range(2):
-        assert step(world, "confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26])}"}
-        assert len(Manifest.model_validate_json(world.cloud.objects[confirmed_key(name[:26])]).files) == 3
-        assert statuses(world) == ["manifested"] * 3
+        assert step(harness, "confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26])}"}
+        assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26])]).files) == 3
+        assert statuses(harness) == ["manifested"] * 3
 
 
-def test_there_is_nothing_to_run_where_all_files_were_given_back(world: World) -> None:
-    world.cloud.next_starts.append("delayed")
-    world.builder().handle(announced("a", "b", "c"))
-    world.cloud.passes(901)
-    world.sweeper().sweep()
-    world.cloud.deliver()
-    late = world.waiting[-1]
-    assert step(world, "confirm", late)["files"] == 0
-    assert confirmed_key(late[:26]) not in world.cloud.objects
+def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -> None:
+    harness.cloud.next_starts.append("delayed")
+    harness.builder().handle(announce("a", "b", "c"))
+    harness.cloud.advance_time(901)
+    harness.sweeper().sweep()
+    harness.cloud.deliver_delayed_starts()
+    late = harness.waiting_executions[-1]
+    assert step(harness, "confirm", late)["files"] == 0
+    assert confirmed_key(late[:26]) not in harness.cloud.objects
 
 
-def test_a_workflow_may_finish_before_its_builder_has_written_anything(world: World) -> None:
-    world.cloud.on_start = world.run
-    world.builder().handle(announced("a", "b", "c"))
-    assert statuses(world) == ["processed"] * 3
-    assert manifest(world)["status"]["S"] == "processed"
+def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:
+    harness.cloud.on_start = harness.run
+    harness.builder().handle(announce("a", "b", "c"))
+    assert statuses(harness) == ["processed"] * 3
+    assert manifest(harness)["status"]["S"] == "processed"
 
 
-def test_each_file_ends_as_the_run_says_with_its_reason(world: World) -> None:
-    name = started(world)
-    step(world, "confirm", name)
-    results(world, name, "processed", "rejected", "superseded")
-    assert step(world, "finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
-    assert statuses(world) == ["processed", "rejected", "superseded"]
-    assert {text(item, "reason") for item in world.cloud.files().values()} == {"WHY"}
-    found = manifest(world)
-    assert (text(found, "status"), found["files_rejected"]["N"]) == ("processed", "1")
+def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    step(harness, "confirm", name)
+    write_result(harness, name, "processed", "rejected", "superseded")
+    assert step(harness, "finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
+    assert statuses(harness) == ["processed", "rejected", "superseded"]
+    assert {get_text(item, "reason") for item in harness.cloud.files().values()} == {"WHY"}
+    found = manifest(harness)
+    assert (get_text(found, "status"), found["files_rejected"]["N"]) == ("processed", "1")
 
 
-def test_a_file_that_the_run_says_nothing_of_has_failed_and_so_has_its_manifest(world: World) -> None:
-    name = started(world)
-    step(world, "confirm", name)
-    results(world, name, "processed", "processed")
-    assert step(world, "finish", name) == {"processed": 2, "failed": 1}
-    assert text(manifest(world), "status") == "failed", "so that it can be redriven"
-    assert sorted({text(item, "reason") for item in world.cloud.files().values()}) == ["NO_RESULT", "WHY"]
+def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    step(harness, "confirm", name)
+    write_result(harness, name, "processed", "processed")
+    assert step(harness, "finish", name) == {"processed": 2, "failed": 1}
+    assert get_text(manifest(harness), "status") == "failed", "so that it can be redriven"
+    assert sorted({get_text(item, "reason") for item in harness.cloud.files().values()}) == ["NO_RESULT", "WHY"]
 
 
 @pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
-def test_a_step_that_comes_again_after_the_end_changes_nothing(world: World, kind: str) -> None:
-    name = started(world)
-    step(world, "confirm", name)
-    results(world, name, "processed", "rejected", "processed")
-    step(world, "finish", name)
-    before = dict(world.cloud.items)
-    step(world, kind, name)
-    assert world.cloud.items == before
+def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, kind: str) -> None:
+    name = start_manifest(harness)
+    step(harness, "confirm", name)
+    write_result(harness, name, "processed", "rejected", "processed")
+    step(harness, "finish", name)
+    before = dict(harness.cloud.items)
+    step(harness, kind, name)
+    assert harness.cloud.items == before
 
 
-def redriven(world: World, name: str) -> str:
-    redrive(name[:26], world.records(), world.lists(), world.workflow(), world.settler())
-    return world.waiting.pop()
+def start_redrive(harness: IngestionHarness, name: str) -> str:
+    redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())
+    return harness.waiting_executions.pop()
 
 
-def test_a_redrive_marks_the_files_of_a_run_that_had_come_to_its_end_and_runs_nothing(world: World) -> None:
-    name = started(world)
-    step(world, "confirm", name)
-    results(world, name, "processed", "rejected", "superseded")
-    step(world, "fail", name, cause="States.Timeout")
-    assert statuses(world) == ["failed"] * 3
-    again = redriven(world, name)
-    assert step(world, "confirm", again)["files"] == 0, "sources may be gone, and a run would take their rows away"
-    assert statuses(world) == ["processed", "rejected", "superseded"]
-    assert text(manifest(world), "status") == "processed"
+def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    step(harness, "confirm", name)
+    write_result(harness, name, "processed", "rejected", "superseded")
+    step(harness, "fail", name, cause="States.Timeout")
+    assert statuses(harness) == ["failed"] * 3
+    again = start_redrive(harness, name)
+    assert step(harness, "confirm", again)["files"] == 0, (
+        "the versions may be deleted, and a run would remove their rows"
+    )
+    assert statuses(harness) == ["processed", "rejected", "superseded"]
+    assert get_text(manifest(harness), "status") == "processed"
 
 
-@pytest.mark.parametrize("told", [("processed", "processed"), ("processed", "processed", "failed")])
-def test_a_redrive_runs_again_where_the_result_does_not_say_enough(world: World, told: tuple[str, ...]) -> None:
-    name = started(world)
-    step(world, "confirm", name)
-    results(world, name, *told)
-    step(world, "finish", name)
-    assert step(world, "confirm", redriven(world, name))["files"] == 3
-    assert statuses(world) == ["processed", "processed", "manifested"]
+@pytest.mark.parametrize("file_statuses", [("processed", "processed"), ("processed", "processed", "failed")])
+def test_a_redrive_runs_again_if_the_result_is_incomplete(
+    harness: IngestionHarness, file_statuses: tuple[str, ...]
+) -> None:
+    name = start_manifest(harness)
+    step(harness, "confirm", name)
+    write_result(harness, name, *file_statuses)
+    step(harness, "finish", name)
+    assert step(harness, "confirm", start_redrive(harness, name))["files"] == 3
+    assert statuses(harness) == ["processed", "processed", "manifested"]
 
 
-def test_a_result_of_another_run_is_no_result(world: World) -> None:
-    name = started(world)
-    step(world, "confirm", name)
+def test_the_result_of_another_run_is_not_used(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    step(harness, "confirm", name)
     with pytest.raises(ResultMissing):
-        step(world, "finish", name)
-    results(world, name, "processed", "processed", "processed", run_id="another")
+        step(harness, "finish", name)
+    write_result(harness, name, "processed", "processed", "processed", run_id="another")
     with pytest.raises(ResultMissing):
-        step(world, "finish", name, runId="run")
-    assert statuses(world) == ["manifested"] * 3
+        step(harness, "finish", name, runId="run")
+    assert statuses(harness) == ["manifested"] * 3
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-def test_a_failed_run_parks_its_files_with_the_cause(world: World, *, confirmed: bool) -> None:
-    name = started(world)
+def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: IngestionHarness, *, confirmed: bool) -> None:
+    name = start_manifest(harness)
     if confirmed:
-        step(world, "confirm", name)
-    assert step(world, "fail", name, cause="States.TaskFailed") == {"failed": 3}
-    assert statuses(world) == ["failed"] * 3
-    assert {text(item, "reason") for item in world.cloud.files().values()} == {"States.TaskFailed"}
-    assert (text(manifest(world), "status"), text(manifest(world), "cause")) == ("failed", "States.TaskFailed")
+        step(harness, "confirm", name)
+    assert step(harness, "fail", name, cause="States.TaskFailed") == {"failed": 3}
+    assert statuses(harness) == ["failed"] * 3
+    assert {get_text(item, "reason") for item in harness.cloud.files().values()} == {"States.TaskFailed"}
+    assert (get_text(manifest(harness), "status"), get_text(manifest(harness), "cause")) == (
+        "failed",
+        "States.TaskFailed",
+    )
 
 
-def test_files_that_another_manifest_has_by_now_are_not_touched(world: World) -> None:
-    world.cloud.next_starts.append("delayed")
-    world.builder().handle(announced("a", "b", "c"))
-    world.cloud.passes(901)
-    world.sweeper().sweep()
-    (other,) = world.waiting
-    world.cloud.deliver()
-    (late,) = set(world.waiting) - {other}
-    step(world, "confirm", other)
-    before = {key: item for key, item in world.cloud.items.items() if not key[1].endswith(late[:26])}
-    assert step(world, "fail", late, cause="X") == {}
-    assert before.items() <= world.cloud.items.items()
+def test_files_that_now_belong_to_another_manifest_are_not_changed(harness: IngestionHarness) -> None:
+    harness.cloud.next_starts.append("delayed")
+    harness.builder().handle(announce("a", "b", "c"))
+    harness.cloud.advance_time(901)
+    harness.sweeper().sweep()
+    (other,) = harness.waiting_executions
+    harness.cloud.deliver_delayed_starts()
+    (late,) = set(harness.waiting_executions) - {other}
+    step(harness, "confirm", other)
+    before = {key: item for key, item in harness.cloud.items.items() if not key[1].endswith(late[:26])}
+    assert step(harness, "fail", late, cause="X") == {}
+    assert before.items() <= harness.cloud.items.items()
 
 
 @pytest.mark.parametrize("cause", ["could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
-def test_a_cause_that_could_quote_data_is_not_kept(world: World, cause: str) -> None:
-    name = started(world)
-    step(world, "fail", name, cause=cause)
-    assert text(manifest(world), "cause") == "UNNAMED_CAUSE"
-    assert "canary" not in str(world.cloud.items)
+def test_a_cause_that_could_quote_data_is_not_stored(harness: IngestionHarness, cause: str) -> None:
+    name = start_manifest(harness)
+    step(harness, "fail", name, cause=cause)
+    assert get_text(manifest(harness), "cause") == "UNNAMED_CAUSE"
+    assert "canary" not in str(harness.cloud.items)
 
 
-def test_a_manifest_without_its_list_is_an_error_that_the_workflow_sees(world: World) -> None:
-    name = started(world)
-    world.cloud.objects.clear()
+def test_a_missing_list_is_an_error_of_the_confirmation(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    harness.cloud.objects.clear()
     with pytest.raises(ListMissing):
-        step(world, "confirm", name)
+        step(harness, "confirm", name)
 
 
-def test_a_step_for_another_executions_manifest_is_refused(world: World) -> None:
-    name, other = started(world), f"{world.new_id()}-{'0' * 16}"
+def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarness) -> None:
+    name, other = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
     with pytest.raises(ForeignExecution):
-        step(world, "confirm", name, executionArn=arn(other))
+        step(harness, "confirm", name, executionArn=arn(other))
 
 
 @pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])
-def test_what_is_no_step_is_refused_without_repeating_it(change: dict[str, Any]) -> None:
+def test_an_invalid_step_request_is_refused(change: dict[str, Any]) -> None:
     good = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
     with pytest.raises(ValidationError):
-        Step.model_validate(good | change)
+        StepRequest.model_validate(good | change)
 
 
-def test_the_function_confirms_and_finishes_a_real_manifest(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    built(aws).handle(arrivals("a", "b", "c"))
+def test_the_function_confirms_and_finishes_a_real_manifest(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_builder(aws).handle(arrivals("a", "b", "c"))
     (name,) = aws.executions()
     arn_of = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     for variable, value in {"MANIFEST_TABLE_NAME": "files", "RECORD_DAYS": "400", "LAKE_BUCKET": "lake"}.items():
         monkeypatch.setenv(variable, value)
-    handler._settler.cache_clear()
+    handler._lifecycle.cache_clear()
     event = {"step": "confirm", "manifestId": name[:26], "executionArn": arn_of}
     answer = handler.handler(event, None)
     assert answer["files"] == 3
     key = answer["manifestUri"].removeprefix("s3://lake/")
     listed = json.loads(aws.s3.get_object(Bucket="lake", Key=key)["Body"].read())
     files = [
-        {"fileKey": one["fileKey"], "datePrefix": one["datePrefix"], "status": "processed"} for one in listed["files"]
+        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}
+        for file in listed["files"]
     ]
     document = {"manifestId": name[:26], "runId": "r", "files": files}
     aws.s3.put_object(Bucket="lake", Key=result_key(name[:26]), Body=json.dumps(document).encode())
     assert handler.handler(event | {"step": "finish", "runId": "r"}, None) == {"processed": 3}
     assert set(aws.statuses().values()) == {"processed"}
     assert handler.handler(event | {"step": "fail", "cause": "X"}, None) == {}
-    handler._settler.cache_clear()
+    handler._lifecycle.cache_clear()

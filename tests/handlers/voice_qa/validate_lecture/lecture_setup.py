@@ -20,7 +20,7 @@ from handlers.voice_qa.validate_lecture.environment import FORMATS
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
 from handlers.voice_qa.validate_lecture.lecture_validation import Validator
-from tests.handlers.ingestion.test_file_admission import body, record
+from tests.handlers.ingestion.s3_messages import body, record
 from tests.moto_tables import create_table
 
 BUCKET, TABLE = "audio", "sessions"

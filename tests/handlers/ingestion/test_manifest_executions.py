@@ -1,17 +1,17 @@
-"""Executions of manifests: found by their names, which tell the manifest."""
+"""Executions of manifests, which are found by their names."""
 
 import pytest
 
 from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.execution_names import Execution, Workflow
-from tests.handlers.ingestion.conftest import NOW, Aws
+from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
+from tests.handlers.ingestion.conftest import NOW, MotoAws
 
 NAME = f"{ulid(NOW, 1)}-0123456789abcdef"
 
 
-def test_a_start_is_found_again_by_its_name_and_two_are_one_execution(aws: Aws) -> None:
-    workflow = Workflow(aws.stepfunctions, aws.state_machine_arn)
+def test_an_execution_is_found_by_its_name_and_two_starts_are_one_execution(aws: MotoAws) -> None:
+    workflow = ManifestWorkflow(aws.stepfunctions, aws.state_machine_arn)
     execution = workflow.execution(NAME)
     assert workflow.status(execution) is None
     assert [workflow.start(execution) for _ in range(2)] == [StartOutcome.STARTED, StartOutcome.STARTED]
@@ -22,13 +22,13 @@ def test_a_start_is_found_again_by_its_name_and_two_are_one_execution(aws: Aws) 
 
 
 @pytest.mark.parametrize(("name", "redrive"), [(NAME, 0), (f"{NAME}-r1", 1), (f"{NAME}-r12", 12)])
-def test_a_name_tells_manifest_and_redrive_and_is_short_enough(name: str, redrive: int) -> None:
-    execution = Execution.of(f"arn:aws:states:us-east-1:1:execution:x:{name}")
+def test_a_name_contains_manifest_and_redrive_and_is_short_enough(name: str, redrive: int) -> None:
+    execution = ManifestExecution.from_arn(f"arn:aws:states:us-east-1:1:execution:x:{name}")
     assert (execution.manifest_id, execution.redrive) == (NAME[:26], redrive)
     assert len(name) <= 80
 
 
 @pytest.mark.parametrize("name", ["", "x", f"{NAME}-r0", f"{NAME}-r", f"{NAME}x", NAME[:26]])
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="not an execution of a manifest"):
-        Execution.of(f"arn:aws:states:us-east-1:1:execution:x:{name}")
+    with pytest.raises(ValueError, match="not that of an execution for a manifest"):
+        ManifestExecution.from_arn(f"arn:aws:states:us-east-1:1:execution:x:{name}")

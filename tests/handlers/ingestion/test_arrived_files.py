@@ -1,45 +1,32 @@
-"""What S3 announces: which file it is, whatever the key looks like, what else is in the queue, and what is taken in."""
+"""Arrived files: parsing of S3 notifications with any key, record keys, and admission rules."""
 
 import json
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.ingestion.environment import SUFFIXES
-from handlers.ingestion.file_admission import SORT_KEY_BYTES, Admission, ArrivedFile, Refusal, arrived_files
+from handlers.ingestion.arrived_files import (
+    MAX_SORT_KEY_BYTES,
+    AdmissionRules,
+    ArrivedFile,
+    FileRejection,
+    arrived_files,
+)
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from tests.handlers.ingestion.s3_messages import body, record
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
-        "eventTime": "2026-01-02T23:30:00.000Z",
-        "s3": {
-            "bucket": {"name": "landing"},
-            "object": {"key": quote_plus(key), "size": 3, "eTag": "e", "versionId": "v1"},
-        },
-        **changes,
-    }
-
-
-def body(*records: dict[str, Any]) -> str:
-    return json.dumps({"Records": list(records)})
-
-
 @given(st.text(min_size=1, max_size=200).filter(lambda key: "\x00" not in key and key.encode("utf-8", "ignore")))
-def test_every_key_comes_back_as_it_was_uploaded(key: str) -> None:
+def test_every_key_is_decoded_to_the_uploaded_key(key: str) -> None:
     key = key.encode("utf-8", "ignore").decode() or "a"
     (file,) = arrived_files(body(record(key)))
     assert file.key == key
-    assert len(file.file_key.encode()) <= SORT_KEY_BYTES
+    assert len(file.file_key.encode()) <= MAX_SORT_KEY_BYTES
 
 
 def test_the_partition_is_the_utc_date_of_the_event() -> None:
@@ -47,10 +34,10 @@ def test_the_partition_is_the_utc_date_of_the_event() -> None:
     assert file.date_prefix == "2026-01-03"
 
 
-def test_each_version_is_a_file_of_its_own() -> None:
-    one, two = record(), record()
-    two["s3"]["object"]["versionId"] = "v2"
-    first, second = arrived_files(body(one, two))
+def test_each_version_is_a_separate_file() -> None:
+    older, newer = record(), record()
+    newer["s3"]["object"]["versionId"] = "v2"
+    first, second = arrived_files(body(older, newer))
     assert (first.file_key, second.file_key) == ("incoming/a.ndjson#v1", "incoming/a.ndjson#v2")
 
 
@@ -62,7 +49,7 @@ def test_a_key_too_long_for_the_table_is_hashed_with_its_version() -> None:
     assert file.key == key
 
 
-def test_a_bucket_without_versions_has_the_null_version() -> None:
+def test_files_of_an_unversioned_bucket_have_the_version_null() -> None:
     plain = record()
     del plain["s3"]["object"]["versionId"]
     (file,) = arrived_files(body(plain))
@@ -77,7 +64,7 @@ def test_a_bucket_without_versions_has_the_null_version() -> None:
         body(),
     ],
 )
-def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
+def test_test_events_and_other_events_announce_no_file(text: str) -> None:
     assert list(arrived_files(text)) == []
 
 
@@ -96,12 +83,12 @@ def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
         pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
     ],
 )
-def test_what_is_no_notification_is_refused(text: str) -> None:
+def test_a_message_that_is_not_a_notification_is_refused(text: str) -> None:
     with pytest.raises(InvalidEvent):
         list(arrived_files(text))
 
 
-def test_a_refusal_does_not_repeat_the_message() -> None:
+def test_an_error_does_not_quote_the_message() -> None:
     with pytest.raises(InvalidEvent) as error:
         list(arrived_files(json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]})))
     assert "canary" not in str(error.value)
@@ -110,19 +97,21 @@ def test_a_refusal_does_not_repeat_the_message() -> None:
 LIMIT = 5 * 1024**3
 
 
-def refused(suffixes: str, key: str, size: int = 1) -> Refusal | None:
+def refused(suffixes: str, key: str, size: int = 1) -> FileRejection | None:
     file = ArrivedFile(bucket="landing", key=key, version_id="v1", size=size, etag="e", arrived=NOON)
-    return Admission.of(suffixes, LIMIT).refusal(file)
+    return AdmissionRules.from_setting(suffixes, LIMIT).find_rejection(file)
 
 
-def test_allowed_suffixes_count_in_any_case_and_others_are_refused() -> None:
+def test_suffixes_are_compared_without_case_and_others_are_rejected() -> None:
     for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
-        assert refused(SUFFIXES, f"incoming/{name}") is None
+        assert refused(ALLOWED_SUFFIXES, f"incoming/{name}") is None
     for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):
-        assert refused(SUFFIXES, f"incoming/{name}") is Refusal.SUFFIX_NOT_ALLOWED
-        assert refused(" , ", name) is None, "no suffixes allow all"
+        assert refused(ALLOWED_SUFFIXES, f"incoming/{name}") is FileRejection.SUFFIX_NOT_ALLOWED
+        assert refused(" , ", name) is None, "an empty list allows all suffixes"
 
 
-@pytest.mark.parametrize(("size", "refusal"), [(0, Refusal.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, "TOO_LARGE")])
+@pytest.mark.parametrize(
+    ("size", "refusal"), [(0, FileRejection.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, "TOO_LARGE")]
+)
 def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, refusal: str | None) -> None:
     assert refused("", "a", size) == refusal

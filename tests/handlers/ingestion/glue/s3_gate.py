@@ -1,7 +1,7 @@
-"""A gate before the emulator's S3: lets requests through, watches after each write, and can shut for good.
+"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can refuse all requests.
 
-A run whose gate has shut cannot write any more, whatever it tries: to storage it is as dead as a killed process, at a
-write that the test chooses. The answer to that last write never arrives.
+When the gate shuts, the run can no longer write, as if its process had been killed at a write that the test chooses. The
+response to that last write never arrives.
 """
 
 import http.client
@@ -18,7 +18,7 @@ WRITES = frozenset({"PUT", "POST", "DELETE"})
 
 
 class Gate:
-    """What the test sees of it."""
+    """Control of the proxy by the test."""
 
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target)
@@ -29,13 +29,13 @@ class Gate:
         self.problems: list[str] = []
 
     def open(self, writes: int | None = None) -> None:
-        """Lets everything through, or so many writes and then nothing."""
+        """Open the gate, for all requests or until a number of writes."""
         self.written, self.left, self.shut = 0, writes, False
 
     def forward(
         self, method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
-        """One request to the emulator and its answer."""
+        """Send a request to the emulator and return its response."""
         connection = http.client.HTTPConnection(LOOPBACK, self.target.port or 80, timeout=30)
         try:
             connection.request(method, path, body, headers)
@@ -45,7 +45,7 @@ class Gate:
             connection.close()
 
     def wrote(self) -> None:
-        """Counts a write, and looks at what readers see now."""
+        """Count a write, and run the check after it."""
         self.written += 1
         self.shut = self.written == self.left
         try:
@@ -70,7 +70,7 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
             if self.command not in WRITES:
                 self._answer(*gate.forward(self.command, self.path, dict(self.headers), body))
                 return
-            with gate.lock:  # one write at a time, so that "the next one" means something
+            with gate.lock:  # one write at a time, so that the order of writes is defined
                 if not gate.shut:
                     answer = gate.forward(self.command, self.path, dict(self.headers), body)
                     gate.wrote()
@@ -89,15 +89,15 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     return Handler
 
 
 @contextmanager
 def gate(target: str) -> Iterator[Gate]:
-    """A gate before an endpoint."""
-    one = Gate(target)
-    with running(_handler(one)) as port:
-        one.endpoint = f"http://{LOOPBACK}:{port}"
-        yield one
+    """Start a gate in front of an endpoint."""
+    s3_gate = Gate(target)
+    with running(_handler(s3_gate)) as port:
+        s3_gate.endpoint = f"http://{LOOPBACK}:{port}"
+        yield s3_gate

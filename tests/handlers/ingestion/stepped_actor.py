@@ -1,14 +1,14 @@
-"""Actors that stop before every call to AWS until they are told to go on: one runs at a time, so all is repeatable."""
+"""Actors that stop before every AWS call until a test steps them. Only one runs at a time, so tests are repeatable."""
 
 import threading
 from collections.abc import Callable
 
-from tests.handlers.ingestion.concurrent_actors import Killed
 from tests.handlers.ingestion.fake_cloud import Gate
+from tests.handlers.ingestion.ingestion_harness import Killed
 
 
 class Actor:
-    """One invocation, in a thread that only runs while somebody waits for it."""
+    """Invocation in a thread that runs only while a test waits for it."""
 
     def __init__(self, what: str, work: Callable[[Gate], None]) -> None:
         self.what = what
@@ -22,19 +22,19 @@ class Actor:
         self._thread.start()
 
     def step(self) -> None:
-        """Lets it do one call, up to the next one or its end."""
+        """Run up to the next call or the end."""
         self._go.release()
         self._there.acquire()
         if self.error is not None:
             raise self.error
 
     def run(self) -> None:
-        """Lets it come to its end."""
+        """Run to the end."""
         while not self.ended:
             self.step()
 
     def kill(self) -> None:
-        """Ends it where it stands."""
+        """Kill the invocation at its current call."""
         self._dying = True
         self.run()
 
@@ -44,7 +44,7 @@ class Actor:
             self._work(self._gate)
         except Killed:
             self.was_killed = True
-        except BaseException as error:  # noqa: BLE001 - shown to who steps it
+        except BaseException as error:  # noqa: BLE001 - raised again by `step`
             self.error = error
         self.ended = True
         self._there.release()

@@ -1,4 +1,4 @@
-"""Builders, sweepers and workflows on a cloud in memory: the handlers' own code behind clients with a gate."""
+"""Harness with builders, sweepers and workflows on an in-memory AWS: the handlers' code behind clients with a gate."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -10,17 +10,18 @@ from botocore.exceptions import BotoCoreError
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.execution_names import Workflow
-from handlers.ingestion.file_admission import Admission
+from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, RunResult, result_key
-from handlers.ingestion.manifest_builder.handler import Builder
-from handlers.ingestion.manifest_creation import ManifestMaker
-from handlers.ingestion.manifest_lifecycle import Settler
-from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest import FileResult, RunResult
+from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_executions import ManifestWorkflow
+from handlers.ingestion.manifest_keys import result_key
+from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
+from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.sweeper.handler import Sweeper
-from handlers.ingestion.workflow_steps.handler import Step, done
+from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
+from handlers.ingestion.workflow_steps.handler import StepRequest, run_step
 from tests.handlers.ingestion.fake_cloud import (
     STATE_MACHINE,
     Cloud,
@@ -30,34 +31,34 @@ from tests.handlers.ingestion.fake_cloud import (
     Gate,
     arn,
 )
-from tests.handlers.ingestion.test_file_admission import body, record
+from tests.handlers.ingestion.s3_messages import body, record
 
 SIZE = 3
-"""Files a manifest holds here."""
+"""Files of a manifest in these tests."""
 
 
 class Killed(BaseException):
-    """A function's process is gone: nothing in it runs any more."""
+    """The process of a function was killed, so none of its code may run."""
 
 
 class RunFailed(Exception):
-    """The run itself did not succeed."""
+    """The Spark run has failed."""
 
 
 def open_gate(_: str) -> None:
-    """Lets every call through."""
+    """Let every call pass."""
 
 
-def announced(*names: str) -> list[dict[str, Any]]:
-    """Messages, one a file."""
+def announce(*names: str) -> list[dict[str, Any]]:
+    """Return one SQS message per file."""
     return [
         {"messageId": name, "body": body(record(f"incoming/{name}.ndjson", eventTime="2026-01-02T12:00:00.000Z"))}
         for name in names
     ]
 
 
-class World:
-    """Everything that acts on one cloud, and what it did."""
+class IngestionHarness:
+    """Factory for actors on one in-memory AWS. It records the runs and the waiting executions."""
 
     def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
         self.cloud = cloud
@@ -65,10 +66,10 @@ class World:
         self.manifest_bytes = 10**9
         self.log = EventLog(level)
         self.runs: list[tuple[str, frozenset[str]]] = []
-        """Manifest and files of each run that got to its end."""
-        self.waiting: list[str] = []
-        """Executions whose workflow has not run yet."""
-        cloud.on_start = self.waiting.append
+        """Manifest and files of each run that finished."""
+        self.waiting_executions: list[str] = []
+        """Names of executions whose workflow has not run yet."""
+        cloud.on_start = self.waiting_executions.append
 
     def new_id(self) -> str:
         return ulid(self.cloud.now, next(self.numbers))
@@ -79,15 +80,15 @@ class World:
     def records(self, gate: Gate = open_gate) -> ManifestRecords:
         return ManifestRecords(self._dynamodb(gate), "files", 400, self.cloud.clock)
 
-    def lists(self, gate: Gate = open_gate) -> Lists:
+    def lists(self, gate: Gate = open_gate) -> ManifestLists:
         client: Any = FakeS3(self.cloud, gate)
-        return Lists(client, "lake")
+        return ManifestLists(client, "lake")
 
-    def workflow(self, gate: Gate = open_gate) -> Workflow:
-        return Workflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
+    def workflow(self, gate: Gate = open_gate) -> ManifestWorkflow:
+        return ManifestWorkflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
 
-    def maker(self, gate: Gate = open_gate) -> ManifestMaker:
-        return ManifestMaker(
+    def creator(self, gate: Gate = open_gate) -> ManifestCreator:
+        return ManifestCreator(
             self.table(gate),
             self.records(gate),
             self.lists(gate),
@@ -100,18 +101,18 @@ class World:
             manifest_bytes=self.manifest_bytes,
         )
 
-    def builder(self, gate: Gate = open_gate) -> Builder:
-        return Builder(
+    def builder(self, gate: Gate = open_gate) -> ManifestBuilder:
+        return ManifestBuilder(
             self.table(gate),
-            Admission.of("", 10**9),
-            self.maker(gate),
+            AdmissionRules.from_setting("", 10**9),
+            self.creator(gate),
             parallel=ParallelCalls(1),
             log=self.log,
             clock=self.cloud.clock,
         )
 
-    def settler(self, gate: Gate = open_gate) -> Settler:
-        return Settler(
+    def lifecycle(self, gate: Gate = open_gate) -> ManifestLifecycle:
+        return ManifestLifecycle(
             self.table(gate),
             self.records(gate),
             self.lists(gate),
@@ -120,14 +121,14 @@ class World:
             clock=self.cloud.clock,
         )
 
-    def sweeper(self, gate: Gate = open_gate) -> Sweeper:
-        return Sweeper(
+    def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
+        return IngestionSweeper(
             self.table(gate),
             self.records(gate),
             self.lists(gate),
             self.workflow(gate),
-            maker=self.maker(gate),
-            settler=self.settler(gate),
+            creator=self.creator(gate),
+            lifecycle=self.lifecycle(gate),
             claim_age=timedelta(seconds=900),
             flush_age=timedelta(seconds=3600),
             log=self.log,
@@ -135,16 +136,18 @@ class World:
         )
 
     def run(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
-        """What the state machine does with one execution: confirm, run, finish; else fail.
+        """Run the steps of one execution like the state machine: confirm, run and finish, or fail.
 
-        `broken`: the `run`, or a `file` in it.
+        `broken` makes the `run` fail, or a `file` in it.
         """
-        settler, manifest_id = self.settler(gate), name[:26]
+        lifecycle, manifest_id = self.lifecycle(gate), name[:26]
 
         def step(kind: str, **more: str) -> Any:
-            return done(
-                settler,
-                Step.model_validate({"step": kind, "manifestId": manifest_id, "executionArn": arn(name), **more}),
+            return run_step(
+                lifecycle,
+                StepRequest.model_validate(
+                    {"step": kind, "manifestId": manifest_id, "executionArn": arn(name), **more}
+                ),
             )
 
         try:
@@ -164,34 +167,34 @@ class World:
             self.cloud.executions[name] = "SUCCEEDED"
 
     def run_all(self) -> None:
-        """Every workflow that waits."""
-        while self.waiting:
-            self.run(self.waiting.pop(0))
+        """Run every waiting workflow."""
+        while self.waiting_executions:
+            self.run(self.waiting_executions.pop(0))
 
-    def settle_down(self, rounds: int = 8) -> None:
-        """Hours pass, in which nothing new arrives and nothing dies."""
+    def run_until_settled(self, rounds: int = 8) -> None:
+        """Let hours pass without new files and crashes."""
         for _ in range(rounds):
-            self.cloud.deliver()
+            self.cloud.deliver_delayed_starts()
             self.run_all()
-            self.cloud.passes(3601)
-            self.cloud.catch_up()
+            self.cloud.advance_time(3601)
+            self.cloud.update_index()
             self.sweeper().sweep()
         self.run_all()
-        self.cloud.catch_up()
+        self.cloud.update_index()
 
     def _glue(self, manifest_id: str, run_id: str, broken: str) -> None:
         if broken == "run":
             raise RunFailed
         confirmed = self.lists().read_confirmed(manifest_id)
         assert confirmed is not None, "the run was started without a list"
-        self.runs.append((manifest_id, frozenset(one.file_key for one in confirmed.files)))
+        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
         results = tuple(
             FileResult(
-                file_key=one.file_key,
-                date_prefix=one.date_prefix,
+                file_key=file.file_key,
+                date_prefix=file.date_prefix,
                 status="failed" if broken == "file" and not number else "processed",
             )
-            for number, one in enumerate(confirmed.files)
+            for number, file in enumerate(confirmed.files)
         )
         result = RunResult(manifest_id=manifest_id, run_id=run_id, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
@@ -208,13 +211,13 @@ FORWARD = {
     "failed": {"manifested", "running"},
     "running": {"processed", "failed"},
 }
-"""What may follow what, said once more and apart from the code that is tested."""
+"""Allowed transitions, written independently of the tested code."""
 
 
-def check_always(world: World) -> None:
-    """What holds at every moment, whoever was just killed."""
-    cloud = world.cloud
-    for key, before, after in cloud.moves:
+def check_invariants(harness: IngestionHarness) -> None:
+    """Check the conditions that hold at every moment, even after a crash."""
+    cloud = harness.cloud
+    for key, before, after in cloud.status_changes:
         assert after in FORWARD.get(before, set()), f"{key} went from {before} to {after}"
     for item in cloud.manifests().values():
         name = item["execution_arn"]["S"].rpartition(":")[2]
@@ -222,28 +225,28 @@ def check_always(world: World) -> None:
     recorded = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
     for key, item in cloud.files().items():
         if item["status"]["S"] in {"manifested", "processed", "failed"}:
-            assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest that nobody looks after"
+            assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest without a record"
     owners: defaultdict[str, set[str]] = defaultdict(set)
-    for manifest_id, files in world.runs:
-        for one in files:
-            owners[one].add(manifest_id)
+    for manifest_id, files in harness.runs:
+        for file in files:
+            owners[file].add(manifest_id)
     assert all(len(ids) == 1 for ids in owners.values()), f"a version was run by two manifests: {dict(owners)}"
 
 
-def check_settled(world: World, names: set[str]) -> None:
-    """What holds once everything has come to rest."""
-    check_always(world)
-    cloud = world.cloud
+def check_final_state(harness: IngestionHarness, names: set[str]) -> None:
+    """Check the conditions that hold after all work is done."""
+    check_invariants(harness)
+    cloud = harness.cloud
     files = cloud.files()
     assert {key[1] for key in files} == {f"incoming/{name}.ndjson#v1" for name in names}
-    # A run replaces what the run before it has put out, so the last one must have had everything.
-    last_runs = dict(world.runs)
+    # A run replaces the output of the previous run, so the last run must have processed every file.
+    last_runs = dict(harness.runs)
     for key, item in files.items():
         status = item["status"]["S"]
-        assert status in {"processed", "failed"}, f"{key} is {status} for ever"
+        assert status in {"processed", "failed"}, f"{key} stays {status}"
         if status == "processed":
             last = last_runs.get(item["manifest_id"]["S"], frozenset())
-            assert key[1] in last, f"{key} is said to be processed and is not in the last run"
+            assert key[1] in last, f"{key} is marked as processed but was not in the last run"
     for item in cloud.manifests().values():
-        assert item["status"]["S"] in {"processed", "failed"}, "a manifest runs for ever"
-    assert not cloud.indexed, "the index of what is under way still has something"
+        assert item["status"]["S"] in {"processed", "failed"}, "a manifest stays running"
+    assert not cloud.indexed, "the index of open items is not empty"

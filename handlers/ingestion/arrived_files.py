@@ -1,0 +1,82 @@
+"""Files that S3 notifications announce: their keys in the file table, and the rules that accept or reject them."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from enum import StrEnum
+
+from handlers.common.aws import s3_notifications
+from handlers.ingestion.table_items import MANIFEST_KEY_PREFIX, RecordId
+
+MAX_SORT_KEY_BYTES = 1024
+"""DynamoDB's limit for a sort key."""
+HASHED_KEY_PREFIX = "sha256:"
+"""Start of the sort key of a file whose plain key cannot be used."""
+NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
+"""Reconciliation ignores younger versions, because their notification may still arrive."""
+ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
+"""Age of a file after which the builder also checks the adjacent dates, because reconciliation may have tracked it."""
+
+
+class ArrivedFile(s3_notifications.NewObject):
+    """One version of an object in the landing bucket."""
+
+    @property
+    def date_prefix(self) -> str:
+        """UTC date of the arrival: the partition key of the file table."""
+        return self.arrived.astimezone(UTC).strftime("%Y-%m-%d")
+
+    @property
+    def file_key(self) -> str:
+        """Sort key of the file table: object key and version id.
+
+        It is a hash of both if the plain key is too long, or if it could be the key of another kind of record.
+        """
+        plain = f"{self.key}#{self.version_id}"
+        if len(plain.encode()) <= MAX_SORT_KEY_BYTES and not plain.startswith((MANIFEST_KEY_PREFIX, HASHED_KEY_PREFIX)):
+            return plain
+        return f"{HASHED_KEY_PREFIX}{hashlib.sha256(plain.encode()).hexdigest()}"
+
+    @property
+    def record_id(self) -> RecordId:
+        """Primary key of the file's record."""
+        return RecordId(self.date_prefix, self.file_key)
+
+
+def arrived_files(body: str) -> Iterator[ArrivedFile]:
+    """Return the files that an SQS message announces. Raise NotAnEvent if the message is no S3 notification."""
+    return (ArrivedFile(**dict(new_object)) for new_object in s3_notifications.parse_new_objects(body))
+
+
+class FileRejection(StrEnum):
+    """Reason for which the builder rejects a file without reading it."""
+
+    EMPTY = "EMPTY"
+    TOO_LARGE = "TOO_LARGE"
+    SUFFIX_NOT_ALLOWED = "SUFFIX_NOT_ALLOWED"
+
+
+@dataclass(frozen=True)
+class AdmissionRules:
+    """Rules that decide which files of the landing bucket are accepted."""
+
+    suffixes: tuple[str, ...]
+    """Allowed suffixes of keys, in lower case. An empty tuple allows all keys."""
+    max_bytes: int
+
+    @staticmethod
+    def from_setting(suffixes: str, max_bytes: int) -> "AdmissionRules":
+        """Return the rules for a comma-separated list of suffixes, in upper or lower case."""
+        parts = (part.strip().lower() for part in suffixes.split(","))
+        return AdmissionRules(tuple(part for part in parts if part), max_bytes)
+
+    def find_rejection(self, file: ArrivedFile) -> FileRejection | None:
+        """Return the reason to reject the file, or None if it is accepted."""
+        if self.suffixes and not file.key.lower().endswith(self.suffixes):
+            return FileRejection.SUFFIX_NOT_ALLOWED
+        if file.size == 0:
+            return FileRejection.EMPTY
+        if file.size > self.max_bytes:
+            return FileRejection.TOO_LARGE
+        return None

@@ -1,0 +1,35 @@
+"""Environment variables that several functions of ingestion read, and the limits of their values."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from handlers.common.environment import HandlerEnvironment
+
+MAX_OPEN_SHARDS = 16
+"""Limit of `open_shards`. The sweeper reads all of these shards, so no file is lost if the number is lowered."""
+OPEN_SHARDS = 2
+ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
+
+
+class FileTableEnvironment(HandlerEnvironment):
+    """Environment of every function that uses the file table."""
+
+    manifest_table_name: str
+    record_days: Annotated[int, Field(ge=1)]
+    """Days that a record is kept."""
+    open_shards: Annotated[int, Field(ge=1, le=MAX_OPEN_SHARDS)] = OPEN_SHARDS
+    """Number of partitions of the index `open` that hold the pending files. The claimed files have as many."""
+
+
+class ManifestCreationEnvironment(FileTableEnvironment):
+    """Environment of the functions that create manifests."""
+
+    lake_bucket: str
+    state_machine_arn: str
+    files_per_manifest: Annotated[int, Field(ge=1)] = 200
+    manifest_bytes: Annotated[int, Field(ge=1)] = 10 * 1024**3
+    """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
+    allowed_suffixes: str = ALLOWED_SUFFIXES
+    """Key suffixes that are accepted, separated by commas, in upper or lower case. An empty value accepts all keys."""
+    max_file_bytes: Annotated[int, Field(ge=1)] = 5 * 1024**3

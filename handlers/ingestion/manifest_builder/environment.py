@@ -1,0 +1,7 @@
+"""Environment of the manifest builder."""
+
+from handlers.ingestion.environment_bases import ManifestCreationEnvironment
+
+
+class BuilderEnvironment(ManifestCreationEnvironment):
+    """Environment variables of the manifest builder."""

@@ -1,0 +1,81 @@
+"""Tracking of announced files, followed by the creation of manifests from pending files.
+
+Each version is tracked once. SQS redelivers only the messages that failed. An error during the creation of manifests
+fails no message, because the files are tracked by then and the sweeper completes the work.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
+from typing import Any
+
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, AdmissionRules, ArrivedFile, arrived_files
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.manifest_creation import ManifestCreator
+
+MAX_MANIFESTS_PER_INVOCATION = 5
+"""Bounds one invocation. With the default sizes, 5 manifests take 1,000 files, which is ten full batches."""
+
+
+@dataclass(frozen=True)
+class ManifestBuilder:
+    """Tracks the files that a batch of SQS messages announces, then creates full manifests."""
+
+    table: FileTable
+    admission: AdmissionRules
+    creator: ManifestCreator
+    _: KW_ONLY
+    parallel: ParallelCalls
+    log: EventLog
+    clock: Callable[[], datetime]
+
+    def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
+        """Handle the messages of one invocation. Return those that SQS must deliver again."""
+        failures = self.track_files(messages)
+        self.create_manifests()
+        return failures
+
+    def track_files(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
+        """Track the files that the messages announce. Return the messages that SQS must deliver again."""
+        failed: set[str] = set()
+        announced: list[tuple[str, ArrivedFile]] = []
+        for message in messages:
+            try:
+                for file in arrived_files(message["body"]):
+                    announced.append((message["messageId"], file))  # noqa: PERF401 - kept if a later record is invalid
+            except InvalidEvent:
+                # SQS delivers it again a few times, then moves it to the dead-letter queue for an operator.
+                self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
+                failed.add(message["messageId"])
+        outcomes = self.parallel.call_each(self._track, [file for _, file in announced])
+        for (identifier, _), outcome in zip(announced, outcomes, strict=True):
+            if isinstance(outcome, Exception) and identifier not in failed:
+                # Only this message is delivered again; the others of the batch are done.
+                self.log.error("message_failed", error_type=type(outcome).__name__)
+                failed.add(identifier)
+        self.log.info("batch_taken_in", records=len(messages), files=len(announced), failed=len(failed))
+        return {
+            "batchItemFailures": [
+                {"itemIdentifier": message["messageId"]} for message in messages if message["messageId"] in failed
+            ]
+        }
+
+    def create_manifests(self) -> None:
+        """Create full manifests. Log an error instead of raising it."""
+        try:
+            self.creator.create_full_manifests(set(), MAX_MANIFESTS_PER_INVOCATION)
+        except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper completes the work
+            self.log.error("building_failed", error_type=type(error).__name__)
+
+    def _track(self, file: ArrivedFile) -> None:
+        rejection = self.admission.find_rejection(file)
+        # Reconciliation may have tracked such a version already, under the date that the bucket listing gives.
+        check_adjacent_dates = file.in_parts or self.clock() - file.arrived > ADJACENT_DATES_CHECK_AGE
+        if not self.table.track(file, rejection, check_adjacent_dates=check_adjacent_dates):
+            self.log.info("file_already_tracked", key_hash=hash_for_log(file.file_key))
+        elif rejection:
+            self.log.warning("file_rejected", key_hash=hash_for_log(file.file_key), code=rejection)

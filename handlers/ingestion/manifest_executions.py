@@ -1,0 +1,51 @@
+"""Workflow executions of manifests. An execution's name contains its manifest id and its redrive number."""
+
+import re
+from dataclasses import dataclass
+
+from handlers.common.aws.workflow_executions import ExecutionsClient, ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.time_and_ids.ulid import ULID_PATTERN
+
+EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
+
+
+@dataclass(frozen=True)
+class ManifestExecution:
+    """Execution of the workflow for one manifest."""
+
+    arn: str
+    manifest_id: str
+    redrive: int
+    """0 for the first execution, n for the name that ends in `-r<n>`."""
+
+    @property
+    def name(self) -> str:
+        """Name under which the execution is started."""
+        return self.arn.rpartition(":")[2]
+
+    @staticmethod
+    def from_arn(arn: str) -> "ManifestExecution":
+        """Return the execution of an ARN. Raise ValueError if its name is not that of a manifest's execution."""
+        match = EXECUTION_NAME.fullmatch(arn.rpartition(":")[2])
+        if match is None:
+            raise ValueError("the ARN is not that of an execution for a manifest")
+        return ManifestExecution(arn, match["manifest"], int(match["redrive"] or 0))
+
+
+class ManifestWorkflow:
+    """Step Functions gateway for the state machine that processes manifests."""
+
+    def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
+        self._executions = WorkflowExecutions(client, state_machine_arn)
+
+    def execution(self, name: str) -> ManifestExecution:
+        """Return the execution with this name. It need not exist yet."""
+        return ManifestExecution.from_arn(self._executions.arn(name))
+
+    def start(self, execution: ManifestExecution) -> StartOutcome:
+        """Start an execution and return what is known about the start. A repeated start does not create a second one."""
+        return self._executions.start(execution.name, {"schemaVersion": 1, "manifestId": execution.manifest_id})
+
+    def status(self, execution: ManifestExecution) -> ExecutionStatus | None:
+        """Return the status of an execution, or None if it does not exist."""
+        return self._executions.status(execution.arn)

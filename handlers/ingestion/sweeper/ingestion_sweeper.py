@@ -1,0 +1,126 @@
+"""Sweep of ingestion: releases or confirms old claims, ends runs that died, and creates manifests from waiting files.
+
+A builder or a workflow that dies leaves such states behind. The sweep may run at the same time as builders, workflows
+and other sweeps.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import repeat
+
+from handlers.common.aws.workflow_executions import ExecutionStatus
+from handlers.common.logging import EventLog
+from handlers.common.sweep import SweepLoop
+from handlers.ingestion.file_records import OpenFile
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
+from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
+from handlers.ingestion.manifest_lists import ManifestLists
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.table_items import RecordId
+
+MAX_MANIFESTS_PER_SWEEP = 50
+"""Bounds one invocation, for full manifests and for flushed ones. The next sweep continues."""
+RUN_CHECK_BUDGET = timedelta(minutes=1)
+"""Time for status checks of executions. Thousands may wait for a Glue run, and the files after them must be handled."""
+
+
+@dataclass(frozen=True)
+class IngestionSweepResult:
+    """Numbers that one sweep logs and returns."""
+
+    oldest_pending_seconds: int
+    manifests: int
+    files: int
+    released: int
+    resolved: int
+    settled: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class IngestionSweeper:
+    """Ends the states that builders and workflows left behind."""
+
+    table: FileTable
+    records: ManifestRecords
+    lists: ManifestLists
+    workflow: ManifestWorkflow
+    _: KW_ONLY
+    creator: ManifestCreator
+    lifecycle: ManifestLifecycle
+    claim_age: timedelta
+    """Age after which a claim or a running manifest is checked."""
+    flush_age: timedelta
+    """Age after which a pending file goes into a manifest that is not full."""
+    log: EventLog
+    clock: Callable[[], datetime]
+
+    def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
+        """Run one sweep. A failed item is logged and counted, and the next sweep handles it again."""
+        claims, runs = self._resolve_claims(), self._close_runs()
+        oldest = self.table.list_pending(1)
+        seconds = (self.clock() - datetime.fromisoformat(oldest[0].open_since)).total_seconds() if oldest else 0
+        # Measured before manifests are created, so that the alarm also notices files that no manifest takes.
+        tried: set[RecordId] = set()
+        manifests = self.creator.create_full_manifests(tried, MAX_MANIFESTS_PER_SWEEP)
+        files = self.creator.flush(tried, timedelta() if flush_all else self.flush_age, MAX_MANIFESTS_PER_SWEEP)
+        failed = claims["failed"] + runs["failed"]
+        result = IngestionSweepResult(
+            int(seconds), manifests, files, claims["released"], claims["resolved"], runs["settled"], failed
+        )
+        self.log.info("sweep", **asdict(result))
+        return result
+
+    def _resolve_claims(self) -> Counter[str]:
+        """Resolve the claims that are older than any builder: release those that no execution has."""
+        by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
+        for claim in self.table.list_claims(self.clock() - self.claim_age):
+            by_manifest[claim.manifest_id].append(claim)
+        return SweepLoop(self.log, self.clock, timedelta.max).run(
+            ([entry] for entry in by_manifest.items()),
+            lambda entry: ["resolved", *repeat("released", self._resolve(*entry))],
+            failure_event="claims_unresolved",
+            describe=lambda entry: {"manifest_id": entry[0]},
+        )
+
+    def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
+        """Resolve the old claims of one manifest. Return the number of claims that were released."""
+        manifest = self.lists.read(manifest_id)
+        if manifest is None:
+            return self._release(manifest_id, claims)  # its builder died before it could start an execution
+        execution = self.workflow.execution(manifest.execution_name)
+        status = self.workflow.status(execution)
+        if status is None:
+            # Not started. If it starts later, it confirms only the files that are still claimed.
+            return self._release(manifest_id, claims)
+        listed = {file.record_id for file in manifest.files}
+        running = status is ExecutionStatus.RUNNING
+        if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
+            self.lifecycle.close_ended_execution(execution, status)
+        # A claim whose response was lost is on no list, so no run will confirm it. A file that is still claimed after
+        # the run has ended was not part of the run.
+        return self._release(manifest_id, [claim for claim in claims if not running or claim.id not in listed])
+
+    def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
+        return sum(self.table.release(claim.id, manifest_id) for claim in claims)
+
+    def _close_runs(self) -> Counter[str]:
+        """Check the executions of old running manifests, oldest first, and close those that have ended."""
+        return SweepLoop(self.log, self.clock, RUN_CHECK_BUDGET).run(
+            ([manifest] for manifest in self.records.list_running(self.clock() - self.claim_age)),
+            lambda manifest: self._close_run(manifest[1]),
+            failure_event="run_unsettled",
+            describe=lambda manifest: {"manifest_id": manifest[0]},
+        )
+
+    def _close_run(self, arn: str) -> list[str]:
+        execution = ManifestExecution.from_arn(arn)
+        status = self.workflow.status(execution)
+        if status is ExecutionStatus.RUNNING:
+            return []
+        self.lifecycle.close_ended_execution(execution, status)
+        return ["settled"]
