@@ -11,7 +11,7 @@ from boto3.exceptions import S3UploadFailedError
 from components.blocks.naming.physical_names import Kind
 from handlers.common.aws.dynamodb_values import stored
 from handlers.common.time_and_ids import clock
-from handlers.voice_qa.environment import LECTURES
+from handlers.voice_qa.environment import LECTURES_PREFIX
 from handlers.voice_qa.table_records import lecture_key
 from operations.aws_gateway import caller, told
 from operations.command_context import Desk
@@ -38,7 +38,7 @@ def run(desk: Desk, options: argparse.Namespace) -> int:
     bucket = named(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=caller(desk.clients).account)
     table = named(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
     lecture_id = clock.new_id()
-    _upload(desk.clients("s3"), path, bucket, f"{LECTURES}{lecture_id}/lecture{_suffix(path)}")
+    _upload(desk.clients("s3"), path, bucket, f"{LECTURES_PREFIX}{lecture_id}/lecture{_suffix(path)}")
     desk.say(f"uploaded as {lecture_id}; waiting for its verdict")
     item = desk.until(lambda: _verdict(desk.clients("dynamodb"), table, lecture_id), VALIDATED_SECONDS)
     if item is None:

@@ -120,8 +120,8 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
 CODES = {
     "livestream": (livestream.Code, RestCode, CommonCode, GatewayCode),
     "meetings": (meetings.Code, CommonCode),
-    "transcription": (transcription.Code, SocketCode, CommonCode),
-    "voice-qa": (voice_qa.Code, SocketCode, CommonCode),
+    "transcription": (transcription.TranscriptionErrorCode, SocketCode, CommonCode),
+    "voice-qa": (voice_qa.VoiceQaErrorCode, SocketCode, CommonCode),
 }
 
 

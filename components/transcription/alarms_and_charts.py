@@ -7,7 +7,14 @@ from components.blocks.monitoring.alarm import Comparison, Metric, Severity, ala
 from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.scope import Scope
 from components.settings import TranscriptionSettings
-from handlers.transcription.environment import DROPPED, FALLBACK, GIVEN_UP, LATENCY, NAMESPACE, ORPHANS
+from handlers.transcription.environment import (
+    DROPPED_METRIC,
+    FALLBACK_METRIC,
+    GIVEN_UP_EVENT,
+    LATENCY_METRIC,
+    METRICS_NAMESPACE,
+    ORPHANS_METRIC,
+)
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
@@ -26,9 +33,9 @@ def watch(
     """Register transcription's own alarms."""
     limits = settings.alarms
     critical, warning = Severity.CRITICAL, Severity.WARNING
-    late = _of(processor, LATENCY, "p95", 300)
-    dropped = _of(processor, DROPPED, "Sum", 60)
-    orphans = _of(processor, ORPHANS, "Sum", 300)
+    late = _of(processor, LATENCY_METRIC, "p95", 300)
+    dropped = _of(processor, DROPPED_METRIC, "Sum", 60)
+    orphans = _of(processor, ORPHANS_METRIC, "Sum", 300)
     for what, metric, severity, threshold, says in (
         ("latency", late, critical, limits.latency_ms, "Captions are late."),
         ("rate-limit", dropped, warning, limits.dropped_per_minute, "Many partial captions are left out."),
@@ -38,7 +45,7 @@ def watch(
     alarm(
         "fallback",
         scope,
-        _of(processor, FALLBACK, "Sum", 300),
+        _of(processor, FALLBACK_METRIC, "Sum", 300),
         limits.fallbacks,
         "Captions come only when they are final: Amazon Transcribe fails or marks nothing as stable, or we show too slowly.",
         RUNBOOK,
@@ -58,7 +65,7 @@ def watch(
     )
     processor.alarm_on_lines(
         "given-up",
-        f'{{ $.message = "{GIVEN_UP}" }}',
+        f'{{ $.message = "{GIVEN_UP_EVENT}" }}',
         "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
         RUNBOOK,
         opts,
@@ -81,15 +88,20 @@ def watch(
 def caption_charts(processor: Function) -> list[Chart]:
     """What becomes of partial results."""
     return [
-        Chart("partial results: dropped, orphaned", [_of(processor, one, "Sum", 60) for one in (DROPPED, ORPHANS)]),
-        Chart("fallback to finals only", [_of(processor, FALLBACK, "Sum", 60)]),
+        Chart(
+            "partial results: dropped, orphaned",
+            [_of(processor, one, "Sum", 60) for one in (DROPPED_METRIC, ORPHANS_METRIC)],
+        ),
+        Chart("fallback to finals only", [_of(processor, FALLBACK_METRIC, "Sum", 60)]),
     ]
 
 
 def latency_chart(processor: Function) -> Chart:
     """From when a caption's words could have been heard to its delivery."""
-    return Chart("milliseconds to a caption", [_of(processor, LATENCY, one, 60) for one in ("p50", "p95", "Maximum")])
+    return Chart(
+        "milliseconds to a caption", [_of(processor, LATENCY_METRIC, one, 60) for one in ("p50", "p95", "Maximum")]
+    )
 
 
 def _of(processor: Function, metric: str, statistic: str, period_seconds: int) -> Metric:
-    return Metric(NAMESPACE, metric, {"FunctionName": processor.name}, statistic, period_seconds)
+    return Metric(METRICS_NAMESPACE, metric, {"FunctionName": processor.name}, statistic, period_seconds)

@@ -28,7 +28,7 @@ from components.transcription.alarms_and_charts import caption_charts, latency_c
 from components.transcription.usage import PING_SECONDS
 from handlers.transcription.environment import (
     DUE_INDEX,
-    NAMESPACE,
+    METRICS_NAMESPACE,
     PROTOCOL,
     ProcessorEnvironment,
     RouterEnvironment,
@@ -142,7 +142,12 @@ class Transcription(pulumi.ComponentResource):
                 endpoints={POSTING: self.socket.callback_url},
                 grants=[
                     *self._transcribing_grants("StartStreamTranscription", "StartStreamTranscriptionWebSocket"),
-                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                    grant(
+                        "cloudwatch",
+                        ["PutMetricData"],
+                        "*",
+                        {"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
+                    ),
                     self.sessions.grant("GetItem", "Query"),
                     self.live.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),

@@ -33,10 +33,10 @@ from components.settings.voice_qa_agent import Mode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
 from components.voice_qa.alarms_and_charts import watch
 from handlers.voice_qa.environment import (
-    LECTURES,
+    LECTURES_PREFIX,
     MAX_QUERY_BYTES,
-    QUERIES,
-    RESPONSES,
+    QUERIES_PREFIX,
+    RESPONSES_PREFIX,
     SocketEnvironment,
     WorkerEnvironment,
 )
@@ -143,19 +143,19 @@ class VoiceQa(pulumi.ComponentResource):
                     # Where two rules meet, S3 takes the shorter time.
                     Lifecycle(
                         "expire-queries",
-                        QUERIES,
+                        QUERIES_PREFIX,
                         expire_days=settings.audio.query_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
                     Lifecycle(
                         "expire-responses",
-                        RESPONSES,
+                        RESPONSES_PREFIX,
                         expire_days=settings.audio.response_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
                     Lifecycle("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
-                notify=[NotifyQueue(self.uploads, prefix=LECTURES)],
+                notify=[NotifyQueue(self.uploads, prefix=LECTURES_PREFIX)],
             ),
             self._child,
         )
@@ -201,9 +201,9 @@ class VoiceQa(pulumi.ComponentResource):
                     ),
                 },
                 grants=[
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES_PREFIX}*"),
                     self.audio.grant_list(),
-                    self.audio.grant_list_versions(f"{LECTURES}*"),
+                    self.audio.grant_list_versions(f"{LECTURES_PREFIX}*"),
                     self.sessions.grant("GetItem", "UpdateItem"),
                 ],
                 queues=[QueueSource(self.uploads, batch_size=5, window_seconds=0, max_concurrency=5)],
@@ -247,9 +247,9 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 endpoints={POSTING: self.socket.callback_url},
                 grants=[
-                    self.audio.grant("GetObject", prefix=f"{QUERIES}*"),
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
-                    self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES}*"),
+                    self.audio.grant("GetObject", prefix=f"{QUERIES_PREFIX}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES_PREFIX}*"),
+                    self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES_PREFIX}*"),
                     self.audio.grant_list(),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
@@ -311,7 +311,7 @@ class VoiceQa(pulumi.ComponentResource):
 
     def _uploaded(self) -> list[str]:
         """Where clients may be let upload."""
-        return [QUERIES, *([LECTURES] if self._settings.lectures.uploads is Uploads.GUESTS else [])]
+        return [QUERIES_PREFIX, *([LECTURES_PREFIX] if self._settings.lectures.uploads is Uploads.GUESTS else [])]
 
     def _charts(self) -> list[list[Chart]]:
         return [

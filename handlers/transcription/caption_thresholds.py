@@ -44,10 +44,10 @@ class SessionSettings(BaseModel):
     dedup_cache_ttl: DedupSeconds | None = None
 
 
-class Thresholds(ProcessorEnvironment):
+class CaptionThresholds(ProcessorEnvironment):
     """The environment of the processor, with its thresholds as the rules of one stream need them."""
 
-    def with_session(self, settings: SessionSettings) -> Self:
+    def for_session(self, settings: SessionSettings) -> Self:
         """The same, but for what a session asks for; it may turn partials off, never on."""
         asked = self.model_copy(update=settings.model_dump(exclude_none=True))
         shown = self.partial_results_enabled and asked.partial_results_enabled

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
-NAMESPACE = "AudioTranscription/PartialResults"
-LATENCY = "PartialResultProcessingLatency"
-DROPPED = "PartialResultsDropped"
-ORPHANS = "OrphanedResultsFlushed"
-FALLBACK = "TranscribeFallbackTriggered"
-GIVEN_UP = "utterance_given_up"
+METRICS_NAMESPACE = "AudioTranscription/PartialResults"
+LATENCY_METRIC = "PartialResultProcessingLatency"
+DROPPED_METRIC = "PartialResultsDropped"
+ORPHANS_METRIC = "OrphanedResultsFlushed"
+FALLBACK_METRIC = "TranscribeFallbackTriggered"
+GIVEN_UP_EVENT = "utterance_given_up"
 """A line of the processor's log."""
 PROTOCOL = "polyphony.transcription.v1"
 """The subprotocol that a client offers and the platform chooses; a token is offered beside it, and never given back."""

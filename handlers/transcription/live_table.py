@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
-from handlers.transcription.utterance_slots import Live
+from handlers.transcription.utterance_slots import LiveItem
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -19,13 +19,13 @@ WATCHED = "yes"
 KEPT_SECONDS = 12 * 3600
 """How long an item stays after its last change: longer than a session lasts."""
 
-State = TypeVar("State", bound=Live)
+State = TypeVar("State", bound=LiveItem)
 T = TypeVar("T")
 REMEMBERED_SESSIONS = 16
 """Sessions of one connection: more than a user may have open, unless somebody raised that far."""
 
 
-class Connection(Live):
+class ClientConnection(LiveItem):
     """One WebSocket connection, and whose it is: later messages carry its id alone."""
 
     user: str = ""
@@ -39,7 +39,7 @@ class Connection(Live):
 
 
 @dataclass(frozen=True)
-class Claim:
+class TextReservation:
     """Which line of which utterance shows some words."""
 
     utterance: str
@@ -66,7 +66,7 @@ class LiveTable:
         """Moves a key's state on, and gives what the move gave. The move may be made more than once."""
         return self._items.change(model, {"pk": key}, move, _due)
 
-    def overdue(self, now_ms: int) -> list[str]:
+    def overdue_keys(self, now_ms: int) -> list[str]:
         """Keys of items that somebody must look at by now."""
         answer = self._client.query(
             TableName=self._name,
@@ -76,7 +76,7 @@ class LiveTable:
         )
         return [item["pk"]["S"] for item in answer["Items"]]
 
-    def claim(self, key: str, claim: Claim, seconds: int) -> tuple[bool, Claim | None]:
+    def reserve_text(self, key: str, claim: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
         """Takes a key for a while: whether it is taken, and whose it was until now.
 
         It is refused where another utterance has it; but a final takes it from a partial, whose words may still change.
@@ -107,9 +107,11 @@ class LiveTable:
         old = answer.get("Attributes")
         if not old or int(old["ends_ms"]["N"]) <= now_ms:
             return True, None
-        return True, Claim(old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"])
+        return True, TextReservation(
+            old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"]
+        )
 
-    def let_go(self, key: str, utterance: str, line: str) -> None:
+    def release_text(self, key: str, utterance: str, line: str) -> None:
         """Ends the claim of a line that is taken away. Another's stays, and so does that of a line that came later."""
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
@@ -122,7 +124,7 @@ class LiveTable:
             )
 
 
-def flight_key(session_id: str) -> str:
+def session_slots_key(session_id: str) -> str:
     """Where the live table has a session's utterances."""
     return f"flight#{session_id}"
 
@@ -132,17 +134,17 @@ def connection_key(connection_id: str) -> str:
     return f"connection#{connection_id}"
 
 
-def quota_key(user: str) -> str:
+def user_quota_key(user: str) -> str:
     """Where it counts a user's sessions."""
     return f"user#{user}"
 
 
-def caption_key(session_id: str, digest: str) -> str:
+def text_reservation_key(session_id: str, digest: str) -> str:
     """Where it has a caption's hash."""
     return f"caption#{session_id}#{digest}"
 
 
-def _due(state: Live) -> Mapping[str, dict[str, str] | None]:
+def _due(state: LiveItem) -> Mapping[str, dict[str, str] | None]:
     """What the index goes by."""
     if state.due_ms is None:
         return {"watched": None, "due_ms": None}

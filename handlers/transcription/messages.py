@@ -24,7 +24,7 @@ SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
-class Code(StrEnum):
+class TranscriptionErrorCode(StrEnum):
     """What can be wrong with a message that is one."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -40,7 +40,7 @@ class Code(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
-class Spoken(Request):
+class SpeechRequest(Request):
     """What is spoken, and how it is encoded."""
 
     language: LanguageCode = "en-US"
@@ -56,7 +56,7 @@ class Spoken(Request):
         return value
 
 
-class Open(Spoken):
+class Open(SpeechRequest):
     """Opens a session, or takes a session of one's own to this connection after the last one broke."""
 
     action: Literal["open"]
@@ -233,7 +233,7 @@ class Resend(Message):
     utterances: tuple[Again, ...]
 
 
-class Work(BaseModel):
+class ProcessorEvent(BaseModel):
     """One utterance to transcribe, as the router hands it to the processor: the only place where audio travels."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

@@ -23,7 +23,7 @@ from mutagen.ogg import OggPage
 
 OPUS_RATE = 48000
 """Opus always decodes to this rate, and positions count its samples."""
-LONGEST_PACKET = 5760
+MAX_PACKET_SAMPLES = 5760
 """Samples. A packet has at most 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
 """Samples of a frame by the packet's configuration: SILK, hybrid, CELT."""
@@ -108,7 +108,7 @@ def _end(pages: list[OggPage]) -> int:
     held = granule = 0
     for page in pages:
         held += sum(map(_samples, page.packets))
-        if page.position < granule or abs(page.position - held) > LONGEST_PACKET:
+        if page.position < granule or abs(page.position - held) > MAX_PACKET_SAMPLES:
             raise MalformedOgg(
                 f"has the granule position {page.position} where its packets hold {held} samples:"
                 " count from 0 in each utterance"
@@ -122,6 +122,6 @@ def _samples(packet: bytes) -> int:
     kind = packet[0] if packet else 0
     frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[kind & 3] if packet else 0
     samples = frames * FRAME_SAMPLES[kind >> 3]
-    if not 0 < samples <= LONGEST_PACKET:
+    if not 0 < samples <= MAX_PACKET_SAMPLES:
         raise MalformedOgg("has a packet that is no Opus")
     return samples

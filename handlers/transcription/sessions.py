@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-class Status(StrEnum):
+class SessionStatus(StrEnum):
     """Whether a session takes audio."""
 
     OPEN = "open"
@@ -33,7 +33,7 @@ class Session(BaseModel):
 
     session_id: str
     owner: str
-    status: Status
+    status: SessionStatus
     language: str
     encoding: Encoding
     sample_rate: int
@@ -44,12 +44,12 @@ class Session(BaseModel):
     ends_at: int
     """Epoch seconds from which it takes nothing any more."""
 
-    def running(self, now_ms: int) -> bool:
+    def is_open(self, now_ms: int) -> bool:
         """Whether it takes audio now."""
-        return self.status is Status.OPEN and now_ms < self.ends_at * 1000
+        return self.status is SessionStatus.OPEN and now_ms < self.ends_at * 1000
 
 
-class Sessions:
+class SessionTable:
     """The table of sessions."""
 
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
@@ -86,7 +86,7 @@ class Sessions:
                 UpdateExpression="SET #status = :closed",
                 ConditionExpression="#owner = :owner",
                 ExpressionAttributeNames={"#status": "status", "#owner": "owner"},
-                ExpressionAttributeValues={":closed": {"S": Status.CLOSED.value}, ":owner": {"S": owner}},
+                ExpressionAttributeValues={":closed": {"S": SessionStatus.CLOSED.value}, ":owner": {"S": owner}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False

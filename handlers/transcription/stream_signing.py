@@ -51,7 +51,7 @@ class StreamRequest:
         }
 
 
-def presigned_url(
+def presign_stream_url(
     credentials: Credentials,
     region: str,
     request: StreamRequest,
@@ -74,14 +74,14 @@ class NoCredentials(Exception):
     """There is nothing to sign with."""
 
 
-def signer(session: "boto3.Session", endpoint: str | None) -> Callable[[StreamRequest, int], str]:
+def stream_url_signer(session: "boto3.Session", endpoint: str | None) -> Callable[[StreamRequest, int], str]:
     """Signs a request for so many seconds; `endpoint` is where Amazon Transcribe is, if not where it is for everybody."""
 
     def signed(request: StreamRequest, seconds: int) -> str:
         credentials = session.get_credentials()
         if credentials is None:
             raise NoCredentials
-        return presigned_url(
+        return presign_stream_url(
             credentials, session.region_name, request, expires_seconds=seconds, endpoint=endpoint or None
         )
 

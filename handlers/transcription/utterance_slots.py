@@ -15,7 +15,7 @@ REMEMBERED = 64
 """Utterances whose end is remembered, so that one sent twice is transcribed once: minutes of speech."""
 
 
-class Standing(StrEnum):
+class SlotOutcome(StrEnum):
     """What became of an utterance that was offered."""
 
     TAKEN = "taken"
@@ -24,7 +24,7 @@ class Standing(StrEnum):
     EARLY = "early"
 
 
-class Live(State):
+class LiveItem(State):
     """Base of what the live table holds."""
 
     @property
@@ -33,7 +33,7 @@ class Live(State):
         return None
 
 
-class Place(Live):
+class Slot(LiveItem):
     """One utterance on its way."""
 
     utterance: str
@@ -43,7 +43,7 @@ class Place(Live):
     running: bool = False
 
 
-class Broken(Live):
+class PendingResend(LiveItem):
     """An utterance that has to be sent again, and how far its captions hold."""
 
     utterance: str
@@ -54,10 +54,10 @@ class Broken(Live):
     """There was no stream to be had: there may be one then, and no sooner."""
 
 
-class Taken(Live):
+class SlotDecision(LiveItem):
     """How an offered utterance stands, and what to know of earlier attempts at it."""
 
-    standing: Standing
+    standing: SlotOutcome
     attempt: int = 0
     """Which of the session's attempts this is: whoever works on an older one has been overtaken."""
     from_ms: int = 0
@@ -65,7 +65,7 @@ class Taken(Live):
     """Which attempt at this utterance it is."""
 
 
-class Flight(Live):
+class SessionSlots(LiveItem):
     """One session's utterances."""
 
     connection: str = ""
@@ -74,11 +74,11 @@ class Flight(Live):
     """When its client was last heard of."""
     attempt: int = 0
     """How many attempts there were."""
-    places: tuple[Place, ...] = ()
+    places: tuple[Slot, ...] = ()
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     """Those of them that were given up."""
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[PendingResend, ...] = ()
     directs_ms: tuple[int, ...] = ()
     """When addresses for streaming past the rules were given out lately."""
 
@@ -104,44 +104,44 @@ class Flight(Live):
         unheard = tuple(one for one in self.done if one in unfinished)
         broken = (
             *(one.model_copy(update={"from_ms": 0}) for one in self.broken),
-            *(Broken(utterance=one, from_ms=0, attempts=1) for one in unheard),
+            *(PendingResend(utterance=one, from_ms=0, attempts=1) for one in unheard),
         )[-REMEMBERED:]
         done, failed = (tuple(one for one in ends if one not in unheard) for ends in (self.done, self.failed))
         return self.model_copy(update={"places": places, "done": done, "failed": failed, "broken": broken})
 
-    def silent(self, heard_ms: int, now_ms: int) -> bool:
+    def is_silent(self, heard_ms: int, now_ms: int) -> bool:
         """Nothing was heard of its client since then, and nothing of it is in the air."""
         return self.seen_ms < heard_ms and all(one.overdue_ms <= now_ms for one in self.places)
 
-    def swept(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
+    def remove_overdue(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
         """Without those that are lost, and which those are."""
         late = tuple(one for one in self.places if one.overdue_ms <= now_ms)
         if not late:
             return self, ()
         swept = self
         for one in late:
-            swept = swept.broke(one.utterance, one.attempt, 0)
+            swept = swept.plan_resend(one.utterance, one.attempt, 0)
         return swept, tuple(one.utterance for one in late)
 
-    def offered(self, utterance: str, overdue_ms: int, most: int, now_ms: int) -> tuple[Self, Taken]:
+    def take_slot(self, utterance: str, overdue_ms: int, most: int, now_ms: int) -> tuple[Self, SlotDecision]:
         """A place for an utterance, if there is one, and unless it has one or had one."""
-        if utterance in self.done or self.on_its_way(utterance):
-            return self, Taken(standing=Standing.REPEATED)
+        if utterance in self.done or self.has_slot(utterance):
+            return self, SlotDecision(standing=SlotOutcome.REPEATED)
         before = next((one for one in self.broken if one.utterance == utterance), None)
         if before and before.rests_until_ms > now_ms:
-            return self, Taken(standing=Standing.EARLY)
+            return self, SlotDecision(standing=SlotOutcome.EARLY)
         if len(self.places) >= most:
-            return self, Taken(standing=Standing.BUSY)
-        taken = Taken(
-            standing=Standing.TAKEN,
+            return self, SlotDecision(standing=SlotOutcome.BUSY)
+        taken = SlotDecision(
+            standing=SlotOutcome.TAKEN,
             attempt=self.attempt + 1,
             from_ms=before.from_ms if before else 0,
             attempts=before.attempts + 1 if before else 1,
         )
-        places = (*self.places, Place(utterance=utterance, attempt=taken.attempt, overdue_ms=overdue_ms))
+        places = (*self.places, Slot(utterance=utterance, attempt=taken.attempt, overdue_ms=overdue_ms))
         return self.model_copy(update={"attempt": taken.attempt, "places": places}), taken
 
-    def begun(self, utterance: str, attempt: int, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
+    def start(self, utterance: str, attempt: int, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
         """The attempt is being worked on; false where it is by somebody else already, or was given up."""
         place = self._place(utterance, attempt)
         if place is None or place.running or place.overdue_ms <= now_ms:
@@ -149,17 +149,17 @@ class Flight(Live):
         running = place.model_copy(update={"overdue_ms": overdue_ms, "running": True})
         return self.model_copy(update={"places": (*self._others(utterance), running)}), True
 
-    def holds(self, utterance: str, attempt: int) -> bool:
+    def holds_slot(self, utterance: str, attempt: int) -> bool:
         """Whether this attempt still has its place: no other was begun, and it is not lost."""
         return self._place(utterance, attempt) is not None
 
-    def on_its_way(self, utterance: str) -> bool:
+    def has_slot(self, utterance: str) -> bool:
         """Whether an utterance has a place."""
         return any(one.utterance == utterance for one in self.places)
 
-    def landed(self, utterance: str, attempt: int, *, failed: bool = False) -> Self:
+    def finish(self, utterance: str, attempt: int, *, failed: bool = False) -> Self:
         """The utterance is done, or given up, and will not be again; nothing changes where the attempt has lost its place."""
-        if not self.holds(utterance, attempt):
+        if not self.holds_slot(utterance, attempt):
             return self
         done = (*self.done, utterance)[-REMEMBERED:]
         lost = tuple(one for one in (*self.failed, *[utterance] * failed) if one in done)
@@ -168,13 +168,13 @@ class Flight(Live):
             update={"places": self._others(utterance), "done": done, "failed": lost, "broken": broken}
         )
 
-    def broke(self, utterance: str, attempt: int, from_ms: int, rests_until_ms: int = 0) -> Self:
+    def plan_resend(self, utterance: str, attempt: int, from_ms: int, rests_until_ms: int = 0) -> Self:
         """The utterance has to be sent again; its captions hold up to `from_ms`. One that rests had no attempt."""
-        if not self.holds(utterance, attempt):
+        if not self.holds_slot(utterance, attempt):
             return self
         before = next((one.attempts for one in self.broken if one.utterance == utterance), 0)
         others = tuple(one for one in self.broken if one.utterance != utterance)
-        again = Broken(
+        again = PendingResend(
             utterance=utterance,
             from_ms=from_ms,
             attempts=before if rests_until_ms else before + 1,
@@ -182,22 +182,22 @@ class Flight(Live):
         )
         return self.model_copy(update={"places": self._others(utterance), "broken": (*others, again)[-REMEMBERED:]})
 
-    def given_back(self, utterance: str, attempt: int) -> tuple[Self, bool]:
+    def release_unstarted(self, utterance: str, attempt: int) -> tuple[Self, bool]:
         """As if the utterance had not been offered; false where the attempt was begun, or is over already."""
         place = self._place(utterance, attempt)
         if place is None or place.running:
             return self, False
         return self.model_copy(update={"places": self._others(utterance)}), True
 
-    def directed(self, now_ms: int, most: int, within_ms: int) -> tuple[Self, bool]:
+    def count_direct_url(self, now_ms: int, most: int, within_ms: int) -> tuple[Self, bool]:
         """One address more, unless there were as many lately."""
         lately = tuple(one for one in self.directs_ms if now_ms - one < within_ms)
         if len(lately) >= most:
             return self, False
         return self.model_copy(update={"directs_ms": (*lately, now_ms)}), True
 
-    def _place(self, utterance: str, attempt: int) -> Place | None:
+    def _place(self, utterance: str, attempt: int) -> Slot | None:
         return next((one for one in self.places if (one.utterance, one.attempt) == (utterance, attempt)), None)
 
-    def _others(self, utterance: str) -> tuple[Place, ...]:
+    def _others(self, utterance: str) -> tuple[Slot, ...]:
         return tuple(one for one in self.places if one.utterance != utterance)

@@ -11,7 +11,7 @@ from handlers.common.websocket.messages import Answer, ErrorMessage, Message, Re
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
-class Code(StrEnum):
+class VoiceQaErrorCode(StrEnum):
     """What can be wrong with a message that is one, or with a question."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -30,10 +30,10 @@ class Code(StrEnum):
     AGENT_FAILED = "AGENT_FAILED"
 
 
-class Unanswerable(Exception):
+class UnanswerableQuestion(Exception):
     """The question cannot be put to an agent; why is for the client."""
 
-    def __init__(self, code: Code, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False) -> None:
         super().__init__(code.value)
         self.code = code
         self.message = message

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
-QUERIES, RESPONSES, LECTURES = "queries/", "responses/", "lectures/"
+QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX = "queries/", "responses/", "lectures/"
 """Where audio is: questions and answers go after days, lectures stay."""
 
 MAX_QUERY_BYTES = 10_000_000
@@ -23,7 +23,7 @@ SilenceSeconds = Annotated[float, Field(ge=2, le=120)]
 AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
 
 
-def endpoint_parts(endpoint: str) -> SplitResult:
+def parse_endpoint(endpoint: str) -> SplitResult:
     """Where an agent is that answers over HTTP; raises ValueError where it could not be asked."""
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:

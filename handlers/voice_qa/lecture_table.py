@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.aws.dynamodb_values import stored, typed
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.voice_qa.client_messages import Code, Unanswerable
-from handlers.voice_qa.lectures import Known, LectureStatus, Upload, Verdict
+from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.lectures import KnownUpload, LectureStatus, LectureUpload, LectureVerdict
 from handlers.voice_qa.table_records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
-LONGEST_REASON = 300
+MAX_REASON_CHARS = 300
 NO_REASON = "The recording cannot be used."
 LENGTH = re.compile(r"[0-9]{1,12}")
 
@@ -44,13 +44,13 @@ class LectureTable:
         self._client = client
         self._name = name
 
-    def known(self, lecture_id: str) -> Known | None:
+    def known(self, lecture_id: str) -> KnownUpload | None:
         """Which upload a lecture's item is about; none where it is about none yet."""
         answer = self._client.get_item(TableName=self._name, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
         item: Mapping[str, Any] = answer.get("Item", {})
         if "object_key" not in item:
             return None
-        return Known(
+        return KnownUpload(
             object_key=item["object_key"]["S"],
             version_id=item["version_id"]["S"],
             etag=item["etag"]["S"],
@@ -58,7 +58,7 @@ class LectureTable:
             misplaced=item.get("reason_code", {}).get("S") == RejectionReason.MISPLACED,
         )
 
-    def record(self, upload: Upload, verdict: Verdict, known: Known | None, now: datetime) -> bool:
+    def record(self, upload: LectureUpload, verdict: LectureVerdict, known: KnownUpload | None, now: datetime) -> bool:
         """Writes what became of an upload; false where the item is no longer about what was known."""
         values = _values(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
@@ -88,13 +88,15 @@ class LectureTable:
         answer = self._client.get_item(TableName=self._name, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
         item: dict[str, Any] | None = answer.get("Item")
         if item is None:
-            raise Unanswerable(Code.LECTURE_UNKNOWN, "There is no such lecture.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no such lecture.")
         status, duration = item.get("status", {}).get("S"), item.get("duration_ms", {}).get("N", "")
         if status == LectureStatus.REJECTED:
             reason = item.get("reason", {}).get("S") or NO_REASON
-            raise Unanswerable(Code.LECTURE_REJECTED, reason[:LONGEST_REASON])
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_REJECTED, reason[:MAX_REASON_CHARS])
         if status != LectureStatus.READY or not LENGTH.fullmatch(duration):
-            raise Unanswerable(Code.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True)
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True
+            )
         return ReadyLecture(item["object_key"]["S"], item["version_id"]["S"], item["format"]["S"], int(duration))
 
     def reserve(self, lecture_id: str, owner: str) -> None:
@@ -110,7 +112,7 @@ class LectureTable:
         )
 
 
-def _values(upload: Upload, verdict: Verdict, now: datetime) -> dict[str, str | int | None]:
+def _values(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:
     """What is written; none where an earlier verdict's value must not stay."""
     audio = verdict.audio
     return {

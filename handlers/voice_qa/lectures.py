@@ -20,7 +20,7 @@ from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 
 PREFIX = "lectures/"
-LONGEST_NAME = 255
+MAX_NAME_CHARS = 255
 _KEY = re.compile(rf"{PREFIX}({ulid.PATTERN})/(.+)", re.DOTALL)
 
 
@@ -31,7 +31,7 @@ class LectureStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class Standing(StrEnum):
+class UploadOrder(StrEnum):
     """How an upload stands to what is known of its lecture."""
 
     NEWER = "newer"
@@ -41,7 +41,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Upload:
+class LectureUpload:
     """One version of a lecture's object."""
 
     lecture_id: str
@@ -55,7 +55,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownUpload:
     """Which upload a lecture's record is about."""
 
     object_key: str
@@ -64,7 +64,7 @@ class Known:
     uploaded_at: str
     misplaced: bool
 
-    def is_of(self, upload: Upload) -> bool:
+    def is_of(self, upload: LectureUpload) -> bool:
         """Whether it is about this one; without versions, the same bytes are the same."""
         one = upload.object
         same = (self.object_key, self.version_id) == (one.key, one.version_id)
@@ -72,7 +72,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LectureVerdict:
     """What is recorded of an upload."""
 
     status: LectureStatus
@@ -82,7 +82,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Limits:
+class LectureLimits:
     """What a lecture may be."""
 
     min_seconds: int
@@ -91,11 +91,11 @@ class Limits:
     formats: frozenset[AudioFormat]
 
     @staticmethod
-    def of(min_seconds: int, max_seconds: int, max_bytes: int, formats: Iterable[str]) -> "Limits":
+    def of(min_seconds: int, max_seconds: int, max_bytes: int, formats: Iterable[str]) -> "LectureLimits":
         """From the environment."""
-        return Limits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
+        return LectureLimits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
 
-    def check_unread(self, upload: Upload) -> None:
+    def check_unread(self, upload: LectureUpload) -> None:
         """Raises RejectedAudio where nobody has to read the object to reject it."""
         if upload.misplaced:
             raise RejectedAudio(RejectionReason.MISPLACED)
@@ -104,7 +104,7 @@ class Limits:
         if upload.object.size > self.max_bytes:
             raise RejectedAudio(RejectionReason.TOO_LARGE)
 
-    def judge(self, audio: AudioFile) -> Verdict:
+    def judge(self, audio: AudioFile) -> LectureVerdict:
         """What becomes of a recording that could be read."""
         if audio.format not in self.formats:
             return self.rejection(RejectionReason.FORMAT_NOT_ALLOWED, audio)
@@ -112,11 +112,11 @@ class Limits:
             return self.rejection(RejectionReason.TOO_SHORT, audio)
         if audio.duration_ms > self.max_seconds * 1000:
             return self.rejection(RejectionReason.TOO_LONG, audio)
-        return Verdict(LectureStatus.READY, audio=audio)
+        return LectureVerdict(LectureStatus.READY, audio=audio)
 
-    def rejection(self, problem: RejectionReason, audio: AudioFile | None = None) -> Verdict:
+    def rejection(self, problem: RejectionReason, audio: AudioFile | None = None) -> LectureVerdict:
         """With a sentence for whoever uploaded it: made of the limits alone."""
-        return Verdict(LectureStatus.REJECTED, problem, self._sentence(problem), audio)
+        return LectureVerdict(LectureStatus.REJECTED, problem, self._sentence(problem), audio)
 
     def _sentence(self, problem: RejectionReason) -> str:
         formats = ", ".join(sorted(self.formats))
@@ -136,24 +136,24 @@ class Limits:
         }[problem]
 
 
-def upload_of(one: NewObject) -> Upload | None:
+def parse_upload(one: NewObject) -> LectureUpload | None:
     """The upload that an object is; none where its key names no lecture, or no more than one's folder."""
     found = _KEY.fullmatch(one.key)
     if found is None:
         return None
     lecture_id, name = found.groups()
-    placed = "/" not in name and len(name) <= LONGEST_NAME and name.isprintable() and name not in {".", ".."}
-    return Upload(lecture_id, one, misplaced=not placed)
+    placed = "/" not in name and len(name) <= MAX_NAME_CHARS and name.isprintable() and name not in {".", ".."}
+    return LectureUpload(lecture_id, one, misplaced=not placed)
 
 
-def standing(known: Known | None, upload: Upload) -> Standing:
+def compare_uploads(known: KnownUpload | None, upload: LectureUpload) -> UploadOrder:
     """How an upload stands to what is known."""
     if known is None:
-        return Standing.NEWER
+        return UploadOrder.NEWER
     if known.is_of(upload):
-        return Standing.SAME
+        return UploadOrder.SAME
     if known.misplaced != upload.misplaced:
-        return Standing.NEWER if known.misplaced else Standing.OLDER
+        return UploadOrder.NEWER if known.misplaced else UploadOrder.OLDER
     if known.object_key == upload.object.key:
-        return Standing.BUCKET_KNOWS
-    return Standing.NEWER if upload.uploaded_at > known.uploaded_at else Standing.OLDER
+        return UploadOrder.BUCKET_KNOWS
+    return UploadOrder.NEWER if upload.uploaded_at > known.uploaded_at else UploadOrder.OLDER

@@ -15,11 +15,11 @@ from handlers.voice_qa.client_messages import QueryId
 
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
-NOTHING = "-"
+NO_RANGE_KEY = "-"
 DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-MOST_CALLS = 20
+MAX_CALLS = 20
 """Of workers for one question, however often it is asked: each costs, also where it only plays what was kept."""
 RETRY_MS = 50_000
 """Lambda waits a minute before it makes a failed call again; what comes sooner is one call that was delivered twice."""
@@ -32,17 +32,17 @@ def lecture_key(lecture_id: str) -> Key:
 
 def connection_key(connection_id: str) -> Key:
     """Where a connection is."""
-    return {"sessionId": f"connection#{connection_id}", "lectureId": NOTHING}
+    return {"sessionId": f"connection#{connection_id}", "lectureId": NO_RANGE_KEY}
 
 
 def query_key(identity: str, query_id: str) -> Key:
     """Where a question is."""
-    return {"sessionId": f"query#{identity}#{query_id}", "lectureId": NOTHING}
+    return {"sessionId": f"query#{identity}#{query_id}", "lectureId": NO_RANGE_KEY}
 
 
 def allowance_key(identity: str) -> Key:
     """Where it is counted what an identity asks."""
-    return {"sessionId": f"allowance#{identity}", "lectureId": NOTHING}
+    return {"sessionId": f"allowance#{identity}", "lectureId": NO_RANGE_KEY}
 
 
 def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
@@ -50,7 +50,7 @@ def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
     return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
 
 
-class Call(Message):
+class WorkerEvent(Message):
     """The event of the query worker: which question it is called for."""
 
     schema_version: Literal[1] = 1
@@ -58,13 +58,13 @@ class Call(Message):
     query_id: QueryId
 
 
-class Connection(State):
+class GuestConnection(State):
     """One WebSocket connection, and whose it is: the signed handshake said so."""
 
     identity: str = ""
 
 
-class Status(StrEnum):
+class QuestionStatus(StrEnum):
     """How a question stands."""
 
     NEW = "new"
@@ -74,7 +74,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-class Place(State):
+class Listener(State):
     """Where an answer is heard, and from which piece on."""
 
     connection: str = ""
@@ -89,16 +89,16 @@ class Place(State):
         return self.resume_from if attempt == self.attempt else 0
 
 
-class Question(State):
+class QuestionRecord(State):
     """One question, and who listens to its answer."""
 
-    status: Status = Status.NEW
+    status: QuestionStatus = QuestionStatus.NEW
     lecture_id: str = ""
     session: str = ""
     audio_key: str | None = None
     text: str | None = None
     language: str = "en-US"
-    place: Place = Place()
+    place: Listener = Listener()
     attempt: int = 0
     """How often an answer was begun."""
     running_until_ms: int = 0
@@ -112,32 +112,32 @@ class Question(State):
     calls: int = 0
     """How often a worker was called for it."""
 
-    def asked(self, new: "Question", now_ms: int) -> tuple[Self, bool]:
+    def asked(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
         """Asked, perhaps again: with the listener's new place, and whether a worker must be called."""
-        lost = self.status is Status.RUNNING and self.running_until_ms <= now_ms
-        again = self.status is Status.NEW or lost or (self.status is Status.FAILED and self.retryable)
-        called = self.calls < MOST_CALLS and (again or self.status in {Status.ACCEPTED, Status.ANSWERED})
+        lost = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
+        again = self.status is QuestionStatus.NEW or lost or (self.status is QuestionStatus.FAILED and self.retryable)
+        called = self.calls < MAX_CALLS and (again or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED})
         listening = {
             "place": new.place.model_copy(update={"times": self.place.times + 1}),
             "calls": self.calls + called,
         }
         if not (again and called):
             return self.model_copy(update=listening), called
-        kept = {"status": Status.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
+        kept = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
         return self.model_copy(update=dict(new) | kept | listening), True
 
-    def begun(self, now_ms: int, until_ms: int, call: str) -> tuple[Self, bool]:
+    def begin(self, now_ms: int, until_ms: int, call: str) -> tuple[Self, bool]:
         """A worker begins; false where another works on it, or nothing is to be done.
 
         A call that Lambda makes again keeps its name: whoever began under it has died. Were it to get a new one, the
         question would stay with the dead until its time is up.
         """
         died = self.begun_by == call and now_ms - self.begun_ms >= RETRY_MS
-        lost = self.status is Status.RUNNING and (died or self.running_until_ms <= now_ms)
-        if self.status is not Status.ACCEPTED and not lost:
+        lost = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
+        if self.status is not QuestionStatus.ACCEPTED and not lost:
             return self, False
         running = {
-            "status": Status.RUNNING,
+            "status": QuestionStatus.RUNNING,
             "running_until_ms": until_ms,
             "begun_ms": now_ms,
             "begun_by": call,
@@ -145,17 +145,21 @@ class Question(State):
         }
         return self.model_copy(update=running), True
 
-    def answered(self) -> Self:
+    def mark_answered(self) -> Self:
         """The answer is whole and kept."""
-        return self.model_copy(update={"status": Status.ANSWERED})
+        return self.model_copy(update={"status": QuestionStatus.ANSWERED})
 
     def failed(self, code: str, *, retryable: bool) -> Self:
         """There is no answer."""
-        return self.model_copy(update={"status": Status.FAILED, "code": code, "retryable": retryable})
+        return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
 
-    def given_back(self) -> Self:
+    def release(self) -> Self:
         """Whoever worked on it stopped for a mistake of ours: the next call may begin."""
-        return self.model_copy(update={"status": Status.ACCEPTED}) if self.status is Status.RUNNING else self
+        return (
+            self.model_copy(update={"status": QuestionStatus.ACCEPTED})
+            if self.status is QuestionStatus.RUNNING
+            else self
+        )
 
 
 class Allowance(State):

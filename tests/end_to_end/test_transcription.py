@@ -8,8 +8,8 @@ from websockets.exceptions import InvalidStatus
 
 from handlers.common.identity.user_ids import user_id
 from handlers.common.time_and_ids import clock
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
-from handlers.transcription.live_table import flight_key
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.live_table import session_slots_key
 from local.emulation.speech.audio_files import encoded
 from local.emulation.speech.tone_words import silence, speech
 from local.flows import PATIENCE_SECONDS
@@ -221,7 +221,7 @@ def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
 def test_a_direct_address_streams_past_the_rules(speaker: Speaker) -> None:
     answer = speaker.ask("direct", sessionId=speaker.session)
     assert answer["expiresSeconds"] == 300
-    with Stream.open(answer["url"], PATIENCE_SECONDS) as stream:
+    with TranscribeStream.open(answer["url"], PATIENCE_SECONDS) as stream:
         stream.send(speech(["thank", "you", ".", "good", "day"], SAMPLE_RATE))
         stream.end()
         found = rest(stream)
@@ -240,7 +240,7 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
     functions.put_function_concurrency(FunctionName=captioning.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "good day")["type"] == "accepted"
-        key = {"pk": {"S": flight_key(speaker.session)}}
+        key = {"pk": {"S": session_slots_key(speaker.session)}}
         state = json.loads(dynamodb.get_item(TableName=captioning.live_table, Key=key)["Item"]["state"]["S"])
         [place] = state["places"]
         place["overdue_ms"] = 1  # as if the time that it has to be begun had passed

@@ -14,24 +14,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.logging import EventLog
 from handlers.common.websocket.connections import Connections
 from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Kind
-from handlers.transcription.audio_processor.captions.shown_texts import normalised
-from handlers.transcription.live_table import Claim, LiveTable, caption_key, flight_key
-from handlers.transcription.messages import CaptionMessage, Retract, Work
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
+from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
+from handlers.transcription.live_table import LiveTable, TextReservation, session_slots_key, text_reservation_key
+from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract
 from handlers.transcription.sessions import Session
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.utterance_slots import SessionSlots
 
 
 class ClientGone(Exception):
     """Nobody is there to read captions."""
 
 
-class Overtaken(Exception):
+class NewerAttemptStarted(Exception):
     """Another attempt at the utterance is under way, or it was given up: this one must not say anything more."""
 
 
 @dataclass
-class Line:
+class DeliveredLine:
     """A line that the reader has."""
 
     revision: int
@@ -40,12 +40,12 @@ class Line:
     """Where a final's words are claimed for it."""
 
 
-class Delivery:
+class CaptionDelivery:
     """Shows captions of one utterance."""
 
     def __init__(
         self,
-        work: Work,
+        work: ProcessorEvent,
         session: Session,
         connection: str,
         *,
@@ -63,7 +63,7 @@ class Delivery:
         self._dedup_seconds = dedup_seconds
         self._clock_ms = clock_ms
         self._log = log
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, DeliveredLine] = {}
         # Words of an earlier attempt that still hold were told over this connection, or they would not hold.
         self._told_over = {connection} if work.from_ms else set[str]()
         self._revisions = 0
@@ -77,16 +77,16 @@ class Delivery:
 
     def show(self, caption: Caption, offset_ms: int) -> None:
         """Shows one caption; its times count from where its stream began in the utterance."""
-        final = caption.kind is Kind.FINAL
-        if caption.kind is not Kind.PARTIAL:
+        final = caption.kind is CaptionKind.FINAL
+        if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
         key = self._key(caption.text)
-        if caption.kind is Kind.RETRACTED or (key and not self._may_show(caption, key)):
-            self.take_back(caption.result_id)
+        if caption.kind is CaptionKind.RETRACTED or (key and not self._may_show(caption, key)):
+            self.retract(caption.result_id)
             return
         # Before it is told: a post that fails may have arrived.
-        self._lines[caption.result_id] = Line(self._revisions, final, key if final else None)
+        self._lines[caption.result_id] = DeliveredLine(self._revisions, final, key if final else None)
         message = CaptionMessage(
             session_id=self._work.session_id,
             utterance=self._work.utterance,
@@ -101,11 +101,11 @@ class Delivery:
             orphan=caption.orphan,
         )
         try:
-            self.tell(message)
+            self.send(message)
         except (ClientError, BotoCoreError) as error:
             # A final must arrive, or its utterance is sent again; a partial has its final to come.
             if final:
-                self.take_back(caption.result_id)
+                self.retract(caption.result_id)
                 raise
             self._log.warning("partial_not_posted", error_type=type(error).__name__)
             return
@@ -121,7 +121,7 @@ class Delivery:
         """How many final lines the reader has."""
         return sum(line.final for line in self._lines.values())
 
-    def take_back(self, result_id: str) -> None:
+    def retract(self, result_id: str) -> None:
         """Takes a result's line away, if the reader has one: whoever says its words next may show them."""
         line = self._lines.pop(result_id, None)
         if line is None:
@@ -130,48 +130,48 @@ class Delivery:
             self._let_go(line.claimed, result_id)
         self._retract(self._work.utterance, result_id, line.revision)
 
-    def tell(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         """Sends a message to wherever the session's client is now."""
         if not self._connections.post(self._connection, message):
-            moved = self._live.read(Flight, flight_key(self._work.session_id)).connection
+            moved = self._live.read(SessionSlots, session_slots_key(self._work.session_id)).connection
             if moved == self._connection or not moved or not self._connections.post(moved, message):
                 raise ClientGone
             self._connection = moved
         if not isinstance(message, CaptionMessage) or message.final:
             self._told_over.add(self._connection)
 
-    def follow(self, connection: str) -> None:
+    def follow_client(self, connection: str) -> None:
         """The session's client is on this connection now, if on any: the one before may take messages that nobody reads."""
         self._connection = connection or self._connection
 
-    def unheard(self, connection: str) -> bool:
+    def was_sent_elsewhere(self, connection: str) -> bool:
         """Whether anything but a partial was told over another connection than this one: it may have gone nowhere."""
         return bool(self._told_over - {connection})
 
     def _check_attempt(self) -> None:
-        flight = self._live.read(Flight, flight_key(self._work.session_id))
-        if not flight.holds(self._work.utterance, self._work.attempt):
-            raise Overtaken
-        self.follow(flight.connection)
+        flight = self._live.read(SessionSlots, session_slots_key(self._work.session_id))
+        if not flight.holds_slot(self._work.utterance, self._work.attempt):
+            raise NewerAttemptStarted
+        self.follow_client(flight.connection)
 
     def _retract(self, utterance: str, result_id: str, revision: int) -> None:
-        self.tell(
+        self.send(
             Retract(session_id=self._work.session_id, utterance=utterance, result_id=result_id, revision=revision)
         )
 
     def _key(self, text: str) -> str | None:
         """Where these words are claimed; nowhere where they may be shown as often as they come."""
-        words = normalised(text)
+        words = normalize_text(text)
         if not self._dedup_seconds or not words:
             return None
         digest = hmac.new(self._session.secret.encode(), words.encode(), hashlib.sha256).hexdigest()
-        return caption_key(self._work.session_id, digest)
+        return text_reservation_key(self._work.session_id, digest)
 
     def _may_show(self, caption: Caption, key: str) -> bool:
-        final = caption.kind is Kind.FINAL
-        claim = Claim(self._work.utterance, caption.result_id, self._revisions, final=final)
+        final = caption.kind is CaptionKind.FINAL
+        claim = TextReservation(self._work.utterance, caption.result_id, self._revisions, final=final)
         try:
-            mine, before = self._live.claim(key, claim, self._dedup_seconds)
+            mine, before = self._live.reserve_text(key, claim, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
             # A final must not be lost for a table that does not answer; a partial has its final to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
@@ -184,7 +184,7 @@ class Delivery:
 
     def _let_go(self, key: str, result_id: str) -> None:
         try:
-            self._live.let_go(key, self._work.utterance, result_id)
+            self._live.release_text(key, self._work.utterance, result_id)
         except (ClientError, BotoCoreError) as error:
             # It ends by itself in some seconds; the line goes all the same.
             self._log.warning("caption_claim_kept", error_type=type(error).__name__)

@@ -11,10 +11,18 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from handlers.transcription.audio_processor.caption_delivery import ClientGone, Delivery, Overtaken
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Captions, Kind
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, Stream, StreamFailed
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import NotResults, Result, results_of
+from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, NewerAttemptStarted
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+    StreamFailureCode,
+    TranscribeStream,
+    TranscribeStreamFailed,
+)
+from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import (
+    InvalidTranscriptEvent,
+    Result,
+    parse_results,
+)
 from handlers.transcription.utterance_audio import CHUNK_MS, Encoding, Utterance
 
 GRACE_MS = 1_500
@@ -30,7 +38,7 @@ ORPHAN_LOOK_MS = 5_000
 STREAM_FAILED = "stream_failed"
 
 
-class End(StrEnum):
+class UtteranceEnd(StrEnum):
     """How an utterance ended."""
 
     DONE = "done"
@@ -44,7 +52,7 @@ class End(StrEnum):
     OVERTAKEN = "overtaken"
 
 
-class Cause(StrEnum):
+class EndCause(StrEnum):
     """Why an utterance ended as it did, where the stream did not say."""
 
     LATE = "late"
@@ -53,30 +61,30 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ending:
+class UtteranceOutcome:
     """How an utterance ended, and where to go on if it has to be sent again."""
 
-    end: End
+    end: UtteranceEnd
     from_ms: int = 0
     cause: str | None = None
     throttled: bool = False
     """There was no stream to be had: there may be a little later, and no sooner."""
 
 
-class Late(Exception):
+class DeadlinePassed(Exception):
     """There is no more time to show anything."""
 
 
-class Transcribing:
+class UtteranceTranscription:
     """Transcribes one utterance."""
 
     def __init__(
         self,
         utterance: Utterance,
         *,
-        open_stream: Callable[[bool, float], AbstractContextManager[Stream]],
+        open_stream: Callable[[bool, float], AbstractContextManager[TranscribeStream]],
         captions_of: Callable[[bool], Captions],
-        delivery: Delivery,
+        delivery: CaptionDelivery,
         clock_ms: Callable[[], int],
     ) -> None:
         """`open_stream` takes whether partial results are wanted, and the seconds it has; `captions_of`: finals only."""
@@ -90,33 +98,33 @@ class Transcribing:
         self.used: list[Captions] = []
         """The rules of each stream, with their counts."""
 
-    def run(self, begun_ms: int, from_ms: int, most_ms: int, *, finals_only: bool) -> Ending:
+    def run(self, begun_ms: int, from_ms: int, most_ms: int, *, finals_only: bool) -> UtteranceOutcome:
         """Transcribes from a moment of the utterance on, in at most so many milliseconds since the invocation began."""
         self._held_ms = from_ms
         self._deadline_ms = begun_ms + min(self._length_ms() + GRACE_MS, most_ms)
         try:
             return self._twice(finals_only=finals_only)
-        except Late:
+        except DeadlinePassed:
             self.used[-1].counts.failed = True
-            return Ending(End.BROKEN, self.held_ms, Cause.LATE)
+            return UtteranceOutcome(UtteranceEnd.BROKEN, self.held_ms, EndCause.LATE)
         except ClientGone:
-            return Ending(End.GONE, self.held_ms)
-        except Overtaken:
+            return UtteranceOutcome(UtteranceEnd.GONE, self.held_ms)
+        except NewerAttemptStarted:
             return self._silenced()
 
-    def _silenced(self) -> Ending:
+    def _silenced(self) -> UtteranceOutcome:
         """Another attempt has the word: whatever of this one might grow takes up its place."""
-        with suppress(ClientGone, Late):
+        with suppress(ClientGone, DeadlinePassed):
             self._take_back(finals=False)
-        return Ending(End.OVERTAKEN)
+        return UtteranceOutcome(UtteranceEnd.OVERTAKEN)
 
-    def _twice(self, *, finals_only: bool) -> Ending:
+    def _twice(self, *, finals_only: bool) -> UtteranceOutcome:
         """One stream, and if it fails and there is time, another for finals only."""
         if self._all_held:
-            return Ending(End.DONE, self.held_ms)
+            return UtteranceOutcome(UtteranceEnd.DONE, self.held_ms)
         first = self._once(finals_only=finals_only)
         if (
-            first.end is not End.BROKEN
+            first.end is not UtteranceEnd.BROKEN
             or first.throttled
             or self._clock_ms() + self._length_ms() + TAIL_MS > self._deadline_ms
         ):
@@ -124,31 +132,31 @@ class Transcribing:
         again = self._once(finals_only=True)
         return replace(again, cause=again.cause or first.cause, throttled=False)  # the first one was had
 
-    def _once(self, *, finals_only: bool) -> Ending:
+    def _once(self, *, finals_only: bool) -> UtteranceOutcome:
         try:
             return self._through(self._captions_of(finals_only))
-        except StreamFailed as failure:
-            end = End.REJECTED if failure.code is FailureCode.REJECTED else End.BROKEN
-            throttled = failure.code is FailureCode.THROTTLED and not self.used[-1].heard
+        except TranscribeStreamFailed as failure:
+            end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.REJECTED else UtteranceEnd.BROKEN
+            throttled = failure.code is StreamFailureCode.THROTTLED and not self.used[-1].has_results
             return replace(self._given_up(end, failure.code), throttled=throttled)
 
-    def _given_up(self, end: End, cause: str) -> Ending:
+    def _given_up(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
         """What was shown of a stream that is gone, and will be said again, is taken back, as long as there is time.
 
         Without, the client does it: it is told to send the utterance again, and up to where its lines hold. Where they
         hold to the end, there is nothing to say again.
         """
-        if end is End.BROKEN:
+        if end is UtteranceEnd.BROKEN:
             self.used[-1].fall_back(STREAM_FAILED)
             self.used[-1].counts.failed = True
-        self._take_back(finals=end is End.BROKEN and not self._cuttable)
-        return Ending(End.DONE if self._all_held else end, self.held_ms, cause)
+        self._take_back(finals=end is UtteranceEnd.BROKEN and not self._cuttable)
+        return UtteranceOutcome(UtteranceEnd.DONE if self._all_held else end, self.held_ms, cause)
 
     def _take_back(self, *, finals: bool) -> None:
         """Takes away lines that are no finals, or all."""
         for result_id in self._delivery.lines(finals=finals):
             self._in_time()
-            self._delivery.take_back(result_id)
+            self._delivery.retract(result_id)
 
     @property
     def held_ms(self) -> int:
@@ -169,7 +177,7 @@ class Transcribing:
         """Only samples without a header can be cut anywhere."""
         return self._utterance.encoding is Encoding.PCM
 
-    def _through(self, captions: Captions) -> Ending:
+    def _through(self, captions: Captions) -> UtteranceOutcome:
         self.used.append(captions)
         offset_ms = self._first_chunk() * CHUNK_MS
         waiting = list(reversed(self._utterance.chunks[self._first_chunk() :]))
@@ -192,14 +200,14 @@ class Transcribing:
             # What has come by now still counts, as long as there is time to show it.
             while not stream.ended and self._in_time() and self._hear(stream, captions, 0, offset_ms):
                 pass
-            complete = stream.ended or (ended and captions.heard)
+            complete = stream.ended or (ended and captions.has_results)
             if not complete:
                 # Audio that did not get out, or silence from the other side, is no end. Events without results are silence.
-                return self._given_up(End.BROKEN, Cause.LATE)
+                return self._given_up(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
-            return Ending(End.DONE if stream.ended else End.CUT, self.held_ms)
+            return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.CUT, self.held_ms)
 
-    def _hear(self, stream: Stream, captions: Captions, seconds: float, offset_ms: int) -> bool:
+    def _hear(self, stream: TranscribeStream, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Waits for one event and shows what it brings; whether one came."""
         payload = stream.receive(max(0, seconds))
         for result in _results(payload):
@@ -209,15 +217,15 @@ class Transcribing:
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
         for caption in captions:
             self._in_time()
-            if caption.kind is Kind.PARTIAL and self._clock_ms() > self._deadline_ms:
+            if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
                 continue
             self._delivery.show(caption, offset_ms)
-            if caption.kind is Kind.FINAL and not caption.orphan:
+            if caption.kind is CaptionKind.FINAL and not caption.orphan:
                 self._held_ms = max(self._held_ms, caption.end_ms + offset_ms)
 
     def _in_time(self) -> bool:
         if self._clock_ms() > self._deadline_ms + LAST_WORDS_MS:
-            raise Late
+            raise DeadlinePassed
         return True
 
     def _first_chunk(self) -> int:
@@ -232,6 +240,6 @@ def _results(payload: bytes | None) -> list[Result]:
     if payload is None:
         return []
     try:
-        return results_of(payload)
-    except NotResults as error:
-        raise StreamFailed(FailureCode.MALFORMED) from error
+        return parse_results(payload)
+    except InvalidTranscriptEvent as error:
+        raise TranscribeStreamFailed(StreamFailureCode.MALFORMED) from error

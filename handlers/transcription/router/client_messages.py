@@ -18,27 +18,27 @@ from handlers.common.logging import EventLog, hashed
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Answer
 from handlers.transcription.environment import RouterEnvironment
-from handlers.transcription.live_table import Connection, LiveTable, connection_key, flight_key
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key, session_slots_key
 from handlers.transcription.messages import (
     Accepted,
     Again,
     Audio,
     Close,
     Closed,
-    Code,
     Direct,
     DirectAddress,
     Open,
     Opened,
     Ping,
     Pong,
-    Work,
+    ProcessorEvent,
+    TranscriptionErrorCode,
 )
-from handlers.transcription.router.session_quota import Counting
-from handlers.transcription.sessions import Session, Sessions, Status
+from handlers.transcription.router.session_quota import SessionCounter
+from handlers.transcription.sessions import Session, SessionStatus, SessionTable
 from handlers.transcription.stream_signing import StreamRequest
 from handlers.transcription.utterance_audio import BadAudio, utterance
-from handlers.transcription.utterance_slots import Flight, Standing, Taken
+from handlers.transcription.utterance_slots import SessionSlots, SlotDecision, SlotOutcome
 
 START_MS = 20_000
 """An utterance that no processor has begun by then is lost: Lambda itself would keep trying for a minute."""
@@ -47,23 +47,23 @@ DIRECT_WITHIN_MS = 5 * 60 * 1000
 
 
 @dataclass(frozen=True)
-class Caller:
+class ConnectedUser:
     """Who sent a message, and by which connection."""
 
     user: str
     connection: str
 
 
-class Routes:
+class ClientMessageHandler:
     """Answers messages."""
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: SessionTable,
         live: LiveTable,
         environment: RouterEnvironment,
         *,
-        hand_over: Callable[[Work], None],
+        hand_over: Callable[[ProcessorEvent], None],
         presign: Callable[[StreamRequest, int], str],
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
@@ -77,15 +77,15 @@ class Routes:
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._log = log
-        self._counting = Counting(live, environment.sessions_per_user, clock_ms)
+        self._counting = SessionCounter(live, environment.sessions_per_user, clock_ms)
 
-    def open(self, caller: Caller, message: Open) -> Answer:
+    def open(self, caller: ConnectedUser, message: Open) -> Answer:
         """A new session, or one's own again on this connection."""
         session = self._own(caller.user, message.session_id) if message.session_id else self._new(caller.user, message)
         self._counting.opened(caller.user, session, caller.connection)
         if caller.connection:
             self._live.change(
-                Connection, connection_key(caller.connection), lambda one: (one.opened(session.session_id), None)
+                ClientConnection, connection_key(caller.connection), lambda one: (one.opened(session.session_id), None)
             )
         flight = self._seen(
             session.session_id, caller, lambda flight: flight.opened(caller.connection, message.unfinished)
@@ -99,40 +99,44 @@ class Routes:
             failed=flight.failed,
         )
 
-    def audio(self, caller: Caller, message: Audio) -> Answer:
+    def audio(self, caller: ConnectedUser, message: Audio) -> Answer:
         """One utterance on its way."""
         session = self._own(caller.user, message.session_id)
         _checked(message, session)
         now_ms = self._clock_ms()
 
-        def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[str, ...], Flight]]:
-            swept, lost = _here(flight, caller).seen(caller.connection, now_ms).swept(now_ms)
-            moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._environment.in_flight, now_ms)
+        def offer(flight: SessionSlots) -> tuple[SessionSlots, tuple[SlotDecision, tuple[str, ...], SessionSlots]]:
+            swept, lost = _here(flight, caller).seen(caller.connection, now_ms).remove_overdue(now_ms)
+            moved, taken = swept.take_slot(message.utterance, now_ms + START_MS, self._environment.in_flight, now_ms)
             return moved, (taken, lost, moved)
 
-        key = flight_key(session.session_id)
-        taken, lost, flight = self._live.change(Flight, key, offer)
+        key = session_slots_key(session.session_id)
+        taken, lost, flight = self._live.change(SessionSlots, key, offer)
         self._tell_lost(session.session_id, lost)
-        if taken.standing is Standing.BUSY:
+        if taken.standing is SlotOutcome.BUSY:
             raise HandlerError(
-                Code.BUSY,
+                TranscriptionErrorCode.BUSY,
                 f"{self._environment.in_flight} utterances of this session are on their way. Wait for one to be done.",
                 429,
             )
-        if taken.standing is Standing.EARLY:
-            raise HandlerError(Code.BUSY, "There is no stream to be had for it yet. Send it again a little later.", 429)
-        if taken.standing is Standing.TAKEN:
+        if taken.standing is SlotOutcome.EARLY:
+            raise HandlerError(
+                TranscriptionErrorCode.BUSY,
+                "There is no stream to be had for it yet. Send it again a little later.",
+                429,
+            )
+        if taken.standing is SlotOutcome.TAKEN:
             self._send(message, taken, key, now_ms)
         return Accepted(
             session_id=session.session_id,
             utterance=message.utterance,
-            repeated=taken.standing is Standing.REPEATED,
+            repeated=taken.standing is SlotOutcome.REPEATED,
             done=message.utterance in flight.done,
             failed=message.utterance in flight.failed,
             resend=tuple(one for one in self._broken(flight) if one.utterance != message.utterance),
         )
 
-    def ping(self, caller: Caller, message: Ping) -> Answer:
+    def ping(self, caller: ConnectedUser, message: Ping) -> Answer:
         """Still there; and what has to be sent again."""
         if message.session_id is None:
             return Pong()
@@ -140,7 +144,7 @@ class Routes:
         flight = self._seen(session.session_id, caller, lambda flight: _here(flight, caller))
         return Pong(resend=self._broken(flight), done=flight.done, failed=flight.failed)
 
-    def close(self, caller: Caller, message: Close) -> Answer:
+    def close(self, caller: ConnectedUser, message: Close) -> Answer:
         """The end of a session; closing it again changes nothing. It counts until its last utterance is over."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown()
@@ -151,37 +155,41 @@ class Routes:
         """A connection is over. Its sessions can be taken up again, but soon count no more."""
         self._counting.left(connection_id)
 
-    def direct(self, caller: Caller, message: Direct) -> Answer:
+    def direct(self, caller: ConnectedUser, message: Direct) -> Answer:
         """An address for streaming to Amazon Transcribe itself."""
         session = self._own(caller.user, message.session_id)
         now_ms, seconds = self._clock_ms(), self._environment.direct_seconds
 
-        def count(flight: Flight) -> tuple[Flight, bool]:
-            return _here(flight, caller).directed(now_ms, self._environment.in_flight, DIRECT_WITHIN_MS)
+        def count(flight: SessionSlots) -> tuple[SessionSlots, bool]:
+            return _here(flight, caller).count_direct_url(now_ms, self._environment.in_flight, DIRECT_WITHIN_MS)
 
         if not self._environment.direct_enabled:
-            raise HandlerError(Code.DIRECT_REFUSED, "This stack gives no addresses out.", 403)
-        if not self._live.change(Flight, flight_key(session.session_id), count):
+            raise HandlerError(TranscriptionErrorCode.DIRECT_REFUSED, "This stack gives no addresses out.", 403)
+        if not self._live.change(SessionSlots, session_slots_key(session.session_id), count):
             raise HandlerError(
-                Code.DIRECT_REFUSED, f"{self._environment.in_flight} addresses in five minutes are the most.", 429
+                TranscriptionErrorCode.DIRECT_REFUSED,
+                f"{self._environment.in_flight} addresses in five minutes are the most.",
+                429,
             )
         self._log.info("direct_issued", session_hash=hashed(session.session_id))
         request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
-    def _seen(self, session_id: str, caller: Caller, checked: Callable[[Flight], Flight]) -> Flight:
+    def _seen(
+        self, session_id: str, caller: ConnectedUser, checked: Callable[[SessionSlots], SessionSlots]
+    ) -> SessionSlots:
         """The session's utterances, without those that are lost; its client is on this connection."""
         now_ms = self._clock_ms()
 
-        def look(flight: Flight) -> tuple[Flight, tuple[Flight, tuple[str, ...]]]:
-            swept, lost = checked(flight).seen(caller.connection, now_ms).swept(now_ms)
+        def look(flight: SessionSlots) -> tuple[SessionSlots, tuple[SessionSlots, tuple[str, ...]]]:
+            swept, lost = checked(flight).seen(caller.connection, now_ms).remove_overdue(now_ms)
             return swept, (swept, lost)
 
-        flight, lost = self._live.change(Flight, flight_key(session_id), look)
+        flight, lost = self._live.change(SessionSlots, session_slots_key(session_id), look)
         self._tell_lost(session_id, lost)
         return flight
 
-    def _broken(self, flight: Flight) -> tuple[Again, ...]:
+    def _broken(self, flight: SessionSlots) -> tuple[Again, ...]:
         """What has to be sent again, and from when on."""
         now_ms = self._clock_ms()
         return tuple(
@@ -191,7 +199,7 @@ class Routes:
                 wait_ms=one.rests_until_ms - now_ms if one.rests_until_ms > now_ms else None,
             )
             for one in flight.broken
-            if not flight.on_its_way(one.utterance)
+            if not flight.has_slot(one.utterance)
         )
 
     def _tell_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
@@ -202,12 +210,14 @@ class Routes:
     def _new(self, user: str, message: Open) -> Session:
         languages = self._environment.languages.split(",")
         if message.language not in languages:
-            raise HandlerError(Code.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(languages)}.")
+            raise HandlerError(
+                TranscriptionErrorCode.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(languages)}."
+            )
         now_ms = self._clock_ms()
         session = Session(
             session_id=self._new_id(),
             owner=user,
-            status=Status.OPEN,
+            status=SessionStatus.OPEN,
             language=message.language,
             encoding=message.encoding,
             sample_rate=message.sample_rate,
@@ -224,12 +234,12 @@ class Routes:
         session = self._sessions.find(session_id)
         if session is None or session.owner != user:
             raise _unknown()
-        if not session.running(self._clock_ms()):
-            raise HandlerError(Code.SESSION_CLOSED, "This session is closed. Open another one.", 409)
+        if not session.is_open(self._clock_ms()):
+            raise HandlerError(TranscriptionErrorCode.SESSION_CLOSED, "This session is closed. Open another one.", 409)
         return session
 
-    def _send(self, message: Audio, taken: Taken, key: str, accepted_ms: int) -> None:
-        work = Work(
+    def _send(self, message: Audio, taken: SlotDecision, key: str, accepted_ms: int) -> None:
+        work = ProcessorEvent(
             session_id=message.session_id,
             utterance=message.utterance,
             attempt=taken.attempt,
@@ -243,18 +253,24 @@ class Routes:
             self._hand_over(work)
         except (ClientError, BotoCoreError) as error:
             # Whether it was taken is unknown; without its place a call that was taken, and has not begun, does nothing.
-            if not self._live.change(Flight, key, lambda flight: flight.given_back(message.utterance, taken.attempt)):
+            if not self._live.change(
+                SessionSlots, key, lambda flight: flight.release_unstarted(message.utterance, taken.attempt)
+            ):
                 return
             # At a level that no setting leaves out: an alarm counts these.
             self._log.error("processor_not_called", error_type=type(error).__name__)
-            raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
+            raise HandlerError(
+                TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503
+            ) from None
 
 
-def _here(flight: Flight, caller: Caller) -> Flight:
+def _here(flight: SessionSlots, caller: ConnectedUser) -> SessionSlots:
     """A session is used over the connection on which it was opened last: that is where it counts."""
     if flight.connection != caller.connection:
         raise HandlerError(
-            Code.SESSION_ELSEWHERE, "This session is not open on this connection. Open it with its sessionId.", 409
+            TranscriptionErrorCode.SESSION_ELSEWHERE,
+            "This session is not open on this connection. Open it with its sessionId.",
+            409,
         )
     return flight
 
@@ -264,15 +280,17 @@ def _checked(message: Audio, session: Session) -> None:
     try:
         spoken = base64.b64decode(message.audio, validate=True)
     except (binascii.Error, ValueError):
-        raise HandlerError(Code.BAD_AUDIO, "audio is not base64.") from None
+        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, "audio is not base64.") from None
     try:
         utterance(spoken, session.encoding, session.sample_rate)
     except BadAudio as error:
-        raise HandlerError(Code.BAD_AUDIO, str(error), fields=[FieldProblem("audio", error.code)]) from None
+        raise HandlerError(
+            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[FieldProblem("audio", error.code)]
+        ) from None
 
 
 def _unknown() -> HandlerError:
-    return HandlerError(Code.SESSION_UNKNOWN, "There is no such session of yours.", 404)
+    return HandlerError(TranscriptionErrorCode.SESSION_UNKNOWN, "There is no such session of yours.", 404)
 
 
 def _text(moment_ms: int) -> str:

@@ -8,13 +8,13 @@ from handlers.common.identity.oidc_tokens import InvalidToken, Reason, Verifier
 from handlers.common.identity.user_ids import user_id
 from handlers.common.websocket.message_dispatch import SocketCode
 from handlers.transcription.environment import PROTOCOL
-from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, Code
+from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
 
 OFFER = "sec-websocket-protocol"
-NOBODY = "anonymous"
+ANONYMOUS = "anonymous"
 
 
-class Gate:
+class ConnectionAuthorizer:
     """Decides on handshakes."""
 
     def __init__(self, verifier: Verifier | None) -> None:
@@ -30,16 +30,22 @@ class Gate:
                 f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
             )
         if self._verifier is None:
-            return user_id("none", _after(USER_PREFIX, offers) or NOBODY)
+            return user_id("none", _after(USER_PREFIX, offers) or ANONYMOUS)
         token = _after(TOKEN_PREFIX, offers)
         if token is None:
-            raise HandlerError(Code.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401)
+            raise HandlerError(
+                TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401
+            )
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
-                raise HandlerError(Code.UNAVAILABLE, "The identity provider does not answer. Try again.", 503) from None
-            raise HandlerError(Code.UNAUTHENTICATED, "The token is not valid. Get a new one.", 401) from None
+                raise HandlerError(
+                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not answer. Try again.", 503
+                ) from None
+            raise HandlerError(
+                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new one.", 401
+            ) from None
 
 
 def _offers(headers: Mapping[str, Any]) -> list[str]:

@@ -22,15 +22,15 @@ from handlers.common.websocket.connections import Connections
 from handlers.common.websocket.message_dispatch import Response, Talk
 from handlers.common.websocket.messages import Answer, Request
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
-from handlers.transcription.live_table import Connection, LiveTable, connection_key
-from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend, Work
-from handlers.transcription.router.client_messages import Caller, Routes
-from handlers.transcription.sessions import Sessions
-from handlers.transcription.stream_signing import signer
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
+from handlers.transcription.messages import REQUESTS, Again, Open, ProcessorEvent, Resend, TranscriptionErrorCode
+from handlers.transcription.router.client_messages import ClientMessageHandler, ConnectedUser
+from handlers.transcription.sessions import SessionTable
+from handlers.transcription.stream_signing import stream_url_signer
+from handlers.transcription.utterance_slots import SessionSlots
 
 if TYPE_CHECKING:
-    from handlers.transcription.router.connection_authorization import Gate
+    from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 
 FLIGHT_PREFIX = "flight#"
 
@@ -43,7 +43,12 @@ class Router:
     """Answers API Gateway."""
 
     def __init__(
-        self, routes: Routes, live: LiveTable, connections: Connections, gate: Callable[[], "Gate"], log: EventLog
+        self,
+        routes: ClientMessageHandler,
+        live: LiveTable,
+        connections: Connections,
+        gate: Callable[[], "ConnectionAuthorizer"],
+        log: EventLog,
     ) -> None:
         """`gate` is made when somebody first connects: what checks tokens is slow to load."""
         self._routes = routes
@@ -52,7 +57,7 @@ class Router:
         self._gate = gate
         self._log = log
         self._talk = Talk(REQUESTS, log)
-        self._answers: Mapping[str, Callable[[Caller, Any], Answer]] = {
+        self._answers: Mapping[str, Callable[[ConnectedUser, Any], Answer]] = {
             "open": routes.open,
             "audio": routes.audio,
             "ping": routes.ping,
@@ -82,14 +87,16 @@ class Router:
             self._log.warning("connection_refused", code=error.code)
             return http_error(error, context["requestId"])
         key = connection_key(context["connectionId"])
-        self._live.change(Connection, key, lambda _: (Connection(user=user), None))
+        self._live.change(ClientConnection, key, lambda _: (ClientConnection(user=user), None))
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
     def _act(self, connection_id: str, action: str, message: Request) -> Answer:
-        user = self._live.read(Connection, connection_key(connection_id)).user
+        user = self._live.read(ClientConnection, connection_key(connection_id)).user
         if not user:
-            raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
-        return self._answers[action](Caller(user, connection_id), message)
+            raise HandlerError(
+                TranscriptionErrorCode.UNAUTHENTICATED, "This connection is not known. Connect again.", 401
+            )
+        return self._answers[action](ConnectedUser(user, connection_id), message)
 
     def _operate(self, event: Mapping[str, Any], now_ms: int) -> Response:
         match event["kind"]:
@@ -98,7 +105,7 @@ class Router:
             case "open":
                 asked = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
                 message = Open.model_validate({**asked, "action": "open"})
-                answer = self._routes.open(Caller(_user(event), ""), message)
+                answer = self._routes.open(ConnectedUser(_user(event), ""), message)
                 return answer.model_dump(mode="json", by_alias=True)
             case _:
                 raise ValueError("kind must be sweep or open")
@@ -106,7 +113,7 @@ class Router:
     def _sweep(self, now_ms: int) -> int:
         """Tells clients of utterances that nobody works on any more; one that cannot be told keeps no other from it."""
         count = failed = 0
-        for key in self._live.overdue(now_ms):
+        for key in self._live.overdue_keys(now_ms):
             try:
                 count += self._swept(key, now_ms)
             except Exception as error:  # noqa: BLE001 - counted, and raised at the end as one
@@ -117,11 +124,11 @@ class Router:
         return count
 
     def _swept(self, key: str, now_ms: int) -> int:
-        def sweep(flight: Flight) -> tuple[Flight, tuple[str, tuple[str, ...]]]:
-            swept, lost = flight.swept(now_ms)
+        def sweep(flight: SessionSlots) -> tuple[SessionSlots, tuple[str, tuple[str, ...]]]:
+            swept, lost = flight.remove_overdue(now_ms)
             return swept, (flight.connection, lost)
 
-        connection, lost = self._live.change(Flight, key, sweep)
+        connection, lost = self._live.change(SessionSlots, key, sweep)
         if not lost:
             return 0
         session_id = key.removeprefix(FLIGHT_PREFIX)
@@ -152,17 +159,17 @@ def _router() -> Router:
     log = EventLog(environment.log_level, structured=environment.structured_logging)
     live = LiveTable(dynamodb, environment.live_table_name, clock.now_ms)
 
-    def hand_over(work: Work) -> None:
+    def hand_over(work: ProcessorEvent) -> None:
         functions.invoke(
             FunctionName=environment.processor, InvocationType="Event", Payload=work.model_dump_json().encode()
         )
 
-    routes = Routes(
-        Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
+    routes = ClientMessageHandler(
+        SessionTable(dynamodb, environment.sessions_table_name, clock.now_ms),
         live,
         environment,
         hand_over=hand_over,
-        presign=signer(session, environment.aws_endpoint_url_transcribe_streaming),
+        presign=stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming),
         clock_ms=clock.now_ms,
         new_id=clock.new_id,
         log=log,
@@ -171,16 +178,16 @@ def _router() -> Router:
     return Router(routes, live, connections, cache(lambda: _gate(environment)), log)
 
 
-def _gate(environment: RouterEnvironment) -> "Gate":
+def _gate(environment: RouterEnvironment) -> "ConnectionAuthorizer":
     # What checks tokens is slow to load, and not every container meets one.
     from handlers.common.identity.oidc_tokens import Verifier  # noqa: PLC0415
     from handlers.common.identity.signing_keys import KeySet  # noqa: PLC0415
-    from handlers.transcription.router.connection_authorization import Gate  # noqa: PLC0415
+    from handlers.transcription.router.connection_authorization import ConnectionAuthorizer  # noqa: PLC0415
 
     if environment.auth == "none":
-        return Gate(None)
+        return ConnectionAuthorizer(None)
     keys = KeySet(str(environment.jwks_url))
-    return Gate(Verifier(str(environment.issuer), str(environment.audience), keys, clock.now))
+    return ConnectionAuthorizer(Verifier(str(environment.issuer), str(environment.audience), keys, clock.now))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:

@@ -9,10 +9,16 @@ from collections.abc import Callable
 from typing import Self
 
 from handlers.common.errors import HandlerError
-from handlers.transcription.live_table import Connection, LiveTable, connection_key, flight_key, quota_key
-from handlers.transcription.messages import Code
+from handlers.transcription.live_table import (
+    ClientConnection,
+    LiveTable,
+    connection_key,
+    session_slots_key,
+    user_quota_key,
+)
+from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.transcription.sessions import Session
-from handlers.transcription.utterance_slots import Flight, Live
+from handlers.transcription.utterance_slots import LiveItem, SessionSlots
 
 DETACHED_MS = 60_000
 """How long a session counts after its connection broke: whoever loads a page again has it back in seconds."""
@@ -20,7 +26,7 @@ IDLE_MS = 15 * 60 * 1000
 """A session of which nothing was heard for so long is nobody's: three of its client's pings."""
 
 
-class OpenSession(Live):
+class OpenSession(LiveItem):
     """A session that counts until it ends."""
 
     session: str
@@ -30,7 +36,7 @@ class OpenSession(Live):
     opened_ms: int = 0
 
 
-class Quota(Live):
+class SessionQuota(LiveItem):
     """The open sessions of one user."""
 
     sessions: tuple[OpenSession, ...] = ()
@@ -58,7 +64,7 @@ class Quota(Live):
         return self.model_copy(update={"sessions": tuple(ended(one) for one in self.sessions)})
 
 
-class Counting:
+class SessionCounter:
     """Counts sessions of users."""
 
     def __init__(self, live: LiveTable, most: int, clock_ms: Callable[[], int]) -> None:
@@ -68,51 +74,53 @@ class Counting:
 
     def opened(self, user: str, session: Session, connection: str) -> None:
         """One's sessions are few; one of which nothing was heard for long makes room."""
-        now_ms, key = self._clock_ms(), quota_key(user)
+        now_ms, key = self._clock_ms(), user_quota_key(user)
 
-        def count(quota: Quota) -> tuple[Quota, bool]:
+        def count(quota: SessionQuota) -> tuple[SessionQuota, bool]:
             return quota.opened(session.session_id, connection, session.ends_at * 1000, now_ms, self._most)
 
-        if self._live.change(Quota, key, count):
+        if self._live.change(SessionQuota, key, count):
             return
-        for one in self._live.read(Quota, key).sessions:
-            if self._made_room(key, one.session, now_ms) and self._live.change(Quota, key, count):
+        for one in self._live.read(SessionQuota, key).sessions:
+            if self._made_room(key, one.session, now_ms) and self._live.change(SessionQuota, key, count):
                 return
-        raise HandlerError(Code.TOO_MANY_SESSIONS, f"{self._most} of your sessions are open. Close one first.", 429)
+        raise HandlerError(
+            TranscriptionErrorCode.TOO_MANY_SESSIONS, f"{self._most} of your sessions are open. Close one first.", 429
+        )
 
     def closed(self, user: str, session_id: str) -> None:
         """A session counts until its last utterance is over."""
         now_ms = self._clock_ms()
-        flight, _ = self._live.read(Flight, flight_key(session_id)).swept(now_ms)
+        flight, _ = self._live.read(SessionSlots, session_slots_key(session_id)).remove_overdue(now_ms)
         ends_ms = max([now_ms, *(one.overdue_ms for one in flight.places)])
-        self._live.change(Quota, quota_key(user), lambda quota: (quota.left(session_id, ends_ms), None))
+        self._live.change(SessionQuota, user_quota_key(user), lambda quota: (quota.left(session_id, ends_ms), None))
 
     def left(self, connection_id: str) -> None:
         """A connection is over. Its sessions can be taken up again, but soon count no more."""
-        before = self._live.read(Connection, connection_key(connection_id))
+        before = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in before.sessions:
-            if self._live.read(Flight, flight_key(session_id)).connection == connection_id:
+            if self._live.read(SessionSlots, session_slots_key(session_id)).connection == connection_id:
                 self._detached(before.user, session_id, connection_id)
 
     def _detached(self, user: str, session_id: str, connection_id: str) -> None:
         ends_ms = self._clock_ms() + DETACHED_MS
 
-        def detach(quota: Quota) -> tuple[Quota, None]:
+        def detach(quota: SessionQuota) -> tuple[SessionQuota, None]:
             return quota.left(session_id, ends_ms, connection=connection_id), None
 
-        self._live.change(Quota, quota_key(user), detach)
+        self._live.change(SessionQuota, user_quota_key(user), detach)
 
     def _made_room(self, key: str, session_id: str, now_ms: int) -> bool:
         """Whether a session was taken from its connection for its silence."""
         heard_ms = now_ms - IDLE_MS
 
-        def take(flight: Flight) -> tuple[Flight, bool]:
-            return (flight.seen("", flight.seen_ms), True) if flight.silent(heard_ms, now_ms) else (flight, False)
+        def take(flight: SessionSlots) -> tuple[SessionSlots, bool]:
+            return (flight.seen("", flight.seen_ms), True) if flight.is_silent(heard_ms, now_ms) else (flight, False)
 
-        def leave(quota: Quota) -> tuple[Quota, None]:
+        def leave(quota: SessionQuota) -> tuple[SessionQuota, None]:
             return quota.left(session_id, now_ms, opened_before_ms=heard_ms), None
 
-        if not self._live.change(Flight, flight_key(session_id), take):
+        if not self._live.change(SessionSlots, session_slots_key(session_id), take):
             return False
-        self._live.change(Quota, key, leave)
+        self._live.change(SessionQuota, key, leave)
         return True

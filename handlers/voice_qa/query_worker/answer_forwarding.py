@@ -20,7 +20,7 @@ from handlers.common.websocket.connections import Connections
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.table_records import Place
+from handlers.voice_qa.table_records import Listener
 
 MAX_CHARACTERS = 16_000
 """Of one message: JSON takes six bytes for one at most, so that it stays below 100 KB. API Gateway takes 128 KB."""
@@ -39,17 +39,17 @@ class _Posted(Enum):
     FAILED = auto()
 
 
-class Forwarder:
+class AnswerForwarder:
     """Forwards one answer."""
 
     def __init__(
         self,
         query_id: str,
         attempt: int,
-        place: Place,
+        place: Listener,
         *,
         connections: Connections,
-        look: Callable[[], Place],
+        look: Callable[[], Listener],
         clock_ms: Callable[[], int],
         pause: Callable[[float], None],
         log: EventLog,
@@ -68,7 +68,7 @@ class Forwarder:
         self.messages = list(messages)
         self._go(place)
 
-    def send(self, piece: agent_types.Piece) -> None:
+    def send(self, piece: agent_types.AgentPiece) -> None:
         """One piece more."""
         cut = list(_cut(self._query_id, self._attempt, len(self.messages), piece))
         if len(self.messages) + len(cut) > MAX_PIECES:
@@ -76,7 +76,7 @@ class Forwarder:
         self.messages += cut
         self._forward()
 
-    def end(self, place: Place, last: Message) -> bool:
+    def end(self, place: Listener, last: Message) -> bool:
         """Everything that the listener has not got, then the last word; false where it could not be said.
 
         Whoever comes after `place` was read is served by another call.
@@ -127,7 +127,7 @@ class Forwarder:
         if self._clock_ms() - self._looked_ms >= LOOK_MS:
             self._follow(self._looked())
 
-    def _looked(self) -> Place:
+    def _looked(self) -> Listener:
         self._looked_ms = self._clock_ms()
         try:
             return self._look()
@@ -135,17 +135,17 @@ class Forwarder:
             self._log.warning("listener_unknown", error_type=type(error).__name__)
             return self._place
 
-    def _follow(self, place: Place) -> None:
+    def _follow(self, place: Listener) -> None:
         if place != self._place:
             self._go(place)
 
-    def _go(self, place: Place) -> None:
+    def _go(self, place: Listener) -> None:
         self._place = place
         self._next = place.first(self._attempt)
         self._listening = bool(place.connection)
 
 
-def _cut(query_id: str, attempt: int, number: int, piece: agent_types.Piece) -> Iterator[Piece]:
+def _cut(query_id: str, attempt: int, number: int, piece: agent_types.AgentPiece) -> Iterator[Piece]:
     """A piece as messages that can be posted, numbered from `number` on.
 
     What can be joined is cut into several. A quote and a transcript are each one message: their end goes.
@@ -155,15 +155,15 @@ def _cut(query_id: str, attempt: int, number: int, piece: agent_types.Piece) -> 
         return {"query_id": query_id, "attempt": attempt, "number": number + place}
 
     match piece:
-        case agent_types.TextPiece(text):
+        case agent_types.AgentTextPiece(text):
             for place, start in enumerate(range(0, len(text), MAX_CHARACTERS)):
                 yield TextPiece(**numbered(place), text=text[start : start + MAX_CHARACTERS])
-        case agent_types.AudioPiece(audio, kind):
+        case agent_types.AgentAudioPiece(audio, kind):
             for place, start in enumerate(range(0, len(audio), MAX_AUDIO)):
                 part = audio[start : start + MAX_AUDIO]
                 more = start + MAX_AUDIO < len(audio)
                 yield AudioPiece(**numbered(place), audio=base64.b64encode(part).decode(), format=kind.value, more=more)
-        case agent_types.CitationPiece(start_ms, end_ms, quote):
+        case agent_types.AgentCitationPiece(start_ms, end_ms, quote):
             yield CitationPiece(**numbered(0), start_ms=start_ms, end_ms=end_ms, quote=quote[:MAX_CHARACTERS])
-        case agent_types.TranscriptPiece(text):
+        case agent_types.AgentTranscriptPiece(text):
             yield TranscriptPiece(**numbered(0), text=text[:MAX_CHARACTERS])

@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 
 
-class KeptTurn(Message):
+class StoredTurn(Message):
     """A question, and what was answered."""
 
     query_id: QueryId
@@ -46,18 +46,18 @@ class KeptTurn(Message):
     at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 
 
-NAMES = frozenset(field.alias or name for name, field in KeptTurn.model_fields.items())
+NAMES = frozenset(field.alias or name for name, field in StoredTurn.model_fields.items())
 
 
-def appended(turns: Iterable[KeptTurn], turn: KeptTurn) -> tuple[KeptTurn, ...]:
+def appended(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
     """The turns with one more, each once; the oldest go where an item would grow too large."""
     cut = turn.model_copy(
         update={"question": _cut(turn.question, MAX_QUESTION), "answer": _cut(turn.answer, MAX_ANSWER)}
     )
-    once: dict[str, KeptTurn] = {}
+    once: dict[str, StoredTurn] = {}
     for one in (*turns, cut):
         once.setdefault(one.query_id, one)
-    kept: list[KeptTurn] = []
+    kept: list[StoredTurn] = []
     size = ITEM_OVERHEAD
     for one in reversed(once.values()):
         size += size_of(one)
@@ -67,18 +67,18 @@ def appended(turns: Iterable[KeptTurn], turn: KeptTurn) -> tuple[KeptTurn, ...]:
     return tuple(reversed(kept))
 
 
-def size_of(turn: KeptTurn) -> int:
+def size_of(turn: StoredTurn) -> int:
     """Bytes of a turn as DynamoDB counts: names, values, and a few for each container and element."""
     texts = turn.model_dump(by_alias=True)
     return 4 + sum(len(name) + len(text.encode()) + 1 for name, text in texts.items())
 
 
-def told(turns: tuple[KeptTurn, ...]) -> tuple[Turn, ...]:
+def told(turns: tuple[StoredTurn, ...]) -> tuple[Turn, ...]:
     """What an agent hears of it."""
     return tuple(Turn(one.question[:TOLD_CHARACTERS], one.answer[:TOLD_CHARACTERS]) for one in turns[-TOLD_TURNS:])
 
 
-def turns_of(item: Mapping[str, Any]) -> tuple[KeptTurn, ...]:
+def turns_of(item: Mapping[str, Any]) -> tuple[StoredTurn, ...]:
     """The turns of an item, whoever wrote it."""
     kept = item.get("conversation", _ABSENT).get("L", [])
     return tuple(turn for one in kept if (turn := _turn(one)) is not None)
@@ -94,13 +94,13 @@ class Conversations:
         self._kept_days = kept_days
         self._clock_ms = clock_ms
 
-    def turns(self, key: Key) -> tuple[KeptTurn, ...]:
+    def turns(self, key: Key) -> tuple[StoredTurn, ...]:
         """What was said so far."""
         return turns_of(self._item(key))
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
         """One turn more, said now; nothing where it is there already."""
-        turn = KeptTurn(query_id=query_id, question=question, answer=answer, at=self._now())
+        turn = StoredTurn(query_id=query_id, question=question, answer=answer, at=self._now())
         for _ in range(ATTEMPTS):
             item = self._item(key)
             turns = turns_of(item)
@@ -116,7 +116,7 @@ class Conversations:
             return item
         return {name: value for name, value in item.items() if name == "totalTurns"}
 
-    def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[KeptTurn, ...]) -> bool:
+    def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
         """False where somebody else wrote meanwhile."""
         seen = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
@@ -145,12 +145,12 @@ class Conversations:
         return timestamp(datetime.fromtimestamp(self._clock_ms() / 1000, UTC))
 
 
-def _turn(value: Mapping[str, Any]) -> KeptTurn | None:
+def _turn(value: Mapping[str, Any]) -> StoredTurn | None:
     fields = value.get("M", _ABSENT)
     if set(fields) != NAMES:
         return None
     try:
-        return KeptTurn.model_validate({name: text.get("S") for name, text in fields.items()})
+        return StoredTurn.model_validate({name: text.get("S") for name, text in fields.items()})
     except ValidationError:
         return None
 

@@ -23,48 +23,48 @@ from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from handlers.voice_qa.query_worker.conversations import Conversations
-from handlers.voice_qa.query_worker.question_answering import Answering, Outcome
-from handlers.voice_qa.query_worker.question_context import Materials
+from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
+from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.query_worker.question_item import QuestionItem
-from handlers.voice_qa.query_worker.stored_answers import Answers
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Call
+from handlers.voice_qa.query_worker.stored_answers import AnswerStore
+from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, WorkerEvent
 
 
-class Broken(Exception):
+class AnsweringFailed(Exception):
     """A mistake of ours, without what it says: that may hold anything."""
 
 
-class Context(LambdaContext, Protocol):
+class WorkerContext(LambdaContext, Protocol):
     """What is used of the runtime's context."""
 
     aws_request_id: str
     """Lambda's name for the call."""
 
 
-class Worker:
+class QueryWorker:
     """Answers what it is called for."""
 
-    def __init__(self, items: VersionedItems, answering: Answering, log: EventLog) -> None:
+    def __init__(self, items: VersionedItems, answering: QuestionAnswering, log: EventLog) -> None:
         self._items = items
         self._answering = answering
         self._log = log
 
-    def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> Outcome:
+    def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> AnswerOutcome:
         """One question; a call that Lambda makes again has the same `request_id`."""
-        call = Call.model_validate(event)
+        call = WorkerEvent.model_validate(event)
         try:
             item = QuestionItem(self._items, call.identity, call.query_id, self._log)
             return self._answering.answer(item, remaining_ms, request_id)
         except Exception as error:  # noqa: BLE001 - what it says may hold keys, and Lambda writes that to the log
             self._log.error("query_broken", error_type=type(error).__name__)
-            raise Broken(type(error).__name__).with_traceback(error.__traceback__) from None
+            raise AnsweringFailed(type(error).__name__).with_traceback(error.__traceback__) from None
 
 
-def agent_of(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
+def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
     """Whoever answers here; raises ValueError where the environment names nobody."""
-    limits = Limits(
+    limits = AnswerLimits(
         connect_seconds=environment.connect_seconds,
         first_byte_seconds=environment.first_byte_seconds,
         silence_seconds=environment.silence_seconds,
@@ -81,7 +81,7 @@ def agent_of(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
 
 
 @cache
-def _worker() -> Worker:
+def _worker() -> QueryWorker:
     """Made once a container."""
     environment = WorkerEnvironment.read()
     session = boto3.Session()
@@ -90,8 +90,8 @@ def _worker() -> Worker:
     table, bucket, days = environment.dynamodb_table, environment.s3_bucket, environment.session_days
     conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=clock.now_ms)
     log = EventLog(environment.log_level)
-    answering = Answering(
-        Materials(
+    answering = QuestionAnswering(
+        QuestionContext(
             LectureTable(dynamodb, table),
             s3,
             conversations,
@@ -99,9 +99,9 @@ def _worker() -> Worker:
             max_query_bytes=environment.max_query_bytes,
         ),
         conversations,
-        Answers(s3, bucket, url_seconds=environment.url_seconds),
+        AnswerStore(s3, bucket, url_seconds=environment.url_seconds),
         Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
-        agent=agent_of(environment, session),
+        agent=create_agent(environment, session),
         clock_ms=clock.now_ms,
         pause=time.sleep,
         log=log,
@@ -109,10 +109,10 @@ def _worker() -> Worker:
     items = VersionedItems(
         dynamodb, table, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=days * DAY_SECONDS, clock_ms=clock.now_ms
     )
-    return Worker(items, answering, log)
+    return QueryWorker(items, answering, log)
 
 
-def handler(event: Mapping[str, Any], context: Context) -> str:
+def handler(event: Mapping[str, Any], context: WorkerContext) -> str:
     """The entry point of the function."""
     return _worker().handle(event, context.get_remaining_time_in_millis(), context.aws_request_id)
 

@@ -15,17 +15,19 @@ from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.logging import EventLog, Fields
 from handlers.common.websocket.connections import Connections
 from handlers.common.websocket.messages import Message
-from handlers.voice_qa.client_messages import Answered, Code, Piece, QueryFailed, Unanswerable
+from handlers.voice_qa.client_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
-from handlers.voice_qa.query_worker.answer_forwarding import Forwarder
+from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.conversations import Conversations
-from handlers.voice_qa.query_worker.question_context import Materials
+from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.query_worker.question_item import QuestionItem
-from handlers.voice_qa.query_worker.stored_answers import Answers, NotKept
-from handlers.voice_qa.table_records import Question, Status, conversation_key
+from handlers.voice_qa.query_worker.stored_answers import AnswerNotStored, AnswerStore
+from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 
-GONE = Unanswerable(Code.QUERY_FAILED, "The answer is not kept any more. Ask again.", retryable=True)
+GONE = UnanswerableQuestion(
+    VoiceQaErrorCode.QUERY_FAILED, "The answer is not kept any more. Ask again.", retryable=True
+)
 
 MESSAGES = {
     AgentCode.REFUSED: "Questions cannot be answered at the moment.",
@@ -42,7 +44,7 @@ MESSAGES = {
 """What clients are told where an agent fails: nothing that it said itself."""
 
 
-class Outcome(StrEnum):
+class AnswerOutcome(StrEnum):
     """How a call ended."""
 
     ANSWERED = "answered"
@@ -54,7 +56,7 @@ class Outcome(StrEnum):
 
 
 @dataclass
-class Hearing:
+class ReceivedAnswer:
     """What has been heard of an answer."""
 
     first_ms: int | None = None
@@ -62,35 +64,35 @@ class Hearing:
     transcript: str = ""
     dropped_citations: int = 0
 
-    def hear(self, piece: agent_types.Piece, now_ms: int) -> None:
+    def hear(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
         """One piece more."""
         self.first_ms = now_ms if self.first_ms is None else self.first_ms
         match piece:
-            case agent_types.TextPiece(text):
+            case agent_types.AgentTextPiece(text):
                 self.text.append(text)
-            case agent_types.TranscriptPiece(text):
+            case agent_types.AgentTranscriptPiece(text):
                 self.transcript = text
 
 
 @dataclass(frozen=True)
-class Job:
+class AnswerAttempt:
     """An attempt at a question."""
 
     item: QuestionItem
-    question: Question
-    forwarder: Forwarder
+    question: QuestionRecord
+    forwarder: AnswerForwarder
     asked_ms: int
-    hearing: Hearing = field(default_factory=Hearing)
+    hearing: ReceivedAnswer = field(default_factory=ReceivedAnswer)
 
 
-class Answering:
+class QuestionAnswering:
     """Answers questions, one at a time."""
 
     def __init__(
         self,
-        materials: Materials,
+        materials: QuestionContext,
         conversations: Conversations,
-        answers: Answers,
+        answers: AnswerStore,
         connections: Connections,
         *,
         agent: Agent,
@@ -107,22 +109,22 @@ class Answering:
         self._pause = pause
         self._log = log
 
-    def answer(self, item: QuestionItem, remaining_ms: int, call: str) -> Outcome:
+    def answer(self, item: QuestionItem, remaining_ms: int, call: str) -> AnswerOutcome:
         """One question, if it is to be answered; one that was answered already is said again."""
         now_ms = self._clock_ms()
         question, mine = item.begin(now_ms, now_ms + remaining_ms, call)
         if mine:
             forwarder = self._forwarder(item, question, question.attempt)
-            return self._work(Job(item, question, forwarder, question.asked_ms or now_ms))
-        if question.status is Status.ANSWERED:
+            return self._work(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
+        if question.status is QuestionStatus.ANSWERED:
             return self._replay(item, question)
         self._log.info("query_not_ours", outcome=question.status)
-        return Outcome.NOTHING_TO_DO
+        return AnswerOutcome.NOTHING_TO_DO
 
     def _forwarder(
-        self, item: QuestionItem, question: Question, attempt: int, messages: tuple[Piece, ...] = ()
-    ) -> Forwarder:
-        return Forwarder(
+        self, item: QuestionItem, question: QuestionRecord, attempt: int, messages: tuple[Piece, ...] = ()
+    ) -> AnswerForwarder:
+        return AnswerForwarder(
             item.query_id,
             attempt,
             question.place,
@@ -134,49 +136,51 @@ class Answering:
             messages=messages,
         )
 
-    def _replay(self, item: QuestionItem, question: Question) -> Outcome:
+    def _replay(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
         attempt = question.attempt
         try:
             messages = self._answers.kept(item.identity, item.query_id, attempt)
-        except NotKept:
+        except AnswerNotStored:
             return self._forget(item, question)
         forwarder = self._forwarder(item, question, attempt, messages)
         forwarder.end(question.place, self._answered(item, attempt, messages))
         item.end_allowance()
         self._log.info("query_replayed", pieces=len(messages))
-        return Outcome.REPLAYED
+        return AnswerOutcome.REPLAYED
 
-    def _forget(self, item: QuestionItem, question: Question) -> Outcome:
+    def _forget(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
         """The answer is not there any more: asked again, the question is answered anew."""
         item.forget(GONE.code, retryable=GONE.retryable)
         self._forwarder(item, question, question.attempt).end(question.place, _failure(item, GONE))
         item.end_allowance()
         self._log.warning("answer_not_kept")
-        return Outcome.FAILED
+        return AnswerOutcome.FAILED
 
-    def _work(self, job: Job) -> Outcome:
+    def _work(self, job: AnswerAttempt) -> AnswerOutcome:
         try:
             return self._ask(job)
         except Exception:
             job.item.give_back(job.question.attempt)
             raise
 
-    def _ask(self, job: Job) -> Outcome:
+    def _ask(self, job: AnswerAttempt) -> AnswerOutcome:
         item = job.item
         try:
             self._listen(job, self._materials.question(item.identity, item.query_id, job.question))
-        except Unanswerable as error:
+        except UnanswerableQuestion as error:
             return self._fail(job, error, cause=error.code)
         except AgentFailed as error:
-            failed = Unanswerable(Code.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable)
+            failed = UnanswerableQuestion(
+                VoiceQaErrorCode.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable
+            )
             return self._fail(job, failed, cause=error.code)
         attempt, messages = job.question.attempt, tuple(job.forwarder.messages)
         self._answers.keep(item.identity, item.query_id, attempt, messages)
         answered = self._answered(item, attempt, messages)
-        ended = self._end(job, Question.answered, answered, lambda: self._remember(job))
-        return self._ended(job, Outcome.ANSWERED if ended else Outcome.OVERTAKEN)
+        ended = self._end(job, QuestionRecord.mark_answered, answered, lambda: self._remember(job))
+        return self._ended(job, AnswerOutcome.ANSWERED if ended else AnswerOutcome.OVERTAKEN)
 
-    def _listen(self, job: Job, question: agent_types.Question) -> None:
+    def _listen(self, job: AnswerAttempt, question: agent_types.AgentQuestion) -> None:
         with self._agent.answer(question) as answer:
             try:
                 for piece in answer:
@@ -185,7 +189,7 @@ class Answering:
             finally:
                 job.hearing.dropped_citations = answer.dropped_citations
 
-    def _remember(self, job: Job) -> None:
+    def _remember(self, job: AnswerAttempt) -> None:
         """A guest's own item may be such that nothing can be added: that is no reason to ask again."""
         asked, heard = job.question, job.hearing
         key = conversation_key(job.item.identity, asked.session, asked.lecture_id)
@@ -199,13 +203,17 @@ class Answering:
         url = self._answers.audio_url(item.identity, item.query_id, attempt, messages)
         return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
 
-    def _fail(self, job: Job, error: Unanswerable, *, cause: str) -> Outcome:
+    def _fail(self, job: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
         failed = _failure(job.item, error)
         ended = self._end(job, lambda now: now.failed(error.code, retryable=error.retryable), failed)
-        return self._ended(job, Outcome.FAILED if ended else Outcome.OVERTAKEN, cause)
+        return self._ended(job, AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN, cause)
 
     def _end(
-        self, job: Job, move: Callable[[Question], Question], last: Message, first: Callable[[], None] | None = None
+        self,
+        job: AnswerAttempt,
+        move: Callable[[QuestionRecord], QuestionRecord],
+        last: Message,
+        first: Callable[[], None] | None = None,
     ) -> bool:
         """Writes how it ended, and tells whoever listens at that moment; who comes later calls again.
 
@@ -220,7 +228,7 @@ class Answering:
         job.item.end_allowance()
         return True
 
-    def _ended(self, job: Job, outcome: Outcome, cause: str = "") -> Outcome:
+    def _ended(self, job: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:
         heard = job.hearing
         fields = Fields(
             outcome=outcome,
@@ -235,5 +243,5 @@ class Answering:
         return outcome
 
 
-def _failure(item: QuestionItem, error: Unanswerable) -> QueryFailed:
+def _failure(item: QuestionItem, error: UnanswerableQuestion) -> QueryFailed:
     return QueryFailed(code=error.code, message=error.message, query_id=item.query_id, retryable=error.retryable)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from handlers.voice_qa.client_messages import Code, Unanswerable
-from handlers.voice_qa.environment import QUERIES
+from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.environment import QUERIES_PREFIX
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.conversations import Conversations, told
-from handlers.voice_qa.table_records import Question, conversation_key
+from handlers.voice_qa.table_records import QuestionRecord, conversation_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -35,7 +35,7 @@ FORMATS = {
 """Content types that may be uploaded, as agents name them."""
 
 
-class Materials:
+class QuestionContext:
     """Looks up what an agent is told."""
 
     def __init__(
@@ -53,14 +53,14 @@ class Materials:
         self._bucket = bucket
         self._max_query_bytes = max_query_bytes
 
-    def question(self, identity: str, query_id: str, asked: Question) -> agent_types.Question:
+    def question(self, identity: str, query_id: str, asked: QuestionRecord) -> agent_types.AgentQuestion:
         """All that an agent is told; raises Unanswerable."""
         lecture = self._lecture(asked.lecture_id)
         query = self._query(identity, asked)
         key = conversation_key(identity, asked.session, asked.lecture_id)
-        return agent_types.Question(
+        return agent_types.AgentQuestion(
             query_id=query_id,
-            session_id=agent_types.opaque(f"{identity}#{asked.session}"),
+            session_id=agent_types.opaque_session_id(f"{identity}#{asked.session}"),
             lecture=lecture,
             query=query,
             conversation=told(self._conversations.turns(key)),
@@ -72,30 +72,32 @@ class Materials:
         url = self._url(ready.key, VersionId=ready.version_id)
         return agent_types.Lecture(lecture_id, url, ready.format, ready.duration_ms)
 
-    def _query(self, identity: str, asked: Question) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
+    def _query(self, identity: str, asked: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
         if asked.audio_key is not None:
             return self._spoken(identity, asked.audio_key)
         if not asked.text:
-            raise Unanswerable(Code.QUERY_FAILED, "Nothing was asked.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "Nothing was asked.")
         return agent_types.WrittenQuery(asked.text)
 
     def _spoken(self, identity: str, key: str) -> agent_types.SpokenQuery:
-        if not key.startswith(f"{QUERIES}{identity}/"):
-            raise Unanswerable(Code.AUDIO_FOREIGN, "This audio is not yours.")
+        if not key.startswith(f"{QUERIES_PREFIX}{identity}/"):
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "This audio is not yours.")
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] != NOT_FOUND:
                 raise
-            raise Unanswerable(Code.AUDIO_MISSING, "The audio was not uploaded yet.", retryable=True) from None
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.AUDIO_MISSING, "The audio was not uploaded yet.", retryable=True
+            ) from None
         if not head["ContentLength"]:
-            raise Unanswerable(Code.AUDIO_EMPTY, "The audio is empty.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_EMPTY, "The audio is empty.")
         if head["ContentLength"] > self._max_query_bytes:
             allowed = f"{self._max_query_bytes} bytes are allowed"
-            raise Unanswerable(Code.AUDIO_TOO_LARGE, f"The audio is too large: {allowed}.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_TOO_LARGE, f"The audio is too large: {allowed}.")
         kind = FORMATS.get(head.get("ContentType", "").partition(";")[0].strip().lower())
         if kind is None:
-            raise Unanswerable(Code.QUERY_FAILED, "The audio is of a kind that is not taken.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The audio is of a kind that is not taken.")
         return agent_types.SpokenQuery(self._url(key), kind)
 
     def _url(self, key: str, **version: str) -> str:

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.environment import RESPONSES
-from handlers.voice_qa.query_worker.agent.agent_types import AudioFormat
+from handlers.voice_qa.environment import RESPONSES_PREFIX
+from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_PIECES
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of a kept answer: more than the agent's own limits let one grow to."""
-EXTENSIONS = {AudioFormat.OGG_OPUS: "ogg", AudioFormat.MP3: "mp3"}
-CONTENT_TYPES = {AudioFormat.OGG_OPUS: "audio/ogg", AudioFormat.MP3: "audio/mpeg"}
+EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
+CONTENT_TYPES = {AnswerAudioFormat.OGG_OPUS: "audio/ogg", AnswerAudioFormat.MP3: "audio/mpeg"}
 GONE = "NoSuchKey"
 _LINE: TypeAdapter[Piece] = TypeAdapter(
     Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
 )
 
 
-class NotKept(Exception):
+class AnswerNotStored(Exception):
     """There is no such answer any more, or none that can be read."""
 
 
-class Answers:
+class AnswerStore:
     """Whole answers."""
 
     def __init__(self, client: "S3Client", bucket: str, *, url_seconds: int) -> None:
@@ -48,7 +48,7 @@ class Answers:
         """Keeps an answer."""
         spoken = _spoken(messages)
         if spoken:
-            kind = AudioFormat(spoken[0].format)
+            kind = AnswerAudioFormat(spoken[0].format)
             self._put(
                 _key(identity, query_id, attempt, EXTENSIONS[kind]),
                 b"".join(base64.b64decode(one.audio) for one in spoken),
@@ -63,7 +63,7 @@ class Answers:
             answer = self._client.get_object(Bucket=self._bucket, Key=_key(identity, query_id, attempt, "jsonl"))
         except ClientError as error:
             if error.response["Error"]["Code"] == GONE:
-                raise NotKept from None
+                raise AnswerNotStored from None
             raise
         with answer["Body"] as body:
             data = body.read(MAX_BYTES + 1)
@@ -74,7 +74,7 @@ class Answers:
         spoken = _spoken(messages)
         if not spoken:
             return None
-        key = _key(identity, query_id, attempt, EXTENSIONS[AudioFormat(spoken[0].format)])
+        key = _key(identity, query_id, attempt, EXTENSIONS[AnswerAudioFormat(spoken[0].format)])
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
         )
@@ -84,7 +84,7 @@ class Answers:
 
 
 def _key(identity: str, query_id: str, attempt: int, extension: str) -> str:
-    return f"{RESPONSES}{identity}/{query_id}.{attempt}.{extension}"
+    return f"{RESPONSES_PREFIX}{identity}/{query_id}.{attempt}.{extension}"
 
 
 def _spoken(messages: Sequence[Piece]) -> list[AudioPiece]:
@@ -94,13 +94,13 @@ def _spoken(messages: Sequence[Piece]) -> list[AudioPiece]:
 def _parsed(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
     lines = data.splitlines()
     if len(data) > MAX_BYTES or len(lines) > MAX_PIECES:
-        raise NotKept
+        raise AnswerNotStored
     try:
         pieces = tuple(_LINE.validate_json(line) for line in lines)
-        formats = {AudioFormat(one.format) for one in _spoken(pieces)}
+        formats = {AnswerAudioFormat(one.format) for one in _spoken(pieces)}
     except (ValidationError, ValueError):
-        raise NotKept from None
+        raise AnswerNotStored from None
     told = [(one.query_id, one.attempt, one.number) for one in pieces]
     if told != [(query_id, attempt, number) for number in range(len(pieces))] or len(formats) > 1:
-        raise NotKept
+        raise AnswerNotStored
     return pieces

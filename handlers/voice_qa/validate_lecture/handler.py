@@ -14,29 +14,29 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import Limits
+from handlers.voice_qa.lectures import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
-from handlers.voice_qa.validate_lecture.lecture_validation import Validator
+from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
+from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 
 
-class Call(BaseModel):
+class LectureSweepEvent(BaseModel):
     """What the schedule sends."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _made() -> tuple[Validator, Sweep]:
+def _made() -> tuple[LectureValidator, LectureSweep]:
     """Made once a container."""
     environment = ValidatorEnvironment.read()
     log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
     bucket = LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket)
-    validator = Validator(
+    validator = LectureValidator(
         bucket,
         LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
-        Limits.of(
+        LectureLimits.of(
             environment.lecture_min_seconds,
             environment.lecture_max_seconds,
             environment.lecture_max_bytes,
@@ -46,7 +46,7 @@ def _made() -> tuple[Validator, Sweep]:
         log=log,
         clock=clock.now,
     )
-    sweep = Sweep(
+    sweep = LectureSweep(
         bucket,
         validator,
         parallel=parallel,
@@ -63,5 +63,5 @@ def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[
     validator, sweep = _made()
     if "Records" in event:
         return validator.handle(event["Records"])
-    Call.model_validate(event)
+    LectureSweepEvent.model_validate(event)
     return sweep.run()

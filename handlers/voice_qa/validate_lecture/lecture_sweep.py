@@ -16,9 +16,9 @@ from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.lectures import PREFIX, upload_of
+from handlers.voice_qa.lectures import PREFIX, parse_upload
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_validation import Outcome, Validator
+from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator, ValidationOutcome
 
 GRACE = timedelta(minutes=15)
 """Objects younger than this may still be announced."""
@@ -28,13 +28,13 @@ FOLDER = "/"
 """At its end a key has it that S3's console made for a folder."""
 
 
-class Sweep:
+class LectureSweep:
     """Compares bucket and table."""
 
     def __init__(
         self,
         bucket: LectureBucket,
-        validator: Validator,
+        validator: LectureValidator,
         *,
         parallel: Parallel,
         log: EventLog,
@@ -51,8 +51,12 @@ class Sweep:
     def run(self) -> dict[str, int]:
         """Sweep once; return what was found, by number."""
         count = self._loop.run(self._due(), self._validated, failure_event="upload_failed")
-        count["missing"] = sum(count[one] for one in (Outcome.READY, Outcome.REJECTED, IGNORED, "failed"))
-        return self._loop.report("lecture_sweep", count, "missing", Outcome.READY, Outcome.REJECTED, IGNORED)
+        count["missing"] = sum(
+            count[one] for one in (ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED, "failed")
+        )
+        return self._loop.report(
+            "lecture_sweep", count, "missing", ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED
+        )
 
     def _due(self) -> Iterator[list[NewObject]]:
         now = self._clock()
@@ -63,5 +67,5 @@ class Sweep:
             ]
 
     def _validated(self, one: NewObject) -> list[str]:
-        upload = upload_of(one)
+        upload = parse_upload(one)
         return [IGNORED if upload is None else self._validator.validate(upload)]

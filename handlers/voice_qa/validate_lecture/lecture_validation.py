@@ -18,11 +18,19 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.aws.versioned_items import ATTEMPTS, TooManyWriters
 from handlers.common.logging import EventLog, hashed
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import Known, Limits, Standing, Upload, Verdict, standing, upload_of
+from handlers.voice_qa.lectures import (
+    KnownUpload,
+    LectureLimits,
+    LectureUpload,
+    LectureVerdict,
+    UploadOrder,
+    compare_uploads,
+    parse_upload,
+)
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket, ObjectGone
 
 
-class Outcome(StrEnum):
+class ValidationOutcome(StrEnum):
     """What validating one upload came to."""
 
     READY = "ready"
@@ -34,14 +42,14 @@ class Outcome(StrEnum):
     GONE = "gone"
 
 
-class Validator:
+class LectureValidator:
     """Validates uploads, one by one or as queue messages announce them."""
 
     def __init__(
         self,
         bucket: LectureBucket,
         table: LectureTable,
-        limits: Limits,
+        limits: LectureLimits,
         *,
         parallel: Parallel,
         log: EventLog,
@@ -57,14 +65,14 @@ class Validator:
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
         failed: set[str] = set()
-        announced: list[tuple[str, Upload]] = []
+        announced: list[tuple[str, LectureUpload]] = []
         ignored = 0
         for message in messages:
             try:
                 for one in new_objects(message["body"]):
                     if one.bucket != self._bucket.name:
                         raise NotAnEvent("the notification is another bucket's")  # noqa: TRY301 - refused like others
-                    upload = upload_of(one)
+                    upload = parse_upload(one)
                     if upload is None:
                         self._log.warning("lecture_key_ignored", key_hash=hashed(one.key))
                         ignored += 1
@@ -80,13 +88,13 @@ class Validator:
                 # Its message alone goes back; the batch's others must not repeat.
                 self._log.error("message_failed", error_type=type(outcome).__name__)
                 failed.add(identifier)
-        count = Counter(one for one in outcomes if isinstance(one, Outcome))
+        count = Counter(one for one in outcomes if isinstance(one, ValidationOutcome))
         self._log.info(
             "lecture_batch",
             records=len(messages),
             files=len(announced),
-            ready=count[Outcome.READY],
-            rejected=count[Outcome.REJECTED],
+            ready=count[ValidationOutcome.READY],
+            rejected=count[ValidationOutcome.REJECTED],
             ignored=ignored,
             failed=len(failed),
         )
@@ -96,32 +104,32 @@ class Validator:
             ]
         }
 
-    def validate(self, upload: Upload) -> Outcome:
+    def validate(self, upload: LectureUpload) -> ValidationOutcome:
         """Validates one upload, unless its lecture is about it already, or about a newer one."""
-        verdict: Verdict | None = None
+        verdict: LectureVerdict | None = None
         for _ in range(ATTEMPTS):
             known = self._table.known(upload.lecture_id)
             stands = self._standing(known, upload)
-            if stands is not Standing.NEWER:
+            if stands is not UploadOrder.NEWER:
                 self._log.info("lecture_unchanged", outcome=stands, key_hash=hashed(upload.object.key))
-                return Outcome.SAME if stands is Standing.SAME else Outcome.OLDER
+                return ValidationOutcome.SAME if stands is UploadOrder.SAME else ValidationOutcome.OLDER
             if verdict is None:
                 try:
                     verdict = self._verdict(upload)
                 except ObjectGone:
                     self._log.info("lecture_gone", key_hash=hashed(upload.object.key))
-                    return Outcome.GONE
+                    return ValidationOutcome.GONE
             if self._table.record(upload, verdict, known, self._clock()):
-                return Outcome(verdict.status)
+                return ValidationOutcome(verdict.status)
         raise TooManyWriters
 
-    def _standing(self, known: Known | None, upload: Upload) -> Standing:
-        stands = standing(known, upload)
-        if stands is not Standing.BUCKET_KNOWS:
+    def _standing(self, known: KnownUpload | None, upload: LectureUpload) -> UploadOrder:
+        stands = compare_uploads(known, upload)
+        if stands is not UploadOrder.BUCKET_KNOWS:
             return stands
-        return Standing.NEWER if self._bucket.is_current(upload.object) else Standing.OLDER
+        return UploadOrder.NEWER if self._bucket.is_current(upload.object) else UploadOrder.OLDER
 
-    def _verdict(self, upload: Upload) -> Verdict:
+    def _verdict(self, upload: LectureUpload) -> LectureVerdict:
         started, file = self._clock(), self._bucket.open(upload.object)
         try:
             self._limits.check_unread(upload)

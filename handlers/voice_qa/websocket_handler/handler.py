@@ -19,12 +19,12 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.message_dispatch import Response, Talk
 from handlers.common.websocket.messages import Answer, Request
-from handlers.voice_qa.client_messages import REQUESTS, Code, Ping, Pong, Query, Upload
+from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
 from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Call, Connection, connection_key
-from handlers.voice_qa.websocket_handler.question_intake import Asking, Caller
-from handlers.voice_qa.websocket_handler.upload_forms import Uploads
+from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, GuestConnection, WorkerEvent, connection_key
+from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
+from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 
 PROTOCOL = "polyphony.voice-qa.v1"
 OFFER = "sec-websocket-protocol"
@@ -36,7 +36,7 @@ class SocketHandler:
     """Answers API Gateway."""
 
     def __init__(
-        self, items: VersionedItems, uploads: Uploads, asking: Asking, *, identity_pool: str, log: EventLog
+        self, items: VersionedItems, uploads: UploadForms, asking: QuestionIntake, *, identity_pool: str, log: EventLog
     ) -> None:
         """`identity_pool`: the one whose guests may connect."""
         self._items = items
@@ -61,25 +61,25 @@ class SocketHandler:
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
         identity = _identity(context.get("identity"), self._identity_pool)
         if identity is None:
-            error = HandlerError(Code.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
+            error = HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
             self._log.warning("connection_refused", code=error.code)
             return http_error(error, context["requestId"])
         key = connection_key(context["connectionId"])
-        self._items.change(Connection, key, lambda _: (Connection(identity=identity), None))
+        self._items.change(GuestConnection, key, lambda _: (GuestConnection(identity=identity), None))
         if _first_offer(event.get("headers")) == PROTOCOL:
             # A browser that offered protocols breaks the connection off unless one comes back.
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
     def _act(self, connection_id: str, _action: str, message: Request) -> Answer:
-        identity = self._items.read(Connection, connection_key(connection_id)).identity
+        identity = self._items.read(GuestConnection, connection_key(connection_id)).identity
         if not identity:
-            raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
         match message:
             case Upload():
                 return self._uploads.ready(identity, message)
             case Query():
-                return self._asking.ask(Caller(identity, connection_id), message)
+                return self._asking.ask(ConnectedGuest(identity, connection_id), message)
             case Ping():
                 return Pong()
             case _:
@@ -118,12 +118,12 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
     )
 
-    def call(one: Call) -> None:
+    def call(one: WorkerEvent) -> None:
         functions.invoke(
             FunctionName=environment.worker, InvocationType="Event", Payload=one.model_dump_json(by_alias=True).encode()
         )
 
-    uploads = Uploads(
+    uploads = UploadForms(
         session.client("s3", config=LIVE_CONFIG.merge(signing(accelerated=environment.accelerated))),
         lectures,
         items,
@@ -131,7 +131,9 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
         new_id=clock.new_id,
     )
-    asking = Asking(items, lectures, environment, call=call, new_id=clock.new_id, clock_ms=clock.now_ms, log=log)
+    asking = QuestionIntake(
+        items, lectures, environment, call=call, new_id=clock.new_id, clock_ms=clock.now_ms, log=log
+    )
     return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
 
 

@@ -12,16 +12,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.errors import CommonCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
-from handlers.voice_qa.client_messages import Code, Query, QueryAccepted, Unanswerable
+from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
-    MOST_CALLS,
+    MAX_CALLS,
     Allowance,
-    Call,
-    Place,
-    Question,
-    Status,
+    Listener,
+    QuestionRecord,
+    QuestionStatus,
+    WorkerEvent,
     allowance_key,
     query_key,
 )
@@ -32,14 +32,14 @@ COUNTED_MS = 15 * 60 * 1000
 
 
 @dataclass(frozen=True)
-class Caller:
+class ConnectedGuest:
     """Who asks, and where he listens."""
 
     identity: str
     connection: str
 
 
-class Asking:
+class QuestionIntake:
     """Takes questions."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Asking:
         lectures: LectureTable,
         environment: SocketEnvironment,
         *,
-        call: Callable[[Call], None],
+        call: Callable[[WorkerEvent], None],
         new_id: Callable[[], str],
         clock_ms: Callable[[], int],
         log: EventLog,
@@ -61,49 +61,49 @@ class Asking:
         self._clock_ms = clock_ms
         self._log = log
 
-    def ask(self, caller: Caller, message: Query) -> QueryAccepted:
+    def ask(self, caller: ConnectedGuest, message: Query) -> QueryAccepted:
         """A question, perhaps asked before."""
         _check(caller, message)
         now_ms = self._clock_ms()
-        new = Question(
+        new = QuestionRecord(
             lecture_id=message.lecture_id,
             session=message.session_id or self._new_id(),
             audio_key=message.audio_key,
             text=message.text,
             language=message.language,
-            place=Place(connection=caller.connection, attempt=message.attempt, resume_from=message.resume_from),
+            place=Listener(connection=caller.connection, attempt=message.attempt, resume_from=message.resume_from),
             asked_ms=now_ms,
         )
 
-        def ask(known: Question) -> tuple[Question, tuple[Question, bool, bool]]:
+        def ask(known: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool, bool]]:
             moved, worker_needed = known.asked(new, now_ms)
-            if moved.status is Status.ACCEPTED and known.status is not Status.ACCEPTED:
+            if moved.status is QuestionStatus.ACCEPTED and known.status is not QuestionStatus.ACCEPTED:
                 # An answer that was begun is heard to its end, whatever became of its lecture since.
                 self._check_lecture(message.lecture_id)
             if worker_needed:
                 # Refused, the question stays as it is. Counting one question again counts it once.
                 self._count(caller.identity, message.query_id, now_ms)
-            return moved, (moved, worker_needed, known.status is not Status.NEW)
+            return moved, (moved, worker_needed, known.status is not QuestionStatus.NEW)
 
         key = query_key(caller.identity, message.query_id)
-        question, worker_needed, known = self._items.change(Question, key, ask)
-        working = question.status is Status.RUNNING and question.running_until_ms > now_ms
-        if not worker_needed and question.calls >= MOST_CALLS and not working:
+        question, worker_needed, known = self._items.change(QuestionRecord, key, ask)
+        working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
+        if not worker_needed and question.calls >= MAX_CALLS and not working:
             raise HandlerError(
-                Code.TOO_MANY_QUERIES, "This question was asked too often. Ask it under a new name.", 429
+                VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it under a new name.", 429
             )
-        if question.status is Status.FAILED:
+        if question.status is QuestionStatus.FAILED:
             raise HandlerError(
-                Code.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
+                VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
             )
         if worker_needed:
-            self._send(Call(identity=caller.identity, query_id=message.query_id), now_ms)
+            self._send(WorkerEvent(identity=caller.identity, query_id=message.query_id), now_ms)
         return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=known)
 
     def _check_lecture(self, lecture_id: str) -> None:
         try:
             self._lectures.ready(lecture_id)
-        except Unanswerable as error:
+        except UnanswerableQuestion as error:
             raise HandlerError(error.code, error.message, 409) from None
 
     def _count(self, identity: str, query_id: str, now_ms: int) -> None:
@@ -114,12 +114,12 @@ class Asking:
 
         if not self._items.change(Allowance, allowance_key(identity), take):
             raise HandlerError(
-                Code.TOO_MANY_QUERIES,
+                VoiceQaErrorCode.TOO_MANY_QUERIES,
                 f"{at_once} questions at once and {per_hour} an hour are the most. Ask again later.",
                 429,
             )
 
-    def _send(self, call: Call, now_ms: int) -> None:
+    def _send(self, call: WorkerEvent, now_ms: int) -> None:
         try:
             self._call(call)
         except (ClientError, BotoCoreError) as error:
@@ -131,10 +131,12 @@ class Asking:
                 allowance_key(call.identity),
                 lambda allowance: (_given_back(allowance, call.query_id, now_ms), None),
             )
-            raise HandlerError(Code.UNAVAILABLE, "The question could not be taken. Ask it again.", 503) from None
+            raise HandlerError(
+                VoiceQaErrorCode.UNAVAILABLE, "The question could not be taken. Ask it again.", 503
+            ) from None
 
 
-def _check(caller: Caller, message: Query) -> None:
+def _check(caller: ConnectedGuest, message: Query) -> None:
     """Refuses what is no question, or is spoken in somebody else's audio."""
     if (message.audio_key is None) == (message.text is None):
         raise HandlerError(
@@ -143,7 +145,7 @@ def _check(caller: Caller, message: Query) -> None:
             fields=[FieldProblem("audioKey", "exactly one of audioKey and text is given")],
         )
     if message.audio_key is not None and not is_own_query(caller.identity, message.audio_key):
-        raise HandlerError(Code.AUDIO_FOREIGN, "audioKey is not the key of an upload of yours.", 403)
+        raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of an upload of yours.", 403)
 
 
 def _given_back(allowance: Allowance, query_id: str, now_ms: int) -> Allowance:

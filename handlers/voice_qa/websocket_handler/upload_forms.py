@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.errors import HandlerError
 from handlers.common.time_and_ids import ulid
-from handlers.voice_qa.client_messages import Code, Upload, UploadKind, UploadReady
-from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
+from handlers.voice_qa.client_messages import Upload, UploadKind, UploadReady, VoiceQaErrorCode
+from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX, SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 
-class Uploads:
+class UploadForms:
     """Gives forms out."""
 
     def __init__(
@@ -45,19 +45,19 @@ class Uploads:
         """A form for what a guest wants to upload."""
         match message.kind:
             case UploadKind.QUERY:
-                key = f"{QUERIES}{identity}/{self._new_id()}"
+                key = f"{QUERIES_PREFIX}{identity}/{self._new_id()}"
                 return self._form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
                 return self._lecture(identity, message)
 
     def _lecture(self, identity: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
-            raise HandlerError(Code.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
+            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
         now_ms, most = self._clock_ms(), self._environment.lectures_per_day
         if not self._items.change(Allowance, allowance_key(identity), lambda one: one.uploaded(now_ms, most)):
-            raise HandlerError(Code.UPLOAD_REFUSED, f"{most} lectures a day are the most.", 429)
+            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, f"{most} lectures a day are the most.", 429)
         lecture_id = self._new_id()
-        key = f"{LECTURES}{lecture_id}/{self._new_id()}"
+        key = f"{LECTURES_PREFIX}{lecture_id}/{self._new_id()}"
         self._lectures.reserve(lecture_id, identity)
         return self._form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
@@ -83,4 +83,4 @@ class Uploads:
 
 def is_own_query(identity: str, key: str) -> bool:
     """Whether a key is one that this identity could have been given for a spoken question."""
-    return re.fullmatch(rf"{QUERIES}{re.escape(identity)}/{ulid.PATTERN}", key) is not None
+    return re.fullmatch(rf"{QUERIES_PREFIX}{re.escape(identity)}/{ulid.PATTERN}", key) is not None

@@ -11,7 +11,7 @@ from handlers.livestream.agent.window_worker import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import secret_lines
 from handlers.livestream.episodes_api.handler import MEGABYTE
 from handlers.livestream.transcript.cues import MAX_BYTES
-from handlers.voice_qa.query_worker.agent.http_client import Address
+from handlers.voice_qa.query_worker.agent.http_client import AgentAddress
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, complete, problems
 from tests.fake_engine import FOUNDATION
 
@@ -226,7 +226,7 @@ def test_an_endpoint_that_the_worker_could_not_call_is_refused(endpoint: str, en
     assert "canary" not in problem
     if says.startswith(("an agent", "with a host")):
         with pytest.raises(ValueError, match=re.escape(says)):
-            Address.of(endpoint)
+            AgentAddress.of(endpoint)
 
 
 @pytest.mark.parametrize(

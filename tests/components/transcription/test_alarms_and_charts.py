@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_dispatch import Talk
-from handlers.transcription.environment import GIVEN_UP
+from handlers.transcription.environment import GIVEN_UP_EVENT
 from handlers.transcription.messages import REQUESTS
 from operations.function_target import Target
 from operations.gradual_rollout import Plan
@@ -58,7 +58,7 @@ def test_an_utterance_that_the_processor_could_not_be_called_with_rings_and_a_cl
 def test_the_lines_of_utterances_given_up_and_lost_are_those_that_are_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert counted("given-up", GIVEN_UP)
+    assert counted("given-up", GIVEN_UP_EVENT)
     with own_logger():
         EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)

@@ -111,7 +111,7 @@ def test_a_question_that_the_agent_can_do_nothing_with_is_the_guests(
 
 @pytest.mark.parametrize("script", [HELLO, BROKE], ids=["answered", "failed"])
 def test_an_answer_that_nobody_can_be_sent_rings(
-    desk: Desk, script: agent_types.Piece | Exception, capsys: pytest.CaptureFixture[str]
+    desk: Desk, script: agent_types.AgentPiece | Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.asks()
     desk.clients.failures = [ERROR] * 100

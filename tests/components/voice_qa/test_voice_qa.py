@@ -8,7 +8,7 @@ import pytest
 
 from components.frontend_output import frontend
 from handlers.voice_qa.client_messages import REQUESTS
-from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES
+from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX, RESPONSES_PREFIX
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
@@ -278,7 +278,7 @@ def days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
 
 def test_questions_and_answers_go_after_a_week_and_lectures_stay() -> None:
     """What expires becomes an old version, and that is kept for a day."""
-    assert (QUERIES, RESPONSES, LECTURES) == ("queries/", "responses/", "lectures/")
+    assert (QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX) == ("queries/", "responses/", "lectures/")
     versions = {"queries/": 1, "responses/": 1, "": 7}
     assert days(complete()) == ({"queries/": 7, "responses/": 7}, versions)
     assert days(changed()) == ({"queries/": 11, "responses/": 12}, versions)

@@ -3,16 +3,16 @@
 import json
 from typing import Any
 
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Kind
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import SessionSettings, Thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 
-DEPLOYED = Thresholds(sessions_table_name="sessions", live_table_name="live")
+DEPLOYED = CaptionThresholds(sessions_table_name="sessions", live_table_name="live")
 
 
-def thresholds(**changes: Any) -> Thresholds:
+def thresholds(**changes: Any) -> CaptionThresholds:
     """As deployed, but for these."""
-    return DEPLOYED.with_session(SessionSettings(**changes))
+    return DEPLOYED.for_session(SessionSettings(**changes))
 
 
 def partial(result_id: str, text: str, stability: float | None = 1.0, *, start_ms: int = 0) -> Result:
@@ -36,7 +36,7 @@ class Reader:
 
     def show(self, captions: list[Caption]) -> None:
         for one in captions:
-            if one.kind is Kind.RETRACTED:
+            if one.kind is CaptionKind.RETRACTED:
                 del self.display[one.result_id]
             else:
                 self.display[one.result_id] = one

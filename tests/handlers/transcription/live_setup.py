@@ -8,14 +8,14 @@ import pytest
 
 from handlers.common.logging import EventLog
 from handlers.transcription.audio_processor.handler import OpenStream, Processor
-from handlers.transcription.audio_processor.metrics import Metrics
-from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.audio_processor.metrics import UtteranceMetrics
+from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.environment import LATENCY
-from handlers.transcription.live_table import LiveTable, flight_key
-from handlers.transcription.sessions import Session, Sessions, Status
+from handlers.transcription.environment import LATENCY_METRIC
+from handlers.transcription.live_table import LiveTable, session_slots_key
+from handlers.transcription.sessions import Session, SessionStatus, SessionTable
 from handlers.transcription.utterance_audio import Encoding, Utterance
-from handlers.transcription.utterance_slots import Flight, Taken
+from handlers.transcription.utterance_slots import SessionSlots, SlotDecision
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.captioning import DEPLOYED
 from tests.handlers.transcription.router_setup import (
@@ -56,7 +56,7 @@ class CloudWatch:
     @property
     def latencies_ms(self) -> list[float]:
         """How late captions were, in the order of lateness."""
-        data = [one for call in self.calls for one in call["MetricData"] if one["MetricName"] == LATENCY]
+        data = [one for call in self.calls for one in call["MetricData"] if one["MetricName"] == LATENCY_METRIC]
         counted = [pair for one in data for pair in zip(one["Values"], one["Counts"], strict=True)]
         return [value for value, times in counted for _ in range(int(times))]
 
@@ -82,7 +82,7 @@ class Booth:
     def __post_init__(self) -> None:
         dynamodb: Any = Calling(self.dynamodb, self.clock, self.pace.calling_ms)
         self.live = LiveTable(dynamodb, LIVE, self.clock)
-        self.sessions = Sessions(dynamodb, SESSIONS, self.clock)
+        self.sessions = SessionTable(dynamodb, SESSIONS, self.clock)
         self.transcribe = Transcribe(self.clock, self.scripts, self.pace)
 
     @cached_property
@@ -95,7 +95,7 @@ class Booth:
             self.sessions,
             self.live,
             clients,
-            Metrics(cloudwatch, "processor"),
+            UtteranceMetrics(cloudwatch, "processor"),
             thresholds=DEPLOYED,
             open_stream=self.open_stream or scripted,
             clock_ms=self.clock,
@@ -108,7 +108,7 @@ class Booth:
             Session(
                 session_id=SESSION,
                 owner="ann",
-                status=Status.OPEN,
+                status=SessionStatus.OPEN,
                 language="en-US",
                 encoding=Encoding.PCM,
                 sample_rate=16_000,
@@ -121,21 +121,21 @@ class Booth:
 
     def hears(
         self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
-    ) -> End | None:
+    ) -> UtteranceEnd | None:
         """An utterance is handed over; the next stream goes by these steps, if any are given."""
         if steps:
             self.scripts.append(steps)
         self.take(utterance)
         return self.call(utterance, seconds, remaining_ms, **work)
 
-    def take(self, utterance: str, connection: str = "c1") -> Taken:
+    def take(self, utterance: str, connection: str = "c1") -> SlotDecision:
         """Gives the utterance its place, as the router does; what is known of earlier attempts at it."""
         overdue_ms = self.clock() + 20_000
 
-        def offer(flight: Flight) -> tuple[Flight, Taken]:
-            return flight.seen(connection, self.clock()).offered(utterance, overdue_ms, 8, self.clock())
+        def offer(flight: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
+            return flight.seen(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
-        taken = self.live.change(Flight, flight_key(SESSION), offer)
+        taken = self.live.change(SessionSlots, session_slots_key(SESSION), offer)
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
@@ -149,7 +149,9 @@ class Booth:
 
         monkeypatch.setattr(self.clients, "post", slow)
 
-    def call(self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any) -> End | None:
+    def call(
+        self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
+    ) -> UtteranceEnd | None:
         """Calls the processor."""
         event = {
             "session_id": SESSION,
@@ -175,9 +177,9 @@ class Booth:
         return made
 
     @property
-    def flight(self) -> Flight:
+    def flight(self) -> SessionSlots:
         """What is in the air."""
-        return self.live.read(Flight, flight_key(SESSION))
+        return self.live.read(SessionSlots, session_slots_key(SESSION))
 
 
 ENDED: Step = (1_200, None)

@@ -16,15 +16,18 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.clock import new_id
 from handlers.common.websocket.connections import Connections
 from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, StreamFailed
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+    StreamFailureCode,
+    TranscribeStreamFailed,
+)
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
 from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Work
-from handlers.transcription.router.client_messages import Routes
-from handlers.transcription.router.connection_authorization import Gate
+from handlers.transcription.messages import ProcessorEvent
+from handlers.transcription.router.client_messages import ClientMessageHandler
+from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 from handlers.transcription.router.handler import Router
-from handlers.transcription.sessions import Sessions
+from handlers.transcription.sessions import SessionTable
 from handlers.transcription.stream_signing import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
@@ -133,7 +136,7 @@ def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable
     return json.dumps({"Transcript": {"Results": [result]}}).encode()
 
 
-Step = tuple[int, bytes | FailureCode | None]
+Step = tuple[int, bytes | StreamFailureCode | None]
 """When in the stream, and what: an event, a failure, or nothing more to come."""
 
 
@@ -183,13 +186,13 @@ class Script:
         until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._left or self.begun_ms + self._left[0][0] > until:
             if self.deaf:
-                raise StreamFailed(FailureCode.DROPPED)
+                raise TranscribeStreamFailed(StreamFailureCode.DROPPED)
             self.clock.now_ms = until
             return None
         at, what = self._left.pop(0)
         self.clock.now_ms = max(self.clock.now_ms, self.begun_ms + at)
-        if isinstance(what, FailureCode):
-            raise StreamFailed(what)
+        if isinstance(what, StreamFailureCode):
+            raise TranscribeStreamFailed(what)
         self.ended = what is None
         return what
 
@@ -199,7 +202,7 @@ class Transcribe:
     """Opens one conversation after another, each by its own script."""
 
     clock: Clock
-    scripts: list[Sequence[Step] | FailureCode]
+    scripts: list[Sequence[Step] | StreamFailureCode]
     pace: Pace = field(default_factory=Pace)
     requests: list[StreamRequest] = field(default_factory=list)
     conversations: list[Script] = field(default_factory=list)
@@ -213,9 +216,9 @@ class Transcribe:
         taking_ms = (*self.pace.taking_ms, *[None] * number, None)[number]
         self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
         if opening_ms > seconds * 1000:
-            raise StreamFailed(FailureCode.SILENT)
-        if isinstance(script, FailureCode):
-            raise StreamFailed(script)
+            raise TranscribeStreamFailed(StreamFailureCode.SILENT)
+        if isinstance(script, StreamFailureCode):
+            raise TranscribeStreamFailed(script)
         self.conversations.append(Script(self.clock, script, taking_ms, self.pace.closing_ms))
         try:
             yield self.conversations[-1]
@@ -230,21 +233,21 @@ class Scene:
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
-    handed: list[Work] = field(default_factory=list)
+    handed: list[ProcessorEvent] = field(default_factory=list)
     refusing: Exception | None = None
-    gate: Gate = field(default_factory=lambda: Gate(None))
+    gate: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
     limits: RouterEnvironment = LIMITS
     level: str = "DEBUG"
 
     def __post_init__(self) -> None:
         self.live = LiveTable(self.dynamodb, LIVE, self.clock)
-        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
+        self.sessions = SessionTable(self.dynamodb, SESSIONS, self.clock)
 
     @cached_property
     def router(self) -> Router:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         log = EventLog(self.level)
-        routes = Routes(
+        routes = ClientMessageHandler(
             self.sessions,
             self.live,
             self.limits,
@@ -296,7 +299,7 @@ class Scene:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
         return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
 
-    def _hand_over(self, work: Work) -> None:
+    def _hand_over(self, work: ProcessorEvent) -> None:
         if self.refusing is not None:
             raise self.refusing
         self.handed.append(work)

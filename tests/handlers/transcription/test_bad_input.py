@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.live_table import flight_key
+from handlers.transcription.live_table import session_slots_key
 from handlers.transcription.messages import REQUESTS
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.utterance_slots import SessionSlots
 from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
 from tests.handlers.transcription.router_setup import LIMITS, Scene, silence
 
@@ -98,7 +98,7 @@ def test_it_gets_one_clear_error_and_nobody_else_notices(scene: Scene, kind: str
     assert (answer["type"], answer["code"]) == ("error", code)
     assert says in f"{answer['message']} {answer.get('fields')}"
     assert scene.handed == [], "nothing is paid for"
-    assert scene.live.read(Flight, flight_key(ann)).places == ()
+    assert scene.live.read(SessionSlots, session_slots_key(ann)).places == ()
     assert scene.sends(said(ann))["type"] == "accepted", "connection and session are as good as before"
     assert scene.utters(bob, connection="c2")["type"] == "accepted"
     assert scene.clients.inbox == {}, "nothing is sent beside the answer"
@@ -120,7 +120,7 @@ def test_of_a_flood_as_much_is_taken_as_there_are_places_and_each_message_is_ans
     )
     assert len(scene.handed) == LIMITS.in_flight
     assert scene.utters(bob, connection="c2")["type"] == "accepted"
-    scene.live.change(Flight, flight_key(ann), lambda flight: (flight.landed("u0", 1), None))
+    scene.live.change(SessionSlots, session_slots_key(ann), lambda flight: (flight.finish("u0", 1), None))
     assert scene.utters(ann, "u49")["type"] == "accepted", "when a place is free again"
 
 

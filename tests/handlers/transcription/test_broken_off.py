@@ -8,19 +8,21 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.transcription.audio_processor.handler import WAIT_MS
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
-from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.environment import GIVEN_UP
-from handlers.transcription.live_table import flight_key
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.environment import GIVEN_UP_EVENT
+from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.utterance_slots import SessionSlots
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial, recorded
 from tests.handlers.transcription.router_setup import START_MS, Step
 
 
-@pytest.mark.parametrize("failure", [FailureCode.REFUSED, FailureCode.INTERNAL, FailureCode.DROPPED])
-def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(booth: Booth, failure: FailureCode) -> None:
+@pytest.mark.parametrize("failure", [StreamFailureCode.REFUSED, StreamFailureCode.INTERNAL, StreamFailureCode.DROPPED])
+def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(
+    booth: Booth, failure: StreamFailureCode
+) -> None:
     booth.scripts.append(failure)
     booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert [one.stabilised for one in booth.transcribe.requests] == [True, False]
@@ -30,14 +32,14 @@ def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(booth: Bo
 
 
 def test_what_was_shown_of_a_stream_that_failed_is_taken_back_and_comes_again(booth: Booth) -> None:
-    booth.scripts.append([partial(300, "Hello"), (400, FailureCode.DROPPED)])
+    booth.scripts.append([partial(300, "Hello"), (400, StreamFailureCode.DROPPED)])
     booth.hears(final(1_100, "Hello world.", "r9"), (1_150, None))
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
     assert booth.said() == [("Hello", False), ("Hello world.", True)]
 
 
 def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
-    first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, FailureCode.DROPPED)]
+    first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
     booth.scripts.append(first)
     booth.hears(final(600, "Two.", "r9", at_ms=100), (700, None))
     again = booth.transcribe.conversations[1]
@@ -47,28 +49,28 @@ def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
     assert two["startMs"] == 600, "times count from the utterance's beginning"
 
 
-@pytest.mark.parametrize("failure", list(FailureCode))
+@pytest.mark.parametrize("failure", list(StreamFailureCode))
 @pytest.mark.parametrize("seconds", [1, 2.4])
 def test_a_stream_that_fails_after_its_last_word_needs_no_other(
-    booth: Booth, failure: FailureCode, seconds: float
+    booth: Booth, failure: StreamFailureCode, seconds: float
 ) -> None:
     """One would cost fifteen seconds to send it nothing, and be refused for that."""
     end_ms = round(1_000 * seconds)
     steps = [final(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
-    assert booth.hears(*steps, seconds=seconds, attempts=3) is End.DONE
+    assert booth.hears(*steps, seconds=seconds, attempts=3) is UtteranceEnd.DONE
     assert len(booth.transcribe.requests) == 1
     assert (booth.said(), len(booth.said("done"))) == ([("Hello world.", True)], 1)
 
 
 def test_an_utterance_whose_captions_hold_to_its_end_is_done_without_a_stream(booth: Booth) -> None:
-    assert booth.hears(from_ms=1_000, attempts=2) is End.DONE
+    assert booth.hears(from_ms=1_000, attempts=2) is UtteranceEnd.DONE
     assert booth.transcribe.requests == []
     assert len(booth.said("done")) == 1
 
 
 def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth) -> None:
-    steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, FailureCode.DROPPED)]
-    assert booth.hears(*steps, seconds=2.4) is End.BROKEN
+    steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
+    assert booth.hears(*steps, seconds=2.4) is UtteranceEnd.BROKEN
     [told] = booth.said("resend")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 100}]
     assert len(booth.said("retract")) == 1
@@ -77,9 +79,9 @@ def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth
 
 
 def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Booth) -> None:
-    booth.scripts.append(FailureCode.DROPPED)
-    booth.scripts.append(FailureCode.DROPPED)
-    assert booth.hears() is End.BROKEN
+    booth.scripts.append(StreamFailureCode.DROPPED)
+    booth.scripts.append(StreamFailureCode.DROPPED)
+    assert booth.hears() is UtteranceEnd.BROKEN
     assert booth.said("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert booth.flight.places == ()
 
@@ -87,38 +89,38 @@ def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Boot
 def test_while_no_stream_is_to_be_had_clients_wait_and_no_attempt_counts(booth: Booth) -> None:
     """The account's streams are free again in seconds; asking for more of them at once helps nobody."""
     for number in range(1, 6):
-        booth.scripts.append(FailureCode.THROTTLED)
+        booth.scripts.append(StreamFailureCode.THROTTLED)
         taken = booth.take("u1")
         assert taken.attempts == 1
-        assert booth.call(attempts=taken.attempts) is End.BROKEN
+        assert booth.call(attempts=taken.attempts) is UtteranceEnd.BROKEN
         assert len(booth.transcribe.requests) == number, "no second stream"
         booth.clock.now_ms += WAIT_MS
     assert booth.said("error") == []
     again = {"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}
     assert [one["utterances"] for one in booth.said("resend")] == [[again]] * 5
     assert len(booth.cloudwatch.calls) == 5, "and it rings all the time"
-    assert booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED) is End.DONE
+    assert booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
     assert booth.said() == [("Hel", False), ("Hello.", True)]
 
 
 def test_attempts_before_there_were_no_streams_count(booth: Booth) -> None:
-    booth.scripts += [FailureCode.DROPPED] * 2
+    booth.scripts += [StreamFailureCode.DROPPED] * 2
     booth.hears()
-    booth.scripts.append(FailureCode.THROTTLED)
+    booth.scripts.append(StreamFailureCode.THROTTLED)
     booth.call(attempts=booth.take("u1").attempts)
     booth.clock.now_ms += WAIT_MS
     assert booth.take("u1").attempts == 2
 
 
 def test_an_attempt_that_had_a_stream_counts_though_there_was_no_second_one(booth: Booth) -> None:
-    booth.scripts += [FailureCode.DROPPED, FailureCode.THROTTLED]
-    assert booth.hears() is End.BROKEN
+    booth.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
+    assert booth.hears() is UtteranceEnd.BROKEN
     assert booth.said("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert booth.take("u1").attempts == 2
 
 
 def test_a_stream_that_is_throttled_after_it_was_heard_is_one_that_failed(booth: Booth) -> None:
-    booth.scripts.append([partial(200, "Hel"), (300, FailureCode.THROTTLED)])
+    booth.scripts.append([partial(200, "Hel"), (300, StreamFailureCode.THROTTLED)])
     booth.hears(final(700, "Hello."), (1_150, None))
     assert booth.said() == [("Hel", False), ("Hello.", True)]
 
@@ -141,14 +143,14 @@ def test_an_answer_that_is_no_transcript_counts_as_a_failed_stream(booth: Booth)
 def test_a_stream_that_says_nothing_at_all_is_no_end(booth: Booth, events: list[int]) -> None:
     """Silence has an end of its own: the service closes the stream. Transcribe sends events without any result, too."""
     empty = b'{"Transcript":{"Results":[]}}'
-    assert booth.hears(*[(when_ms, empty) for when_ms in events], (9_999, None)) is End.BROKEN
+    assert booth.hears(*[(when_ms, empty) for when_ms in events], (9_999, None)) is UtteranceEnd.BROKEN
     assert len(booth.said("resend")) == 1
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
 def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> None:
-    booth.scripts.append(FailureCode.REJECTED)
-    assert booth.hears() is End.REJECTED
+    booth.scripts.append(StreamFailureCode.REJECTED)
+    assert booth.hears() is UtteranceEnd.REJECTED
     [told] = booth.said("error")
     assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
     assert len(booth.transcribe.requests) == 1
@@ -159,16 +161,16 @@ def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> 
 @pytest.mark.parametrize(
     ("failure", "attempts", "lines"),
     [
-        (FailureCode.REJECTED, 1, [("ERROR", "rejected", "rejected")]),
-        (FailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
-        (FailureCode.DROPPED, 2, []),
-        (FailureCode.THROTTLED, 3, []),
+        (StreamFailureCode.REJECTED, 1, [("ERROR", "rejected", "rejected")]),
+        (StreamFailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
+        (StreamFailureCode.DROPPED, 2, []),
+        (StreamFailureCode.THROTTLED, 3, []),
     ],
 )
 def test_an_utterance_that_is_given_up_is_counted_where_an_alarm_looks(
     booth: Booth,
     capsys: pytest.CaptureFixture[str],
-    failure: FailureCode,
+    failure: StreamFailureCode,
     attempts: int,
     lines: list[tuple[str, str, str]],
 ) -> None:
@@ -176,22 +178,22 @@ def test_an_utterance_that_is_given_up_is_counted_where_an_alarm_looks(
     booth.scripts += [failure] * 2
     booth.hears(attempts=attempts)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(one["level"], one["outcome"], one["cause"]) for one in found if one["message"] == GIVEN_UP] == lines
+    assert [(one["level"], one["outcome"], one["cause"]) for one in found if one["message"] == GIVEN_UP_EVENT] == lines
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
 def test_what_was_final_before_a_rejection_stays(booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     """Nothing of it will be said again."""
     recorded(monkeypatch, encoding)
-    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, FailureCode.REJECTED)]
-    assert booth.hears(*steps) is End.REJECTED
+    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.REJECTED)]
+    assert booth.hears(*steps) is UtteranceEnd.REJECTED
     assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
     assert booth.said("error")[0]["code"] == "NOT_TRANSCRIBED"
 
 
 def test_the_third_attempt_is_the_last(booth: Booth) -> None:
     for attempt in (1, 2, 3):
-        booth.scripts += [FailureCode.DROPPED, FailureCode.DROPPED]
+        booth.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
         booth.hears(attempts=attempt)
     assert [len(booth.said(kind)) for kind in ("resend", "error")] == [2, 1]
     assert "three times" in booth.said("error")[0]["message"], "it is not said to be of no use"
@@ -201,14 +203,14 @@ def test_the_third_attempt_is_the_last(booth: Booth) -> None:
 @pytest.mark.parametrize(
     ("steps", "end"),
     [
-        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], End.OVERTAKEN),
-        ([partial(300, "Old"), ENDED], End.OVERTAKEN),
-        ([ENDED], End.DONE),
-        ([(200, FailureCode.REJECTED)], End.REJECTED),
+        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], UtteranceEnd.OVERTAKEN),
+        ([partial(300, "Old"), ENDED], UtteranceEnd.OVERTAKEN),
+        ([ENDED], UtteranceEnd.DONE),
+        ([(200, StreamFailureCode.REJECTED)], UtteranceEnd.REJECTED),
     ],
 )
 def test_an_attempt_that_was_overtaken_says_nothing_more(
-    booth: Booth, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: End
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: UtteranceEnd
 ) -> None:
     """It hung for so long that it was given up, and the client has sent the utterance again."""
     booth.take("u1")
@@ -216,9 +218,13 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(
     opened = booth.transcribe.open
 
     def overtaken(*given: Any) -> Any:
-        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.broke("u1", 1, 0), None))
         booth.live.change(
-            Flight, flight_key(SESSION), lambda flight: (flight.offered("u1", START_MS * 2, 8, 0)[0], None)
+            SessionSlots, session_slots_key(SESSION), lambda flight: (flight.plan_resend("u1", 1, 0), None)
+        )
+        booth.live.change(
+            SessionSlots,
+            session_slots_key(SESSION),
+            lambda flight: (flight.take_slot("u1", START_MS * 2, 8, 0)[0], None),
         )
         return opened(*given)
 
@@ -227,7 +233,7 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(
     assert [one for one in booth.said() if one[1]] == []
     assert booth.said("done") + booth.said("resend") + booth.said("error") == []
     assert booth.screen().text() == [], "nothing of it stays where the other attempt's captions will be"
-    assert booth.flight.holds("u1", 2), "the other attempt has its place"
+    assert booth.flight.holds_slot("u1", 2), "the other attempt has its place"
 
 
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
@@ -236,7 +242,7 @@ def test_audio_that_cannot_be_cut_is_sent_and_shown_again_from_its_beginning(
 ) -> None:
     """Its sentences may be cut otherwise the second time: what was final is taken back too."""
     recorded(monkeypatch, encoding)
-    booth.scripts.append([final(300, "One two three.", at_ms=0), (350, FailureCode.DROPPED)])
+    booth.scripts.append([final(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
     booth.hears(final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None))
     assert len(booth.transcribe.conversations[1].sent) == 10
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
@@ -280,7 +286,7 @@ def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was
     heard_from_ms = broken.from_ms if encoding == "pcm" else 0
     again = [(text, at - heard_from_ms) for text, at in said if at >= heard_from_ms]
     steps = [final(200 + at, text, f"{text} again", at_ms=at) for text, at in again]
-    assert booth.hears(*steps, ENDED, from_ms=broken.from_ms, attempts=2) is End.DONE
+    assert booth.hears(*steps, ENDED, from_ms=broken.from_ms, attempts=2) is UtteranceEnd.DONE
     for message in booth.clients.inbox["c1"]:
         screen.take(message)
     assert screen.text() == ["One.", "Two.", "Three."]
@@ -288,7 +294,7 @@ def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was
 
 def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
     booth.clients.gone.add("c1")
-    assert booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is End.GONE
+    assert booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is UtteranceEnd.GONE
     assert len(booth.transcribe.conversations[0].sent) < 10
     assert booth.flight.broken[0].utterance == "u1", "whoever comes back is told to send it again"
 
@@ -302,11 +308,11 @@ def test_a_client_that_came_back_on_another_connection_is_followed(
 
     def moving(*given: Any) -> Any:
         booth.clients.gone.add("c1")
-        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.seen("c2", 0), None))
+        booth.live.change(SessionSlots, session_slots_key(SESSION), lambda flight: (flight.seen("c2", 0), None))
         return opened(*given)
 
     monkeypatch.setattr(booth.transcribe, "open", moving)
-    assert booth.call() is End.DONE
+    assert booth.call() is UtteranceEnd.DONE
     assert booth.said("caption", "c2") == [("Hello.", True)]
     assert len(booth.said("done", "c2")) == 1
 
@@ -337,7 +343,7 @@ def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
         final(700, ""),
         final(900, "Hello.", "r2", at_ms=300),
     ]
-    assert booth.hears(*steps, ENDED) is End.DONE
+    assert booth.hears(*steps, ENDED) is UtteranceEnd.DONE
     assert booth.said() == [("Hel", False), ("Hello.", True)]
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
     assert booth.cloudwatch.values["PartialResultProcessingLatency"] == 2, "of what was shown"
@@ -346,7 +352,9 @@ def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
 def over(connection: str, booth: Booth) -> None:
     """The client opens its session over this connection, and nobody has noticed that the one before is dead."""
     booth.live.change(
-        Flight, flight_key(SESSION), lambda flight: (flight.opened(connection, ()).seen(connection, 0), None)
+        SessionSlots,
+        session_slots_key(SESSION),
+        lambda flight: (flight.opened(connection, ()).seen(connection, 0), None),
     )
 
 
@@ -374,7 +382,7 @@ def test_a_client_that_came_back_is_followed_though_its_old_connection_still_tak
     """API Gateway may hear of a connection's end much later, and takes whatever is posted until then."""
     moving_after("caption", 1, booth, monkeypatch, final=False)
     steps = [partial(200, "Hel"), final(600, "Hello."), partial(700, "You", "r2", at_ms=700), (900, None)]
-    assert booth.hears(*steps) is End.DONE
+    assert booth.hears(*steps) is UtteranceEnd.DONE
     assert booth.said("caption", "c1") == [("Hel", False)]
     assert booth.said("caption", "c2") == [("Hello.", True), ("You", False), ("You", True)]
     assert len(booth.said("done", "c2")) == 1
@@ -397,7 +405,7 @@ def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utt
     assert booth.said("done", "c1") + booth.said("done", "c2") == []
     assert (booth.flight.done, booth.flight.broken[0].from_ms) == ((), 0)
     booth.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
-    assert booth.call(attempts=booth.take("u1", "c2").attempts) is End.DONE
+    assert booth.call(attempts=booth.take("u1", "c2").attempts) is UtteranceEnd.DONE
     assert booth.screen("c2").text() == ["One.", "Two."]
     assert booth.flight.done == ("u1",)
 
@@ -406,7 +414,7 @@ def test_an_utterance_that_broke_after_its_client_moved_is_sent_again_from_its_b
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moving_after("caption", 1, booth, monkeypatch)
-    booth.hears(final(900, "One."), (2_300, FailureCode.DROPPED), seconds=2.4)
+    booth.hears(final(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
     [told] = booth.said("resend", "c2")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
@@ -437,9 +445,9 @@ def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
     dynamodb: Any, partials: bool, attempts: int
 ) -> None:
     """Otherwise nothing would ring while the flag is off, however long it fails."""
-    booth = Booth(dynamodb, [FailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials))
+    booth = Booth(dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials))
     booth.open()
-    assert booth.hears(attempts=attempts) is End.BROKEN
+    assert booth.hears(attempts=attempts) is UtteranceEnd.BROKEN
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 

@@ -32,7 +32,7 @@ def test_the_requirements_values_are_the_defaults() -> None:
 
 
 def test_a_session_may_change_every_threshold() -> None:
-    changed = DEPLOYED.with_session(asked(**ASKED))
+    changed = DEPLOYED.for_session(asked(**ASKED))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
         "partial_results_enabled": False,
         "min_stability_threshold": 0.5,
@@ -51,19 +51,19 @@ def test_partials_are_shown_where_the_deployment_has_them_and_the_session_does_n
     deployed: bool, session: bool | None
 ) -> None:
     """Whoever turns them off for all must not ask each client: it is the switch that runbooks turn."""
-    changed = thresholds(partial_results_enabled=deployed).with_session(asked(partialResultsEnabled=session))
+    changed = thresholds(partial_results_enabled=deployed).for_session(asked(partialResultsEnabled=session))
     assert changed.partial_results_enabled is (deployed and session is not False)
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_one_that_is_asked_for_changes_no_other(name: str) -> None:
-    changed = DEPLOYED.with_session(asked(**{name: ASKED[name]})).model_dump()
+    changed = DEPLOYED.for_session(asked(**{name: ASKED[name]})).model_dump()
     assert sum(changed[one] != value for one, value in DEPLOYED.model_dump().items()) == 1
 
 
 def test_a_session_that_asks_for_nothing_has_the_deployments() -> None:
-    assert DEPLOYED.with_session(asked()) == DEPLOYED
-    assert DEPLOYED.with_session(asked(pauseThreshold=None)) == DEPLOYED
+    assert DEPLOYED.for_session(asked()) == DEPLOYED
+    assert DEPLOYED.for_session(asked(pauseThreshold=None)) == DEPLOYED
 
 
 @pytest.mark.parametrize(

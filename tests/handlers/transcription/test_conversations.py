@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from handlers.transcription.audio_processor import utterance_transcription
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
-from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.stream_signing import StreamRequest
 from local.emulation.speech.tone_words import silence, speech
@@ -54,7 +54,7 @@ class Line:
         made.open()
         return made
 
-    def says(self, audio: bytes, utterance: str = "u1") -> End | None:
+    def says(self, audio: bytes, utterance: str = "u1") -> UtteranceEnd | None:
         """Sends an utterance."""
         self.booth.take(utterance)
         return self.booth.call(utterance, audio=base64.b64encode(audio).decode())
@@ -69,9 +69,9 @@ class Line:
         """How many an alarm would have seen."""
         return self.booth.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
 
-    def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[Stream]:
+    def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         self.requests.append(request)
-        return Stream.open(address(self.endpoint, stabilised=request.stabilised), PATIENCE)
+        return TranscribeStream.open(address(self.endpoint, stabilised=request.stabilised), PATIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def words(text: str) -> bytes:
 
 
 def test_what_is_said_is_shown_once_and_in_order(line: Line) -> None:
-    assert line.says(words("hello world . good day")) is End.DONE
+    assert line.says(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Hello world.", "Good day."]
     assert [one["text"] for one in line.screen.shown if one["final"]] == ["Hello world.", "Good day."]
     assert line.booth.said("done")[0]["finals"] == 2
@@ -108,7 +108,7 @@ def test_an_utterance_whose_writes_are_all_sent_twice_is_shown_once(
 ) -> None:
     """Its place would be taken for one that it had before, and its beginning for another's."""
     repeated(line.dynamodb, "update_item", monkeypatch)
-    assert line.says(words("hello world . good day")) is End.DONE
+    assert line.says(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Hello world.", "Good day."]
     assert line.booth.said("done")[0]["finals"] == 2
 
@@ -119,7 +119,7 @@ def test_an_utterance_whose_writes_are_all_sent_twice_is_shown_once(
 def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
     line: Line, capsys: pytest.CaptureFixture[str], fault: str, cause: str
 ) -> None:
-    assert line.says(words(f"hello {fault} world")) is End.DONE
+    assert line.says(words(f"hello {fault} world")) is UtteranceEnd.DONE
     assert line.screen.text() == [f"Hello {fault} world."]
     assert line.booth.said("done")[0]["fallback"] == "stream_failed"
     assert [one.stabilised for one in line.requests] == [True, False]
@@ -128,14 +128,14 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
 
 
 def test_a_service_that_always_fails_leaves_nothing_on_display(line: Line) -> None:
-    assert line.says(words("hello broken world")) is End.BROKEN
+    assert line.says(words("hello broken world")) is UtteranceEnd.BROKEN
     assert line.screen.text() == []
     assert len(line.booth.said("resend")) == 1
     assert line.booth.flight.places == ()
 
 
 def test_silence_is_an_utterance_without_captions(line: Line) -> None:
-    assert line.says(silence(0.5, RATE)) is End.DONE
+    assert line.says(silence(0.5, RATE)) is UtteranceEnd.DONE
     assert line.booth.said("done")[0]["finals"] == 0
     assert line.fallbacks == 0
 
@@ -146,7 +146,7 @@ def test_a_service_that_waited_for_audio_for_too_long_is_tried_once_more(
     """Fifteen seconds on AWS, which no utterance has: only a processor that stood still would meet it."""
     with listening(silence_seconds=0.001) as endpoint:
         line = Line(dynamodb, endpoint)
-        assert line.says(words("hello world")) is End.BROKEN
+        assert line.says(words("hello world")) is UtteranceEnd.BROKEN
     assert [one.stabilised for one in line.requests] == [True, False]
     assert len(line.booth.said("resend")) == 1
     assert line.fallbacks == 1
@@ -160,7 +160,7 @@ def test_a_final_that_comes_twice_in_other_words_is_shown_once(line: Line) -> No
 
 
 def test_a_sentence_whose_final_never_comes_is_shown_as_it_was_last_heard(line: Line) -> None:
-    assert line.says(words("endless test . good day")) is End.DONE
+    assert line.says(words("endless test . good day")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Endless test", "Good day."]
     assert {one["text"]: one["orphan"] for one in line.screen.shown if one["final"]} == {
         "Endless test": True,
@@ -170,7 +170,7 @@ def test_a_sentence_whose_final_never_comes_is_shown_as_it_was_last_heard(line: 
 
 
 def test_a_service_that_marks_nothing_as_stable_any_more_costs_no_final(line: Line) -> None:
-    assert line.says(words("unflagged test")) is End.DONE
+    assert line.says(words("unflagged test")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Unflagged test."]
 
 

@@ -227,7 +227,7 @@ def test_what_looks_like_headers_costs_no_more_than_other_bytes(
     """Counted, not timed: a byte that is summed again for each of them would be quadratic."""
     summed = 0
 
-    class Counting(tuple[int, ...]):
+    class SessionCounter(tuple[int, ...]):
         __slots__ = ()
 
         def __getitem__(self, index: Any) -> Any:
@@ -235,7 +235,7 @@ def test_what_looks_like_headers_costs_no_more_than_other_bytes(
             summed += 1
             return super().__getitem__(index)
 
-    monkeypatch.setattr(flac_length, "CRC16", Counting(flac_length.CRC16))
+    monkeypatch.setattr(flac_length, "CRC16", SessionCounter(flac_length.CRC16))
     audio = flac_file(frame(0, content=filling * (20_000 // len(filling))))
     assert read(audio).samples == 1600
     assert summed <= len(audio)

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
-from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_WORDS_MS, End
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_WORDS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.live_table import flight_key
+from handlers.transcription.live_table import session_slots_key
 from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial, recorded
 from tests.handlers.transcription.router_setup import LIVE, START_MS, Pace, Step, transcript
 
 
 def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Booth) -> None:
-    assert booth.hears(partial(300, "Hello world")) is End.CUT
+    assert booth.hears(partial(300, "Hello world")) is UtteranceEnd.CUT
     assert booth.clock.now_ms - START_MS == 1_000 + GRACE_MS
     assert booth.said() == [("Hello world", False), ("Hello world", True)]
     assert booth.clients.of("c1", "caption")[-1]["orphan"]
@@ -25,7 +25,7 @@ def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Boot
 
 
 def test_less_time_than_the_utterance_needs_is_enough_to_say_so(booth: Booth) -> None:
-    assert booth.hears(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is End.BROKEN
+    assert booth.hears(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
     assert booth.clock.now_ms - START_MS == 1_000, "the rest is kept for the answer"
     assert len(booth.said("resend")) == 1
     assert len(booth.said("retract")) == 1, "half of the audio never got out: all of it comes again"
@@ -36,7 +36,7 @@ def test_captions_that_cannot_be_shown_in_time_are_sent_again_with_the_utterance
 ) -> None:
     booth.shows_slowly(monkeypatch, 900)
     finals = [final(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
-    assert booth.hears(*finals, ENDED) is End.BROKEN
+    assert booth.hears(*finals, ENDED) is UtteranceEnd.BROKEN
     assert booth.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_WORDS_MS + 900
     [told] = booth.said("resend")
     assert told["utterances"][0]["fromMs"] > 0, "what was shown as final holds"
@@ -46,7 +46,7 @@ EVENTS = st.lists(
     st.tuples(
         st.integers(0, 6_000),
         st.one_of(
-            st.sampled_from(list(FailureCode)),
+            st.sampled_from(list(StreamFailureCode)),
             st.none(),
             st.builds(
                 lambda which, final, text: transcript(f"r{which}", text, final=final),
@@ -78,7 +78,7 @@ SLOW = Pace(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 @given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
 @example([final(2_400, f"Word {one}.", f"r{one}") for one in range(8)], [], 1.0, SLOW)
 @example([partial(2_190, f"Word {one}", f"r{one}") for one in range(8)], [], 1.0, SLOW)
-@example([(830, FailureCode.DROPPED)], [], 1.0, replace(SLOW, taking_ms=(None, 490)))
+@example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, taking_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: Pace
 ) -> None:
@@ -86,14 +86,14 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
 
     Whatever Transcribe says or does not say, and however long it takes to; metrics and the answer included.
     """
-    dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": flight_key(SESSION)}})
+    dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_slots_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
     scripts = [sorted(one, key=lambda step: step[0]) for one in (first, second)]
     booth = Booth(dynamodb, scripts, pace=pace)
     booth.open()
     booth.take("u1")
     begun_ms = booth.clock.now_ms
-    assert booth.call(seconds=seconds) in set(End)
+    assert booth.call(seconds=seconds) in set(UtteranceEnd)
     assert booth.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
     assert booth.flight.places == (), "whatever happened, the place is free again"
     ends = [*booth.said("done"), *booth.said("resend"), *booth.said("error")]
@@ -109,7 +109,7 @@ def test_lines_that_cannot_be_taken_away_in_time_are_the_clients_to_take_away(
     recorded(monkeypatch, "flac")
     finals = [final(40 * one, f"Word {one}.", f"r{one:02}", at_ms=10 * one) for one in range(30)]
     begun_ms = booth.clock.now_ms
-    assert booth.hears(*finals, (2_400, FailureCode.DROPPED)) is End.BROKEN
+    assert booth.hears(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
     assert booth.clock.now_ms - begun_ms <= 1_000 + 2_000
     assert 0 < len(booth.said("retract")) < 30
     [told] = booth.said("resend")
@@ -128,7 +128,7 @@ def test_orphans_are_looked_for_while_the_stream_goes_on(dynamodb: Any, monkeypa
         return post(connection, message)
 
     monkeypatch.setattr(booth.clients, "post", noted)
-    assert booth.hears(partial(300, "Hello"), (6_400, None)) is End.DONE
+    assert booth.hears(partial(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
     assert shown == [5_300], "fifteen seconds are a setting; here it is the least"
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
-from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.environment import FALLBACK
+from handlers.transcription.environment import FALLBACK_METRIC
 from tests.handlers.transcription.live_setup import ENDED, Booth, final, partial
 from tests.handlers.transcription.router_setup import START_MS, Pace, Scene
 
@@ -39,7 +39,7 @@ def test_what_an_utterance_waited_for_its_processor_and_its_stream_is_counted(
     booth.open()
     booth.take("u1")
     booth.clock.now_ms += waited_ms
-    assert booth.call() is End.DONE
+    assert booth.call() is UtteranceEnd.DONE
     assert booth.cloudwatch.latencies_ms == [waited_ms + opening_ms + 100]
 
 
@@ -53,7 +53,7 @@ def test_what_a_result_waited_while_another_was_posted_is_counted(
 
 
 def test_a_stream_that_failed_before_is_counted(booth: Booth) -> None:
-    booth.scripts += [[(400, FailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
+    booth.scripts += [[(400, StreamFailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
     booth.hears()
     assert booth.cloudwatch.latencies_ms == [500]
 
@@ -80,5 +80,5 @@ def test_calls_so_slow_that_an_utterance_comes_again_ring_as_a_stream_that_faile
     booth = Booth(dynamodb, settings=settings, pace=Pace(calling_ms=200))
     booth.open()
     finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(9)]
-    assert booth.hears(*finals, ENDED) is End.BROKEN
-    assert booth.cloudwatch.values[FALLBACK] == 1
+    assert booth.hears(*finals, ENDED) is UtteranceEnd.BROKEN
+    assert booth.cloudwatch.values[FALLBACK_METRIC] == 1

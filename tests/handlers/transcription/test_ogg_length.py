@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.ogg_length import LONGEST_PACKET, MalformedOgg, OpusAudio, read
+from handlers.transcription.ogg_length import MAX_PACKET_SAMPLES, MalformedOgg, OpusAudio, read
 from tests.handlers.transcription.crafted_audio import (
     CONTINUED,
     FIRST,
@@ -134,7 +134,7 @@ def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: byte
     [
         *(
             [page(2, granule, *TEN, flags=LAST)]
-            for granule in (9600 + LONGEST_PACKET + 1, 9600 - LONGEST_PACKET - 1, -1, -(2**63), 2**63 - 1)
+            for granule in (9600 + MAX_PACKET_SAMPLES + 1, 9600 - MAX_PACKET_SAMPLES - 1, -1, -(2**63), 2**63 - 1)
         ),
         pytest.param([page(2, 489_600, *TEN), page(3, 499_200, *TEN, flags=LAST)], id="part of a longer recording"),
         pytest.param([page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)], id="falling"),

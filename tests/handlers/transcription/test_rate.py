@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
-from handlers.transcription.audio_processor.captions.pending_results import Rate
+from handlers.transcription.audio_processor.captions.pending_results import PartialRate
 from tests.handlers.transcription.captioning import final, lines, partial, thresholds
 
 
@@ -88,11 +88,11 @@ def test_finals_are_never_limited() -> None:
 def test_a_moment_is_free_exactly_when_fewer_than_the_rate_left_in_the_second_before(
     most: int, gaps: list[int]
 ) -> None:
-    rate, left, now_ms = Rate(most), list[int](), 0
+    rate, left, now_ms = PartialRate(most), list[int](), 0
     for gap in gaps:
         now_ms += gap
         free = sum(now_ms - 1000 < one <= now_ms for one in left) < most
-        assert rate.free(now_ms) is free
+        assert rate.is_free(now_ms) is free
         if free:
-            rate.leave(now_ms)
+            rate.add_partial(now_ms)
             left.append(now_ms)

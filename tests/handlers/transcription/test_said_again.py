@@ -8,12 +8,12 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
 from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, recorded
 from tests.handlers.transcription.router_setup import LIVE, SESSIONS
 
 SAID = final(300, "Stop the motor now.", at_ms=600)
-FAILURES = st.sampled_from(list(FailureCode))
+FAILURES = st.sampled_from(list(StreamFailureCode))
 STREAMS = st.lists(
     st.one_of(
         FAILURES,
@@ -28,8 +28,12 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
-@example("ogg-opus", [*[FailureCode.DROPPED] * 4, (SAID, (700, FailureCode.DROPPED)), FailureCode.DROPPED], [])
-@example("flac", [(SAID, (350, FailureCode.DROPPED)), FailureCode.REJECTED], [])
+@example(
+    "ogg-opus",
+    [*[StreamFailureCode.DROPPED] * 4, (SAID, (700, StreamFailureCode.DROPPED)), StreamFailureCode.DROPPED],
+    [],
+)
+@example("flac", [(SAID, (350, StreamFailureCode.DROPPED)), StreamFailureCode.REJECTED], [])
 @example("flac", [], ["is lost"] * 3)
 @example("pcm", [], ["is lost"] * 3)
 @example("flac", [], ["arrives unanswered"] * 3)

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
+from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
 
 KEY = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -61,7 +61,7 @@ def query_of(url: str) -> dict[str, str]:
 
 
 def test_an_address_asks_for_the_stream_at_the_regions_transcribe() -> None:
-    url = presigned_url(CREDENTIALS, "eu-central-1", REQUEST, expires_seconds=60)
+    url = presign_stream_url(CREDENTIALS, "eu-central-1", REQUEST, expires_seconds=60)
     parts = urlsplit(url)
     assert (parts.scheme, parts.netloc) == ("wss", "transcribestreaming.eu-central-1.amazonaws.com:8443")
     assert parts.path == "/stream-transcription-websocket"
@@ -88,7 +88,9 @@ def test_an_address_asks_for_the_stream_at_the_regions_transcribe() -> None:
 )
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_the_signature_verifies(endpoint: str | None, token: str | None) -> None:
-    url = presigned_url(Credentials(KEY, SECRET, token), "eu-west-1", REQUEST, expires_seconds=300, endpoint=endpoint)
+    url = presign_stream_url(
+        Credentials(KEY, SECRET, token), "eu-west-1", REQUEST, expires_seconds=300, endpoint=endpoint
+    )
     assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
     assert query_of(url).get("X-Amz-Security-Token") == token
     if endpoint is not None:
@@ -106,7 +108,7 @@ def test_whatever_is_asked_for_stays_one_value_of_a_verifying_address(
     language: str, rate: int, encoding: Encoding, stabilised: bool, expires: int
 ) -> None:
     request = StreamRequest(language, rate, encoding, stabilised=stabilised)
-    url = presigned_url(CREDENTIALS, "eu-west-1", request, expires_seconds=expires)
+    url = presign_stream_url(CREDENTIALS, "eu-west-1", request, expires_seconds=expires)
     query = query_of(url)
     assert query["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
     assert query["language-code"] == language
@@ -117,7 +119,7 @@ def test_whatever_is_asked_for_stays_one_value_of_a_verifying_address(
 @pytest.mark.parametrize("seconds", [-1, 0, 301, 3600])
 def test_an_address_cannot_be_used_for_longer_than_the_service_allows(seconds: int) -> None:
     with pytest.raises(ValueError, match="1 to 300"):
-        presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=seconds)
+        presign_stream_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_an_address_cannot_be_used_for_longer_than_the_service_allows(seconds: i
 )
 def test_an_endpoint_is_an_origin(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint"):
-        presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1, endpoint=endpoint)
+        presign_stream_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1, endpoint=endpoint)
 
 
 def test_credentials_that_are_renewed_meanwhile_do_not_get_mixed() -> None:
@@ -136,14 +138,14 @@ def test_credentials_that_are_renewed_meanwhile_do_not_get_mixed() -> None:
         def get_frozen_credentials(self) -> ReadOnlyCredentials:
             return ReadOnlyCredentials(KEY, SECRET, TOKEN)
 
-    url = presigned_url(Turning(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
+    url = presign_stream_url(Turning(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
     assert query_of(url)["X-Amz-Security-Token"] == TOKEN
     assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
 
 
 def test_neither_secret_nor_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    url = presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1)
+    url = presign_stream_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1)
     for secret in (SECRET, "canary", query_of(url)["X-Amz-Signature"]):
         assert secret not in caplog.text
         assert secret not in repr(REQUEST)

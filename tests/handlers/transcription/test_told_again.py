@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.transcription.live_table import flight_key
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.utterance_slots import SessionSlots
 from tests.handlers.transcription.router_setup import Scene
 
 
@@ -13,10 +13,10 @@ def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: 
     scene.utters(session, "u1")
     scene.utters(session, "u2")
 
-    def end(flight: Flight) -> tuple[Flight, None]:
-        return flight.landed("u1", 1, failed=True).landed("u2", 2), None
+    def end(flight: SessionSlots) -> tuple[SessionSlots, None]:
+        return flight.finish("u1", 1, failed=True).finish("u2", 2), None
 
-    scene.live.change(Flight, flight_key(session), end)
+    scene.live.change(SessionSlots, session_slots_key(session), end)
     for answer in (scene.says("ping", sessionId=session), scene.says("open", sessionId=session)):
         assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
     assert [(one["done"], one["failed"]) for one in (scene.utters(session, "u1"), scene.utters(session, "u2"))] == [
@@ -33,7 +33,9 @@ def test_an_utterance_that_rests_is_not_taken_sooner_and_each_answer_says_when(s
     session = scene.opens()
     scene.utters(session, "u1")
     until = scene.clock() + 3_000
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 0, until), None))
+    scene.live.change(
+        SessionSlots, session_slots_key(session), lambda flight: (flight.plan_resend("u1", 1, 0, until), None)
+    )
     scene.clock.now_ms += 1_000
     rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
     assert scene.utters(session, "u2")["resend"] == rests
@@ -52,7 +54,9 @@ def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was
     session = scene.opens("c1")
     for utterance in ("u1", "u2"):
         scene.utters(session, utterance)
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1", 1).landed("u2", 2), None))
+    scene.live.change(
+        SessionSlots, session_slots_key(session), lambda flight: (flight.finish("u1", 1).finish("u2", 2), None)
+    )
     known = scene.says("open", "c1", sessionId=session, unfinished=["u2", "u3"])
     assert (known["done"], known["resend"]) == (["u1", "u2"], [])
     scene.connect("c2")
@@ -68,7 +72,7 @@ def test_what_has_to_be_sent_again_holds_nowhere_once_its_client_has_moved(scene
     """Its first words were told over a connection that may have been dead."""
     session = scene.opens("c1")
     scene.utters(session, "u1")
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 700), None))
+    scene.live.change(SessionSlots, session_slots_key(session), lambda flight: (flight.plan_resend("u1", 1, 700), None))
     assert scene.says("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if taken:
         scene.utters(session, "u1")

@@ -17,10 +17,17 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import TTL_ATTRIBUTE, Allowance, Call, Question, allowance_key, query_key
+from handlers.voice_qa.table_records import (
+    TTL_ATTRIBUTE,
+    Allowance,
+    QuestionRecord,
+    WorkerEvent,
+    allowance_key,
+    query_key,
+)
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
-from handlers.voice_qa.websocket_handler.question_intake import Asking
-from handlers.voice_qa.websocket_handler.upload_forms import Uploads
+from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
+from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
 from tests.handlers.transcription.router_setup import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, put_lecture, staged
@@ -56,7 +63,7 @@ class Scene:
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
-    called: list[Call] = field(default_factory=list)
+    called: list[WorkerEvent] = field(default_factory=list)
     refusing: Exception | None = None
     limits: SocketEnvironment = LIMITS
     ids: int = 0
@@ -69,8 +76,8 @@ class Scene:
     def handler(self) -> SocketHandler:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
-        uploads = Uploads(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
-        asking = Asking(
+        uploads = UploadForms(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
+        asking = QuestionIntake(
             self.items, lectures, self.limits, call=self._call, new_id=self._new_id, clock_ms=self.clock, log=log
         )
         return SocketHandler(self.items, uploads, asking, identity_pool=POOL, log=log)
@@ -105,12 +112,12 @@ class Scene:
         """Writes a lecture's item."""
         put_lecture(self.dynamodb, lecture_id, **attributes)
 
-    def question(self, query_id: str = "question-1", identity: str = ANN) -> Question:
-        return self.items.read(Question, query_key(identity, query_id))
+    def question(self, query_id: str = "question-1", identity: str = ANN) -> QuestionRecord:
+        return self.items.read(QuestionRecord, query_key(identity, query_id))
 
-    def puts(self, question: Question, query_id: str = "question-1") -> None:
+    def puts(self, question: QuestionRecord, query_id: str = "question-1") -> None:
         """The worker's part: a question stands as the test wants it."""
-        self.items.change(Question, query_key(ANN, query_id), lambda _: (question, None))
+        self.items.change(QuestionRecord, query_key(ANN, query_id), lambda _: (question, None))
 
     def allowance(self, identity: str = ANN) -> Allowance:
         return self.items.read(Allowance, allowance_key(identity))
@@ -124,7 +131,7 @@ class Scene:
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
-    def _call(self, call: Call) -> None:
+    def _call(self, call: WorkerEvent) -> None:
         if self.refusing is not None:
             raise self.refusing
         self.called.append(call)

@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from handlers.voice_qa.query_worker.handler import Broken
-from handlers.voice_qa.query_worker.question_answering import Outcome
-from handlers.voice_qa.table_records import Question, Status, query_key
+from handlers.voice_qa.query_worker.handler import AnsweringFailed
+from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
+from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, query_key
 from tests.handlers.voice_qa.query_worker.worker_setup import (
     BROKE,
     ERROR,
@@ -30,7 +30,7 @@ MIXED = f"{json.dumps(TEXT)}\n{json.dumps(TEXT | {'attempt': 2, 'number': 1})}".
 def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
     desk.hears(HELLO, SOUND, WORLD)
     assert desk.asks("c2", resume_from=1)
-    assert desk.call() is Outcome.REPLAYED
+    assert desk.call() is AnswerOutcome.REPLAYED
     assert desk.clients.inbox["c2"][:-1] == desk.clients.inbox["c1"][1:3]
     [answered] = desk.said("answered", "c2")
     assert (answered["pieces"], ".ogg" in answered["audioUrl"]) == (3, True)
@@ -46,12 +46,12 @@ def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, b
     else:
         desk.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
     desk.asks("c2")
-    assert desk.call() is Outcome.FAILED
+    assert desk.call() is AnswerOutcome.FAILED
     [told] = desk.clients.inbox["c2"]
     assert (told["code"], told["retryable"], desk.counted) == ("QUERY_FAILED", True, 0)
     assert desk.asks("c2")
     desk.answers_with(HELLO)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.call() is AnswerOutcome.ANSWERED
 
 
 def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number(desk: Desk) -> None:
@@ -62,7 +62,7 @@ def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number
         assert not desk.asks("c2", resume_from=1)
 
     desk.answers_with(HELLO, WORLD, moves, HELLO, WORLD)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.call() is AnswerOutcome.ANSWERED
     assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([0, 1], [1, 2, 3])
     assert len(desk.said("answered", "c2")) == 1
 
@@ -84,9 +84,9 @@ def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> Non
     desk.asks()
     desk.clients.gone.add("c1")
     desk.answers_with(HELLO, WORLD, SOUND)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.call() is AnswerOutcome.ANSWERED
     assert desk.clients.inbox == {}
-    assert (desk.question.status, len(desk.turns), desk.paused) == (Status.ANSWERED, 1, [])
+    assert (desk.question.status, len(desk.turns), desk.paused) == (QuestionStatus.ANSWERED, 1, [])
     desk.asks("c2")
     desk.call()
     assert desk.clients.numbers("c2") == [0, 1, 2]
@@ -105,7 +105,7 @@ def test_after_the_end_another_call_serves_whoever_comes(desk: Desk) -> None:
     desk.clients.failures = [ERROR]
 
     def comes(connection: str, _: Any) -> None:
-        if connection == "c1" and desk.question.status is Status.ANSWERED:
+        if connection == "c1" and desk.question.status is QuestionStatus.ANSWERED:
             desk.clients.gone.add("c1")
             desk.clients.after = lambda *_: None
             assert desk.asks("c2")
@@ -131,7 +131,7 @@ def test_a_client_that_asks_again_on_the_same_connection_hears_it_again(
 def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
     desk.asks()
     desk.answers_with(HELLO, ZeroDivisionError())
-    with pytest.raises(Broken):
+    with pytest.raises(AnsweringFailed):
         desk.call()
     desk.answers_with(WORLD, HELLO)
     desk.call()
@@ -163,7 +163,7 @@ def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later
         desk.answers_with(WORLD, SOUND)
         desk.call()
 
-    assert desk.hears(HELLO, overtaken, HELLO, SOUND, HELLO) is Outcome.OVERTAKEN
+    assert desk.hears(HELLO, overtaken, HELLO, SOUND, HELLO) is AnswerOutcome.OVERTAKEN
     assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     desk.asks("c2", resume_from=1, attempt=1)
     desk.call()
@@ -184,9 +184,9 @@ def test_what_nobody_heard_is_no_part_of_the_conversation(desk: Desk) -> None:
 
     def overtaken() -> None:
         desk.clock.now_ms += REMAINING_MS
-        begun, mine = desk.question.begun(desk.clock.now_ms, desk.clock.now_ms + REMAINING_MS, "second")
+        begun, mine = desk.question.begin(desk.clock.now_ms, desk.clock.now_ms + REMAINING_MS, "second")
         assert mine
-        desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (begun, None))
+        desk.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (begun, None))
 
-    assert desk.hears(HELLO, overtaken, WORLD) is Outcome.OVERTAKEN
+    assert desk.hears(HELLO, overtaken, WORLD) is AnswerOutcome.OVERTAKEN
     assert desk.turns == []

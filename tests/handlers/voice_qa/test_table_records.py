@@ -10,16 +10,16 @@ from handlers.voice_qa.table_records import (
     HOUR_MS,
     RETRY_MS,
     Allowance,
-    Place,
-    Question,
-    Status,
+    Listener,
+    QuestionRecord,
+    QuestionStatus,
     allowance_key,
     connection_key,
     conversation_key,
     query_key,
 )
 
-NEW = Question(session="s1", lecture_id="l1", text="Why?", place=Place(connection="c1"), asked_ms=1)
+NEW = QuestionRecord(session="s1", lecture_id="l1", text="Why?", place=Listener(connection="c1"), asked_ms=1)
 RUN_MS = 100
 CALL = "call-1"
 AT_ONCE, PER_HOUR = 2, 5
@@ -30,27 +30,27 @@ STEPS = st.lists(
 ASKS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
 
 
-def step(question: Question, name: str, now_ms: int) -> Question:
-    moves: dict[str, Callable[[], Question]] = {
+def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
+    moves: dict[str, Callable[[], QuestionRecord]] = {
         "ask": lambda: question.asked(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
-        "begin": lambda: question.begun(now_ms, now_ms + RUN_MS, CALL)[0],
-        "answer": question.answered,
+        "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, CALL)[0],
+        "answer": question.mark_answered,
         "fail": lambda: question.failed("AGENT_FAILED", retryable=False),
         "retry": lambda: question.failed("AGENT_FAILED", retryable=True),
-        "give back": question.given_back,
+        "give back": question.release,
     }
     return moves[name]()
 
 
-def stepped(steps: list[tuple[str, int]]) -> tuple[Question, int]:
+def stepped(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
     """A question after steps that can be, each some time after the one before; and when that is.
 
     Only who works on a question ends it.
     """
-    question, now_ms = Question(), 0
+    question, now_ms = QuestionRecord(), 0
     for name, waited in steps:
         now_ms += waited
-        if name in {"ask", "begin"} or question.status is Status.RUNNING:
+        if name in {"ask", "begin"} or question.status is QuestionStatus.RUNNING:
             question = step(question, name, now_ms)
     return question, now_ms
 
@@ -58,19 +58,19 @@ def stepped(steps: list[tuple[str, int]]) -> tuple[Question, int]:
 @given(STEPS)
 def test_of_two_workers_at_the_same_moment_one_begins(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    begun, _ = question.begun(now_ms, now_ms + RUN_MS, CALL)
-    assert begun.begun(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
+    begun, _ = question.begin(now_ms, now_ms + RUN_MS, CALL)
+    assert begun.begin(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
 
 
 @given(STEPS, st.integers(0, RUN_MS - 1))
 def test_nobody_begins_while_somebody_works(steps: list[tuple[str, int]], waited: int) -> None:
     question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + RUN_MS, CALL)
+    begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     if mine:
         asked, worker_needed = begun.asked(NEW, now_ms + waited)
         assert not worker_needed
-        assert asked.begun(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
-        assert asked.begun(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "and whoever is gone is replaced"
+        assert asked.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
+        assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "and whoever is gone is replaced"
 
 
 @given(STEPS, st.integers(0, 2 * RETRY_MS))
@@ -78,10 +78,10 @@ def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
     steps: list[tuple[str, int]], waited: int
 ) -> None:
     question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
+    begun, mine = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
     if mine:
-        assert not begun.begun(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
-        again, taken = begun.begun(now_ms + waited, now_ms + waited + RUN_MS, CALL)
+        assert not begun.begin(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
+        again, taken = begun.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL)
         assert (taken, again.attempt) == (waited >= RETRY_MS, begun.attempt + taken)
 
 
@@ -89,8 +89,8 @@ def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
 def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     asked, worker_needed = question.asked(NEW, now_ms)
-    if worker_needed and asked.status is not Status.ANSWERED:
-        assert asked.begun(now_ms, now_ms + RUN_MS, CALL)[1]
+    if worker_needed and asked.status is not QuestionStatus.ANSWERED:
+        assert asked.begin(now_ms, now_ms + RUN_MS, CALL)[1]
 
 
 @given(STEPS)
@@ -105,36 +105,36 @@ def test_asked_twice_at_once_a_question_is_the_same(steps: list[tuple[str, int]]
 @given(STEPS)
 def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    wish = Place(connection="c9", attempt=2, resume_from=4)
+    wish = Listener(connection="c9", attempt=2, resume_from=4)
     new = NEW.model_copy(update={"place": wish, "session": "s9"})
     asked, worker_needed = question.asked(new, now_ms)
     assert asked.place == wish.model_copy(update={"times": question.place.times + 1})
     assert asked.session == (question.session or ("s9" if worker_needed else ""))
-    final = question.status is Status.FAILED and not question.retryable
-    working = question.status is Status.RUNNING and question.running_until_ms > now_ms
+    final = question.status is QuestionStatus.FAILED and not question.retryable
+    working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
     assert worker_needed == (not final and not working)
 
 
 @given(STEPS)
 def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    for ended in (question.answered(), question.failed("AUDIO_EMPTY", retryable=False)):
+    for ended in (question.mark_answered(), question.failed("AUDIO_EMPTY", retryable=False)):
         asked, _ = ended.asked(NEW, now_ms)
         assert (asked.status, asked.code) == (ended.status, ended.code)
-        assert asked.begun(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
-        assert asked.given_back() == asked
+        assert asked.begin(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
+        assert asked.release() == asked
 
 
 @given(STEPS)
 def test_each_beginning_is_an_attempt_of_its_own(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + RUN_MS, CALL)
+    begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
     assert begun.asked(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
 
 
 def test_a_place_counts_in_its_own_attempt() -> None:
-    place = Place(attempt=2, resume_from=4)
+    place = Listener(attempt=2, resume_from=4)
     assert [place.first(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 

@@ -33,7 +33,7 @@ def ends_sentence(text: str) -> bool:
     return unicodedata.normalize("NFKC", text[end - 1 : end]).endswith(SENTENCE_ENDS)
 
 
-def sure_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: int) -> bool:
+def is_stable_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: int) -> bool:
     """Whether a version may be shown without waiting; `age_ms` is how long its result has been known."""
     sure = age_ms >= pause_ms if result.stability is None else result.stability >= min_stability
     return sure or ends_sentence(result.text)

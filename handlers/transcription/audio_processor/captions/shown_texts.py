@@ -14,7 +14,7 @@ MAX_TEXTS = 2000
 _NO_WORD = re.compile(r"[^\w\s]|_")
 
 
-def normalised(text: str) -> str:
+def normalize_text(text: str) -> str:
     """The text as it is compared. Where it is nothing but punctuation, that is what it says."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     spaced = _NO_WORD.sub(_space_for_punctuation, folded)
@@ -27,7 +27,7 @@ def _space_for_punctuation(match: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownText:
     """By whom a text was shown, and whether it stays."""
 
     result_id: str
@@ -41,12 +41,12 @@ class ShownTexts:
     def __init__(self, ttl_ms: int) -> None:
         self._ttl_ms = ttl_ms
         # A text that is shown again moves to the end, so what expires next always stands first.
-        self._texts: dict[str, Shown] = {}
+        self._texts: dict[str, ShownText] = {}
 
     def __len__(self) -> int:
         return len(self._texts)
 
-    def by_another(self, text: str, result_id: str, now_ms: int) -> Shown | None:
+    def shown_by_other(self, text: str, result_id: str, now_ms: int) -> ShownText | None:
         """Which result other than this one has shown it."""
         shown = self._texts.get(text)
         if shown is None or shown.result_id == result_id or now_ms - shown.at_ms >= self._ttl_ms:
@@ -58,9 +58,9 @@ class ShownTexts:
         if not self._ttl_ms:
             return
         self._texts.pop(text, None)
-        self._texts[text] = Shown(result_id, now_ms, final)
+        self._texts[text] = ShownText(result_id, now_ms, final)
         while len(self._texts) > MAX_TEXTS or self._first().at_ms + self._ttl_ms <= now_ms:
             del self._texts[next(iter(self._texts))]
 
-    def _first(self) -> Shown:
+    def _first(self) -> ShownText:
         return next(iter(self._texts.values()))

@@ -24,14 +24,14 @@ class MalformedFrame(Exception):
         super().__init__("malformed event-stream frame")
 
 
-class Message(NamedTuple):
+class EventStreamMessage(NamedTuple):
     """A decoded frame."""
 
     headers: Mapping[str, object]
     payload: bytes
 
 
-def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
+def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
     """Return a message as a frame."""
     head = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     lengths = struct.pack("!II", OVERHEAD + len(head) + len(payload), len(head))
@@ -39,14 +39,14 @@ def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
     return frame + struct.pack("!I", crc32(frame))
 
 
-def audio_event(chunk: bytes) -> bytes:
+def encode_audio_event(chunk: bytes) -> bytes:
     """Return a frame with a piece of audio. An empty piece ends the stream."""
-    return encode(
+    return encode_frame(
         {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"}, chunk
     )
 
 
-def decode(frame: bytes) -> Message:
+def decode_frame(frame: bytes) -> EventStreamMessage:
     """Return the message of one complete frame. Raises MalformedFrame."""
     buffer = EventStreamBuffer()
     buffer.add_data(frame)
@@ -56,7 +56,7 @@ def decode(frame: bytes) -> Message:
         message = None
     if message is None or message.prelude.total_length != len(frame):
         raise MalformedFrame  # Outside of the handler, because the parser's exception may contain the peer's bytes.
-    return Message(message.headers, message.payload)
+    return EventStreamMessage(message.headers, message.payload)
 
 
 def _header(name: bytes, value: bytes) -> bytes:

@@ -15,12 +15,12 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.http11 import Response
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+    EventStreamMessage,
     MalformedFrame,
-    Message,
-    audio_event,
-    decode,
+    decode_frame,
+    encode_audio_event,
 )
-from handlers.transcription.audio_processor.transcribe_stream.websocket_client import Gone, WebSocket
+from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
 
 MAX_CHUNK = 32 * 1024
 """Transcribe's limit for one audio event."""
@@ -28,7 +28,7 @@ NORMAL_CLOSES = frozenset([1000, 1005])
 """Finished, with or without saying so; 1001, a peer that goes away, may have kept results to itself."""
 
 
-class FailureCode(StrEnum):
+class StreamFailureCode(StrEnum):
     """How a conversation fails."""
 
     THROTTLED = "throttled"
@@ -47,31 +47,31 @@ class FailureCode(StrEnum):
     """The service failed."""
 
 
-class StreamFailed(Exception):
+class TranscribeStreamFailed(Exception):
     """The conversation is over before its end."""
 
-    def __init__(self, code: FailureCode) -> None:
+    def __init__(self, code: StreamFailureCode) -> None:
         super().__init__(code.value)
         self.code = code
 
 
 _EXCEPTIONS = {
-    "BadRequestException": FailureCode.REJECTED,
-    "ConflictException": FailureCode.REJECTED,
-    "ValidationException": FailureCode.REJECTED,
-    "LimitExceededException": FailureCode.THROTTLED,
-    "ServiceUnavailable": FailureCode.THROTTLED,
-    "ServiceUnavailableException": FailureCode.THROTTLED,
-    "ThrottlingException": FailureCode.THROTTLED,
-    "AccessDeniedException": FailureCode.REFUSED,
-    "ExpiredTokenException": FailureCode.REFUSED,
-    "InvalidSignatureException": FailureCode.REFUSED,
-    "UnrecognizedClientException": FailureCode.REFUSED,
+    "BadRequestException": StreamFailureCode.REJECTED,
+    "ConflictException": StreamFailureCode.REJECTED,
+    "ValidationException": StreamFailureCode.REJECTED,
+    "LimitExceededException": StreamFailureCode.THROTTLED,
+    "ServiceUnavailable": StreamFailureCode.THROTTLED,
+    "ServiceUnavailableException": StreamFailureCode.THROTTLED,
+    "ThrottlingException": StreamFailureCode.THROTTLED,
+    "AccessDeniedException": StreamFailureCode.REFUSED,
+    "ExpiredTokenException": StreamFailureCode.REFUSED,
+    "InvalidSignatureException": StreamFailureCode.REFUSED,
+    "UnrecognizedClientException": StreamFailureCode.REFUSED,
 }
 _NO_AUDIO = b"no new audio was received"
 
 
-class Stream:
+class TranscribeStream:
     """A conversation; `open` begins one, and leaving its block ends it, whatever state it is in."""
 
     def __init__(self, connection: WebSocket) -> None:
@@ -79,7 +79,7 @@ class Stream:
         self._gone = False
         self._finished = False
         self._ended = False
-        self._failure: FailureCode | None = None
+        self._failure: StreamFailureCode | None = None
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
@@ -88,7 +88,7 @@ class Stream:
             return cls(WebSocket.open(url, timeout_seconds))
         except Exception as error:  # noqa: BLE001 - whatever a peer makes the library raise
             code = _code_of_refusal(error)
-        raise StreamFailed(code)
+        raise TranscribeStreamFailed(code)
 
     def __enter__(self) -> Self:
         return self
@@ -134,67 +134,67 @@ class Stream:
     def _send(self, chunk: bytes) -> None:
         self._check()
         try:
-            self._connection.send(audio_event(chunk))
-        except Gone:
+            self._connection.send(encode_audio_event(chunk))
+        except PeerGone:
             self._gone = True
 
     def _message(self, timeout_seconds: float) -> str | bytes | None:
         self._check()
         message = self._connection.receive(timeout_seconds)
-        if message is None and self._connection.over:
-            self._ended = self._finished and self._connection.their_close in NORMAL_CLOSES
+        if message is None and self._connection.is_over:
+            self._ended = self._finished and self._connection.peer_close_code in NORMAL_CLOSES
             if not self._ended:
-                self._fail(FailureCode.MALFORMED if self._connection.broken else FailureCode.DROPPED)
+                self._fail(StreamFailureCode.MALFORMED if self._connection.is_broken else StreamFailureCode.DROPPED)
         return message
 
     def _payload(self, message: str | bytes) -> bytes | None:
         """A transcript event's payload; events of kinds that came after this was written are passed over."""
         try:
-            event = decode(message) if isinstance(message, bytes) else None
+            event = decode_frame(message) if isinstance(message, bytes) else None
         except MalformedFrame:
             event = None
         if event is None:
-            self._fail(FailureCode.MALFORMED)
+            self._fail(StreamFailureCode.MALFORMED)
         if (failure := _failure_of(event)) is not None:
             self._fail(failure)
         return event.payload if event.headers.get(":event-type") == "TranscriptEvent" else None
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise StreamFailed(self._failure)
+            raise TranscribeStreamFailed(self._failure)
 
-    def _fail(self, code: FailureCode) -> NoReturn:
+    def _fail(self, code: StreamFailureCode) -> NoReturn:
         self._failure = code
-        raise StreamFailed(code)
+        raise TranscribeStreamFailed(code)
 
 
-def _code_of_refusal(error: Exception) -> FailureCode:
+def _code_of_refusal(error: Exception) -> StreamFailureCode:
     match error:
         case TimeoutError():
-            return FailureCode.SILENT
+            return StreamFailureCode.SILENT
         case SSLCertVerificationError():
-            return FailureCode.REFUSED
+            return StreamFailureCode.REFUSED
         case InvalidStatus(response=Response(status_code=429 | 503)):
-            return FailureCode.THROTTLED
+            return StreamFailureCode.THROTTLED
         case InvalidStatus(response=Response(status_code=status)) if status >= 400:
-            return FailureCode.REFUSED if status < 500 else FailureCode.INTERNAL
+            return StreamFailureCode.REFUSED if status < 500 else StreamFailureCode.INTERNAL
         case OSError():
-            return FailureCode.DROPPED
+            return StreamFailureCode.DROPPED
         case InvalidMessage(__cause__=EOFError()):
-            return FailureCode.DROPPED
+            return StreamFailureCode.DROPPED
         case _:
-            return FailureCode.MALFORMED
+            return StreamFailureCode.MALFORMED
 
 
-def _failure_of(message: Message) -> FailureCode | None:
+def _failure_of(message: EventStreamMessage) -> StreamFailureCode | None:
     match message.headers.get(":message-type"), message.headers.get(":exception-type"):
         case "event", _:
             return None
         case "exception", "BadRequestException" if _NO_AUDIO in message.payload:
-            return FailureCode.SILENT
+            return StreamFailureCode.SILENT
         case "exception", str(kind):
-            return _EXCEPTIONS.get(kind, FailureCode.INTERNAL)
+            return _EXCEPTIONS.get(kind, StreamFailureCode.INTERNAL)
         case "error", _:
-            return FailureCode.INTERNAL
+            return StreamFailureCode.INTERNAL
         case _:
-            return FailureCode.MALFORMED
+            return StreamFailureCode.MALFORMED

@@ -27,7 +27,7 @@ MAX_SECONDS = 4 * 60 * 60
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 
 
-class NotResults(ValueError):
+class InvalidTranscriptEvent(ValueError):
     """The payload is not a TranscriptEvent."""
 
 
@@ -75,7 +75,7 @@ class _Event(_Part):
     transcript: _Transcript
 
 
-def results_of(payload: bytes) -> list[Result]:
+def parse_results(payload: bytes) -> list[Result]:
     """Return the results of one event that have a text, and finals that have none any more. Raises NotResults."""
     event = None
     if len(payload) <= MAX_PAYLOAD_BYTES:
@@ -83,7 +83,7 @@ def results_of(payload: bytes) -> list[Result]:
             event = _Event.model_validate_json(payload)
     if event is None or any(one.end_time < one.start_time for one in event.transcript.results):
         # Outside of the handler, because a validation error contains the payload.
-        raise NotResults("the payload is no TranscriptEvent")
+        raise InvalidTranscriptEvent("the payload is no TranscriptEvent")
     results = map(_result, event.transcript.results)
     return [one for one in results if one.text or one.final]
 

@@ -39,7 +39,7 @@ CLOSE_SECONDS = 0.1
 _UNHEARD = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001
 
 
-class Gone(Exception):
+class PeerGone(Exception):
     """The peer takes no more messages."""
 
 
@@ -83,17 +83,17 @@ class WebSocket:
         self.close()
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether nothing can be received any more."""
         return self._protocol.state is not State.OPEN and not self._messages
 
     @property
-    def their_close(self) -> int | None:
+    def peer_close_code(self) -> int | None:
         """The code with which the peer has closed, if it has."""
         return None if self._protocol.close_rcvd is None else self._protocol.close_rcvd.code
 
     @property
-    def broken(self) -> bool:
+    def is_broken(self) -> bool:
         """Whether the peer has broken the protocol."""
         return self._protocol.parser_exc is not None and not isinstance(self._protocol.parser_exc, EOFError)
 
@@ -101,18 +101,18 @@ class WebSocket:
         """Sends a binary message."""
         self._step(0)  # a peer that has closed meanwhile is to be noticed before it is spoken to
         if self._deaf or self._protocol.state is not State.OPEN:
-            raise Gone
+            raise PeerGone
         self._protocol.send_binary(message)
         deadline = time.monotonic() + SEND_SECONDS
         while self._collect():
             if not self._step(deadline) and self._collect():
                 self._lose()
-                raise Gone
+                raise PeerGone
 
     def receive(self, timeout_seconds: float) -> bytes | str | None:
         """The next message; none if none comes in time, or ever. A text's content is nobody's business here."""
         deadline = time.monotonic() + timeout_seconds
-        while not self._messages and not self.over and self._step(deadline):
+        while not self._messages and not self.is_over and self._step(deadline):
             pass
         return self._messages.popleft() if self._messages else None
 
@@ -139,7 +139,7 @@ class WebSocket:
             raise TimeoutError
 
     def _awaits_good_bye(self) -> bool:
-        return self._protocol.state is State.CLOSING and self.their_close is None and not self.broken
+        return self._protocol.state is State.CLOSING and self.peer_close_code is None and not self.is_broken
 
     def _step(self, deadline: float) -> bool:
         """Writes what waits and reads what has come, once; false if the time is over."""

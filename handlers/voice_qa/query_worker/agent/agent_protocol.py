@@ -27,15 +27,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentAudioPiece,
+    AgentCitationPiece,
     AgentCode,
     AgentFailed,
-    AudioFormat,
-    AudioPiece,
-    CitationPiece,
-    Piece,
-    Question,
-    TextPiece,
-    TranscriptPiece,
+    AgentPiece,
+    AgentQuestion,
+    AgentTextPiece,
+    AgentTranscriptPiece,
+    AnswerAudioFormat,
     WrittenQuery,
 )
 
@@ -57,7 +57,7 @@ _DATA = b"data:"
 _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
-def request_body(question: Question) -> bytes:
+def request_body(question: AgentQuestion) -> bytes:
     """A question on its way."""
     query = question.query
     return json.dumps(
@@ -80,7 +80,7 @@ def request_body(question: Question) -> bytes:
     ).encode()
 
 
-class Reader:
+class AnswerReader:
     """Makes pieces of an answer's bytes, however these are cut."""
 
     def __init__(self, duration_ms: int) -> None:
@@ -92,8 +92,8 @@ class Reader:
         self._duration_ms = duration_ms
         self._rest = bytearray()
         self._bytes = self._text = self._audio = self._citations = 0
-        self._format: AudioFormat | None = None
-        self._kinds: dict[str, Callable[[dict[str, Any]], Piece | None]] = {
+        self._format: AnswerAudioFormat | None = None
+        self._kinds: dict[str, Callable[[dict[str, Any]], AgentPiece | None]] = {
             "text": self._said,
             "audio": self._sounded,
             "citation": self._cited,
@@ -102,7 +102,7 @@ class Reader:
             "error": self._failed,
         }
 
-    def feed(self, data: bytes) -> Iterator[Piece]:
+    def feed(self, data: bytes) -> Iterator[AgentPiece]:
         """The pieces that these bytes complete; none after the end."""
         self._bytes += len(data)
         if self._bytes > MAX_BYTES:
@@ -123,7 +123,7 @@ class Reader:
             raise AgentFailed(AgentCode.TOO_MUCH)
         self._rest += part
 
-    def _piece(self, line: bytes) -> Piece | None:
+    def _piece(self, line: bytes) -> AgentPiece | None:
         line = line.strip()
         if not line or line.startswith(_EVENT_FIELDS):
             return None
@@ -138,25 +138,25 @@ class Reader:
         read = self._kinds.get(kind)
         return None if read is None else read(message)
 
-    def _said(self, message: dict[str, Any]) -> Piece | None:
+    def _said(self, message: dict[str, Any]) -> AgentPiece | None:
         text = self._readable(message, "text")
-        return TextPiece(text) if text else None
+        return AgentTextPiece(text) if text else None
 
-    def _understood(self, message: dict[str, Any]) -> Piece | None:
-        return TranscriptPiece(self._readable(message, "text"))
+    def _understood(self, message: dict[str, Any]) -> AgentPiece | None:
+        return AgentTranscriptPiece(self._readable(message, "text"))
 
-    def _sounded(self, message: dict[str, Any]) -> Piece | None:
+    def _sounded(self, message: dict[str, Any]) -> AgentPiece | None:
         audio = _decoded(message.get("audio"))
-        kind = next((one for one in AudioFormat if one == message.get("format")), None)
+        kind = next((one for one in AnswerAudioFormat if one == message.get("format")), None)
         if audio is None or kind is None or self._format not in {None, kind}:
             _malformed()
         self._format = kind
         self._audio += len(audio)
         if self._audio > MAX_AUDIO:
             raise AgentFailed(AgentCode.TOO_MUCH)
-        return AudioPiece(audio, kind) if audio else None
+        return AgentAudioPiece(audio, kind) if audio else None
 
-    def _cited(self, message: dict[str, Any]) -> Piece | None:
+    def _cited(self, message: dict[str, Any]) -> AgentPiece | None:
         start, end = message.get("startMs"), message.get("endMs")
         # `type`, because true and false are integers too.
         if type(start) is not int or type(end) is not int:
@@ -168,7 +168,7 @@ class Reader:
         self._citations += 1
         if self._citations > MAX_CITATIONS:
             raise AgentFailed(AgentCode.TOO_MUCH)
-        return CitationPiece(start, end, quote)
+        return AgentCitationPiece(start, end, quote)
 
     def _ended(self, _: dict[str, Any]) -> None:
         self.done = True

@@ -92,7 +92,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Question:
+class AgentQuestion:
     """All that an agent is told."""
 
     query_id: str
@@ -109,12 +109,12 @@ class Question:
             raise ValueError("an agent's session has an id of 33 to 256 characters")
 
 
-def opaque(session_id: str) -> str:
+def opaque_session_id(session_id: str) -> str:
     """A session's id as agents get it: it says nothing about who asks."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
-class AudioFormat(StrEnum):
+class AnswerAudioFormat(StrEnum):
     """How an answer sounds."""
 
     OGG_OPUS = "ogg-opus"
@@ -122,22 +122,22 @@ class AudioFormat(StrEnum):
 
 
 @dataclass(frozen=True)
-class TextPiece:
+class AgentTextPiece:
     """More of the answer's text; the pieces joined are the text."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class AudioPiece:
+class AgentAudioPiece:
     """More of the answer's audio: playable alone, and the pieces joined are playable too."""
 
     audio: bytes = field(repr=False)
-    format: AudioFormat
+    format: AnswerAudioFormat
 
 
 @dataclass(frozen=True)
-class CitationPiece:
+class AgentCitationPiece:
     """Where in the lecture it is said; it lies within."""
 
     start_ms: int
@@ -146,16 +146,16 @@ class CitationPiece:
 
 
 @dataclass(frozen=True)
-class TranscriptPiece:
+class AgentTranscriptPiece:
     """What was understood of the question; a later one stands for an earlier one."""
 
     text: str = field(repr=False)
 
 
-Piece = TextPiece | AudioPiece | CitationPiece | TranscriptPiece
+AgentPiece = AgentTextPiece | AgentAudioPiece | AgentCitationPiece | AgentTranscriptPiece
 
 
-class Answer(ABC):
+class AgentAnswer(ABC):
     """An answer while it is made. Leaving its block lets go of it, whatever state it is in."""
 
     @property
@@ -170,7 +170,7 @@ class Answer(ABC):
         self.close()
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[AgentPiece]:
         """Yield the pieces as they come. Raises AgentFailed if the answer does not reach its end."""
 
     @abstractmethod
@@ -181,5 +181,5 @@ class Answer(ABC):
 class Agent(Protocol):
     """Whoever answers."""
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AgentQuestion) -> AgentAnswer:
         """Asks, and waits until the answer begins; raises AgentFailed if it does not."""

@@ -22,20 +22,20 @@ from typing_extensions import Buffer
 READ_BYTES = 64 * 1024
 
 
-class Unreachable(Exception):
+class HostUnreachable(Exception):
     """There is no connection, and the time for one is over."""
 
 
-class Malformed(Exception):
+class MalformedResponse(Exception):
     """The peer does not speak HTTP."""
 
 
-class Cut(Exception):
+class TruncatedBody(Exception):
     """The body is over before its end."""
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """A POST, ready to be sent."""
 
     host: str
@@ -49,7 +49,7 @@ class Request:
     body: bytes = field(repr=False)
 
 
-class Exchange:
+class HttpExchange:
     """A response whose head has come; the body is read bit by bit."""
 
     def __init__(self, sock: "_Socket", response: http.client.HTTPResponse) -> None:
@@ -57,11 +57,11 @@ class Exchange:
         self._response = response
 
     @classmethod
-    def begin(cls, request: Request, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
+    def begin(cls, request: HttpRequest, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
         """Sends, and waits for the response's head; raises OSError (TimeoutError among them), Unreachable or Malformed."""
         connected = _connected(request, min(now() + connect_seconds, deadline), now)
         if connected is None:
-            raise Unreachable
+            raise HostUnreachable
         sock = _Socket(connected, now, deadline)
         try:
             connection = http.client.HTTPConnection(request.host, request.port)
@@ -75,7 +75,7 @@ class Exchange:
             raise
         if response is None:
             sock.release()
-            raise Malformed
+            raise MalformedResponse
         return cls(sock, response)
 
     @property
@@ -93,9 +93,9 @@ class Exchange:
         try:
             return self._response.read1(READ_BYTES)
         except http.client.IncompleteRead:
-            failure: type[Exception] = Cut
+            failure: type[Exception] = TruncatedBody
         except http.client.HTTPException:
-            failure = Malformed
+            failure = MalformedResponse
         raise failure
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Exchange:
         self._socket.release()
 
 
-def _connected(request: Request, deadline: float, now: Callable[[], float]) -> socket.socket | None:
+def _connected(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
     """A socket, if there is one in time; each address that a name stands for gets the whole of it."""
     try:
         sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))

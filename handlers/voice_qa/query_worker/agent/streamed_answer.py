@@ -16,9 +16,15 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from handlers.common.aws.retry import Timing
-from handlers.voice_qa.query_worker.agent.agent_protocol import Reader
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Answer, Piece
-from handlers.voice_qa.query_worker.agent.http_connection import Cut, Exchange, Malformed, Request, Unreachable
+from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
+from handlers.voice_qa.query_worker.agent.agent_types import AgentAnswer, AgentCode, AgentFailed, AgentPiece
+from handlers.voice_qa.query_worker.agent.http_connection import (
+    HostUnreachable,
+    HttpExchange,
+    HttpRequest,
+    MalformedResponse,
+    TruncatedBody,
+)
 
 MAX_ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.2
@@ -28,7 +34,7 @@ _MAX_DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Limits:
+class AnswerLimits:
     """How long one waits."""
 
     connect_seconds: float = 2.0
@@ -41,7 +47,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ResponseVerdict:
     """What a response that is no answer means."""
 
     code: AgentCode
@@ -51,16 +57,16 @@ class Verdict:
     """What the agent asks to wait for, at least."""
 
 
-class StreamedAnswer(Answer):
+class StreamedAnswer(AgentAnswer):
     """An answer that has begun."""
 
     def __init__(
         self,
-        body: Exchange,
+        body: HttpExchange,
         begun: bytes,
         *,
-        reader: Reader,
-        limits: Limits,
+        reader: AnswerReader,
+        limits: AnswerLimits,
         asked_at: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,14 +82,14 @@ class StreamedAnswer(Answer):
     def dropped_citations(self) -> int:
         return self._reader.dropped_citations
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[AgentPiece]:
         return self._pieces
 
     def close(self) -> None:
         self._pieces.close()
         self._body.close()
 
-    def _read(self, data: bytes) -> Generator[Piece, None, None]:
+    def _read(self, data: bytes) -> Generator[AgentPiece, None, None]:
         try:
             quiet_until = self._now() + self._silence_seconds
             while not self._reader.done:
@@ -104,9 +110,9 @@ class StreamedAnswer(Answer):
             data = self._body.read(deadline)
         except TimeoutError:
             code = AgentCode.TOO_SLOW
-        except Malformed:
+        except MalformedResponse:
             code = AgentCode.MALFORMED
-        except (OSError, Cut):
+        except (OSError, TruncatedBody):
             code = AgentCode.BROKEN_OFF
         else:
             if data:
@@ -115,11 +121,11 @@ class StreamedAnswer(Answer):
         raise AgentFailed(code)
 
 
-def begun(
-    request: Callable[[], Request],
-    verdicts: Mapping[int, Verdict],
+def start_answer(
+    request: Callable[[], HttpRequest],
+    verdicts: Mapping[int, ResponseVerdict],
     duration_ms: int,
-    limits: Limits,
+    limits: AnswerLimits,
     timing: Timing,
 ) -> StreamedAnswer:
     """Return an answer whose first byte has come. Raises AgentFailed.
@@ -131,9 +137,9 @@ def begun(
     attempt = 0
     while True:
         outcome = _attempt(request, verdicts, limits, deadline, timing.now)
-        if not isinstance(outcome, Verdict):
+        if not isinstance(outcome, ResponseVerdict):
             exchange, data = outcome
-            reader = Reader(duration_ms)
+            reader = AnswerReader(duration_ms)
             return StreamedAnswer(exchange, data, reader=reader, limits=limits, asked_at=asked_at, now=timing.now)
         attempt += 1
         pause = outcome.after_seconds + timing.share() * min(
@@ -144,49 +150,51 @@ def begun(
         timing.wait(pause)
 
 
-def _verdict(status: int, known: Mapping[int, Verdict]) -> Verdict:
+def _verdict(status: int, known: Mapping[int, ResponseVerdict]) -> ResponseVerdict:
     """Return the meaning of a status other than 200."""
     if status in known:
         return known[status]
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Verdict(AgentCode.REFUSED)
+        return ResponseVerdict(AgentCode.REFUSED)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict(AgentCode.REJECTED)
-    return Verdict(AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.MALFORMED)
+        return ResponseVerdict(AgentCode.REJECTED)
+    return ResponseVerdict(AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.MALFORMED)
 
 
 def _attempt(
-    request: Callable[[], Request],
-    verdicts: Mapping[int, Verdict],
-    limits: Limits,
+    request: Callable[[], HttpRequest],
+    verdicts: Mapping[int, ResponseVerdict],
+    limits: AnswerLimits,
     deadline: float,
     now: Callable[[], float],
-) -> tuple[Exchange, bytes] | Verdict:
-    exchange: Exchange | None = None
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
+    exchange: HttpExchange | None = None
     try:
-        exchange = Exchange.begin(request(), limits.connect_seconds, deadline, now)
+        exchange = HttpExchange.begin(request(), limits.connect_seconds, deadline, now)
         outcome = _first(exchange, verdicts, deadline)
     except TimeoutError:
-        outcome = Verdict(AgentCode.FIRST_BYTE_LATE)
+        outcome = ResponseVerdict(AgentCode.FIRST_BYTE_LATE)
     except ssl.SSLCertVerificationError:
-        outcome = Verdict(AgentCode.REFUSED)
-    except Malformed:
-        outcome = Verdict(AgentCode.MALFORMED)
-    except (OSError, Cut, Unreachable):
-        outcome = Verdict(AgentCode.UNAVAILABLE, passes=True)
-    if exchange is not None and isinstance(outcome, Verdict):
+        outcome = ResponseVerdict(AgentCode.REFUSED)
+    except MalformedResponse:
+        outcome = ResponseVerdict(AgentCode.MALFORMED)
+    except (OSError, TruncatedBody, HostUnreachable):
+        outcome = ResponseVerdict(AgentCode.UNAVAILABLE, passes=True)
+    if exchange is not None and isinstance(outcome, ResponseVerdict):
         exchange.close()
     return outcome
 
 
-def _first(exchange: Exchange, verdicts: Mapping[int, Verdict], deadline: float) -> tuple[Exchange, bytes] | Verdict:
+def _first(
+    exchange: HttpExchange, verdicts: Mapping[int, ResponseVerdict], deadline: float
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
     if exchange.status != HTTPStatus.OK:
         return replace(_verdict(exchange.status, verdicts), after_seconds=_after(exchange.header("Retry-After")))
     if (exchange.header("Content-Encoding") or "identity").lower() != "identity":
         # We said that we take none: whoever packs an answer anyhow may have packed any amount of it.
-        return Verdict(AgentCode.MALFORMED)
+        return ResponseVerdict(AgentCode.MALFORMED)
     data = exchange.read(deadline)
-    return (exchange, data) if data else Verdict(AgentCode.UNAVAILABLE, passes=True)
+    return (exchange, data) if data else ResponseVerdict(AgentCode.UNAVAILABLE, passes=True)
 
 
 def _after(header: str | None) -> int:

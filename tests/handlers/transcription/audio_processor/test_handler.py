@@ -9,16 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.logging import hashed
-from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.live_table import Claim, caption_key
+from handlers.transcription.live_table import TextReservation, text_reservation_key
 from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial
 from tests.handlers.transcription.router_setup import LIVE
 
 
 def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None:
     steps = [partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world.", at_ms=200)]
-    assert booth.hears(*steps, ENDED, utterance="u7", sequence=7) is End.DONE
+    assert booth.hears(*steps, ENDED, utterance="u7", sequence=7) is UtteranceEnd.DONE
     assert booth.said() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
     [done] = booth.said("done")
     assert (done["utterance"], done["finals"], done.get("fallback")) == ("u7", 1, None)
@@ -83,7 +83,7 @@ def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth
 
 def test_a_final_takes_the_place_of_another_utterances_partial(booth: Booth) -> None:
     """Otherwise its words could be nowhere in the end: the partial may turn into something else."""
-    booth.live.claim(key_of(booth, "hello"), Claim("u1", "r1", 3, final=False), 10)
+    booth.live.reserve_text(key_of(booth, "hello"), TextReservation("u1", "r1", 3, final=False), 10)
     booth.hears(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
     [taken_back] = booth.said("retract")
     assert (taken_back["utterance"], taken_back["resultId"], taken_back["revision"]) == ("u1", "r1", 3)
@@ -93,7 +93,7 @@ def test_a_final_takes_the_place_of_another_utterances_partial(booth: Booth) -> 
 def key_of(booth: Booth, words: str) -> str:
     session = booth.sessions.find(SESSION)
     assert session is not None
-    return caption_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
+    return text_reservation_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
 
 
 def test_the_same_words_later_are_something_new(booth: Booth) -> None:
@@ -154,7 +154,7 @@ def test_metrics_go_out_in_one_call_after_the_answer(booth: Booth, monkeypatch: 
 
 def test_metrics_that_cannot_be_sent_harm_nobody(booth: Booth) -> None:
     booth.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
-    assert booth.hears(final(1_100, "Hello."), ENDED) is End.DONE
+    assert booth.hears(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
     assert len(booth.said("done")) == 1
 
 

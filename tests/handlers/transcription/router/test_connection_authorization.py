@@ -4,7 +4,7 @@ from handlers.common.errors import HandlerError
 from handlers.common.identity.oidc_tokens import Verifier
 from handlers.common.identity.user_ids import user_id
 from handlers.common.time_and_ids import clock
-from handlers.transcription.router.connection_authorization import Gate
+from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider
 
 PROTOCOL = "polyphony.transcription.v1"
@@ -16,8 +16,8 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def gate(provider: Provider) -> Gate:
-    return Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
+def gate(provider: Provider) -> ConnectionAuthorizer:
+    return ConnectionAuthorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
 
 
 def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
@@ -25,12 +25,12 @@ def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, st
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
-def test_a_token_in_the_offer_says_who_connects(gate: Gate, provider: Provider, name: str) -> None:
+def test_a_token_in_the_offer_says_who_connects(gate: ConnectionAuthorizer, provider: Provider, name: str) -> None:
     headers = offer(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
     assert gate.user(headers) == user_id(provider.issuer, "ann")
 
 
-def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provider: Provider) -> None:
+def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: ConnectionAuthorizer, provider: Provider) -> None:
     token = provider.token(aud="others")
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{token}"))
@@ -44,14 +44,14 @@ def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provi
 
 
 def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
-    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
+    gate = ConnectionAuthorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
 
 
 def test_without_a_provider_anybody_is_who_he_says() -> None:
-    gate = Gate(None)
+    gate = ConnectionAuthorizer(None)
     assert gate.user(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
     assert gate.user(offer(PROTOCOL, "user.bob")) != gate.user(offer(PROTOCOL, "user.ann"))
     assert gate.user(offer(PROTOCOL)) == user_id("none", "anonymous")

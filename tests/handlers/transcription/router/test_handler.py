@@ -7,12 +7,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from handlers.common.identity.user_ids import user_id
-from handlers.transcription.live_table import flight_key
-from handlers.transcription.messages import Work
+from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_messages import DIRECT_WITHIN_MS, START_MS
 from handlers.transcription.router.handler import SweepFailed
 from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.utterance_slots import SessionSlots
 from tests.handlers.transcription.router_setup import LIMITS, LIVE, SESSIONS, Scene, silence
 
 ANN = user_id("none", "ann")
@@ -149,20 +149,20 @@ def test_an_utterance_that_was_handed_over_is_accepted_though_the_answer_was_los
 ) -> None:
     """Without its place the attempt would be silenced in mid-sentence, and another would say the same again."""
 
-    def handed_over(work: Work) -> None:
-        def begin(flight: Flight) -> tuple[Flight, None]:
+    def handed_over(work: ProcessorEvent) -> None:
+        def begin(flight: SessionSlots) -> tuple[SessionSlots, None]:
             now_ms = scene.clock.now_ms
-            begun, _ = flight.begun(work.utterance, work.attempt, now_ms, now_ms + 9_000)
-            return (begun.landed(work.utterance, work.attempt) if ended else begun), None
+            begun, _ = flight.start(work.utterance, work.attempt, now_ms, now_ms + 9_000)
+            return (begun.finish(work.utterance, work.attempt) if ended else begun), None
 
-        scene.live.change(Flight, flight_key(work.session_id), begin)
+        scene.live.change(SessionSlots, session_slots_key(work.session_id), begin)
         raise ReadTimeoutError(endpoint_url="https://somewhere")
 
     monkeypatch.setattr(scene, "_hand_over", handed_over)
     session = scene.opens()
     assert scene.utters(session, "u1")["type"] == "accepted"
-    flight = scene.live.read(Flight, flight_key(session))
-    assert flight.done == ("u1",) if ended else flight.holds("u1", 1)
+    flight = scene.live.read(SessionSlots, session_slots_key(session))
+    assert flight.done == ("u1",) if ended else flight.holds_slot("u1", 1)
 
 
 def test_a_direct_address_is_for_an_open_session_of_ones_own(scene: Scene) -> None:
@@ -266,7 +266,7 @@ def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, m
     scene.utters(first, connection="c1")
     scene.utters(second, connection="c2")
     scene.clock.now_ms += START_MS
-    broken = min(flight_key(first), flight_key(second))
+    broken = min(session_slots_key(first), session_slots_key(second))
     change = scene.live.change
 
     def failing(model: Any, key: str, move: Any) -> Any:
@@ -296,7 +296,7 @@ def test_an_operator_opens_a_session_for_somebody_who_goes_on_with_it(scene: Sce
     assert scene.says("open", sessionId=session)["sessionId"] == session
     assert scene.utters(session)["type"] == "accepted"
     assert operated(scene, ANN, sessionId=session)["sessionId"] != session, "and none is taken away"
-    assert scene.live.read(Flight, flight_key(session)).connection == "c1"
+    assert scene.live.read(SessionSlots, session_slots_key(session)).connection == "c1"
 
 
 @pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.live_table import Connection
-from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS, Quota
-from handlers.transcription.utterance_slots import Flight, Live, Place
+from handlers.transcription.live_table import ClientConnection
+from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS, SessionQuota
+from handlers.transcription.utterance_slots import LiveItem, SessionSlots, Slot
 from tests.handlers.transcription.router_setup import LIMITS, Scene
 
 
-def silent(scene: Scene, connection: str = "c1") -> list[str]:
+def silent_sessions(scene: Scene, connection: str = "c1") -> list[str]:
     """As many sessions as may be, of which nothing was heard for long, on a connection that is there."""
     scene.connect(connection)
     opened = [str(scene.says("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
@@ -24,11 +24,11 @@ def usable(scene: Scene, sessions: list[str], connection: str = "c1") -> list[st
     return [one for one in sessions if scene.says("ping", connection, sessionId=one)["type"] == "pong"]
 
 
-def before(scene: Scene, monkeypatch: pytest.MonkeyPatch, model: type[Live], act: Callable[[], object]) -> None:
+def before(scene: Scene, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem], act: Callable[[], object]) -> None:
     """Something else happens right before the second change of such an item; the first is what finds no room."""
     change, seen = scene.live.change, []
 
-    def changed(of: type[Live], *given: Any) -> Any:
+    def changed(of: type[LiveItem], *given: Any) -> Any:
         if of is model:
             seen.append(of)
             if len(seen) == 2:
@@ -39,7 +39,7 @@ def before(scene: Scene, monkeypatch: pytest.MonkeyPatch, model: type[Live], act
 
 
 def test_a_session_that_made_room_is_used_again_only_once_it_is_opened_again(scene: Scene) -> None:
-    first, second = silent(scene)
+    first, second = silent_sessions(scene)
     scene.says("ping", sessionId=second)
     assert scene.says("open")["type"] == "opened"
     refused = [scene.utters(first), scene.says("ping", sessionId=first), scene.says("direct", sessionId=first)]
@@ -51,21 +51,21 @@ def test_a_session_that_made_room_is_used_again_only_once_it_is_opened_again(sce
 
 
 def test_however_often_somebody_comes_back_there_are_only_so_many_sessions_in_use(scene: Scene) -> None:
-    sessions = [session for number in range(4) for session in silent(scene, f"c{number}")]
+    sessions = [session for number in range(4) for session in silent_sessions(scene, f"c{number}")]
     spoken = [scene.utters(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)]
     assert spoken.count("accepted") == LIMITS.sessions_per_user
 
 
 def test_a_session_that_is_opened_while_it_makes_room_counts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions = silent(scene)
-    before(scene, monkeypatch, Quota, lambda: scene.says("open", sessionId=sessions[0]))
+    sessions = silent_sessions(scene)
+    before(scene, monkeypatch, SessionQuota, lambda: scene.says("open", sessionId=sessions[0]))
     newer = str(scene.says("open")["sessionId"])
     assert usable(scene, [*sessions, newer]) == [sessions[0], newer], "and no more room is made than is needed"
 
 
 def test_two_that_need_room_at_once_get_no_more_than_there_is(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions, newer = silent(scene), []
-    before(scene, monkeypatch, Quota, lambda: newer.append(str(scene.says("open")["sessionId"])))
+    sessions, newer = silent_sessions(scene), []
+    before(scene, monkeypatch, SessionQuota, lambda: newer.append(str(scene.says("open")["sessionId"])))
     newer.append(str(scene.says("open")["sessionId"]))
     assert sorted(usable(scene, [*sessions, *newer])) == sorted(newer)
 
@@ -78,8 +78,8 @@ def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_righ
     with monkeypatch.context() as meanwhile:
         change = scene.live.change
 
-        def changed(of: type[Live], *given: Any) -> Any:
-            if of is Connection:
+        def changed(of: type[LiveItem], *given: Any) -> Any:
+            if of is ClientConnection:
                 meanwhile.undo()
                 scene.disconnect("c1")
             return change(of, *given)
@@ -92,7 +92,7 @@ def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_righ
 
 
 def test_a_session_is_not_silent_while_something_of_it_is_in_the_air() -> None:
-    flight = Flight(connection="c1", seen_ms=100, places=(Place(utterance="a", attempt=1, overdue_ms=900),))
-    assert not flight.silent(heard_ms=500, now_ms=899)
-    assert flight.silent(heard_ms=500, now_ms=900)
-    assert not flight.silent(heard_ms=100, now_ms=900)
+    flight = SessionSlots(connection="c1", seen_ms=100, places=(Slot(utterance="a", attempt=1, overdue_ms=900),))
+    assert not flight.is_silent(heard_ms=500, now_ms=899)
+    assert flight.is_silent(heard_ms=500, now_ms=900)
+    assert not flight.is_silent(heard_ms=100, now_ms=900)

@@ -13,15 +13,15 @@ from handlers.common.logging import EventLog
 from handlers.voice_qa.client_messages import Answered
 from handlers.voice_qa.query_worker import answer_forwarding
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AudioFormat
-from handlers.voice_qa.query_worker.answer_forwarding import LAST_TRIES, MAX_AUDIO, MAX_CHARACTERS, Forwarder
-from handlers.voice_qa.table_records import Place
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
+from handlers.voice_qa.query_worker.answer_forwarding import LAST_TRIES, MAX_AUDIO, MAX_CHARACTERS, AnswerForwarder
+from handlers.voice_qa.table_records import Listener
 from tests.handlers.transcription.router_setup import Clock
 from tests.handlers.voice_qa.query_worker.worker_setup import Listeners
 
 QUERY = "query-number-1"
 LAST = Answered(query_id=QUERY, attempt=1, pieces=1)
-FIRST = Place(connection="c1", resume_from=0)
+FIRST = Listener(connection="c1", resume_from=0)
 REFUSED = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
 LATE = ReadTimeoutError(endpoint_url="https://canary")
 
@@ -30,7 +30,7 @@ LATE = ReadTimeoutError(endpoint_url="https://canary")
 class Line:
     """A forwarder, and a client `c1` that listens from a number on."""
 
-    place: Place = FIRST
+    place: Listener = FIRST
     clock: Clock = field(default_factory=Clock)
     clients: Listeners = field(default_factory=Listeners)
     looks: int = 0
@@ -38,7 +38,7 @@ class Line:
     look_fails: bool = False
 
     def __post_init__(self) -> None:
-        self.forwarder = Forwarder(
+        self.forwarder = AnswerForwarder(
             QUERY,
             1,
             self.place,
@@ -49,7 +49,7 @@ class Line:
             log=EventLog("ERROR"),
         )
 
-    def look(self) -> Place:
+    def look(self) -> Listener:
         self.looks += 1
         if self.look_fails:
             raise LATE
@@ -57,7 +57,7 @@ class Line:
 
     def says(self, *texts: str) -> None:
         for text in texts:
-            self.forwarder.send(agent_types.TextPiece(text))
+            self.forwarder.send(agent_types.AgentTextPiece(text))
 
     def numbers(self, connection: str = "c1") -> list[int]:
         return self.clients.numbers(connection)
@@ -84,8 +84,8 @@ def _size(line: Line, number: int) -> int:
 def test_the_worst_letters_still_fit(letter: str) -> None:
     line = Line()
     line.says(letter * 40_000)
-    line.forwarder.send(agent_types.CitationPiece(0, 1, letter * 40_000))
-    line.forwarder.send(agent_types.TranscriptPiece(letter * 40_000))
+    line.forwarder.send(agent_types.AgentCitationPiece(0, 1, letter * 40_000))
+    line.forwarder.send(agent_types.AgentTranscriptPiece(letter * 40_000))
     assert line.numbers() == [0, 1, 2, 3, 4]
     assert max(_size(line, number) for number in range(5)) < 100_000
     assert all(
@@ -100,7 +100,7 @@ def test_the_worst_letters_still_fit(letter: str) -> None:
 def test_split_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
     audio = (seed * length)[:length]
     line = Line()
-    line.forwarder.send(agent_types.AudioPiece(audio, AudioFormat.MP3))
+    line.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
     sent = line.clients.of("c1", "audio")
     assert b"".join(base64.b64decode(one["audio"]) for one in sent) == audio
     assert [one["more"] for one in sent] == [True] * (len(sent) - 1) + [False]
@@ -127,16 +127,16 @@ def test_it_is_looked_every_two_seconds_and_not_more_often() -> None:
 
 
 def test_a_long_catching_up_looks_too() -> None:
-    line = Line(Place(connection="", resume_from=0))
+    line = Line(Listener(connection="", resume_from=0))
     line.says(*"abcdefgh")
 
     def slow(*_: object) -> None:
         line.clock.now_ms += 500
         if line.clock.now_ms - began >= 1_000:
-            line.place = Place(connection="c2", resume_from=0)
+            line.place = Listener(connection="c2", resume_from=0)
 
     began = line.clock.now_ms = line.clock.now_ms + 2_000
-    line.clients.after, line.place = slow, Place(connection="c1", resume_from=0)
+    line.clients.after, line.place = slow, Listener(connection="c1", resume_from=0)
     line.says("i")
     assert line.numbers() == [0, 1, 2, 3]
     assert line.numbers("c2") == list(range(9))
@@ -205,7 +205,7 @@ def test_whatever_happens_each_listening_is_in_order_and_without_gaps(
                 line.clock.now_ms += passed
             case (connection, number):
                 line.clients.gone.discard(connection)
-                line.place = Place(connection=connection, resume_from=number)
+                line.place = Listener(connection=connection, resume_from=number)
                 starts[connection].append(number)
             case str(gone):
                 line.clients.gone.add(gone[1:])

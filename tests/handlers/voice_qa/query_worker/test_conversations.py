@@ -15,7 +15,7 @@ from handlers.voice_qa.query_worker.conversations import (
     TOLD_CHARACTERS,
     TOLD_TURNS,
     Conversations,
-    KeptTurn,
+    StoredTurn,
     appended,
     size_of,
     told,
@@ -32,11 +32,11 @@ GOOD: dict[str, Any] = {
 }
 
 
-def turn(number: int, question: str = "Q", answer: str = "A") -> KeptTurn:
-    return KeptTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=AT)
+def turn(number: int, question: str = "Q", answer: str = "A") -> StoredTurn:
+    return StoredTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=AT)
 
 
-def ids(turns: tuple[KeptTurn, ...]) -> list[str]:
+def ids(turns: tuple[StoredTurn, ...]) -> list[str]:
     return [one.query_id for one in turns]
 
 
@@ -53,7 +53,7 @@ TURNS = st.lists(
 
 
 @given(turns=TURNS, more=st.integers(0, 400_000))
-def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns: list[KeptTurn], more: int) -> None:
+def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns: list[StoredTurn], more: int) -> None:
     new = turn(99, "q" * more, "€" * more)
     kept = appended(turns, new)
     assert sum(map(size_of, kept)) < MAX_ITEM
@@ -63,7 +63,7 @@ def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns
 
 
 def test_the_oldest_turns_go_first_and_a_turn_is_there_once() -> None:
-    grown: tuple[KeptTurn, ...] = ()
+    grown: tuple[StoredTurn, ...] = ()
     for number in range(6):
         grown = appended(grown, turn(number, answer="a" * 100_000))
     assert ids(grown) == ["query-0003", "query-0004", "query-0005"]
@@ -206,7 +206,7 @@ def test_of_two_writers_both_are_kept(
     cut_in = [1, 2]
     grown = conversations.appended
 
-    def meanwhile(turns: tuple[KeptTurn, ...], new: KeptTurn) -> tuple[KeptTurn, ...]:
+    def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
         if cut_in:
             kept.append(KEY, f"query-{cut_in.pop():04}", "Q", "A")
         return grown(turns, new)
@@ -224,7 +224,7 @@ def test_an_item_that_changes_all_the_time_is_given_up(
     grown = conversations.appended
     count = iter(range(1, 100))
 
-    def meanwhile(turns: tuple[KeptTurn, ...], new: KeptTurn) -> tuple[KeptTurn, ...]:
+    def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
         stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"totalTurns": {"N": str(next(count))}})
         return grown(turns, new)
 

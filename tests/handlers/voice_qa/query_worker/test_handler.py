@@ -14,13 +14,13 @@ from handlers.common.aws.versioned_items import VersionedItems
 from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker import handler
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AudioFormat
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO
-from handlers.voice_qa.query_worker.handler import Broken
-from handlers.voice_qa.query_worker.question_answering import MESSAGES, Outcome
-from handlers.voice_qa.table_records import Place, Question, Status, query_key
+from handlers.voice_qa.query_worker.handler import AnsweringFailed
+from handlers.voice_qa.query_worker.question_answering import MESSAGES, AnswerOutcome
+from handlers.voice_qa.table_records import Listener, QuestionRecord, QuestionStatus, query_key
 from tests.handlers.voice_qa.query_worker.worker_setup import (
     AUDIO_KEY,
     BROKE,
@@ -41,12 +41,12 @@ from tests.handlers.voice_qa.query_worker.worker_setup import (
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
 from tests.lost_responses import repeated
 
-CITED = agent_types.CitationPiece(1_000, 2_000, "a canary sings")
-HEARD = agent_types.TranscriptPiece("who sings")
+CITED = agent_types.AgentCitationPiece(1_000, 2_000, "a canary sings")
+HEARD = agent_types.AgentTranscriptPiece("who sings")
 
 
 def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
-    assert desk.hears(HELLO, CITED, WORLD) is Outcome.ANSWERED
+    assert desk.hears(HELLO, CITED, WORLD) is AnswerOutcome.ANSWERED
     about = {"queryId": QUERY, "attempt": 1}
     assert desk.clients.inbox["c1"] == [
         {"type": "text", **about, "number": 0, "text": "Canaries "},
@@ -54,7 +54,7 @@ def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
         {"type": "text", **about, "number": 2, "text": "sing."},
         {"type": "answered", **about, "pieces": 3},
     ]
-    assert (desk.question.status, desk.counted) == (Status.ANSWERED, 0)
+    assert (desk.question.status, desk.counted) == (QuestionStatus.ANSWERED, 0)
     assert desk.turns == [(WORDS, "Canaries sing.")]
 
 
@@ -66,7 +66,7 @@ def test_the_agent_is_told_the_lecture_the_question_and_what_was_said_before(des
     [asked] = desk.agent.asked
     assert (asked.query_id, asked.language, asked.conversation) == (QUERY, "de-DE", (agent_types.Turn("Q", "A"),))
     assert asked.query == agent_types.WrittenQuery(WORDS)
-    assert asked.session_id == agent_types.opaque(f"{IDENTITY}#{SESSION}")
+    assert asked.session_id == agent_types.opaque_session_id(f"{IDENTITY}#{SESSION}")
     assert (asked.lecture.format, asked.lecture.duration_ms) == ("mp3", 60_000)
     url = urlsplit(asked.lecture.url)
     assert unquote(url.path).endswith(LECTURE_KEY)
@@ -76,7 +76,7 @@ def test_the_agent_is_told_the_lecture_the_question_and_what_was_said_before(des
 
 def test_a_spoken_question_is_given_as_an_address_and_kept_as_it_was_understood(desk: Desk) -> None:
     desk.speaks()
-    desk.answers_with(agent_types.TranscriptPiece("whose"), HEARD, HELLO, WORLD)
+    desk.answers_with(agent_types.AgentTranscriptPiece("whose"), HEARD, HELLO, WORLD)
     desk.call()
     [asked] = desk.agent.asked
     assert isinstance(asked.query, agent_types.SpokenQuery)
@@ -94,18 +94,18 @@ def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code
         script = desk.answers_with(HELLO, error)
     else:
         desk.agent.scripts.append(error)
-    assert desk.call() is Outcome.FAILED
+    assert desk.call() is AnswerOutcome.FAILED
     [told] = desk.said("error")
     expected = {"code": "AGENT_FAILED", "queryId": QUERY, "message": MESSAGES[code], "retryable": error.retryable}
     assert told == {"type": "error", **expected}
     assert desk.text() == ("Canaries " if begins else "")
-    assert (desk.question.status, desk.question.retryable) == (Status.FAILED, error.retryable)
+    assert (desk.question.status, desk.question.retryable) == (QuestionStatus.FAILED, error.retryable)
     assert (desk.counted, desk.turns) == (0, [])
     assert not begins or script.closed
     assert desk.asks() is error.retryable, "asked again where that may help"
     if error.retryable:
         desk.answers_with(HELLO)
-        assert desk.call() is Outcome.ANSWERED
+        assert desk.call() is AnswerOutcome.ANSWERED
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code
 def test_a_lecture_that_is_not_ready_is_not_asked_about(desk: Desk, status: str, code: str, *, retryable: bool) -> None:
     desk.lecture(status=status)
     desk.asks()
-    assert desk.call() is Outcome.FAILED
+    assert desk.call() is AnswerOutcome.FAILED
     [told] = desk.said("error")
     assert (told["code"], told["retryable"], desk.question.code) == (code, retryable, code)
     assert desk.agent.asked == []
@@ -132,7 +132,7 @@ def test_a_lecture_that_is_not_ready_is_not_asked_about(desk: Desk, status: str,
 def test_what_is_not_there_cannot_be_asked_about(
     desk: Desk, asked: dict[str, Any], code: str, *, retryable: bool
 ) -> None:
-    assert desk.call() is Outcome.NOTHING_TO_DO, "nobody asked yet"
+    assert desk.call() is AnswerOutcome.NOTHING_TO_DO, "nobody asked yet"
     assert desk.clients.inbox == {}
     desk.asks(**asked)
     desk.call()
@@ -168,10 +168,10 @@ def test_audio_of_somebody_else_is_never_looked_at(desk: Desk, key: str) -> None
 @pytest.mark.parametrize("request_id", ["another", "call-x"])
 def test_of_two_calls_at_once_and_of_one_that_is_delivered_twice_one_answers(desk: Desk, request_id: str) -> None:
     desk.asks()
-    second: list[Outcome] = []
+    second: list[AnswerOutcome] = []
     desk.answers_with(HELLO, desk.wait(20_000), lambda: second.append(desk.call(request_id)), WORLD)
-    assert desk.call("call-x") is Outcome.ANSWERED
-    assert second == [Outcome.NOTHING_TO_DO]
+    assert desk.call("call-x") is AnswerOutcome.ANSWERED
+    assert second == [AnswerOutcome.NOTHING_TO_DO]
     assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
 
 
@@ -180,7 +180,7 @@ def test_a_call_whose_writes_are_all_sent_twice_answers_once(desk: Desk, monkeyp
     desk.asks()
     repeated(desk.dynamodb, "update_item", monkeypatch)
     desk.answers_with(HELLO, WORLD)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.call() is AnswerOutcome.ANSWERED
     assert (desk.clients.numbers("c1"), len(desk.said("answered")), desk.counted) == ([0, 1], 1, 0)
     assert desk.turns == [(WORDS, "Canaries sing.")]
 
@@ -188,12 +188,12 @@ def test_a_call_whose_writes_are_all_sent_twice_answers_once(desk: Desk, monkeyp
 def test_a_mistake_of_ours_gives_the_question_back_and_is_an_error(desk: Desk) -> None:
     desk.asks()
     desk.answers_with(HELLO, ZeroDivisionError("canary"))
-    with pytest.raises(Broken) as raised:
+    with pytest.raises(AnsweringFailed) as raised:
         desk.call()
     assert (str(raised.value), raised.value.__suppress_context__) == ("ZeroDivisionError", True)
-    assert (desk.question.status, desk.said("error")) == (Status.ACCEPTED, [])
+    assert (desk.question.status, desk.said("error")) == (QuestionStatus.ACCEPTED, [])
     desk.answers_with(HELLO)
-    assert desk.call() is Outcome.ANSWERED, "the next call begins at once"
+    assert desk.call() is AnswerOutcome.ANSWERED, "the next call begins at once"
 
 
 def dies(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,9 +216,9 @@ def cannot_keep(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as down:
         down.setattr(desk.answers, "keep", refuse)
         desk.answers_with(HELLO)
-        with pytest.raises(Broken):
+        with pytest.raises(AnsweringFailed):
             desk.call("call-x")
-    assert (desk.question.status, desk.said("answered")) == (Status.ACCEPTED, [])
+    assert (desk.question.status, desk.said("answered")) == (QuestionStatus.ACCEPTED, [])
 
 
 def cannot_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def cannot_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as down:
         desk.answers_with(HELLO, lambda: down.setattr(VersionedItems, "change", refuse))
-        with pytest.raises(Broken):
+        with pytest.raises(AnsweringFailed):
             desk.call("call-x")
 
 
@@ -242,12 +242,12 @@ def test_a_call_that_lambda_makes_again_answers_what_its_dead_worker_left(
         goes(desk, monkeypatch)
         desk.clock.now_ms += 60_000
     if goes is not cannot_keep:
-        assert desk.question.status is Status.RUNNING
-        assert desk.call("call-y") is Outcome.NOTHING_TO_DO, "nobody else can know that it died"
+        assert desk.question.status is QuestionStatus.RUNNING
+        assert desk.call("call-y") is AnswerOutcome.NOTHING_TO_DO, "nobody else can know that it died"
     desk.answers_with(HELLO, WORLD)
-    assert desk.call("call-x") is Outcome.ANSWERED
+    assert desk.call("call-x") is AnswerOutcome.ANSWERED
     assert desk.clients.pieces("c1")[-2:] == [(3, 0), (3, 1)]
-    assert (desk.question.status, desk.counted, len(desk.said("answered"))) == (Status.ANSWERED, 0, 1)
+    assert (desk.question.status, desk.counted, len(desk.said("answered"))) == (QuestionStatus.ANSWERED, 0, 1)
 
 
 def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
@@ -255,13 +255,13 @@ def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
 
     def overtaken() -> None:
         now_ms = desk.clock.now_ms * 2
-        desk.items.change(Question, query_key(IDENTITY, QUERY), lambda one: one.begun(now_ms, 1 << 50, "another"))
+        desk.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.begin(now_ms, 1 << 50, "another"))
         raise ZeroDivisionError
 
     desk.answers_with(overtaken)
-    with pytest.raises(Broken):
+    with pytest.raises(AnsweringFailed):
         desk.call()
-    assert desk.question.status is Status.RUNNING
+    assert desk.question.status is QuestionStatus.RUNNING
 
 
 def test_a_conversation_that_takes_nothing_more_harms_no_answer(
@@ -271,7 +271,7 @@ def test_a_conversation_that_takes_nothing_more_harms_no_answer(
         raise ERROR
 
     monkeypatch.setattr(desk.conversations, "append", refuse)
-    assert desk.hears(HELLO) is Outcome.ANSWERED
+    assert desk.hears(HELLO) is AnswerOutcome.ANSWERED
     assert len(desk.logged(capsys.readouterr().out, "turn_lost")) == 1
 
 
@@ -280,13 +280,13 @@ def test_an_allowance_that_cannot_be_ended_harms_no_answer(desk: Desk, monkeypat
     change = VersionedItems.change
 
     def failing(items: VersionedItems, model: Any, *given: Any) -> Any:
-        if model is not Question:
+        if model is not QuestionRecord:
             raise ERROR
         return change(items, model, *given)
 
     desk.answers_with(HELLO)
     monkeypatch.setattr(VersionedItems, "change", failing)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.call() is AnswerOutcome.ANSWERED
 
 
 EVENT = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
@@ -304,7 +304,7 @@ def test_an_event_that_is_none_is_an_error_without_its_words(desk: Desk, event: 
 def test_the_end_is_logged_with_its_times_and_counts(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.asks()
     desk.clock.now_ms += 50
-    sound = agent_types.AudioPiece(bytes(MAX_AUDIO + 1), AudioFormat.MP3)
+    sound = agent_types.AgentAudioPiece(bytes(MAX_AUDIO + 1), AnswerAudioFormat.MP3)
     desk.answers_with(desk.wait(100), HELLO, desk.wait(300), sound, desk.wait(5), dropped_citations=3)
     desk.call()
     [line] = desk.logged(capsys.readouterr().out, "query_ended")
@@ -323,10 +323,10 @@ def test_the_milliseconds_are_always_a_number(
     desk: Desk, asked: dict[str, Any], script: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A metric is made of them."""
-    question = Question(
-        lecture_id=LECTURE, session=SESSION, place=Place(connection="c1"), text=WORDS, status=Status.ACCEPTED
+    question = QuestionRecord(
+        lecture_id=LECTURE, session=SESSION, place=Listener(connection="c1"), text=WORDS, status=QuestionStatus.ACCEPTED
     )
-    desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
+    desk.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
     desk.answers_with(desk.wait(7), script)
     desk.call()
     [line] = desk.logged(capsys.readouterr().out, "query_ended")
@@ -342,10 +342,10 @@ def test_nothing_that_was_said_and_nobody_who_said_it_is_logged(desk: Desk, caps
         desk.speaks()
         desk.clients.failures = [ERROR]
         desk.answers_with(*steps)
-        with suppress(Broken):
+        with suppress(AnsweringFailed):
             desk.call()
         desk.asks("c2")
-        if desk.question.status is Status.ANSWERED:
+        if desk.question.status is QuestionStatus.ANSWERED:
             desk.call()
     logged = capsys.readouterr().out
     assert {json.loads(line)["message"] for line in logged.splitlines()} >= {
@@ -358,7 +358,7 @@ def test_nothing_that_was_said_and_nobody_who_said_it_is_logged(desk: Desk, caps
         assert word not in logged
 
 
-class Context:
+class WorkerContext:
     """The runtime's."""
 
     aws_request_id = "call-1"
@@ -380,7 +380,7 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
     handler._worker.cache_clear()
     desk.speaks()
     desk.answers_with(SOUND)
-    assert handler.handler(EVENT, Context()) == "answered"
+    assert handler.handler(EVENT, WorkerContext()) == "answered"
     [asked] = desk.agent.asked
     assert isinstance(asked.query, agent_types.SpokenQuery)
     for url in (asked.lecture.url, asked.query.url, desk.said("answered")[0]["audioUrl"]):
@@ -403,6 +403,6 @@ def test_the_environment_names_the_agent(agent: dict[str, str], kind: type | Non
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     if kind is None:
         with pytest.raises(ValueError, match="endpoint"):
-            handler.agent_of(environment, session)
+            handler.create_agent(environment, session)
     else:
-        assert type(handler.agent_of(environment, session)) is kind
+        assert type(handler.create_agent(environment, session)) is kind

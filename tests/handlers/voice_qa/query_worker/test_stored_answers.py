@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import stored_answers as module
-from handlers.voice_qa.query_worker.stored_answers import Answers, NotKept
+from handlers.voice_qa.query_worker.stored_answers import AnswerNotStored, AnswerStore
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, Stage
 
 WHO, QUERY = "us-east-1:guest", "query-number-1"
@@ -25,8 +25,8 @@ def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
 
 
 @pytest.fixture
-def answers(stage: Stage) -> Answers:
-    return Answers(stage.s3, BUCKET, url_seconds=600)
+def answers(stage: Stage) -> AnswerStore:
+    return AnswerStore(stage.s3, BUCKET, url_seconds=600)
 
 
 def put(stage: Stage, *lines: object) -> None:
@@ -44,7 +44,7 @@ CONTENTS = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(contents=CONTENTS)
-def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[tuple[str, Any]]) -> None:
+def test_an_answer_is_read_back_as_it_was_sent(answers: AnswerStore, contents: list[tuple[str, Any]]) -> None:
     kinds: dict[str, Callable[[int, Any], Piece]] = {
         "text": lambda number, text: TextPiece(query_id=QUERY, attempt=1, number=number, text=text),
         "transcript": lambda number, text: TranscriptPiece(query_id=QUERY, attempt=1, number=number, text=text),
@@ -62,7 +62,7 @@ def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[
     ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
 )
 def test_the_spoken_answer_is_one_file(
-    answers: Answers, stage: Stage, kind: str, extension: str, content_type: str
+    answers: AnswerStore, stage: Stage, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
     answers.keep(WHO, QUERY, 1, pieces)
@@ -73,7 +73,7 @@ def test_the_spoken_answer_is_one_file(
     assert f"{QUERY}.1.{extension}" in url
 
 
-def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
+def test_an_answer_without_sound_has_one_object(answers: AnswerStore, stage: Stage) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.keep(WHO, QUERY, 1, pieces)
     assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
@@ -81,12 +81,12 @@ def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) 
 
 
 def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_another_matter(
-    answers: Answers, stage: Stage
+    answers: AnswerStore, stage: Stage
 ) -> None:
-    with pytest.raises(NotKept):
+    with pytest.raises(AnswerNotStored):
         answers.kept(WHO, QUERY, 1)
     with pytest.raises(ClientError):
-        Answers(stage.s3, "no-such-bucket", url_seconds=600).kept(WHO, QUERY, 1)
+        AnswerStore(stage.s3, "no-such-bucket", url_seconds=600).kept(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
@@ -102,19 +102,19 @@ def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_anot
         ],
     ],
 )
-def test_what_is_no_answer_is_not_kept(answers: Answers, stage: Stage, lines: list[object]) -> None:
+def test_what_is_no_answer_is_not_kept(answers: AnswerStore, stage: Stage, lines: list[object]) -> None:
     put(stage, *lines)
-    with pytest.raises(NotKept) as raised:
+    with pytest.raises(AnswerNotStored) as raised:
         answers.kept(WHO, QUERY, 1)
     assert str(raised.value) == ""
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
 def test_more_than_an_answer_can_hold_is_none(
-    answers: Answers, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+    answers: AnswerStore, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     """Read up to the limit, its first line would be an answer."""
     monkeypatch.setattr(module, limit, value)
     put(stage, LINE, LINE | {"number": 1})
-    with pytest.raises(NotKept):
+    with pytest.raises(AnswerNotStored):
         answers.kept(WHO, QUERY, 1)

@@ -13,13 +13,20 @@ from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AudioFormat
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.conversations import Conversations
-from handlers.voice_qa.query_worker.handler import Worker
-from handlers.voice_qa.query_worker.question_answering import Answering, Outcome
-from handlers.voice_qa.query_worker.question_context import Materials
-from handlers.voice_qa.query_worker.stored_answers import Answers
-from handlers.voice_qa.table_records import Allowance, Place, Question, allowance_key, conversation_key, query_key
+from handlers.voice_qa.query_worker.handler import QueryWorker
+from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
+from handlers.voice_qa.query_worker.question_context import QuestionContext
+from handlers.voice_qa.query_worker.stored_answers import AnswerStore
+from handlers.voice_qa.table_records import (
+    Allowance,
+    Listener,
+    QuestionRecord,
+    allowance_key,
+    conversation_key,
+    query_key,
+)
 from tests.handlers.transcription.router_setup import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, Stage, put_lecture
 
@@ -31,24 +38,24 @@ WORDS = "What is the canary?"
 REMAINING_MS = 900_000
 MAX_QUERY_BYTES = 1_000
 
-HELLO, WORLD = agent_types.TextPiece("Canaries "), agent_types.TextPiece("sing.")
-SOUND = agent_types.AudioPiece(b"OggS canary", AudioFormat.OGG_OPUS)
+HELLO, WORLD = agent_types.AgentTextPiece("Canaries "), agent_types.AgentTextPiece("sing.")
+SOUND = agent_types.AgentAudioPiece(b"OggS canary", AnswerAudioFormat.OGG_OPUS)
 BROKE = AgentFailed(AgentCode.BROKEN_OFF)
 ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
-Step = agent_types.Piece | Exception | Callable[[], object]
+Step = agent_types.AgentPiece | Exception | Callable[[], object]
 """What the agent says, how it fails, or what happens meanwhile."""
 
 
 @dataclass
-class ScriptedAnswer(agent_types.Answer):
+class ScriptedAnswer(agent_types.AgentAnswer):
     """An answer as it is written."""
 
     steps: Sequence[Step]
     dropped_citations: int = 0
     closed: bool = False
 
-    def __iter__(self) -> Iterator[agent_types.Piece]:
+    def __iter__(self) -> Iterator[agent_types.AgentPiece]:
         for step in self.steps:
             if isinstance(step, Exception):
                 raise step
@@ -66,9 +73,9 @@ class ScriptedAgent:
     """Answers by its scripts, one a question."""
 
     scripts: list[ScriptedAnswer | Exception] = field(default_factory=list)
-    asked: list[agent_types.Question] = field(default_factory=list)
+    asked: list[agent_types.AgentQuestion] = field(default_factory=list)
 
-    def answer(self, question: agent_types.Question) -> agent_types.Answer:
+    def answer(self, question: agent_types.AgentQuestion) -> agent_types.AgentAnswer:
         self.asked.append(question)
         script = self.scripts.pop(0)
         if isinstance(script, Exception):
@@ -117,14 +124,14 @@ class Desk:
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )
         self.conversations = Conversations(self.dynamodb, TABLE, kept_days=7, clock_ms=self.clock)
-        self.answers = Answers(self.s3, BUCKET, url_seconds=600)
+        self.answers = AnswerStore(self.s3, BUCKET, url_seconds=600)
 
     @cached_property
-    def worker(self) -> Worker:
+    def worker(self) -> QueryWorker:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         log = EventLog("DEBUG")
-        answering = Answering(
-            Materials(
+        answering = QuestionAnswering(
+            QuestionContext(
                 LectureTable(self.dynamodb, TABLE),
                 self.s3,
                 self.conversations,
@@ -139,7 +146,7 @@ class Desk:
             pause=self.paused.append,
             log=log,
         )
-        return Worker(self.items, answering, log)
+        return QueryWorker(self.items, answering, log)
 
     def lecture(self, **attributes: str | int) -> None:
         """The lecture's item, and its recording."""
@@ -150,13 +157,15 @@ class Desk:
         """The guest asks, or asks again; whether a worker is to be called."""
         plain = {"lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
         words = {} if "audio_key" in asked else {"text": WORDS}
-        place = Place(connection=connection, attempt=attempt, resume_from=resume_from)
-        new = Question(place=place, **plain | words | asked)
+        place = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
+        new = QuestionRecord(place=place, **plain | words | asked)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance, allowance_key(IDENTITY), lambda one: one.taken(QUERY, self.clock.now_ms, until_ms, 2, 60)
         )
-        return self.items.change(Question, query_key(IDENTITY, QUERY), lambda one: one.asked(new, self.clock.now_ms))
+        return self.items.change(
+            QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.asked(new, self.clock.now_ms)
+        )
 
     def speaks(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
         """The guest asks by voice."""
@@ -169,13 +178,13 @@ class Desk:
         self.agent.scripts.append(script)
         return script
 
-    def call(self, request_id: str | None = None) -> Outcome:
+    def call(self, request_id: str | None = None) -> AnswerOutcome:
         """Calls the worker; Lambda names each call, and one that it makes again by the same name."""
         self.calls += 1
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
-    def hears(self, *steps: Step) -> Outcome:
+    def hears(self, *steps: Step) -> AnswerOutcome:
         """The guest asks, the agent answers so, and the worker is called."""
         self.asks()
         self.answers_with(*steps)
@@ -200,8 +209,8 @@ class Desk:
         return [line for line in map(json.loads, output.splitlines()) if line["message"] == event]
 
     @property
-    def question(self) -> Question:
-        return self.items.read(Question, query_key(IDENTITY, QUERY))
+    def question(self) -> QuestionRecord:
+        return self.items.read(QuestionRecord, query_key(IDENTITY, QUERY))
 
     @property
     def counted(self) -> int:

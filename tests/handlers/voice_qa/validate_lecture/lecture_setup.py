@@ -15,11 +15,11 @@ from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import Limits
+from handlers.voice_qa.lectures import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import FORMATS
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
-from handlers.voice_qa.validate_lecture.lecture_validation import Validator
+from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
+from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.test_file_admission import body, record
 from tests.moto_tables import create_table
 
@@ -27,7 +27,7 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 KEY = f"lectures/{ID}/canary name.mp3"
-LIMITS = Limits.of(1, 3600, 10 * 1024**2, FORMATS)
+LIMITS = LectureLimits.of(1, 3600, 10 * 1024**2, FORMATS)
 
 
 @cache
@@ -43,20 +43,20 @@ class Stage:
     s3: Any
     dynamodb: Any
     now: datetime = NOW
-    limits: Limits = LIMITS
+    limits: LectureLimits = LIMITS
 
     @property
     def bucket(self) -> LectureBucket:
         return LectureBucket(self.s3, BUCKET, page_size=3)
 
     @property
-    def validator(self) -> Validator:
+    def validator(self) -> LectureValidator:
         table = LectureTable(self.dynamodb, TABLE)
-        return Validator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared())
+        return LectureValidator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared())
 
-    def sweep(self, clock: Callable[[], datetime] | None = None) -> Sweep:
+    def sweep(self, clock: Callable[[], datetime] | None = None) -> LectureSweep:
         times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
-        return Sweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
+        return LectureSweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
 
     def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
         """Uploads; what S3 would announce of it."""

@@ -15,11 +15,11 @@ from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, ID, K
 pytestmark = pytest.mark.media
 HOUR = timedelta(hours=1)
 NAMES = ("checked", "missing", "ready", "rejected", "ignored", "failed", "unfinished")
-NOTHING = dict.fromkeys(NAMES, 0)
+NO_RANGE_KEY = dict.fromkeys(NAMES, 0)
 
 
 def swept(**found: int) -> dict[str, int]:
-    return NOTHING | found
+    return NO_RANGE_KEY | found
 
 
 def arrived(stage: Stage, key: str = KEY) -> datetime:
@@ -128,8 +128,8 @@ def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytes
 
 
 def test_an_empty_bucket_is_nothing_and_a_deleted_lecture_is_not_found(stage: Stage) -> None:
-    assert stage.sweep().run() == NOTHING
+    assert stage.sweep().run() == NO_RANGE_KEY
     stage.put(b"bad")
     stage.now = arrived(stage) + HOUR
     stage.s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert stage.sweep().run() == NOTHING
+    assert stage.sweep().run() == NO_RANGE_KEY

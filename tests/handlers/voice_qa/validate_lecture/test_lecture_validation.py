@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.aws.versioned_items import ATTEMPTS, TooManyWriters
-from handlers.voice_qa.lectures import upload_of
-from handlers.voice_qa.validate_lecture.lecture_validation import Outcome
+from handlers.voice_qa.lectures import parse_upload
+from handlers.voice_qa.validate_lecture.lecture_validation import ValidationOutcome
 from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import (
     BUCKET,
@@ -241,24 +241,24 @@ class Meddling:
 def test_of_two_that_validate_at_once_the_newer_one_stays(stage: Stage, first: bool) -> None:
     if not first:
         stage.handle(stage.put(b"bad"))
-    older = upload_of(stage.put(spoken("mp3")))
+    older = parse_upload(stage.put(spoken("mp3")))
     assert older is not None
     newer = stage.put(spoken("wav"), KEY if first else f"lectures/{ID}/2", NOW + SECOND)
     stage.dynamodb = Meddling(stage, stage.dynamodb, [newer])
-    assert stage.validator.validate(older) is Outcome.OLDER
+    assert stage.validator.validate(older) is ValidationOutcome.OLDER
     assert stage.item()["format"] == "wav"
 
 
 def test_one_upload_that_is_validated_twice_at_once_is_written_once(stage: Stage) -> None:
     one = stage.put(spoken("mp3"))
-    upload = upload_of(one)
+    upload = parse_upload(one)
     assert upload is not None
     stage.dynamodb = Meddling(stage, stage.dynamodb, [one])
-    assert stage.validator.validate(upload) is Outcome.SAME
+    assert stage.validator.validate(upload) is ValidationOutcome.SAME
 
 
 def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> None:
-    upload = upload_of(stage.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
+    upload = parse_upload(stage.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
     assert upload is not None
     others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(ATTEMPTS)]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.time_and_ids import clock
-from handlers.voice_qa.table_records import Connection, connection_key
+from handlers.voice_qa.table_records import GuestConnection, connection_key
 from handlers.voice_qa.websocket_handler import handler
 from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LECTURE, POOL, Scene, scened
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
@@ -28,7 +28,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 
 def test_a_guest_of_the_pool_connects_as_himself(scene: Scene) -> None:
     assert scene.connect() == {"statusCode": 200}
-    assert scene.items.read(Connection, connection_key("c1")) == Connection(identity=ANN)
+    assert scene.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN)
 
 
 @pytest.mark.parametrize(

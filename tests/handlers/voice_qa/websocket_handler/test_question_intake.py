@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
-from handlers.voice_qa.table_records import HOUR_MS, MOST_CALLS, Call, Place, Question, Status
+from handlers.voice_qa.lectures import LectureStatus, LectureUpload, LectureVerdict
+from handlers.voice_qa.table_records import HOUR_MS, MAX_CALLS, Listener, QuestionRecord, QuestionStatus, WorkerEvent
 from handlers.voice_qa.websocket_handler.question_intake import COUNTED_MS
 from tests.handlers.transcription.router_setup import START_MS
 from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LECTURE, LIMITS, Scene
@@ -31,14 +31,14 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         "sessionId": ULID,
         "repeated": False,
     }
-    assert scene.called == [Call(identity=ANN, query_id="question-1")]
-    assert scene.question() == Question(
-        status=Status.ACCEPTED,
+    assert scene.called == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert scene.question() == QuestionRecord(
+        status=QuestionStatus.ACCEPTED,
         lecture_id=LECTURE,
         session=ULID,
         text="Why?",
         language="de-DE",
-        place=Place(connection="c1", attempt=2, resume_from=3, times=1),
+        place=Listener(connection="c1", attempt=2, resume_from=3, times=1),
         asked_ms=START_MS,
         calls=1,
     )
@@ -56,7 +56,7 @@ def test_a_question_may_be_spoken_and_without_a_session_a_new_one_begins(scene: 
 def test_a_question_keeps_its_session(scene: Scene, again: str | None) -> None:
     session = scene.asks()["sessionId"]
     assert scene.asks(sessionId=again)["sessionId"] == session
-    scene.puts(Question(status=Status.FAILED, retryable=True, session=session))
+    scene.puts(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=session))
     assert scene.asks(sessionId=again)["sessionId"] == session
     assert scene.question().session == session
 
@@ -109,25 +109,28 @@ def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[
 @pytest.mark.parametrize(
     "known",
     [
-        Question(status=Status.ACCEPTED),
-        Question(status=Status.RUNNING, running_until_ms=START_MS + 1),
-        Question(status=Status.ANSWERED),
+        QuestionRecord(status=QuestionStatus.ACCEPTED),
+        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1),
+        QuestionRecord(status=QuestionStatus.ANSWERED),
     ],
 )
 def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lecture(
-    scene: Scene, known: Question
+    scene: Scene, known: QuestionRecord
 ) -> None:
-    scene.puts(known.model_copy(update={"session": ULID, "place": Place(connection="c0", times=1)}))
+    scene.puts(known.model_copy(update={"session": ULID, "place": Listener(connection="c0", times=1)}))
     scene.lecture(status="rejected", reason="The file is empty.")
     assert scene.asks(resumeFrom=2)["type"] == "queryAccepted"
-    assert scene.question().place == Place(connection="c1", resume_from=2, times=2)
+    assert scene.question().place == Listener(connection="c1", resume_from=2, times=2)
 
 
 @pytest.mark.parametrize(
     "known",
-    [Question(status=Status.RUNNING, running_until_ms=START_MS), Question(status=Status.FAILED, retryable=True)],
+    [
+        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS),
+        QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
+    ],
 )
-def test_an_answer_that_would_begin_anew_needs_a_ready_lecture(scene: Scene, known: Question) -> None:
+def test_an_answer_that_would_begin_anew_needs_a_ready_lecture(scene: Scene, known: QuestionRecord) -> None:
     scene.puts(known)
     scene.lecture(status="rejected", reason="The file is empty.")
     assert scene.asks()["code"] == "LECTURE_REJECTED"
@@ -143,8 +146,8 @@ def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length
         etag="e",
         arrived=datetime(2026, 1, 3, tzinfo=UTC),
     )
-    verdict = Verdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
-    LectureTable(scene.dynamodb, TABLE).record(Upload(ULID, one), verdict, None, one.arrived)
+    verdict = LectureVerdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
+    LectureTable(scene.dynamodb, TABLE).record(LectureUpload(ULID, one), verdict, None, one.arrived)
     answer = scene.asks(lectureId=ULID)
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
     scene.lecture(status="rejected", reason="x" * 10_000)
@@ -156,36 +159,38 @@ def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length
 @pytest.mark.parametrize(
     ("known", "called"),
     [
-        (Question(status=Status.ACCEPTED), 1),
-        (Question(status=Status.RUNNING, running_until_ms=START_MS + 1), 0),
-        (Question(status=Status.RUNNING, running_until_ms=START_MS), 1),
-        (Question(status=Status.ANSWERED), 1),
-        (Question(status=Status.FAILED, retryable=True), 1),
+        (QuestionRecord(status=QuestionStatus.ACCEPTED), 1),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS), 1),
+        (QuestionRecord(status=QuestionStatus.ANSWERED), 1),
+        (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1),
     ],
 )
-def test_asked_again_a_question_is_heard_on_the_new_connection(scene: Scene, known: Question, called: int) -> None:
-    scene.puts(known.model_copy(update={"session": ULID, "place": Place(connection="c0", times=4)}))
+def test_asked_again_a_question_is_heard_on_the_new_connection(
+    scene: Scene, known: QuestionRecord, called: int
+) -> None:
+    scene.puts(known.model_copy(update={"session": ULID, "place": Listener(connection="c0", times=4)}))
     answer = scene.asks(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)
     assert len(scene.called) == called
-    assert scene.question().place == Place(connection="c1", resume_from=2, times=5)
+    assert scene.question().place == Listener(connection="c1", resume_from=2, times=5)
 
 
-@pytest.mark.parametrize("status", [Status.RUNNING, Status.ANSWERED])
-def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Status) -> None:
-    known = Question(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
+@pytest.mark.parametrize("status", [QuestionStatus.RUNNING, QuestionStatus.ANSWERED])
+def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: QuestionStatus) -> None:
+    known = QuestionRecord(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
     scene.puts(known)
     scene.asks(text="How?")
-    calls = 1 if status is Status.ANSWERED else 0
-    assert scene.question() == known.model_copy(update={"place": Place(connection="c1", times=1), "calls": calls})
+    calls = 1 if status is QuestionStatus.ANSWERED else 0
+    assert scene.question() == known.model_copy(update={"place": Listener(connection="c1", times=1), "calls": calls})
 
 
 def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> None:
-    scene.puts(Question(status=Status.FAILED, code="AUDIO_EMPTY"))
+    scene.puts(QuestionRecord(status=QuestionStatus.FAILED, code="AUDIO_EMPTY"))
     answer = scene.asks()
     assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
     assert (scene.called, scene.allowance().asked_ms) == ([], ())
-    assert scene.question().status is Status.FAILED
+    assert scene.question().status is QuestionStatus.FAILED
 
 
 def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None:
@@ -193,15 +198,18 @@ def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None
     scene.asks(text="Why?")
     assert not scene.asks(connection="c2", text="How?")["repeated"]
     assert (scene.question().text, scene.question(identity=BOB).text) == ("Why?", "How?")
-    assert scene.called == [Call(identity=ANN, query_id="question-1"), Call(identity=BOB, query_id="question-1")]
+    assert scene.called == [
+        WorkerEvent(identity=ANN, query_id="question-1"),
+        WorkerEvent(identity=BOB, query_id="question-1"),
+    ]
 
 
 def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
     for number in range(LIMITS.queries_at_once):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
-    answered = Question(status=Status.ANSWERED, session=ULID, place=Place(connection="c0"))
+    answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, place=Listener(connection="c0"))
     scene.puts(answered, "question-y")
-    for name, known in (("question-x", Question()), ("question-y", answered)):
+    for name, known in (("question-x", QuestionRecord()), ("question-y", answered)):
         refused = scene.asks(name)
         assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
         assert scene.question(name) == known, "a question that is refused stays as it was"
@@ -234,8 +242,8 @@ def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(sc
     for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     before = scene.allowance().asked_ms
-    running = Question(status=Status.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
-    for status in (Question(status=Status.ACCEPTED, session=ULID), running):
+    running = QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
+    for status in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=ULID), running):
         scene.puts(status, "question-0")
         for _ in range(LIMITS.queries_per_hour + 1):
             assert scene.asks("question-0")["type"] == "queryAccepted"
@@ -243,9 +251,11 @@ def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(sc
 
 
 @pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
-@pytest.mark.parametrize("known", [Question(), Question(status=Status.ANSWERED, session=ULID, attempt=3)])
+@pytest.mark.parametrize(
+    "known", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, attempt=3)]
+)
 def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
-    scene: Scene, refusing: Exception, known: Question
+    scene: Scene, refusing: Exception, known: QuestionRecord
 ) -> None:
     scene.puts(known)
     scene.refusing = refusing
@@ -255,7 +265,7 @@ def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     scene.refusing = None
     again = scene.asks()
     assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
-    assert scene.called == [Call(identity=ANN, query_id="question-1")]
+    assert scene.called == [WorkerEvent(identity=ANN, query_id="question-1")]
     assert scene.allowance().asked_ms == (START_MS,)
     assert scene.question().attempt == known.attempt, "an answer that is kept is not forgotten"
 
@@ -278,15 +288,15 @@ def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene
 
 def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     met: list[int] = []
-    asked = Question.asked
+    asked = QuestionRecord.asked
 
-    def late(self: Question, new: Question, now_ms: int) -> Any:
+    def late(self: QuestionRecord, new: QuestionRecord, now_ms: int) -> Any:
         met.append(1)
         if len(met) == 1:
-            scene.puts(Question(status=Status.FAILED, retryable=True, session=ULID))
+            scene.puts(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=ULID))
         return asked(self, new, now_ms)
 
-    monkeypatch.setattr(Question, "asked", late)
+    monkeypatch.setattr(QuestionRecord, "asked", late)
     assert scene.asks()["sessionId"] == ULID
     assert (len(met), scene.allowance().asked_ms, len(scene.called)) == (2, (START_MS,), 1)
 
@@ -300,17 +310,17 @@ def _assert_nothing_happened(scene: Scene) -> None:
 def test_a_question_without_calls_left_is_taken_only_while_somebody_works_on_it(
     scene: Scene, until_ms: int, said: str
 ) -> None:
-    scene.puts(Question(status=Status.RUNNING, running_until_ms=until_ms, session=ULID, calls=MOST_CALLS))
+    scene.puts(QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=until_ms, session=ULID, calls=MAX_CALLS))
     answer = scene.asks()
     assert (answer["type"], answer.get("code")) == (said, "TOO_MANY_QUERIES" if said == "error" else None)
     assert scene.called == []
 
 
-@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.ANSWERED])
-def test_a_question_calls_only_so_many_workers(scene: Scene, status: Status) -> None:
+@pytest.mark.parametrize("status", [QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED])
+def test_a_question_calls_only_so_many_workers(scene: Scene, status: QuestionStatus) -> None:
     """Each call costs, also one that only plays what was kept."""
-    scene.puts(Question(status=status, session=ULID))
-    answers = [scene.asks() for _ in range(MOST_CALLS + 1)]
-    assert [one["type"] for one in answers] == ["queryAccepted"] * MOST_CALLS + ["error"]
+    scene.puts(QuestionRecord(status=status, session=ULID))
+    answers = [scene.asks() for _ in range(MAX_CALLS + 1)]
+    assert [one["type"] for one in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]
     assert answers[-1]["code"] == "TOO_MANY_QUERIES"
-    assert len(scene.called) == MOST_CALLS
+    assert len(scene.called) == MAX_CALLS

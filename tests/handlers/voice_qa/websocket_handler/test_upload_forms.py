@@ -15,7 +15,7 @@ from handlers.common.aws.clients import signing
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.time_and_ids.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
+from handlers.voice_qa.lectures import LectureStatus, LectureVerdict, parse_upload
 from handlers.voice_qa.table_records import DAY_MS
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LIMITS, Scene
@@ -77,11 +77,11 @@ def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
 
 def test_a_lecture_is_uploaded_where_its_validator_looks_and_keeps_its_owner_with_the_verdict(scene: Scene) -> None:
     answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
-    upload = upload_of(_object(answer["key"]))
+    upload = parse_upload(_object(answer["key"]))
     assert upload is not None
     assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
     table = LectureTable(scene.dynamodb, TABLE)
-    verdict = Verdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
+    verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
     assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
     assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
     table.reserve(upload.lecture_id, BOB)

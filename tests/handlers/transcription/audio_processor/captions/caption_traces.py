@@ -7,11 +7,11 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions import pending_results, shown_texts
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Captions, Kind
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.captions.pending_results import WINDOW_MS
-from handlers.transcription.audio_processor.captions.shown_texts import normalised
+from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import Thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds
 from tests.handlers.transcription.captioning import Reader, thresholds
 
 TICK_MS = 5000
@@ -44,7 +44,7 @@ LIMITS = st.builds(
 class Trace:
     """What went in, what came out, and when."""
 
-    limits: Thresholds
+    limits: CaptionThresholds
     captions: Captions
     punctual: bool = True
     """Whether it was asked again whenever it said so; otherwise when something arrived, or after a tick."""
@@ -147,9 +147,9 @@ def _ended(trace: Trace) -> dict[str, _Ended]:
 
 def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> bool:
     return any(
-        one.kind is Kind.FINAL
+        one.kind is CaptionKind.FINAL
         and one.result_id != result.result_id
-        and normalised(one.text) == normalised(result.text)
+        and normalize_text(one.text) == normalize_text(result.text)
         and at_ms <= to_ms
         and at_ms + trace.limits.dedup_ms > from_ms
         for at_ms, one in trace.shown
@@ -158,7 +158,7 @@ def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> 
 
 def _check_finals_once(trace: Trace) -> None:
     """Each result that ended is a final on display, or was the same as another final at that time."""
-    finals = [one for _, one in trace.shown if one.kind is Kind.FINAL]
+    finals = [one for _, one in trace.shown if one.kind is CaptionKind.FINAL]
     by_id = {one.result_id: one for one in finals}
     assert len(by_id) == len(finals)
     ended = _ended(trace)
@@ -176,7 +176,7 @@ def _check_finals_once(trace: Trace) -> None:
 
 def _check_order(trace: Trace) -> None:
     """A final leaves before one that starts earlier only if that one is not known, or somebody waited too long."""
-    finals = [(at_ms, one) for at_ms, one in trace.shown if one.kind is Kind.FINAL]
+    finals = [(at_ms, one) for at_ms, one in trace.shown if one.kind is CaptionKind.FINAL]
     ended = _ended(trace)
     for number, (at_ms, one) in enumerate(finals):
         gone = {other.result_id for other_ms, other in finals[:number] if other_ms < at_ms}
@@ -202,27 +202,27 @@ def _check_ages(trace: Trace) -> None:
     """Nothing waits for longer than a buffer; then a partial at most for its second, an orphan was silent before."""
     late_ms = 0 if trace.punctual else 2 * TICK_MS  # both are noticed late
     for at_ms, one in trace.shown:
-        if at_ms == trace.ended_ms or one.kind is Kind.RETRACTED:
+        if at_ms == trace.ended_ms or one.kind is CaptionKind.RETRACTED:
             continue
         before_ms = trace.limits.orphan_ms if one.orphan else 0
-        after_ms = WINDOW_MS if one.kind is Kind.PARTIAL else 0
+        after_ms = WINDOW_MS if one.kind is CaptionKind.PARTIAL else 0
         age_ms = at_ms - one.received_ms
         assert age_ms <= max(before_ms, trace.limits.max_buffer_ms) + after_ms + late_ms
 
 
 def check_rate(trace: Trace) -> None:
     """No second has more partials than it may."""
-    moments = [at_ms for at_ms, one in trace.shown if one.kind is Kind.PARTIAL]
+    moments = [at_ms for at_ms, one in trace.shown if one.kind is CaptionKind.PARTIAL]
     for first, beyond in zip(moments, moments[trace.limits.max_rate_per_second :], strict=False):
         assert beyond - first >= 1000
 
 
 def _check_no_text_twice(trace: Trace) -> None:
     """A partial repeats nothing that was shown lately; a final repeats no final, and no other line says the same."""
-    texts = [(at_ms, one) for at_ms, one in trace.shown if one.kind is not Kind.RETRACTED]
+    texts = [(at_ms, one) for at_ms, one in trace.shown if one.kind is not CaptionKind.RETRACTED]
     for number, (at_ms, one) in enumerate(texts):
         for later_ms, later in texts[number + 1 :]:
-            same = normalised(later.text) == normalised(one.text) and later.result_id != one.result_id
+            same = normalize_text(later.text) == normalize_text(one.text) and later.result_id != one.result_id
             if same and later_ms - at_ms < trace.limits.dedup_ms:
                 assert later.final
                 assert not one.final
@@ -231,7 +231,11 @@ def _check_no_text_twice(trace: Trace) -> None:
         reader.show([one])
         since[one.result_id] = at_ms
         for other in reader.display.values():
-            if one.final and other.result_id != one.result_id and normalised(other.text) == normalised(one.text):
+            if (
+                one.final
+                and other.result_id != one.result_id
+                and normalize_text(other.text) == normalize_text(one.text)
+            ):
                 assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines say the same"
 
 
@@ -241,10 +245,10 @@ def _check_reader(trace: Trace) -> None:
     for _, one in trace.shown:
         before = reader.display.get(one.result_id)
         assert before is None or not before.final
-        if one.kind is Kind.RETRACTED:
+        if one.kind is CaptionKind.RETRACTED:
             assert before is not None
-        if one.kind is Kind.PARTIAL and before is not None:
-            assert normalised(before.text) != normalised(one.text)
+        if one.kind is CaptionKind.PARTIAL and before is not None:
+            assert normalize_text(before.text) != normalize_text(one.text)
             assert before.received_ms <= one.received_ms
         reader.show([one])
     assert all(one.final for one in reader.display.values())
@@ -257,6 +261,6 @@ def _check_end(trace: Trace) -> None:
         assert len(one) == 0
     assert captions.due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
     kinds = [one.kind for _, one in trace.shown]
-    assert (kinds.count(Kind.PARTIAL), kinds.count(Kind.FINAL)) == (counts.partials, counts.finals)
+    assert (kinds.count(CaptionKind.PARTIAL), kinds.count(CaptionKind.FINAL)) == (counts.partials, counts.finals)
     assert counts.partials + counts.dropped <= sum(not result.final for _, result in trace.arrived)
     assert all(earlier <= later for (earlier, _), (later, _) in pairwise(trace.shown))

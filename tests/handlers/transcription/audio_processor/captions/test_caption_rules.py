@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Captions, Kind
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.captions.pending_results import MAX_CLOSED, MAX_HELD, MAX_OPEN
 from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import Thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds
 from tests.handlers.transcription.audio_processor.captions.caption_traces import (
     LIMITS,
     STREAMS,
@@ -28,7 +28,7 @@ from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lin
 def test_a_caption_says_what_the_result_said() -> None:
     result = Result("a", "Hello", final=False, start_ms=10, end_ms=20, stability=0.9)
     (caption,) = Captions(DEPLOYED).take(result, 70)
-    assert caption == Caption(Kind.PARTIAL, "a", "Hello", 10, 20, 0.9, orphan=False, received_ms=70)
+    assert caption == Caption(CaptionKind.PARTIAL, "a", "Hello", 10, 20, 0.9, orphan=False, received_ms=70)
     assert not caption.final
 
 
@@ -92,7 +92,7 @@ def test_the_end_flushes_everything_in_order() -> None:
     ("limits", "final_only"), [(DEPLOYED, True), (thresholds(partial_results_enabled=False), False)]
 )
 def test_with_partials_switched_off_only_finals_are_shown_and_no_fallback_is_counted(
-    limits: Thresholds, final_only: bool
+    limits: CaptionThresholds, final_only: bool
 ) -> None:
     captions = Captions(limits, final_only=final_only)
     for number in range(20):
@@ -144,7 +144,7 @@ def test_a_result_too_many_gives_up_the_most_silent_one() -> None:
 @given(STREAMS, LIMITS, st.booleans())
 @settings(max_examples=5 * settings().max_examples)
 def test_whatever_a_stream_brings_the_rules_hold(
-    stream: list[tuple[int, Result]], limits: Thresholds, punctual: bool
+    stream: list[tuple[int, Result]], limits: CaptionThresholds, punctual: bool
 ) -> None:
     trace = Trace(limits, Captions(limits), punctual)
     trace.run(stream)
@@ -157,7 +157,7 @@ def test_whatever_a_stream_brings_the_rules_hold(
 @given(STREAMS, LIMITS, st.booleans())
 @settings(max_examples=5 * settings().max_examples)
 def test_whatever_a_stream_brings_no_bound_is_exceeded(
-    stream: list[tuple[int, Result]], limits: Thresholds, punctual: bool
+    stream: list[tuple[int, Result]], limits: CaptionThresholds, punctual: bool
 ) -> None:
     """With bounds that so short a stream reaches: sizes are checked whenever somebody looks."""
     with pytest.MonkeyPatch.context() as patch:

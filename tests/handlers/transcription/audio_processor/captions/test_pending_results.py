@@ -10,10 +10,10 @@ from handlers.transcription.audio_processor.captions.pending_results import (
     MAX_CLOSED,
     MAX_HELD,
     MAX_OPEN,
-    Final,
     FinalsInOrder,
     OpenResults,
-    Version,
+    PendingFinal,
+    ResultVersion,
 )
 from tests.handlers.transcription.captioning import DEPLOYED, final, lines, partial, thresholds
 
@@ -103,22 +103,22 @@ def test_finals_leave_in_order_as_soon_as_nothing_before_them_is_open(steps: lis
     finals, now_ms, held = FinalsInOrder(5000), 0, list[tuple[int, int, int]]()
     for number, (gap, start_ms, first_open_ms) in enumerate(steps):
         now_ms += gap
-        finals.add(Final(Version(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
+        finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
         held = sorted([*held, (start_ms, number, now_ms)])
-        left = [one.version.number for one in finals.leaving(now_ms, first_open_ms)]
+        left = [one.version.number for one in finals.take_ready(now_ms, first_open_ms)]
         free = [one for one in held if first_open_ms is None or one[0] <= first_open_ms or now_ms - one[2] >= 5000]
         expected = [one for one in held if free and one <= max(free)]
         assert left == [one[1] for one in expected]
         held = [one for one in held if one not in expected]
-        assert finals.next_ms() == min((one[2] + 5000 for one in held), default=None)
+        assert finals.next_overdue_ms() == min((one[2] + 5000 for one in held), default=None)
 
 
 def test_of_too_many_finals_the_first_leaves_without_waiting() -> None:
     finals = FinalsInOrder(5000)
     for number in range(MAX_HELD + 1):
         starts = 100 - number
-        finals.add(Final(Version(final("a", "x", start_ms=starts), 0, number), orphan=False))
-    assert [one.version.result.start_ms for one in finals.leaving(0, 0)] == [100 - MAX_HELD]
+        finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=starts), 0, number), orphan=False))
+    assert [one.version.result.start_ms for one in finals.take_ready(0, 0)] == [100 - MAX_HELD]
     assert len(finals) == MAX_HELD
 
 
@@ -126,15 +126,15 @@ def test_ids_of_ended_results_are_forgotten_from_the_oldest_on() -> None:
     results = OpenResults(DEPLOYED)
     for number in range(MAX_CLOSED + 1):
         results.close(str(number))
-    assert not results.over("0")
-    assert results.over("1")
-    assert results.over(str(MAX_CLOSED))
+    assert not results.is_closed("0")
+    assert results.is_closed("1")
+    assert results.is_closed(str(MAX_CLOSED))
 
 
 def test_a_full_house_has_room_for_those_who_are_in_it() -> None:
     results = OpenResults(DEPLOYED)
     for number in range(MAX_OPEN):
-        assert not results.crowded_by(str(number))
-        results.hear(Version(partial(str(number), "x"), number, number))
-    assert results.crowded_by("another")
-    assert not results.crowded_by("0")
+        assert not results.is_full_for(str(number))
+        results.update(ResultVersion(partial(str(number), "x"), number, number))
+    assert results.is_full_for("another")
+    assert not results.is_full_for("0")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
-from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalised
+from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalize_text
 from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lines, partial, thresholds
 
 
@@ -20,19 +20,19 @@ from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lin
     ],
 )
 def test_these_are_the_same_to_a_reader(one: str, other: str) -> None:
-    assert normalised(one) == normalised(other)
+    assert normalize_text(one) == normalize_text(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("a b", "ab"), ("3.5", "35"), ("$5", "5"), ("?", "!"), ("कि", "का"), ("ja", "já")]
 )
 def test_these_are_not(one: str, other: str) -> None:
-    assert normalised(one) != normalised(other)
+    assert normalize_text(one) != normalize_text(other)
 
 
 @given(st.text(max_size=30))
 def test_only_nothing_is_normalised_to_nothing(text: str) -> None:
-    assert bool(normalised(text)) is bool(text.strip())
+    assert bool(normalize_text(text)) is bool(text.strip())
 
 
 def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
@@ -110,9 +110,9 @@ def test_the_texts_remembered_are_few_and_the_oldest_go_first() -> None:
     texts.show("0", "a", 0)
     texts.show("one too many", "a", 0)
     assert len(texts) == MAX_TEXTS
-    assert texts.by_another("0", "b", 0)
-    assert not texts.by_another("1", "b", 0)
-    assert texts.by_another("2", "b", 0)
+    assert texts.shown_by_other("0", "b", 0)
+    assert not texts.shown_by_other("1", "b", 0)
+    assert texts.shown_by_other("2", "b", 0)
 
 
 STEPS = st.tuples(st.integers(0, 6), st.sampled_from("xyz"), st.sampled_from("abc"))
@@ -126,7 +126,7 @@ def test_no_other_result_has_shown_it_within_the_time(ttl_ms: int, steps: list[t
         taken = any(
             (shown, owner != result_id) == (text, True) and now_ms - at_ms < ttl_ms for shown, owner, at_ms in history
         )
-        assert (texts.by_another(text, result_id, now_ms) is not None) is taken
+        assert (texts.shown_by_other(text, result_id, now_ms) is not None) is taken
         if not taken:
             texts.show(text, result_id, now_ms)
             history.append((text, result_id, now_ms))

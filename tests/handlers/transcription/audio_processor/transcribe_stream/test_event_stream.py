@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+    EventStreamMessage,
     MalformedFrame,
-    Message,
-    audio_event,
-    decode,
-    encode,
+    decode_frame,
+    encode_audio_event,
+    encode_frame,
 )
 
-FRAME = encode({":message-type": "event", "other": "text"}, b'{"a": 1}')
+FRAME = encode_frame({":message-type": "event", "other": "text"}, b'{"a": 1}')
 
 
 def sealed(head: bytes, payload: bytes = b"") -> bytes:
@@ -25,22 +25,22 @@ def sealed(head: bytes, payload: bytes = b"") -> bytes:
     return frame + struct.pack("!I", crc32(frame))
 
 
-def decoded(frame: bytes) -> Message | None:
+def decoded(frame: bytes) -> EventStreamMessage | None:
     """The message, or None if the frame is refused."""
     try:
-        return decode(frame)
+        return decode_frame(frame)
     except MalformedFrame:
         return None
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=60), max_size=6), st.binary(max_size=500))
 def test_what_is_encoded_is_decoded(headers: dict[str, str], payload: bytes) -> None:
-    assert decode(encode(headers, payload)) == (headers, payload)
+    assert decode_frame(encode_frame(headers, payload)) == (headers, payload)
 
 
 @pytest.mark.parametrize("chunk", [b"\x01\x02", b""])
 def test_an_audio_event_is_the_documented_one(chunk: bytes) -> None:
-    assert decode(audio_event(chunk)) == (
+    assert decode_frame(encode_audio_event(chunk)) == (
         {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"},
         chunk,
     )
@@ -72,6 +72,6 @@ def test_any_bytes_are_refused_or_a_message(data: bytes, head: bytes) -> None:
 )
 def test_a_refusal_contains_nothing_of_the_frame(head: bytes) -> None:
     with pytest.raises(MalformedFrame) as refused:
-        decode(sealed(head))
+        decode_frame(sealed(head))
     assert str(refused.value) == "malformed event-stream frame"
     assert refused.value.__context__ is None

@@ -16,9 +16,9 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
     MAX_RESULTS,
     MAX_SECONDS,
     MAX_TEXT_CHARS,
-    NotResults,
+    InvalidTranscriptEvent,
     Result,
-    results_of,
+    parse_results,
 )
 from tests.handlers.transcription.captioning import event, items, said
 
@@ -31,11 +31,11 @@ FIELDS = st.sampled_from(["ResultId", "StartTime", "EndTime", "IsPartial", "Alte
 
 
 def test_a_result_is_read_as_it_was_sent() -> None:
-    assert results_of(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
+    assert parse_results(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
 
 
 def test_results_keep_their_order_and_finals_say_so() -> None:
-    results = results_of(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
+    results = parse_results(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
     assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
 
 
@@ -51,7 +51,7 @@ def test_results_keep_their_order_and_finals_say_so() -> None:
     ],
 )
 def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | None], share: float | None) -> None:
-    (result,) = results_of(event(said(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
+    (result,) = parse_results(event(said(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
     assert result.stability == share
 
 
@@ -59,13 +59,13 @@ def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | 
     "empty", [[], None, [{}], [{"Transcript": ""}], [{"Transcript": None}], [{"Transcript": " \n"}]]
 )
 def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
-    assert [one.text for one in results_of(event(said(Alternatives=empty), said("next")))] == ["next"]
+    assert [one.text for one in parse_results(event(said(Alternatives=empty), said("next")))] == ["next"]
 
 
 def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() -> None:
-    (result,) = results_of(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
+    (result,) = parse_results(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
     assert result.text == "one"
-    assert results_of(event()) == []
+    assert parse_results(event()) == []
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() ->
     ids=lambda payload: payload[:40].decode(errors="replace"),
 )
 def test_what_is_no_event_is_refused(payload: bytes) -> None:
-    with pytest.raises(NotResults) as error:
-        results_of(payload)
+    with pytest.raises(InvalidTranscriptEvent) as error:
+        parse_results(payload)
     assert error.value.__context__ is None, "an exception that came before would hold the payload"
 
 
@@ -114,8 +114,8 @@ def test_what_is_no_event_is_refused(payload: bytes) -> None:
     ids=lambda changes: str(changes)[:60].encode("ascii", "backslashreplace").decode(),
 )
 def test_what_is_no_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
-    with pytest.raises(NotResults) as error:
-        results_of(event(said(), said(**changes)))
+    with pytest.raises(InvalidTranscriptEvent) as error:
+        parse_results(event(said(), said(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))
     assert error.value.__context__ is None
 
@@ -123,23 +123,23 @@ def test_what_is_no_result_is_refused_and_not_repeated(changes: dict[str, Any]) 
 def test_as_much_as_is_allowed_is_read() -> None:
     largest = said(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
     largest["Alternatives"] = [{"Transcript": "t" * MAX_TEXT_CHARS, "Items": [{"Stable": True}] * MAX_ITEMS}]
-    assert len(results_of(event(largest))) == 1
-    assert len(results_of(event(*[said()] * MAX_RESULTS))) == MAX_RESULTS
-    with pytest.raises(NotResults):
-        results_of(event(*[said()] * (MAX_RESULTS + 1)))
+    assert len(parse_results(event(largest))) == 1
+    assert len(parse_results(event(*[said()] * MAX_RESULTS))) == MAX_RESULTS
+    with pytest.raises(InvalidTranscriptEvent):
+        parse_results(event(*[said()] * (MAX_RESULTS + 1)))
 
 
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_anything_is_read_or_refused(payload: bytes) -> None:
-    with suppress(NotResults):
-        assert results_of(payload) == []
+    with suppress(InvalidTranscriptEvent):
+        assert parse_results(payload) == []
 
 
 @given(FIELDS, JSON)
 def test_any_field_may_be_anything(name: str, value: Any) -> None:
     try:
-        results = results_of(event(said(**{name: value})))
-    except NotResults:
+        results = parse_results(event(said(**{name: value})))
+    except InvalidTranscriptEvent:
         return
     for one in results:
         assert one.text
@@ -149,4 +149,4 @@ def test_any_field_may_be_anything(name: str, value: Any) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_every_text_comes_back(text: str) -> None:
-    assert [one.text for one in results_of(event(said(text)))] == ([text.strip()] if text.strip() else [])
+    assert [one.text for one in parse_results(event(said(text)))] == ([text.strip()] if text.strip() else [])

@@ -15,7 +15,7 @@ from websockets.sync.server import ServerConnection
 from websockets.uri import WebSocketURI
 
 from handlers.transcription.audio_processor.transcribe_stream import websocket_client
-from handlers.transcription.audio_processor.transcribe_stream.websocket_client import Gone, WebSocket
+from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
 from tests.handlers.certificates import self_signed
 from tests.handlers.transcription.websocket_peers import PATIENCE, accepting, saying, shake_hands, speaking, stubborn
 
@@ -93,7 +93,7 @@ def test_pings_fill_nobodys_memory() -> None:
     with accepting(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
-        assert one.over, "who asks for answers and reads none is let go"
+        assert one.is_over, "who asks for answers and reads none is let go"
         assert len(one._outgoing) < 2 * websocket_client.MAX_OWED
         one._socket.close()  # so that the flood ends
 
@@ -108,7 +108,7 @@ def test_a_message_of_endless_parts_is_not_waited_for() -> None:
     with accepting(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
-        assert one.over
+        assert one.is_over
         assert len(one._parts) <= websocket_client.MAX_PARTS
         one._socket.close()  # so that the flood ends
 
@@ -116,7 +116,7 @@ def test_a_message_of_endless_parts_is_not_waited_for() -> None:
 def test_a_close_is_noticed_before_the_next_message() -> None:
     with speaking(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
         select.select([one._socket], [], [], PATIENCE)
-        with pytest.raises(Gone):
+        with pytest.raises(PeerGone):
             one.send(b"x")
 
 
@@ -128,10 +128,10 @@ def test_all_that_a_peer_said_is_received_although_it_takes_nothing_any_more(mon
         other.close()
 
     with accepting(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
-        with pytest.raises(Gone):
+        with pytest.raises(PeerGone):
             send_forever(one, bytes(1000))
         assert sum(1 for _ in iter(lambda: one.receive(PATIENCE), None)) == 5_000
-        assert one.over
+        assert one.is_over
 
 
 def test_what_comes_along_with_the_handshake_is_received() -> None:
@@ -142,7 +142,7 @@ def test_what_comes_along_with_the_handshake_is_received() -> None:
 
     with accepting(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
         assert [one.receive(PATIENCE), one.receive(PATIENCE)] == [b"said", None]
-        assert one.their_close == 1000
+        assert one.peer_close_code == 1000
 
 
 def test_a_handshake_that_trickles_is_given_up() -> None:
@@ -175,15 +175,15 @@ def test_a_handshake_of_endless_headers_is_no_handshake() -> None:
 def test_the_peers_close_is_known(code: int) -> None:
     with speaking(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
-        assert (one.over, one.their_close, one.broken) == (True, code, False)
-        with pytest.raises(Gone):
+        assert (one.is_over, one.peer_close_code, one.is_broken) == (True, code, False)
+        with pytest.raises(PeerGone):
             one.send(b"")
 
 
 def test_a_peer_that_vanishes_is_gone_without_a_close() -> None:
     with speaking(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
-        assert (one.over, one.their_close, one.broken) == (True, None, False)
+        assert (one.is_over, one.peer_close_code, one.is_broken) == (True, None, False)
 
 
 def test_a_frame_that_cannot_be_breaks_the_protocol() -> None:
@@ -193,7 +193,7 @@ def test_a_frame_that_cannot_be_breaks_the_protocol() -> None:
 
     with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
-        assert one.broken
+        assert one.is_broken
         assert not one._awaits_good_bye()
 
 
@@ -212,9 +212,9 @@ def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     go = threading.Event()
     with speaking(stubborn(go)) as url, WebSocket.open(url, PATIENCE) as one:
         try:
-            with pytest.raises(Gone):
+            with pytest.raises(PeerGone):
                 send_forever(one, bytes(100_000))
-            assert one.over
+            assert one.is_over
         finally:
             go.set()
 
@@ -228,7 +228,7 @@ def test_closing_does_not_wait_for_a_peer_that_does_not_answer(monkeypatch: pyte
             one.close()
             one.close()
             assert one.receive(PATIENCE) is None
-            assert one.over
+            assert one.is_over
         finally:
             go.set()
 

@@ -16,23 +16,23 @@ from handlers.common.aws.retry import Timing
 from handlers.voice_qa.query_worker.agent.agent_types import (
     Agent,
     AgentFailed,
+    AgentPiece,
+    AgentQuestion,
+    AgentTextPiece,
     Lecture,
-    Piece,
-    Question,
-    TextPiece,
     Turn,
     WrittenQuery,
-    opaque,
+    opaque_session_id,
 )
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 
 CANARY = "canary-7d1f"
 """What a peer says and nobody may repeat."""
 DURATION_MS = 60_000
-QUESTION = Question(
+QUESTION = AgentQuestion(
     query_id="query-1",
-    session_id=opaque("us-east-1:identity#session"),
+    session_id=opaque_session_id("us-east-1:identity#session"),
     lecture=Lecture("lecture-1", "http://127.0.0.1/lecture?signature", "mp3", DURATION_MS),
     query=WrittenQuery("What is a stream?"),
     conversation=(Turn("Who speaks?", "Nobody."),),
@@ -169,19 +169,19 @@ def received(connection: socket.socket) -> tuple[str, bytes]:
 
 
 SHORT = answer(text("Hello."), DONE)
-HELLO = [TextPiece("Hello.")]
+HELLO = [AgentTextPiece("Hello.")]
 
 
-def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
-    return HttpAgent(endpoint, limits or Limits(), Timing(clock.now, clock.wait, lambda: clock.share))
+def agent(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> Agent:
+    return HttpAgent(endpoint, limits or AnswerLimits(), Timing(clock.now, clock.wait, lambda: clock.share))
 
 
-def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:
+def asked(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> list[AgentPiece]:
     with agent(endpoint, clock, limits).answer(QUESTION) as found:
         return list(found)
 
 
-def failure(endpoint: str, clock: Clock, limits: Limits | None = None) -> AgentFailed:
+def failure(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> AgentFailed:
     with pytest.raises(AgentFailed) as failed:
         asked(endpoint, clock, limits)
     assert CANARY not in "".join(traceback.format_exception(failed.value))

@@ -15,22 +15,22 @@ from handlers.voice_qa.query_worker.agent.agent_protocol import (
     MAX_CITATIONS,
     MAX_LINE,
     MAX_TEXT,
-    Reader,
+    AnswerReader,
     request_body,
 )
 from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentAudioPiece,
+    AgentCitationPiece,
     AgentCode,
     AgentFailed,
-    AudioFormat,
-    AudioPiece,
-    CitationPiece,
+    AgentPiece,
+    AgentQuestion,
+    AgentTextPiece,
+    AgentTranscriptPiece,
+    AnswerAudioFormat,
     Lecture,
-    Piece,
-    Question,
     SpokenQuery,
-    TextPiece,
-    TranscriptPiece,
-    opaque,
+    opaque_session_id,
 )
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
@@ -51,27 +51,27 @@ WHOLE = [
     text("is."),
     DONE,
 ]
-PIECES: list[Piece] = [
-    TranscriptPiece("what is a stream"),
-    TextPiece("A stream "),
-    AudioPiece(b"sound", AudioFormat.OGG_OPUS),
-    CitationPiece(0, DURATION_MS, "a stream is"),
-    TextPiece("is."),
+PIECES: list[AgentPiece] = [
+    AgentTranscriptPiece("what is a stream"),
+    AgentTextPiece("A stream "),
+    AgentAudioPiece(b"sound", AnswerAudioFormat.OGG_OPUS),
+    AgentCitationPiece(0, DURATION_MS, "a stream is"),
+    AgentTextPiece("is."),
 ]
 
 
-def read(*messages: dict[str, Any]) -> list[Piece]:
-    return list(Reader(DURATION_MS).feed(b"".join(map(line, messages))))
+def read(*messages: dict[str, Any]) -> list[AgentPiece]:
+    return list(AnswerReader(DURATION_MS).feed(b"".join(map(line, messages))))
 
 
 def code(data: bytes) -> AgentCode:
     with pytest.raises(AgentFailed) as failed:
-        list(Reader(DURATION_MS).feed(data))
+        list(AnswerReader(DURATION_MS).feed(data))
     return failed.value.code
 
 
 def test_each_line_is_a_piece_until_it_is_done() -> None:
-    reader = Reader(DURATION_MS)
+    reader = AnswerReader(DURATION_MS)
     assert list(reader.feed(b"".join(map(line, [*WHOLE, text("more")])))) == PIECES
     assert reader.done
     assert list(reader.feed(b"no json\n")) == []
@@ -81,7 +81,7 @@ def test_each_line_is_a_piece_until_it_is_done() -> None:
 def test_it_does_not_matter_how_the_bytes_are_cut(data: st.DataObject) -> None:
     whole = b"".join(map(line, WHOLE))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
-    reader = Reader(DURATION_MS)
+    reader = AnswerReader(DURATION_MS)
     parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert [piece for part in parts for piece in reader.feed(part)] == PIECES
     assert reader.done
@@ -89,14 +89,14 @@ def test_it_does_not_matter_how_the_bytes_are_cut(data: st.DataObject) -> None:
 
 def test_lines_may_come_as_server_sent_events() -> None:
     events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(one).strip() for one in WHOLE)
-    assert list(Reader(DURATION_MS).feed(events)) == PIECES
-    assert list(Reader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [TextPiece("close")]
+    assert list(AnswerReader(DURATION_MS).feed(events)) == PIECES
+    assert list(AnswerReader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [AgentTextPiece("close")]
 
 
 def test_what_is_not_known_or_holds_nothing_is_no_piece() -> None:
-    assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [TextPiece("known")]
+    assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [AgentTextPiece("known")]
     assert read(text(""), audio(b"")) == []
-    assert list(Reader(DURATION_MS).feed(b"\n\r\n  \n")) == []
+    assert list(AnswerReader(DURATION_MS).feed(b"\n\r\n  \n")) == []
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_what_is_no_line_of_the_protocol_is_malformed(data: bytes) -> None:
 def test_all_audio_is_of_one_format() -> None:
     assert code(line(audio(b"a")) + line(audio(b"b", "mp3"))) is AgentCode.MALFORMED
     assert read(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
-        AudioPiece(b"a", AudioFormat.MP3),
-        AudioPiece(b"b", AudioFormat.MP3),
+        AgentAudioPiece(b"a", AnswerAudioFormat.MP3),
+        AgentAudioPiece(b"b", AnswerAudioFormat.MP3),
     ]
 
 
@@ -135,9 +135,9 @@ def test_all_audio_is_of_one_format() -> None:
     ("start", "end"), [(-1, 1), (1, 1), (2, 1), (0, DURATION_MS + 1), (DURATION_MS, DURATION_MS + 1), (10**400, 1)]
 )
 def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
-    reader = Reader(DURATION_MS)
+    reader = AnswerReader(DURATION_MS)
     data = line(citation(start, end)) + line(citation(0, 1)) + line(DONE)
-    assert list(reader.feed(data)) == [CitationPiece(0, 1, "said")]
+    assert list(reader.feed(data)) == [AgentCitationPiece(0, 1, "said")]
     assert reader.dropped_citations == 1
     assert reader.done
 
@@ -158,8 +158,8 @@ def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int
     ],
 )
 def test_an_agent_may_say_itself_that_it_fails(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
-    reader = Reader(DURATION_MS)
-    assert list(reader.feed(line(text("so far")))) == [TextPiece("so far")]
+    reader = AnswerReader(DURATION_MS)
+    assert list(reader.feed(line(text("so far")))) == [AgentTextPiece("so far")]
     said = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
     with pytest.raises(AgentFailed) as failed:
         list(reader.feed(line(said)))
@@ -173,12 +173,12 @@ def padded(length: int) -> bytes:
 
 @pytest.mark.parametrize("piece", [1000, MAX_LINE * 2])
 def test_a_line_has_a_length(piece: int) -> None:
-    def fed(data: bytes) -> list[Piece]:
-        reader = Reader(DURATION_MS)
+    def fed(data: bytes) -> list[AgentPiece]:
+        reader = AnswerReader(DURATION_MS)
         return [one for at in range(0, len(data), piece) for one in reader.feed(data[at : at + piece])]
 
     assert len(padded(MAX_LINE)) == MAX_LINE
-    assert fed(padded(MAX_LINE) + b"\n" + line(text("a"))) == [TextPiece("a")]
+    assert fed(padded(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
     for long in (padded(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
         with pytest.raises(AgentFailed) as failed:
             fed(long)
@@ -197,12 +197,12 @@ def test_there_is_an_end_to_citations_and_to_audio() -> None:
     assert code(line(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
     part = MAX_AUDIO // 128
     data = b'{"type":"audio","format":"mp3","audio":"%b"}\n' % base64.b64encode(bytes(part))
-    assert sum(1 for _ in Reader(DURATION_MS).feed(data * 128)) == 128
+    assert sum(1 for _ in AnswerReader(DURATION_MS).feed(data * 128)) == 128
     assert code(data * 128 + line(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
 
 
 def test_there_is_an_end_to_everything_else() -> None:
-    reader = Reader(DURATION_MS)
+    reader = AnswerReader(DURATION_MS)
     for _ in range(MAX_BYTES // MAX_LINE):
         assert list(reader.feed(padded(MAX_LINE - 1) + b"\n")) == []
     with pytest.raises(AgentFailed) as failed:
@@ -223,21 +223,21 @@ JSON = st.recursive(
 
 @given(st.lists(st.binary() | JSON.map(lambda one: json.dumps(one).encode()) | objects(JSON).map(line)))
 def test_no_bytes_at_all_break_it_in_another_way_than_ours(lines: list[bytes]) -> None:
-    reader = Reader(DURATION_MS)
-    pieces: list[Piece] = []
+    reader = AnswerReader(DURATION_MS)
+    pieces: list[AgentPiece] = []
     with contextlib.suppress(AgentFailed):
         pieces.extend(piece for one in lines for piece in reader.feed(one + b"\n"))
     for piece in pieces:
-        if isinstance(piece, CitationPiece):
+        if isinstance(piece, AgentCitationPiece):
             assert 0 <= piece.start_ms < piece.end_ms <= DURATION_MS
-        if isinstance(piece, TextPiece):
+        if isinstance(piece, AgentTextPiece):
             assert piece.text.encode()
 
 
 def test_no_words_of_the_peer_are_in_a_failure() -> None:
     for data in (CANARY.encode(), line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY})):
         with pytest.raises(AgentFailed) as failed:
-            list(Reader(DURATION_MS).feed(data + b"\n"))
+            list(AnswerReader(DURATION_MS).feed(data + b"\n"))
         assert CANARY not in repr(failed.value)
         assert failed.value.__context__ is failed.value.__cause__ is None
 
@@ -246,7 +246,7 @@ def test_a_question_goes_out_as_the_protocol_says() -> None:
     assert json.loads(request_body(QUESTION)) == {
         "schemaVersion": 1,
         "queryId": "query-1",
-        "sessionId": opaque("us-east-1:identity#session"),
+        "sessionId": opaque_session_id("us-east-1:identity#session"),
         "lecture": {
             "lectureId": "lecture-1",
             "url": "http://127.0.0.1/lecture?signature",
@@ -258,7 +258,9 @@ def test_a_question_goes_out_as_the_protocol_says() -> None:
         "language": "en-US",
     }
 
-    question = Question("query", opaque("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("there", "webm"))
+    question = AgentQuestion(
+        "query", opaque_session_id("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("there", "webm")
+    )
     sent = json.loads(request_body(question))
     assert sent["query"] == {"url": "there", "format": "webm"}
     assert sent["conversation"] == []

@@ -12,9 +12,9 @@ from botocore.credentials import Credentials
 
 from handlers.common.aws.retry import Timing
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, TextPiece
+from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, AgentTextPiece
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
@@ -42,7 +42,7 @@ HEADERS = (
 
 def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
     timing = Timing(clock.now, clock.wait, lambda: clock.share)
-    return BedrockAgent(ARN, CREDENTIALS, Limits(), timing, qualifier=qualifier, endpoint=endpoint)
+    return BedrockAgent(ARN, CREDENTIALS, AnswerLimits(), timing, qualifier=qualifier, endpoint=endpoint)
 
 
 def headers(head: str) -> dict[str, str]:
@@ -82,7 +82,7 @@ def test_the_request_is_boto3s_own(clock: Clock, monkeypatch: pytest.MonkeyPatch
     told = answer(text("Hello."), DONE)
     with peer(told, told) as serving:
         with agent(serving.endpoint, clock, qualifier).answer(QUESTION) as found:
-            assert list(found) == [TextPiece("Hello.")]
+            assert list(found) == [AgentTextPiece("Hello.")]
         boto3_asks(serving.endpoint, qualifier)
         (ours, our_body), (theirs, their_body) = serving.requests
     assert ours.splitlines()[0] == theirs.splitlines()[0]
@@ -95,7 +95,7 @@ def test_the_request_is_boto3s_own(clock: Clock, monkeypatch: pytest.MonkeyPatch
 def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
     events = b"".join(b"data: " + line(one) + b"\n" for one in (text("Hello."), DONE))
     with peer(raw(head(), events)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
-        assert list(found) == [TextPiece("Hello.")]
+        assert list(found) == [AgentTextPiece("Hello.")]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_statuses_are_those_of_the_services_model() -> None:
     ],
 )
 def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
-    found = BedrockAgent(arn, CREDENTIALS, Limits())
+    found = BedrockAgent(arn, CREDENTIALS, AnswerLimits())
     assert (found._address.authority, found._address.port) == (host, 443)
     assert found._address.tls is not None
     sent = found._request(QUESTION.session_id, b"{}").headers
@@ -158,7 +158,7 @@ def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
 )
 def test_what_is_no_runtime_is_refused(arn: str) -> None:
     with pytest.raises(ValueError, match="ARN"):
-        BedrockAgent(arn, CREDENTIALS, Limits())
+        BedrockAgent(arn, CREDENTIALS, AnswerLimits())
 
 
 def test_nothing_that_signs_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from handlers.voice_qa.query_worker.agent.agent_protocol import MAX_LINE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Piece, TextPiece, WrittenQuery
-from handlers.voice_qa.query_worker.agent.http_client import Address, HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentCode,
+    AgentFailed,
+    AgentPiece,
+    AgentTextPiece,
+    WrittenQuery,
+)
+from handlers.voice_qa.query_worker.agent.http_client import AgentAddress, HttpAgent
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
@@ -74,9 +80,9 @@ def test_pieces_come_while_the_rest_is_not_there_yet(clock: Clock) -> None:
 
     with peer(script) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
         pieces = iter(found)
-        assert next(pieces) == TextPiece("first")
+        assert next(pieces) == AgentTextPiece("first")
         heard.set()
-        assert list(pieces) == [TextPiece("second")]
+        assert list(pieces) == [AgentTextPiece("second")]
 
 
 @pytest.mark.parametrize(("behind", "pieces"), [(DONE, 2), (text("more"), 1), (text("more"), 0)])
@@ -135,7 +141,7 @@ def test_a_peer_that_says_nothing_is_not_waited_for(said: bytes) -> None:
     over = threading.Event()
     with peer(closing(raw(said), lambda: over.wait(20))) as serving:
         with pytest.raises(AgentFailed) as failed:
-            HttpAgent(serving.endpoint, Limits(first_byte_seconds=0.05)).answer(QUESTION)
+            HttpAgent(serving.endpoint, AnswerLimits(first_byte_seconds=0.05)).answer(QUESTION)
         over.set()
     assert failed.value.code is AgentCode.FIRST_BYTE_LATE
 
@@ -152,7 +158,7 @@ def test_a_head_that_trickles_does_not_stretch_the_time(clock: Clock) -> None:
 
 def test_a_silent_peer_is_let_go_of() -> None:
     over = threading.Event()
-    limits = Limits(silence_seconds=0.05)
+    limits = AnswerLimits(silence_seconds=0.05)
     with peer(closing(raw(head(), line(text("first"))), lambda: over.wait(20))) as serving:
         with HttpAgent(serving.endpoint, limits).answer(QUESTION) as found, pytest.raises(AgentFailed) as failed:
             list(found)
@@ -160,7 +166,7 @@ def test_a_silent_peer_is_let_go_of() -> None:
     assert failed.value.code is AgentCode.TOO_SLOW
 
 
-def heard(endpoint: str, clock: Clock, each: Callable[[Piece], None]) -> AgentFailed:
+def heard(endpoint: str, clock: Clock, each: Callable[[AgentPiece], None]) -> AgentFailed:
     """How an answer fails, and what is done with each of its pieces until then."""
     with agent(endpoint, clock).answer(QUESTION) as streamed:
         try:
@@ -173,9 +179,9 @@ def heard(endpoint: str, clock: Clock, each: Callable[[Piece], None]) -> AgentFa
 
 def test_fifteen_minutes_of_talk_are_too_slow(clock: Clock) -> None:
     said = answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
-    found: list[Piece] = []
+    found: list[AgentPiece] = []
 
-    def each(piece: Piece) -> None:
+    def each(piece: AgentPiece) -> None:
         found.append(piece)
         clock.at += 60
 
@@ -196,14 +202,14 @@ def test_fifteen_minutes_of_talk_are_too_slow(clock: Clock) -> None:
     ],
 )
 def test_nothing_is_tried_again_after_the_first_byte(clock: Clock, rest: bytes, expected: AgentCode) -> None:
-    found: list[Piece] = []
+    found: list[AgentPiece] = []
     with peer(raw(head(), line(text("first")), rest)) as serving:
         with agent(serving.endpoint, clock).answer(QUESTION) as streamed, pytest.raises(AgentFailed) as failed:
             found.extend(streamed)
         assert len(serving.requests) == 1
     assert failed.value.code is expected
     assert CANARY not in "".join(traceback.format_exception(failed.value))
-    assert found == [TextPiece("first")] or expected is not AgentCode.BROKEN_OFF
+    assert found == [AgentTextPiece("first")] or expected is not AgentCode.BROKEN_OFF
     assert clock.waits == []
 
 
@@ -247,7 +253,7 @@ def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clo
 )
 def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
-        Address.of(endpoint)
+        AgentAddress.of(endpoint)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +268,6 @@ def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
     ],
 )
 def test_an_endpoint_says_who_is_meant(endpoint: str, authority: str) -> None:
-    address = Address.of(endpoint)
+    address = AgentAddress.of(endpoint)
     assert address.authority == authority
     assert (address.tls is None) is endpoint.startswith("http:")

@@ -11,7 +11,7 @@ import pytest
 from handlers.common.aws.retry import Timing
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.certificates import self_signed
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,
@@ -59,5 +59,5 @@ def test_a_certificate_that_nobody_knows_is_refused(secure: str, clock: Clock) -
 def test_an_answer_comes_through_tls(secure: str, certificate: Path, clock: Clock) -> None:
     trusting = ssl.create_default_context(cafile=certificate)
     timing = Timing(clock.now, clock.wait, lambda: clock.share)
-    with HttpAgent(secure, Limits(), timing, trusting).answer(QUESTION) as found:
+    with HttpAgent(secure, AnswerLimits(), timing, trusting).answer(QUESTION) as found:
         assert list(found) == HELLO

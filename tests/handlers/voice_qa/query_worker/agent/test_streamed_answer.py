@@ -5,16 +5,22 @@ from itertools import repeat
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent.agent_protocol import Reader
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Answer, Piece, TextPiece
-from handlers.voice_qa.query_worker.agent.http_connection import Exchange
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits, StreamedAnswer
+from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentAnswer,
+    AgentCode,
+    AgentFailed,
+    AgentPiece,
+    AgentTextPiece,
+)
+from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits, StreamedAnswer
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, line, text
 
 WAITING = line({"type": "waiting"})
 
 
-class Body(Exchange):
+class Body(HttpExchange):
     """Gives each part so many seconds after the one before."""
 
     def __init__(self, clock: Clock, step: float, parts: Iterable[bytes]) -> None:
@@ -34,9 +40,9 @@ class Body(Exchange):
         self.closed += 1
 
 
-def streamed(body: Body, clock: Clock, limits: Limits | None = None, begun: bytes = b"") -> Answer:
-    reader = Reader(DURATION_MS)
-    return StreamedAnswer(body, begun, reader=reader, limits=limits or Limits(), asked_at=clock.at, now=clock.now)
+def streamed(body: Body, clock: Clock, limits: AnswerLimits | None = None, begun: bytes = b"") -> AgentAnswer:
+    reader = AnswerReader(DURATION_MS)
+    return StreamedAnswer(body, begun, reader=reader, limits=limits or AnswerLimits(), asked_at=clock.at, now=clock.now)
 
 
 def failure(step: float, parts: Iterable[bytes], begun: bytes = b"") -> tuple[AgentCode, float]:
@@ -57,7 +63,7 @@ def test_a_line_that_trickles_is_silence() -> None:
 def test_each_line_breaks_the_silence() -> None:
     clock = Clock()
     with streamed(Body(clock, 19, [WAITING, line(text("a")), line(DONE)]), clock) as found:
-        assert list(found) == [TextPiece("a")]
+        assert list(found) == [AgentTextPiece("a")]
 
 
 def test_signs_of_life_do_not_go_on_for_ever() -> None:
@@ -66,19 +72,19 @@ def test_signs_of_life_do_not_go_on_for_ever() -> None:
 
 def test_the_callers_time_is_no_silence_but_counts_for_the_whole() -> None:
     clock = Clock()
-    pieces: list[Piece] = []
+    pieces: list[AgentPiece] = []
     answer = streamed(Body(clock, 15, [line(text("b")), line(DONE)]), clock, begun=line(text("a")))
     for piece in answer:
         pieces.append(piece)
         clock.at += 100
-    assert pieces == [TextPiece("a"), TextPiece("b")]
+    assert pieces == [AgentTextPiece("a"), AgentTextPiece("b")]
 
 
 def test_a_whole_answer_lets_go_at_once() -> None:
     clock = Clock()
     body = Body(clock, 1, [])
     answer = streamed(body, clock, begun=line(text("a")) + line(DONE))
-    assert list(answer) == [TextPiece("a")]
+    assert list(answer) == [AgentTextPiece("a")]
     assert body.closed
     assert clock.at == Clock().at
 
@@ -87,6 +93,6 @@ def test_an_answer_that_nobody_listens_to_any_more_says_nothing() -> None:
     clock = Clock()
     body = Body(clock, 1, [line(text("b"))])
     with streamed(body, clock, begun=line(text("a"))) as answer:
-        assert next(iter(answer)) == TextPiece("a")
+        assert next(iter(answer)) == AgentTextPiece("a")
     assert body.closed
     assert list(answer) == []
