@@ -132,8 +132,8 @@ def model_refusal(subsystem: str, now: Mapping[str, str], name: str, value: str)
 
 
 def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
-    for path in sorted((HANDLERS / subsystem).glob("*environment.py")):
-        module = import_module(f"handlers.{subsystem}.{path.stem}")
+    for path in sorted((HANDLERS / subsystem).rglob("*environment.py")):
+        module = import_module(".".join(("handlers", *path.relative_to(HANDLERS).with_suffix("").parts)))
         for _, found in getmembers(module, isclass):
             if issubclass(found, HandlerEnvironment) and found.__module__ == module.__name__:
                 yield found

@@ -26,13 +26,13 @@ from components.blocks.storage.table import Index, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.alarms_and_charts import caption_charts, latency_chart, watch
 from components.transcription.usage import PING_SECONDS
+from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.environment import (
     DUE_INDEX,
     METRICS_NAMESPACE,
     PROTOCOL,
-    ProcessorEnvironment,
-    RouterEnvironment,
 )
+from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"

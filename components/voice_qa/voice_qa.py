@@ -37,11 +37,11 @@ from handlers.voice_qa.environment import (
     MAX_QUERY_BYTES,
     QUERIES_PREFIX,
     RESPONSES_PREFIX,
-    SocketEnvironment,
-    WorkerEnvironment,
 )
+from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE
 from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"

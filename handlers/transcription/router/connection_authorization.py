@@ -1,4 +1,7 @@
-"""Who may connect. A browser cannot set headers on a WebSocket, so its token travels as a subprotocol that it offers."""
+"""Authorization of WebSocket handshakes.
+
+A browser cannot set headers on a WebSocket, so the client offers its token as a subprotocol.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,28 +13,31 @@ from handlers.common.websocket.message_dispatch import SocketCode
 from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
 
-OFFER = "sec-websocket-protocol"
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 ANONYMOUS = "anonymous"
 
 
 class ConnectionAuthorizer:
-    """Decides on handshakes."""
+    """Authorizes handshakes."""
 
     def __init__(self, verifier: Verifier | None) -> None:
-        """Without a verifier everybody may in, under the name that he gives: for local and dev stacks only."""
+        """Without a verifier, every client is accepted under the user name that it states.
+
+        That is allowed only in local and dev stacks.
+        """
         self._verifier = verifier
 
-    def user(self, headers: Mapping[str, Any]) -> str:
-        """Who wants to connect, by the project's own name for him."""
-        offers = _offers(headers)
+    def authorize(self, headers: Mapping[str, Any]) -> str:
+        """Return the project's id of the user. Raises HandlerError if the handshake is refused."""
+        offers = _offered_subprotocols(headers)
         if PROTOCOL not in offers:
             raise HandlerError(
                 SocketCode.MALFORMED_MESSAGE,
                 f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
             )
         if self._verifier is None:
-            return user_id("none", _after(USER_PREFIX, offers) or ANONYMOUS)
-        token = _after(TOKEN_PREFIX, offers)
+            return user_id("none", _value_after(USER_PREFIX, offers) or ANONYMOUS)
+        token = _value_after(TOKEN_PREFIX, offers)
         if token is None:
             raise HandlerError(
                 TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401
@@ -48,10 +54,10 @@ class ConnectionAuthorizer:
             ) from None
 
 
-def _offers(headers: Mapping[str, Any]) -> list[str]:
-    text = next((str(value) for name, value in headers.items() if name.lower() == OFFER), "")
-    return [one.strip() for one in text.split(",") if one.strip()]
+def _offered_subprotocols(headers: Mapping[str, Any]) -> list[str]:
+    text = next((str(value) for name, value in headers.items() if name.lower() == SUBPROTOCOL_HEADER), "")
+    return [offer.strip() for offer in text.split(",") if offer.strip()]
 
 
-def _after(prefix: str, offers: list[str]) -> str | None:
-    return next((one.removeprefix(prefix) for one in offers if one.startswith(prefix)), None)
+def _value_after(prefix: str, offers: list[str]) -> str | None:
+    return next((offer.removeprefix(prefix) for offer in offers if offer.startswith(prefix)), None)

@@ -18,13 +18,13 @@ from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.connections import Connections
-from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
 from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from handlers.voice_qa.query_worker.conversations import Conversations
+from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.query_worker.question_item import QuestionItem

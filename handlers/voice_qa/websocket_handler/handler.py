@@ -20,9 +20,9 @@ from handlers.common.time_and_ids import clock
 from handlers.common.websocket.message_dispatch import Response, Talk
 from handlers.common.websocket.messages import Answer, Request
 from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
-from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, GuestConnection, WorkerEvent, connection_key
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 

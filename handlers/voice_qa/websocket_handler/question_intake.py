@@ -13,7 +13,6 @@ from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.errors import CommonCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
 from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
-from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     MAX_CALLS,
@@ -25,6 +24,7 @@ from handlers.voice_qa.table_records import (
     allowance_key,
     query_key,
 )
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 
 COUNTED_MS = 15 * 60 * 1000

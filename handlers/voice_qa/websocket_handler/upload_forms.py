@@ -12,9 +12,10 @@ from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.errors import HandlerError
 from handlers.common.time_and_ids import ulid
 from handlers.voice_qa.client_messages import Upload, UploadKind, UploadReady, VoiceQaErrorCode
-from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX, SocketEnvironment
+from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from components.transcription.transcription import LOST_BECAUSE
-from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.messages import REQUESTS
+from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_values import UNKNOWN
 from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.components.transcription.recorded_deployment import (

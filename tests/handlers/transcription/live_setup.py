@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from handlers.common.logging import EventLog
-from handlers.transcription.audio_processor.handler import OpenStream, Processor
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
+from handlers.transcription.audio_processor.utterance_processor import OpenStream, UtteranceProcessor
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import LATENCY_METRIC
@@ -86,12 +86,12 @@ class Booth:
         self.transcribe = Transcribe(self.clock, self.scripts, self.pace)
 
     @cached_property
-    def processor(self) -> Processor:
+    def processor(self) -> UtteranceProcessor:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         scripted: Any = self.transcribe.open
         clients: Any = Calling(self.clients, self.clock, self.pace.calling_ms)
         cloudwatch: Any = Calling(self.cloudwatch, self.clock, self.pace.calling_ms)
-        return Processor(
+        return UtteranceProcessor(
             self.sessions,
             self.live,
             clients,
@@ -133,7 +133,7 @@ class Booth:
         overdue_ms = self.clock() + 20_000
 
         def offer(flight: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
-            return flight.seen(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
+            return flight.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
         taken = self.live.change(SessionSlots, session_slots_key(SESSION), offer)
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
@@ -199,4 +199,4 @@ def final(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
 def recorded(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
     """Whatever audio an utterance has, it is taken for this."""
     spoken = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
-    monkeypatch.setattr("handlers.transcription.audio_processor.handler.utterance", lambda *_: spoken)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: spoken)

@@ -21,11 +21,11 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
-from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.router.client_messages import ClientMessageHandler
+from handlers.transcription.router.client_message_handler import ClientMessageHandler
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
+from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
 from handlers.transcription.sessions import SessionTable
 from handlers.transcription.stream_signing import StreamRequest
@@ -251,7 +251,7 @@ class Scene:
             self.sessions,
             self.live,
             self.limits,
-            hand_over=self._hand_over,
+            invoke_processor=self._hand_over,
             presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,
             new_id=new_id,

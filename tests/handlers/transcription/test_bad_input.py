@@ -36,12 +36,12 @@ def recorded(rate: int) -> str:
 
 
 BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
-    "unknown session": (lambda _: said(NEVER), "SESSION_UNKNOWN", "no such session"),
+    "unknown session": (lambda _: said(NEVER), "SESSION_UNKNOWN", "no session with this id"),
     "no session's name": (lambda _: said("anything"), "MALFORMED", "sessionId"),
     "another sample rate": (
         lambda s: said(s, audio=recorded(16_000)),
         "BAD_AUDIO",
-        "16000 Hz, and the session says 8000",
+        "16000 Hz, but the session has 8000",
     ),
     "a rate that nobody has": (
         lambda _: '{"action": "open", "encoding": "pcm", "sampleRate": 11025}',
@@ -53,7 +53,7 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
         "MALFORMED",
         "[8000, 16000, 24000, 48000]",
     ),
-    "samples instead of a file": (lambda s: said(s, audio=silence(1)), "BAD_AUDIO", "does not begin as flac"),
+    "samples instead of a file": (lambda s: said(s, audio=silence(1)), "BAD_AUDIO", "does not begin like flac"),
     "no base64": (lambda s: said(s, audio="%%%%"), "BAD_AUDIO", "base64"),
     "half a base64": (lambda s: said(s, audio=recorded(8_000)[:-3]), "BAD_AUDIO", "base64"),
     "no audio": (lambda s: said(s, audio=""), "MALFORMED", "audio"),
@@ -98,7 +98,7 @@ def test_it_gets_one_clear_error_and_nobody_else_notices(scene: Scene, kind: str
     assert (answer["type"], answer["code"]) == ("error", code)
     assert says in f"{answer['message']} {answer.get('fields')}"
     assert scene.handed == [], "nothing is paid for"
-    assert scene.live.read(SessionSlots, session_slots_key(ann)).places == ()
+    assert scene.live.read(SessionSlots, session_slots_key(ann)).slots == ()
     assert scene.sends(said(ann))["type"] == "accepted", "connection and session are as good as before"
     assert scene.utters(bob, connection="c2")["type"] == "accepted"
     assert scene.clients.inbox == {}, "nothing is sent beside the answer"

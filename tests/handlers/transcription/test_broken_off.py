@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.transcription.audio_processor.handler import WAIT_MS
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.utterance_processor import WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import GIVEN_UP_EVENT
@@ -75,7 +75,7 @@ def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 100}]
     assert len(booth.said("retract")) == 1
     assert booth.said("done") == []
-    assert booth.flight.broken[0].from_ms == 100
+    assert booth.flight.resends[0].from_ms == 100
 
 
 def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Booth) -> None:
@@ -83,7 +83,7 @@ def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Boot
     booth.scripts.append(StreamFailureCode.DROPPED)
     assert booth.hears() is UtteranceEnd.BROKEN
     assert booth.said("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
-    assert booth.flight.places == ()
+    assert booth.flight.slots == ()
 
 
 def test_while_no_stream_is_to_be_had_clients_wait_and_no_attempt_counts(booth: Booth) -> None:
@@ -277,7 +277,7 @@ def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was
         booth.hears(*[final(300 + at, text, text, at_ms=at) for text, at in said], ENDED)
     monkeypatch.setattr(booth.clients, "post", post)
     booth.clients.gone.clear()
-    [broken] = booth.flight.broken
+    [broken] = booth.flight.resends
     told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
     screen = Screen()
     for message in [*booth.clients.inbox["c1"], told]:
@@ -296,7 +296,7 @@ def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
     booth.clients.gone.add("c1")
     assert booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is UtteranceEnd.GONE
     assert len(booth.transcribe.conversations[0].sent) < 10
-    assert booth.flight.broken[0].utterance == "u1", "whoever comes back is told to send it again"
+    assert booth.flight.resends[0].utterance == "u1", "whoever comes back is told to send it again"
 
 
 def test_a_client_that_came_back_on_another_connection_is_followed(
@@ -308,7 +308,7 @@ def test_a_client_that_came_back_on_another_connection_is_followed(
 
     def moving(*given: Any) -> Any:
         booth.clients.gone.add("c1")
-        booth.live.change(SessionSlots, session_slots_key(SESSION), lambda flight: (flight.seen("c2", 0), None))
+        booth.live.change(SessionSlots, session_slots_key(SESSION), lambda flight: (flight.note_message("c2", 0), None))
         return opened(*given)
 
     monkeypatch.setattr(booth.transcribe, "open", moving)
@@ -354,7 +354,7 @@ def over(connection: str, booth: Booth) -> None:
     booth.live.change(
         SessionSlots,
         session_slots_key(SESSION),
-        lambda flight: (flight.opened(connection, ()).seen(connection, 0), None),
+        lambda flight: (flight.move_to(connection, ()).note_message(connection, 0), None),
     )
 
 
@@ -403,7 +403,7 @@ def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utt
     [told] = booth.said("resend", "c2")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert booth.said("done", "c1") + booth.said("done", "c2") == []
-    assert (booth.flight.done, booth.flight.broken[0].from_ms) == ((), 0)
+    assert (booth.flight.done, booth.flight.resends[0].from_ms) == ((), 0)
     booth.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
     assert booth.call(attempts=booth.take("u1", "c2").attempts) is UtteranceEnd.DONE
     assert booth.screen("c2").text() == ["One.", "Two."]
@@ -454,8 +454,8 @@ def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
 def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.results_of", lambda _: 1 / 0)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.parse_results", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         booth.hears(final(500, "Hello."), ENDED)
     assert len(booth.said("resend")) == 1
-    assert booth.flight.places == ()
+    assert booth.flight.slots == ()

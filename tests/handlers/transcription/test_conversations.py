@@ -131,7 +131,7 @@ def test_a_service_that_always_fails_leaves_nothing_on_display(line: Line) -> No
     assert line.says(words("hello broken world")) is UtteranceEnd.BROKEN
     assert line.screen.text() == []
     assert len(line.booth.said("resend")) == 1
-    assert line.booth.flight.places == ()
+    assert line.booth.flight.slots == ()
 
 
 def test_silence_is_an_utterance_without_captions(line: Line) -> None:

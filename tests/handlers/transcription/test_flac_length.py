@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription import flac_length
-from handlers.transcription.flac_length import FlacAudio, MalformedFlac, read
+from handlers.transcription.flac_length import FlacAudio, MalformedFlac, read_flac
 from tests.handlers.transcription.crafted_audio import flac_file, frame, metadata, remainder, streaminfo
 from tests.handlers.transcription.recordings import heard_ms, recording
 
@@ -18,7 +18,7 @@ TEN = [frame(number) for number in range(10)]
 
 def refused(audio: bytes) -> str:
     with pytest.raises(MalformedFlac) as raised:
-        read(audio)
+        read_flac(audio)
     return str(raised.value)
 
 
@@ -27,7 +27,7 @@ def refused(audio: bytes) -> str:
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 32000, 44100, 48000])
 def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, piped: bool) -> None:
     audio = recording("flac", rate=rate, piped=piped)
-    found = read(audio)
+    found = read_flac(audio)
     assert (found.channels, found.sample_rate, found.bits) == (1, rate, 16)
     assert found.samples / rate * 1000 == pytest.approx(heard_ms(audio), abs=0.1)
 
@@ -41,13 +41,13 @@ def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, piped: bool) 
     ],
 )
 def test_every_size_of_block_is_counted(options: tuple[str, ...]) -> None:
-    assert read(recording("flac", *options, seconds=1.2345)).samples == 1.2345 * 16000
+    assert read_flac(recording("flac", *options, seconds=1.2345)).samples == 1.2345 * 16000
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("channels", [2, 3])
 def test_channels_and_bits_are_told_and_left_to_others_to_judge(channels: int) -> None:
-    found = read(recording("flac-24", channels=channels, seconds=0.5))
+    found = read_flac(recording("flac-24", channels=channels, seconds=0.5))
     assert (found.channels, found.bits, found.samples) == (channels, 24, 8000)
 
 
@@ -61,7 +61,7 @@ def test_a_real_file_that_is_damaged_or_cut_off_is_never_read_as_something_else(
     damaged[at] ^= data.draw(st.integers(1, 255))
     with suppress(MalformedFlac):
         # Only metadata has no checksum: tags, and what STREAMINFO tells of blocks and of the decoded audio.
-        found = read(bytes(damaged))
+        found = read_flac(bytes(damaged))
         assert at < audio.index(b"\xff\xf8", 42)
         assert found.samples == 6400
 
@@ -77,7 +77,7 @@ def test_a_real_file_that_lost_a_frame_is_refused() -> None:
 @given(st.binary(max_size=400), st.integers(0, 60))
 def test_any_bytes_are_read_or_refused(noise: bytes, kept: int) -> None:
     with suppress(MalformedFlac):
-        read(flac_file(*TEN)[:kept] + noise)
+        read_flac(flac_file(*TEN)[:kept] + noise)
 
 
 @given(st.integers(0, 300), st.integers(1, 65536), st.integers(0, 15), st.integers(0, 255), st.booleans())
@@ -85,14 +85,14 @@ def test_frames_with_right_checksums_and_any_fields_are_read_or_refused(
     number: int, block_size: int, rate_code: int, last: int, varying: bool
 ) -> None:
     with suppress(MalformedFlac):
-        found = read(flac_file(frame(number, block_size, rate_code=rate_code, last=last, varying=varying)))
+        found = read_flac(flac_file(frame(number, block_size, rate_code=rate_code, last=last, varying=varying)))
         assert (found.samples, number) == (block_size, 0)
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=6))
 def test_whatever_a_frame_holds_it_ends_where_its_checksum_says(contents: list[bytes]) -> None:
     frames = [frame(number, content=content + frame(number + 1)) for number, content in enumerate(contents)]
-    assert read(flac_file(*frames)).samples == 1600 * len(contents)
+    assert read_flac(flac_file(*frames)).samples == 1600 * len(contents)
 
 
 @pytest.mark.parametrize(
@@ -108,25 +108,25 @@ def test_whatever_a_frame_holds_it_ends_where_its_checksum_says(contents: list[b
     ],
 )
 def test_frames_are_counted_where_the_header_tells_nothing(audio: bytes, samples: int) -> None:
-    assert read(audio) == FlacAudio(sample_rate=16000, channels=1, bits=16, samples=samples)
+    assert read_flac(audio) == FlacAudio(sample_rate=16000, channels=1, bits=16, samples=samples)
     for last in (0x80, 0x90, 0xA0, 0x10, 0x18):
-        assert read(flac_file(frame(0, last=last), info=streaminfo(channels=2))).channels == 2
+        assert read_flac(flac_file(frame(0, last=last), info=streaminfo(channels=2))).channels == 2
 
 
 def test_what_the_header_tells_has_to_be_what_the_frames_hold() -> None:
-    assert read(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
+    assert read_flac(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
     for told in (1, 15999, 16001, 2**36 - 1):
-        assert f"tells {told} samples" in refused(flac_file(*TEN, info=streaminfo(samples=told)))
-    assert "tells 16000 samples" in refused(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
+        assert f"states {told} samples" in refused(flac_file(*TEN, info=streaminfo(samples=told)))
+    assert "states 16000 samples" in refused(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
 
 
 def test_blocks_may_vary_in_size_and_are_then_numbered_by_samples() -> None:
     sizes = [1600, 16, 60000, 700]
     frames = [frame(at, size, varying=True) for at, size in zip([0, 1600, 1616, 61616], sizes, strict=True)]
-    assert read(flac_file(*frames)).samples == sum(sizes)
+    assert read_flac(flac_file(*frames)).samples == sum(sizes)
     assert "lacks a frame" in refused(flac_file(frames[0], frames[2]))
     assert "lacks a frame" in refused(flac_file(frames[0], frame(1, varying=True)))
-    assert "that fits" in refused(flac_file(frames[0], frame(1))), "they vary in all of the file or in none"
+    assert "that matches" in refused(flac_file(frames[0], frame(1))), "they vary in all of the file or in none"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_frames_are_numbered_from_0_in_each_utterance(numbers: tuple[int, ...]) 
     [(0, b"", 12345), (5, b"", 16000), (12, b"\x10", 16000), (13, b"\x3e\x80", 16000), (14, b"\x06\x40", 16000)],
 )
 def test_a_frame_may_tell_the_rate_in_any_way(code: int, written: bytes, rate: int) -> None:
-    assert read(flac_file(frame(0, rate_code=code, rate=written), info=streaminfo(rate=rate))).sample_rate == rate
+    assert read_flac(flac_file(frame(0, rate_code=code, rate=written), info=streaminfo(rate=rate))).sample_rate == rate
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_a_frame_may_tell_the_rate_in_any_way(code: int, written: bytes, rate: i
 )
 def test_a_frame_that_does_not_fit_the_stream_is_refused(other: bytes) -> None:
     second = 42 + len(frame(0))
-    assert f"no frame at byte {second} that fits" in refused(flac_file(frame(0), other)), "not a part of the first"
-    assert "no frame at byte 42 that fits" in refused(flac_file(other))
+    assert f"no frame at byte {second} that matches" in refused(flac_file(frame(0), other)), "not a part of the first"
+    assert "no frame at byte 42 that matches" in refused(flac_file(other))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_frame_that_does_not_fit_the_stream_is_refused(other: bytes) -> None:
     [(1, 192), (2, 576), (3, 1152), (4, 2304), (5, 4608), (6, 256), (7, 65536), (8, 256), (12, 4096), (15, 32768)],
 )
 def test_a_frame_may_tell_its_size_in_any_way(code: int, size: int) -> None:
-    assert read(flac_file(frame(0, size, size_code=code))).samples == size
+    assert read_flac(flac_file(frame(0, size, size_code=code))).samples == size
 
 
 def test_a_header_has_a_checksum_of_its_own() -> None:
@@ -188,7 +188,7 @@ def test_a_header_has_a_checksum_of_its_own() -> None:
 def test_what_looks_like_a_header_where_the_checksum_happens_to_come_out_ends_no_frame() -> None:
     begun = frame(0)
     whole = begun + frame(1)[:7] + b"\x00" + bytes(9)
-    assert read(flac_file(whole + remainder(whole, 0x8005, 16).to_bytes(2, "big"))).samples == 1600
+    assert read_flac(flac_file(whole + remainder(whole, 0x8005, 16).to_bytes(2, "big"))).samples == 1600
 
 
 def test_a_header_that_is_cut_off_is_none_even_if_its_checksums_come_out() -> None:
@@ -208,8 +208,8 @@ def test_a_header_that_is_cut_off_is_none_even_if_its_checksums_come_out() -> No
         *((b"fLaC" + begun, "within its metadata") for begun in (b"", b"\x00\x00\x00", b"\x00\x00\x00\x22")),
         (b"fLaC" + metadata(0, streaminfo()), "within its metadata"),
         (b"fLaC" + metadata(0, streaminfo()) + b"\x84\xff\xff\xff" + bytes(90), "within its metadata"),
-        (flac_file(*TEN, more=[metadata(0, streaminfo(), last=True)]), "may not stand there"),
-        (flac_file(*TEN, more=[metadata(127, streaminfo(), last=True)]), "may not stand there"),
+        (flac_file(*TEN, more=[metadata(0, streaminfo(), last=True)]), "not allowed at its position"),
+        (flac_file(*TEN, more=[metadata(127, streaminfo(), last=True)]), "not allowed at its position"),
         (flac_file(), "no audio"),
         (flac_file(info=streaminfo(samples=16000)), "no audio"),
         (flac_file(more=[metadata(COMMENT, bytes(40), last=True)]), "no audio"),
@@ -227,7 +227,7 @@ def test_what_looks_like_headers_costs_no_more_than_other_bytes(
     """Counted, not timed: a byte that is summed again for each of them would be quadratic."""
     summed = 0
 
-    class SessionCounter(tuple[int, ...]):
+    class CountedTable(tuple[int, ...]):
         __slots__ = ()
 
         def __getitem__(self, index: Any) -> Any:
@@ -235,7 +235,7 @@ def test_what_looks_like_headers_costs_no_more_than_other_bytes(
             summed += 1
             return super().__getitem__(index)
 
-    monkeypatch.setattr(flac_length, "CRC16", SessionCounter(flac_length.CRC16))
+    monkeypatch.setattr(flac_length, "CRC16", CountedTable(flac_length.CRC16))
     audio = flac_file(frame(0, content=filling * (20_000 // len(filling))))
-    assert read(audio).samples == 1600
+    assert read_flac(audio).samples == 1600
     assert summed <= len(audio)

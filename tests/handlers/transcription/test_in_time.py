@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
-from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_WORDS_MS, UtteranceEnd
+from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_slots_key
 from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial, recorded
@@ -37,7 +37,7 @@ def test_captions_that_cannot_be_shown_in_time_are_sent_again_with_the_utterance
     booth.shows_slowly(monkeypatch, 900)
     finals = [final(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
     assert booth.hears(*finals, ENDED) is UtteranceEnd.BROKEN
-    assert booth.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_WORDS_MS + 900
+    assert booth.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
     [told] = booth.said("resend")
     assert told["utterances"][0]["fromMs"] > 0, "what was shown as final holds"
 
@@ -95,7 +95,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     begun_ms = booth.clock.now_ms
     assert booth.call(seconds=seconds) in set(UtteranceEnd)
     assert booth.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
-    assert booth.flight.places == (), "whatever happened, the place is free again"
+    assert booth.flight.slots == (), "whatever happened, the place is free again"
     ends = [*booth.said("done"), *booth.said("resend"), *booth.said("error")]
     assert len(ends) == 1, "and the client knows how it ended"
 

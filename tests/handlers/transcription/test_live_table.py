@@ -25,7 +25,7 @@ def offer(utterance: str, overdue_ms: int) -> Any:
 
 
 def test_what_is_changed_is_read_back_and_everything_expires(table: LiveTable, dynamodb: Any) -> None:
-    table.change(SessionSlots, "flight#a", lambda flight: (flight.seen("c1", 1), None))
+    table.change(SessionSlots, "flight#a", lambda flight: (flight.note_message("c1", 1), None))
     assert table.read(SessionSlots, "flight#a") == SessionSlots(connection="c1", seen_ms=1)
     assert table.read(SessionSlots, "flight#b") == SessionSlots(), "nothing is known of another"
     table.reserve_text("caption#s#h", words("u1"), 10)

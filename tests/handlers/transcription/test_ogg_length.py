@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.ogg_length import MAX_PACKET_SAMPLES, MalformedOgg, OpusAudio, read
+from handlers.transcription.ogg_length import MAX_PACKET_SAMPLES, MalformedOgg, OpusAudio, read_ogg
 from tests.handlers.transcription.crafted_audio import (
     CONTINUED,
     FIRST,
@@ -26,7 +26,7 @@ WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
 
 def refused(audio: bytes) -> str:
     with pytest.raises(MalformedOgg) as raised:
-        read(audio)
+        read_ogg(audio)
     return str(raised.value)
 
 
@@ -38,7 +38,7 @@ def page_starts(audio: bytes) -> list[int]:
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
 def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int) -> None:
     audio = recording("opus", rate=rate)
-    found = read(audio)
+    found = read_ogg(audio)
     assert (found.channels, found.input_rate) == (1, rate)
     assert found.samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
 
@@ -54,14 +54,14 @@ def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int) -> None:
     ],
 )
 def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> None:
-    assert read(recording("opus", *options, rate=48000)).samples == 2345 * 48
+    assert read_ogg(recording("opus", *options, rate=48000)).samples == 2345 * 48
 
 
 @pytest.mark.media
 def test_packets_rewrapped_from_webm_play_as_long_as_the_decoder_finds() -> None:
     """Positions made of WebM's whole milliseconds are not those of the packets, nor is the end trimmed."""
     audio = rewrapped(recording("webm", rate=48000), "opus")
-    assert read(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+    assert read_ogg(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -70,7 +70,7 @@ def test_a_real_file_without_one_of_its_pages_is_refused() -> None:
     starts = [*page_starts(audio), len(audio)]
     for begin, end in list(pairwise(starts))[:-1]:
         refused(audio[:begin] + audio[end:])
-    assert read(audio[: starts[-2]]).samples < read(audio).samples, "its last page may be lost without a trace"
+    assert read_ogg(audio[: starts[-2]]).samples < read_ogg(audio).samples, "its last page may be lost without a trace"
 
 
 @pytest.mark.media
@@ -87,7 +87,7 @@ def test_a_real_file_that_is_damaged_or_cut_off_is_never_read(data: st.DataObjec
 @given(st.binary(max_size=400), st.booleans())
 def test_any_bytes_are_read_or_refused(noise: bytes, headed: bool) -> None:
     with suppress(MalformedOgg):
-        read((WHOLE[:90] if headed else b"") + noise)
+        read_ogg((WHOLE[:90] if headed else b"") + noise)
 
 
 @given(
@@ -101,7 +101,7 @@ def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
 ) -> None:
     for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
         with suppress(MalformedOgg):
-            assert read(audio).samples >= 0
+            assert read_ogg(audio).samples >= 0
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
     ],
 )
 def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: bytes, samples: int) -> None:
-    assert read(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
+    assert read_ogg(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
         page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
         page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
     ]
-    assert read(opus_file(*parts)).samples == 1920 - 312
-    assert "lacks a page: number 4 stands where 3 should" in refused(opus_file(parts[0], parts[2]))
+    assert read_ogg(opus_file(*parts)).samples == 1920 - 312
+    assert "lacks a page: number 4 follows where 3 is expected" in refused(opus_file(parts[0], parts[2]))
     assert "cut off: its last packet" in refused(opus_file(parts[0], parts[1]))
 
 
@@ -164,7 +164,7 @@ ONE = page(2, 960, TWENTY_MS)
 @pytest.mark.parametrize(
     ("audio", "problem"),
     [
-        (WHOLE + WHOLE, "behind the end of its stream"),
+        (WHOLE + WHOLE, "after the end of its stream"),
         *(
             (FIRST_PAGE + page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
             for flags in (0, FIRST)
@@ -186,8 +186,8 @@ ONE = page(2, 960, TWENTY_MS)
                 *(b"OpusHead", b"OpusTags" + bytes(20)),
             )
         ),
-        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "OpusHead alone"),
-        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "OpusHead alone"),
+        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "only OpusHead"),
+        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "only OpusHead"),
         (FIRST_PAGE + page(1, 960, OPUS_TAGS, TWENTY_MS) + ONE, "OpusTags"),
         (
             FIRST_PAGE
@@ -217,12 +217,12 @@ def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem
 )
 def test_a_packet_tells_its_length_in_its_first_bytes(packet: bytes, samples: int) -> None:
     audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
-    assert read(audio).samples == 20 * samples
+    assert read_ogg(audio).samples == 20 * samples
 
 
 @pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
 def test_a_packet_that_is_no_opus_is_refused(packet: bytes) -> None:
-    assert "no Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+    assert "not Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
@@ -231,4 +231,4 @@ def test_packets_may_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
         page(2 + index, 960 * total, *[TWENTY_MS] * count)
         for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
     ]
-    assert read(opus_file(*pages)).samples == 960 * sum(counts) - 312
+    assert read_ogg(opus_file(*pages)).samples == 960 * sum(counts) - 312

@@ -60,7 +60,7 @@ def test_what_was_given_up_and_is_said_again_comes_on_display_exactly_once(
             attempts = booth.take(utterance).attempts
             with suppress(ReadTimeoutError):
                 booth.call(utterance, attempts=attempts)
-            booth.clock.now_ms = max([booth.clock(), *(one.rests_until_ms for one in booth.flight.broken)])
+            booth.clock.now_ms = max([booth.clock(), *(one.wait_until_ms for one in booth.flight.resends)])
 
     with pytest.MonkeyPatch.context() as patch:
         recorded(patch, encoding)

@@ -19,7 +19,7 @@ from handlers.transcription.utterance_audio import (
     BadAudio,
     Encoding,
     Utterance,
-    utterance,
+    check_utterance,
 )
 from tests.handlers.transcription.crafted_audio import (
     TWENTY_MS,
@@ -37,14 +37,14 @@ PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
 
 def refused(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
     with pytest.raises(BadAudio) as raised:
-        utterance(audio, encoding, sample_rate)
+        check_utterance(audio, encoding, sample_rate)
     assert str(raised.value) == raised.value.message
     return raised.value
 
 
 def outcome(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance | BadAudio:
     try:
-        return utterance(audio, encoding, sample_rate)
+        return check_utterance(audio, encoding, sample_rate)
     except BadAudio as error:
         return error
 
@@ -81,7 +81,7 @@ def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -
 )
 def test_a_real_utterance_is_taken_and_sent_whole(codec: str, encoding: Encoding, rate: int) -> None:
     audio = recording(codec, rate=rate, seconds=0.95)
-    taken = utterance(audio, encoding, rate)
+    taken = check_utterance(audio, encoding, rate)
     assert (taken.encoding, taken.sample_rate, taken.duration_ms) == (encoding, rate, 950)
     assert len(taken.chunks) == 10
     assert b"".join(taken.chunks) == audio
@@ -113,7 +113,7 @@ def test_what_clients_send_instead_is_named(codec: str, named: str, encoding: En
 def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -> None:
     error = refused(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
-    assert f"the session says {encoding}" in error.message
+    assert f"the session has the encoding {encoding}" in error.message
 
 
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
@@ -131,7 +131,7 @@ def test_a_real_file_that_was_damaged_is_taken_or_refused(codec: str, encoding: 
     begin, end = data.draw(st.integers(0, 50)), data.draw(st.integers(0, len(audio)))
     for given_audio in (bytes(audio), bytes(audio[:end]), bytes(audio[begin:])):
         with suppress(BadAudio):
-            assert b"".join(utterance(given_audio, encoding, 16000).chunks) == given_audio
+            assert b"".join(check_utterance(given_audio, encoding, 16000).chunks) == given_audio
 
 
 @given(
@@ -156,7 +156,7 @@ def test_any_bytes_are_taken_whole_or_refused_in_a_few_words(
 @given(st.sampled_from(SAMPLE_RATES[PCM]), st.integers(MIN_MS, 2500), st.integers(0, 40))
 def test_samples_are_cut_at_each_tenth_of_a_second(rate: int, milliseconds: int, more: int) -> None:
     count = min(rate * milliseconds // 1000 + more, rate * 5 // 2, MAX_BYTES // 2)
-    taken = utterance(samples(count), PCM, rate)
+    taken = check_utterance(samples(count), PCM, rate)
     each = rate * CHUNK_MS // 1000 * 2
     assert b"".join(taken.chunks) == samples(count)
     assert {len(chunk) for chunk in taken.chunks[:-1]} <= {each}
@@ -169,7 +169,7 @@ def test_samples_are_cut_at_each_tenth_of_a_second(rate: int, milliseconds: int,
 @given(st.integers(5, 262))
 def test_a_file_is_cut_into_even_chunks_one_for_each_tenth_of_a_second(packets: int) -> None:
     audio = opus(packets)
-    taken = utterance(audio, OGG_OPUS, 48000)
+    taken = check_utterance(audio, OGG_OPUS, 48000)
     assert taken.duration_ms == 20 * packets
     assert len(taken.chunks) == -(-packets // 5)
     assert b"".join(taken.chunks) == audio
@@ -190,7 +190,7 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
     audio: bytes, encoding: Encoding, rate: int
 ) -> None:
     """An empty chunk would end the stream."""
-    taken = utterance(audio, encoding, rate)
+    taken = check_utterance(audio, encoding, rate)
     assert len(taken.chunks) >= 50
     assert all(taken.chunks)
 
@@ -208,9 +208,9 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
 def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encoding, rate: int) -> None:
     error = refused(audio, encoding, rate)
     assert error.code is AudioProblem.TOO_SHORT
-    assert "100 ms is the least" in error.message
+    assert "the minimum is 100 ms" in error.message
     for enough in ((samples(1600), PCM, 16000), (flac(1600), FLAC, 16000), (opus(5), OGG_OPUS, 48000)):
-        assert len(utterance(*enough).chunks) == 1
+        assert len(check_utterance(*enough).chunks) == 1
 
 
 @pytest.mark.parametrize(
@@ -226,21 +226,23 @@ def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encodi
 def test_an_utterance_has_a_longest_length(most: bytes, over: bytes, encoding: Encoding, rate: int) -> None:
     limit = LIMIT_SECONDS[encoding]
     assert (
-        limit * 1000 <= utterance(most, encoding, rate).duration_ms <= 1000 * (limit + CODER_PADDING_SECONDS[encoding])
+        limit * 1000
+        <= check_utterance(most, encoding, rate).duration_ms
+        <= 1000 * (limit + CODER_PADDING_SECONDS[encoding])
     )
     error = refused(over, encoding, rate)
     assert error.code is AudioProblem.TOO_LONG
-    assert f"{encoding} may have {limit:g} s: cut it sooner" in error.message
+    assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in error.message
 
 
 def test_what_is_allowed_fits_a_message() -> None:
     assert len(base64.b64encode(bytes(MAX_BYTES))) + 2048 <= 131072
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
-    assert utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
+    assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
     for encoding in Encoding:
         error = refused(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
         assert error.code is AudioProblem.TOO_LARGE
-        assert "96769 bytes, and 96768 are allowed" in error.message
+        assert "96769 bytes, but at most 96768 are allowed" in error.message
 
 
 @pytest.mark.parametrize("encoding", Encoding)
@@ -250,19 +252,19 @@ def test_a_rate_that_is_on_no_list_is_refused(encoding: Encoding, rate: int) -> 
         return  # Opus knows fewer.
     error = refused(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-    assert "takes one of 8000, 16000" in error.message
+    assert "needs one of 8000, 16000" in error.message
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
 def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(rate: int) -> None:
     for told in (0, 11025, rate, 2**32 - 1):
-        assert utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
-    taken = utterance(opus(50, rate=rate), OGG_OPUS, rate)
+        assert check_utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
+    taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
     for other in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
         error = refused(opus(50, rate=other), OGG_OPUS, rate)
         assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-        assert f"encoded from {other or 'unknown'}: open the session with 48000" in error.message
+        assert f"encoded from {other or 'an unknown rate'}: open the session with 48000" in error.message
 
 
 @pytest.mark.parametrize(
@@ -273,9 +275,9 @@ def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(
         (samples(3200)[:-1], PCM, AudioProblem.ODD_BYTES, "6399 bytes"),
         (opus(50, channels=2), OGG_OPUS, AudioProblem.NOT_MONO, "2 channels: mix them"),
         (flac(16000, channels=2), FLAC, AudioProblem.NOT_MONO, "2 channels: mix them"),
-        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT, "8 bits: encode 16"),
-        (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT, "32 bits: encode 16"),
-        (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, and the session says 16000"),
+        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT, "8 bits: encode 16 bits"),
+        (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT, "32 bits: encode 16 bits"),
+        (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, but the session has 16000"),
     ],
 )
 def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_taken(
@@ -306,4 +308,4 @@ def test_a_file_that_is_not_whole_is_malformed(audio: bytes, encoding: Encoding,
 
 @pytest.mark.parametrize("begin", [b"RIFF", b"\xff\xfb\x90\x64", b"ID3", b"\x1a\x45\xdf", b"WAVE"])
 def test_samples_may_look_a_little_like_a_file(begin: bytes) -> None:
-    assert utterance(begin + bytes(3200 - len(begin)), PCM, 16000).duration_ms == 100
+    assert check_utterance(begin + bytes(3200 - len(begin)), PCM, 16000).duration_ms == 100

@@ -8,7 +8,7 @@ MOST = 2
 
 def taken(flight: SessionSlots, utterance: str, overdue_ms: int = 100) -> SessionSlots:
     moved, how = flight.take_slot(utterance, overdue_ms, MOST, 0)
-    assert how.standing is SlotOutcome.TAKEN
+    assert how.outcome is SlotOutcome.TAKEN
     return moved
 
 
@@ -27,7 +27,7 @@ def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
     assert lost == ("a",)
     assert swept.remove_overdue(150)[1] == ()
     _, how = swept.take_slot("a", 300, MOST, 200)
-    assert (how.standing, how.attempts) == (SlotOutcome.TAKEN, 2)
+    assert (how.outcome, how.attempts) == (SlotOutcome.TAKEN, 2)
 
 
 def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
@@ -44,7 +44,7 @@ def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
 def test_an_attempt_that_never_began_leaves_no_trace() -> None:
     flight, gone = taken(SessionSlots(), "a").release_unstarted("a", 1)
     assert gone
-    assert (flight.places, flight.broken) == ((), ())
+    assert (flight.slots, flight.resends) == ((), ())
     _, how = flight.take_slot("a", 300, MOST, 200)
     assert how.attempts == 1
 
@@ -60,13 +60,13 @@ def test_attempts_at_an_utterance_are_counted_until_it_is_done_and_go_on_where_i
     flight = taken(taken(SessionSlots(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
     flight, how = flight.take_slot("a", 300, MOST, 200)
     assert (how.from_ms, how.attempts) == (700, 3)
-    assert flight.take_slot("a", 300, MOST, 200)[1].standing is SlotOutcome.REPEATED
+    assert flight.take_slot("a", 300, MOST, 200)[1].outcome is SlotOutcome.REPEATED
     full = taken(flight, "b")
-    assert full.take_slot("c", 300, MOST, 200)[1].standing is SlotOutcome.BUSY
+    assert full.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.BUSY
     landed = full.finish("a", 3)
-    assert landed.broken == ()
-    assert landed.take_slot("a", 300, MOST, 200)[1].standing is SlotOutcome.REPEATED
-    assert landed.take_slot("c", 300, MOST, 200)[1].standing is SlotOutcome.TAKEN
+    assert landed.resends == ()
+    assert landed.take_slot("a", 300, MOST, 200)[1].outcome is SlotOutcome.REPEATED
+    assert landed.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.TAKEN
 
 
 def test_the_first_to_be_lost_decides_when_to_look() -> None:
@@ -105,7 +105,7 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
         match move:
             case "offer":
                 flight, how = flight.take_slot(utterance, now + 20, MOST, now)
-                assert not (how.standing is SlotOutcome.TAKEN and (utterance in running or utterance in done))
+                assert not (how.outcome is SlotOutcome.TAKEN and (utterance in running or utterance in done))
             case "begin":
                 flight, mine = flight.start(utterance, attempt, now, now + 30)
                 assert not (mine and utterance in running)
@@ -119,15 +119,15 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
                 flight, gone = flight.release_unstarted(utterance, attempt)
                 assert not (gone and running.get(utterance) == attempt)
             case "move":
-                flight = flight.opened(f"c{now}", (utterance,))
+                flight = flight.move_to(f"c{now}", (utterance,))
                 done -= {utterance}
             case _:
                 flight, _ = flight.remove_overdue(now)
         running = {one: which for one, which in running.items() if flight.holds_slot(one, which)}
-        assert len(flight.places) <= MOST
-        assert len({one.utterance for one in flight.places}) == len(flight.places)
+        assert len(flight.slots) <= MOST
+        assert len({one.utterance for one in flight.slots}) == len(flight.slots)
         assert set(flight.failed) <= set(flight.done)
-        assert not set(flight.done) & {one.utterance for one in flight.broken}
+        assert not set(flight.done) & {one.utterance for one in flight.resends}
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -137,5 +137,5 @@ def test_what_is_remembered_is_bounded() -> None:
         flight = flight.finish(f"done-{number}", flight.attempt, failed=True)
         flight = taken(flight, f"broken-{number}")
         flight = flight.plan_resend(f"broken-{number}", flight.attempt, 0)
-    assert len(flight.done) == len(flight.failed) == len(flight.broken) == REMEMBERED
+    assert len(flight.done) == len(flight.failed) == len(flight.resends) == REMEMBERED
     assert len(flight.model_dump_json()) < 10_000, "an item of a few write units, never of many"

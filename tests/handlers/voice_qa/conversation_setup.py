@@ -15,7 +15,6 @@ from handlers.common.aws.clients import LIVE_CONFIG, signing
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     TTL_ATTRIBUTE,
@@ -25,6 +24,7 @@ from handlers.voice_qa.table_records import (
     allowance_key,
     query_key,
 )
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms

@@ -22,7 +22,7 @@ def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None
     assert booth.said() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
     [done] = booth.said("done")
     assert (done["utterance"], done["finals"], done.get("fallback")) == ("u7", 1, None)
-    assert (booth.flight.places, booth.flight.done) == ((), ("u7",))
+    assert (booth.flight.slots, booth.flight.done) == ((), ("u7",))
     caption = booth.clients.of("c1", "caption")[-1]
     del caption["text"], caption["resultId"], caption["revision"]
     assert caption == {
@@ -109,7 +109,7 @@ def test_a_final_is_shown_even_when_nobody_can_say_whether_it_repeats(
     def refuse(*_: Any) -> bool:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
 
-    monkeypatch.setattr(booth.live, "claim", refuse)
+    monkeypatch.setattr(booth.live, "reserve_text", refuse)
     booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert booth.said() == [("Hello.", True)]
 

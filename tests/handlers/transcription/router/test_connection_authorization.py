@@ -27,31 +27,31 @@ def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, st
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 def test_a_token_in_the_offer_says_who_connects(gate: ConnectionAuthorizer, provider: Provider, name: str) -> None:
     headers = offer(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
-    assert gate.user(headers) == user_id(provider.issuer, "ann")
+    assert gate.authorize(headers) == user_id(provider.issuer, "ann")
 
 
 def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: ConnectionAuthorizer, provider: Provider) -> None:
     token = provider.token(aud="others")
     with pytest.raises(HandlerError) as refused:
-        gate.user(offer(PROTOCOL, f"bearer.{token}"))
+        gate.authorize(offer(PROTOCOL, f"bearer.{token}"))
     assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
     assert token not in refused.value.message
     with pytest.raises(HandlerError) as refused:
-        gate.user(offer(PROTOCOL, "user.ann"))
+        gate.authorize(offer(PROTOCOL, "user.ann"))
     assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401), "without a token nobody connects"
     with pytest.raises(HandlerError, match=PROTOCOL):
-        gate.user({})
+        gate.authorize({})
 
 
 def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
     gate = ConnectionAuthorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
     with pytest.raises(HandlerError) as refused:
-        gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
+        gate.authorize(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
 
 
 def test_without_a_provider_anybody_is_who_he_says() -> None:
     gate = ConnectionAuthorizer(None)
-    assert gate.user(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
-    assert gate.user(offer(PROTOCOL, "user.bob")) != gate.user(offer(PROTOCOL, "user.ann"))
-    assert gate.user(offer(PROTOCOL)) == user_id("none", "anonymous")
+    assert gate.authorize(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
+    assert gate.authorize(offer(PROTOCOL, "user.bob")) != gate.authorize(offer(PROTOCOL, "user.ann"))
+    assert gate.authorize(offer(PROTOCOL)) == user_id("none", "anonymous")

@@ -9,8 +9,8 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from handlers.common.identity.user_ids import user_id
 from handlers.transcription.live_table import session_slots_key
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.router.client_messages import DIRECT_WITHIN_MS, START_MS
-from handlers.transcription.router.handler import SweepFailed
+from handlers.transcription.router.client_message_handler import DIRECT_WITHIN_MS, MAX_START_MS
+from handlers.transcription.router.lost_utterance_sweep import SweepFailed
 from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS
 from handlers.transcription.utterance_slots import SessionSlots
 from tests.handlers.transcription.router_setup import LIMITS, LIVE, SESSIONS, Scene, silence
@@ -114,7 +114,7 @@ def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None
     session = scene.opens()
     scene.utters(session, "u1")
     assert scene.sweeps() == 0
-    scene.clock.now_ms += START_MS
+    scene.clock.now_ms += MAX_START_MS
     assert scene.sweeps() == 1
     [told] = scene.clients.of("c1", "resend")
     assert told == {"type": "resend", "sessionId": session, "utterances": [{"utterance": "u1", "fromMs": 0}]}
@@ -124,7 +124,7 @@ def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None
 def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
-    scene.clock.now_ms += START_MS
+    scene.clock.now_ms += MAX_START_MS
     scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
     assert scene.sweeps() == 1, "its client cannot be told now"
     lost = [{"utterance": "u1", "fromMs": 0}]
@@ -198,7 +198,7 @@ def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utter
         scene.utters(session)
         scene.says("close", sessionId=session)
     assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
-    scene.clock.now_ms += START_MS
+    scene.clock.now_ms += MAX_START_MS
     assert scene.says("open")["type"] == "opened"
 
 
@@ -244,7 +244,7 @@ def test_every_lost_utterance_is_counted_whoever_notices(
 ) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
-    scene.clock.now_ms += START_MS
+    scene.clock.now_ms += MAX_START_MS
     match notices:
         case "ping":
             scene.says("ping", sessionId=session)
@@ -265,7 +265,7 @@ def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, m
     first, second = scene.opens("c1"), scene.opens("c2")
     scene.utters(first, connection="c1")
     scene.utters(second, connection="c2")
-    scene.clock.now_ms += START_MS
+    scene.clock.now_ms += MAX_START_MS
     broken = min(session_slots_key(first), session_slots_key(second))
     change = scene.live.change
 

@@ -92,7 +92,7 @@ def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_righ
 
 
 def test_a_session_is_not_silent_while_something_of_it_is_in_the_air() -> None:
-    flight = SessionSlots(connection="c1", seen_ms=100, places=(Slot(utterance="a", attempt=1, overdue_ms=900),))
-    assert not flight.is_silent(heard_ms=500, now_ms=899)
-    assert flight.is_silent(heard_ms=500, now_ms=900)
-    assert not flight.is_silent(heard_ms=100, now_ms=900)
+    flight = SessionSlots(connection="c1", seen_ms=100, slots=(Slot(utterance="a", attempt=1, overdue_ms=900),))
+    assert not flight.is_silent(since_ms=500, now_ms=899)
+    assert flight.is_silent(since_ms=500, now_ms=900)
+    assert not flight.is_silent(since_ms=100, now_ms=900)

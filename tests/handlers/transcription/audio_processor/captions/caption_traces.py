@@ -82,7 +82,7 @@ class Trace:
 
     def _check_after_looking(self, now_ms: int) -> None:
         for known in self.captions._open._open.values():
-            assert known.unsure is None or now_ms - known.unsure_since_ms < self.limits.max_buffer_ms
+            assert known.deferred is None or now_ms - known.deferred_since_ms < self.limits.max_buffer_ms
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
         assert next_ms is None or next_ms > now_ms, "everything that was due is done"

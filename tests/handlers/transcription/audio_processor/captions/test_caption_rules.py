@@ -162,12 +162,12 @@ def test_whatever_a_stream_brings_no_bound_is_exceeded(
     """With bounds that so short a stream reaches: sizes are checked whenever somebody looks."""
     with pytest.MonkeyPatch.context() as patch:
         for name, most in (
-            ("waiting.MAX_OPEN", 3),
-            ("waiting.MAX_HELD", 2),
-            ("waiting.MAX_CLOSED", 3),
-            ("duplicates.MAX_TEXTS", 3),
+            ("pending_results.MAX_OPEN", 3),
+            ("pending_results.MAX_HELD", 2),
+            ("pending_results.MAX_CLOSED", 3),
+            ("shown_texts.MAX_TEXTS", 3),
         ):
-            patch.setattr(f"handlers.transcription.{name}", most)
+            patch.setattr(f"handlers.transcription.audio_processor.captions.{name}", most)
         trace = Trace(limits, Captions(limits), punctual)
         trace.run(stream)
     check_rate(trace)

@@ -94,7 +94,7 @@ def test_pings_fill_nobodys_memory() -> None:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
         assert one.is_over, "who asks for answers and reads none is let go"
-        assert len(one._outgoing) < 2 * websocket_client.MAX_OWED
+        assert len(one._outgoing) < 2 * websocket_client.MAX_UNWRITTEN_ANSWERS
         one._socket.close()  # so that the flood ends
 
 
@@ -109,7 +109,7 @@ def test_a_message_of_endless_parts_is_not_waited_for() -> None:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
         assert one.is_over
-        assert len(one._parts) <= websocket_client.MAX_PARTS
+        assert len(one._frames) <= websocket_client.MAX_FRAMES
         one._socket.close()  # so that the flood ends
 
 
@@ -194,7 +194,7 @@ def test_a_frame_that_cannot_be_breaks_the_protocol() -> None:
     with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
         assert one.is_broken
-        assert not one._awaits_good_bye()
+        assert not one._awaits_close()
 
 
 def test_only_so_much_is_kept_while_sending(monkeypatch: pytest.MonkeyPatch) -> None:
