@@ -1,7 +1,8 @@
-"""The query worker: called asynchronously for one question.
+"""Lambda function that answers one question. The WebSocket handler invokes it asynchronously.
 
-Lambda may call twice, and again after an exception or a worker's death. The question's record says who works on it, so
-that one call does; one that comes when the answer is there already says it again to whoever asked.
+Lambda may invoke it twice, and again after an exception or if the process dies. The question's record names the current
+attempt, so only one invocation answers. An invocation that finds a complete answer sends it again to the current
+listener.
 """
 
 import os
@@ -33,18 +34,20 @@ from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, WorkerEv
 
 
 class AnsweringFailed(Exception):
-    """A mistake of ours, without what it says: that may hold anything."""
+    """Answering failed because of an error of the project. The message is only the exception's type, because its
+    text may contain anything.
+    """
 
 
 class WorkerContext(LambdaContext, Protocol):
-    """What is used of the runtime's context."""
+    """The part of the Lambda context that the worker uses."""
 
     aws_request_id: str
-    """Lambda's name for the call."""
+    """Request id of the invocation. A retry by Lambda has the same id."""
 
 
 class QueryWorker:
-    """Answers what it is called for."""
+    """Answers questions."""
 
     def __init__(self, items: VersionedItems, answering: QuestionAnswering, log: EventLog) -> None:
         self._items = items
@@ -52,18 +55,18 @@ class QueryWorker:
         self._log = log
 
     def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> AnswerOutcome:
-        """One question; a call that Lambda makes again has the same `request_id`."""
-        call = WorkerEvent.model_validate(event)
+        """Answer one question. A retry by Lambda has the same `request_id`."""
+        parsed = WorkerEvent.model_validate(event)
         try:
-            item = QuestionItem(self._items, call.identity, call.query_id, self._log)
+            item = QuestionItem(self._items, parsed.identity, parsed.query_id, self._log)
             return self._answering.answer(item, remaining_ms, request_id)
-        except Exception as error:  # noqa: BLE001 - what it says may hold keys, and Lambda writes that to the log
+        except Exception as error:  # noqa: BLE001 - its text may contain keys, and Lambda would log it
             self._log.error("query_broken", error_type=type(error).__name__)
             raise AnsweringFailed(type(error).__name__).with_traceback(error.__traceback__) from None
 
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
-    """Whoever answers here; raises ValueError where the environment names nobody."""
+    """Create the agent's client. Raises ValueError if the environment names no agent."""
     limits = AnswerLimits(
         connect_seconds=environment.connect_seconds,
         first_byte_seconds=environment.first_byte_seconds,
@@ -74,7 +77,7 @@ def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agen
         return HttpAgent(environment.agentcore_endpoint, limits)
     credentials = session.get_credentials()
     if environment.agentcore_runtime_arn is None or credentials is None:
-        raise ValueError("an agent has an endpoint, or a runtime and somebody who may call it")
+        raise ValueError("set AGENTCORE_ENDPOINT, or AGENTCORE_RUNTIME_ARN together with AWS credentials")
     return BedrockAgent(
         environment.agentcore_runtime_arn, credentials, limits, qualifier=environment.agentcore_qualifier
     )
@@ -82,7 +85,7 @@ def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agen
 
 @cache
 def _worker() -> QueryWorker:
-    """Made once a container."""
+    """Create the worker, once per container."""
     environment = WorkerEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=CONFIG)
@@ -113,9 +116,9 @@ def _worker() -> QueryWorker:
 
 
 def handler(event: Mapping[str, Any], context: WorkerContext) -> str:
-    """The entry point of the function."""
+    """Handle an invocation: the entry point of the function."""
     return _worker().handle(event, context.get_remaining_time_in_millis(), context.aws_request_id)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _worker()  # while the container starts, which is faster and comes before anybody waits
+    _worker()  # created while the container starts, which is faster and delays no request

@@ -1,4 +1,6 @@
-"""The function that validates lectures: batches of S3's notifications from a queue, and the sweep of a schedule."""
+"""Lambda function that validates uploaded lectures. A queue of S3 notifications invokes it, and a schedule starts
+its sweep.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -22,21 +24,21 @@ from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidat
 
 
 class LectureSweepEvent(BaseModel):
-    """What the schedule sends."""
+    """Event that the schedule sends."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _made() -> tuple[LectureValidator, LectureSweep]:
-    """Made once a container."""
+def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
+    """Create the validator and the sweep, once per container."""
     environment = ValidatorEnvironment.read()
     log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
     bucket = LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket)
     validator = LectureValidator(
         bucket,
         LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
-        LectureLimits.of(
+        LectureLimits.from_values(
             environment.lecture_min_seconds,
             environment.lecture_max_seconds,
             environment.lecture_max_bytes,
@@ -59,8 +61,8 @@ def _made() -> tuple[LectureValidator, LectureSweep]:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """The entry point of the function."""
-    validator, sweep = _made()
+    """Handle an invocation: the entry point of the function."""
+    validator, sweep = _validator_and_sweep()
     if "Records" in event:
         return validator.handle(event["Records"])
     LectureSweepEvent.model_validate(event)

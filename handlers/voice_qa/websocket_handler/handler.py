@@ -1,7 +1,7 @@
-"""The WebSocket API's function: guests connect as whom API Gateway has checked them to be, and get one answer a message.
+"""Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one answer per client message.
 
-Who somebody is comes from the signed handshake alone; nothing that a message says changes it. What messages ask for is
-done in `uploading.py` and `asking.py`.
+API Gateway verifies the signature of the handshake. Only the handshake identifies the guest; no field of a message
+changes that. `upload_forms` and `question_intake` handle the messages.
 """
 
 import os
@@ -27,27 +27,27 @@ from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, 
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 
 PROTOCOL = "polyphony.voice-qa.v1"
-OFFER = "sec-websocket-protocol"
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Region and UUID: no `/` and no `#`, so that it can be a part of keys."""
+"""Identity id of a guest: region and UUID. It contains no `/` and no `#`, so it can be a part of keys."""
 
 
 class SocketHandler:
-    """Answers API Gateway."""
+    """Handles events of API Gateway."""
 
     def __init__(
-        self, items: VersionedItems, uploads: UploadForms, asking: QuestionIntake, *, identity_pool: str, log: EventLog
+        self, items: VersionedItems, uploads: UploadForms, intake: QuestionIntake, *, identity_pool: str, log: EventLog
     ) -> None:
-        """`identity_pool`: the one whose guests may connect."""
+        """Initialise the handler. Guests of `identity_pool` may connect."""
         self._items = items
         self._uploads = uploads
-        self._asking = asking
+        self._intake = intake
         self._identity_pool = identity_pool
         self._log = log
         self._talk = Talk(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> Response:
-        """One event."""
+        """Handle one event."""
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
@@ -66,45 +66,45 @@ class SocketHandler:
             return http_error(error, context["requestId"])
         key = connection_key(context["connectionId"])
         self._items.change(GuestConnection, key, lambda _: (GuestConnection(identity=identity), None))
-        if _first_offer(event.get("headers")) == PROTOCOL:
-            # A browser that offered protocols breaks the connection off unless one comes back.
+        if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
+            # A browser that offered subprotocols closes the connection unless the response selects one.
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
     def _act(self, connection_id: str, _action: str, message: Request) -> Answer:
         identity = self._items.read(GuestConnection, connection_key(connection_id)).identity
         if not identity:
-            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401)
         match message:
             case Upload():
-                return self._uploads.ready(identity, message)
+                return self._uploads.create_form(identity, message)
             case Query():
-                return self._asking.ask(ConnectedGuest(identity, connection_id), message)
+                return self._intake.ask(ConnectedGuest(identity, connection_id), message)
             case Ping():
                 return Pong()
             case _:
-                raise TypeError("a message without anything to do")
+                raise TypeError("the message has no handler")
 
 
 def _identity(signed: object, pool: str) -> str | None:
-    """Whoever signed the handshake, if he is a guest of this pool."""
+    """Return the identity that signed the handshake; None if it is not a guest of this pool."""
     if not isinstance(signed, Mapping) or not pool or signed.get("cognitoIdentityPoolId") != pool:
         return None
     identity = signed.get("cognitoIdentityId")
     return identity if isinstance(identity, str) and _IDENTITY.fullmatch(identity) else None
 
 
-def _first_offer(headers: object) -> str | None:
-    """The protocol that a client would like best."""
+def _preferred_subprotocol(headers: object) -> str | None:
+    """Return the client's preferred subprotocol."""
     if not isinstance(headers, Mapping):
         return None
-    offered = next((value for name, value in headers.items() if str(name).lower() == OFFER), None)
+    offered = next((value for name, value in headers.items() if str(name).lower() == SUBPROTOCOL_HEADER), None)
     return offered.split(",")[0].strip() if isinstance(offered, str) else None
 
 
 @cache
 def _handler() -> SocketHandler:
-    """Made once a container."""
+    """Create the handler, once per container."""
     environment = SocketEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
@@ -118,9 +118,11 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
     )
 
-    def call(one: WorkerEvent) -> None:
+    def invoke_worker(event: WorkerEvent) -> None:
         functions.invoke(
-            FunctionName=environment.worker, InvocationType="Event", Payload=one.model_dump_json(by_alias=True).encode()
+            FunctionName=environment.worker,
+            InvocationType="Event",
+            Payload=event.model_dump_json(by_alias=True).encode(),
         )
 
     uploads = UploadForms(
@@ -131,16 +133,16 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
         new_id=clock.new_id,
     )
-    asking = QuestionIntake(
-        items, lectures, environment, call=call, new_id=clock.new_id, clock_ms=clock.now_ms, log=log
+    intake = QuestionIntake(
+        items, lectures, environment, invoke_worker=invoke_worker, new_id=clock.new_id, clock_ms=clock.now_ms, log=log
     )
-    return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
+    return SocketHandler(items, uploads, intake, identity_pool=environment.identity_pool, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:
-    """The entry point of the function."""
+    """Handle an invocation: the entry point of the function."""
     return _handler().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _handler()  # while the container starts, which is faster and comes before anybody waits
+    _handler()  # created while the container starts, which is faster and delays no request

@@ -211,11 +211,11 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
         ("http://10.0.0.5:5000", "staging", "an https address in staging, by name: questions and answers travel by it"),
         ("https://10.0.0.5:5000", "dev", "endpoint is https at a private address"),
         ("https://[fd00::1]:5000", "prod", "endpoint is https at a private address"),
-        ("http://54.1.2.3:5000", "dev", "an agent at a public address is asked by https:// only"),
-        ("http://[2600::1]", "dev", "an agent at a public address is asked by https:// only"),
-        ("https://agent.example.com/?t=a", "dev", "an agent's endpoint ends with its path"),
-        ("https://agent.example.com/x#f", "dev", "an agent's endpoint ends with its path"),
-        ("https://canary:canary@agent.example.com", "dev", "with a host, and no user"),
+        ("http://54.1.2.3:5000", "dev", "an agent's endpoint at a public IP address must use https://"),
+        ("http://[2600::1]", "dev", "an agent's endpoint at a public IP address must use https://"),
+        ("https://agent.example.com/?t=a", "dev", "must not have a query or a fragment"),
+        ("https://agent.example.com/x#f", "dev", "must not have a query or a fragment"),
+        ("https://canary:canary@agent.example.com", "dev", "with a host and without a user"),
         ("agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
         ("ftp://agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
     ],
@@ -226,7 +226,7 @@ def test_an_endpoint_that_the_worker_could_not_call_is_refused(endpoint: str, en
     assert "canary" not in problem
     if says.startswith(("an agent", "with a host")):
         with pytest.raises(ValueError, match=re.escape(says)):
-            AgentAddress.of(endpoint)
+            AgentAddress.from_endpoint(endpoint)
 
 
 @pytest.mark.parametrize(

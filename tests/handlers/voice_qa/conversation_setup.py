@@ -78,7 +78,13 @@ class Scene:
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
         uploads = UploadForms(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
         asking = QuestionIntake(
-            self.items, lectures, self.limits, call=self._call, new_id=self._new_id, clock_ms=self.clock, log=log
+            self.items,
+            lectures,
+            self.limits,
+            invoke_worker=self._call,
+            new_id=self._new_id,
+            clock_ms=self.clock,
+            log=log,
         )
         return SocketHandler(self.items, uploads, asking, identity_pool=POOL, log=log)
 
@@ -124,7 +130,7 @@ class Scene:
 
     def ends(self, query_id: str) -> None:
         """The worker's part: a question is over."""
-        self.items.change(Allowance, allowance_key(ANN), lambda one: (one.ended(query_id), None))
+        self.items.change(Allowance, allowance_key(ANN), lambda one: (one.end_question(query_id), None))
 
     def stored(self) -> list[dict[str, Any]]:
         """Everything in the table."""

@@ -138,7 +138,7 @@ def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
     assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     [answered] = desk.said("answered")
     assert (answered["attempt"], answered["pieces"]) == (2, 2)
-    assert {one.attempt for one in desk.answers.kept(IDENTITY, QUERY, 2)} == {2}
+    assert {one.attempt for one in desk.answers.get(IDENTITY, QUERY, 2)} == {2}
 
 
 def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: Desk) -> None:

@@ -76,10 +76,10 @@ def test_the_length_has_to_be_within_its_limits(milliseconds: int, problem: Reje
 
 
 def test_a_format_may_be_known_and_not_allowed() -> None:
-    limits = LectureLimits.of(1, 10, 10, ["mp3", "flac"])
+    limits = LectureLimits.from_values(1, 10, 10, ["mp3", "flac"])
     verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
     assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, RejectionReason.FORMAT_NOT_ALLOWED)
-    assert verdict.sentence == "Recordings of this format are not taken. Allowed are flac, mp3."
+    assert verdict.sentence == "Recordings of this format are not accepted. Allowed formats: flac, mp3."
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
         (None, MINE, UploadOrder.NEWER),
         (MINE, MINE, UploadOrder.SAME),
         (MINE, LectureUpload(ID, LATER), UploadOrder.SAME),
-        (MINE, LectureUpload(ID, OBJECT.model_copy(update={"version_id": "v2"})), UploadOrder.BUCKET_KNOWS),
+        (MINE, LectureUpload(ID, OBJECT.model_copy(update={"version_id": "v2"})), UploadOrder.ASK_BUCKET),
         (MINE, LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), UploadOrder.NEWER),
         (MINE, LectureUpload(ID, at(KEY + "2")), UploadOrder.OLDER),
         (LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, UploadOrder.OLDER),
@@ -130,7 +130,7 @@ def test_the_newest_upload_is_the_lectures(
     assert compare_uploads(known(before) if before else None, upload) is stands
 
 
-@pytest.mark.parametrize(("etag", "stands"), [("e1", UploadOrder.SAME), ("e2", UploadOrder.BUCKET_KNOWS)])
+@pytest.mark.parametrize(("etag", "stands"), [("e1", UploadOrder.SAME), ("e2", UploadOrder.ASK_BUCKET)])
 def test_without_versions_the_same_bytes_are_the_same(etag: str, stands: UploadOrder) -> None:
     before = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null"}))
     after = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))

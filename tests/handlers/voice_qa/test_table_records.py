@@ -19,7 +19,7 @@ from handlers.voice_qa.table_records import (
     query_key,
 )
 
-NEW = QuestionRecord(session="s1", lecture_id="l1", text="Why?", place=Listener(connection="c1"), asked_ms=1)
+NEW = QuestionRecord(session="s1", lecture_id="l1", text="Why?", listener=Listener(connection="c1"), asked_ms=1)
 RUN_MS = 100
 CALL = "call-1"
 AT_ONCE, PER_HOUR = 2, 5
@@ -32,11 +32,11 @@ ASKS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2)
 
 def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
     moves: dict[str, Callable[[], QuestionRecord]] = {
-        "ask": lambda: question.asked(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
+        "ask": lambda: question.ask(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
         "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, CALL)[0],
         "answer": question.mark_answered,
-        "fail": lambda: question.failed("AGENT_FAILED", retryable=False),
-        "retry": lambda: question.failed("AGENT_FAILED", retryable=True),
+        "fail": lambda: question.mark_failed("AGENT_FAILED", retryable=False),
+        "retry": lambda: question.mark_failed("AGENT_FAILED", retryable=True),
         "give back": question.release,
     }
     return moves[name]()
@@ -67,7 +67,7 @@ def test_nobody_begins_while_somebody_works(steps: list[tuple[str, int]], waited
     question, now_ms = stepped(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     if mine:
-        asked, worker_needed = begun.asked(NEW, now_ms + waited)
+        asked, worker_needed = begun.ask(NEW, now_ms + waited)
         assert not worker_needed
         assert asked.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
         assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "and whoever is gone is replaced"
@@ -88,7 +88,7 @@ def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
 @given(STEPS)
 def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    asked, worker_needed = question.asked(NEW, now_ms)
+    asked, worker_needed = question.ask(NEW, now_ms)
     if worker_needed and asked.status is not QuestionStatus.ANSWERED:
         assert asked.begin(now_ms, now_ms + RUN_MS, CALL)[1]
 
@@ -96,19 +96,19 @@ def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: li
 @given(STEPS)
 def test_asked_twice_at_once_a_question_is_the_same(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    asked, _ = question.asked(NEW, now_ms)
-    again, called = asked.asked(NEW, now_ms)
-    place = asked.place.model_copy(update={"times": asked.place.times + 1})
-    assert again == asked.model_copy(update={"calls": asked.calls + called, "place": place})
+    asked, _ = question.ask(NEW, now_ms)
+    again, called = asked.ask(NEW, now_ms)
+    place = asked.listener.model_copy(update={"request_count": asked.listener.request_count + 1})
+    assert again == asked.model_copy(update={"calls": asked.calls + called, "listener": place})
 
 
 @given(STEPS)
 def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     wish = Listener(connection="c9", attempt=2, resume_from=4)
-    new = NEW.model_copy(update={"place": wish, "session": "s9"})
-    asked, worker_needed = question.asked(new, now_ms)
-    assert asked.place == wish.model_copy(update={"times": question.place.times + 1})
+    new = NEW.model_copy(update={"listener": wish, "session": "s9"})
+    asked, worker_needed = question.ask(new, now_ms)
+    assert asked.listener == wish.model_copy(update={"request_count": question.listener.request_count + 1})
     assert asked.session == (question.session or ("s9" if worker_needed else ""))
     final = question.status is QuestionStatus.FAILED and not question.retryable
     working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
@@ -118,8 +118,8 @@ def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[
 @given(STEPS)
 def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    for ended in (question.mark_answered(), question.failed("AUDIO_EMPTY", retryable=False)):
-        asked, _ = ended.asked(NEW, now_ms)
+    for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
+        asked, _ = ended.ask(NEW, now_ms)
         assert (asked.status, asked.code) == (ended.status, ended.code)
         assert asked.begin(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
         assert asked.release() == asked
@@ -130,12 +130,12 @@ def test_each_beginning_is_an_attempt_of_its_own(steps: list[tuple[str, int]]) -
     question, now_ms = stepped(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
-    assert begun.asked(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
+    assert begun.ask(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
 
 
 def test_a_place_counts_in_its_own_attempt() -> None:
     place = Listener(attempt=2, resume_from=4)
-    assert [place.first(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
+    assert [place.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
 def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
@@ -145,8 +145,8 @@ def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, 
     for name, waited, ends in asks:
         now_ms += waited
         if ends:
-            allowance = allowance.ended(name)
-        after, granted = allowance.taken(name, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
+            allowance = allowance.end_question(name)
+        after, granted = allowance.count_question(name, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
         history.append((allowance, after, name, now_ms, granted))
         allowance = after
     return history
@@ -161,8 +161,8 @@ def test_an_allowance_is_bounded_whatever_is_asked(asks: list[tuple[str, int, bo
         assert all(one <= now_ms for one in after.asked_ms)
         assert not granted or sum(now_ms - one < HOUR_MS for one in after.asked_ms) == len(after.asked_ms)
     full = Allowance(asked_ms=tuple(range(PER_HOUR)))
-    assert not full.taken("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
-    assert full.taken("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour ends to the millisecond"
+    assert not full.count_question("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
+    assert full.count_question("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour ends to the millisecond"
 
 
 @given(ASKS)
@@ -190,10 +190,10 @@ def test_what_ends_never_takes_room_and_asking_again_at_once_is_free(
     asks: list[tuple[str, int, bool]], name: str
 ) -> None:
     for _, after, asked, now_ms, granted in told(asks):
-        assert len(after.ended(name).running) <= len(after.running)
-        assert after.ended(name).asked_ms == after.asked_ms
+        assert len(after.end_question(name).running) <= len(after.running)
+        assert after.end_question(name).asked_ms == after.asked_ms
         if granted:
-            again, still = after.taken(asked, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
+            again, still = after.count_question(asked, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
             assert (still, again.asked_ms) == (True, after.asked_ms)
 
 

@@ -1,7 +1,7 @@
-"""An agent that is an HTTP service, in a private network or behind TLS.
+"""Client of an agent that is an HTTP service, in a private network or with TLS.
 
-It decides where a question goes and what the service's refusals mean. The service's address is the deployment's: checked
-in its settings and once more here, and never changed by an answer.
+This module builds the request and maps the service's error statuses. The endpoint comes from the deployment. It is
+validated in the stack settings and again here, and no response changes it.
 """
 
 import ssl
@@ -24,15 +24,15 @@ from handlers.voice_qa.query_worker.agent.streamed_answer import (
 
 PATH = "/answer"
 _PORTS = {"http": 80, "https": 443}
-_BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, passes=True)
-_CLOSED = ResponseVerdict(AgentCode.REFUSED)
+_BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
+_NO_ACCESS = ResponseVerdict(AgentCode.REFUSED)
 _VERDICTS: Mapping[int, ResponseVerdict] = {
-    HTTPStatus.UNAUTHORIZED: _CLOSED,
-    HTTPStatus.FORBIDDEN: _CLOSED,
-    HTTPStatus.NOT_FOUND: _CLOSED,
-    HTTPStatus.METHOD_NOT_ALLOWED: _CLOSED,
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _CLOSED,
-    HTTPStatus.TOO_MANY_REQUESTS: ResponseVerdict(AgentCode.THROTTLED, passes=True),
+    HTTPStatus.UNAUTHORIZED: _NO_ACCESS,
+    HTTPStatus.FORBIDDEN: _NO_ACCESS,
+    HTTPStatus.NOT_FOUND: _NO_ACCESS,
+    HTTPStatus.METHOD_NOT_ALLOWED: _NO_ACCESS,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _NO_ACCESS,
+    HTTPStatus.TOO_MANY_REQUESTS: ResponseVerdict(AgentCode.THROTTLED, retryable=True),
     HTTPStatus.BAD_GATEWAY: _BUSY,
     HTTPStatus.SERVICE_UNAVAILABLE: _BUSY,
     HTTPStatus.GATEWAY_TIMEOUT: _BUSY,
@@ -41,40 +41,40 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
 
 @dataclass(frozen=True)
 class AgentAddress:
-    """Where a service is."""
+    """Address of an HTTP service."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
     path: str
-    """Without a slash at its end."""
+    """Path without a slash at its end."""
 
     @property
     def authority(self) -> str:
-        """Host and port as signatures and HTTP have them: the usual port is left out."""
+        """Host and port for signatures and the Host header, without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS["http" if self.tls is None else "https"] else f"{host}:{self.port}"
 
     @classmethod
-    def of(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
-        """The address that an endpoint names; raises ValueError. `tls` is used instead of what is usual."""
+    def from_endpoint(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
+        """Return the address of an endpoint. Raises ValueError. `tls` replaces the default TLS context."""
         parts = parse_endpoint(endpoint)
         context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
 
 
 class HttpAgent:
-    """Asks a service."""
+    """Sends questions to an HTTP service."""
 
     def __init__(
         self, endpoint: str, limits: AnswerLimits, timing: Timing | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._address = AgentAddress.of(endpoint, tls)
+        self._address = AgentAddress.from_endpoint(endpoint, tls)
         self._limits = limits
         self._timing = timing or Timing()
 
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
-        """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
+        """Send the question and return the answer once it has started. Raises AgentFailed."""
         address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
         target, body = address.path + PATH, request_body(question)

@@ -14,7 +14,7 @@ from handlers.voice_qa.client_messages import Answered
 from handlers.voice_qa.query_worker import answer_forwarding
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
-from handlers.voice_qa.query_worker.answer_forwarding import LAST_TRIES, MAX_AUDIO, MAX_CHARACTERS, AnswerForwarder
+from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO, MAX_CHARACTERS, MAX_LAST_POSTS, AnswerForwarder
 from handlers.voice_qa.table_records import Listener
 from tests.handlers.transcription.router_setup import Clock
 from tests.handlers.voice_qa.query_worker.worker_setup import Listeners
@@ -30,7 +30,7 @@ LATE = ReadTimeoutError(endpoint_url="https://canary")
 class Line:
     """A forwarder, and a client `c1` that listens from a number on."""
 
-    place: Listener = FIRST
+    listener: Listener = FIRST
     clock: Clock = field(default_factory=Clock)
     clients: Listeners = field(default_factory=Listeners)
     looks: int = 0
@@ -41,9 +41,9 @@ class Line:
         self.forwarder = AnswerForwarder(
             QUERY,
             1,
-            self.place,
+            self.listener,
             connections=self.clients,
-            look=self.look,
+            read_listener=self.look,
             clock_ms=self.clock,
             pause=self.paused.append,
             log=EventLog("ERROR"),
@@ -53,7 +53,7 @@ class Line:
         self.looks += 1
         if self.look_fails:
             raise LATE
-        return self.place
+        return self.listener
 
     def says(self, *texts: str) -> None:
         for text in texts:
@@ -133,10 +133,10 @@ def test_a_long_catching_up_looks_too() -> None:
     def slow(*_: object) -> None:
         line.clock.now_ms += 500
         if line.clock.now_ms - began >= 1_000:
-            line.place = Listener(connection="c2", resume_from=0)
+            line.listener = Listener(connection="c2", resume_from=0)
 
     began = line.clock.now_ms = line.clock.now_ms + 2_000
-    line.clients.after, line.place = slow, Listener(connection="c1", resume_from=0)
+    line.clients.after, line.listener = slow, Listener(connection="c1", resume_from=0)
     line.says("i")
     assert line.numbers() == [0, 1, 2, 3]
     assert line.numbers("c2") == list(range(9))
@@ -150,7 +150,7 @@ def test_a_client_that_went_away_is_not_tried_again_until_somebody_comes() -> No
     line.clock.now_ms += 10_000
     line.says("b")
     assert (line.numbers(), line.looks) == ([], 2)
-    assert not line.forwarder.end(line.place, LAST)
+    assert not line.forwarder.end(line.listener, LAST)
     assert (line.clients.inbox, line.paused) == ({}, [])
 
 
@@ -172,8 +172,8 @@ def test_at_the_end_a_post_that_failed_is_made_again_after_a_pause_but_not_for_e
     line = Line()
     line.says("a")
     line.clients.failures = [LATE] * failures
-    assert line.forwarder.end(line.place, LAST) is ended
-    assert line.paused == [2.0] * (LAST_TRIES - 1)
+    assert line.forwarder.end(line.listener, LAST) is ended
+    assert line.paused == [2.0] * (MAX_LAST_POSTS - 1)
     assert line.numbers() == [0]
 
 
@@ -205,17 +205,17 @@ def test_whatever_happens_each_listening_is_in_order_and_without_gaps(
                 line.clock.now_ms += passed
             case (connection, number):
                 line.clients.gone.discard(connection)
-                line.place = Listener(connection=connection, resume_from=number)
+                line.listener = Listener(connection=connection, resume_from=number)
                 starts[connection].append(number)
             case str(gone):
                 line.clients.gone.add(gone[1:])
     line.clients.failures = []
-    ended = line.forwarder.end(line.place, LAST)
+    ended = line.forwarder.end(line.listener, LAST)
     for connection, asked in starts.items():
         numbers = line.numbers(connection)
         breaks = [later for earlier, later in pairwise(numbers) if later != earlier + 1]
         assert all(one in asked for one in [*numbers[:1], *breaks]), "begins again only where it was asked to"
     if ended:
-        assert line.clients.inbox[line.place.connection][-1]["type"] == "answered"
-        expected = list(range(line.place.resume_from, len(line.forwarder.messages)))
-        assert not expected or line.numbers(line.place.connection)[-len(expected) :] == expected
+        assert line.clients.inbox[line.listener.connection][-1]["type"] == "answered"
+        expected = list(range(line.listener.resume_from, len(line.forwarder.messages)))
+        assert not expected or line.numbers(line.listener.connection)[-len(expected) :] == expected

@@ -10,16 +10,16 @@ from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.voice_qa.query_worker import conversations
 from handlers.voice_qa.query_worker.conversations import (
+    CONTEXT_CHARACTERS,
+    CONTEXT_TURNS,
     MAX_ANSWER,
     MAX_ITEM,
-    TOLD_CHARACTERS,
-    TOLD_TURNS,
     Conversations,
     StoredTurn,
-    appended,
-    size_of,
-    told,
-    turns_of,
+    append_turn,
+    context_turns,
+    parse_turns,
+    stored_size,
 )
 from tests.handlers.transcription.router_setup import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import TABLE, Stage
@@ -55,8 +55,8 @@ TURNS = st.lists(
 @given(turns=TURNS, more=st.integers(0, 400_000))
 def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns: list[StoredTurn], more: int) -> None:
     new = turn(99, "q" * more, "€" * more)
-    kept = appended(turns, new)
-    assert sum(map(size_of, kept)) < MAX_ITEM
+    kept = append_turn(turns, new)
+    assert sum(map(stored_size, kept)) < MAX_ITEM
     assert ids(kept)[-1] == new.query_id
     assert len(set(ids(kept))) == len(kept)
     assert new.answer.startswith(kept[-1].answer)
@@ -65,17 +65,17 @@ def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns
 def test_the_oldest_turns_go_first_and_a_turn_is_there_once() -> None:
     grown: tuple[StoredTurn, ...] = ()
     for number in range(6):
-        grown = appended(grown, turn(number, answer="a" * 100_000))
+        grown = append_turn(grown, turn(number, answer="a" * 100_000))
     assert ids(grown) == ["query-0003", "query-0004", "query-0005"]
-    kept = appended((turn(1), turn(2)), turn(1, answer="other"))
+    kept = append_turn((turn(1), turn(2)), turn(1, answer="other"))
     assert [(one.query_id, one.answer) for one in kept] == [("query-0001", "A"), ("query-0002", "A")]
 
 
 def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
-    heard = told(tuple(turn(number, "q" * 9_000, f"{number}" + "a" * 9_000) for number in range(30)))
-    assert len(heard) == TOLD_TURNS
+    heard = context_turns(tuple(turn(number, "q" * 9_000, f"{number}" + "a" * 9_000) for number in range(30)))
+    assert len(heard) == CONTEXT_TURNS
     assert heard[0].answer.startswith("20")
-    assert {len(one.question) for one in heard} | {len(one.answer) for one in heard} == {TOLD_CHARACTERS}
+    assert {len(one.question) for one in heard} | {len(one.answer) for one in heard} == {CONTEXT_CHARACTERS}
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,10 @@ def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
 )
 def test_a_turn_that_is_none_is_passed_over(changed: dict[str, Any]) -> None:
     wrong = {"M": GOOD["M"] | changed}
-    assert turns_of({"conversation": {"L": [wrong, GOOD, {"S": "x"}, {"M": {}}]}}) == (turn(1),)
-    assert turns_of({}) == turns_of({"conversation": {"S": "x"}}) == turns_of({"conversation": {"M": {}}}) == ()
+    assert parse_turns({"conversation": {"L": [wrong, GOOD, {"S": "x"}, {"M": {}}]}}) == (turn(1),)
+    assert (
+        parse_turns({}) == parse_turns({"conversation": {"S": "x"}}) == parse_turns({"conversation": {"M": {}}}) == ()
+    )
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_an_item_of_400_kb_takes_the_turn(kept: Conversations, stage: Stage, mon
     after = kept.turns(KEY)
     assert ids(after)[-1] == "query-9999"
     assert len(after[-1].answer) == MAX_ANSWER
-    assert sum(map(size_of, after)) < MAX_ITEM
+    assert sum(map(stored_size, after)) < MAX_ITEM
 
 
 @pytest.mark.parametrize(
@@ -204,14 +206,14 @@ def test_of_two_writers_both_are_kept(
     if over:
         stage.dynamodb.put_item(TableName=TABLE, Item=item(stage) | {"expiresAt": {"N": str(START_MS // 1000)}})
     cut_in = [1, 2]
-    grown = conversations.appended
+    grown = conversations.append_turn
 
     def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
         if cut_in:
             kept.append(KEY, f"query-{cut_in.pop():04}", "Q", "A")
         return grown(turns, new)
 
-    monkeypatch.setattr(conversations, "appended", meanwhile)
+    monkeypatch.setattr(conversations, "append_turn", meanwhile)
     kept.append(KEY, "query-0003", "Q", "A")
     expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there and not over else set())
     assert set(ids(kept.turns(KEY))) == expected
@@ -221,14 +223,14 @@ def test_of_two_writers_both_are_kept(
 def test_an_item_that_changes_all_the_time_is_given_up(
     kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grown = conversations.appended
+    grown = conversations.append_turn
     count = iter(range(1, 100))
 
     def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
         stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"totalTurns": {"N": str(next(count))}})
         return grown(turns, new)
 
-    monkeypatch.setattr(conversations, "appended", meanwhile)
+    monkeypatch.setattr(conversations, "append_turn", meanwhile)
     with pytest.raises(TooManyWriters):
         kept.append(KEY, "query-0003", "Q", "A")
 

@@ -214,7 +214,7 @@ def cannot_keep(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ERROR
 
     with monkeypatch.context() as down:
-        down.setattr(desk.answers, "keep", refuse)
+        down.setattr(desk.answers, "put", refuse)
         desk.answers_with(HELLO)
         with pytest.raises(AnsweringFailed):
             desk.call("call-x")
@@ -324,7 +324,11 @@ def test_the_milliseconds_are_always_a_number(
 ) -> None:
     """A metric is made of them."""
     question = QuestionRecord(
-        lecture_id=LECTURE, session=SESSION, place=Listener(connection="c1"), text=WORDS, status=QuestionStatus.ACCEPTED
+        lecture_id=LECTURE,
+        session=SESSION,
+        listener=Listener(connection="c1"),
+        text=WORDS,
+        status=QuestionStatus.ACCEPTED,
     )
     desk.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
     desk.answers_with(desk.wait(7), script)
@@ -375,7 +379,7 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
         "URL_SECONDS": "61",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(handler, "agent_of", lambda *_: desk.agent)
+    monkeypatch.setattr(handler, "create_agent", lambda *_: desk.agent)
     monkeypatch.setattr(handler, "Connections", lambda _: desk.clients)
     handler._worker.cache_clear()
     desk.speaks()
@@ -402,7 +406,7 @@ def test_the_environment_names_the_agent(agent: dict[str, str], kind: type | Non
     environment = WorkerEnvironment.model_validate({"s3_bucket": "audio", "dynamodb_table": "sessions", **agent})
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     if kind is None:
-        with pytest.raises(ValueError, match="endpoint"):
+        with pytest.raises(ValueError, match="AGENTCORE_ENDPOINT|endpoint"):
             handler.create_agent(environment, session)
     else:
         assert type(handler.create_agent(environment, session)) is kind

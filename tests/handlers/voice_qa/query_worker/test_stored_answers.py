@@ -54,8 +54,8 @@ def test_an_answer_is_read_back_as_it_was_sent(answers: AnswerStore, contents: l
         "audio": audio,
     }
     made = [kinds[kind](number, value) for number, (kind, value) in enumerate(contents)]
-    answers.keep(WHO, QUERY, 1, made)
-    assert answers.kept(WHO, QUERY, 1) == tuple(made)
+    answers.put(WHO, QUERY, 1, made)
+    assert answers.get(WHO, QUERY, 1) == tuple(made)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_spoken_answer_is_one_file(
     answers: AnswerStore, stage: Stage, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
-    answers.keep(WHO, QUERY, 1, pieces)
+    answers.put(WHO, QUERY, 1, pieces)
     found = stage.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
     assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
     url = answers.audio_url(WHO, QUERY, 1, pieces)
@@ -75,7 +75,7 @@ def test_the_spoken_answer_is_one_file(
 
 def test_an_answer_without_sound_has_one_object(answers: AnswerStore, stage: Stage) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
-    answers.keep(WHO, QUERY, 1, pieces)
+    answers.put(WHO, QUERY, 1, pieces)
     assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
     assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
@@ -84,9 +84,9 @@ def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_anot
     answers: AnswerStore, stage: Stage
 ) -> None:
     with pytest.raises(AnswerNotStored):
-        answers.kept(WHO, QUERY, 1)
+        answers.get(WHO, QUERY, 1)
     with pytest.raises(ClientError):
-        AnswerStore(stage.s3, "no-such-bucket", url_seconds=600).kept(WHO, QUERY, 1)
+        AnswerStore(stage.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_anot
 def test_what_is_no_answer_is_not_kept(answers: AnswerStore, stage: Stage, lines: list[object]) -> None:
     put(stage, *lines)
     with pytest.raises(AnswerNotStored) as raised:
-        answers.kept(WHO, QUERY, 1)
+        answers.get(WHO, QUERY, 1)
     assert str(raised.value) == ""
 
 
@@ -117,4 +117,4 @@ def test_more_than_an_answer_can_hold_is_none(
     monkeypatch.setattr(module, limit, value)
     put(stage, LINE, LINE | {"number": 1})
     with pytest.raises(AnswerNotStored):
-        answers.kept(WHO, QUERY, 1)
+        answers.get(WHO, QUERY, 1)

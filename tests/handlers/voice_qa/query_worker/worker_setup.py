@@ -161,10 +161,12 @@ class Desk:
         new = QuestionRecord(place=place, **plain | words | asked)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
-            Allowance, allowance_key(IDENTITY), lambda one: one.taken(QUERY, self.clock.now_ms, until_ms, 2, 60)
+            Allowance,
+            allowance_key(IDENTITY),
+            lambda one: one.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.asked(new, self.clock.now_ms)
+            QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.ask(new, self.clock.now_ms)
         )
 
     def speaks(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:

@@ -27,7 +27,7 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 KEY = f"lectures/{ID}/canary name.mp3"
-LIMITS = LectureLimits.of(1, 3600, 10 * 1024**2, FORMATS)
+LIMITS = LectureLimits.from_values(1, 3600, 10 * 1024**2, FORMATS)
 
 
 @cache

@@ -13,9 +13,9 @@ from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
 def _environment(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LECTURE_FORMATS": "mp3,flac"}.items():
         monkeypatch.setenv(name, value)
-    handler._made.cache_clear()
+    handler._validator_and_sweep.cache_clear()
     yield
-    handler._made.cache_clear()
+    handler._validator_and_sweep.cache_clear()
 
 
 def test_a_batch_is_validated_and_names_what_goes_back(stage: Stage) -> None:
@@ -24,7 +24,7 @@ def test_a_batch_is_validated_and_names_what_goes_back(stage: Stage) -> None:
         {"messageId": "bad", "body": "no notification"},
     ]
     assert handler.handler({"Records": messages}, None) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
-    assert stage.item()["reason"] == "This is no recording of a known format. Allowed are flac, mp3."
+    assert stage.item()["reason"] == "The format of the file is unknown. Allowed formats: flac, mp3."
 
 
 def test_the_schedule_sweeps(stage: Stage) -> None:

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.lectures import PREFIX
-from handlers.voice_qa.validate_lecture.lecture_sweep import GRACE
+from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa.validate_lecture.lecture_sweep import NOTIFICATION_GRACE_PERIOD
 from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, ID, KEY, Stage
 
@@ -61,7 +61,13 @@ def test_only_the_current_version_counts_and_it_takes_the_lecture_whatever_its_t
 
 
 @pytest.mark.parametrize(
-    ("age", "checked"), [(GRACE, 1), (GRACE - timedelta(seconds=1), 0), (48 * HOUR, 1), (48.1 * HOUR, 0)]
+    ("age", "checked"),
+    [
+        (NOTIFICATION_GRACE_PERIOD, 1),
+        (NOTIFICATION_GRACE_PERIOD - timedelta(seconds=1), 0),
+        (48 * HOUR, 1),
+        (48.1 * HOUR, 0),
+    ],
 )
 def test_what_is_too_young_or_too_old_is_not_looked_at(stage: Stage, age: timedelta, checked: int) -> None:
     stage.put(b"bad")
@@ -77,7 +83,7 @@ def test_all_pages_are_looked_at_recent_ids_first(stage: Stage) -> None:
         stage.put(b"bad", f"lectures/{one}/a")
     stage.put(b"bad", "lectures/zzz")
     # Where the recent ones begin: moto takes a marker for a key that there is.
-    stage.put(b"bad", PREFIX + ulid(began - 47 * HOUR, 0))
+    stage.put(b"bad", LECTURES_PREFIX + ulid(began - 47 * HOUR, 0))
     stage.put(b"bad", "lecturesz")
     stage.now = began + HOUR
     times = iter([stage.now] * 3 + [stage.now + HOUR])
@@ -102,7 +108,7 @@ def test_an_object_that_names_no_lecture_is_missed_each_time_and_a_folder_is_not
     stage.put(b"bad", key)
     stage.now = arrived(stage, key) + HOUR
     # Where the recent ones begin: moto takes a marker for a key that there is. It names no lecture either.
-    stage.put(b"bad", PREFIX + ulid(stage.now - 48 * HOUR, 0))
+    stage.put(b"bad", LECTURES_PREFIX + ulid(stage.now - 48 * HOUR, 0))
     for _ in range(2):
         assert stage.sweep().run() == swept(checked=1 + found, missing=1 + found, ignored=1 + found)
 

@@ -140,7 +140,7 @@ def test_what_is_no_message_gets_one_clear_answer(scene: Scene, body: str | None
 
 def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.connect()
-    monkeypatch.setattr(scene.handler._uploads, "ready", lambda *_: 1 / 0)
+    monkeypatch.setattr(scene.handler._uploads, "create_form", lambda *_: 1 / 0)
     answer = scene.says("upload", kind="query", contentType="audio/ogg")
     assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
     assert "zero" not in json.dumps(answer)

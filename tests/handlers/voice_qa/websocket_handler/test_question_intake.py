@@ -38,7 +38,7 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         session=ULID,
         text="Why?",
         language="de-DE",
-        place=Listener(connection="c1", attempt=2, resume_from=3, times=1),
+        listener=Listener(connection="c1", attempt=2, resume_from=3, request_count=1),
         asked_ms=START_MS,
         calls=1,
     )
@@ -117,10 +117,10 @@ def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[
 def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lecture(
     scene: Scene, known: QuestionRecord
 ) -> None:
-    scene.puts(known.model_copy(update={"session": ULID, "place": Listener(connection="c0", times=1)}))
+    scene.puts(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=1)}))
     scene.lecture(status="rejected", reason="The file is empty.")
     assert scene.asks(resumeFrom=2)["type"] == "queryAccepted"
-    assert scene.question().place == Listener(connection="c1", resume_from=2, times=2)
+    assert scene.question().listener == Listener(connection="c1", resume_from=2, request_count=2)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length
         arrived=datetime(2026, 1, 3, tzinfo=UTC),
     )
     verdict = LectureVerdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
-    LectureTable(scene.dynamodb, TABLE).record(LectureUpload(ULID, one), verdict, None, one.arrived)
+    LectureTable(scene.dynamodb, TABLE).write_verdict(LectureUpload(ULID, one), verdict, None, one.arrived)
     answer = scene.asks(lectureId=ULID)
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
     scene.lecture(status="rejected", reason="x" * 10_000)
@@ -169,11 +169,11 @@ def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length
 def test_asked_again_a_question_is_heard_on_the_new_connection(
     scene: Scene, known: QuestionRecord, called: int
 ) -> None:
-    scene.puts(known.model_copy(update={"session": ULID, "place": Listener(connection="c0", times=4)}))
+    scene.puts(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)}))
     answer = scene.asks(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)
     assert len(scene.called) == called
-    assert scene.question().place == Listener(connection="c1", resume_from=2, times=5)
+    assert scene.question().listener == Listener(connection="c1", resume_from=2, request_count=5)
 
 
 @pytest.mark.parametrize("status", [QuestionStatus.RUNNING, QuestionStatus.ANSWERED])
@@ -182,7 +182,9 @@ def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Question
     scene.puts(known)
     scene.asks(text="How?")
     calls = 1 if status is QuestionStatus.ANSWERED else 0
-    assert scene.question() == known.model_copy(update={"place": Listener(connection="c1", times=1), "calls": calls})
+    assert scene.question() == known.model_copy(
+        update={"listener": Listener(connection="c1", request_count=1), "calls": calls}
+    )
 
 
 def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> None:
@@ -207,7 +209,7 @@ def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None
 def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
     for number in range(LIMITS.queries_at_once):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
-    answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, place=Listener(connection="c0"))
+    answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, listener=Listener(connection="c0"))
     scene.puts(answered, "question-y")
     for name, known in (("question-x", QuestionRecord()), ("question-y", answered)):
         refused = scene.asks(name)
@@ -288,7 +290,7 @@ def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene
 
 def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     met: list[int] = []
-    asked = QuestionRecord.asked
+    asked = QuestionRecord.ask
 
     def late(self: QuestionRecord, new: QuestionRecord, now_ms: int) -> Any:
         met.append(1)
@@ -296,7 +298,7 @@ def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: 
             scene.puts(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=ULID))
         return asked(self, new, now_ms)
 
-    monkeypatch.setattr(QuestionRecord, "asked", late)
+    monkeypatch.setattr(QuestionRecord, "ask", late)
     assert scene.asks()["sessionId"] == ULID
     assert (len(met), scene.allowance().asked_ms, len(scene.called)) == (2, (START_MS,), 1)
 

@@ -82,9 +82,9 @@ def test_a_lecture_is_uploaded_where_its_validator_looks_and_keeps_its_owner_wit
     assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
     table = LectureTable(scene.dynamodb, TABLE)
     verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
-    assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
+    assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
     assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-    table.reserve(upload.lecture_id, BOB)
+    table.store_owner(upload.lecture_id, BOB)
     [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
 

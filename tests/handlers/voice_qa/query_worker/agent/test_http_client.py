@@ -253,7 +253,7 @@ def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clo
 )
 def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
-        AgentAddress.of(endpoint)
+        AgentAddress.from_endpoint(endpoint)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,6 @@ def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
     ],
 )
 def test_an_endpoint_says_who_is_meant(endpoint: str, authority: str) -> None:
-    address = AgentAddress.of(endpoint)
+    address = AgentAddress.from_endpoint(endpoint)
     assert address.authority == authority
     assert (address.tls is None) is endpoint.startswith("http:")
