@@ -145,7 +145,7 @@ def test_a_failure_that_a_client_was_told_of_rings_all_the_same(
         scene.connect()
         scene.refusing = ERROR
         assert scene.asks()["code"] == "UNAVAILABLE"
-        monkeypatch.setattr(scene.handler._uploads, "ready", lambda *_: 1 / 0)
+        monkeypatch.setattr(scene.handler._uploads, "create_form", lambda *_: 1 / 0)
         assert scene.says("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
         assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
     failed = [one["message"] for one in matching("messages-failed", lines(capsys))]
