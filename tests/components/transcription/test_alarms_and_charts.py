@@ -1,4 +1,4 @@
-"""What is watched in transcription: the lines that its alarms count are those that its handlers write."""
+"""Alarms of transcription. The log lines that they count are those that the handlers write."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.handlers.transcription.router_setup import Scene, tables
 from tests.loggers import own_logger
 
 
-def test_a_roll_out_gives_a_tenth_and_watches_all_alarms() -> None:
+def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
     target, plan = Target.parse("test", "transcription/audio-processor"), Plan()
     assert (target.function, plan.share) == (f"{PREFIX}-audio-processor", 10)
     names = {one.inputs["name"] for one in complete().all("cloudwatch.MetricAlarm")}
@@ -24,15 +24,15 @@ def test_a_roll_out_gives_a_tenth_and_watches_all_alarms() -> None:
 
 
 def counted(name: str, message: str) -> bool:
-    """Whether a filter takes lines of this name."""
+    """Return True if a filter matches log lines with this name."""
     pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
     return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
 
 
-def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_level(
+def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its client has an answer, so API Gateway and Lambda count no error."""
+    """The client gets an answer, so neither API Gateway nor Lambda counts an error."""
     with own_logger():
         talk = Talk(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
@@ -40,10 +40,10 @@ def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_le
     assert counted("messages-failed", json.loads(line)["message"])
 
 
-def test_an_utterance_that_the_processor_could_not_be_called_with_rings_and_a_clients_mistake_does_not(
+def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mistake_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its client is told, and sends it again; but where no call comes through, there are no captions for anybody."""
+    """The client is told to send the utterance again. But if no invocation succeeds, there are no captions."""
     with own_logger(), tables(monkeypatch) as dynamodb:
         scene = Scene(dynamodb, level="ERROR")
         session = scene.opens()
@@ -55,7 +55,7 @@ def test_an_utterance_that_the_processor_could_not_be_called_with_rings_and_a_cl
     assert line["error_type"] == "ClientError"
 
 
-def test_the_lines_of_utterances_given_up_and_lost_are_those_that_are_counted(
+def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert counted("given-up", GIVEN_UP_EVENT)
@@ -67,7 +67,7 @@ def test_the_lines_of_utterances_given_up_and_lost_are_those_that_are_counted(
     assert line[value.removeprefix("$.")] == 3
 
 
-def test_the_dashboard_shows_every_metric_of_captions() -> None:
+def test_the_dashboard_shows_every_caption_metric() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     shown = {metric[1] for widget in widgets for metric in widget["properties"]["metrics"]}
     assert {

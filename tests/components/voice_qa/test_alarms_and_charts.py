@@ -1,4 +1,4 @@
-"""What is watched in voice Q&A: the lines that its alarms count are those that its handlers write."""
+"""Alarms of voice Q&A. The log lines that they count are those that the handlers write."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
 UNHEARD_ABOVE = 2
-"""The threshold of `answers-unheard` (tests/components/test_alarms.py)."""
+"""Threshold of `answers-unheard` (tests/components/test_alarms.py)."""
 
 
 def filter_of(name: str) -> Resource:
@@ -29,7 +29,7 @@ def filter_of(name: str) -> Resource:
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A worker with a lecture to ask."""
+    """Return a worker with a ready lecture."""
     credentials(monkeypatch)
     with own_logger(), staged() as stage:
         made = Desk(stage)
@@ -37,7 +37,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield made
 
 
-def test_how_long_answers_take_is_read_from_the_workers_own_line(
+def test_the_duration_of_answers_is_read_from_the_workers_log_line(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.asks()
@@ -49,14 +49,14 @@ def test_how_long_answers_take_is_read_from_the_workers_own_line(
     assert isinstance(line[one["metricTransformation"]["value"].removeprefix("$.")], (int, float))
 
 
-def test_what_was_missed_is_read_from_the_sweeps_own_line(
+def test_the_number_of_missed_lectures_is_read_from_the_sweeps_log_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credentials(monkeypatch)
     with own_logger(), staged() as stage:
         stage.put(b"no recording")
         stage.now = datetime.now(UTC) + timedelta(hours=1)
-        for _ in range(2):  # the first finds it, the second has looked at it as well
+        for _ in range(2):  # the first sweep finds it, the second has checked it too
             stage.sweep().run()
     line = matching("lectures-missed", lines(capsys))[-1]
     one = filter_of("lectures-missed").inputs
@@ -69,7 +69,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The lines that a filter takes; of its language, what the filters here are written in."""
+    """Return the log lines that a filter matches. It implements the part of the filter language that the filters
+    use."""
     pattern = filter_of(name).inputs["pattern"].strip("{ }").replace("&&", "and").replace("||", "or")
     compared = re.sub(r"\$\.(\w+) = ", r"line.get('\1') == ", pattern)
     return [line for line in written if eval(compared, {"line": line})]  # noqa: S307 - the program's own pattern
@@ -86,7 +87,7 @@ def test_an_answer_that_the_agent_failed_to_give_is_counted(
     assert filter_of("answers-failed").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
 
 
-def test_what_a_guest_did_wrong_is_no_failure_of_the_agent(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_guests_mistake_is_not_a_failure_of_the_agent(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.asks(audio_key=AUDIO_KEY)
     desk.call()
     desk.asks()
@@ -98,7 +99,7 @@ def test_what_a_guest_did_wrong_is_no_failure_of_the_agent(desk: Desk, capsys: p
     assert matching("answers-failed", written) == []
 
 
-def test_a_question_that_the_agent_can_do_nothing_with_is_the_guests(
+def test_a_question_that_the_agent_rejects_is_not_a_failure_of_the_agent(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.asks()
@@ -110,7 +111,7 @@ def test_a_question_that_the_agent_can_do_nothing_with_is_the_guests(
 
 
 @pytest.mark.parametrize("script", [HELLO, BROKE], ids=["answered", "failed"])
-def test_an_answer_that_nobody_can_be_sent_rings(
+def test_an_answer_that_cannot_be_posted_raises_the_alarm(
     desk: Desk, script: agent_types.AgentPiece | Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.asks()
@@ -121,7 +122,7 @@ def test_an_answer_that_nobody_can_be_sent_rings(
     assert filter_of("answers-unheard").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
 
 
-def test_a_post_that_fails_once_rings_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_failed_post_raises_no_alarm(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.asks()
     desk.clients.failures = [ERROR]
     desk.answers_with(HELLO, WORLD)
@@ -130,7 +131,7 @@ def test_a_post_that_fails_once_rings_nothing(desk: Desk, capsys: pytest.Capture
     assert len(matching("answers-unheard", lines(capsys))) == 1 <= UNHEARD_ABOVE
 
 
-def test_a_client_that_is_gone_is_no_trouble(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_disconnected_client_raises_no_alarm(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.asks()
     desk.clients.gone.add("c1")
     desk.answers_with(HELLO, WORLD)
@@ -138,7 +139,7 @@ def test_a_client_that_is_gone_is_no_trouble(desk: Desk, capsys: pytest.CaptureF
     assert matching("answers-unheard", lines(capsys)) == []
 
 
-def test_a_failure_that_a_client_was_told_of_rings_all_the_same(
+def test_a_failure_that_was_reported_to_the_client_raises_the_alarm(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with own_logger(), scened(monkeypatch) as scene:

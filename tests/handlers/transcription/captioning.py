@@ -1,4 +1,4 @@
-"""Results, thresholds and a reader for the tests of captions."""
+"""Sample results, thresholds and a client display for tests of captions."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ DEPLOYED = CaptionThresholds(sessions_table_name="sessions", live_table_name="li
 
 
 def thresholds(**changes: Any) -> CaptionThresholds:
-    """As deployed, but for these."""
+    """Return the default thresholds with some changes."""
     return DEPLOYED.for_session(SessionSettings(**changes))
 
 
@@ -24,12 +24,12 @@ def final(result_id: str, text: str, *, start_ms: int = 0) -> Result:
 
 
 def lines(captions: list[Caption]) -> list[tuple[str, str, str]]:
-    """What a reader is told, in short."""
+    """Return captions as pairs of kind and text."""
     return [(one.kind.value, one.result_id, one.text) for one in captions]
 
 
 class Reader:
-    """A client's display."""
+    """The lines that a client shows."""
 
     def __init__(self) -> None:
         self.display: dict[str, Caption] = {}
@@ -43,13 +43,13 @@ class Reader:
 
 
 def items(*stable: bool | None) -> list[dict[str, Any]]:
-    """Items as Transcribe marks them, or does not."""
+    """Return items with or without the stability mark, as Amazon Transcribe sends them."""
     plain = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
     return [plain if one is None else {**plain, "Stable": one} for one in stable]
 
 
 def said(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
-    """A result as Transcribe sends it; what is changed to nothing is left out."""
+    """Return a result as Amazon Transcribe sends it. A field that is changed to None is omitted."""
     fields = {
         "ResultId": "a",
         "StartTime": 0.1,
@@ -63,5 +63,5 @@ def said(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
 
 
 def event(*results: Any) -> bytes:
-    """A TranscriptEvent."""
+    """Return the payload of a TranscriptEvent."""
     return json.dumps({"Transcript": {"Results": list(results)}, "Other": 1}).encode()

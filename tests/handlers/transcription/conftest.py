@@ -1,4 +1,4 @@
-"""The tables as moto plays them, and a router on them."""
+"""Fixtures of transcription's handler tests: moto's tables, a router and an audio processor."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,20 +11,20 @@ from tests.handlers.transcription.router_setup import Scene, tables
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Both tables, empty."""
+    """Return a DynamoDB client with both tables, empty."""
     with tables(monkeypatch) as client:
         yield client
 
 
 @pytest.fixture
 def scene(dynamodb: Any) -> Scene:
-    """A router, and who speaks to it."""
+    """Return a router with its tables and fakes."""
     return Scene(dynamodb)
 
 
 @pytest.fixture
 def booth(dynamodb: Any) -> Booth:
-    """A processor, and an open session."""
+    """Return an audio processor with an open session."""
     made = Booth(dynamodb)
     made.open()
     return made

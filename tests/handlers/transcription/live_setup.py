@@ -1,4 +1,4 @@
-"""A processor with everything that it talks to, and one session with an utterance on its way to it."""
+"""Audio processor with fakes for everything that it calls, and one session with an utterance."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,7 +37,7 @@ SESSION = "01M7W8GQNQY865WCQPRM59D2J7"
 
 @dataclass
 class CloudWatch:
-    """Keeps what it is told."""
+    """Fake CloudWatch client that keeps the metrics."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     failing: Exception | None = None
@@ -49,13 +49,13 @@ class CloudWatch:
 
     @property
     def values(self) -> dict[str, float]:
-        """Metric → its sum, or how many values it has."""
+        """Return the sum of each metric, or its number of values."""
         data = [one for call in self.calls for one in call["MetricData"]]
         return {one["MetricName"]: one.get("Value", sum(one.get("Counts", []))) for one in data}
 
     @property
     def latencies_ms(self) -> list[float]:
-        """How late captions were, in the order of lateness."""
+        """Return all latencies, sorted."""
         data = [one for call in self.calls for one in call["MetricData"] if one["MetricName"] == LATENCY_METRIC]
         counted = [pair for one in data for pair in zip(one["Values"], one["Counts"], strict=True)]
         return [value for value, times in counted for _ in range(int(times))]
@@ -63,7 +63,7 @@ class CloudWatch:
 
 @dataclass
 class Booth:
-    """One client, `c1`, with one session."""
+    """One client on connection `c1` with one session."""
 
     dynamodb: Any
     scripts: list[Any] = field(default_factory=list)
@@ -73,11 +73,11 @@ class Booth:
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
     attempt: int = 1
     accepted_ms: int = START_MS
-    """When the utterance got its place."""
+    """Time at which the utterance got its slot."""
     pace: Pace = field(default_factory=Pace)
-    """Of everybody that the processor talks to."""
+    """Time limits of all peers."""
     open_stream: OpenStream | None = None
-    """Instead of scripts."""
+    """Opens streams instead of the scripts."""
 
     def __post_init__(self) -> None:
         dynamodb: Any = Calling(self.dynamodb, self.clock, self.pace.calling_ms)
@@ -87,7 +87,7 @@ class Booth:
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         scripted: Any = self.transcribe.open
         clients: Any = Calling(self.clients, self.clock, self.pace.calling_ms)
         cloudwatch: Any = Calling(self.cloudwatch, self.clock, self.pace.calling_ms)
@@ -103,7 +103,7 @@ class Booth:
         )
 
     def open(self) -> None:
-        """The session."""
+        """Store an open session."""
         self.sessions.add(
             Session(
                 session_id=SESSION,
@@ -122,14 +122,14 @@ class Booth:
     def hears(
         self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
     ) -> UtteranceEnd | None:
-        """An utterance is handed over; the next stream goes by these steps, if any are given."""
+        """Process an utterance. The next stream follows these steps, if any are given."""
         if steps:
             self.scripts.append(steps)
         self.take(utterance)
         return self.call(utterance, seconds, remaining_ms, **work)
 
     def take(self, utterance: str, connection: str = "c1") -> SlotDecision:
-        """Gives the utterance its place, as the router does; what is known of earlier attempts at it."""
+        """Take a slot for the utterance, as the router does, and return the decision."""
         overdue_ms = self.clock() + 20_000
 
         def offer(flight: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
@@ -140,7 +140,7 @@ class Booth:
         return taken
 
     def shows_slowly(self, monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
-        """Each caption takes so long to be posted."""
+        """Let each post of a caption take some time."""
         post = self.clients.post
 
         def slow(connection: str, message: Any) -> bool:
@@ -152,7 +152,7 @@ class Booth:
     def call(
         self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
     ) -> UtteranceEnd | None:
-        """Calls the processor."""
+        """Invoke the processor."""
         event = {
             "session_id": SESSION,
             "utterance": utterance,
@@ -165,12 +165,12 @@ class Booth:
         return self.processor.handle(event, remaining_ms)
 
     def said(self, kind: str = "caption", connection: str = "c1") -> list[Any]:
-        """What the client was sent; captions as (text, final)."""
+        """Return the messages that the client received; captions as pairs of text and final."""
         sent = self.clients.of(connection, kind)
         return [(one["text"], one["final"]) for one in sent] if kind == "caption" else sent
 
     def screen(self, connection: str = "c1") -> Screen:
-        """What the client shows of it."""
+        """Return the lines that the client shows."""
         made = Screen()
         for message in self.clients.inbox.get(connection, []):
             made.take(message)
@@ -178,25 +178,25 @@ class Booth:
 
     @property
     def flight(self) -> SessionSlots:
-        """What is in the air."""
+        """Return the session's slots."""
         return self.live.read(SessionSlots, session_slots_key(SESSION))
 
 
 ENDED: Step = (1_200, None)
-"""The service closes the stream, a moment after a second of audio."""
+"""Step at which the service closes the stream, a moment after a second of audio."""
 
 
 def partial(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
-    """A partial result, and when it comes."""
+    """Return a step with a partial result."""
     return when_ms, transcript(result_id, text, final=False, **more)
 
 
 def final(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
-    """A final, and when it comes."""
+    """Return a step with a final."""
     return when_ms, transcript(result_id, text, final=True, **more)
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
-    """Whatever audio an utterance has, it is taken for this."""
+    """Let the processor use this audio for every utterance."""
     spoken = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: spoken)

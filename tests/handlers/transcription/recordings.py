@@ -1,4 +1,4 @@
-"""Real audio, made by a real ffmpeg: what its filters make up, written by its encoders and muxers."""
+"""Real audio files that ffmpeg's filters, encoders and muxers create."""
 
 import subprocess
 from functools import cache
@@ -36,14 +36,15 @@ def recording(
     source: str = NOISE,
     piped: bool = False,
 ) -> bytes:
-    """A file of that kind. A pipe cannot be rewound, so what is written there tells no length at its beginning."""
+    """Return a file of this kind. If it is written to a pipe, its header states no length, because a pipe cannot be
+    rewound."""
     sound = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
     return _made(*sound, *CODECS[codec], *options, piped=piped)
 
 
 @cache
 def rewrapped(audio: bytes, muxer: str) -> bytes:
-    """The same packets in another container."""
+    """Return the same packets in another container."""
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
@@ -52,7 +53,7 @@ def rewrapped(audio: bytes, muxer: str) -> bytes:
 
 @cache
 def looped(audio: bytes, muxer: str, seconds: float) -> bytes:
-    """The same packets again and again: hours, and nothing to encode."""
+    """Return the same packets repeated to hours of audio, without encoding."""
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
@@ -60,7 +61,7 @@ def looped(audio: bytes, muxer: str, seconds: float) -> bytes:
 
 
 def heard_ms(audio: bytes) -> float:
-    """How long ffmpeg finds it plays when it decodes all of it."""
+    """Return the duration that ffmpeg finds when it decodes the whole file."""
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)

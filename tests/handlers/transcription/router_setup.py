@@ -1,4 +1,4 @@
-"""What a test of transcription stands on: tables, a clock, clients that listen, a Transcribe that follows a script, a router."""
+"""Router with tables, a clock, fake clients and a scripted Amazon Transcribe."""
 
 import base64
 import json
@@ -47,13 +47,13 @@ LIMITS = RouterEnvironment(
 
 @cache
 def _client() -> Any:
-    """Made once: most of a test's time would be its."""
+    """Create the client once, because that would take most of a test's time."""
     return boto3.client("dynamodb")
 
 
 @contextmanager
 def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Both tables as moto plays them, empty."""
+    """Create both tables in moto, empty."""
     credentials(monkeypatch)
     with mock_aws():
         client = _client()
@@ -64,7 +64,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @dataclass
 class Clock:
-    """Time that passes when somebody waits."""
+    """Clock that advances when the tested code waits."""
 
     now_ms: int = START_MS
 
@@ -74,19 +74,19 @@ class Clock:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long the others let somebody wait. Our side waits no longer for a peer than its own limits say."""
+    """Delays of the peers. The tested code waits no longer than its own limits."""
 
     opening_ms: tuple[int, ...] = ()
-    """Of one stream after the other; those beyond open at once."""
+    """Seconds until each stream opens. Later streams open at once."""
     taking_ms: tuple[int | None, ...] = ()
-    """How long into one stream after the other the peer takes audio, if not to the end."""
+    """Seconds for which the peer of each stream accepts audio; to the end by default."""
     closing_ms: int = 0
     calling_ms: int = 0
-    """For each call of AWS' own services."""
+    """Milliseconds of each AWS call."""
 
 
 class Calling:
-    """A client of an AWS service whose calls take time."""
+    """AWS client whose calls take time."""
 
     def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
         self._client, self._clock, self._milliseconds = client, clock, milliseconds
@@ -102,7 +102,7 @@ class Calling:
 
 @dataclass
 class Clients(Connections):
-    """Clients that keep what they are sent; those that are gone take nothing."""
+    """Fake clients that keep the messages sent to them. Clients in `gone` accept none."""
 
     gone: set[str] = field(default_factory=set)
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -118,12 +118,12 @@ class Clients(Connections):
         return True
 
     def of(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
-        """What one client was sent of a kind."""
+        """Return the messages of a kind that one client received."""
         return [one for one in self.inbox.get(connection_id, []) if one["type"] == kind]
 
 
 def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
-    """One result as Amazon Transcribe sends it."""
+    """Return an event with one result, as Amazon Transcribe sends it."""
     flag = {} if stable is None else {"Stable": stable}
     items = [{"Content": word, "Type": "pronunciation", **flag} for word in text.split()]
     result = {
@@ -137,12 +137,12 @@ def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable
 
 
 Step = tuple[int, bytes | StreamFailureCode | None]
-"""When in the stream, and what: an event, a failure, or nothing more to come."""
+"""A step: its time in the stream, and an event, a failure or the end."""
 
 
 @dataclass
 class Script:
-    """A conversation that goes as it is written; waiting for it moves the clock."""
+    """Scripted stream. Waiting for it advances the clock."""
 
     clock: Clock
     steps: Sequence[Step]
@@ -152,7 +152,7 @@ class Script:
     sent: list[bytes] = field(default_factory=list)
     sent_at: list[int] = field(default_factory=list)
     waited_ms: list[int] = field(default_factory=list)
-    """For how long somebody was ready to wait for each event."""
+    """Timeouts with which the tested code waited for each event."""
     ended: bool = False
     finished_ms: int | None = None
     deaf: bool = False
@@ -175,7 +175,7 @@ class Script:
             self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
 
     def _take_in(self) -> None:
-        """A piece of audio; a peer that takes none keeps us for as long as we wait for it."""
+        """Accept a chunk of audio. A peer that accepts none blocks the sender until its time limit."""
         late = self.taking_ms is not None and self.clock.now_ms - self.begun_ms >= self.taking_ms
         if late and not self.deaf:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
@@ -199,7 +199,7 @@ class Script:
 
 @dataclass
 class Transcribe:
-    """Opens one conversation after another, each by its own script."""
+    """Opens streams, each with the next script."""
 
     clock: Clock
     scripts: list[Sequence[Step] | StreamFailureCode]
@@ -228,7 +228,7 @@ class Transcribe:
 
 @dataclass
 class Scene:
-    """A router with its tables, and everything that it talks to."""
+    """Router with its tables and fakes."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
@@ -245,7 +245,7 @@ class Scene:
 
     @cached_property
     def router(self) -> Router:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log = EventLog(self.level)
         routes = ClientMessageHandler(
             self.sessions,
@@ -260,39 +260,39 @@ class Scene:
         return Router(routes, self.live, self.clients, lambda: self.gate, log)
 
     def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
-        """A handshake."""
+        """Send a handshake."""
         offered = ", ".join(offers or ("polyphony.transcription.v1", "user.ann"))
         headers = {"Sec-WebSocket-Protocol": offered}
         return self._event(connection, "CONNECT", "$connect", headers=headers)
 
     def disconnect(self, connection: str = "c1") -> dict[str, Any]:
-        """The end of a connection."""
+        """Report the end of a connection."""
         return self._event(connection, "DISCONNECT", "$disconnect")
 
     def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
-        """A message, and its answer."""
+        """Send a message and return its answer."""
         return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
 
     def sends(self, body: str, connection: str = "c1") -> dict[str, Any]:
-        """Any text as a message, and its answer."""
+        """Send any text as a message and return its answer."""
         response = self._event(connection, "MESSAGE", "$default", body=body)
-        assert response["statusCode"] == 200, "an error is an answer: the connection stays"
+        assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
     def opens(self, connection: str = "c1", **asked: Any) -> str:
-        """Connects, opens a session, gives its id."""
+        """Connect, open a session and return its id."""
         self.connect(connection)
         return str(self.says("open", connection, **asked)["sessionId"])
 
     def utters(self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1) -> dict[str, Any]:
-        """One utterance of silence."""
+        """Send one utterance of silence."""
         return self.says(
             "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
         )
 
     def sweeps(self) -> int:
-        """Has the schedule call it."""
+        """Invoke the router as the schedule does."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
 
     def _event(self, connection: str, kind: str, route: str, **more: Any) -> dict[str, Any]:
@@ -306,5 +306,5 @@ class Scene:
 
 
 def silence(seconds: float) -> str:
-    """Samples of nothing at 16 kHz, as base64."""
+    """Return silence as base64 of samples at 16 kHz."""
     return base64.b64encode(bytes(2 * round(16_000 * seconds))).decode()

@@ -1,4 +1,4 @@
-"""What clients get wrong: one clear error each, the connection goes on, the session too, and nobody else notices."""
+"""Invalid input: each mistake gets one clear error, and connection, session and other users are not affected."""
 
 import base64
 import json
@@ -19,19 +19,19 @@ NEVER = "0" * 26
 
 
 def bobs(scene: Scene) -> str:
-    """Another user's session, over `c2`."""
+    """Return another user's session on connection `c2`."""
     scene.connect("c2", "polyphony.transcription.v1", "user.bob")
     return str(scene.says("open", "c2")["sessionId"])
 
 
 def said(session: str, **changes: Any) -> str:
-    """A message with an utterance, as it should be but for these."""
+    """Return a valid message with an utterance, with some changes."""
     content = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
     return json.dumps({**content, "audio": recorded(8_000), **changes})
 
 
 def recorded(rate: int) -> str:
-    """A second of FLAC."""
+    """Return a second of FLAC."""
     return base64.b64encode(flac_file(frame(0, rate), info=streaminfo(rate=rate))).decode()
 
 
@@ -85,26 +85,26 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
 
 
 def long_file() -> bytes:
-    """Six seconds of FLAC."""
+    """Return six seconds of FLAC."""
     return flac_file(*[frame(number, 8_000) for number in range(6)], info=streaminfo(rate=8_000))
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_it_gets_one_clear_error_and_nobody_else_notices(scene: Scene, kind: str) -> None:
+def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(scene: Scene, kind: str) -> None:
     ann = scene.opens("c1", encoding="flac", sampleRate=8_000)
     bob = bobs(scene)
     body, code, says = BAD[kind]
     answer = scene.sends(body(ann))
     assert (answer["type"], answer["code"]) == ("error", code)
     assert says in f"{answer['message']} {answer.get('fields')}"
-    assert scene.handed == [], "nothing is paid for"
+    assert scene.handed == [], "no stream is opened"
     assert scene.live.read(SessionSlots, session_slots_key(ann)).slots == ()
-    assert scene.sends(said(ann))["type"] == "accepted", "connection and session are as good as before"
+    assert scene.sends(said(ann))["type"] == "accepted", "connection and session still work"
     assert scene.utters(bob, connection="c2")["type"] == "accepted"
-    assert scene.clients.inbox == {}, "nothing is sent beside the answer"
+    assert scene.clients.inbox == {}, "only the answer is sent"
 
 
-def test_an_odd_number_of_bytes_is_named(scene: Scene) -> None:
+def test_the_error_states_an_odd_number_of_bytes(scene: Scene) -> None:
     bob = bobs(scene)
     answer = scene.sends(said(bob, audio=base64.b64encode(bytes(3_201)).decode()), "c2")
     assert answer["code"] == "BAD_AUDIO"
@@ -112,7 +112,7 @@ def test_an_odd_number_of_bytes_is_named(scene: Scene) -> None:
     assert answer["fields"] == [{"field": "audio", "rule": "ODD_BYTES"}]
 
 
-def test_of_a_flood_as_much_is_taken_as_there_are_places_and_each_message_is_answered(scene: Scene) -> None:
+def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(scene: Scene) -> None:
     ann, bob = scene.opens("c1"), bobs(scene)
     answers = [scene.utters(ann, f"u{number}") for number in range(50)]
     assert [one.get("code", one["type"]) for one in answers] == (
@@ -121,10 +121,10 @@ def test_of_a_flood_as_much_is_taken_as_there_are_places_and_each_message_is_ans
     assert len(scene.handed) == LIMITS.in_flight
     assert scene.utters(bob, connection="c2")["type"] == "accepted"
     scene.live.change(SessionSlots, session_slots_key(ann), lambda flight: (flight.finish("u0", 1), None))
-    assert scene.utters(ann, "u49")["type"] == "accepted", "when a place is free again"
+    assert scene.utters(ann, "u49")["type"] == "accepted", "when a slot is free again"
 
 
-def test_a_client_that_went_away_leaves_its_session_and_everybody_elses_alone(scene: Scene) -> None:
+def test_a_disconnected_client_leaves_its_session_and_other_sessions_unchanged(scene: Scene) -> None:
     ann, bob = scene.opens("c1"), bobs(scene)
     scene.utters(ann)
     scene.disconnect("c1")
@@ -132,7 +132,7 @@ def test_a_client_that_went_away_leaves_its_session_and_everybody_elses_alone(sc
     assert scene.utters(bob, connection="c2")["type"] == "accepted"
     scene.connect("c3")
     assert scene.says("open", "c3", sessionId=ann)["sessionId"] == ann
-    assert scene.utters(ann, connection="c3")["repeated"], "what was on its way still is"
+    assert scene.utters(ann, connection="c3")["repeated"], "utterances in progress continue"
 
 
 ANYTHING = st.recursive(
@@ -152,8 +152,8 @@ MESSAGES = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.text(max_size=60) | ANYTHING.map(json.dumps) | MESSAGES.map(json.dumps))
-def test_whatever_is_sent_is_answered_once_and_is_no_mistake_of_ours(scene: Scene, body: str) -> None:
-    scene.clock.now_ms += 3_600_000  # so that sessions of the last time count no more
+def test_any_text_gets_exactly_one_answer_and_no_internal_error(scene: Scene, body: str) -> None:
+    scene.clock.now_ms += 3_600_000  # the sessions of the previous run no longer count
     answer = scene.sends(body.replace(MINE, scene.opens("c1")))
     assert answer["type"] in {"opened", "pong", "closed", "direct", "error"}
     assert answer.get("code") != "INTERNAL"

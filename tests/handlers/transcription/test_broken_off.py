@@ -1,4 +1,5 @@
-"""What fails, breaks off or goes away: tried again, sent again or let go, and each caption once in the end."""
+"""Failed attempts: retried streams, resent utterances and reconnected clients. In the end, each caption is shown
+once."""
 
 import json
 from contextlib import nullcontext
@@ -20,9 +21,7 @@ from tests.handlers.transcription.router_setup import START_MS, Step
 
 
 @pytest.mark.parametrize("failure", [StreamFailureCode.REFUSED, StreamFailureCode.INTERNAL, StreamFailureCode.DROPPED])
-def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(
-    booth: Booth, failure: StreamFailureCode
-) -> None:
+def test_a_stream_that_cannot_be_opened_is_retried_for_finals_only(booth: Booth, failure: StreamFailureCode) -> None:
     booth.scripts.append(failure)
     booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert [one.stabilised for one in booth.transcribe.requests] == [True, False]
@@ -31,14 +30,14 @@ def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_what_was_shown_of_a_stream_that_failed_is_taken_back_and_comes_again(booth: Booth) -> None:
+def test_partials_of_a_failed_stream_are_retracted_and_transcribed_again(booth: Booth) -> None:
     booth.scripts.append([partial(300, "Hello"), (400, StreamFailureCode.DROPPED)])
     booth.hears(final(1_100, "Hello world.", "r9"), (1_150, None))
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
     assert booth.said() == [("Hello", False), ("Hello world.", True)]
 
 
-def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
+def test_a_second_stream_continues_after_the_last_final(booth: Booth) -> None:
     first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
     booth.scripts.append(first)
     booth.hears(final(600, "Two.", "r9", at_ms=100), (700, None))
@@ -46,15 +45,15 @@ def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
     assert len(again.sent) == 5, "the first half is final"
     assert booth.said() == [("One.", True), ("Two", False), ("Two.", True)]
     [_, _, two] = booth.clients.of("c1", "caption")
-    assert two["startMs"] == 600, "times count from the utterance's beginning"
+    assert two["startMs"] == 600, "times are relative to the start of the utterance"
 
 
 @pytest.mark.parametrize("failure", list(StreamFailureCode))
 @pytest.mark.parametrize("seconds", [1, 2.4])
-def test_a_stream_that_fails_after_its_last_word_needs_no_other(
+def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     booth: Booth, failure: StreamFailureCode, seconds: float
 ) -> None:
-    """One would cost fifteen seconds to send it nothing, and be refused for that."""
+    """A stream costs at least fifteen seconds, and without audio it would be refused."""
     end_ms = round(1_000 * seconds)
     steps = [final(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
     assert booth.hears(*steps, seconds=seconds, attempts=3) is UtteranceEnd.DONE
@@ -62,13 +61,13 @@ def test_a_stream_that_fails_after_its_last_word_needs_no_other(
     assert (booth.said(), len(booth.said("done"))) == ([("Hello world.", True)], 1)
 
 
-def test_an_utterance_whose_captions_hold_to_its_end_is_done_without_a_stream(booth: Booth) -> None:
+def test_an_utterance_whose_captions_are_complete_needs_no_stream(booth: Booth) -> None:
     assert booth.hears(from_ms=1_000, attempts=2) is UtteranceEnd.DONE
     assert booth.transcribe.requests == []
     assert len(booth.said("done")) == 1
 
 
-def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth) -> None:
+def test_the_client_resends_an_utterance_if_there_is_no_time_for_a_second_stream(booth: Booth) -> None:
     steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
     assert booth.hears(*steps, seconds=2.4) is UtteranceEnd.BROKEN
     [told] = booth.said("resend")
@@ -78,7 +77,7 @@ def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth
     assert booth.flight.resends[0].from_ms == 100
 
 
-def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Booth) -> None:
+def test_the_client_resends_an_utterance_after_two_failed_streams(booth: Booth) -> None:
     booth.scripts.append(StreamFailureCode.DROPPED)
     booth.scripts.append(StreamFailureCode.DROPPED)
     assert booth.hears() is UtteranceEnd.BROKEN
@@ -86,8 +85,8 @@ def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Boot
     assert booth.flight.slots == ()
 
 
-def test_while_no_stream_is_to_be_had_clients_wait_and_no_attempt_counts(booth: Booth) -> None:
-    """The account's streams are free again in seconds; asking for more of them at once helps nobody."""
+def test_throttled_attempts_make_clients_wait_and_do_not_count(booth: Booth) -> None:
+    """The account's streams are free again in seconds. More requests at the same time would not help."""
     for number in range(1, 6):
         booth.scripts.append(StreamFailureCode.THROTTLED)
         taken = booth.take("u1")
@@ -98,12 +97,12 @@ def test_while_no_stream_is_to_be_had_clients_wait_and_no_attempt_counts(booth: 
     assert booth.said("error") == []
     again = {"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}
     assert [one["utterances"] for one in booth.said("resend")] == [[again]] * 5
-    assert len(booth.cloudwatch.calls) == 5, "and it rings all the time"
+    assert len(booth.cloudwatch.calls) == 5, "the alarm's metric is raised each time"
     assert booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
     assert booth.said() == [("Hel", False), ("Hello.", True)]
 
 
-def test_attempts_before_there_were_no_streams_count(booth: Booth) -> None:
+def test_attempts_before_a_throttled_one_count(booth: Booth) -> None:
     booth.scripts += [StreamFailureCode.DROPPED] * 2
     booth.hears()
     booth.scripts.append(StreamFailureCode.THROTTLED)
@@ -112,27 +111,27 @@ def test_attempts_before_there_were_no_streams_count(booth: Booth) -> None:
     assert booth.take("u1").attempts == 2
 
 
-def test_an_attempt_that_had_a_stream_counts_though_there_was_no_second_one(booth: Booth) -> None:
+def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(booth: Booth) -> None:
     booth.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert booth.hears() is UtteranceEnd.BROKEN
     assert booth.said("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert booth.take("u1").attempts == 2
 
 
-def test_a_stream_that_is_throttled_after_it_was_heard_is_one_that_failed(booth: Booth) -> None:
+def test_a_stream_that_is_throttled_after_its_first_result_has_failed(booth: Booth) -> None:
     booth.scripts.append([partial(200, "Hel"), (300, StreamFailureCode.THROTTLED)])
     booth.hears(final(700, "Hello."), (1_150, None))
     assert booth.said() == [("Hel", False), ("Hello.", True)]
 
 
-def test_a_retried_utterance_shows_finals_only_from_where_its_captions_end(booth: Booth) -> None:
+def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_captions(booth: Booth) -> None:
     booth.hears(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
     assert [one.stabilised for one in booth.transcribe.requests] == [False]
     assert len(booth.transcribe.conversations[0].sent) == 3
     assert booth.said() == [("Two.", True)]
 
 
-def test_an_answer_that_is_no_transcript_counts_as_a_failed_stream(booth: Booth) -> None:
+def test_an_invalid_transcript_counts_as_a_failed_stream(booth: Booth) -> None:
     booth.scripts.append([(200, b"{not json")])
     booth.hears(final(1_100, "Hello."), (1_150, None))
     assert booth.said() == [("Hello.", True)]
@@ -140,21 +139,21 @@ def test_an_answer_that_is_no_transcript_counts_as_a_failed_stream(booth: Booth)
 
 
 @pytest.mark.parametrize("events", [[], [120], [120, 1_100]])
-def test_a_stream_that_says_nothing_at_all_is_no_end(booth: Booth, events: list[int]) -> None:
-    """Silence has an end of its own: the service closes the stream. Transcribe sends events without any result, too."""
+def test_a_stream_without_results_has_failed(booth: Booth, events: list[int]) -> None:
+    """For silence, the service closes the stream normally. Amazon Transcribe also sends events without results."""
     empty = b'{"Transcript":{"Results":[]}}'
     assert booth.hears(*[(when_ms, empty) for when_ms in events], (9_999, None)) is UtteranceEnd.BROKEN
     assert len(booth.said("resend")) == 1
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> None:
+def test_an_utterance_that_transcribe_rejects_is_not_resent(booth: Booth) -> None:
     booth.scripts.append(StreamFailureCode.REJECTED)
     assert booth.hears() is UtteranceEnd.REJECTED
     [told] = booth.said("error")
     assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
     assert len(booth.transcribe.requests) == 1
-    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "nobody is woken for a client's mistake"
+    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "a client's mistake raises no critical alarm"
     assert booth.flight.done == booth.flight.failed == ("u1",)
 
 
@@ -167,14 +166,14 @@ def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> 
         (StreamFailureCode.THROTTLED, 3, []),
     ],
 )
-def test_an_utterance_that_is_given_up_is_counted_where_an_alarm_looks(
+def test_an_utterance_that_is_given_up_is_logged_for_the_alarm(
     booth: Booth,
     capsys: pytest.CaptureFixture[str],
     failure: StreamFailureCode,
     attempts: int,
     lines: list[tuple[str, str, str]],
 ) -> None:
-    """At the highest level: whatever a stack leaves out of its logs, these are there."""
+    """It is logged as an error, which every log level of a stack includes."""
     booth.scripts += [failure] * 2
     booth.hears(attempts=attempts)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -182,8 +181,8 @@ def test_an_utterance_that_is_given_up_is_counted_where_an_alarm_looks(
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
-def test_what_was_final_before_a_rejection_stays(booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    """Nothing of it will be said again."""
+def test_finals_before_a_rejection_stay(booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """The utterance will not be transcribed again."""
     recorded(monkeypatch, encoding)
     steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.REJECTED)]
     assert booth.hears(*steps) is UtteranceEnd.REJECTED
@@ -196,7 +195,7 @@ def test_the_third_attempt_is_the_last(booth: Booth) -> None:
         booth.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
         booth.hears(attempts=attempt)
     assert [len(booth.said(kind)) for kind in ("resend", "error")] == [2, 1]
-    assert "three times" in booth.said("error")[0]["message"], "it is not said to be of no use"
+    assert "three times" in booth.said("error")[0]["message"], "the message does not claim that resending is useless"
     assert booth.flight.done == ("u1",)
 
 
@@ -209,10 +208,10 @@ def test_the_third_attempt_is_the_last(booth: Booth) -> None:
         ([(200, StreamFailureCode.REJECTED)], UtteranceEnd.REJECTED),
     ],
 )
-def test_an_attempt_that_was_overtaken_says_nothing_more(
+def test_a_replaced_attempt_sends_nothing_more(
     booth: Booth, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: UtteranceEnd
 ) -> None:
-    """It hung for so long that it was given up, and the client has sent the utterance again."""
+    """It hung until its slot expired, and the client has sent the utterance again."""
     booth.take("u1")
     booth.scripts.append(steps)
     opened = booth.transcribe.open
@@ -232,30 +231,30 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(
     assert booth.call() is end
     assert [one for one in booth.said() if one[1]] == []
     assert booth.said("done") + booth.said("resend") + booth.said("error") == []
-    assert booth.screen().text() == [], "nothing of it stays where the other attempt's captions will be"
-    assert booth.flight.holds_slot("u1", 2), "the other attempt has its place"
+    assert booth.screen().text() == [], "no partial line stays that the newer attempt will show"
+    assert booth.flight.holds_slot("u1", 2), "the newer attempt holds the slot"
 
 
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
-def test_audio_that_cannot_be_cut_is_sent_and_shown_again_from_its_beginning(
+def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
     booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """Its sentences may be cut otherwise the second time: what was final is taken back too."""
+    """Its sentences may be divided differently the second time, so finals are retracted too."""
     recorded(monkeypatch, encoding)
     booth.scripts.append([final(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
     booth.hears(final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None))
     assert len(booth.transcribe.conversations[1].sent) == 10
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
     assert booth.said() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
-    assert booth.said("done")[0]["finals"] == 2, "those that stay"
+    assert booth.said("done")[0]["finals"] == 2, "the remaining lines"
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
 @pytest.mark.parametrize("trouble", ["gone", "late", "ours"])
-def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was_sent_again(
+def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
     booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str, trouble: str
 ) -> None:
-    """Of audio that cannot be cut, all of it is heard again, so nothing of it may stay on display."""
+    """Audio that cannot be cut is transcribed again as a whole, so none of its lines may stay."""
     recorded(monkeypatch, encoding)
     post, count = booth.clients.post, 0
 
@@ -292,16 +291,14 @@ def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was
     assert screen.text() == ["One.", "Two.", "Three."]
 
 
-def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
+def test_the_stream_of_a_disconnected_client_is_closed(booth: Booth) -> None:
     booth.clients.gone.add("c1")
     assert booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is UtteranceEnd.GONE
     assert len(booth.transcribe.conversations[0].sent) < 10
-    assert booth.flight.resends[0].utterance == "u1", "whoever comes back is told to send it again"
+    assert booth.flight.resends[0].utterance == "u1", "a reconnected client is told to send it again"
 
 
-def test_a_client_that_came_back_on_another_connection_is_followed(
-    booth: Booth, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_captions_follow_a_client_to_its_new_connection(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     booth.take("u1")
     booth.scripts.append([final(1_100, "Hello."), ENDED])
     opened = booth.transcribe.open
@@ -324,10 +321,10 @@ def test_a_client_that_came_back_on_another_connection_is_followed(
         ReadTimeoutError(endpoint_url="x"),
     ],
 )
-def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
+def test_a_partial_that_cannot_be_posted_is_skipped(
     booth: Booth, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    """It may have arrived all the same: whatever takes its line away is told."""
+    """It may have arrived, so the retraction of its line is sent."""
     post = booth.clients.post
     failures = [failure]
 
@@ -346,11 +343,11 @@ def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
     assert booth.hears(*steps, ENDED) is UtteranceEnd.DONE
     assert booth.said() == [("Hel", False), ("Hello.", True)]
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
-    assert booth.cloudwatch.values["PartialResultProcessingLatency"] == 2, "of what was shown"
+    assert booth.cloudwatch.values["PartialResultProcessingLatency"] == 2, "for a line that was shown"
 
 
 def over(connection: str, booth: Booth) -> None:
-    """The client opens its session over this connection, and nobody has noticed that the one before is dead."""
+    """Open the client's session over another connection, before the end of the old one is noticed."""
     booth.live.change(
         SessionSlots,
         session_slots_key(SESSION),
@@ -361,7 +358,7 @@ def over(connection: str, booth: Booth) -> None:
 def moving_after(
     kind: str, count: int, booth: Booth, monkeypatch: pytest.MonkeyPatch, *, onto: str = "c2", final: bool = True
 ) -> None:
-    """The client comes back on another connection after so many messages of a kind."""
+    """Let the client reconnect after a number of messages of a kind."""
     post, posted = booth.clients.post, 0
 
     def moving(connection: str, message: Any) -> bool:
@@ -376,10 +373,10 @@ def moving_after(
     monkeypatch.setattr(booth.clients, "post", moving)
 
 
-def test_a_client_that_came_back_is_followed_though_its_old_connection_still_takes_messages(
+def test_captions_follow_a_client_even_if_its_old_connection_still_accepts_messages(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """API Gateway may hear of a connection's end much later, and takes whatever is posted until then."""
+    """API Gateway may notice the end of a connection much later, and accepts messages until then."""
     moving_after("caption", 1, booth, monkeypatch, final=False)
     steps = [partial(200, "Hel"), final(600, "Hello."), partial(700, "You", "r2", at_ms=700), (900, None)]
     assert booth.hears(*steps) is UtteranceEnd.DONE
@@ -388,16 +385,16 @@ def test_a_client_that_came_back_is_followed_though_its_old_connection_still_tak
     assert len(booth.said("done", "c2")) == 1
 
 
-def test_a_line_is_taken_away_where_its_reader_is(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_retracted_on_the_connection_that_shows_it(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     moving_after("caption", 1, booth, monkeypatch, final=False)
     booth.hears(partial(300, "Hel"), final(600, ""), (900, None))
     assert [one["resultId"] for one in booth.said("retract", "c2")] == ["r1"]
 
 
-def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utterance(
+def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows whether they arrived; the words are claimed, and come again all the same."""
+    """They may not have arrived. Their text is reserved, but it is shown again."""
     moving_after("caption", 1, booth, monkeypatch)
     booth.hears(final(300, "One."), final(600, "Two.", "r2", at_ms=500), ENDED)
     [told] = booth.said("resend", "c2")
@@ -410,7 +407,7 @@ def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utt
     assert booth.flight.done == ("u1",)
 
 
-def test_an_utterance_that_broke_after_its_client_moved_is_sent_again_from_its_beginning(
+def test_an_utterance_that_fails_after_its_client_moved_is_resent_from_its_beginning(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moving_after("caption", 1, booth, monkeypatch)
@@ -419,7 +416,7 @@ def test_an_utterance_that_broke_after_its_client_moved_is_sent_again_from_its_b
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
-def test_words_of_an_earlier_attempt_went_to_the_connection_before_too(
+def test_captions_of_an_earlier_attempt_on_the_old_connection_are_transcribed_again(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = booth.transcribe.open
@@ -433,7 +430,9 @@ def test_words_of_an_earlier_attempt_went_to_the_connection_before_too(
     assert booth.said("resend", "c2")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
-def test_the_last_attempt_ends_wherever_its_words_went(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_attempt_ends_even_if_its_captions_went_to_another_connection(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
     moving_after("caption", 1, booth, monkeypatch)
     booth.hears(final(300, "One."), ENDED, attempts=3)
     assert len(booth.said("done", "c2")) == 1
@@ -441,17 +440,17 @@ def test_the_last_attempt_ends_wherever_its_words_went(booth: Booth, monkeypatch
 
 
 @pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
-def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
+def test_a_failing_transcribe_raises_the_metric_even_if_partials_are_disabled(
     dynamodb: Any, partials: bool, attempts: int
 ) -> None:
-    """Otherwise nothing would ring while the flag is off, however long it fails."""
+    """Otherwise, no alarm would be raised while the flag is off."""
     booth = Booth(dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials))
     booth.open()
     assert booth.hears(attempts=attempts) is UtteranceEnd.BROKEN
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
+def test_an_internal_error_returns_the_slot_notifies_the_client_and_is_raised(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.parse_results", lambda _: 1 / 0)

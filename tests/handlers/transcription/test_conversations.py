@@ -1,7 +1,7 @@
-"""The processor and the local Transcribe over real sockets: whatever the service replays, each caption is there once.
+"""Audio processor with the local Transcribe emulation over real sockets: whatever the service sends, each caption is
+shown once.
 
-Time runs tenfold: audio goes out in fewer bursts than it would, and nobody waits. How long things may take is
-`test_in_time`'s affair.
+Time runs ten times faster, so audio is sent in fewer bursts. `test_utterance_time_limits` tests durations.
 """
 
 import base64
@@ -29,11 +29,11 @@ from tests.lost_responses import repeated
 
 FASTER = 10
 PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
-"""What a slow machine must not run into."""
+"""Time limit that even a slow machine does not exceed."""
 
 
 class RunningClock(Clock):
-    """Time that passes by itself."""
+    """Clock that runs by itself."""
 
     def __call__(self) -> int:
         return FASTER * time.monotonic_ns() // 1_000_000 + super().__call__()
@@ -41,7 +41,7 @@ class RunningClock(Clock):
 
 @dataclass
 class Line:
-    """A session whose utterances go to a Transcribe that is there."""
+    """A session whose utterances are sent to the running emulation."""
 
     dynamodb: Any
     endpoint: str
@@ -55,18 +55,18 @@ class Line:
         return made
 
     def says(self, audio: bytes, utterance: str = "u1") -> UtteranceEnd | None:
-        """Sends an utterance."""
+        """Send an utterance."""
         self.booth.take(utterance)
         return self.booth.call(utterance, audio=base64.b64encode(audio).decode())
 
     @property
     def screen(self) -> Screen:
-        """What its client shows by now."""
+        """Return the lines that the client shows."""
         return self.booth.screen()
 
     @property
     def fallbacks(self) -> float:
-        """How many an alarm would have seen."""
+        """Return the number of fallbacks that the metric counts."""
         return self.booth.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
 
     def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
@@ -76,7 +76,7 @@ class Line:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine may be slow."""
+    """Raise the time limits for slow machines."""
     monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * PATIENCE * FASTER))
 
 
@@ -95,7 +95,7 @@ def words(text: str) -> bytes:
     return speech(text.split(), RATE)
 
 
-def test_what_is_said_is_shown_once_and_in_order(line: Line) -> None:
+def test_sentences_are_shown_once_and_in_order(line: Line) -> None:
     assert line.says(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Hello world.", "Good day."]
     assert [one["text"] for one in line.screen.shown if one["final"]] == ["Hello world.", "Good day."]
@@ -103,10 +103,8 @@ def test_what_is_said_is_shown_once_and_in_order(line: Line) -> None:
     assert (len(line.requests), line.fallbacks) == (1, 0)
 
 
-def test_an_utterance_whose_writes_are_all_sent_twice_is_shown_once(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its place would be taken for one that it had before, and its beginning for another's."""
+def test_an_utterance_whose_writes_are_all_retried_is_shown_once(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The retried write must not be mistaken for a slot or a start of another attempt."""
     repeated(line.dynamodb, "update_item", monkeypatch)
     assert line.says(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Hello world.", "Good day."]
@@ -127,7 +125,7 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
     assert f'"cause":"{cause}"' in capsys.readouterr().out
 
 
-def test_a_service_that_always_fails_leaves_nothing_on_display(line: Line) -> None:
+def test_a_service_that_always_fails_leaves_no_line(line: Line) -> None:
     assert line.says(words("hello broken world")) is UtteranceEnd.BROKEN
     assert line.screen.text() == []
     assert len(line.booth.said("resend")) == 1
@@ -140,10 +138,10 @@ def test_silence_is_an_utterance_without_captions(line: Line) -> None:
     assert line.fallbacks == 0
 
 
-def test_a_service_that_waited_for_audio_for_too_long_is_tried_once_more(
+def test_a_stream_that_times_out_waiting_for_audio_is_retried(
     dynamodb: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fifteen seconds on AWS, which no utterance has: only a processor that stood still would meet it."""
+    """The timeout is fifteen seconds on AWS, longer than any utterance, so only a blocked processor meets it."""
     with listening(silence_seconds=0.001) as endpoint:
         line = Line(dynamodb, endpoint)
         assert line.says(words("hello world")) is UtteranceEnd.BROKEN
@@ -153,13 +151,13 @@ def test_a_service_that_waited_for_audio_for_too_long_is_tried_once_more(
     assert '"cause":"silent"' in capsys.readouterr().out
 
 
-def test_a_final_that_comes_twice_in_other_words_is_shown_once(line: Line) -> None:
+def test_a_final_that_comes_twice_with_different_words_is_shown_once(line: Line) -> None:
     line.says(words("repeating test . good day"))
     assert line.screen.text() == ["Repeating test.", "Good day."]
     assert [one["text"] for one in line.screen.shown if one["final"]] == ["Repeating test.", "Good day."]
 
 
-def test_a_sentence_whose_final_never_comes_is_shown_as_it_was_last_heard(line: Line) -> None:
+def test_a_sentence_without_a_final_is_shown_in_its_last_version(line: Line) -> None:
     assert line.says(words("endless test . good day")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Endless test", "Good day."]
     assert {one["text"]: one["orphan"] for one in line.screen.shown if one["final"]} == {
@@ -169,12 +167,12 @@ def test_a_sentence_whose_final_never_comes_is_shown_as_it_was_last_heard(line: 
     assert line.booth.cloudwatch.values["OrphanedResultsFlushed"] == 1
 
 
-def test_a_service_that_marks_nothing_as_stable_any_more_costs_no_final(line: Line) -> None:
+def test_a_service_without_stability_marks_loses_no_final(line: Line) -> None:
     assert line.says(words("unflagged test")) is UtteranceEnd.DONE
     assert line.screen.text() == ["Unflagged test."]
 
 
-def test_two_utterances_that_overlap_show_their_common_words_once(line: Line) -> None:
+def test_two_overlapping_utterances_show_their_common_words_once(line: Line) -> None:
     line.says(words("we speak in tones"), "u1")
     line.says(words("we speak in tones . good day"), "u2")
     assert line.screen.text() == ["We speak in tones.", "Good day."]

@@ -1,4 +1,4 @@
-"""FLAC: the length of a file, and which files are not a complete utterance. Real files first, then crafted ones."""
+"""Length of FLAC files, and refusal of incomplete ones: real files first, then crafted ones."""
 
 from contextlib import suppress
 from typing import Any
@@ -25,7 +25,7 @@ def refused(audio: bytes) -> str:
 @pytest.mark.media
 @pytest.mark.parametrize("piped", [False, True])
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 32000, 44100, 48000])
-def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, piped: bool) -> None:
+def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int, piped: bool) -> None:
     audio = recording("flac", rate=rate, piped=piped)
     found = read_flac(audio)
     assert (found.channels, found.sample_rate, found.bits) == (1, rate, 16)
@@ -40,34 +40,34 @@ def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, piped: bool) 
         *(("-frame_size", "1000"), ("-frame_size", "4096"), ("-frame_size", "32767")),
     ],
 )
-def test_every_size_of_block_is_counted(options: tuple[str, ...]) -> None:
+def test_every_block_size_is_counted(options: tuple[str, ...]) -> None:
     assert read_flac(recording("flac", *options, seconds=1.2345)).samples == 1.2345 * 16000
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("channels", [2, 3])
-def test_channels_and_bits_are_told_and_left_to_others_to_judge(channels: int) -> None:
+def test_channels_and_sample_sizes_are_returned_without_being_judged(channels: int) -> None:
     found = read_flac(recording("flac-24", channels=channels, seconds=0.5))
     assert (found.channels, found.bits, found.samples) == (channels, 24, 8000)
 
 
 @pytest.mark.media
 @given(data=st.data())
-def test_a_real_file_that_is_damaged_or_cut_off_is_never_read_as_something_else(data: st.DataObject) -> None:
+def test_a_damaged_or_truncated_real_file_is_never_misread(data: st.DataObject) -> None:
     audio = recording("flac", seconds=0.4)
     at = data.draw(st.integers(0, len(audio) - 1))
     refused(audio[:at])
     damaged = bytearray(audio)
     damaged[at] ^= data.draw(st.integers(1, 255))
     with suppress(MalformedFlac):
-        # Only metadata has no checksum: tags, and what STREAMINFO tells of blocks and of the decoded audio.
+        # Only metadata has no checksum: tags, and STREAMINFO's fields about blocks and decoded audio.
         found = read_flac(bytes(damaged))
         assert at < audio.index(b"\xff\xf8", 42)
         assert found.samples == 6400
 
 
 @pytest.mark.media
-def test_a_real_file_that_lost_a_frame_is_refused() -> None:
+def test_a_real_file_without_one_of_its_frames_is_refused() -> None:
     audio = recording("flac", seconds=0.4, piped=True)
     second = audio.index(b"\xff\xf8", audio.index(b"\xff\xf8", 42) + 2)
     third = audio.index(b"\xff\xf8", second + 2)
@@ -81,7 +81,7 @@ def test_any_bytes_are_read_or_refused(noise: bytes, kept: int) -> None:
 
 
 @given(st.integers(0, 300), st.integers(1, 65536), st.integers(0, 15), st.integers(0, 255), st.booleans())
-def test_frames_with_right_checksums_and_any_fields_are_read_or_refused(
+def test_frames_with_valid_checksums_and_any_fields_are_read_or_refused(
     number: int, block_size: int, rate_code: int, last: int, varying: bool
 ) -> None:
     with suppress(MalformedFlac):
@@ -90,7 +90,7 @@ def test_frames_with_right_checksums_and_any_fields_are_read_or_refused(
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=6))
-def test_whatever_a_frame_holds_it_ends_where_its_checksum_says(contents: list[bytes]) -> None:
+def test_a_frame_with_any_content_ends_at_its_checksum(contents: list[bytes]) -> None:
     frames = [frame(number, content=content + frame(number + 1)) for number, content in enumerate(contents)]
     assert read_flac(flac_file(*frames)).samples == 1600 * len(contents)
 
@@ -107,39 +107,42 @@ def test_whatever_a_frame_holds_it_ends_where_its_checksum_says(contents: list[b
         ),
     ],
 )
-def test_frames_are_counted_where_the_header_tells_nothing(audio: bytes, samples: int) -> None:
+def test_frames_are_counted_if_the_header_states_no_length(audio: bytes, samples: int) -> None:
     assert read_flac(audio) == FlacAudio(sample_rate=16000, channels=1, bits=16, samples=samples)
     for last in (0x80, 0x90, 0xA0, 0x10, 0x18):
         assert read_flac(flac_file(frame(0, last=last), info=streaminfo(channels=2))).channels == 2
 
 
-def test_what_the_header_tells_has_to_be_what_the_frames_hold() -> None:
+def test_the_length_in_the_header_must_equal_the_sum_of_the_frames() -> None:
     assert read_flac(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
     for told in (1, 15999, 16001, 2**36 - 1):
         assert f"states {told} samples" in refused(flac_file(*TEN, info=streaminfo(samples=told)))
     assert "states 16000 samples" in refused(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
 
 
-def test_blocks_may_vary_in_size_and_are_then_numbered_by_samples() -> None:
+def test_blocks_of_varying_size_are_numbered_by_samples() -> None:
     sizes = [1600, 16, 60000, 700]
     frames = [frame(at, size, varying=True) for at, size in zip([0, 1600, 1616, 61616], sizes, strict=True)]
     assert read_flac(flac_file(*frames)).samples == sum(sizes)
     assert "lacks a frame" in refused(flac_file(frames[0], frames[2]))
     assert "lacks a frame" in refused(flac_file(frames[0], frame(1, varying=True)))
-    assert "that matches" in refused(flac_file(frames[0], frame(1))), "they vary in all of the file or in none"
+    assert "that matches" in refused(flac_file(frames[0], frame(1))), (
+        "the block size varies in the whole file or not at all"
+    )
 
 
 @pytest.mark.parametrize(
     "written",
     [b"\x7f", *(bytes([first]) + b"\xbf" * more for more, first in enumerate(b"\xdf\xef\xf7\xfb\xfd\xfe", 1))],
 )
-def test_numbers_of_every_length_are_read(written: bytes) -> None:
-    """Frames that lead up to such a number would fill no message: that it is not the first one's is what shows."""
+def test_frame_numbers_of_every_length_are_read(written: bytes) -> None:
+    """The frames before such a number would not fit into a message. The test only shows that it is not the first
+    frame's number."""
     assert "lacks a frame before byte 42" in refused(flac_file(frame(written)))
 
 
 @pytest.mark.parametrize("written", [b"\x80", b"\xff", b"\xc0\x00", b"\xc0\xc0", b"\xfe\x80\x80\x80\x80\x80\x00"])
-def test_an_invalid_number_is_refused(written: bytes) -> None:
+def test_an_invalid_frame_number_is_refused(written: bytes) -> None:
     assert "no frame at byte 42" in refused(flac_file(frame(written)))
 
 
@@ -152,7 +155,7 @@ def test_frames_are_numbered_from_0_in_each_utterance(numbers: tuple[int, ...]) 
     ("code", "written", "rate"),
     [(0, b"", 12345), (5, b"", 16000), (12, b"\x10", 16000), (13, b"\x3e\x80", 16000), (14, b"\x06\x40", 16000)],
 )
-def test_a_frame_may_tell_the_rate_in_any_way(code: int, written: bytes, rate: int) -> None:
+def test_a_frame_can_state_its_sample_rate_in_any_encoding(code: int, written: bytes, rate: int) -> None:
     assert read_flac(flac_file(frame(0, rate_code=code, rate=written), info=streaminfo(rate=rate))).sample_rate == rate
 
 
@@ -164,9 +167,11 @@ def test_a_frame_may_tell_the_rate_in_any_way(code: int, written: bytes, rate: i
         frame(1, size_code=0),
     ],
 )
-def test_a_frame_that_does_not_fit_the_stream_is_refused(other: bytes) -> None:
+def test_a_frame_that_does_not_match_the_stream_is_refused(other: bytes) -> None:
     second = 42 + len(frame(0))
-    assert f"no frame at byte {second} that matches" in refused(flac_file(frame(0), other)), "not a part of the first"
+    assert f"no frame at byte {second} that matches" in refused(flac_file(frame(0), other)), (
+        "it is not taken for a part of the first frame"
+    )
     assert "no frame at byte 42 that matches" in refused(flac_file(other))
 
 
@@ -174,25 +179,25 @@ def test_a_frame_that_does_not_fit_the_stream_is_refused(other: bytes) -> None:
     ("code", "size"),
     [(1, 192), (2, 576), (3, 1152), (4, 2304), (5, 4608), (6, 256), (7, 65536), (8, 256), (12, 4096), (15, 32768)],
 )
-def test_a_frame_may_tell_its_size_in_any_way(code: int, size: int) -> None:
+def test_a_frame_can_state_its_size_in_any_encoding(code: int, size: int) -> None:
     assert read_flac(flac_file(frame(0, size, size_code=code))).samples == size
 
 
-def test_a_header_has_a_checksum_of_its_own() -> None:
+def test_a_frame_header_has_its_own_checksum() -> None:
     damaged = bytearray(frame(0))
     damaged[5] ^= 1
     mended = bytes(damaged[:-2]) + remainder(bytes(damaged[:-2]), 0x8005, 16).to_bytes(2, "big")
     assert "no frame at byte 42" in refused(flac_file(mended))
 
 
-def test_what_looks_like_a_header_where_the_checksum_happens_to_come_out_ends_no_frame() -> None:
+def test_bytes_like_a_header_at_a_coincidentally_right_checksum_do_not_end_a_frame() -> None:
     begun = frame(0)
     whole = begun + frame(1)[:7] + b"\x00" + bytes(9)
     assert read_flac(flac_file(whole + remainder(whole, 0x8005, 16).to_bytes(2, "big"))).samples == 1600
 
 
-def test_a_header_that_is_cut_off_is_none_even_if_its_checksums_come_out() -> None:
-    """Both are 0 for these bytes, and the byte that is missing is the checksum itself."""
+def test_a_truncated_header_is_refused_even_if_its_checksums_are_right() -> None:
+    """Both checksums are 0 for these bytes, and the missing byte is the checksum itself."""
     assert "no frame at byte 42" in refused(
         flac_file(bytes.fromhex("fff87e00000119a2"), info=streaminfo(rate=0xA2 * 10))
     )
@@ -216,15 +221,15 @@ def test_a_header_that_is_cut_off_is_none_even_if_its_checksums_come_out() -> No
         (flac_file(*TEN) + b"TAG" + bytes(125), "not end with its checksum"),
     ],
 )
-def test_a_file_that_is_not_complete_is_refused(audio: bytes, problem: str) -> None:
+def test_an_incomplete_file_is_refused(audio: bytes, problem: str) -> None:
     assert problem in refused(audio)
 
 
 @pytest.mark.parametrize("filling", [b"\xff\xf8", b"\xff\xf8\x70\x08\x00", frame(1)[:-1]])
-def test_what_looks_like_headers_costs_no_more_than_other_bytes(
+def test_bytes_that_look_like_headers_cost_no_more_than_other_bytes(
     filling: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: a byte that is summed again for each of them would be quadratic."""
+    """Steps are counted, not timed. Including each byte again for each apparent header would be quadratic."""
     summed = 0
 
     class CountedTable(tuple[int, ...]):

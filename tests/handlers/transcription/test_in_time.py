@@ -1,4 +1,4 @@
-"""An utterance has its own length and two seconds more, whatever anybody else does or leaves undone."""
+"""Time limits of an utterance: its own length and two more seconds, whatever its peers do."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final
 from tests.handlers.transcription.router_setup import LIVE, START_MS, Pace, Step, transcript
 
 
-def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Booth) -> None:
+def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(booth: Booth) -> None:
     assert booth.hears(partial(300, "Hello world")) is UtteranceEnd.CUT
     assert booth.clock.now_ms - START_MS == 1_000 + GRACE_MS
     assert booth.said() == [("Hello world", False), ("Hello world", True)]
@@ -24,14 +24,14 @@ def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Boot
     assert booth.flight.done == ("u1",)
 
 
-def test_less_time_than_the_utterance_needs_is_enough_to_say_so(booth: Booth) -> None:
+def test_the_client_is_notified_even_if_the_invocation_has_less_time_than_the_utterance(booth: Booth) -> None:
     assert booth.hears(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
-    assert booth.clock.now_ms - START_MS == 1_000, "the rest is kept for the answer"
+    assert booth.clock.now_ms - START_MS == 1_000, "the rest of the time is reserved for the answer"
     assert len(booth.said("resend")) == 1
-    assert len(booth.said("retract")) == 1, "half of the audio never got out: all of it comes again"
+    assert len(booth.said("retract")) == 1, "half of the audio was not sent, so the utterance is repeated"
 
 
-def test_captions_that_cannot_be_shown_in_time_are_sent_again_with_the_utterance(
+def test_captions_that_cannot_be_delivered_in_time_are_transcribed_again(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booth.shows_slowly(monkeypatch, 900)
@@ -39,7 +39,7 @@ def test_captions_that_cannot_be_shown_in_time_are_sent_again_with_the_utterance
     assert booth.hears(*finals, ENDED) is UtteranceEnd.BROKEN
     assert booth.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
     [told] = booth.said("resend")
-    assert told["utterances"][0]["fromMs"] > 0, "what was shown as final holds"
+    assert told["utterances"][0]["fromMs"] > 0, "delivered finals remain valid"
 
 
 EVENTS = st.lists(
@@ -71,7 +71,7 @@ PACES = st.builds(
 
 
 SLOW = Pace(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
-"""As slow as each may be: the second stream, the peer's good-bye, and AWS' own services on a bad day."""
+"""Slowest possible peers: the second stream, the peer's closing handshake, and slow AWS calls."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,10 +82,8 @@ SLOW = Pace(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: Pace
 ) -> None:
-    """What a peer suffered that opened a stream for each piece of audio: 57 of 57 invocations ran into their timeout.
-
-    Whatever Transcribe says or does not say, and however long it takes to; metrics and the answer included.
-    """
+    """The limit includes metrics and the answer, whatever Amazon Transcribe sends and however slow it is. A
+    comparable system that opened a stream for each chunk of audio had timeouts in 57 of 57 invocations."""
     dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_slots_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
     scripts = [sorted(one, key=lambda step: step[0]) for one in (first, second)]
@@ -95,15 +93,15 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     begun_ms = booth.clock.now_ms
     assert booth.call(seconds=seconds) in set(UtteranceEnd)
     assert booth.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
-    assert booth.flight.slots == (), "whatever happened, the place is free again"
+    assert booth.flight.slots == (), "the slot is free again in any case"
     ends = [*booth.said("done"), *booth.said("resend"), *booth.said("error")]
-    assert len(ends) == 1, "and the client knows how it ended"
+    assert len(ends) == 1, "the client is told how the utterance ended"
 
 
-def test_lines_that_cannot_be_taken_away_in_time_are_the_clients_to_take_away(
+def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does so when it is told to send the utterance again, and from where on."""
+    """The client removes them when it is told from which position to send the utterance again."""
     booth = Booth(dynamodb, pace=Pace(calling_ms=20))
     booth.open()
     recorded(monkeypatch, "flac")
@@ -116,7 +114,7 @@ def test_lines_that_cannot_be_taken_away_in_time_are_the_clients_to_take_away(
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
-def test_orphans_are_looked_for_while_the_stream_goes_on(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     booth = Booth(dynamodb, settings=SessionSettings(orphan_timeout=5))
     booth.open()
     recorded(monkeypatch, "flac", seconds=5)
@@ -129,12 +127,10 @@ def test_orphans_are_looked_for_while_the_stream_goes_on(dynamodb: Any, monkeypa
 
     monkeypatch.setattr(booth.clients, "post", noted)
     assert booth.hears(partial(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
-    assert shown == [5_300], "fifteen seconds are a setting; here it is the least"
+    assert shown == [5_300], "the orphan timeout has its minimum here"
 
 
-def test_nothing_is_waited_for_longer_than_orphans_may_wait_for_a_look(
-    booth: Booth, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_wait_exceeds_the_interval_of_orphan_checks(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.GRACE_MS", 60_000)
     booth.hears((16_000, None), seconds=0.2)
     assert max(booth.transcribe.conversations[0].waited_ms) == 5_000

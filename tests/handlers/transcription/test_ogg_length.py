@@ -1,4 +1,4 @@
-"""Ogg Opus: the length of a file, and which files are not a complete utterance. Real files, then crafted ones."""
+"""Length of Ogg Opus files, and refusal of incomplete ones: real files first, then crafted ones."""
 
 from contextlib import suppress
 from itertools import accumulate, pairwise
@@ -36,7 +36,7 @@ def page_starts(audio: bytes) -> list[int]:
 
 @pytest.mark.media
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
-def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int) -> None:
+def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int) -> None:
     audio = recording("opus", rate=rate)
     found = read_ogg(audio)
     assert (found.channels, found.input_rate) == (1, rate)
@@ -58,8 +58,9 @@ def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> N
 
 
 @pytest.mark.media
-def test_packets_rewrapped_from_webm_play_as_long_as_the_decoder_finds() -> None:
-    """Positions made of WebM's whole milliseconds are not those of the packets, nor is the end trimmed."""
+def test_packets_from_webm_have_the_length_that_the_decoder_finds() -> None:
+    """Positions from WebM are whole milliseconds, so they differ from the sum of the packets, and the end is not
+    trimmed."""
     audio = rewrapped(recording("webm", rate=48000), "opus")
     assert read_ogg(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
 
@@ -70,12 +71,12 @@ def test_a_real_file_without_one_of_its_pages_is_refused() -> None:
     starts = [*page_starts(audio), len(audio)]
     for begin, end in list(pairwise(starts))[:-1]:
         refused(audio[:begin] + audio[end:])
-    assert read_ogg(audio[: starts[-2]]).samples < read_ogg(audio).samples, "its last page may be lost without a trace"
+    assert read_ogg(audio[: starts[-2]]).samples < read_ogg(audio).samples, "a missing last page is not noticed"
 
 
 @pytest.mark.media
 @given(data=st.data())
-def test_a_real_file_that_is_damaged_or_cut_off_is_never_read(data: st.DataObject) -> None:
+def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> None:
     audio = bytearray(recording("opus", seconds=0.5))
     at = data.draw(st.integers(0, len(audio) - 1))
     audio[at] ^= data.draw(st.integers(1, 255))
@@ -96,7 +97,7 @@ def test_any_bytes_are_read_or_refused(noise: bytes, headed: bool) -> None:
     st.lists(st.binary(max_size=300), max_size=5),
     st.integers(0, 7),
 )
-def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
+def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
     sequence: int, granule: int, packets: list[bytes], flags: int
 ) -> None:
     for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
@@ -125,7 +126,7 @@ def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
         ),
     ],
 )
-def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: bytes, samples: int) -> None:
+def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_drops(audio: bytes, samples: int) -> None:
     assert read_ogg(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
 
 
@@ -140,11 +141,11 @@ def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: byte
         pytest.param([page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)], id="falling"),
     ],
 )
-def test_a_position_that_does_not_fit_the_packets_is_refused(pages: list[bytes]) -> None:
+def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes]) -> None:
     assert "count from 0 in each utterance" in refused(opus_file(*pages))
 
 
-def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
+def test_a_packet_can_continue_over_pages_without_a_position() -> None:
     long = b"\x08" + bytes(255 * 3 + 9)
     parts = [
         page(2, -1, long[:255], table=b"\xff"),
@@ -158,7 +159,7 @@ def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
 
 FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
 ONE = page(2, 960, TWENTY_MS)
-"""The page behind the headers."""
+"""The first page after the headers."""
 
 
 @pytest.mark.parametrize(
@@ -215,18 +216,18 @@ def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem
         *((bytes([16 << 3 | 3, 48]), 5760), (bytes([16 << 3 | 3, 0xC0 | 48]), 5760)),
     ],
 )
-def test_a_packet_tells_its_length_in_its_first_bytes(packet: bytes, samples: int) -> None:
+def test_a_packets_first_bytes_state_its_length(packet: bytes, samples: int) -> None:
     audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
     assert read_ogg(audio).samples == 20 * samples
 
 
 @pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
-def test_a_packet_that_is_no_opus_is_refused(packet: bytes) -> None:
+def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
     assert "not Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
-def test_packets_may_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
+def test_packets_can_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
     pages = [
         page(2 + index, 960 * total, *[TWENTY_MS] * count)
         for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))

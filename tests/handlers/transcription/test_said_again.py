@@ -1,4 +1,4 @@
-"""Words of an utterance that was given up, said once more: whatever became of streams and posts, they are on display once."""
+"""Utterances that failed and were spoken again: after any failures of streams and posts, their words are shown once."""
 
 from contextlib import suppress
 from typing import Any
@@ -23,7 +23,7 @@ STREAMS = st.lists(
     max_size=6,
 )
 POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), max_size=3)
-"""What becomes of one caption after the other; those beyond arrive."""
+"""Result of each post of a caption. Later posts succeed."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -37,10 +37,11 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
 @example("flac", [], ["is lost"] * 3)
 @example("pcm", [], ["is lost"] * 3)
 @example("flac", [], ["arrives unanswered"] * 3)
-def test_what_was_given_up_and_is_said_again_comes_on_display_exactly_once(
+def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_once(
     dynamodb: Any, encoding: str, streams: list[Any], posts: list[str]
 ) -> None:
-    """Words that were taken away, or never arrived, are nobody's: their speaker is told so, and says them once more."""
+    """The text of retracted or lost lines is not reserved. The speaker is told about the failure and repeats the
+    words."""
     for item in dynamodb.scan(TableName=LIVE)["Items"]:
         dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
     dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})

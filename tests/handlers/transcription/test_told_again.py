@@ -1,4 +1,4 @@
-"""How utterances ended, and which are to be sent again, as the router tells with every answer."""
+"""Ends and pending resends of utterances, as the router reports them with every answer."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from handlers.transcription.utterance_slots import SessionSlots
 from tests.handlers.transcription.router_setup import Scene
 
 
-def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: Scene) -> None:
-    """The message that said so may be lost: how it ended is told again."""
+def test_an_utterance_that_was_given_up_is_reported_as_failed(scene: Scene) -> None:
+    """The processor's message may be lost, so every answer reports the end."""
     session = scene.opens()
     scene.utters(session, "u1")
     scene.utters(session, "u2")
@@ -28,8 +28,8 @@ def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: 
     assert (moved["done"], moved["failed"], moved["resend"]) == (["u2"], [], [{"utterance": "u1", "fromMs": 0}])
 
 
-def test_an_utterance_that_rests_is_not_taken_sooner_and_each_answer_says_when(scene: Scene) -> None:
-    """Whoever does not wait, as an older client, would ask for a stream as often as it is refused one."""
+def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(scene: Scene) -> None:
+    """A client that does not wait, such as an older one, would request a stream each time."""
     session = scene.opens()
     scene.utters(session, "u1")
     until = scene.clock() + 3_000
@@ -49,8 +49,8 @@ def test_an_utterance_that_rests_is_not_taken_sooner_and_each_answer_says_when(s
     assert scene.handed[-1].attempts == 1
 
 
-def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was_told(scene: Scene) -> None:
-    """What was told over another connection may have gone nowhere: its words come again, or they are lost."""
+def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(scene: Scene) -> None:
+    """Messages on another connection may be lost, so the utterance must be transcribed again."""
     session = scene.opens("c1")
     for utterance in ("u1", "u2"):
         scene.utters(session, utterance)
@@ -68,15 +68,15 @@ def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was
 
 
 @pytest.mark.parametrize("taken", [False, True])
-def test_what_has_to_be_sent_again_holds_nowhere_once_its_client_has_moved(scene: Scene, taken: bool) -> None:
-    """Its first words were told over a connection that may have been dead."""
+def test_pending_resends_start_at_0_once_the_client_has_moved(scene: Scene, taken: bool) -> None:
+    """Its first captions were sent over a connection that may have been dead."""
     session = scene.opens("c1")
     scene.utters(session, "u1")
     scene.live.change(SessionSlots, session_slots_key(session), lambda flight: (flight.plan_resend("u1", 1, 700), None))
     assert scene.says("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if taken:
         scene.utters(session, "u1")
-        assert scene.handed[-1].from_ms == 700, "it goes on, but nobody has begun to"
+        assert scene.handed[-1].from_ms == 700, "the attempt continues an earlier one but has not started"
     scene.connect("c2")
     assert scene.says("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     scene.utters(session, "u1", "c2")

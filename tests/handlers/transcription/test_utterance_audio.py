@@ -1,4 +1,4 @@
-"""What one utterance may be, and how it is cut for streaming."""
+"""Validation of utterances and their division into chunks."""
 
 import base64
 import itertools
@@ -54,7 +54,7 @@ def samples(count: int) -> bytes:
 
 
 def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
-    """So many packets of 20 ms, fifty a page."""
+    """Return an Ogg Opus file with packets of 20 ms, fifty per page."""
     spread = [min(50, packets - begin) for begin in range(0, packets, 50)]
     pages = [
         page(2 + number, 960 * total, *[TWENTY_MS] * count)
@@ -64,7 +64,7 @@ def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
 
 
 def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -> bytes:
-    """So many samples, in frames of a second at most."""
+    """Return a FLAC file with frames of at most a second."""
     sizes = [min(rate, length - begin) for begin in range(0, length, rate)]
     frames = [frame(number, size, last=channels - 1 << 4) for number, size in enumerate(sizes)]
     return flac_file(*frames, info=streaminfo(rate=rate, channels=channels, bits=bits))
@@ -79,7 +79,9 @@ def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -
         *[("pcm", PCM, rate) for rate in SAMPLE_RATES[PCM]],
     ],
 )
-def test_a_real_utterance_is_taken_and_sent_whole(codec: str, encoding: Encoding, rate: int) -> None:
+def test_a_real_utterance_is_accepted_and_its_chunks_are_the_whole_audio(
+    codec: str, encoding: Encoding, rate: int
+) -> None:
     audio = recording(codec, rate=rate, seconds=0.95)
     taken = check_utterance(audio, encoding, rate)
     assert (taken.encoding, taken.sample_rate, taken.duration_ms) == (encoding, rate, 950)
@@ -97,9 +99,9 @@ def test_a_real_utterance_is_taken_and_sent_whole(codec: str, encoding: Encoding
         *(("mp3-bare", "MP3 or AAC"), ("aac", "MP3 or AAC")),
     ],
 )
-def test_what_clients_send_instead_is_named(codec: str, named: str, encoding: Encoding) -> None:
+def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encoding: Encoding) -> None:
     if named == "MP3 or AAC" and encoding is PCM:
-        return  # As samples, such a frame is nothing unusual.
+        return  # Samples can have the same bytes as such a frame.
     error = refused(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert named in error.message
@@ -117,14 +119,14 @@ def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -
 
 
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
-def test_a_file_is_named_whatever_its_lengths_are(begin: bytes) -> None:
+def test_a_foreign_file_is_named_whatever_lengths_it_states(begin: bytes) -> None:
     assert refused(begin + bytes(400)).message.startswith("this is ")
 
 
 @pytest.mark.media
 @pytest.mark.parametrize(("codec", "encoding"), [("opus", OGG_OPUS), ("flac", FLAC)])
 @given(data=st.data())
-def test_a_real_file_that_was_damaged_is_taken_or_refused(codec: str, encoding: Encoding, data: st.DataObject) -> None:
+def test_a_damaged_real_file_is_accepted_or_refused(codec: str, encoding: Encoding, data: st.DataObject) -> None:
     audio = bytearray(recording(codec, seconds=0.3))
     for at in data.draw(st.lists(st.integers(0, len(audio) - 1), max_size=5)):
         audio[at] = data.draw(st.integers(0, 255))
@@ -140,7 +142,7 @@ def test_a_real_file_that_was_damaged_is_taken_or_refused(codec: str, encoding: 
     st.sampled_from(Encoding),
     st.sampled_from([0, 7350, *SAMPLE_RATES[PCM]]),
 )
-def test_any_bytes_are_taken_whole_or_refused_in_a_few_words(
+def test_any_bytes_are_accepted_as_a_whole_or_refused_with_a_short_message(
     begin: bytes, noise: bytes, encoding: Encoding, rate: int
 ) -> None:
     found = outcome(begin + noise, encoding, rate)
@@ -167,7 +169,7 @@ def test_samples_are_cut_at_each_tenth_of_a_second(rate: int, milliseconds: int,
 
 
 @given(st.integers(5, 262))
-def test_a_file_is_cut_into_even_chunks_one_for_each_tenth_of_a_second(packets: int) -> None:
+def test_a_file_is_cut_into_even_chunks_for_each_tenth_of_a_second(packets: int) -> None:
     audio = opus(packets)
     taken = check_utterance(audio, OGG_OPUS, 48000)
     assert taken.duration_ms == 20 * packets
@@ -223,7 +225,7 @@ def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encodi
         (opus(262), opus(263), OGG_OPUS, 48000),
     ],
 )
-def test_an_utterance_has_a_longest_length(most: bytes, over: bytes, encoding: Encoding, rate: int) -> None:
+def test_an_utterance_has_a_maximum_length(most: bytes, over: bytes, encoding: Encoding, rate: int) -> None:
     limit = LIMIT_SECONDS[encoding]
     assert (
         limit * 1000
@@ -235,7 +237,7 @@ def test_an_utterance_has_a_longest_length(most: bytes, over: bytes, encoding: E
     assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in error.message
 
 
-def test_what_is_allowed_fits_a_message() -> None:
+def test_the_largest_allowed_audio_fits_into_a_message() -> None:
     assert len(base64.b64encode(bytes(MAX_BYTES))) + 2048 <= 131072
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
     assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
@@ -247,16 +249,16 @@ def test_what_is_allowed_fits_a_message() -> None:
 
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize("rate", [-1, 0, 7999, 11025, 22050, 32000, 44100, 96000])
-def test_a_rate_that_is_on_no_list_is_refused(encoding: Encoding, rate: int) -> None:
+def test_an_unsupported_sample_rate_is_refused(encoding: Encoding, rate: int) -> None:
     if rate in SAMPLE_RATES[encoding]:
-        return  # Opus knows fewer.
+        return  # Opus supports fewer rates.
     error = refused(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
     assert "needs one of 8000, 16000" in error.message
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
-def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(rate: int) -> None:
+def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
     for told in (0, 11025, rate, 2**32 - 1):
         assert check_utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
     taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
@@ -280,7 +282,7 @@ def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(
         (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, but the session has 16000"),
     ],
 )
-def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_taken(
+def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     audio: bytes, encoding: Encoding, code: AudioProblem, says: str
 ) -> None:
     error = refused(audio, encoding)
@@ -299,7 +301,7 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_taken(
         (b"fLaC", FLAC, "this FLAC file"),
     ],
 )
-def test_a_file_that_is_not_whole_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
+def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
     error = refused(audio, encoding)
     assert error.code is AudioProblem.MALFORMED
     assert error.message.startswith(begins)
@@ -307,5 +309,5 @@ def test_a_file_that_is_not_whole_is_malformed(audio: bytes, encoding: Encoding,
 
 
 @pytest.mark.parametrize("begin", [b"RIFF", b"\xff\xfb\x90\x64", b"ID3", b"\x1a\x45\xdf", b"WAVE"])
-def test_samples_may_look_a_little_like_a_file(begin: bytes) -> None:
+def test_samples_that_begin_almost_like_a_file_are_accepted(begin: bytes) -> None:
     assert check_utterance(begin + bytes(3200 - len(begin)), PCM, 16000).duration_ms == 100

@@ -12,16 +12,16 @@ def taken(flight: SessionSlots, utterance: str, overdue_ms: int = 100) -> Sessio
     return moved
 
 
-def test_only_the_first_call_begins_an_utterance() -> None:
+def test_only_the_first_invocation_starts_an_attempt() -> None:
     flight, mine = taken(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
     assert mine
-    assert flight.start("a", 1, now_ms=51, overdue_ms=900) == (flight, False), "Lambda may call twice"
-    assert flight.due_ms == 900, "running has a time of its own"
+    assert flight.start("a", 1, now_ms=51, overdue_ms=900) == (flight, False), "Lambda may invoke twice"
+    assert flight.due_ms == 900, "a started attempt has its own deadline"
     late = taken(SessionSlots(), "a", overdue_ms=100)
-    assert late.start("a", 1, now_ms=100, overdue_ms=900) == (late, False), "its client may have sent it again"
+    assert late.start("a", 1, now_ms=100, overdue_ms=900) == (late, False), "the client may have sent it again"
 
 
-def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
+def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:
     flight = taken(taken(SessionSlots(), "a", 100), "b", 200)
     swept, lost = flight.remove_overdue(150)
     assert lost == ("a",)
@@ -30,8 +30,8 @@ def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
     assert (how.outcome, how.attempts) == (SlotOutcome.TAKEN, 2)
 
 
-def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
-    """A processor that hung comes back while another works on the same utterance."""
+def test_a_replaced_attempt_changes_nothing() -> None:
+    """A processor that hung continues while another one processes the same utterance."""
     lost, _ = taken(SessionSlots(), "a", 100).remove_overdue(100)
     again = taken(lost, "a", 300)
     assert again.holds_slot("a", 2)
@@ -41,7 +41,7 @@ def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
     assert again.start("a", 1, 200, 900) == (again, False)
 
 
-def test_an_attempt_that_never_began_leaves_no_trace() -> None:
+def test_releasing_an_unstarted_attempt_leaves_no_trace() -> None:
     flight, gone = taken(SessionSlots(), "a").release_unstarted("a", 1)
     assert gone
     assert (flight.slots, flight.resends) == ((), ())
@@ -49,14 +49,14 @@ def test_an_attempt_that_never_began_leaves_no_trace() -> None:
     assert how.attempts == 1
 
 
-def test_an_attempt_that_began_keeps_its_place_whatever_its_caller_heard() -> None:
+def test_a_started_attempt_keeps_its_slot_whatever_response_its_caller_got() -> None:
     running, _ = taken(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
     assert running.release_unstarted("a", 1) == (running, False)
     done = running.finish("a", 1)
     assert done.release_unstarted("a", 1) == (done, False)
 
 
-def test_attempts_at_an_utterance_are_counted_until_it_is_done_and_go_on_where_its_captions_end() -> None:
+def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_captions() -> None:
     flight = taken(taken(SessionSlots(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
     flight, how = flight.take_slot("a", 300, MOST, 200)
     assert (how.from_ms, how.attempts) == (700, 3)
@@ -69,12 +69,12 @@ def test_attempts_at_an_utterance_are_counted_until_it_is_done_and_go_on_where_i
     assert landed.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.TAKEN
 
 
-def test_the_first_to_be_lost_decides_when_to_look() -> None:
+def test_the_first_overdue_slot_determines_the_deadline() -> None:
     assert SessionSlots().due_ms is None
     assert taken(taken(SessionSlots(), "a", 300), "b", 200).due_ms == 200
 
 
-def test_addresses_are_few_within_a_time() -> None:
+def test_the_number_of_urls_in_a_period_is_limited() -> None:
     flight, first = SessionSlots().count_direct_url(0, 1, 100)
     assert first
     assert flight.count_direct_url(99, 1, 100) == (flight, False)
@@ -92,7 +92,7 @@ MOVES = st.lists(
 
 
 @given(MOVES)
-def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
+def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
     moves: list[tuple[str, str, int]],
 ) -> None:
     flight, now = SessionSlots(), 0
@@ -100,7 +100,7 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
     done: set[str] = set()
     for move, utterance, back in moves:
         now += 7
-        attempt = max(1, flight.attempt - back)  # any call may be late
+        attempt = max(1, flight.attempt - back)  # any invocation may be late
         held = flight.holds_slot(utterance, attempt)
         match move:
             case "offer":
@@ -130,7 +130,7 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
         assert not set(flight.done) & {one.utterance for one in flight.resends}
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_number_of_remembered_utterances_is_limited() -> None:
     flight = SessionSlots()
     for number in range(REMEMBERED * 2):
         flight = taken(flight, f"done-{number}")
@@ -138,4 +138,4 @@ def test_what_is_remembered_is_bounded() -> None:
         flight = taken(flight, f"broken-{number}")
         flight = flight.plan_resend(f"broken-{number}", flight.attempt, 0)
     assert len(flight.done) == len(flight.failed) == len(flight.resends) == REMEMBERED
-    assert len(flight.model_dump_json()) < 10_000, "an item of a few write units, never of many"
+    assert len(flight.model_dump_json()) < 10_000, "the item costs only a few write units"

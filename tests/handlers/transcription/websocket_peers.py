@@ -1,4 +1,4 @@
-"""Peers for the WebSocket client: some speak the protocol, some only accept a connection."""
+"""WebSocket servers for tests: some implement the protocol, some only accept a connection."""
 
 import contextlib
 import logging
@@ -15,13 +15,13 @@ from websockets.sync.server import ServerConnection, serve
 from websockets.utils import accept_key
 
 PATIENCE = 20.0
-"""Seconds until a test gives up; nothing waits for as long."""
+"""Seconds after which a test fails. No successful test waits that long."""
 Peer = Callable[[ServerConnection], None]
 
 
 @contextlib.contextmanager
 def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
-    """A peer that speaks WebSocket, and its address."""
+    """Run a WebSocket server and yield its URL."""
 
     def checked(connection: ServerConnection, _request: Request) -> Response | None:
         return None if status == 101 else connection.respond(HTTPStatus(status), "no")
@@ -43,14 +43,15 @@ def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
 def accepting(
     answer: Callable[[socket.socket], None], *, polite: bool = True, context: ssl.SSLContext | None = None
 ) -> Iterator[str]:
-    """A peer that only accepts a connection, and its address; an impolite one speaks before it is asked."""
+    """Run a server that only accepts a connection, and yield its URL. An impolite server sends before it receives a
+    request."""
     done = threading.Event()
 
     def accept() -> None:
         connection, _ = listener.accept()
         with (
             connection,
-            contextlib.suppress(OSError),  # who does not trust us goes
+            contextlib.suppress(OSError),  # a client that does not trust the server closes the connection
             context.wrap_socket(connection, server_side=True) if context else connection as one,
         ):
             if polite:
@@ -69,7 +70,7 @@ def accepting(
 
 
 def shake_hands(peer: socket.socket, *frames: bytes) -> None:
-    """Reads a request and answers it, with these frames in the same piece."""
+    """Read a request and answer it, with these frames in the same packet."""
     [key] = re.findall(rb"(?i)sec-websocket-key: (\S+)", peer.recv(65536))
     fields = ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept_key(key.decode())}"]
     head = "\r\n".join(["HTTP/1.1 101 Switching Protocols", *fields, "", ""])
@@ -77,7 +78,7 @@ def shake_hands(peer: socket.socket, *frames: bytes) -> None:
 
 
 def saying(*messages: str | bytes) -> Peer:
-    """Says this and waits until the other side goes."""
+    """Send these messages and wait until the other side closes."""
 
     def peer(connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -90,7 +91,7 @@ def saying(*messages: str | bytes) -> Peer:
 
 
 def stubborn(go: threading.Event) -> Peer:
-    """Neither reads nor answers until it may."""
+    """Neither read nor answer until the event is set."""
 
     def peer(connection: ServerConnection) -> None:
         connection.recv_flow_control.acquire()

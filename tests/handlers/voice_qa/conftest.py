@@ -1,4 +1,4 @@
-"""Fixtures of voice Q&A: a bucket and a table, a worker, and a socket handler."""
+"""Fixtures of voice Q&A's handler tests: bucket and table, a query worker, and a WebSocket handler."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_setup import Stage
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Bucket and table, empty."""
+    """Return an empty bucket and table with a lecture validator."""
     credentials(monkeypatch)
     with lecture_setup.staged() as one:
         yield one
@@ -22,7 +22,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 @pytest.fixture
 def desk(stage: Stage) -> Desk:
-    """A worker, with a lecture to ask."""
+    """Return a query worker with a ready lecture."""
     made = Desk(stage)
     made.lecture()
     return made
@@ -30,7 +30,7 @@ def desk(stage: Stage) -> Desk:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """A socket handler, and a guest who is connected."""
+    """Return a WebSocket handler with a connected guest."""
     with scened(monkeypatch) as made:
         made.connect()
         yield made
@@ -38,5 +38,5 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The time of whoever asks an agent."""
+    """Return the clock of an agent's client."""
     return Clock()

@@ -1,4 +1,5 @@
-"""Whoever comes back to a question, on another connection or long after, hears the rest of its answer."""
+"""Reconnected listeners: a client that asks again, on another connection or much later, receives the rest of the
+answer."""
 
 import json
 from typing import Any
@@ -27,7 +28,7 @@ OTHERS = json.dumps(TEXT | {"queryId": "other-query"}).encode()
 MIXED = f"{json.dumps(TEXT)}\n{json.dumps(TEXT | {'attempt': 2, 'number': 1})}".encode()
 
 
-def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
+def test_a_stored_answer_is_sent_again_from_a_number(desk: Desk) -> None:
     desk.hears(HELLO, SOUND, WORLD)
     assert desk.asks("c2", resume_from=1)
     assert desk.call() is AnswerOutcome.REPLAYED
@@ -38,7 +39,7 @@ def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("body", [None, b"{not json", OTHERS, MIXED])
-def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, body: bytes | None) -> None:
+def test_a_question_whose_answer_is_no_longer_stored_can_be_asked_again(desk: Desk, body: bytes | None) -> None:
     desk.hears(HELLO)
     key = f"responses/{IDENTITY}/{QUERY}.1.jsonl"
     if body is None:
@@ -54,7 +55,7 @@ def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, b
     assert desk.call() is AnswerOutcome.ANSWERED
 
 
-def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number(desk: Desk) -> None:
+def test_a_client_on_another_connection_gets_the_rest_from_its_number(desk: Desk) -> None:
     desk.asks()
 
     def moves() -> None:
@@ -68,9 +69,7 @@ def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_whoever_comes_back_is_found_within_two_seconds_whether_the_old_connection_still_stands_or_not(
-    desk: Desk, *, gone: bool
-) -> None:
+def test_a_new_listener_is_found_within_two_seconds(desk: Desk, *, gone: bool) -> None:
     desk.asks()
     if gone:
         desk.clients.gone.add("c1")
@@ -80,7 +79,7 @@ def test_whoever_comes_back_is_found_within_two_seconds_whether_the_old_connecti
     assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
 
 
-def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> None:
+def test_without_a_listener_the_answer_is_completed_and_stored(desk: Desk) -> None:
     desk.asks()
     desk.clients.gone.add("c1")
     desk.answers_with(HELLO, WORLD, SOUND)
@@ -92,15 +91,15 @@ def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> Non
     assert desk.clients.numbers("c2") == [0, 1, 2]
 
 
-def test_whoever_comes_back_at_the_very_end_misses_nothing(desk: Desk) -> None:
-    """Nothing is looked up between the last piece and the end; the change that ends the question says who listens."""
+def test_a_client_that_reconnects_at_the_very_end_misses_nothing(desk: Desk) -> None:
+    """The listener is not read between the last piece and the end. The update that ends the question returns it."""
     desk.hears(HELLO, WORLD, lambda: desk.asks("c2", resume_from=1))
     assert desk.clients.numbers("c2") == [1]
     assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
 
 
-def test_after_the_end_another_call_serves_whoever_comes(desk: Desk) -> None:
-    """Followed by both calls, he would hear everything twice."""
+def test_after_the_end_another_invocation_serves_a_new_listener(desk: Desk) -> None:
+    """If both invocations served it, it would receive everything twice."""
     desk.asks()
     desk.clients.failures = [ERROR]
 
@@ -119,7 +118,7 @@ def test_after_the_end_another_call_serves_whoever_comes(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("resume_from", "heard"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
-def test_a_client_that_asks_again_on_the_same_connection_hears_it_again(
+def test_a_client_that_asks_again_on_the_same_connection_gets_the_pieces_again(
     desk: Desk, resume_from: int, heard: list[int]
 ) -> None:
     desk.asks(resume_from=1)
@@ -128,7 +127,7 @@ def test_a_client_that_asks_again_on_the_same_connection_hears_it_again(
     assert desk.clients.numbers("c1") == heard
 
 
-def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
+def test_a_restarted_answer_is_another_attempt(desk: Desk) -> None:
     desk.asks()
     desk.answers_with(HELLO, ZeroDivisionError())
     with pytest.raises(AnsweringFailed):
@@ -141,8 +140,8 @@ def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
     assert {one.attempt for one in desk.answers.get(IDENTITY, QUERY, 2)} == {2}
 
 
-def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: Desk) -> None:
-    """Or the beginning of one answer would go on with the end of another."""
+def test_a_client_with_pieces_of_a_failed_attempt_gets_all_of_the_next_one(desk: Desk) -> None:
+    """Otherwise, the beginning of one answer would be continued with the end of another."""
     desk.hears(HELLO, HELLO, BROKE)
     desk.asks("c2", resume_from=2, attempt=1)
     desk.answers_with(WORLD, HELLO, SOUND)
@@ -150,14 +149,14 @@ def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: 
     assert desk.clients.pieces("c2") == [(2, 0), (2, 1), (2, 2)]
     desk.asks("c3", resume_from=1, attempt=1)
     desk.call()
-    assert desk.clients.pieces("c3") == [(2, 0), (2, 1), (2, 2)], "and of what is kept"
+    assert desk.clients.pieces("c3") == [(2, 0), (2, 1), (2, 2)], "also of the stored answer"
     desk.asks("c4", resume_from=1, attempt=2)
     desk.call()
     assert desk.clients.pieces("c4") == [(2, 1), (2, 2)]
     assert [desk.said("answered", one)[0]["attempt"] for one in ("c2", "c3", "c4")] == [2, 2, 2]
 
 
-def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later(desk: Desk) -> None:
+def test_pieces_of_a_replaced_invocation_are_never_sent(desk: Desk) -> None:
     def overtaken() -> None:
         desk.clock.now_ms += REMAINING_MS
         desk.answers_with(WORLD, SOUND)
@@ -179,8 +178,8 @@ def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later
     assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio
 
 
-def test_what_nobody_heard_is_no_part_of_the_conversation(desk: Desk) -> None:
-    """A call that was overtaken ends before the one that overtook it."""
+def test_an_answer_of_a_replaced_invocation_is_not_in_the_conversation(desk: Desk) -> None:
+    """The replaced invocation ends before the one that replaced it."""
 
     def overtaken() -> None:
         desk.clock.now_ms += REMAINING_MS

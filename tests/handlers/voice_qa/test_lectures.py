@@ -1,4 +1,4 @@
-"""Which uploads are lectures, what they may be, and which of two a lecture is about."""
+"""Rules for lectures: valid keys, limits, and the order of uploads."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -38,7 +38,7 @@ def test_a_lecture_is_one_file_directly_below_its_id(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/b.mp3", "a/", "/", "/a", "..", ".", "a\nb", "a\x00", "x" * 256])
-def test_what_else_lies_below_an_id_is_misplaced(name: str) -> None:
+def test_other_objects_below_an_id_are_misplaced(name: str) -> None:
     upload = parse_upload(at(f"lectures/{ID}/{name}"))
     assert upload is not None
     assert upload.misplaced
@@ -53,12 +53,12 @@ def test_what_else_lies_below_an_id_is_misplaced(name: str) -> None:
         *(f"lectures//{ID}/a.mp3", f"queries/{ID}/a.mp3", f"xlectures/{ID}/a.mp3"),
     ],
 )
-def test_where_there_is_no_id_there_is_no_lecture(key: str) -> None:
+def test_a_key_without_an_id_has_no_lecture(key: str) -> None:
     assert parse_upload(at(key)) is None
 
 
 @given(st.text(max_size=300))
-def test_any_key_is_placed_misplaced_or_no_lectures(key: str) -> None:
+def test_any_key_is_a_lecture_misplaced_or_ignored(key: str) -> None:
     upload = parse_upload(at(f"lectures/{ID}/{key}"))
     assert (upload is None) == (key == "")
 
@@ -67,7 +67,7 @@ def test_any_key_is_placed_misplaced_or_no_lectures(key: str) -> None:
     ("milliseconds", "problem"),
     [(999, RejectionReason.TOO_SHORT), (1000, None), (3_600_000, None), (3_600_001, RejectionReason.TOO_LONG)],
 )
-def test_the_length_has_to_be_within_its_limits(milliseconds: int, problem: RejectionReason | None) -> None:
+def test_the_duration_must_be_within_its_limits(milliseconds: int, problem: RejectionReason | None) -> None:
     verdict = LIMITS.judge(AudioFile(AudioFormat.MP3, "mp3", milliseconds))
     assert verdict.problem is problem
     assert verdict.status is (LectureStatus.REJECTED if problem else LectureStatus.READY)
@@ -75,7 +75,7 @@ def test_the_length_has_to_be_within_its_limits(milliseconds: int, problem: Reje
     assert verdict.audio is not None
 
 
-def test_a_format_may_be_known_and_not_allowed() -> None:
+def test_a_known_format_may_be_disallowed() -> None:
     limits = LectureLimits.from_values(1, 10, 10, ["mp3", "flac"])
     verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
     assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, RejectionReason.FORMAT_NOT_ALLOWED)
@@ -90,7 +90,7 @@ def test_a_format_may_be_known_and_not_allowed() -> None:
         (LectureUpload(ID, OBJECT, misplaced=True), RejectionReason.MISPLACED),
     ],
 )
-def test_some_uploads_are_rejected_unread(upload: LectureUpload, problem: RejectionReason) -> None:
+def test_some_uploads_are_rejected_without_being_read(upload: LectureUpload, problem: RejectionReason) -> None:
     for size in (1, LIMITS.max_bytes):
         LIMITS.check_unread(LectureUpload(ID, OBJECT.model_copy(update={"size": size})))
     with pytest.raises(RejectedAudio) as refused:
@@ -98,7 +98,7 @@ def test_some_uploads_are_rejected_unread(upload: LectureUpload, problem: Reject
     assert refused.value.reason is problem
 
 
-def test_every_reason_has_a_sentence_of_its_own() -> None:
+def test_every_reason_has_its_own_sentence() -> None:
     sentences = [LIMITS.rejection(one).sentence or "" for one in RejectionReason]
     assert all(one.endswith(".") for one in sentences)
     assert len(set(sentences)) == len(RejectionReason)
@@ -124,14 +124,12 @@ STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
         (STRAY, STRAY, UploadOrder.SAME),
     ],
 )
-def test_the_newest_upload_is_the_lectures(
-    before: LectureUpload | None, upload: LectureUpload, stands: UploadOrder
-) -> None:
+def test_the_newest_upload_counts(before: LectureUpload | None, upload: LectureUpload, stands: UploadOrder) -> None:
     assert compare_uploads(known(before) if before else None, upload) is stands
 
 
 @pytest.mark.parametrize(("etag", "stands"), [("e1", UploadOrder.SAME), ("e2", UploadOrder.ASK_BUCKET)])
-def test_without_versions_the_same_bytes_are_the_same(etag: str, stands: UploadOrder) -> None:
+def test_without_versions_objects_with_equal_bytes_are_the_same(etag: str, stands: UploadOrder) -> None:
     before = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null"}))
     after = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
     assert compare_uploads(known(before), after) is stands

@@ -1,4 +1,4 @@
-"""Questions and allowances, whatever happens to them in whatever order."""
+"""Questions and allowances after any sequence of changes."""
 
 from collections.abc import Callable
 
@@ -43,10 +43,8 @@ def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
 
 
 def stepped(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
-    """A question after steps that can be, each some time after the one before; and when that is.
-
-    Only who works on a question ends it.
-    """
+    """Return a question after a possible sequence of steps, each some time after the previous one, and the time.
+    Only the current attempt ends a question."""
     question, now_ms = QuestionRecord(), 0
     for name, waited in steps:
         now_ms += waited
@@ -56,27 +54,25 @@ def stepped(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
 
 
 @given(STEPS)
-def test_of_two_workers_at_the_same_moment_one_begins(steps: list[tuple[str, int]]) -> None:
+def test_of_two_concurrent_workers_one_begins(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     begun, _ = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.begin(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
 
 
 @given(STEPS, st.integers(0, RUN_MS - 1))
-def test_nobody_begins_while_somebody_works(steps: list[tuple[str, int]], waited: int) -> None:
+def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, int]], waited: int) -> None:
     question, now_ms = stepped(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     if mine:
         asked, worker_needed = begun.ask(NEW, now_ms + waited)
         assert not worker_needed
         assert asked.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
-        assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "and whoever is gone is replaced"
+        assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "a dead worker is replaced"
 
 
 @given(STEPS, st.integers(0, 2 * RETRY_MS))
-def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
-    steps: list[tuple[str, int]], waited: int
-) -> None:
+def test_only_a_retry_by_lambda_takes_over_before_the_timeout(steps: list[tuple[str, int]], waited: int) -> None:
     question, now_ms = stepped(steps)
     begun, mine = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
     if mine:
@@ -86,7 +82,7 @@ def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
 
 
 @given(STEPS)
-def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: list[tuple[str, int]]) -> None:
+def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     asked, worker_needed = question.ask(NEW, now_ms)
     if worker_needed and asked.status is not QuestionStatus.ANSWERED:
@@ -94,7 +90,7 @@ def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: li
 
 
 @given(STEPS)
-def test_asked_twice_at_once_a_question_is_the_same(steps: list[tuple[str, int]]) -> None:
+def test_asking_twice_at_the_same_time_does_not_change_the_question(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     asked, _ = question.ask(NEW, now_ms)
     again, called = asked.ask(NEW, now_ms)
@@ -103,7 +99,7 @@ def test_asked_twice_at_once_a_question_is_the_same(steps: list[tuple[str, int]]
 
 
 @given(STEPS)
-def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[tuple[str, int]]) -> None:
+def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     wish = Listener(connection="c9", attempt=2, resume_from=4)
     new = NEW.model_copy(update={"listener": wish, "session": "s9"})
@@ -116,7 +112,7 @@ def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[
 
 
 @given(STEPS)
-def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> None:
+def test_a_final_answer_or_failure_stays(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
         asked, _ = ended.ask(NEW, now_ms)
@@ -126,20 +122,20 @@ def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> 
 
 
 @given(STEPS)
-def test_each_beginning_is_an_attempt_of_its_own(steps: list[tuple[str, int]]) -> None:
+def test_each_beginning_is_another_attempt(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
-    assert begun.ask(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
+    assert begun.ask(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is not an attempt"
 
 
-def test_a_place_counts_in_its_own_attempt() -> None:
+def test_a_listeners_number_applies_to_its_own_attempt() -> None:
     place = Listener(attempt=2, resume_from=4)
     assert [place.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
 def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
-    """Before, after, for which question, when, and whether it was granted."""
+    """Return for each request: the allowance before and after, question id, time, and whether it was granted."""
     allowance, now_ms = Allowance(), 0
     history = []
     for name, waited, ends in asks:
@@ -153,7 +149,7 @@ def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, 
 
 
 @given(ASKS)
-def test_an_allowance_is_bounded_whatever_is_asked(asks: list[tuple[str, int, bool]]) -> None:
+def test_an_allowance_is_limited_for_any_requests(asks: list[tuple[str, int, bool]]) -> None:
     for _, after, _, now_ms, granted in told(asks):
         assert len(after.running) <= AT_ONCE
         assert len(after.asked_ms) <= PER_HOUR
@@ -162,11 +158,11 @@ def test_an_allowance_is_bounded_whatever_is_asked(asks: list[tuple[str, int, bo
         assert not granted or sum(now_ms - one < HOUR_MS for one in after.asked_ms) == len(after.asked_ms)
     full = Allowance(asked_ms=tuple(range(PER_HOUR)))
     assert not full.count_question("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
-    assert full.count_question("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour ends to the millisecond"
+    assert full.count_question("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour is exact to the millisecond"
 
 
 @given(ASKS)
-def test_no_more_is_granted_in_any_hour_than_is_allowed(asks: list[tuple[str, int, bool]]) -> None:
+def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, bool]]) -> None:
     counted = [
         now_ms
         for before, _, name, now_ms, granted in told(asks)
@@ -177,7 +173,7 @@ def test_no_more_is_granted_in_any_hour_than_is_allowed(asks: list[tuple[str, in
 
 
 @given(ASKS)
-def test_what_is_refused_changes_nothing_and_what_is_granted_counts(asks: list[tuple[str, int, bool]]) -> None:
+def test_a_refused_request_changes_nothing_and_a_granted_one_counts(asks: list[tuple[str, int, bool]]) -> None:
     for before, after, name, now_ms, granted in told(asks):
         if granted:
             assert (name, now_ms + HOUR_MS // 4) in after.running
@@ -186,7 +182,7 @@ def test_what_is_refused_changes_nothing_and_what_is_granted_counts(asks: list[t
 
 
 @given(ASKS, st.sampled_from("abcde"))
-def test_what_ends_never_takes_room_and_asking_again_at_once_is_free(
+def test_an_ended_question_frees_its_place_and_asking_again_is_free(
     asks: list[tuple[str, int, bool]], name: str
 ) -> None:
     for _, after, asked, now_ms, granted in told(asks):
@@ -198,7 +194,7 @@ def test_what_ends_never_takes_room_and_asking_again_at_once_is_free(
 
 
 @pytest.mark.parametrize("identity", ["us-east-1:a", "eu-central-1:b"])
-def test_what_is_ours_cannot_be_reached_by_an_identity(identity: str) -> None:
+def test_no_identity_can_access_the_projects_items(identity: str) -> None:
     for key in (query_key(identity, "q"), allowance_key(identity), connection_key(identity)):
         assert not key["sessionId"].startswith(f"{identity}#")
     assert conversation_key(identity, "s", "l") == {"sessionId": f"{identity}#s", "lectureId": "l"}

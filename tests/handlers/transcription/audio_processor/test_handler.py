@@ -1,4 +1,4 @@
-"""The processor from outside: an utterance comes, a stream goes by its script, the client gets messages."""
+"""The audio processor from outside: an utterance, a scripted stream, and the messages to the client."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final
 from tests.handlers.transcription.router_setup import LIVE
 
 
-def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None:
+def test_captions_are_sent_during_the_stream_and_then_the_end(booth: Booth) -> None:
     steps = [partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world.", at_ms=200)]
     assert booth.hears(*steps, ENDED, utterance="u7", sequence=7) is UtteranceEnd.DONE
     assert booth.said() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
@@ -38,51 +38,51 @@ def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None
     }
 
 
-def test_audio_is_sent_at_the_pace_of_speech_and_ended(booth: Booth) -> None:
+def test_audio_is_sent_at_the_pace_of_speech_and_then_ended(booth: Booth) -> None:
     booth.hears(final(1_100, "Hello."), ENDED)
     [stream] = booth.transcribe.conversations
     assert stream.sent_at == list(range(0, 1_000, 100))
     assert b"".join(stream.sent) == bytes(32_000)
-    assert stream.finished_ms == 900, "with the last chunk, not a moment later"
+    assert stream.finished_ms == 900, "together with the last chunk"
     [asked] = booth.transcribe.requests
     assert (asked.language, asked.sample_rate, asked.encoding, asked.stabilised) == ("en-US", 16_000, "pcm", True)
 
 
-def test_a_second_call_for_the_same_utterance_does_nothing(booth: Booth) -> None:
+def test_a_second_invocation_for_the_same_utterance_does_nothing(booth: Booth) -> None:
     booth.hears(final(1_100, "Hello."), ENDED)
     assert booth.call() is None
     assert len(booth.said()) == 1
 
 
-def test_an_utterance_that_was_given_up_is_left_alone(booth: Booth) -> None:
+def test_an_utterance_whose_slot_expired_is_ignored(booth: Booth) -> None:
     booth.take("u1")
     booth.clock.now_ms += 20_000
     assert booth.call() is None
-    assert booth.transcribe.requests == [], "its client may have sent it again already"
+    assert booth.transcribe.requests == [], "the client may have sent it again"
 
 
-def test_a_session_that_is_not_there_costs_nothing(dynamodb: Any) -> None:
+def test_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
     booth = Booth(dynamodb)
     assert booth.call() is None
     assert booth.transcribe.requests == []
 
 
-def test_words_that_another_utterance_has_shown_are_not_shown_again(booth: Booth) -> None:
+def test_a_text_that_another_utterance_has_shown_is_not_shown_again(booth: Booth) -> None:
     booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
     booth.hears(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
     assert booth.said() == [("See you tomorrow.", True)]
     assert [one["finals"] for one in booth.said("done")] == [1, 0]
 
 
-def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth: Booth) -> None:
+def test_a_line_that_changes_to_another_utterances_text_is_retracted(booth: Booth) -> None:
     booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
     booth.hears(partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2")
     assert booth.said() == [("See you tomorrow.", True), ("See", False)]
     assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
 
 
-def test_a_final_takes_the_place_of_another_utterances_partial(booth: Booth) -> None:
-    """Otherwise its words could be nowhere in the end: the partial may turn into something else."""
+def test_a_final_replaces_another_utterances_partial(booth: Booth) -> None:
+    """Otherwise, the words could be lost, because the partial may change."""
     booth.live.reserve_text(key_of(booth, "hello"), TextReservation("u1", "r1", 3, final=False), 10)
     booth.hears(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
     [taken_back] = booth.said("retract")
@@ -96,16 +96,14 @@ def key_of(booth: Booth, words: str) -> str:
     return text_reservation_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
 
 
-def test_the_same_words_later_are_something_new(booth: Booth) -> None:
+def test_the_same_words_are_shown_again_later(booth: Booth) -> None:
     booth.hears(final(1_100, "Yes."), ENDED, utterance="u1")
     booth.clock.now_ms += 10_000
     booth.hears(final(1_100, "Yes.", "r2"), ENDED, utterance="u2")
     assert booth.said() == [("Yes.", True), ("Yes.", True)]
 
 
-def test_a_final_is_shown_even_when_nobody_can_say_whether_it_repeats(
-    booth: Booth, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_final_is_shown_if_its_text_cannot_be_reserved(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> bool:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
 
@@ -114,23 +112,23 @@ def test_a_final_is_shown_even_when_nobody_can_say_whether_it_repeats(
     assert booth.said() == [("Hello.", True)]
 
 
-def test_a_session_without_partials_asks_for_none(dynamodb: Any) -> None:
+def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
     booth = Booth(dynamodb, settings=SessionSettings(partial_results_enabled=False))
     booth.open()
     booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert [one.stabilised for one in booth.transcribe.requests] == [False]
     assert booth.said() == [("Hello.", True)]
-    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "it is what was asked for"
+    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "finals only are not a fallback here"
 
 
-def test_a_sessions_own_threshold_counts(dynamodb: Any) -> None:
+def test_a_sessions_own_threshold_applies(dynamodb: Any) -> None:
     booth = Booth(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
     booth.open()
     booth.hears(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
     assert booth.said()[0] == ("Hello", False)
 
 
-def test_metrics_go_out_in_one_call_after_the_answer(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_put_in_one_call_after_the_answer(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     put = booth.cloudwatch.put_metric_data
     answered: list[int] = []
 
@@ -152,14 +150,14 @@ def test_metrics_go_out_in_one_call_after_the_answer(booth: Booth, monkeypatch: 
     assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
 
 
-def test_metrics_that_cannot_be_sent_harm_nobody(booth: Booth) -> None:
+def test_failing_metrics_change_no_outcome(booth: Booth) -> None:
     booth.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
     assert booth.hears(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
     assert len(booth.said("done")) == 1
 
 
-def test_a_sessions_orphans_are_in_the_log_beside_its_hash(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
-    """The alarm knows how many there were, the log whose they were."""
+def test_orphans_are_logged_with_the_hash_of_their_session(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+    """The alarm counts orphans; the log names their session."""
     booth.hears(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [ended] = [line for line in lines if line["message"] == "utterance_ended"]
@@ -167,11 +165,11 @@ def test_a_sessions_orphans_are_in_the_log_beside_its_hash(booth: Booth, capsys:
     assert booth.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
 
-def test_no_word_that_was_said_is_logged_or_stored(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_text_is_logged_or_stored(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
     booth.hears(partial(300, "Canary"), final(1_100, "Canary sings."), ENDED)
     stored = json.dumps(booth.dynamodb.scan(TableName=LIVE)["Items"])
     logged = capsys.readouterr().out
     assert "utterance_ended" in logged
     for text in (stored, logged):
         assert "anary" not in text
-        assert SESSION not in logged, "a session's id is as good as a name"
+        assert SESSION not in logged, "a session's id identifies its user"

@@ -1,4 +1,4 @@
-"""What CloudWatch is told of one invocation: one call, in the form and within the limits of PutMetricData."""
+"""Metrics of one invocation: one call, within the format and limits of PutMetricData."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def test_equal_latencies_are_one_value_with_a_count() -> None:
     assert (latency["Values"], latency["Counts"], latency["Unit"]) == ([30.0, 70.0], [1.0, 2.0], "Milliseconds")
 
 
-def test_of_more_values_than_a_datum_takes_the_slowest_are_told() -> None:
-    """An alarm looks at the slow ones."""
+def test_too_many_values_keep_the_slowest() -> None:
+    """The alarm uses the slow values."""
     [latency] = told(list(range(MAX_VALUES + 50)))
     assert latency["Values"] == [float(value) for value in range(50, MAX_VALUES + 50)]
     assert len(latency["Counts"]) == MAX_VALUES
 
 
-def test_the_streams_of_an_invocation_are_told_together() -> None:
+def test_the_streams_of_an_invocation_are_summed() -> None:
     found = told(
         [],
         CaptionCounts(dropped=3, orphans=1, fallback="stream_failed", failed=True),
@@ -39,10 +39,10 @@ def test_the_streams_of_an_invocation_are_told_together() -> None:
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,
     }
-    assert told([], CaptionCounts(partials=7, finals=2, duplicates=1)) == [], "nothing of it happened"
+    assert told([], CaptionCounts(partials=7, finals=2, duplicates=1)) == [], "all counts are zero"
 
 
-def test_it_is_what_botocores_model_of_the_service_takes() -> None:
+def test_the_call_matches_botocores_model_of_the_service() -> None:
     client = boto3.client("cloudwatch", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stub:
         stub.add_response("put_metric_data", {})

@@ -25,12 +25,12 @@ def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, st
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
-def test_a_token_in_the_offer_says_who_connects(gate: ConnectionAuthorizer, provider: Provider, name: str) -> None:
+def test_the_token_in_the_offer_determines_the_user(gate: ConnectionAuthorizer, provider: Provider, name: str) -> None:
     headers = offer(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
     assert gate.authorize(headers) == user_id(provider.issuer, "ann")
 
 
-def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: ConnectionAuthorizer, provider: Provider) -> None:
+def test_an_invalid_token_is_refused_and_not_repeated(gate: ConnectionAuthorizer, provider: Provider) -> None:
     token = provider.token(aud="others")
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, f"bearer.{token}"))
@@ -38,19 +38,19 @@ def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: ConnectionA
     assert token not in refused.value.message
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, "user.ann"))
-    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401), "without a token nobody connects"
+    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401), "no client connects without a token"
     with pytest.raises(HandlerError, match=PROTOCOL):
         gate.authorize({})
 
 
-def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
+def test_an_unavailable_identity_provider_is_not_the_callers_fault(provider: Provider) -> None:
     gate = ConnectionAuthorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
 
 
-def test_without_a_provider_anybody_is_who_he_says() -> None:
+def test_without_an_identity_provider_the_client_states_its_user() -> None:
     gate = ConnectionAuthorizer(None)
     assert gate.authorize(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
     assert gate.authorize(offer(PROTOCOL, "user.bob")) != gate.authorize(offer(PROTOCOL, "user.ann"))

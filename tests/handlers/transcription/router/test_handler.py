@@ -1,4 +1,4 @@
-"""The router from outside: handshakes, messages, answers; the tables as moto plays them."""
+"""The router's handshakes, messages and answers, with moto's tables."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from handlers.transcription.utterance_slots import SessionSlots
 from tests.handlers.transcription.router_setup import LIMITS, LIVE, SESSIONS, Scene, silence
 
 ANN = user_id("none", "ann")
-"""Who connects as `user.ann`."""
+"""User id of a client that connects as `user.ann`."""
 
 
 def test_a_handshake_is_answered_with_the_protocol_and_never_with_the_token(scene: Scene) -> None:
@@ -24,14 +24,14 @@ def test_a_handshake_is_answered_with_the_protocol_and_never_with_the_token(scen
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.transcription.v1"}}
 
 
-def test_a_refused_handshake_says_why(scene: Scene) -> None:
+def test_a_refused_handshake_states_the_reason(scene: Scene) -> None:
     answer = scene.connect("c1", "something.else")
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["code"] == "MALFORMED_MESSAGE"
-    assert scene.says("open")["code"] == "UNAUTHENTICATED", "and the connection is known to nobody"
+    assert scene.says("open")["code"] == "UNAUTHENTICATED", "the connection is not stored"
 
 
-def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
+def test_an_utterance_of_an_open_session_is_passed_to_the_processor(scene: Scene) -> None:
     session = scene.opens()
     answer = scene.utters(session)
     assert answer == {
@@ -48,10 +48,10 @@ def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
     assert (work.session_id, work.utterance, work.attempt, work.from_ms, work.attempts) == (session, "u1", 1, 0, 1)
     assert work.audio == silence(1)
     assert scene.utters(session)["repeated"]
-    assert scene.handed == [work], "sent twice, it is handed over once"
+    assert scene.handed == [work], "a repeated message is passed on once"
 
 
-def test_a_session_says_how_long_it_lasts(scene: Scene) -> None:
+def test_an_opened_session_states_its_end(scene: Scene) -> None:
     scene.connect()
     answer = scene.says("open")
     assert answer["expiresAt"] == "2025-10-09T09:53:20.000Z"
@@ -59,7 +59,7 @@ def test_a_session_says_how_long_it_lasts(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("action", ["audio", "close", "ping", "open"])
-def test_somebody_elses_session_is_as_unknown_as_one_that_never_was(scene: Scene, action: str) -> None:
+def test_another_users_session_gives_the_same_error_as_an_unknown_session(scene: Scene, action: str) -> None:
     session = scene.opens()
     scene.connect("c2", "polyphony.transcription.v1", "user.bob")
     content = {"utterance": "u1", "sequence": 1, "audio": silence(1)}
@@ -70,37 +70,37 @@ def test_somebody_elses_session_is_as_unknown_as_one_that_never_was(scene: Scene
     assert scene.handed == []
 
 
-def test_a_closed_session_takes_nothing_any_more(scene: Scene) -> None:
+def test_a_closed_session_accepts_nothing(scene: Scene) -> None:
     session = scene.opens()
     assert scene.says("close", sessionId=session)["type"] == "closed"
-    assert scene.says("close", sessionId=session)["type"] == "closed", "again changes nothing"
+    assert scene.says("close", sessionId=session)["type"] == "closed", "closing again changes nothing"
     assert scene.utters(session)["code"] == "SESSION_CLOSED"
     other = scene.opens()
     scene.clock.now_ms += LIMITS.session_seconds * 1000
-    assert scene.utters(other)["code"] == "SESSION_CLOSED", "its own time is over"
+    assert scene.utters(other)["code"] == "SESSION_CLOSED", "the session has expired"
 
 
-def test_a_user_has_so_many_sessions_and_closing_one_makes_room(scene: Scene) -> None:
+def test_closing_a_session_makes_room_for_another_one(scene: Scene) -> None:
     first, _ = scene.opens(), scene.opens()
     assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
     scene.says("close", sessionId=first)
     assert scene.says("open")["type"] == "opened"
     assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
     scene.clock.now_ms += LIMITS.session_seconds * 1000
-    assert scene.says("open")["type"] == "opened", "those that have ended count no more"
+    assert scene.says("open")["type"] == "opened", "ended sessions do not count"
 
 
-def test_a_session_whose_connection_broke_soon_counts_no_more(scene: Scene) -> None:
+def test_a_session_of_a_closed_connection_soon_stops_counting(scene: Scene) -> None:
     for number in range(LIMITS.sessions_per_user):
         scene.opens(f"c{number}")
         scene.disconnect(f"c{number}")
     scene.connect("c9")
     assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
     scene.clock.now_ms += DETACHED_MS
-    assert scene.says("open", "c9")["type"] == "opened", "whoever loads a page again and again is not locked out"
+    assert scene.says("open", "c9")["type"] == "opened", "a client that reloads its page repeatedly can still connect"
 
 
-def test_a_session_that_went_on_over_another_connection_still_counts(scene: Scene) -> None:
+def test_a_session_that_moved_to_another_connection_still_counts(scene: Scene) -> None:
     first = scene.opens("c1")
     scene.connect("c2")
     scene.says("open", "c2", sessionId=first)
@@ -110,7 +110,7 @@ def test_a_session_that_went_on_over_another_connection_still_counts(scene: Scen
     assert scene.says("open", "c2")["code"] == "TOO_MANY_SESSIONS"
 
 
-def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None:
+def test_the_sweep_reports_an_unstarted_utterance_once(scene: Scene) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
     assert scene.sweeps() == 0
@@ -121,21 +121,21 @@ def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None
     assert scene.sweeps() == 0
 
 
-def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
+def test_a_lost_utterance_is_also_reported_with_the_next_answer(scene: Scene) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
     scene.clock.now_ms += MAX_START_MS
     scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
-    assert scene.sweeps() == 1, "its client cannot be told now"
+    assert scene.sweeps() == 1, "the client cannot be notified now"
     lost = [{"utterance": "u1", "fromMs": 0}]
     assert scene.utters(session, "u2")["resend"] == lost
-    assert scene.says("ping", sessionId=session)["resend"] == lost, "until it is sent again"
+    assert scene.says("ping", sessionId=session)["resend"] == lost, "only until it is sent again"
     assert scene.utters(session, "u1")["type"] == "accepted"
     assert scene.handed[-1].attempts == 2
     assert scene.says("ping", sessionId=session)["resend"] == []
 
 
-def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: Scene) -> None:
+def test_a_failed_invocation_returns_the_slot(scene: Scene) -> None:
     session = scene.opens()
     scene.refusing = EndpointConnectionError(endpoint_url="https://somewhere")
     assert scene.utters(session, "u1")["code"] == "UNAVAILABLE"
@@ -144,10 +144,10 @@ def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: 
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_an_utterance_that_was_handed_over_is_accepted_though_the_answer_was_lost(
+def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, ended: bool
 ) -> None:
-    """Without its place the attempt would be silenced in mid-sentence, and another would say the same again."""
+    """Without its slot, the attempt would stop in the middle of a sentence, and another attempt would repeat it."""
 
     def handed_over(work: ProcessorEvent) -> None:
         def begin(flight: SessionSlots) -> tuple[SessionSlots, None]:
@@ -165,7 +165,7 @@ def test_an_utterance_that_was_handed_over_is_accepted_though_the_answer_was_los
     assert flight.done == ("u1",) if ended else flight.holds_slot("u1", 1)
 
 
-def test_a_direct_address_is_for_an_open_session_of_ones_own(scene: Scene) -> None:
+def test_a_direct_url_needs_an_open_session_of_the_user(scene: Scene) -> None:
     session = scene.opens(language="de-DE")
     answer = scene.says("direct", sessionId=session)
     assert (answer["url"], answer["expiresSeconds"]) == ("wss://somewhere/de-DE/300", 300)
@@ -175,8 +175,8 @@ def test_a_direct_address_is_for_an_open_session_of_ones_own(scene: Scene) -> No
     assert scene.says("direct", sessionId=session)["code"] == "SESSION_CLOSED"
 
 
-def test_direct_addresses_are_few(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each may be used for minutes, and its stream costs as long as it lasts."""
+def test_the_number_of_direct_urls_is_limited(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each URL can be used for minutes, and its stream costs money as long as it lasts."""
     session = scene.opens()
     answers = [scene.says("direct", sessionId=session) for _ in range(LIMITS.in_flight + 1)]
     assert [one["type"] for one in answers] == ["direct"] * LIMITS.in_flight + ["error"]
@@ -186,13 +186,13 @@ def test_direct_addresses_are_few(scene: Scene, capsys: pytest.CaptureFixture[st
     assert scene.says("direct", sessionId=session)["type"] == "direct"
 
 
-def test_a_stack_may_give_no_direct_addresses_out(dynamodb: Any) -> None:
+def test_a_stack_can_disable_direct_urls(dynamodb: Any) -> None:
     scene = Scene(dynamodb, limits=LIMITS.model_copy(update={"direct_enabled": False}))
     assert scene.says("direct", sessionId=scene.opens())["code"] == "DIRECT_REFUSED"
 
 
-def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utterance(scene: Scene) -> None:
-    """Otherwise open, speak, close, again and again would use up all streams of the account."""
+def test_a_closed_session_counts_until_its_last_utterance_has_ended(scene: Scene) -> None:
+    """Otherwise, a client that opens, speaks and closes repeatedly could use all streams of the account."""
     for _ in range(LIMITS.sessions_per_user):
         session = scene.opens()
         scene.utters(session)
@@ -202,8 +202,8 @@ def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utter
     assert scene.says("open")["type"] == "opened"
 
 
-def test_a_session_is_used_where_it_was_opened_last(scene: Scene) -> None:
-    """Over another connection it would count nowhere."""
+def test_a_session_can_be_used_only_on_the_connection_that_opened_it_last(scene: Scene) -> None:
+    """Over another connection, it would not be counted."""
     session = scene.opens("c1")
     scene.disconnect("c1")
     scene.connect("c2")
@@ -217,8 +217,8 @@ def test_a_session_is_used_where_it_was_opened_last(scene: Scene) -> None:
     assert scene.utters(session, connection="c2")["type"] == "accepted"
 
 
-def test_sessions_of_which_nothing_is_heard_make_room(scene: Scene) -> None:
-    """API Gateway tells of a connection's end only as well as it can."""
+def test_an_idle_session_makes_room_for_another_one(scene: Scene) -> None:
+    """API Gateway does not report the end of every connection."""
     for number in range(LIMITS.sessions_per_user):
         scene.opens(f"c{number}")
     scene.clock.now_ms += IDLE_MS
@@ -228,7 +228,7 @@ def test_sessions_of_which_nothing_is_heard_make_room(scene: Scene) -> None:
     assert scene.says("open", "c9")["type"] == "opened"
 
 
-def test_a_session_that_is_spoken_in_keeps_its_room(scene: Scene) -> None:
+def test_an_active_session_keeps_its_place_in_the_quota(scene: Scene) -> None:
     first, second = scene.opens("c1"), scene.opens("c2")
     scene.clock.now_ms += IDLE_MS
     scene.says("ping", "c1", sessionId=first)
@@ -239,7 +239,7 @@ def test_a_session_that_is_spoken_in_keeps_its_room(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("notices", ["ping", "open", "resend", "other", "sweep"])
-def test_every_lost_utterance_is_counted_whoever_notices(
+def test_every_lost_utterance_is_logged_by_the_component_that_finds_it(
     scene: Scene, capsys: pytest.CaptureFixture[str], notices: str
 ) -> None:
     session = scene.opens()
@@ -261,7 +261,9 @@ def test_every_lost_utterance_is_counted_whoever_notices(
     assert scene.sweeps() == 0
 
 
-def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_for_one_session_does_not_stop_the_sweep_of_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = scene.opens("c1"), scene.opens("c2")
     scene.utters(first, connection="c1")
     scene.utters(second, connection="c2")
@@ -278,8 +280,8 @@ def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, m
     assert len(scene.clients.of("c1", "resend") + scene.clients.of("c2", "resend")) == 1
 
 
-def test_each_session_has_a_secret_of_its_own(scene: Scene) -> None:
-    """Hashes of captions are keyed with it: the same words in two sessions have nothing in common."""
+def test_each_session_has_its_own_secret(scene: Scene) -> None:
+    """Caption hashes are keyed with it, so the same words in two sessions have different hashes."""
     secrets = [
         session.secret for one in (scene.opens("c1"), scene.opens("c2")) if (session := scene.sessions.find(one))
     ]
@@ -287,7 +289,7 @@ def test_each_session_has_a_secret_of_its_own(scene: Scene) -> None:
     assert all(len(bytes.fromhex(one)) == 32 for one in secrets)
 
 
-def test_an_operator_opens_a_session_for_somebody_who_goes_on_with_it(scene: Scene) -> None:
+def test_a_user_continues_a_session_that_an_operator_opened(scene: Scene) -> None:
     session = operated(scene, ANN, language="de-DE")["sessionId"]
     found = scene.sessions.find(session)
     assert found is not None
@@ -295,24 +297,24 @@ def test_an_operator_opens_a_session_for_somebody_who_goes_on_with_it(scene: Sce
     scene.connect()
     assert scene.says("open", sessionId=session)["sessionId"] == session
     assert scene.utters(session)["type"] == "accepted"
-    assert operated(scene, ANN, sessionId=session)["sessionId"] != session, "and none is taken away"
+    assert operated(scene, ANN, sessionId=session)["sessionId"] != session, "no session is removed"
     assert scene.live.read(SessionSlots, session_slots_key(session)).connection == "c1"
 
 
 @pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])
-def test_a_session_for_nobody_who_could_ever_connect_is_refused(scene: Scene, user: Any) -> None:
-    """It would be opened, and its user would hear that there is no such session."""
+def test_an_operator_cannot_open_a_session_for_an_impossible_user(scene: Scene, user: Any) -> None:
+    """The session could be opened, but its user would get the error that there is no such session."""
     with pytest.raises(ValueError, match=r"^user must be .*docs/transcription\.md"):
         operated(scene, user)
     assert scene.dynamodb.scan(TableName=SESSIONS)["Items"] == []
 
 
 def operated(scene: Scene, user: Any, **session: Any) -> dict[str, Any]:
-    """A session that an operator opens."""
+    """Open a session as an operator does."""
     return scene.router.handle({"kind": "open", "user": user, "session": session}, scene.clock.now_ms)
 
 
-def test_no_word_of_audio_or_token_is_stored_or_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_audio_and_no_token_is_stored_or_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     canary = "bearer.canary-token"
     scene.connect("c1", "polyphony.transcription.v1", canary, "user.canary-name")
     session = scene.says("open")["sessionId"]

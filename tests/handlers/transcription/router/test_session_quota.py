@@ -1,4 +1,4 @@
-"""A user's open sessions: those that can be used are never more than he may have, whatever comes at the same time."""
+"""Limit on a user's open sessions, with concurrent requests."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from tests.handlers.transcription.router_setup import LIMITS, Scene
 
 
 def silent_sessions(scene: Scene, connection: str = "c1") -> list[str]:
-    """As many sessions as may be, of which nothing was heard for long, on a connection that is there."""
+    """Open as many sessions as allowed, on an open connection, and let them become idle."""
     scene.connect(connection)
     opened = [str(scene.says("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
     scene.clock.now_ms += IDLE_MS + 1
@@ -25,7 +25,7 @@ def usable(scene: Scene, sessions: list[str], connection: str = "c1") -> list[st
 
 
 def before(scene: Scene, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem], act: Callable[[], object]) -> None:
-    """Something else happens right before the second change of such an item; the first is what finds no room."""
+    """Call `act` right before the second change of an item of this model. The first change finds no room."""
     change, seen = scene.live.change, []
 
     def changed(of: type[LiveItem], *given: Any) -> Any:
@@ -38,7 +38,7 @@ def before(scene: Scene, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem],
     monkeypatch.setattr(scene.live, "change", changed)
 
 
-def test_a_session_that_made_room_is_used_again_only_once_it_is_opened_again(scene: Scene) -> None:
+def test_a_session_that_made_room_must_be_opened_again_before_use(scene: Scene) -> None:
     first, second = silent_sessions(scene)
     scene.says("ping", sessionId=second)
     assert scene.says("open")["type"] == "opened"
@@ -50,7 +50,7 @@ def test_a_session_that_made_room_is_used_again_only_once_it_is_opened_again(sce
     assert scene.utters(first)["type"] == "accepted"
 
 
-def test_however_often_somebody_comes_back_there_are_only_so_many_sessions_in_use(scene: Scene) -> None:
+def test_reconnecting_never_raises_the_number_of_usable_sessions(scene: Scene) -> None:
     sessions = [session for number in range(4) for session in silent_sessions(scene, f"c{number}")]
     spoken = [scene.utters(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)]
     assert spoken.count("accepted") == LIMITS.sessions_per_user
@@ -60,17 +60,17 @@ def test_a_session_that_is_opened_while_it_makes_room_counts(scene: Scene, monke
     sessions = silent_sessions(scene)
     before(scene, monkeypatch, SessionQuota, lambda: scene.says("open", sessionId=sessions[0]))
     newer = str(scene.says("open")["sessionId"])
-    assert usable(scene, [*sessions, newer]) == [sessions[0], newer], "and no more room is made than is needed"
+    assert usable(scene, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
 
 
-def test_two_that_need_room_at_once_get_no_more_than_there_is(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_concurrent_requests_for_room_never_exceed_the_limit(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions, newer = silent_sessions(scene), []
     before(scene, monkeypatch, SessionQuota, lambda: newer.append(str(scene.says("open")["sessionId"])))
     newer.append(str(scene.says("open")["sessionId"]))
     assert sorted(usable(scene, [*sessions, *newer])) == sorted(newer)
 
 
-def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_right_then(
+def test_a_session_that_moves_while_its_old_connection_closes_counts(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = scene.opens("c1")
@@ -91,7 +91,7 @@ def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_righ
     assert opened.count("opened") == LIMITS.sessions_per_user - 1
 
 
-def test_a_session_is_not_silent_while_something_of_it_is_in_the_air() -> None:
+def test_a_session_with_an_utterance_in_progress_is_not_silent() -> None:
     flight = SessionSlots(connection="c1", seen_ms=100, slots=(Slot(utterance="a", attempt=1, overdue_ms=900),))
     assert not flight.is_silent(since_ms=500, now_ms=899)
     assert flight.is_silent(since_ms=500, now_ms=900)

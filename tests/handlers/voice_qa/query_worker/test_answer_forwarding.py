@@ -1,4 +1,4 @@
-"""Pieces on their way: numbered, cut to size, posted in order to whoever listens."""
+"""Forwarding of pieces: numbering, division and posts in order to the listener."""
 
 import base64
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ LATE = ReadTimeoutError(endpoint_url="https://canary")
 
 @dataclass
 class Line:
-    """A forwarder, and a client `c1` that listens from a number on."""
+    """A forwarder, and a client `c1` that listens from some number on."""
 
     listener: Listener = FIRST
     clock: Clock = field(default_factory=Clock)
@@ -67,7 +67,7 @@ class Line:
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5),
     factor=st.integers(1, 5_000),
 )
-def test_split_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
+def test_divided_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
     line = Line()
     line.says(*(text * factor for text in texts))
     sent = line.clients.inbox.get("c1", [])
@@ -81,7 +81,7 @@ def _size(line: Line, number: int) -> int:
 
 
 @pytest.mark.parametrize("letter", ["\x00", '"', "€", "🐤"])
-def test_the_worst_letters_still_fit(letter: str) -> None:
+def test_the_longest_characters_in_json_still_fit(letter: str) -> None:
     line = Line()
     line.says(letter * 40_000)
     line.forwarder.send(agent_types.AgentCitationPiece(0, 1, letter * 40_000))
@@ -97,7 +97,7 @@ def test_the_worst_letters_still_fit(letter: str) -> None:
 @example(seed=b"x", length=MAX_AUDIO)
 @example(seed=b"x", length=2 * MAX_AUDIO)
 @given(seed=st.binary(min_size=1, max_size=50), length=st.integers(1, 3 * MAX_AUDIO))
-def test_split_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
+def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
     audio = (seed * length)[:length]
     line = Line()
     line.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
@@ -108,7 +108,7 @@ def test_split_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
     assert {one["format"] for one in sent} == {"mp3"}
 
 
-def test_an_answer_of_too_many_pieces_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_forwarding, "MAX_PIECES", 2)
     line = Line()
     line.says("a", "b")
@@ -118,7 +118,7 @@ def test_an_answer_of_too_many_pieces_is_too_much(monkeypatch: pytest.MonkeyPatc
     assert len(line.forwarder.messages) == 2
 
 
-def test_it_is_looked_every_two_seconds_and_not_more_often() -> None:
+def test_the_listener_is_read_every_two_seconds() -> None:
     line = Line()
     for _ in range(8):
         line.clock.now_ms += 500
@@ -126,7 +126,7 @@ def test_it_is_looked_every_two_seconds_and_not_more_often() -> None:
     assert line.looks == 2
 
 
-def test_a_long_catching_up_looks_too() -> None:
+def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
     line = Line(Listener(connection="", resume_from=0))
     line.says(*"abcdefgh")
 
@@ -142,7 +142,7 @@ def test_a_long_catching_up_looks_too() -> None:
     assert line.numbers("c2") == list(range(9))
 
 
-def test_a_client_that_went_away_is_not_tried_again_until_somebody_comes() -> None:
+def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> None:
     line = Line()
     line.clients.gone.add("c1")
     line.says("a")
@@ -155,20 +155,18 @@ def test_a_client_that_went_away_is_not_tried_again_until_somebody_comes() -> No
 
 
 @pytest.mark.parametrize("error", [REFUSED, LATE])
-def test_a_post_that_failed_is_made_again_before_the_next(error: Exception) -> None:
+def test_a_failed_post_is_repeated_before_the_next_one(error: Exception) -> None:
     line = Line(look_fails=True)
     line.clients.failures = [error]
     line.says("a", "b")
-    assert line.numbers() == [], "it rests for a while"
+    assert line.numbers() == [], "no post is made for a while"
     line.clock.now_ms += 2_000
     line.says("c")
     assert line.numbers() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("failures", "ended"), [(2, True), (99, False)])
-def test_at_the_end_a_post_that_failed_is_made_again_after_a_pause_but_not_for_ever(
-    failures: int, *, ended: bool
-) -> None:
+def test_a_post_that_fails_at_the_end_is_repeated_a_limited_number_of_times(failures: int, *, ended: bool) -> None:
     line = Line()
     line.says("a")
     line.clients.failures = [LATE] * failures
@@ -190,7 +188,7 @@ EVENTS = st.lists(
 
 
 @given(events=EVENTS)
-def test_whatever_happens_each_listening_is_in_order_and_without_gaps(
+def test_each_listener_gets_pieces_in_order_and_without_gaps(
     events: list[str | int | tuple[str, int]],
 ) -> None:
     line = Line()
@@ -214,7 +212,7 @@ def test_whatever_happens_each_listening_is_in_order_and_without_gaps(
     for connection, asked in starts.items():
         numbers = line.numbers(connection)
         breaks = [later for earlier, later in pairwise(numbers) if later != earlier + 1]
-        assert all(one in asked for one in [*numbers[:1], *breaks]), "begins again only where it was asked to"
+        assert all(one in asked for one in [*numbers[:1], *breaks]), "it restarts only at the requested number"
     if ended:
         assert line.clients.inbox[line.listener.connection][-1]["type"] == "answered"
         expected = list(range(line.listener.resume_from, len(line.forwarder.messages)))

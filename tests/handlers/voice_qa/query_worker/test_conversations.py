@@ -1,4 +1,4 @@
-"""Conversations: bounded for the table and for the agent, whoever wrote what is there."""
+"""Conversations: limited for the table and for the agent, whatever a guest wrote."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ TURNS = st.lists(
 
 
 @given(turns=TURNS, more=st.integers(0, 400_000))
-def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns: list[StoredTurn], more: int) -> None:
+def test_an_item_never_grows_too_large_and_always_has_the_newest_turn(turns: list[StoredTurn], more: int) -> None:
     new = turn(99, "q" * more, "€" * more)
     kept = append_turn(turns, new)
     assert sum(map(stored_size, kept)) < MAX_ITEM
@@ -62,7 +62,7 @@ def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns
     assert new.answer.startswith(kept[-1].answer)
 
 
-def test_the_oldest_turns_go_first_and_a_turn_is_there_once() -> None:
+def test_the_oldest_turns_are_dropped_first_and_a_turn_is_stored_once() -> None:
     grown: tuple[StoredTurn, ...] = ()
     for number in range(6):
         grown = append_turn(grown, turn(number, answer="a" * 100_000))
@@ -71,7 +71,7 @@ def test_the_oldest_turns_go_first_and_a_turn_is_there_once() -> None:
     assert [(one.query_id, one.answer) for one in kept] == [("query-0001", "A"), ("query-0002", "A")]
 
 
-def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
+def test_an_agent_gets_only_the_last_turns() -> None:
     heard = context_turns(tuple(turn(number, "q" * 9_000, f"{number}" + "a" * 9_000) for number in range(30)))
     assert len(heard) == CONTEXT_TURNS
     assert heard[0].answer.startswith("20")
@@ -86,7 +86,7 @@ def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
         *({"at": {"S": "yesterday"}}, {"role": {"S": "system"}}),
     ],
 )
-def test_a_turn_that_is_none_is_passed_over(changed: dict[str, Any]) -> None:
+def test_an_invalid_turn_is_ignored(changed: dict[str, Any]) -> None:
     wrong = {"M": GOOD["M"] | changed}
     assert parse_turns({"conversation": {"L": [wrong, GOOD, {"S": "x"}, {"M": {}}]}}) == (turn(1),)
     assert (
@@ -117,7 +117,7 @@ def test_an_item_has_the_form_that_guests_read(kept: Conversations, stage: Stage
     }
 
 
-def test_a_conversation_goes_so_long_after_its_first_turn_however_long_it_goes_on(stage: Stage) -> None:
+def test_a_conversation_expires_a_fixed_time_after_its_first_turn(stage: Stage) -> None:
     clock = Clock()
     kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     for number in range(4):
@@ -128,12 +128,12 @@ def test_a_conversation_goes_so_long_after_its_first_turn_however_long_it_goes_o
     assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 86_400)}
 
 
-def test_what_is_said_when_its_time_is_over_begins_a_new_conversation(stage: Stage) -> None:
+def test_a_turn_after_the_expiry_begins_a_new_conversation(stage: Stage) -> None:
     clock = Clock()
     kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     kept.append(KEY, "query-0001", "Q", "A")
     clock.now_ms += 86_400_000
-    assert kept.turns(KEY) == (), "DynamoDB may leave it there for days"
+    assert kept.turns(KEY) == (), "DynamoDB may delete it days later"
     kept.append(KEY, "query-0002", "Q", "A")
     assert ids(kept.turns(KEY)) == ["query-0002"]
     assert item(stage)["createdAt"] == {"S": "2025-10-10T08:53:20.000Z"}
@@ -151,7 +151,7 @@ LATEST = START_MS // 1000 + 7 * 86_400
         *(({"S": "never"}, LATEST), ({"NULL": True}, LATEST)),
     ],
 )
-def test_no_guest_makes_a_conversation_stay(
+def test_a_guest_cannot_extend_a_conversations_lifetime(
     kept: Conversations, stage: Stage, theirs: dict[str, Any], expected: int
 ) -> None:
     written = {"conversation": {"L": [GOOD]}, "totalTurns": {"N": "1"}, "expiresAt": theirs}
@@ -161,15 +161,15 @@ def test_no_guest_makes_a_conversation_stay(
     assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
 
 
-def test_turns_count_on_where_old_ones_go(kept: Conversations, stage: Stage) -> None:
+def test_the_count_includes_dropped_turns(kept: Conversations, stage: Stage) -> None:
     for number in range(5):
         kept.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
     assert item(stage)["totalTurns"] == {"N": "5"}
     assert ids(kept.turns(KEY)) == ["query-0004"]
 
 
-def test_an_item_of_400_kb_takes_the_turn(kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    # moto adds the new value to the one whose place it takes.
+def test_an_item_of_400_kb_accepts_the_turn(kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # moto adds the size of the new value to that of the replaced one.
     monkeypatch.delattr(LimitedSizeDict, "__setitem__")
     turns = [{"M": GOOD["M"] | {"queryId": {"S": f"query-{n:04}"}, "answer": {"S": "a" * 3_900}}} for n in range(95)]
     stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}})
@@ -187,7 +187,7 @@ def test_an_item_of_400_kb_takes_the_turn(kept: Conversations, stage: Stage, mon
         *(({"N": number}, 2) for number in ("-3", "1.5", "1" + "0" * 30)),
     ],
 )
-def test_what_a_guest_wrote_as_the_count_does_no_harm(
+def test_any_count_that_a_guest_wrote_does_no_harm(
     kept: Conversations, stage: Stage, total: dict[str, Any] | None, expected: int
 ) -> None:
     theirs = {"conversation": {"L": [GOOD, {"S": "x"}]}, **({} if total is None else {"totalTurns": total})}
@@ -198,7 +198,7 @@ def test_what_a_guest_wrote_as_the_count_does_no_harm(
 
 
 @pytest.mark.parametrize(("there", "over"), [(True, False), (True, True), (False, False)])
-def test_of_two_writers_both_are_kept(
+def test_the_turns_of_two_concurrent_writers_are_both_stored(
     kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
 ) -> None:
     if there:
@@ -217,10 +217,12 @@ def test_of_two_writers_both_are_kept(
     kept.append(KEY, "query-0003", "Q", "A")
     expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there and not over else set())
     assert set(ids(kept.turns(KEY))) == expected
-    assert item(stage)["totalTurns"] == {"N": str(3 + there)}, "it counts on, or a write could not be told from another"
+    assert item(stage)["totalTurns"] == {"N": str(3 + there)}, (
+        "each write changes the count, which the condition compares"
+    )
 
 
-def test_an_item_that_changes_all_the_time_is_given_up(
+def test_an_item_that_changes_all_the_time_raises_an_error(
     kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grown = conversations.append_turn
@@ -235,5 +237,5 @@ def test_an_item_that_changes_all_the_time_is_given_up(
         kept.append(KEY, "query-0003", "Q", "A")
 
 
-def test_nothing_said_is_in_a_turns_repr() -> None:
+def test_no_text_is_in_a_turns_representation() -> None:
     assert "canary" not in repr(turn(1, "canary", "canary"))

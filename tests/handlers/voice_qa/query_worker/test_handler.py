@@ -1,4 +1,4 @@
-"""The worker from outside: a question is written down, a call comes, an agent answers, a client listens."""
+"""The query worker from outside: a stored question, an invocation, an agent's answer, and the posts to the client."""
 
 import json
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
     assert desk.turns == [(WORDS, "Canaries sing.")]
 
 
-def test_the_agent_is_told_the_lecture_the_question_and_what_was_said_before(desk: Desk) -> None:
+def test_the_agent_gets_the_lecture_the_question_and_the_conversation(desk: Desk) -> None:
     desk.conversations.append({"sessionId": f"{IDENTITY}#{SESSION}", "lectureId": LECTURE}, "earlier-1", "Q", "A")
     desk.asks(language="de-DE")
     desk.answers_with(HELLO)
@@ -74,7 +74,7 @@ def test_the_agent_is_told_the_lecture_the_question_and_what_was_said_before(des
     assert parse_qs(url.query)["versionId"] == [version]
 
 
-def test_a_spoken_question_is_given_as_an_address_and_kept_as_it_was_understood(desk: Desk) -> None:
+def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(desk: Desk) -> None:
     desk.speaks()
     desk.answers_with(agent_types.AgentTranscriptPiece("whose"), HEARD, HELLO, WORLD)
     desk.call()
@@ -87,7 +87,9 @@ def test_a_spoken_question_is_given_as_an_address_and_kept_as_it_was_understood(
 
 @pytest.mark.parametrize("code", list(AgentCode))
 @pytest.mark.parametrize("begins", [True, False])
-def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code: AgentCode, *, begins: bool) -> None:
+def test_an_agents_failure_is_reported_and_earlier_pieces_remain_valid(
+    desk: Desk, code: AgentCode, *, begins: bool
+) -> None:
     desk.asks()
     error = AgentFailed(code)
     if begins:
@@ -102,7 +104,7 @@ def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code
     assert (desk.question.status, desk.question.retryable) == (QuestionStatus.FAILED, error.retryable)
     assert (desk.counted, desk.turns) == (0, [])
     assert not begins or script.closed
-    assert desk.asks() is error.retryable, "asked again where that may help"
+    assert desk.asks() is error.retryable, "it can be asked again if that may help"
     if error.retryable:
         desk.answers_with(HELLO)
         assert desk.call() is AnswerOutcome.ANSWERED
@@ -112,7 +114,9 @@ def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code
     ("status", "code", "retryable"),
     [("rejected", "LECTURE_REJECTED", False), ("validating", "LECTURE_NOT_READY", True)],
 )
-def test_a_lecture_that_is_not_ready_is_not_asked_about(desk: Desk, status: str, code: str, *, retryable: bool) -> None:
+def test_a_question_about_an_unready_lecture_is_not_sent_to_the_agent(
+    desk: Desk, status: str, code: str, *, retryable: bool
+) -> None:
     desk.lecture(status=status)
     desk.asks()
     assert desk.call() is AnswerOutcome.FAILED
@@ -129,10 +133,10 @@ def test_a_lecture_that_is_not_ready_is_not_asked_about(desk: Desk, status: str,
         ({"text": None}, "QUERY_FAILED", False),
     ],
 )
-def test_what_is_not_there_cannot_be_asked_about(
+def test_a_missing_lecture_or_audio_fails_the_question(
     desk: Desk, asked: dict[str, Any], code: str, *, retryable: bool
 ) -> None:
-    assert desk.call() is AnswerOutcome.NOTHING_TO_DO, "nobody asked yet"
+    assert desk.call() is AnswerOutcome.NOTHING_TO_DO, "the agent was not called"
     assert desk.clients.inbox == {}
     desk.asks(**asked)
     desk.call()
@@ -142,14 +146,14 @@ def test_what_is_not_there_cannot_be_asked_about(
 @pytest.mark.parametrize(
     ("size", "code"), [(0, "AUDIO_EMPTY"), (MAX_QUERY_BYTES + 1, "AUDIO_TOO_LARGE"), (1, None), (MAX_QUERY_BYTES, None)]
 )
-def test_audio_has_a_length(desk: Desk, size: int, code: str | None) -> None:
+def test_the_size_of_audio_is_limited(desk: Desk, size: int, code: str | None) -> None:
     desk.speaks(bytes(size))
     desk.answers_with(HELLO)
     desk.call()
     assert [one["code"] for one in desk.said("error")] == ([] if code is None else [code])
 
 
-def test_audio_of_another_kind_is_not_sent_on(desk: Desk) -> None:
+def test_audio_with_another_content_type_is_not_sent_to_the_agent(desk: Desk) -> None:
     desk.speaks(content_type="text/html")
     desk.call()
     assert (desk.said("error")[0]["code"], desk.agent.asked) == ("QUERY_FAILED", [])
@@ -158,7 +162,7 @@ def test_audio_of_another_kind_is_not_sent_on(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "key", ["queries/us-east-1:somebody-else/a.webm", f"queries/{IDENTITY}x/a.webm", LECTURE_KEY, f"x{AUDIO_KEY}"]
 )
-def test_audio_of_somebody_else_is_never_looked_at(desk: Desk, key: str) -> None:
+def test_another_guests_audio_is_never_read(desk: Desk, key: str) -> None:
     desk.s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs", ContentType="audio/webm")
     desk.asks(audio_key=key)
     desk.call()
@@ -166,7 +170,7 @@ def test_audio_of_somebody_else_is_never_looked_at(desk: Desk, key: str) -> None
 
 
 @pytest.mark.parametrize("request_id", ["another", "call-x"])
-def test_of_two_calls_at_once_and_of_one_that_is_delivered_twice_one_answers(desk: Desk, request_id: str) -> None:
+def test_of_two_invocations_for_a_question_only_one_answers(desk: Desk, request_id: str) -> None:
     desk.asks()
     second: list[AnswerOutcome] = []
     desk.answers_with(HELLO, desk.wait(20_000), lambda: second.append(desk.call(request_id)), WORLD)
@@ -175,8 +179,9 @@ def test_of_two_calls_at_once_and_of_one_that_is_delivered_twice_one_answers(des
     assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
 
 
-def test_a_call_whose_writes_are_all_sent_twice_answers_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would take its own beginning for another's, and the question would wait for nobody until its time is up."""
+def test_an_invocation_whose_writes_are_all_retried_answers_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The retried write must not be mistaken for another invocation's start, or the question would wait until its
+    timeout."""
     desk.asks()
     repeated(desk.dynamodb, "update_item", monkeypatch)
     desk.answers_with(HELLO, WORLD)
@@ -185,7 +190,7 @@ def test_a_call_whose_writes_are_all_sent_twice_answers_once(desk: Desk, monkeyp
     assert desk.turns == [(WORDS, "Canaries sing.")]
 
 
-def test_a_mistake_of_ours_gives_the_question_back_and_is_an_error(desk: Desk) -> None:
+def test_an_internal_error_releases_the_question_and_is_raised(desk: Desk) -> None:
     desk.asks()
     desk.answers_with(HELLO, ZeroDivisionError("canary"))
     with pytest.raises(AnsweringFailed) as raised:
@@ -193,11 +198,11 @@ def test_a_mistake_of_ours_gives_the_question_back_and_is_an_error(desk: Desk) -
     assert (str(raised.value), raised.value.__suppress_context__) == ("ZeroDivisionError", True)
     assert (desk.question.status, desk.said("error")) == (QuestionStatus.ACCEPTED, [])
     desk.answers_with(HELLO)
-    assert desk.call() is AnswerOutcome.ANSWERED, "the next call begins at once"
+    assert desk.call() is AnswerOutcome.ANSWERED, "the next invocation starts at once"
 
 
 def dies(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker is gone in the middle of the answer, and has no word left for anybody."""
+    """The worker dies in the middle of the answer without sending anything."""
 
     def gone() -> None:
         raise SystemExit
@@ -208,7 +213,7 @@ def dies(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cannot_keep(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer cannot be kept, so it is none."""
+    """The answer cannot be stored, so the attempt fails."""
 
     def refuse(*_: Any) -> None:
         raise ERROR
@@ -222,7 +227,7 @@ def cannot_keep(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cannot_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table does not answer when the worker is done, and not when it gives the question back."""
+    """The table fails when the worker ends the question and when it releases it."""
 
     def refuse(*_: Any) -> None:
         raise ERROR
@@ -234,7 +239,7 @@ def cannot_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("goes", [dies, cannot_write, cannot_keep])
-def test_a_call_that_lambda_makes_again_answers_what_its_dead_worker_left(
+def test_a_retry_by_lambda_answers_the_question_of_its_dead_predecessor(
     desk: Desk, goes: Callable[[Desk, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.asks()
@@ -243,14 +248,14 @@ def test_a_call_that_lambda_makes_again_answers_what_its_dead_worker_left(
         desk.clock.now_ms += 60_000
     if goes is not cannot_keep:
         assert desk.question.status is QuestionStatus.RUNNING
-        assert desk.call("call-y") is AnswerOutcome.NOTHING_TO_DO, "nobody else can know that it died"
+        assert desk.call("call-y") is AnswerOutcome.NOTHING_TO_DO, "no other invocation can detect its death"
     desk.answers_with(HELLO, WORLD)
     assert desk.call("call-x") is AnswerOutcome.ANSWERED
     assert desk.clients.pieces("c1")[-2:] == [(3, 0), (3, 1)]
     assert (desk.question.status, desk.counted, len(desk.said("answered"))) == (QuestionStatus.ANSWERED, 0, 1)
 
 
-def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
+def test_an_invocation_that_was_replaced_releases_nothing(desk: Desk) -> None:
     desk.asks()
 
     def overtaken() -> None:
@@ -264,7 +269,7 @@ def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
     assert desk.question.status is QuestionStatus.RUNNING
 
 
-def test_a_conversation_that_takes_nothing_more_harms_no_answer(
+def test_a_conversation_that_accepts_no_turn_does_not_affect_the_answer(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -275,7 +280,9 @@ def test_a_conversation_that_takes_nothing_more_harms_no_answer(
     assert len(desk.logged(capsys.readouterr().out, "turn_lost")) == 1
 
 
-def test_an_allowance_that_cannot_be_ended_harms_no_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_allowance_that_cannot_be_updated_does_not_affect_the_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.asks()
     change = VersionedItems.change
 
@@ -295,13 +302,13 @@ EVENT = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
 @pytest.mark.parametrize(
     "event", [{}, EVENT | {"schemaVersion": 2}, EVENT | {"identity": "../canary"}, EVENT | {"queryId": "canary/../x"}]
 )
-def test_an_event_that_is_none_is_an_error_without_its_words(desk: Desk, event: dict[str, Any]) -> None:
+def test_an_invalid_event_raises_an_error_without_its_content(desk: Desk, event: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:
         desk.worker.handle(event, REMAINING_MS, "call-1")
     assert "canary" not in str(raised.value)
 
 
-def test_the_end_is_logged_with_its_times_and_counts(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_is_logged_with_times_and_counts(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.asks()
     desk.clock.now_ms += 50
     sound = agent_types.AgentAudioPiece(bytes(MAX_AUDIO + 1), AnswerAudioFormat.MP3)
@@ -319,10 +326,10 @@ def test_the_end_is_logged_with_its_times_and_counts(desk: Desk, capsys: pytest.
 
 @pytest.mark.parametrize("asked", [{}, {"asked_ms": 0}, {"asked_ms": 1 << 50}, {"lecture_id": "none"}])
 @pytest.mark.parametrize("script", [HELLO, BROKE])
-def test_the_milliseconds_are_always_a_number(
+def test_the_logged_milliseconds_are_always_a_number(
     desk: Desk, asked: dict[str, Any], script: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A metric is made of them."""
+    """A metric is computed from them."""
     question = QuestionRecord(
         lecture_id=LECTURE,
         session=SESSION,
@@ -338,7 +345,7 @@ def test_the_milliseconds_are_always_a_number(
     assert 0 <= line["milliseconds"] < 100_000
 
 
-def test_nothing_that_was_said_and_nobody_who_said_it_is_logged(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_text_and_no_identity_is_logged(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     for steps in ([HEARD, HELLO, SOUND, CITED], [AgentFailed(AgentCode.REJECTED)], [ERROR]):
         desk.dynamodb.delete_item(
             TableName=TABLE, Key={name: {"S": key} for name, key in query_key(IDENTITY, QUERY).items()}
@@ -363,7 +370,7 @@ def test_nothing_that_was_said_and_nobody_who_said_it_is_logged(desk: Desk, caps
 
 
 class WorkerContext:
-    """The runtime's."""
+    """The Lambda context."""
 
     aws_request_id = "call-1"
 
@@ -371,7 +378,7 @@ class WorkerContext:
         return REMAINING_MS
 
 
-def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_entry_point_uses_its_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "S3_BUCKET": BUCKET,
         "DYNAMODB_TABLE": TABLE,
@@ -388,7 +395,7 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
     [asked] = desk.agent.asked
     assert isinstance(asked.query, agent_types.SpokenQuery)
     for url in (asked.lecture.url, asked.query.url, desk.said("answered")[0]["audioUrl"]):
-        assert "X-Amz-Signature" in url, "as a bucket with a key of its own needs it"
+        assert "X-Amz-Signature" in url, "as a bucket with its own key requires"
         assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
     assert "X-Amz-Expires=61&" in desk.said("answered")[0]["audioUrl"]
     handler._worker.cache_clear()
@@ -402,7 +409,7 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
         ({}, None),
     ],
 )
-def test_the_environment_names_the_agent(agent: dict[str, str], kind: type | None) -> None:
+def test_the_environment_determines_the_agent(agent: dict[str, str], kind: type | None) -> None:
     environment = WorkerEnvironment.model_validate({"s3_bucket": "audio", "dynamodb_table": "sessions", **agent})
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     if kind is None:

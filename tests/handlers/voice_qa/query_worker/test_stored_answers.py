@@ -1,4 +1,4 @@
-"""Answers in the bucket: as they were sent, and read back with suspicion."""
+"""Stored answers: kept as they were sent, and validated when they are read."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ CONTENTS = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(contents=CONTENTS)
-def test_an_answer_is_read_back_as_it_was_sent(answers: AnswerStore, contents: list[tuple[str, Any]]) -> None:
+def test_a_stored_answer_is_read_back_as_it_was_sent(answers: AnswerStore, contents: list[tuple[str, Any]]) -> None:
     kinds: dict[str, Callable[[int, Any], Piece]] = {
         "text": lambda number, text: TextPiece(query_id=QUERY, attempt=1, number=number, text=text),
         "transcript": lambda number, text: TranscriptPiece(query_id=QUERY, attempt=1, number=number, text=text),
@@ -73,14 +73,14 @@ def test_the_spoken_answer_is_one_file(
     assert f"{QUERY}.1.{extension}" in url
 
 
-def test_an_answer_without_sound_has_one_object(answers: AnswerStore, stage: Stage) -> None:
+def test_an_answer_without_audio_has_one_object(answers: AnswerStore, stage: Stage) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.put(WHO, QUERY, 1, pieces)
     assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
     assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
 
-def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_another_matter(
+def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_error(
     answers: AnswerStore, stage: Stage
 ) -> None:
     with pytest.raises(AnswerNotStored):
@@ -102,7 +102,7 @@ def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_anot
         ],
     ],
 )
-def test_what_is_no_answer_is_not_kept(answers: AnswerStore, stage: Stage, lines: list[object]) -> None:
+def test_an_invalid_object_is_not_a_stored_answer(answers: AnswerStore, stage: Stage, lines: list[object]) -> None:
     put(stage, *lines)
     with pytest.raises(AnswerNotStored) as raised:
         answers.get(WHO, QUERY, 1)
@@ -110,10 +110,10 @@ def test_what_is_no_answer_is_not_kept(answers: AnswerStore, stage: Stage, lines
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
-def test_more_than_an_answer_can_hold_is_none(
+def test_an_object_above_the_limit_is_not_a_stored_answer(
     answers: AnswerStore, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    """Read up to the limit, its first line would be an answer."""
+    """If it were read only up to the limit, its first line would be a valid answer."""
     monkeypatch.setattr(module, limit, value)
     put(stage, LINE, LINE | {"number": 1})
     with pytest.raises(AnswerNotStored):

@@ -1,4 +1,4 @@
-"""A worker with everything that it talks to: bucket and table as moto plays them, an agent that follows a script."""
+"""Query worker with moto's bucket and table, and a scripted agent."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -44,12 +44,12 @@ BROKE = AgentFailed(AgentCode.BROKEN_OFF)
 ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
 Step = agent_types.AgentPiece | Exception | Callable[[], object]
-"""What the agent says, how it fails, or what happens meanwhile."""
+"""A step of the script: a piece, a failure, or an action in between."""
 
 
 @dataclass
 class ScriptedAnswer(agent_types.AgentAnswer):
-    """An answer as it is written."""
+    """Scripted answer."""
 
     steps: Sequence[Step]
     dropped_citations: int = 0
@@ -70,7 +70,7 @@ class ScriptedAnswer(agent_types.AgentAnswer):
 
 @dataclass
 class ScriptedAgent:
-    """Answers by its scripts, one a question."""
+    """Agent that answers each question with the next script."""
 
     scripts: list[ScriptedAnswer | Exception] = field(default_factory=list)
     asked: list[agent_types.AgentQuestion] = field(default_factory=list)
@@ -85,7 +85,7 @@ class ScriptedAgent:
 
 @dataclass
 class Listeners(Clients):
-    """Clients that may fail for a while, and something that happens when one was sent a message."""
+    """Fake clients that can fail for a while, and an action after a post."""
 
     failures: list[Exception] = field(default_factory=list)
     after: Callable[[str, Message], None] = lambda *_: None
@@ -99,17 +99,17 @@ class Listeners(Clients):
         return there
 
     def numbers(self, connection_id: str) -> list[int]:
-        """Numbers of the pieces that one was sent, in order."""
+        """Return the numbers of the pieces that a client received, in order."""
         return [number for _, number in self.pieces(connection_id)]
 
     def pieces(self, connection_id: str) -> list[tuple[int, int]]:
-        """Attempts and numbers of the pieces that one was sent, in order."""
+        """Return the attempts and numbers of the pieces that a client received, in order."""
         return [(one["attempt"], one["number"]) for one in self.inbox.get(connection_id, []) if "number" in one]
 
 
 @dataclass
 class Desk:
-    """One guest, on connection `c1`, with a ready lecture and a question."""
+    """One guest on connection `c1`, with a ready lecture and a question."""
 
     stage: Stage
     clock: Clock = field(default_factory=Clock)
@@ -128,7 +128,7 @@ class Desk:
 
     @cached_property
     def worker(self) -> QueryWorker:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log = EventLog("DEBUG")
         answering = QuestionAnswering(
             QuestionContext(
@@ -149,12 +149,12 @@ class Desk:
         return QueryWorker(self.items, answering, log)
 
     def lecture(self, **attributes: str | int) -> None:
-        """The lecture's item, and its recording."""
+        """Store the lecture's item and its recording."""
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
         put_lecture(self.dynamodb, LECTURE, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
 
     def asks(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
-        """The guest asks, or asks again; whether a worker is to be called."""
+        """Ask the question, perhaps again. Return True if a worker must be invoked."""
         plain = {"lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
         words = {} if "audio_key" in asked else {"text": WORDS}
         place = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
@@ -170,24 +170,24 @@ class Desk:
         )
 
     def speaks(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
-        """The guest asks by voice."""
+        """Upload a spoken question."""
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
         self.asks(audio_key=AUDIO_KEY)
 
     def answers_with(self, *steps: Step, dropped_citations: int = 0) -> ScriptedAnswer:
-        """The agent's next answer."""
+        """Set the agent's next answer."""
         script = ScriptedAnswer(steps, dropped_citations)
         self.agent.scripts.append(script)
         return script
 
     def call(self, request_id: str | None = None) -> AnswerOutcome:
-        """Calls the worker; Lambda names each call, and one that it makes again by the same name."""
+        """Invoke the worker. A retry by Lambda has the same request id."""
         self.calls += 1
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
     def hears(self, *steps: Step) -> AnswerOutcome:
-        """The guest asks, the agent answers so, and the worker is called."""
+        """Ask the question, script the answer, and invoke the worker."""
         self.asks()
         self.answers_with(*steps)
         return self.call()
@@ -199,7 +199,7 @@ class Desk:
         return "".join(one["text"] for one in self.said("text", connection))
 
     def wait(self, milliseconds: int) -> Callable[[], None]:
-        """A step: time passes."""
+        """Return a step that advances the clock."""
 
         def passes() -> None:
             self.clock.now_ms += milliseconds
@@ -207,7 +207,7 @@ class Desk:
         return passes
 
     def logged(self, output: str, event: str) -> list[dict[str, Any]]:
-        """Lines of one event."""
+        """Return the log lines of one event."""
         return [line for line in map(json.loads, output.splitlines()) if line["message"] == event]
 
     @property
@@ -216,7 +216,7 @@ class Desk:
 
     @property
     def counted(self) -> int:
-        """Questions that count as being answered."""
+        """Return the questions that count as being answered."""
         return len(self.items.read(Allowance, allowance_key(IDENTITY)).running)
 
     @property

@@ -1,4 +1,4 @@
-"""Bucket and table as moto plays them, with a validator and a sweep on them, and a clock that is set by hand."""
+"""Bucket and table in moto, with a lecture validator, a sweep and a manual clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,13 +32,13 @@ LIMITS = LectureLimits.from_values(1, 3600, 10 * 1024**2, FORMATS)
 
 @cache
 def _clients() -> tuple[Any, Any]:
-    """Made once: most of a test's time would be theirs."""
+    """Create the clients once, because that would take most of a test's time."""
     return boto3.client("s3"), boto3.client("dynamodb")
 
 
 @dataclass
 class Stage:
-    """What tests of lectures act on."""
+    """Bucket, table, validator and sweep."""
 
     s3: Any
     dynamodb: Any
@@ -59,13 +59,13 @@ class Stage:
         return LectureSweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
 
     def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
-        """Uploads; what S3 would announce of it."""
+        """Upload an object and return the notification's content."""
         answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
         version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
         return NewObject(bucket=BUCKET, key=key, version_id=version, size=len(data), etag=etag, arrived=arrived)
 
     def handle(self, *announced: NewObject | str) -> list[str]:
-        """One batch, a message for each; which go back, by their place."""
+        """Validate one batch with a message for each notification. Return the indexes of failed messages."""
         messages = [
             {"messageId": str(place), "body": one if isinstance(one, str) else notification(one)}
             for place, one in enumerate(announced)
@@ -73,7 +73,7 @@ class Stage:
         return [one["itemIdentifier"] for one in self.validator.handle(messages)["batchItemFailures"]]
 
     def item(self, lecture_id: str = ID) -> dict[str, Any]:
-        """A lecture's item, plain."""
+        """Return a lecture's item as plain values."""
         key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
         found = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
         return {name: int(value["N"]) if "N" in value else value["S"] for name, value in found.items()}
@@ -82,13 +82,13 @@ class Stage:
         return len(self.dynamodb.scan(TableName=TABLE)["Items"])
 
     def unversioned(self) -> None:
-        """From now on, objects have no versions: in a bucket that never had any."""
+        """Make the bucket unversioned, as if it had never had versions."""
         self.s3.delete_bucket(Bucket=BUCKET)
         self.s3.create_bucket(Bucket=BUCKET)
 
 
 def notification(one: NewObject) -> str:
-    """As S3 writes it."""
+    """Return the notification as S3 writes it."""
     announced = record(one.key, eventTime=one.arrived.isoformat())
     announced["s3"]["bucket"]["name"] = one.bucket
     announced["s3"]["object"] |= {"size": one.size, "eTag": one.etag, "versionId": one.version_id}
@@ -101,7 +101,7 @@ def _shared() -> dict[str, Any]:
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    """The stage; the environment has credentials by then."""
+    """Return the harness. The environment has credentials by then."""
     with mock_aws():
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=BUCKET)
@@ -111,7 +111,7 @@ def staged() -> Iterator[Stage]:
 
 
 def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:
-    """A lecture's item as the validator leaves it, unless told otherwise."""
+    """Write a lecture's item as the validator does, with some changes."""
     plain = {
         "status": "ready",
         "format": "mp3",

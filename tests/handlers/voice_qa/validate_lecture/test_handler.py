@@ -1,4 +1,4 @@
-"""The function itself: made of its environment, called by the queue and by the schedule."""
+"""The lecture validator's entry point, invoked by the queue and by the schedule."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def _environment(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     handler._validator_and_sweep.cache_clear()
 
 
-def test_a_batch_is_validated_and_names_what_goes_back(stage: Stage) -> None:
+def test_a_batch_is_validated_and_failed_messages_are_returned(stage: Stage) -> None:
     messages = [
         {"messageId": "good", "body": notification(stage.put(b"no recording"))},
         {"messageId": "bad", "body": "no notification"},
@@ -27,7 +27,7 @@ def test_a_batch_is_validated_and_names_what_goes_back(stage: Stage) -> None:
     assert stage.item()["reason"] == "The format of the file is unknown. Allowed formats: flac, mp3."
 
 
-def test_the_schedule_sweeps(stage: Stage) -> None:
+def test_the_schedule_starts_the_sweep(stage: Stage) -> None:
     stage.put(b"too young to be swept")
     assert handler.handler({"kind": "sweep"}, None) == {
         "checked": 0,
@@ -41,6 +41,6 @@ def test_the_schedule_sweeps(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"kind": "flush"}, {"kind": None}])
-def test_anything_else_is_refused(stage: Stage, event: dict[str, object]) -> None:
+def test_any_other_event_is_refused(stage: Stage, event: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         handler.handler(event, None)

@@ -1,4 +1,4 @@
-"""The audio bucket: what it gives of one version, and which one is current."""
+"""The audio bucket: reading one version, and finding the current one."""
 
 import pytest
 

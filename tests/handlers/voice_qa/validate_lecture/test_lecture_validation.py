@@ -1,4 +1,4 @@
-"""Uploads validated: once each version, whatever the order of events, and with failures that stay where they belong."""
+"""Validation of uploads: once per version, in any order of events, with failures isolated to their messages."""
 
 from datetime import timedelta
 from itertools import permutations
@@ -28,7 +28,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Failing:
-    """A client of which one operation fails, some times."""
+    """Client whose operation fails a number of times."""
 
     def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
         self._client, self._operation, self._error, self._left = client, operation, error, times
@@ -44,7 +44,7 @@ def refused(code: str, status: int, operation: str = "GetObject") -> ClientError
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)  # type: ignore[typeddict-item]
 
 
-def test_a_lecture_that_is_well_becomes_ready(stage: Stage) -> None:
+def test_a_valid_lecture_becomes_ready(stage: Stage) -> None:
     one = stage.put(spoken("mp3"), arrived=NOW - SECOND)
     assert stage.handle(one) == []
     item = stage.item()
@@ -67,7 +67,7 @@ def test_a_lecture_that_is_well_becomes_ready(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("data", "code"), [(b"", "EMPTY"), (b"hello", "UNKNOWN_FORMAT"), (b"fLaC" + bytes(50), "UNREADABLE")]
 )
-def test_a_lecture_that_is_not_is_rejected_with_its_reason(stage: Stage, data: bytes, code: str) -> None:
+def test_an_invalid_lecture_is_rejected_with_its_reason(stage: Stage, data: bytes, code: str) -> None:
     assert stage.handle(stage.put(data)) == []
     item = stage.item()
     assert (item["status"], item["reason_code"]) == ("rejected", code)
@@ -82,7 +82,7 @@ def test_a_file_that_is_too_large_is_not_read(stage: Stage) -> None:
     assert stage.item()["reason_code"] == "TOO_LARGE"
 
 
-def test_what_others_wrote_on_the_item_stays(stage: Stage) -> None:
+def test_attributes_that_other_writers_set_are_kept(stage: Stage) -> None:
     key = {"sessionId": {"S": f"lecture#{ID}"}, "lectureId": {"S": ID}}
     stage.dynamodb.put_item(TableName=TABLE, Item=key | {"owner": {"S": "somebody"}, "status": {"S": "awaited"}})
     stage.handle(stage.put(spoken("mp3")))
@@ -92,17 +92,17 @@ def test_what_others_wrote_on_the_item_stays(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", None])
-def test_the_same_event_twice_changes_nothing_and_reads_nothing(stage: Stage, kind: str | None) -> None:
+def test_a_repeated_event_changes_nothing_and_reads_nothing(stage: Stage, kind: str | None) -> None:
     one = stage.put(spoken(kind) if kind else b"bad")
     stage.handle(one)
-    assert stage.item().get("format") == kind, "whatever the name is"
+    assert stage.item().get("format") == kind, "whatever its name is"
     before, stage.now = stage.item(), stage.now + SECOND
     stage.s3 = Failing(stage.s3, "get_object", AssertionError("read"))
     assert stage.handle(one, one) == []
     assert stage.item() == before
 
 
-def test_a_newer_version_takes_the_lecture_and_nothing_stays_of_the_older(stage: Stage) -> None:
+def test_a_newer_version_replaces_the_whole_result_of_the_older_one(stage: Stage) -> None:
     stage.handle(stage.put(b"bad"))
     stage.handle(stage.put(spoken("mp3")))
     item = stage.item()
@@ -114,7 +114,7 @@ def test_a_newer_version_takes_the_lecture_and_nothing_stays_of_the_older(stage:
 
 @pytest.mark.parametrize("versioned", [True, False])
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_in_whatever_order_events_come_the_newest_version_stays(
+def test_the_newest_version_stays_for_any_order_of_events(
     stage: Stage, order: tuple[int, ...], versioned: bool
 ) -> None:
     if not versioned:
@@ -130,7 +130,7 @@ def test_in_whatever_order_events_come_the_newest_version_stays(
     assert stage.item()["version_id"] == versions[2].version_id
 
 
-def test_of_files_with_different_names_the_later_one_is_the_lecture(stage: Stage) -> None:
+def test_of_files_with_different_names_the_later_one_counts(stage: Stage) -> None:
     first = stage.put(spoken("mp3"), f"lectures/{ID}/1")
     second = stage.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
     for one in (second, first, second):
@@ -138,7 +138,7 @@ def test_of_files_with_different_names_the_later_one_is_the_lecture(stage: Stage
     assert stage.item()["object_key"] == f"lectures/{ID}/2"
 
 
-def test_a_misplaced_file_is_recorded_and_never_in_the_way(stage: Stage) -> None:
+def test_a_misplaced_file_is_recorded_only_if_there_is_no_other(stage: Stage) -> None:
     stray = stage.put(spoken("mp3"), f"lectures/{ID}/a/b.mp3", NOW + SECOND)
     stage.handle(stray)
     assert (stage.item()["status"], stage.item()["reason_code"]) == ("rejected", "MISPLACED")
@@ -148,7 +148,9 @@ def test_a_misplaced_file_is_recorded_and_never_in_the_way(stage: Stage) -> None
     assert stage.item()["status"] == "ready"
 
 
-def test_what_names_no_lecture_is_counted_and_leaves_no_item(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_object_without_a_lecture_id_is_counted_and_leaves_no_item(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert stage.handle(stage.put(b"x", "lectures/canary.mp3"), stage.put(b"", f"lectures/{ID}/")) == []
     assert stage.items() == 0
     written = capsys.readouterr().out
@@ -157,7 +159,9 @@ def test_what_names_no_lecture_is_counted_and_leaves_no_item(stage: Stage, capsy
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_a_version_that_is_gone_is_done(stage: Stage, versioned: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deleted_version_ends_the_validation(
+    stage: Stage, versioned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     if not versioned:
         stage.unversioned()
     one = stage.put(spoken("mp3"))
@@ -167,7 +171,7 @@ def test_a_version_that_is_gone_is_done(stage: Stage, versioned: bool, capsys: p
     assert "lecture_gone" in capsys.readouterr().out
 
 
-def test_an_object_without_versions_that_was_overwritten_is_gone(stage: Stage) -> None:
+def test_an_overwritten_object_without_versions_is_gone(stage: Stage) -> None:
     stage.unversioned()
     one, _ = stage.put(spoken("mp3")), stage.put(spoken("mp3") + b"more")
     assert stage.handle(one) == []
@@ -181,7 +185,7 @@ def test_an_object_without_versions_that_was_overwritten_is_gone(stage: Stage) -
         for one in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
     ],
 )
-def test_storage_that_fails_sends_back_its_message_alone(stage: Stage, error: ClientError) -> None:
+def test_a_failing_bucket_returns_only_its_own_message(stage: Stage, error: ClientError) -> None:
     one, other = stage.put(spoken("mp3")), stage.put(spoken("mp3"), f"lectures/{OTHER}/a")
     stage.s3 = Failing(stage.s3, "get_object", error, times=1)
     assert stage.handle(one, other) == ["0"]
@@ -191,7 +195,7 @@ def test_storage_that_fails_sends_back_its_message_alone(stage: Stage, error: Cl
 
 
 @pytest.mark.parametrize("operation", ["get_item", "update_item"])
-def test_a_table_that_fails_sends_the_message_back(stage: Stage, operation: str) -> None:
+def test_a_failing_table_returns_the_message(stage: Stage, operation: str) -> None:
     one = stage.put(spoken("mp3"))
     stage.dynamodb = Failing(stage.dynamodb, operation, refused("ThrottlingException", 400), times=1)
     assert stage.handle(one) == ["0"]
@@ -199,7 +203,7 @@ def test_a_table_that_fails_sends_the_message_back(stage: Stage, operation: str)
     assert stage.item()["status"] == "ready"
 
 
-def test_a_bucket_that_cannot_tell_what_is_current_sends_the_message_back(stage: Stage) -> None:
+def test_a_bucket_that_cannot_name_the_current_version_returns_the_message(stage: Stage) -> None:
     stage.handle(stage.put(spoken("mp3")))
     one = stage.put(spoken("wav"))
     stage.s3 = Failing(stage.s3, "head_object", refused("500", 500, "HeadObject"), times=1)
@@ -209,23 +213,23 @@ def test_a_bucket_that_cannot_tell_what_is_current_sends_the_message_back(stage:
     deleted = stage.put(spoken("flac"))
     stage.s3.delete_object(Bucket=BUCKET, Key=KEY)
     assert stage.handle(deleted) == []
-    assert stage.item()["format"] == "wav", "nothing is newer if the object was deleted since"
+    assert stage.item()["format"] == "wav", "no version is newer if the object was deleted since"
 
 
-def test_poison_is_refused_and_the_rest_of_the_batch_goes_on(stage: Stage) -> None:
+def test_an_invalid_message_is_refused_and_the_rest_of_the_batch_continues(stage: Stage) -> None:
     foreign = NewObject(bucket="other", key=KEY, version_id="v", size=1, etag="e", arrived=NOW)
     assert stage.handle("not json", stage.put(spoken("mp3")), "{}", foreign) == ["0", "2", "3"]
     assert stage.item()["status"] == "ready"
 
 
-def test_the_records_of_a_message_before_a_bad_one_are_validated(stage: Stage) -> None:
+def test_the_records_of_a_message_before_an_invalid_one_are_validated(stage: Stage) -> None:
     good = notification(stage.put(spoken("mp3")))
     assert stage.handle(good.replace("]}", ', {"x": 1}]}')) == ["0"]
     assert stage.item()["status"] == "ready"
 
 
 class Meddling:
-    """A table in which somebody else writes just before an update."""
+    """Table to which another writer writes just before an update."""
 
     def __init__(self, stage: Stage, client: Any, meddle: list[NewObject]) -> None:
         self._stage, self._client, self._meddle = stage, client, meddle
@@ -238,7 +242,7 @@ class Meddling:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_of_two_that_validate_at_once_the_newer_one_stays(stage: Stage, first: bool) -> None:
+def test_of_two_concurrent_validations_the_newer_upload_stays(stage: Stage, first: bool) -> None:
     if not first:
         stage.handle(stage.put(b"bad"))
     older = parse_upload(stage.put(spoken("mp3")))
@@ -249,7 +253,7 @@ def test_of_two_that_validate_at_once_the_newer_one_stays(stage: Stage, first: b
     assert stage.item()["format"] == "wav"
 
 
-def test_one_upload_that_is_validated_twice_at_once_is_written_once(stage: Stage) -> None:
+def test_an_upload_that_is_validated_twice_at_the_same_time_is_written_once(stage: Stage) -> None:
     one = stage.put(spoken("mp3"))
     upload = parse_upload(one)
     assert upload is not None
@@ -257,7 +261,7 @@ def test_one_upload_that_is_validated_twice_at_once_is_written_once(stage: Stage
     assert stage.validator.validate(upload) is ValidationOutcome.SAME
 
 
-def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> None:
+def test_a_lecture_that_changes_each_time_is_retried_later(stage: Stage) -> None:
     upload = parse_upload(stage.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
     assert upload is not None
     others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(ATTEMPTS)]
@@ -276,7 +280,7 @@ def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> 
         stage.validator.validate(upload)
 
 
-def test_no_key_name_or_id_is_ever_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_key_name_or_id_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     one = stage.put(spoken("mp3"))
     stage.handle(one, one, stage.put(b"canary"), stage.put(b"x", f"lectures/{OTHER}/canary/x"))
     stage.handle(stage.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")

@@ -1,4 +1,4 @@
-"""The socket from outside: who may connect, what answers a message, and what the function is made of."""
+"""The WebSocket handler from outside: authorization, answers, and the function's configuration."""
 
 import json
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ WORKER = "arn:aws:lambda:us-east-1:123456789012:function:worker:live"
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """Nobody is connected yet."""
+    """Return a handler without connections."""
     with scened(monkeypatch) as made:
         yield made
 
 
-def test_a_guest_of_the_pool_connects_as_himself(scene: Scene) -> None:
+def test_a_guest_of_the_pool_connects_with_the_signed_identity(scene: Scene) -> None:
     assert scene.connect() == {"statusCode": 200}
     assert scene.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN)
 
@@ -42,7 +42,7 @@ def test_a_guest_of_the_pool_connects_as_himself(scene: Scene) -> None:
         ),
     ],
 )
-def test_an_identity_without_the_form_of_one_is_nobody(scene: Scene, identity: Any) -> None:
+def test_an_invalid_identity_is_refused(scene: Scene, identity: Any) -> None:
     _assert_refused(scene, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL}})
 
 
@@ -61,7 +61,7 @@ SIGNED: dict[str, Any] = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POO
         ),
     ],
 )
-def test_a_handshake_that_no_guest_of_the_pool_signed_is_refused(scene: Scene, said: dict[str, Any]) -> None:
+def test_a_handshake_without_a_guests_signature_is_refused(scene: Scene, said: dict[str, Any]) -> None:
     _assert_refused(scene, said)
     scene.handler._identity_pool = ""
     _assert_refused(scene, {"identity": SIGNED | {"cognitoIdentityPoolId": ""}})
@@ -71,12 +71,12 @@ def _assert_refused(scene: Scene, said: dict[str, Any]) -> None:
     answer = scene.event("c1", "CONNECT", said)
     assert answer["statusCode"] == 401
     assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
-    assert scene.says("ping")["code"] == "UNAUTHENTICATED", "and the connection is known to nobody"
+    assert scene.says("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 @pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
-def test_the_protocol_comes_back_to_a_browser_that_offered_it_first(scene: Scene, name: str, offered: str) -> None:
+def test_the_protocol_is_selected_if_the_browser_offers_it_first(scene: Scene, name: str, offered: str) -> None:
     answer = scene.connect(headers={"Host": "x", name: offered})
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.voice-qa.v1"}}
 
@@ -89,7 +89,7 @@ def test_the_protocol_comes_back_to_a_browser_that_offered_it_first(scene: Scene
         *({"Sec-WebSocket-Protocol": "polyphony.voice-qa.v10"}, {"Sec-WebSocket-Protocol": "POLYPHONY.VOICE-QA.V1"}),
     ],
 )
-def test_no_other_protocol_comes_back_and_none_is_needed(scene: Scene, headers: Any) -> None:
+def test_no_other_protocol_is_selected_and_none_is_required(scene: Scene, headers: Any) -> None:
     assert scene.connect(headers=headers) == {"statusCode": 200}
 
 
@@ -106,14 +106,14 @@ def test_a_ping_is_answered(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("action", ["ping", "upload", "query"])
-def test_a_connection_that_is_not_known_gets_nothing(scene: Scene, action: str) -> None:
+def test_an_unknown_connection_is_refused(scene: Scene, action: str) -> None:
     scene.connect("c1")
     content = {"kind": "lecture", "contentType": "audio/ogg", "queryId": "question-1", "lectureId": LECTURE}
     assert scene.says(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
-    assert (scene.called, len(scene.stored())) == ([], 2), "but the lecture and the other connection nothing is stored"
+    assert (scene.called, len(scene.stored())) == ([], 2), "only the lecture and the other connection are stored"
 
 
-def test_what_a_message_says_of_identities_is_not_heard(scene: Scene) -> None:
+def test_identities_in_a_message_are_ignored(scene: Scene) -> None:
     scene.connect()
     forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
     scene.asks(**forged)
@@ -131,14 +131,14 @@ def test_what_a_message_says_of_identities_is_not_heard(scene: Scene) -> None:
         *((body, "MALFORMED") for body in ('{"action": "upload"}', '{"action": "query"}')),
     ],
 )
-def test_what_is_no_message_gets_one_clear_answer(scene: Scene, body: str | None, code: str) -> None:
+def test_an_invalid_message_gets_one_clear_answer(scene: Scene, body: str | None, code: str) -> None:
     scene.connect()
     answer = scene.sends(body)
     assert (answer["type"], answer["code"]) == ("error", code)
-    assert scene.says("ping")["type"] == "pong", "the connection is as good as before"
+    assert scene.says("ping")["type"] == "pong", "the connection still works"
 
 
-def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_answered_without_details(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.connect()
     monkeypatch.setattr(scene.handler._uploads, "create_form", lambda *_: 1 / 0)
     answer = scene.says("upload", kind="query", contentType="audio/ogg")
@@ -146,7 +146,7 @@ def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monke
     assert "zero" not in json.dumps(answer)
 
 
-def test_no_identity_key_text_or_address_is_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_identity_key_text_or_url_is_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     scene.connect()
     scene.connect("c2", "canary-identity")
     key = scene.says("upload", kind="query", contentType="audio/ogg")["key"]
@@ -166,7 +166,7 @@ def test_no_identity_key_text_or_address_is_logged(scene: Scene, capsys: pytest.
 
 @pytest.fixture
 def function(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """The function as the deployment sets it up; what it calls its worker with."""
+    """Return the function as the deployment configures it, and the events with which it invokes its worker."""
     invoked: list[dict[str, Any]] = []
 
     class Functions:
@@ -211,7 +211,7 @@ def _told(event_type: str, **content: Any) -> dict[str, Any]:
     return said
 
 
-def test_the_function_does_what_its_environment_says(scene: Scene, function: list[dict[str, Any]]) -> None:
+def test_the_function_uses_its_environment(scene: Scene, function: list[dict[str, Any]]) -> None:
     _told("CONNECT")
     upload = _told("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
     assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
@@ -224,7 +224,7 @@ def test_the_function_does_what_its_environment_says(scene: Scene, function: lis
     assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
 
 
-def test_what_is_kept_goes_days_after_its_last_change(scene: Scene, function: list[dict[str, Any]]) -> None:
+def test_items_expire_days_after_their_last_change(scene: Scene, function: list[dict[str, Any]]) -> None:
     before = clock.now_ms() // 1000 + 3 * 24 * 3600
     _told("CONNECT")
     [kept] = [int(one["expiresAt"]["N"]) for one in scene.stored() if one["sessionId"]["S"].startswith("connection#")]
@@ -232,6 +232,6 @@ def test_what_is_kept_goes_days_after_its_last_change(scene: Scene, function: li
 
 
 @given(st.text())
-def test_whatever_is_let_in_can_be_a_part_of_keys(text: str) -> None:
+def test_every_accepted_identity_can_be_part_of_a_key(text: str) -> None:
     identity = handler._identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
     assert identity is None or not set(identity) & set("/#\n ")

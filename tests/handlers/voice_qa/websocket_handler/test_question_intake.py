@@ -1,4 +1,4 @@
-"""Questions: what is refused, what is counted, and when a worker is called."""
+"""Intake of questions: what is refused, what is counted, and when a worker is invoked."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
 REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
 
 
-def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
+def test_a_question_is_stored_and_a_worker_is_invoked(scene: Scene) -> None:
     answer = scene.asks(text="Why?", language="de-DE", sessionId=ULID, attempt=2, resumeFrom=3)
     assert answer == {
         "id": "m1",
@@ -44,7 +44,7 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
     )
 
 
-def test_a_question_may_be_spoken_and_without_a_session_a_new_one_begins(scene: Scene) -> None:
+def test_a_question_can_be_spoken_and_starts_a_new_session_without_a_session_id(scene: Scene) -> None:
     key = f"queries/{ANN}/{ULID}"
     first, second = scene.asks("question-1", text=None, audioKey=key), scene.asks("question-2")
     assert len({first["sessionId"], second["sessionId"], ULID}) == 3
@@ -78,7 +78,7 @@ def test_a_question_is_either_spoken_or_written(scene: Scene, content: dict[str,
         *({"resumeFrom": 100_001}, {"resumeFrom": "x"}, {"attempt": 0}, {"attempt": 100_001}),
     ],
 )
-def test_what_breaks_a_bound_is_refused(scene: Scene, content: dict[str, Any]) -> None:
+def test_values_out_of_range_are_refused(scene: Scene, content: dict[str, Any]) -> None:
     assert scene.asks(**content)["code"] == "MALFORMED"
     _assert_nothing_happened(scene)
 
@@ -87,7 +87,7 @@ def test_what_breaks_a_bound_is_refused(scene: Scene, content: dict[str, Any]) -
     "key",
     [f"queries/{BOB}/{ULID}", f"queries/{ANN}/../{BOB}/{ULID}", f"lectures/{ULID}/{ULID}", f"queries/{ANN}/x", ""],
 )
-def test_somebody_elses_audio_is_foreign(scene: Scene, key: str) -> None:
+def test_another_guests_audio_is_refused(scene: Scene, key: str) -> None:
     assert scene.asks(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
     _assert_nothing_happened(scene)
 
@@ -114,7 +114,7 @@ def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[
         QuestionRecord(status=QuestionStatus.ANSWERED),
     ],
 )
-def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lecture(
+def test_an_answer_that_has_begun_continues_whatever_happens_to_its_lecture(
     scene: Scene, known: QuestionRecord
 ) -> None:
     scene.puts(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=1)}))
@@ -130,14 +130,14 @@ def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lec
         QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
     ],
 )
-def test_an_answer_that_would_begin_anew_needs_a_ready_lecture(scene: Scene, known: QuestionRecord) -> None:
+def test_a_new_answer_attempt_needs_a_ready_lecture(scene: Scene, known: QuestionRecord) -> None:
     scene.puts(known)
     scene.lecture(status="rejected", reason="The file is empty.")
     assert scene.asks()["code"] == "LECTURE_REJECTED"
     assert (scene.question(), scene.called, scene.allowance().asked_ms) == (known, [], ())
 
 
-def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length(scene: Scene) -> None:
+def test_a_rejected_lecture_gives_the_validators_reason_truncated(scene: Scene) -> None:
     one = NewObject(
         bucket=BUCKET,
         key=f"lectures/{ULID}/x",
@@ -166,7 +166,7 @@ def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length
         (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1),
     ],
 )
-def test_asked_again_a_question_is_heard_on_the_new_connection(
+def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
     scene: Scene, known: QuestionRecord, called: int
 ) -> None:
     scene.puts(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)}))
@@ -177,7 +177,7 @@ def test_asked_again_a_question_is_heard_on_the_new_connection(
 
 
 @pytest.mark.parametrize("status", [QuestionStatus.RUNNING, QuestionStatus.ANSWERED])
-def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: QuestionStatus) -> None:
+def test_the_first_version_of_a_question_is_answered(scene: Scene, status: QuestionStatus) -> None:
     known = QuestionRecord(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
     scene.puts(known)
     scene.asks(text="How?")
@@ -187,7 +187,7 @@ def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Question
     )
 
 
-def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> None:
+def test_an_unanswerable_question_is_not_answered_again(scene: Scene) -> None:
     scene.puts(QuestionRecord(status=QuestionStatus.FAILED, code="AUDIO_EMPTY"))
     answer = scene.asks()
     assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
@@ -195,7 +195,7 @@ def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> 
     assert scene.question().status is QuestionStatus.FAILED
 
 
-def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None:
+def test_two_guests_can_use_the_same_name_for_their_questions(scene: Scene) -> None:
     scene.connect("c2", BOB)
     scene.asks(text="Why?")
     assert not scene.asks(connection="c2", text="How?")["repeated"]
@@ -206,7 +206,7 @@ def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None
     ]
 
 
-def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
+def test_the_number_of_concurrent_questions_is_limited(scene: Scene) -> None:
     for number in range(LIMITS.queries_at_once):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
     answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, listener=Listener(connection="c0"))
@@ -214,14 +214,14 @@ def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
     for name, known in (("question-x", QuestionRecord()), ("question-y", answered)):
         refused = scene.asks(name)
         assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
-        assert scene.question(name) == known, "a question that is refused stays as it was"
+        assert scene.question(name) == known, "a refused question does not change"
     scene.connect("c2", BOB)
-    assert scene.asks("question-x", "c2")["type"] == "queryAccepted", "one's questions are no other's business"
+    assert scene.asks("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
     scene.ends("question-0")
     assert scene.asks("question-x")["type"] == "queryAccepted"
 
 
-def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
+def test_an_abandoned_question_stops_counting(scene: Scene) -> None:
     for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     scene.clock.now_ms += COUNTED_MS - 1
@@ -230,7 +230,7 @@ def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
     assert scene.asks("question-x")["type"] == "queryAccepted"
 
 
-def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
+def test_the_number_of_questions_in_an_hour_is_limited(scene: Scene) -> None:
     for number in range(LIMITS.queries_per_hour):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
         scene.ends(f"question-{number}")
@@ -240,7 +240,7 @@ def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
     assert scene.asks("question-x")["type"] == "queryAccepted"
 
 
-def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(scene: Scene) -> None:
+def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(scene: Scene) -> None:
     for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     before = scene.allowance().asked_ms
@@ -256,7 +256,7 @@ def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(sc
 @pytest.mark.parametrize(
     "known", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, attempt=3)]
 )
-def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
+def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repeated(
     scene: Scene, refusing: Exception, known: QuestionRecord
 ) -> None:
     scene.puts(known)
@@ -269,17 +269,17 @@ def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
     assert scene.called == [WorkerEvent(identity=ANN, query_id="question-1")]
     assert scene.allowance().asked_ms == (START_MS,)
-    assert scene.question().attempt == known.attempt, "an answer that is kept is not forgotten"
+    assert scene.question().attempt == known.attempt, "a stored answer is not lost"
 
 
-def test_a_call_that_fails_takes_nothing_from_the_questions_allowed(scene: Scene) -> None:
+def test_a_failed_invocation_does_not_count(scene: Scene) -> None:
     scene.refusing = UNREACHABLE
     for number in range(LIMITS.queries_per_hour + 1):
         scene.clock.now_ms += 1
         assert scene.asks(f"question-{number}")["code"] == "UNAVAILABLE"
 
 
-def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene: Scene) -> None:
+def test_a_failed_invocation_does_not_uncount_an_earlier_request(scene: Scene) -> None:
     scene.asks()
     scene.clock.now_ms += 1
     scene.refusing = UNREACHABLE
@@ -288,7 +288,9 @@ def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene
     assert scene.allowance().asked_ms == (START_MS,)
 
 
-def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_that_collides_with_another_request_is_counted_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     met: list[int] = []
     asked = QuestionRecord.ask
 
@@ -309,7 +311,7 @@ def _assert_nothing_happened(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("until_ms", "said"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
-def test_a_question_without_calls_left_is_taken_only_while_somebody_works_on_it(
+def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_answered(
     scene: Scene, until_ms: int, said: str
 ) -> None:
     scene.puts(QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=until_ms, session=ULID, calls=MAX_CALLS))
@@ -319,8 +321,8 @@ def test_a_question_without_calls_left_is_taken_only_while_somebody_works_on_it(
 
 
 @pytest.mark.parametrize("status", [QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED])
-def test_a_question_calls_only_so_many_workers(scene: Scene, status: QuestionStatus) -> None:
-    """Each call costs, also one that only plays what was kept."""
+def test_the_number_of_worker_invocations_for_a_question_is_limited(scene: Scene, status: QuestionStatus) -> None:
+    """Each invocation costs money, even if it only sends a stored answer."""
     scene.puts(QuestionRecord(status=status, session=ULID))
     answers = [scene.asks() for _ in range(MAX_CALLS + 1)]
     assert [one["type"] for one in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]

@@ -1,4 +1,4 @@
-"""Streams made up at random, and what must hold of the captions they get, told from what went in and came out alone."""
+"""Random streams, and properties that must hold for their captions, computed only from input and output."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from handlers.transcription.caption_thresholds import CaptionThresholds
 from tests.handlers.transcription.captioning import Reader, thresholds
 
 TICK_MS = 5000
-"""Even a caller that does not ask when to look again looks so often."""
+"""Interval at which even a caller that ignores `next_due_ms` calls `due`."""
 
 TEXTS = st.sampled_from(["yes", "Yes.", "yes, I do", "no", "no", "never!", "so", "so what?", "?"])
 STABILITY = st.sampled_from([1.0, 0.9, 0.85, 0.5, 0.0, None])
@@ -42,15 +42,15 @@ LIMITS = st.builds(
 
 @dataclass
 class Trace:
-    """What went in, what came out, and when."""
+    """Input and output of the caption rules, with times."""
 
     limits: CaptionThresholds
     captions: Captions
     punctual: bool = True
-    """Whether it was asked again whenever it said so; otherwise when something arrived, or after a tick."""
+    """True if `due` is called at every `next_due_ms`; otherwise, it is called when a result arrives or after a tick."""
     ended_ms: int = 0
     looked: list[tuple[int, Result | None]] = field(default_factory=list)
-    """Every call: with the result that arrived, or with none."""
+    """Every call: its time, and the result that arrived or None."""
     shown: list[tuple[int, Caption]] = field(default_factory=list)
 
     @property
@@ -85,22 +85,20 @@ class Trace:
             assert known.deferred is None or now_ms - known.deferred_since_ms < self.limits.max_buffer_ms
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
-        assert next_ms is None or next_ms > now_ms, "everything that was due is done"
+        assert next_ms is None or next_ms > now_ms, "`due` leaves nothing that is due"
         assert self.captions.due(now_ms) == []
 
 
 def sizes(captions: Captions) -> tuple[int, ...]:
-    """How much is kept of each kind."""
+    """Return the number of stored items of each kind."""
     parts = (captions._open, captions._finals, captions._texts, captions._open._closed)
     return (*(len(one) for one in parts), len(captions._lines))
 
 
 def check_sizes(captions: Captions) -> None:
-    """Against the bounds as they are now."""
+    """Check the sizes against the current limits."""
     most = (pending_results.MAX_OPEN, pending_results.MAX_HELD, shown_texts.MAX_TEXTS, pending_results.MAX_CLOSED)
-    lines = (
-        pending_results.MAX_OPEN + pending_results.MAX_HELD
-    )  # of results that are open, and of those whose finals wait
+    lines = pending_results.MAX_OPEN + pending_results.MAX_HELD  # of open results, and of those whose finals wait
     assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
 
 
@@ -116,7 +114,7 @@ def check(trace: Trace) -> None:
 
 @dataclass(frozen=True)
 class _Ended:
-    """What a result ended as, and when it did."""
+    """The last version of a result, and the time at which it ended."""
 
     result: Result
     received_ms: int
@@ -124,7 +122,7 @@ class _Ended:
 
 
 def _ended(trace: Trace) -> dict[str, _Ended]:
-    """With its first final, or with the last partial before somebody saw that it had been silent for too long."""
+    """Return each result's end: its first final, or its last partial at the first call after its orphan timeout."""
     heard: dict[str, tuple[int, Result]] = {}
     ended: dict[str, _Ended] = {}
 
@@ -157,7 +155,7 @@ def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> 
 
 
 def _check_finals_once(trace: Trace) -> None:
-    """Each result that ended is a final on display, or was the same as another final at that time."""
+    """Each ended result is shown as a final, or repeats the text of another final shown at that time."""
     finals = [one for _, one in trace.shown if one.kind is CaptionKind.FINAL]
     by_id = {one.result_id: one for one in finals}
     assert len(by_id) == len(finals)
@@ -175,12 +173,13 @@ def _check_finals_once(trace: Trace) -> None:
 
 
 def _check_order(trace: Trace) -> None:
-    """A final leaves before one that starts earlier only if that one is not known, or somebody waited too long."""
+    """A final comes before an earlier one only if the earlier one was not known yet, or a final had waited too long."""
     finals = [(at_ms, one) for at_ms, one in trace.shown if one.kind is CaptionKind.FINAL]
     ended = _ended(trace)
     for number, (at_ms, one) in enumerate(finals):
         gone = {other.result_id for other_ms, other in finals[:number] if other_ms < at_ms}
-        # Who has waited too long takes along those that start before it, even if its own words are known already.
+        # A final that has waited too long takes the finals that start before it with it, even if the text is known
+        # already.
         late = any(
             other.result.start_ms >= one.start_ms
             and other.ended_ms <= at_ms
@@ -190,7 +189,7 @@ def _check_order(trace: Trace) -> None:
         )
         for _, later in finals[number + 1 :]:
             if later.start_ms < one.start_ms:
-                assert ended[later.result_id].ended_ms >= at_ms, "both were there, and the later one left first"
+                assert ended[later.result_id].ended_ms >= at_ms, "both were known, and the later one was shown first"
                 heard = [(when, result) for when, result in trace.arrived if result.result_id == later.result_id]
                 before = [result for when, result in heard if when < at_ms]
                 meanwhile = [result for when, result in heard if when == at_ms]
@@ -199,7 +198,8 @@ def _check_order(trace: Trace) -> None:
 
 
 def _check_ages(trace: Trace) -> None:
-    """Nothing waits for longer than a buffer; then a partial at most for its second, an orphan was silent before."""
+    """No caption waits longer than the buffer. After that, a partial waits at most for the rate limit, and an orphan
+    was silent before."""
     late_ms = 0 if trace.punctual else 2 * TICK_MS  # both are noticed late
     for at_ms, one in trace.shown:
         if at_ms == trace.ended_ms or one.kind is CaptionKind.RETRACTED:
@@ -211,14 +211,14 @@ def _check_ages(trace: Trace) -> None:
 
 
 def check_rate(trace: Trace) -> None:
-    """No second has more partials than it may."""
+    """No second has more partials than allowed."""
     moments = [at_ms for at_ms, one in trace.shown if one.kind is CaptionKind.PARTIAL]
     for first, beyond in zip(moments, moments[trace.limits.max_rate_per_second :], strict=False):
         assert beyond - first >= 1000
 
 
 def _check_no_text_twice(trace: Trace) -> None:
-    """A partial repeats nothing that was shown lately; a final repeats no final, and no other line says the same."""
+    """A partial repeats no recently shown text. A final repeats no final, and no other line shows the same text."""
     texts = [(at_ms, one) for at_ms, one in trace.shown if one.kind is not CaptionKind.RETRACTED]
     for number, (at_ms, one) in enumerate(texts):
         for later_ms, later in texts[number + 1 :]:
@@ -236,11 +236,11 @@ def _check_no_text_twice(trace: Trace) -> None:
                 and other.result_id != one.result_id
                 and normalize_text(other.text) == normalize_text(one.text)
             ):
-                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines say the same"
+                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines show the same text"
 
 
 def _check_reader(trace: Trace) -> None:
-    """Lines only move forward: nothing after a final, nothing taken away that is not there, no line left half said."""
+    """Lines only advance: nothing follows a final, only shown lines are removed, and no line stays partial."""
     reader = Reader()
     for _, one in trace.shown:
         before = reader.display.get(one.result_id)

@@ -1,4 +1,4 @@
-"""Event-stream frames: botocore reads what is written, and every malformed frame is refused in one way."""
+"""Event-stream frames: botocore decodes the encoded ones, and every malformed frame raises the same exception."""
 
 import struct
 from zlib import crc32
@@ -19,14 +19,14 @@ FRAME = encode_frame({":message-type": "event", "other": "text"}, b'{"a": 1}')
 
 
 def sealed(head: bytes, payload: bytes = b"") -> bytes:
-    """A frame around any bytes in place of headers, with the right lengths and checksums."""
+    """Return a frame with any bytes as headers, and with valid lengths and checksums."""
     lengths = struct.pack("!II", 16 + len(head) + len(payload), len(head))
     frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload
     return frame + struct.pack("!I", crc32(frame))
 
 
 def decoded(frame: bytes) -> EventStreamMessage | None:
-    """The message, or None if the frame is refused."""
+    """Return the message, or None if the frame is refused."""
     try:
         return decode_frame(frame)
     except MalformedFrame:
@@ -34,12 +34,12 @@ def decoded(frame: bytes) -> EventStreamMessage | None:
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=60), max_size=6), st.binary(max_size=500))
-def test_what_is_encoded_is_decoded(headers: dict[str, str], payload: bytes) -> None:
+def test_an_encoded_frame_is_decoded(headers: dict[str, str], payload: bytes) -> None:
     assert decode_frame(encode_frame(headers, payload)) == (headers, payload)
 
 
 @pytest.mark.parametrize("chunk", [b"\x01\x02", b""])
-def test_an_audio_event_is_the_documented_one(chunk: bytes) -> None:
+def test_an_audio_event_has_the_documented_form(chunk: bytes) -> None:
     assert decode_frame(encode_audio_event(chunk)) == (
         {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"},
         chunk,
@@ -47,7 +47,7 @@ def test_an_audio_event_is_the_documented_one(chunk: bytes) -> None:
 
 
 @pytest.mark.parametrize("at", range(len(FRAME)))
-def test_no_changed_byte_goes_unnoticed(at: int) -> None:
+def test_every_changed_byte_is_noticed(at: int) -> None:
     for change in (1, 0x80, 0xFF):
         assert decoded(FRAME[:at] + bytes([FRAME[at] ^ change]) + FRAME[at + 1 :]) is None
 
@@ -60,7 +60,7 @@ def test_only_one_complete_frame_is_decoded() -> None:
 
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
-def test_any_bytes_are_refused_or_a_message(data: bytes, head: bytes) -> None:
+def test_any_bytes_are_refused_or_decoded(data: bytes, head: bytes) -> None:
     decoded(data)
     decoded(sealed(head, b"payload"))
 

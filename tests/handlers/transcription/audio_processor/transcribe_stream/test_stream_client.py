@@ -1,4 +1,4 @@
-"""Our side of a conversation, against peers that do what they should not."""
+"""The stream client against misbehaving peers."""
 
 import contextlib
 import logging
@@ -23,7 +23,7 @@ TRANSCRIPT = {":message-type": "event", ":event-type": "TranscriptEvent", ":cont
 
 
 def until_the_end(connection: ServerConnection) -> list[bytes]:
-    """The audio events up to the one that ends the stream."""
+    """Return the audio events up to the one that ends the stream."""
     chunks: list[bytes] = []
     while not chunks or chunks[-1]:
         message = connection.recv()
@@ -40,7 +40,7 @@ def listen(url: str, heard: int) -> None:
 
 
 def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
-    """How a conversation fails in which we only listen, after so many transcripts."""
+    """Return the failure of a stream that only receives, after some transcripts."""
     with pytest.raises(TranscribeStreamFailed) as failed:
         listen(url, heard)
     return failed.value
@@ -54,7 +54,7 @@ def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
         *((500, StreamFailureCode.INTERNAL), (302, StreamFailureCode.MALFORMED), (200, StreamFailureCode.MALFORMED)),
     ],
 )
-def test_a_stream_that_does_not_open_says_why(status: int, code: StreamFailureCode) -> None:
+def test_a_stream_that_does_not_open_has_a_failure_code(status: int, code: StreamFailureCode) -> None:
     with speaking(saying(), status) as url:
         assert failure_of(url).code is code
 
@@ -74,11 +74,11 @@ OTHERS: dict[str, Callable[[socket.socket], None]] = {
         ("nothing", StreamFailureCode.DROPPED),
     ],
 )
-def test_a_peer_that_speaks_something_else(answer: str, code: StreamFailureCode) -> None:
+def test_a_peer_with_another_protocol_is_a_failure(answer: str, code: StreamFailureCode) -> None:
     with accepting(OTHERS[answer]) as url:
         assert failure_of(url).code is code
     with accepting(OTHERS[answer], polite=False) as url:
-        # Whether it is heard before our request is out is chance; that it is a failure like others is not.
+        # The order of its bytes and of the request is random, but it is a failure in any case.
         assert failure_of(url).code in {StreamFailureCode.MALFORMED, StreamFailureCode.DROPPED}
 
 
@@ -89,7 +89,7 @@ def test_a_peer_that_never_answers_is_silent() -> None:
         assert failed.value.code is StreamFailureCode.SILENT
 
 
-def test_nobody_there_is_a_drop() -> None:
+def test_an_unreachable_peer_counts_as_dropped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert failure_of(f"ws://127.0.0.1:{port}/").code is StreamFailureCode.DROPPED
@@ -110,7 +110,7 @@ def test_nobody_there_is_a_drop() -> None:
         ("CanaryException", b"canary", StreamFailureCode.INTERNAL),
     ],
 )
-def test_every_exception_has_its_code(kind: str, message: bytes, code: StreamFailureCode) -> None:
+def test_every_exception_of_the_service_has_a_failure_code(kind: str, message: bytes, code: StreamFailureCode) -> None:
     frame = encode_frame({":message-type": "exception", ":exception-type": kind}, b'{"Message": "%b"}' % message)
     with speaking(saying(frame)) as url:
         assert failure_of(url).code is code
@@ -132,7 +132,7 @@ FRAME = encode_frame(TRANSCRIPT, b"{}")
     ],
     ids=["text", "empty", "two", "no type", "no kind", "other type", "error"],
 )
-def test_a_message_that_is_no_event_is_a_failure(message: str | bytes, code: StreamFailureCode) -> None:
+def test_a_message_that_is_not_an_event_is_a_failure(message: str | bytes, code: StreamFailureCode) -> None:
     with speaking(saying(message)) as url:
         assert failure_of(url).code is code
 
@@ -143,7 +143,7 @@ def test_a_message_that_is_too_long_is_malformed(monkeypatch: pytest.MonkeyPatch
         assert failure_of(url).code is StreamFailureCode.MALFORMED
 
 
-def test_events_of_unknown_kinds_are_passed_over() -> None:
+def test_events_of_unknown_types_are_ignored() -> None:
     other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
     with speaking(saying(other, other, FRAME)) as url, TranscribeStream.open(url, PATIENCE) as stream:
         assert stream.receive(PATIENCE) == b"{}"
@@ -151,7 +151,7 @@ def test_events_of_unknown_kinds_are_passed_over() -> None:
         assert not stream.ended
 
 
-def test_unknown_events_do_not_keep_anybody_beyond_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
     other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
 
@@ -164,7 +164,7 @@ def test_unknown_events_do_not_keep_anybody_beyond_the_time(monkeypatch: pytest.
         assert stream.receive(0.05) is None
 
 
-def test_the_stream_has_ended_once_the_peer_closes_after_our_end() -> None:
+def test_the_stream_has_ended_once_the_peer_closes_after_the_clients_end() -> None:
     def peer(connection: ServerConnection) -> None:
         until_the_end(connection)
         connection.send(FRAME)
@@ -206,7 +206,7 @@ def test_a_close_without_a_code_is_an_end() -> None:
         assert stream.ended
 
 
-def test_an_end_that_came_too_late_is_none() -> None:
+def test_a_close_before_the_clients_end_is_a_failure() -> None:
     with speaking(lambda _: None) as url, TranscribeStream.open(url, PATIENCE) as stream:
         while not stream._gone:
             stream.send(b"audio")
@@ -217,7 +217,7 @@ def test_an_end_that_came_too_late_is_none() -> None:
         assert not stream.ended
 
 
-def test_what_a_peer_said_before_it_went_is_heard_first() -> None:
+def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None:
     limit = encode_frame({":message-type": "exception", ":exception-type": "LimitExceededException"}, b"{}")
 
     def peer(connection: ServerConnection) -> None:
@@ -236,7 +236,7 @@ def test_what_a_peer_said_before_it_went_is_heard_first() -> None:
         assert not stream.ended
 
 
-def test_audio_goes_out_in_pieces_that_the_service_takes() -> None:
+def test_audio_is_sent_in_chunks_that_the_service_accepts() -> None:
     heard: list[bytes] = []
     with (
         speaking(lambda connection: heard.extend(until_the_end(connection))) as url,
@@ -251,7 +251,7 @@ def test_audio_goes_out_in_pieces_that_the_service_takes() -> None:
     assert heard == [bytes(MAX_CHUNK), b"rest", b"more", b""]
 
 
-def test_no_text_of_the_peer_and_no_address_gets_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_text_of_the_peer_and_no_url_is_exposed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     frame = encode_frame({":message-type": "exception", ":exception-type": "CanaryException"}, b'{"Message": "canary"}')
     found = []

@@ -1,4 +1,4 @@
-"""What Transcribe says, and what only looks like it."""
+"""Parsing of transcript events, and refusal of invalid ones."""
 
 import json
 import traceback
@@ -34,7 +34,7 @@ def test_a_result_is_read_as_it_was_sent() -> None:
     assert parse_results(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
 
 
-def test_results_keep_their_order_and_finals_say_so() -> None:
+def test_results_keep_their_order_and_finals_are_marked() -> None:
     results = parse_results(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
     assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
 
@@ -62,7 +62,7 @@ def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
     assert [one.text for one in parse_results(event(said(Alternatives=empty), said("next")))] == ["next"]
 
 
-def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() -> None:
+def test_only_the_first_alternative_counts_and_an_event_can_have_no_results() -> None:
     (result,) = parse_results(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
     assert result.text == "one"
     assert parse_results(event()) == []
@@ -88,10 +88,10 @@ def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() ->
     ],
     ids=lambda payload: payload[:40].decode(errors="replace"),
 )
-def test_what_is_no_event_is_refused(payload: bytes) -> None:
+def test_an_invalid_event_is_refused(payload: bytes) -> None:
     with pytest.raises(InvalidTranscriptEvent) as error:
         parse_results(payload)
-    assert error.value.__context__ is None, "an exception that came before would hold the payload"
+    assert error.value.__context__ is None, "a chained exception would contain the payload"
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_what_is_no_event_is_refused(payload: bytes) -> None:
     ],
     ids=lambda changes: str(changes)[:60].encode("ascii", "backslashreplace").decode(),
 )
-def test_what_is_no_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
+def test_an_invalid_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidTranscriptEvent) as error:
         parse_results(event(said(), said(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))
     assert error.value.__context__ is None
 
 
-def test_as_much_as_is_allowed_is_read() -> None:
+def test_the_largest_allowed_event_is_read() -> None:
     largest = said(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
     largest["Alternatives"] = [{"Transcript": "t" * MAX_TEXT_CHARS, "Items": [{"Stable": True}] * MAX_ITEMS}]
     assert len(parse_results(event(largest))) == 1
@@ -130,13 +130,13 @@ def test_as_much_as_is_allowed_is_read() -> None:
 
 
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_anything_is_read_or_refused(payload: bytes) -> None:
+def test_any_value_is_read_or_refused(payload: bytes) -> None:
     with suppress(InvalidTranscriptEvent):
         assert parse_results(payload) == []
 
 
 @given(FIELDS, JSON)
-def test_any_field_may_be_anything(name: str, value: Any) -> None:
+def test_any_field_can_have_any_value(name: str, value: Any) -> None:
     try:
         results = parse_results(event(said(**{name: value})))
     except InvalidTranscriptEvent:
@@ -148,5 +148,5 @@ def test_any_field_may_be_anything(name: str, value: Any) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
-def test_every_text_comes_back(text: str) -> None:
+def test_every_text_is_returned_unchanged(text: str) -> None:
     assert [one.text for one in parse_results(event(said(text)))] == ([text.strip()] if text.strip() else [])

@@ -1,4 +1,4 @@
-"""The lines of an answer: what each means, how much there may be, and that nothing at all breaks the reader."""
+"""The agent protocol: the meaning of each line, the limits, and robustness of the reader."""
 
 import base64
 import contextlib
@@ -70,7 +70,7 @@ def code(data: bytes) -> AgentCode:
     return failed.value.code
 
 
-def test_each_line_is_a_piece_until_it_is_done() -> None:
+def test_each_line_is_a_piece_until_done() -> None:
     reader = AnswerReader(DURATION_MS)
     assert list(reader.feed(b"".join(map(line, [*WHOLE, text("more")])))) == PIECES
     assert reader.done
@@ -78,7 +78,7 @@ def test_each_line_is_a_piece_until_it_is_done() -> None:
 
 
 @given(st.data())
-def test_it_does_not_matter_how_the_bytes_are_cut(data: st.DataObject) -> None:
+def test_the_division_of_the_bytes_does_not_matter(data: st.DataObject) -> None:
     whole = b"".join(map(line, WHOLE))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
     reader = AnswerReader(DURATION_MS)
@@ -87,13 +87,13 @@ def test_it_does_not_matter_how_the_bytes_are_cut(data: st.DataObject) -> None:
     assert reader.done
 
 
-def test_lines_may_come_as_server_sent_events() -> None:
+def test_lines_can_come_as_server_sent_events() -> None:
     events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(one).strip() for one in WHOLE)
     assert list(AnswerReader(DURATION_MS).feed(events)) == PIECES
     assert list(AnswerReader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [AgentTextPiece("close")]
 
 
-def test_what_is_not_known_or_holds_nothing_is_no_piece() -> None:
+def test_unknown_or_empty_messages_give_no_piece() -> None:
     assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [AgentTextPiece("known")]
     assert read(text(""), audio(b"")) == []
     assert list(AnswerReader(DURATION_MS).feed(b"\n\r\n  \n")) == []
@@ -119,11 +119,11 @@ def test_what_is_not_known_or_holds_nothing_is_no_piece() -> None:
         line({"type": "citation", "startMs": 0, "endMs": 1}),
     ],
 )
-def test_what_is_no_line_of_the_protocol_is_malformed(data: bytes) -> None:
+def test_an_invalid_line_is_malformed(data: bytes) -> None:
     assert code(data) is AgentCode.MALFORMED
 
 
-def test_all_audio_is_of_one_format() -> None:
+def test_all_audio_must_have_one_format() -> None:
     assert code(line(audio(b"a")) + line(audio(b"b", "mp3"))) is AgentCode.MALFORMED
     assert read(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
         AgentAudioPiece(b"a", AnswerAudioFormat.MP3),
@@ -134,7 +134,7 @@ def test_all_audio_is_of_one_format() -> None:
 @pytest.mark.parametrize(
     ("start", "end"), [(-1, 1), (1, 1), (2, 1), (0, DURATION_MS + 1), (DURATION_MS, DURATION_MS + 1), (10**400, 1)]
 )
-def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
+def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
     reader = AnswerReader(DURATION_MS)
     data = line(citation(start, end)) + line(citation(0, 1)) + line(DONE)
     assert list(reader.feed(data)) == [AgentCitationPiece(0, 1, "said")]
@@ -153,11 +153,11 @@ def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int
         ({"code": CANARY}, AgentCode.FAILED, True),
         ({"code": ["rejected"]}, AgentCode.FAILED, True),
         ({}, AgentCode.FAILED, True),
-        # The server of Bedrock AgentCore's own library ends an answer so if its agent raised.
+        # The server of Bedrock AgentCore's own library ends an answer like this if its agent raised an exception.
         ({"type": None, "error": f"Throttled: {CANARY}", "error_type": "EventError"}, AgentCode.FAILED, True),
     ],
 )
-def test_an_agent_may_say_itself_that_it_fails(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
+def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
     reader = AnswerReader(DURATION_MS)
     assert list(reader.feed(line(text("so far")))) == [AgentTextPiece("so far")]
     said = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
@@ -172,7 +172,7 @@ def padded(length: int) -> bytes:
 
 
 @pytest.mark.parametrize("piece", [1000, MAX_LINE * 2])
-def test_a_line_has_a_length(piece: int) -> None:
+def test_the_length_of_a_line_is_limited(piece: int) -> None:
     def fed(data: bytes) -> list[AgentPiece]:
         reader = AnswerReader(DURATION_MS)
         return [one for at in range(0, len(data), piece) for one in reader.feed(data[at : at + piece])]
@@ -185,14 +185,14 @@ def test_a_line_has_a_length(piece: int) -> None:
         assert failed.value.code is AgentCode.TOO_MUCH
 
 
-def test_all_that_is_read_counts_as_text() -> None:
+def test_all_text_counts_towards_the_text_limit() -> None:
     part = "é" * (MAX_TEXT // 2 // 4)
     full = [text(part), {"type": "transcript", "text": part}, citation(0, 1, part), citation(5, 4, part), text("")]
     assert len(read(*full)) == 3
     assert code(b"".join(map(line, [*full, text("a")]))) is AgentCode.TOO_MUCH
 
 
-def test_there_is_an_end_to_citations_and_to_audio() -> None:
+def test_the_amount_of_citations_and_audio_is_limited() -> None:
     assert len(read(*[citation(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
     assert code(line(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
     part = MAX_AUDIO // 128
@@ -201,7 +201,7 @@ def test_there_is_an_end_to_citations_and_to_audio() -> None:
     assert code(data * 128 + line(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
 
 
-def test_there_is_an_end_to_everything_else() -> None:
+def test_the_total_size_is_limited() -> None:
     reader = AnswerReader(DURATION_MS)
     for _ in range(MAX_BYTES // MAX_LINE):
         assert list(reader.feed(padded(MAX_LINE - 1) + b"\n")) == []
@@ -222,7 +222,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(st.binary() | JSON.map(lambda one: json.dumps(one).encode()) | objects(JSON).map(line)))
-def test_no_bytes_at_all_break_it_in_another_way_than_ours(lines: list[bytes]) -> None:
+def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
     reader = AnswerReader(DURATION_MS)
     pieces: list[AgentPiece] = []
     with contextlib.suppress(AgentFailed):
@@ -234,7 +234,7 @@ def test_no_bytes_at_all_break_it_in_another_way_than_ours(lines: list[bytes]) -
             assert piece.text.encode()
 
 
-def test_no_words_of_the_peer_are_in_a_failure() -> None:
+def test_a_failure_contains_no_text_of_the_peer() -> None:
     for data in (CANARY.encode(), line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY})):
         with pytest.raises(AgentFailed) as failed:
             list(AnswerReader(DURATION_MS).feed(data + b"\n"))
@@ -242,7 +242,7 @@ def test_no_words_of_the_peer_are_in_a_failure() -> None:
         assert failed.value.__context__ is failed.value.__cause__ is None
 
 
-def test_a_question_goes_out_as_the_protocol_says() -> None:
+def test_a_question_is_sent_as_the_protocol_defines() -> None:
     assert json.loads(request_body(QUESTION)) == {
         "schemaVersion": 1,
         "queryId": "query-1",

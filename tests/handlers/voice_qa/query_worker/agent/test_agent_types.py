@@ -1,4 +1,4 @@
-"""What an agent is asked and answers: nothing of it shows where it should not."""
+"""Questions and answers of agents: nothing of them appears in a representation."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 SECRET = "canary-7d1f"
 
 
-def test_no_words_sound_or_address_is_in_a_representation() -> None:
+def test_no_text_audio_or_url_is_in_a_representation() -> None:
     lecture = Lecture("lecture", SECRET, "mp3", 1)
     shown = [
         AgentQuestion(
@@ -34,13 +34,13 @@ def test_no_words_sound_or_address_is_in_a_representation() -> None:
     assert SECRET not in repr(shown)
 
 
-def test_a_session_is_opaque_and_always_the_same() -> None:
+def test_a_session_id_is_opaque_and_always_the_same() -> None:
     assert opaque_session_id("one") == opaque_session_id("one") != opaque_session_id("other")
     assert "identity" not in opaque_session_id("identity")
     assert len(opaque_session_id("one")) == 64
 
 
 @pytest.mark.parametrize("length", [0, 32, 257])
-def test_a_session_that_no_agent_could_take_is_refused(length: int) -> None:
+def test_a_session_id_that_no_agent_accepts_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="33 to 256"):
         AgentQuestion("query", "s" * length, Lecture("lecture", "url", "mp3", 1), WrittenQuery("text"))

@@ -1,4 +1,4 @@
-"""An agent in AgentCore Runtime: the request is the one that boto3 makes, and its errors are ours."""
+"""Client of AgentCore Runtime: the request equals boto3's, and the service's errors are mapped."""
 
 import json
 import logging
@@ -76,8 +76,8 @@ def boto3_asks(endpoint: str, qualifier: str) -> None:
 
 
 @pytest.mark.parametrize("qualifier", ["DEFAULT", "blue_1"])
-def test_the_request_is_boto3s_own(clock: Clock, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
-    # Both sign at the same second, whenever each is asked.
+def test_the_request_equals_boto3s(clock: Clock, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
+    # Both sign with the same time.
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     told = answer(text("Hello."), DONE)
     with peer(told, told) as serving:
@@ -92,7 +92,7 @@ def test_the_request_is_boto3s_own(clock: Clock, monkeypatch: pytest.MonkeyPatch
     assert json.loads(our_body)["queryId"] == QUESTION.query_id
 
 
-def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
+def test_lines_can_be_wrapped_as_events(clock: Clock) -> None:
     events = b"".join(b"data: " + line(one) + b"\n" for one in (text("Hello."), DONE))
     with peer(raw(head(), events)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
         assert list(found) == [AgentTextPiece("Hello.")]
@@ -107,7 +107,7 @@ def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
         *((424, AgentCode.FAILED, 1), (500, AgentCode.FAILED, 4)),
     ],
 )
-def test_each_error_of_the_service_is_one_of_ours(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
+def test_each_error_of_the_service_is_mapped(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
     with peer(*[status(code)] * attempts) as serving:
         with pytest.raises(AgentFailed) as failed:
             agent(serving.endpoint, clock).answer(QUESTION)
@@ -140,12 +140,12 @@ def test_the_statuses_are_those_of_the_services_model() -> None:
         ),
     ],
 )
-def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
+def test_a_runtime_is_called_in_its_region(arn: str, host: str) -> None:
     found = BedrockAgent(arn, CREDENTIALS, AnswerLimits())
     assert (found._address.authority, found._address.port) == (host, 443)
     assert found._address.tls is not None
     sent = found._request(QUESTION.session_id, b"{}").headers
-    assert sent["Host"] == host, "as it was signed"
+    assert sent["Host"] == host, "the signed URL"
     assert "host" in sent["Authorization"]
 
 
@@ -156,12 +156,12 @@ def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
         *(ARN.replace("eu-west-1", "evil.example/"), ARN.replace("runtime/", "memory/")),
     ],
 )
-def test_what_is_no_runtime_is_refused(arn: str) -> None:
+def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
     with pytest.raises(ValueError, match="ARN"):
         BedrockAgent(arn, CREDENTIALS, AnswerLimits())
 
 
-def test_nothing_that_signs_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_credential_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with peer(answer(DONE)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
         assert list(found) == []

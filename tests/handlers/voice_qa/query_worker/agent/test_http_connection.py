@@ -1,4 +1,4 @@
-"""An agent behind TLS."""
+"""HTTP connection to an agent with TLS."""
 
 import socket
 import ssl
@@ -51,12 +51,12 @@ def secure(certificate: Path) -> Iterator[str]:
     listener.close()
 
 
-def test_a_certificate_that_nobody_knows_is_refused(secure: str, clock: Clock) -> None:
+def test_an_untrusted_certificate_is_refused(secure: str, clock: Clock) -> None:
     assert failure(secure, clock).code is AgentCode.REFUSED
     assert clock.waits == []
 
 
-def test_an_answer_comes_through_tls(secure: str, certificate: Path, clock: Clock) -> None:
+def test_an_answer_arrives_over_tls(secure: str, certificate: Path, clock: Clock) -> None:
     trusting = ssl.create_default_context(cafile=certificate)
     timing = Timing(clock.now, clock.wait, lambda: clock.share)
     with HttpAgent(secure, AnswerLimits(), timing, trusting).answer(QUESTION) as found:
