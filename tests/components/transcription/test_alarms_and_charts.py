@@ -12,7 +12,7 @@ from handlers.transcription.messages import REQUESTS
 from operations.function_target import Target
 from operations.gradual_rollout import Plan
 from tests.components.transcription.recorded_deployment import PREFIX, complete
-from tests.handlers.transcription.router_setup import Scene, tables
+from tests.handlers.transcription.router_harness import RouterHarness, tables
 from tests.loggers import own_logger
 
 
@@ -45,11 +45,11 @@ def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mis
 ) -> None:
     """The client is told to send the utterance again. But if no invocation succeeds, there are no captions."""
     with own_logger(), tables(monkeypatch) as dynamodb:
-        scene = Scene(dynamodb, level="ERROR")
-        session = scene.opens()
-        scene.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
-        assert scene.utters(session)["code"] == "UNAVAILABLE"
-        assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
+        router_harness = RouterHarness(dynamodb, level="ERROR")
+        session = router_harness.open_session()
+        router_harness.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert router_harness.send_utterance(session)["code"] == "UNAVAILABLE"
+        assert router_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert counted("messages-failed", line["message"])
     assert line["error_type"] == "ClientError"

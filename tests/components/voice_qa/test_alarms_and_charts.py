@@ -13,9 +13,9 @@ from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFai
 from local.preview.resource_graph import Resource
 from tests.components.voice_qa.recorded_deployment import PREFIX, complete
 from tests.credentials import credentials
-from tests.handlers.voice_qa.conversation_setup import scened
-from tests.handlers.voice_qa.query_worker.worker_setup import AUDIO_KEY, BROKE, ERROR, HELLO, WORLD, Desk
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import staged
+from tests.handlers.voice_qa.query_worker.worker_harness import AUDIO_KEY, BROKE, ERROR, HELLO, WORLD, WorkerHarness
+from tests.handlers.voice_qa.socket_harness import create_socket_harness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lecture_harness
 from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
@@ -28,21 +28,21 @@ def filter_of(name: str) -> Resource:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def worker_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
     """Return a worker with a ready lecture."""
     credentials(monkeypatch)
-    with own_logger(), staged() as stage:
-        made = Desk(stage)
+    with own_logger(), create_lecture_harness() as lecture_harness:
+        made = WorkerHarness(lecture_harness)
         made.lecture()
         yield made
 
 
 def test_the_duration_of_answers_is_read_from_the_workers_log_line(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.asks()
-    desk.answers_with(HELLO)
-    desk.call()
+    worker_harness.ask()
+    worker_harness.script_answer(HELLO)
+    worker_harness.call()
     [line] = matching("answer-milliseconds", lines(capsys))
     one = filter_of("answer-milliseconds").inputs
     assert one["logGroupName"] == f"/aws/lambda/{WORKER}"
@@ -53,11 +53,11 @@ def test_the_number_of_missed_lectures_is_read_from_the_sweeps_log_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credentials(monkeypatch)
-    with own_logger(), staged() as stage:
-        stage.put(b"no recording")
-        stage.now = datetime.now(UTC) + timedelta(hours=1)
+    with own_logger(), create_lecture_harness() as lecture_harness:
+        lecture_harness.put(b"no recording")
+        lecture_harness.now = datetime.now(UTC) + timedelta(hours=1)
         for _ in range(2):  # the first sweep finds it, the second has checked it too
-            stage.sweep().run()
+            lecture_harness.sweep().run()
     line = matching("lectures-missed", lines(capsys))[-1]
     one = filter_of("lectures-missed").inputs
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-validate-lecture"
@@ -78,21 +78,23 @@ def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("code", [one for one in AgentCode if one is not AgentCode.REJECTED])
 def test_an_answer_that_the_agent_failed_to_give_is_counted(
-    desk: Desk, code: AgentCode, capsys: pytest.CaptureFixture[str]
+    worker_harness: WorkerHarness, code: AgentCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.asks()
-    desk.answers_with(HELLO, AgentFailed(code))
-    desk.call()
+    worker_harness.ask()
+    worker_harness.script_answer(HELLO, AgentFailed(code))
+    worker_harness.call()
     assert len(matching("answers-failed", lines(capsys))) == 1
     assert filter_of("answers-failed").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
 
 
-def test_a_guests_mistake_is_not_a_failure_of_the_agent(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.asks(audio_key=AUDIO_KEY)
-    desk.call()
-    desk.asks()
-    desk.answers_with(HELLO)
-    desk.call()
+def test_a_guests_mistake_is_not_a_failure_of_the_agent(
+    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker_harness.ask(audio_key=AUDIO_KEY)
+    worker_harness.call()
+    worker_harness.ask()
+    worker_harness.script_answer(HELLO)
+    worker_harness.call()
     written = lines(capsys)
     ended = [one["cause"] for one in written if one["message"] == "query_ended"]
     assert ended == ["AUDIO_MISSING", ""]
@@ -100,11 +102,11 @@ def test_a_guests_mistake_is_not_a_failure_of_the_agent(desk: Desk, capsys: pyte
 
 
 def test_a_question_that_the_agent_rejects_is_not_a_failure_of_the_agent(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.asks()
-    desk.answers_with(AgentFailed(AgentCode.REJECTED))
-    desk.call()
+    worker_harness.ask()
+    worker_harness.script_answer(AgentFailed(AgentCode.REJECTED))
+    worker_harness.call()
     written = lines(capsys)
     assert [one["cause"] for one in written if one["message"] == "query_ended"] == ["rejected"]
     assert matching("answers-failed", written) == []
@@ -112,43 +114,47 @@ def test_a_question_that_the_agent_rejects_is_not_a_failure_of_the_agent(
 
 @pytest.mark.parametrize("script", [HELLO, BROKE], ids=["answered", "failed"])
 def test_an_answer_that_cannot_be_posted_raises_the_alarm(
-    desk: Desk, script: agent_types.AgentPiece | Exception, capsys: pytest.CaptureFixture[str]
+    worker_harness: WorkerHarness, script: agent_types.AgentPiece | Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.asks()
-    desk.clients.failures = [ERROR] * 100
-    desk.answers_with(script)
-    desk.call()
+    worker_harness.ask()
+    worker_harness.clients.failures = [ERROR] * 100
+    worker_harness.script_answer(script)
+    worker_harness.call()
     assert len(matching("answers-unheard", lines(capsys))) > UNHEARD_ABOVE
     assert filter_of("answers-unheard").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
 
 
-def test_a_single_failed_post_raises_no_alarm(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.asks()
-    desk.clients.failures = [ERROR]
-    desk.answers_with(HELLO, WORLD)
-    desk.call()
-    assert len(desk.said("text")) == 2, "it was posted again"
+def test_a_single_failed_post_raises_no_alarm(
+    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker_harness.ask()
+    worker_harness.clients.failures = [ERROR]
+    worker_harness.script_answer(HELLO, WORLD)
+    worker_harness.call()
+    assert len(worker_harness.sent_messages("text")) == 2, "it was posted again"
     assert len(matching("answers-unheard", lines(capsys))) == 1 <= UNHEARD_ABOVE
 
 
-def test_a_disconnected_client_raises_no_alarm(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.asks()
-    desk.clients.gone.add("c1")
-    desk.answers_with(HELLO, WORLD)
-    desk.call()
+def test_a_disconnected_client_raises_no_alarm(
+    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker_harness.ask()
+    worker_harness.clients.gone.add("c1")
+    worker_harness.script_answer(HELLO, WORLD)
+    worker_harness.call()
     assert matching("answers-unheard", lines(capsys)) == []
 
 
 def test_a_failure_that_was_reported_to_the_client_raises_the_alarm(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with own_logger(), scened(monkeypatch) as scene:
-        scene.connect()
-        scene.refusing = ERROR
-        assert scene.asks()["code"] == "UNAVAILABLE"
-        monkeypatch.setattr(scene.handler._uploads, "create_form", lambda *_: 1 / 0)
-        assert scene.says("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
-        assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
+    with own_logger(), create_socket_harness(monkeypatch) as socket_harness:
+        socket_harness.connect()
+        socket_harness.refusing = ERROR
+        assert socket_harness.ask()["code"] == "UNAVAILABLE"
+        monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
+        assert socket_harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
+        assert socket_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     failed = [one["message"] for one in matching("messages-failed", lines(capsys))]
     assert failed == ["worker_not_called", "message_failed"]
     assert filter_of("messages-failed").inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-websocket-handler"

@@ -324,10 +324,10 @@ def test_a_signed_handshake_is_the_only_authorization() -> None:
 
 def test_the_stage_is_called_prod_and_throttles_as_the_settings_say() -> None:
     for recorded, expected in ((plain(), (100, 200)), (changed(), (17, 34))):
-        stage = recorded.one("apigatewayv2.Stage").inputs
-        limits = stage["defaultRouteSettings"]
+        lecture_harness = recorded.one("apigatewayv2.Stage").inputs
+        limits = lecture_harness["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected
-        assert stage["name"] == "Prod"
+        assert lecture_harness["name"] == "Prod"
 
 
 def test_guests_get_credentials_only_by_the_enhanced_flow() -> None:

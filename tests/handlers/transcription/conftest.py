@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.handlers.transcription.live_setup import Booth
-from tests.handlers.transcription.router_setup import Scene, tables
+from tests.handlers.transcription.processor_harness import ProcessorHarness
+from tests.handlers.transcription.router_harness import RouterHarness, tables
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def scene(dynamodb: Any) -> Scene:
+def router_harness(dynamodb: Any) -> RouterHarness:
     """Return a router with its tables and fakes."""
-    return Scene(dynamodb)
+    return RouterHarness(dynamodb)
 
 
 @pytest.fixture
-def booth(dynamodb: Any) -> Booth:
+def processor_harness(dynamodb: Any) -> ProcessorHarness:
     """Return an audio processor with an open session."""
-    made = Booth(dynamodb)
+    made = ProcessorHarness(dynamodb)
     made.open()
     return made

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.transcription.caption_thresholds import SessionSettings
-from tests.handlers.transcription.captioning import DEPLOYED, thresholds
+from tests.handlers.transcription.caption_samples import DEPLOYED, thresholds
 
 ASKED = {
     "partialResultsEnabled": False,

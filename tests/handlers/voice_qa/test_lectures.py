@@ -18,7 +18,7 @@ from handlers.voice_qa.lectures import (
     compare_uploads,
     parse_upload,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import ID, KEY, LIMITS, NOW
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import ID, KEY, LIMITS, NOW
 
 OBJECT = NewObject(bucket="audio", key=KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
 

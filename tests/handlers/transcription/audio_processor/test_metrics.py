@@ -7,7 +7,7 @@ from botocore.stub import Stubber
 
 from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts
 from handlers.transcription.audio_processor.metrics import MAX_VALUES, UtteranceMetrics
-from tests.handlers.transcription.live_setup import CloudWatch
+from tests.handlers.transcription.processor_harness import CloudWatch
 
 
 def told(latencies_ms: list[int], *counts: CaptionCounts) -> list[dict[str, Any]]:

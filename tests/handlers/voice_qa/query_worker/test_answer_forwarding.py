@@ -16,8 +16,8 @@ from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO, MAX_CHARACTERS, MAX_LAST_POSTS, AnswerForwarder
 from handlers.voice_qa.table_records import Listener
-from tests.handlers.transcription.router_setup import Clock
-from tests.handlers.voice_qa.query_worker.worker_setup import Listeners
+from tests.handlers.transcription.router_harness import Clock
+from tests.handlers.voice_qa.query_worker.worker_harness import Listeners
 
 QUERY = "query-number-1"
 LAST = Answered(query_id=QUERY, attempt=1, pieces=1)
@@ -27,7 +27,7 @@ LATE = ReadTimeoutError(endpoint_url="https://canary")
 
 
 @dataclass
-class Line:
+class ForwardedAnswer:
     """A forwarder, and a client `c1` that listens from some number on."""
 
     listener: Listener = FIRST
@@ -55,7 +55,7 @@ class Line:
             raise LATE
         return self.listener
 
-    def says(self, *texts: str) -> None:
+    def send(self, *texts: str) -> None:
         for text in texts:
             self.forwarder.send(agent_types.AgentTextPiece(text))
 
@@ -68,22 +68,22 @@ class Line:
     factor=st.integers(1, 5_000),
 )
 def test_divided_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
-    line = Line()
-    line.says(*(text * factor for text in texts))
+    line = ForwardedAnswer()
+    line.send(*(text * factor for text in texts))
     sent = line.clients.inbox.get("c1", [])
     assert "".join(one["text"] for one in sent) == "".join(text * factor for text in texts)
     assert line.numbers() == list(range(len(sent)))
     assert all(_size(line, number) < 100_000 for number in range(len(sent)))
 
 
-def _size(line: Line, number: int) -> int:
+def _size(line: ForwardedAnswer, number: int) -> int:
     return len(line.forwarder.messages[number].model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 @pytest.mark.parametrize("letter", ["\x00", '"', "€", "🐤"])
 def test_the_longest_characters_in_json_still_fit(letter: str) -> None:
-    line = Line()
-    line.says(letter * 40_000)
+    line = ForwardedAnswer()
+    line.send(letter * 40_000)
     line.forwarder.send(agent_types.AgentCitationPiece(0, 1, letter * 40_000))
     line.forwarder.send(agent_types.AgentTranscriptPiece(letter * 40_000))
     assert line.numbers() == [0, 1, 2, 3, 4]
@@ -99,9 +99,9 @@ def test_the_longest_characters_in_json_still_fit(letter: str) -> None:
 @given(seed=st.binary(min_size=1, max_size=50), length=st.integers(1, 3 * MAX_AUDIO))
 def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
     audio = (seed * length)[:length]
-    line = Line()
+    line = ForwardedAnswer()
     line.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
-    sent = line.clients.of("c1", "audio")
+    sent = line.clients.sent_to("c1", "audio")
     assert b"".join(base64.b64decode(one["audio"]) for one in sent) == audio
     assert [one["more"] for one in sent] == [True] * (len(sent) - 1) + [False]
     assert all(_size(line, number) < 100_000 for number in range(len(sent)))
@@ -110,25 +110,25 @@ def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_forwarding, "MAX_PIECES", 2)
-    line = Line()
-    line.says("a", "b")
+    line = ForwardedAnswer()
+    line.send("a", "b")
     with pytest.raises(AgentFailed) as raised:
-        line.says("c")
+        line.send("c")
     assert raised.value.code is AgentCode.TOO_MUCH
     assert len(line.forwarder.messages) == 2
 
 
 def test_the_listener_is_read_every_two_seconds() -> None:
-    line = Line()
+    line = ForwardedAnswer()
     for _ in range(8):
         line.clock.now_ms += 500
-        line.says("x")
+        line.send("x")
     assert line.looks == 2
 
 
 def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
-    line = Line(Listener(connection="", resume_from=0))
-    line.says(*"abcdefgh")
+    line = ForwardedAnswer(Listener(connection="", resume_from=0))
+    line.send(*"abcdefgh")
 
     def slow(*_: object) -> None:
         line.clock.now_ms += 500
@@ -137,18 +137,18 @@ def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
 
     began = line.clock.now_ms = line.clock.now_ms + 2_000
     line.clients.after, line.listener = slow, Listener(connection="c1", resume_from=0)
-    line.says("i")
+    line.send("i")
     assert line.numbers() == [0, 1, 2, 3]
     assert line.numbers("c2") == list(range(9))
 
 
 def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> None:
-    line = Line()
+    line = ForwardedAnswer()
     line.clients.gone.add("c1")
-    line.says("a")
+    line.send("a")
     line.clients.gone.clear()
     line.clock.now_ms += 10_000
-    line.says("b")
+    line.send("b")
     assert (line.numbers(), line.looks) == ([], 2)
     assert not line.forwarder.end(line.listener, LAST)
     assert (line.clients.inbox, line.paused) == ({}, [])
@@ -156,19 +156,19 @@ def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> N
 
 @pytest.mark.parametrize("error", [REFUSED, LATE])
 def test_a_failed_post_is_repeated_before_the_next_one(error: Exception) -> None:
-    line = Line(look_fails=True)
+    line = ForwardedAnswer(look_fails=True)
     line.clients.failures = [error]
-    line.says("a", "b")
+    line.send("a", "b")
     assert line.numbers() == [], "no post is made for a while"
     line.clock.now_ms += 2_000
-    line.says("c")
+    line.send("c")
     assert line.numbers() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("failures", "ended"), [(2, True), (99, False)])
 def test_a_post_that_fails_at_the_end_is_repeated_a_limited_number_of_times(failures: int, *, ended: bool) -> None:
-    line = Line()
-    line.says("a")
+    line = ForwardedAnswer()
+    line.send("a")
     line.clients.failures = [LATE] * failures
     assert line.forwarder.end(line.listener, LAST) is ended
     assert line.paused == [2.0] * (MAX_LAST_POSTS - 1)
@@ -191,12 +191,12 @@ EVENTS = st.lists(
 def test_each_listener_gets_pieces_in_order_and_without_gaps(
     events: list[str | int | tuple[str, int]],
 ) -> None:
-    line = Line()
+    line = ForwardedAnswer()
     starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
     for event in events:
         match event:
             case "say":
-                line.says("x")
+                line.send("x")
             case "fail":
                 line.clients.failures = [REFUSED]
             case int(passed):

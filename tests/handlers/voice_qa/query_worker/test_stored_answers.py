@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import stored_answers as module
 from handlers.voice_qa.query_worker.stored_answers import AnswerNotStored, AnswerStore
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, Stage
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LectureHarness
 
 WHO, QUERY = "us-east-1:guest", "query-number-1"
 NAME = f"responses/{WHO}/{QUERY}.1"
@@ -25,13 +25,13 @@ def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
 
 
 @pytest.fixture
-def answers(stage: Stage) -> AnswerStore:
-    return AnswerStore(stage.s3, BUCKET, url_seconds=600)
+def answers(lecture_harness: LectureHarness) -> AnswerStore:
+    return AnswerStore(lecture_harness.s3, BUCKET, url_seconds=600)
 
 
-def put(stage: Stage, *lines: object) -> None:
+def put(lecture_harness: LectureHarness, *lines: object) -> None:
     body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
-    stage.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
+    lecture_harness.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -62,31 +62,31 @@ def test_a_stored_answer_is_read_back_as_it_was_sent(answers: AnswerStore, conte
     ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
 )
 def test_the_spoken_answer_is_one_file(
-    answers: AnswerStore, stage: Stage, kind: str, extension: str, content_type: str
+    answers: AnswerStore, lecture_harness: LectureHarness, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
     answers.put(WHO, QUERY, 1, pieces)
-    found = stage.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
+    found = lecture_harness.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
     assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
     url = answers.audio_url(WHO, QUERY, 1, pieces)
     assert url is not None
     assert f"{QUERY}.1.{extension}" in url
 
 
-def test_an_answer_without_audio_has_one_object(answers: AnswerStore, stage: Stage) -> None:
+def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lecture_harness: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.put(WHO, QUERY, 1, pieces)
-    assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
+    assert [one["Key"] for one in lecture_harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
     assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
 
 def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_error(
-    answers: AnswerStore, stage: Stage
+    answers: AnswerStore, lecture_harness: LectureHarness
 ) -> None:
     with pytest.raises(AnswerNotStored):
         answers.get(WHO, QUERY, 1)
     with pytest.raises(ClientError):
-        AnswerStore(stage.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
+        AnswerStore(lecture_harness.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,10 @@ def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_erro
         ],
     ],
 )
-def test_an_invalid_object_is_not_a_stored_answer(answers: AnswerStore, stage: Stage, lines: list[object]) -> None:
-    put(stage, *lines)
+def test_an_invalid_object_is_not_a_stored_answer(
+    answers: AnswerStore, lecture_harness: LectureHarness, lines: list[object]
+) -> None:
+    put(lecture_harness, *lines)
     with pytest.raises(AnswerNotStored) as raised:
         answers.get(WHO, QUERY, 1)
     assert str(raised.value) == ""
@@ -111,10 +113,10 @@ def test_an_invalid_object_is_not_a_stored_answer(answers: AnswerStore, stage: S
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
 def test_an_object_above_the_limit_is_not_a_stored_answer(
-    answers: AnswerStore, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+    answers: AnswerStore, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     """If it were read only up to the limit, its first line would be a valid answer."""
     monkeypatch.setattr(module, limit, value)
-    put(stage, LINE, LINE | {"number": 1})
+    put(lecture_harness, LINE, LINE | {"number": 1})
     with pytest.raises(AnswerNotStored):
         answers.get(WHO, QUERY, 1)

@@ -12,7 +12,7 @@ from handlers.transcription.audio_processor.captions.pending_results import WIND
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
-from tests.handlers.transcription.captioning import Reader, thresholds
+from tests.handlers.transcription.caption_samples import Reader, thresholds
 
 TICK_MS = 5000
 """Interval at which even a caller that ignores `next_due_ms` calls `due`."""

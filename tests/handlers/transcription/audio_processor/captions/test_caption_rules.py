@@ -22,7 +22,7 @@ from tests.handlers.transcription.audio_processor.captions.caption_traces import
     check_sizes,
     sizes,
 )
-from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import DEPLOYED, Reader, final, lines, partial, thresholds
 
 
 def test_a_caption_has_the_fields_of_its_result() -> None:

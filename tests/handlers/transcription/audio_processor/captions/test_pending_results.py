@@ -15,7 +15,7 @@ from handlers.transcription.audio_processor.captions.pending_results import (
     PendingFinal,
     ResultVersion,
 )
-from tests.handlers.transcription.captioning import DEPLOYED, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
 
 
 def test_the_newest_version_waits_and_is_shown_at_the_end_of_a_sentence() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from handlers.transcription.audio_processor.captions.caption_rules import NO_STABILITY, Captions
 from handlers.transcription.audio_processor.captions.result_stability import NO_STABILITY_RESULTS, ends_sentence
-from tests.handlers.transcription.captioning import DEPLOYED, final, lines, partial
+from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial
 
 
 @pytest.mark.parametrize(

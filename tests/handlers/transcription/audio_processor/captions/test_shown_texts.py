@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
 from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalize_text
-from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import DEPLOYED, Reader, final, lines, partial, thresholds
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
     Result,
     parse_results,
 )
-from tests.handlers.transcription.captioning import event, items, said
+from tests.handlers.transcription.caption_samples import event, items, transcript_result
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -31,11 +31,11 @@ FIELDS = st.sampled_from(["ResultId", "StartTime", "EndTime", "IsPartial", "Alte
 
 
 def test_a_result_is_read_as_it_was_sent() -> None:
-    assert parse_results(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
+    assert parse_results(event(transcript_result())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
 
 
 def test_results_keep_their_order_and_finals_are_marked() -> None:
-    results = parse_results(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
+    results = parse_results(event(transcript_result(ResultId="b", IsPartial=False), transcript_result(ResultId="a")))
     assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
 
 
@@ -51,7 +51,7 @@ def test_results_keep_their_order_and_finals_are_marked() -> None:
     ],
 )
 def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | None], share: float | None) -> None:
-    (result,) = parse_results(event(said(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
+    (result,) = parse_results(event(transcript_result(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
     assert result.stability == share
 
 
@@ -59,11 +59,13 @@ def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | 
     "empty", [[], None, [{}], [{"Transcript": ""}], [{"Transcript": None}], [{"Transcript": " \n"}]]
 )
 def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
-    assert [one.text for one in parse_results(event(said(Alternatives=empty), said("next")))] == ["next"]
+    assert [
+        one.text for one in parse_results(event(transcript_result(Alternatives=empty), transcript_result("next")))
+    ] == ["next"]
 
 
 def test_only_the_first_alternative_counts_and_an_event_can_have_no_results() -> None:
-    (result,) = parse_results(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
+    (result,) = parse_results(event(transcript_result(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
     assert result.text == "one"
     assert parse_results(event()) == []
 
@@ -115,18 +117,18 @@ def test_an_invalid_event_is_refused(payload: bytes) -> None:
 )
 def test_an_invalid_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidTranscriptEvent) as error:
-        parse_results(event(said(), said(**changes)))
+        parse_results(event(transcript_result(), transcript_result(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))
     assert error.value.__context__ is None
 
 
 def test_the_largest_allowed_event_is_read() -> None:
-    largest = said(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
+    largest = transcript_result(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
     largest["Alternatives"] = [{"Transcript": "t" * MAX_TEXT_CHARS, "Items": [{"Stable": True}] * MAX_ITEMS}]
     assert len(parse_results(event(largest))) == 1
-    assert len(parse_results(event(*[said()] * MAX_RESULTS))) == MAX_RESULTS
+    assert len(parse_results(event(*[transcript_result()] * MAX_RESULTS))) == MAX_RESULTS
     with pytest.raises(InvalidTranscriptEvent):
-        parse_results(event(*[said()] * (MAX_RESULTS + 1)))
+        parse_results(event(*[transcript_result()] * (MAX_RESULTS + 1)))
 
 
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
@@ -138,7 +140,7 @@ def test_any_value_is_read_or_refused(payload: bytes) -> None:
 @given(FIELDS, JSON)
 def test_any_field_can_have_any_value(name: str, value: Any) -> None:
     try:
-        results = parse_results(event(said(**{name: value})))
+        results = parse_results(event(transcript_result(**{name: value})))
     except InvalidTranscriptEvent:
         return
     for one in results:
@@ -149,4 +151,6 @@ def test_any_field_can_have_any_value(name: str, value: Any) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_every_text_is_returned_unchanged(text: str) -> None:
-    assert [one.text for one in parse_results(event(said(text)))] == ([text.strip()] if text.strip() else [])
+    assert [one.text for one in parse_results(event(transcript_result(text)))] == (
+        [text.strip()] if text.strip() else []
+    )

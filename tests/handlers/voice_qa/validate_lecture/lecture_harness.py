@@ -37,7 +37,7 @@ def _clients() -> tuple[Any, Any]:
 
 
 @dataclass
-class Stage:
+class LectureHarness:
     """Bucket, table, validator and sweep."""
 
     s3: Any
@@ -100,14 +100,14 @@ def _shared() -> dict[str, Any]:
 
 
 @contextmanager
-def staged() -> Iterator[Stage]:
+def create_lecture_harness() -> Iterator[LectureHarness]:
     """Return the harness. The environment has credentials by then."""
     with mock_aws():
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         create_table(dynamodb, TABLE, "sessionId", "lectureId")
-        yield Stage(s3, dynamodb)
+        yield LectureHarness(s3, dynamodb)
 
 
 def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:

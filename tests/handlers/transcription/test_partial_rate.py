@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
 from handlers.transcription.audio_processor.captions.pending_results import PartialRate
-from tests.handlers.transcription.captioning import final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import final, lines, partial, thresholds
 
 
 def busy(most: int = 2) -> Captions:

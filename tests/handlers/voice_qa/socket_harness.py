@@ -29,8 +29,8 @@ from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
-from tests.handlers.transcription.router_setup import START_MS, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, put_lecture, staged
+from tests.handlers.transcription.router_harness import START_MS, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
 
 POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
 ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
@@ -58,7 +58,7 @@ def _s3() -> Any:
 
 
 @dataclass
-class Scene:
+class SocketHarness:
     """WebSocket handler with its table and fakes."""
 
     dynamodb: Any
@@ -93,21 +93,21 @@ class Scene:
         signed = {"cognitoIdentityId": identity, "cognitoIdentityPoolId": pool}
         return self.event(connection, "CONNECT", {"identity": signed}, **more)
 
-    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+    def send(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
         """Send a message and return its answer."""
-        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+        return self.send_text(json.dumps({"action": action, "id": "m1", **content}), connection)
 
-    def sends(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
+    def send_text(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
         """Send any text as a message and return its answer."""
         response = self.event(connection, "MESSAGE", {}, body=body)
         assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
-    def asks(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
+    def ask(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
         """Ask a question about the lecture, a written one by default."""
         asked = {"queryId": query_id, "lectureId": LECTURE, "text": "Why?", **content}
-        return self.says("query", connection, **{name: value for name, value in asked.items() if value is not None})
+        return self.send("query", connection, **{name: value for name, value in asked.items() if value is not None})
 
     def event(self, connection: str, kind: str, said: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Handle an API Gateway event."""
@@ -121,14 +121,14 @@ class Scene:
     def question(self, query_id: str = "question-1", identity: str = ANN) -> QuestionRecord:
         return self.items.read(QuestionRecord, query_key(identity, query_id))
 
-    def puts(self, question: QuestionRecord, query_id: str = "question-1") -> None:
+    def put_question(self, question: QuestionRecord, query_id: str = "question-1") -> None:
         """Store a question's record, as the worker would."""
         self.items.change(QuestionRecord, query_key(ANN, query_id), lambda _: (question, None))
 
     def allowance(self, identity: str = ANN) -> Allowance:
         return self.items.read(Allowance, allowance_key(identity))
 
-    def ends(self, query_id: str) -> None:
+    def end_question(self, query_id: str) -> None:
         """End a question, as the worker would."""
         self.items.change(Allowance, allowance_key(ANN), lambda one: (one.end_question(query_id), None))
 
@@ -148,10 +148,10 @@ class Scene:
 
 
 @contextmanager
-def scened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     """Return the harness with a ready lecture."""
     credentials(monkeypatch)
-    with staged() as stage:
-        scene = Scene(stage.dynamodb)
-        scene.lecture()
-        yield scene
+    with create_lecture_harness() as lecture_harness:
+        socket_harness = SocketHarness(lecture_harness.dynamodb)
+        socket_harness.lecture()
+        yield socket_harness

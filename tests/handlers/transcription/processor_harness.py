@@ -17,17 +17,17 @@ from handlers.transcription.sessions import Session, SessionStatus, SessionTable
 from handlers.transcription.utterance_audio import Encoding, Utterance
 from handlers.transcription.utterance_slots import SessionSlots, SlotDecision
 from local.flows.transcription_client import Screen
-from tests.handlers.transcription.captioning import DEPLOYED
-from tests.handlers.transcription.router_setup import (
+from tests.handlers.transcription.caption_samples import DEPLOYED
+from tests.handlers.transcription.router_harness import (
     LIVE,
     SESSIONS,
     START_MS,
-    Calling,
     Clients,
     Clock,
-    Pace,
+    PeerDelays,
+    ScriptedTranscribe,
+    SlowAwsClient,
     Step,
-    Transcribe,
     silence,
     transcript,
 )
@@ -62,7 +62,7 @@ class CloudWatch:
 
 
 @dataclass
-class Booth:
+class ProcessorHarness:
     """One client on connection `c1` with one session."""
 
     dynamodb: Any
@@ -74,23 +74,23 @@ class Booth:
     attempt: int = 1
     accepted_ms: int = START_MS
     """Time at which the utterance got its slot."""
-    pace: Pace = field(default_factory=Pace)
+    pace: PeerDelays = field(default_factory=PeerDelays)
     """Time limits of all peers."""
     open_stream: OpenStream | None = None
     """Opens streams instead of the scripts."""
 
     def __post_init__(self) -> None:
-        dynamodb: Any = Calling(self.dynamodb, self.clock, self.pace.calling_ms)
+        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.pace.calling_ms)
         self.live = LiveTable(dynamodb, LIVE, self.clock)
         self.sessions = SessionTable(dynamodb, SESSIONS, self.clock)
-        self.transcribe = Transcribe(self.clock, self.scripts, self.pace)
+        self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.pace)
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
         """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         scripted: Any = self.transcribe.open
-        clients: Any = Calling(self.clients, self.clock, self.pace.calling_ms)
-        cloudwatch: Any = Calling(self.cloudwatch, self.clock, self.pace.calling_ms)
+        clients: Any = SlowAwsClient(self.clients, self.clock, self.pace.calling_ms)
+        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.pace.calling_ms)
         return UtteranceProcessor(
             self.sessions,
             self.live,
@@ -119,7 +119,7 @@ class Booth:
             )
         )
 
-    def hears(
+    def process_utterance(
         self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
     ) -> UtteranceEnd | None:
         """Process an utterance. The next stream follows these steps, if any are given."""
@@ -132,14 +132,14 @@ class Booth:
         """Take a slot for the utterance, as the router does, and return the decision."""
         overdue_ms = self.clock() + 20_000
 
-        def offer(flight: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
-            return flight.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
+        def offer(slots: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
+            return slots.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
         taken = self.live.change(SessionSlots, session_slots_key(SESSION), offer)
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
-    def shows_slowly(self, monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
+    def slow_down_posts(self, monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
         """Let each post of a caption take some time."""
         post = self.clients.post
 
@@ -164,12 +164,12 @@ class Booth:
         }
         return self.processor.handle(event, remaining_ms)
 
-    def said(self, kind: str = "caption", connection: str = "c1") -> list[Any]:
+    def sent_messages(self, kind: str = "caption", connection: str = "c1") -> list[Any]:
         """Return the messages that the client received; captions as pairs of text and final."""
-        sent = self.clients.of(connection, kind)
+        sent = self.clients.sent_to(connection, kind)
         return [(one["text"], one["final"]) for one in sent] if kind == "caption" else sent
 
-    def screen(self, connection: str = "c1") -> Screen:
+    def shown_lines(self, connection: str = "c1") -> Screen:
         """Return the lines that the client shows."""
         made = Screen()
         for message in self.clients.inbox.get(connection, []):
@@ -177,7 +177,7 @@ class Booth:
         return made
 
     @property
-    def flight(self) -> SessionSlots:
+    def slots(self) -> SessionSlots:
         """Return the session's slots."""
         return self.live.read(SessionSlots, session_slots_key(SESSION))
 

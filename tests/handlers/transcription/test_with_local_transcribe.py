@@ -21,8 +21,8 @@ from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.stream_signing import StreamRequest
 from local.emulation.speech.tone_words import silence, speech
 from local.flows.transcription_client import Screen
-from tests.handlers.transcription.live_setup import Booth
-from tests.handlers.transcription.router_setup import Clock
+from tests.handlers.transcription.processor_harness import ProcessorHarness
+from tests.handlers.transcription.router_harness import Clock
 from tests.local.emulation.server_threads import PATIENCE
 from tests.local.emulation.transcribe.stream_listener import RATE, address, listening
 from tests.lost_responses import repeated
@@ -40,7 +40,7 @@ class RunningClock(Clock):
 
 
 @dataclass
-class Line:
+class EmulatedSession:
     """A session whose utterances are sent to the running emulation."""
 
     dynamodb: Any
@@ -48,26 +48,26 @@ class Line:
     requests: list[StreamRequest] = field(default_factory=list)
 
     @cached_property
-    def booth(self) -> Booth:
-        made = Booth(self.dynamodb, settings=PATIENT, clock=RunningClock(0))
+    def processor_harness(self) -> ProcessorHarness:
+        made = ProcessorHarness(self.dynamodb, settings=PATIENT, clock=RunningClock(0))
         made.open_stream = self._stream
         made.open()
         return made
 
-    def says(self, audio: bytes, utterance: str = "u1") -> UtteranceEnd | None:
+    def send(self, audio: bytes, utterance: str = "u1") -> UtteranceEnd | None:
         """Send an utterance."""
-        self.booth.take(utterance)
-        return self.booth.call(utterance, audio=base64.b64encode(audio).decode())
+        self.processor_harness.take(utterance)
+        return self.processor_harness.call(utterance, audio=base64.b64encode(audio).decode())
 
     @property
-    def screen(self) -> Screen:
+    def shown_lines(self) -> Screen:
         """Return the lines that the client shows."""
-        return self.booth.screen()
+        return self.processor_harness.shown_lines()
 
     @property
     def fallbacks(self) -> float:
         """Return the number of fallbacks that the metric counts."""
-        return self.booth.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
+        return self.processor_harness.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
 
     def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         self.requests.append(request)
@@ -87,54 +87,56 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def line(dynamodb: Any, endpoint: str) -> Line:
-    return Line(dynamodb, endpoint)
+def line(dynamodb: Any, endpoint: str) -> EmulatedSession:
+    return EmulatedSession(dynamodb, endpoint)
 
 
 def words(text: str) -> bytes:
     return speech(text.split(), RATE)
 
 
-def test_sentences_are_shown_once_and_in_order(line: Line) -> None:
-    assert line.says(words("hello world . good day")) is UtteranceEnd.DONE
-    assert line.screen.text() == ["Hello world.", "Good day."]
-    assert [one["text"] for one in line.screen.shown if one["final"]] == ["Hello world.", "Good day."]
-    assert line.booth.said("done")[0]["finals"] == 2
+def test_sentences_are_shown_once_and_in_order(line: EmulatedSession) -> None:
+    assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
+    assert line.shown_lines.text() == ["Hello world.", "Good day."]
+    assert [one["text"] for one in line.shown_lines.shown if one["final"]] == ["Hello world.", "Good day."]
+    assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
     assert (len(line.requests), line.fallbacks) == (1, 0)
 
 
-def test_an_utterance_whose_writes_are_all_retried_is_shown_once(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_utterance_whose_writes_are_all_retried_is_shown_once(
+    line: EmulatedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The retried write must not be mistaken for a slot or a start of another attempt."""
     repeated(line.dynamodb, "update_item", monkeypatch)
-    assert line.says(words("hello world . good day")) is UtteranceEnd.DONE
-    assert line.screen.text() == ["Hello world.", "Good day."]
-    assert line.booth.said("done")[0]["finals"] == 2
+    assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
+    assert line.shown_lines.text() == ["Hello world.", "Good day."]
+    assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
 
 
 @pytest.mark.parametrize(
     ("fault", "cause"), [("throttled", "throttled"), ("dropped", "dropped"), ("malformed", "malformed")]
 )
 def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
-    line: Line, capsys: pytest.CaptureFixture[str], fault: str, cause: str
+    line: EmulatedSession, capsys: pytest.CaptureFixture[str], fault: str, cause: str
 ) -> None:
-    assert line.says(words(f"hello {fault} world")) is UtteranceEnd.DONE
-    assert line.screen.text() == [f"Hello {fault} world."]
-    assert line.booth.said("done")[0]["fallback"] == "stream_failed"
+    assert line.send(words(f"hello {fault} world")) is UtteranceEnd.DONE
+    assert line.shown_lines.text() == [f"Hello {fault} world."]
+    assert line.processor_harness.sent_messages("done")[0]["fallback"] == "stream_failed"
     assert [one.stabilised for one in line.requests] == [True, False]
     assert line.fallbacks == 1
     assert f'"cause":"{cause}"' in capsys.readouterr().out
 
 
-def test_a_service_that_always_fails_leaves_no_line(line: Line) -> None:
-    assert line.says(words("hello broken world")) is UtteranceEnd.BROKEN
-    assert line.screen.text() == []
-    assert len(line.booth.said("resend")) == 1
-    assert line.booth.flight.slots == ()
+def test_a_service_that_always_fails_leaves_no_line(line: EmulatedSession) -> None:
+    assert line.send(words("hello broken world")) is UtteranceEnd.BROKEN
+    assert line.shown_lines.text() == []
+    assert len(line.processor_harness.sent_messages("resend")) == 1
+    assert line.processor_harness.slots.slots == ()
 
 
-def test_silence_is_an_utterance_without_captions(line: Line) -> None:
-    assert line.says(silence(0.5, RATE)) is UtteranceEnd.DONE
-    assert line.booth.said("done")[0]["finals"] == 0
+def test_silence_is_an_utterance_without_captions(line: EmulatedSession) -> None:
+    assert line.send(silence(0.5, RATE)) is UtteranceEnd.DONE
+    assert line.processor_harness.sent_messages("done")[0]["finals"] == 0
     assert line.fallbacks == 0
 
 
@@ -143,36 +145,36 @@ def test_a_stream_that_times_out_waiting_for_audio_is_retried(
 ) -> None:
     """The timeout is fifteen seconds on AWS, longer than any utterance, so only a blocked processor meets it."""
     with listening(silence_seconds=0.001) as endpoint:
-        line = Line(dynamodb, endpoint)
-        assert line.says(words("hello world")) is UtteranceEnd.BROKEN
+        line = EmulatedSession(dynamodb, endpoint)
+        assert line.send(words("hello world")) is UtteranceEnd.BROKEN
     assert [one.stabilised for one in line.requests] == [True, False]
-    assert len(line.booth.said("resend")) == 1
+    assert len(line.processor_harness.sent_messages("resend")) == 1
     assert line.fallbacks == 1
     assert '"cause":"silent"' in capsys.readouterr().out
 
 
-def test_a_final_that_comes_twice_with_different_words_is_shown_once(line: Line) -> None:
-    line.says(words("repeating test . good day"))
-    assert line.screen.text() == ["Repeating test.", "Good day."]
-    assert [one["text"] for one in line.screen.shown if one["final"]] == ["Repeating test.", "Good day."]
+def test_a_final_that_comes_twice_with_different_words_is_shown_once(line: EmulatedSession) -> None:
+    line.send(words("repeating test . good day"))
+    assert line.shown_lines.text() == ["Repeating test.", "Good day."]
+    assert [one["text"] for one in line.shown_lines.shown if one["final"]] == ["Repeating test.", "Good day."]
 
 
-def test_a_sentence_without_a_final_is_shown_in_its_last_version(line: Line) -> None:
-    assert line.says(words("endless test . good day")) is UtteranceEnd.DONE
-    assert line.screen.text() == ["Endless test", "Good day."]
-    assert {one["text"]: one["orphan"] for one in line.screen.shown if one["final"]} == {
+def test_a_sentence_without_a_final_is_shown_in_its_last_version(line: EmulatedSession) -> None:
+    assert line.send(words("endless test . good day")) is UtteranceEnd.DONE
+    assert line.shown_lines.text() == ["Endless test", "Good day."]
+    assert {one["text"]: one["orphan"] for one in line.shown_lines.shown if one["final"]} == {
         "Endless test": True,
         "Good day.": False,
     }
-    assert line.booth.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert line.processor_harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
 
 
-def test_a_service_without_stability_marks_loses_no_final(line: Line) -> None:
-    assert line.says(words("unflagged test")) is UtteranceEnd.DONE
-    assert line.screen.text() == ["Unflagged test."]
+def test_a_service_without_stability_marks_loses_no_final(line: EmulatedSession) -> None:
+    assert line.send(words("unflagged test")) is UtteranceEnd.DONE
+    assert line.shown_lines.text() == ["Unflagged test."]
 
 
-def test_two_overlapping_utterances_show_their_common_words_once(line: Line) -> None:
-    line.says(words("we speak in tones"), "u1")
-    line.says(words("we speak in tones . good day"), "u2")
-    assert line.screen.text() == ["We speak in tones.", "Good day."]
+def test_two_overlapping_utterances_show_their_common_words_once(line: EmulatedSession) -> None:
+    line.send(words("we speak in tones"), "u1")
+    line.send(words("we speak in tones . good day"), "u2")
+    assert line.shown_lines.text() == ["We speak in tones.", "Good day."]

@@ -48,7 +48,7 @@ def items(*stable: bool | None) -> list[dict[str, Any]]:
     return [plain if one is None else {**plain, "Stable": one} for one in stable]
 
 
-def said(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
+def transcript_result(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
     """Return a result as Amazon Transcribe sends it. A field that is changed to None is omitted."""
     fields = {
         "ResultId": "a",

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
-from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, recorded
-from tests.handlers.transcription.router_setup import LIVE, SESSIONS
+from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, recorded
+from tests.handlers.transcription.router_harness import LIVE, SESSIONS
 
 SAID = final(300, "Stop the motor now.", at_ms=600)
 FAILURES = st.sampled_from(list(StreamFailureCode))
@@ -45,9 +45,9 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
     for item in dynamodb.scan(TableName=LIVE)["Items"]:
         dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
     dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
-    booth = Booth(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
-    booth.open()
-    post, left = booth.clients.post, list(posts)
+    processor_harness = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
+    processor_harness.open()
+    post, left = processor_harness.clients.post, list(posts)
 
     def troubled(connection: str, message: Any) -> bool:
         how = left.pop(0) if left and message.type == "caption" else "arrives"
@@ -56,19 +56,21 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
             raise ReadTimeoutError(endpoint_url="x")
         return taken
 
-    def says(utterance: str) -> None:
-        while utterance not in booth.flight.done:
-            attempts = booth.take(utterance).attempts
+    def speak(utterance: str) -> None:
+        while utterance not in processor_harness.slots.done:
+            attempts = processor_harness.take(utterance).attempts
             with suppress(ReadTimeoutError):
-                booth.call(utterance, attempts=attempts)
-            booth.clock.now_ms = max([booth.clock(), *(one.wait_until_ms for one in booth.flight.resends)])
+                processor_harness.call(utterance, attempts=attempts)
+            processor_harness.clock.now_ms = max(
+                [processor_harness.clock(), *(one.wait_until_ms for one in processor_harness.slots.resends)]
+            )
 
     with pytest.MonkeyPatch.context() as patch:
         recorded(patch, encoding)
-        patch.setattr(booth.clients, "post", troubled)
-        says("u1")
-        if booth.flight.failed:
-            booth.scripts[:] = [(SAID, ENDED)]
+        patch.setattr(processor_harness.clients, "post", troubled)
+        speak("u1")
+        if processor_harness.slots.failed:
+            processor_harness.scripts[:] = [(SAID, ENDED)]
             left.clear()
-            says("u2")
-    assert booth.screen().text() == ["Stop the motor now."]
+            speak("u2")
+    assert processor_harness.shown_lines().text() == ["Stop the motor now."]

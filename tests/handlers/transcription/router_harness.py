@@ -73,7 +73,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Pace:
+class PeerDelays:
     """Delays of the peers. The tested code waits no longer than its own limits."""
 
     opening_ms: tuple[int, ...] = ()
@@ -85,7 +85,7 @@ class Pace:
     """Milliseconds of each AWS call."""
 
 
-class Calling:
+class SlowAwsClient:
     """AWS client whose calls take time."""
 
     def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
@@ -117,7 +117,7 @@ class Clients(Connections):
         self.inbox.setdefault(connection_id, []).append(sent)
         return True
 
-    def of(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
+    def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
         """Return the messages of a kind that one client received."""
         return [one for one in self.inbox.get(connection_id, []) if one["type"] == kind]
 
@@ -141,7 +141,7 @@ Step = tuple[int, bytes | StreamFailureCode | None]
 
 
 @dataclass
-class Script:
+class ScriptedStream:
     """Scripted stream. Waiting for it advances the clock."""
 
     clock: Clock
@@ -198,17 +198,17 @@ class Script:
 
 
 @dataclass
-class Transcribe:
+class ScriptedTranscribe:
     """Opens streams, each with the next script."""
 
     clock: Clock
     scripts: list[Sequence[Step] | StreamFailureCode]
-    pace: Pace = field(default_factory=Pace)
+    pace: PeerDelays = field(default_factory=PeerDelays)
     requests: list[StreamRequest] = field(default_factory=list)
-    conversations: list[Script] = field(default_factory=list)
+    conversations: list[ScriptedStream] = field(default_factory=list)
 
     @contextmanager
-    def open(self, request: StreamRequest, seconds: float) -> Iterator[Script]:
+    def open(self, request: StreamRequest, seconds: float) -> Iterator[ScriptedStream]:
         self.requests.append(request)
         script = self.scripts.pop(0)
         number = len(self.requests) - 1
@@ -219,7 +219,7 @@ class Transcribe:
             raise TranscribeStreamFailed(StreamFailureCode.SILENT)
         if isinstance(script, StreamFailureCode):
             raise TranscribeStreamFailed(script)
-        self.conversations.append(Script(self.clock, script, taking_ms, self.pace.closing_ms))
+        self.conversations.append(ScriptedStream(self.clock, script, taking_ms, self.pace.closing_ms))
         try:
             yield self.conversations[-1]
         finally:
@@ -227,7 +227,7 @@ class Transcribe:
 
 
 @dataclass
-class Scene:
+class RouterHarness:
     """Router with its tables and fakes."""
 
     dynamodb: Any
@@ -269,29 +269,31 @@ class Scene:
         """Report the end of a connection."""
         return self._event(connection, "DISCONNECT", "$disconnect")
 
-    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+    def send(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
         """Send a message and return its answer."""
-        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+        return self.send_text(json.dumps({"action": action, "id": "m1", **content}), connection)
 
-    def sends(self, body: str, connection: str = "c1") -> dict[str, Any]:
+    def send_text(self, body: str, connection: str = "c1") -> dict[str, Any]:
         """Send any text as a message and return its answer."""
         response = self._event(connection, "MESSAGE", "$default", body=body)
         assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
-    def opens(self, connection: str = "c1", **asked: Any) -> str:
+    def open_session(self, connection: str = "c1", **asked: Any) -> str:
         """Connect, open a session and return its id."""
         self.connect(connection)
-        return str(self.says("open", connection, **asked)["sessionId"])
+        return str(self.send("open", connection, **asked)["sessionId"])
 
-    def utters(self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1) -> dict[str, Any]:
+    def send_utterance(
+        self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1
+    ) -> dict[str, Any]:
         """Send one utterance of silence."""
-        return self.says(
+        return self.send(
             "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
         )
 
-    def sweeps(self) -> int:
+    def run_sweep(self) -> int:
         """Invoke the router as the schedule does."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
 

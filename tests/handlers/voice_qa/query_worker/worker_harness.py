@@ -27,8 +27,8 @@ from handlers.voice_qa.table_records import (
     conversation_key,
     query_key,
 )
-from tests.handlers.transcription.router_setup import Clients, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, Stage, put_lecture
+from tests.handlers.transcription.router_harness import Clients, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY, QUERY, SESSION = "us-east-1:canary-guest", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
 LECTURE = "01M7W8GQNQY865WCQPRM59D2J8"
@@ -108,10 +108,10 @@ class Listeners(Clients):
 
 
 @dataclass
-class Desk:
+class WorkerHarness:
     """One guest on connection `c1`, with a ready lecture and a question."""
 
-    stage: Stage
+    lecture_harness: LectureHarness
     clock: Clock = field(default_factory=Clock)
     clients: Listeners = field(default_factory=Listeners)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
@@ -119,7 +119,7 @@ class Desk:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        self.dynamodb, self.s3 = self.stage.dynamodb, self.stage.s3
+        self.dynamodb, self.s3 = self.lecture_harness.dynamodb, self.lecture_harness.s3
         self.items = VersionedItems(
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )
@@ -153,7 +153,7 @@ class Desk:
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
         put_lecture(self.dynamodb, LECTURE, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
 
-    def asks(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
+    def ask(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
         """Ask the question, perhaps again. Return True if a worker must be invoked."""
         plain = {"lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
         words = {} if "audio_key" in asked else {"text": WORDS}
@@ -169,12 +169,12 @@ class Desk:
             QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.ask(new, self.clock.now_ms)
         )
 
-    def speaks(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
+    def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
         """Upload a spoken question."""
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
-        self.asks(audio_key=AUDIO_KEY)
+        self.ask(audio_key=AUDIO_KEY)
 
-    def answers_with(self, *steps: Step, dropped_citations: int = 0) -> ScriptedAnswer:
+    def script_answer(self, *steps: Step, dropped_citations: int = 0) -> ScriptedAnswer:
         """Set the agent's next answer."""
         script = ScriptedAnswer(steps, dropped_citations)
         self.agent.scripts.append(script)
@@ -186,17 +186,17 @@ class Desk:
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
-    def hears(self, *steps: Step) -> AnswerOutcome:
+    def answer_question(self, *steps: Step) -> AnswerOutcome:
         """Ask the question, script the answer, and invoke the worker."""
-        self.asks()
-        self.answers_with(*steps)
+        self.ask()
+        self.script_answer(*steps)
         return self.call()
 
-    def said(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
-        return self.clients.of(connection, kind)
+    def sent_messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
+        return self.clients.sent_to(connection, kind)
 
     def text(self, connection: str = "c1") -> str:
-        return "".join(one["text"] for one in self.said("text", connection))
+        return "".join(one["text"] for one in self.sent_messages("text", connection))
 
     def wait(self, milliseconds: int) -> Callable[[], None]:
         """Return a step that advances the clock."""
