@@ -47,7 +47,7 @@ def test_other_words_give_other_captions(speaker: Speaker, encoding: str) -> Non
     speaker.say("u1", "thank you . good day")
     assert speaker.ended("u1")["finals"] == 2
     assert speaker.screen.text() == ["Thank you.", "Good day."]
-    assert [one["text"] for one in speaker.screen.shown if one["final"]] == ["Thank you.", "Good day."], (
+    assert [caption["text"] for caption in speaker.screen.shown if caption["final"]] == ["Thank you.", "Good day."], (
         "in the order of speech"
     )
 
@@ -102,7 +102,7 @@ def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, pl
             Speaker(url, protocols=offered)
         assert error.value.response.status_code == 401
     group = "/aws/lambda/polyphony-local-transcription-router"
-    lines = [one["message"] for one in platform.client("logs").filter_log_events(logGroupName=group)["events"]]
+    lines = [event["message"] for event in platform.client("logs").filter_log_events(logGroupName=group)["events"]]
     assert any("UNAUTHENTICATED" in line for line in lines), "there are log lines to search"
     assert not [line for line in lines if mine.rpartition(".")[2] in line or "bearer." in line]
 
@@ -120,7 +120,7 @@ def test_a_failing_stream_gives_each_caption_once(speaker: Speaker, fault: str, 
     speaker.say("u1", f"{fault} test")
     assert speaker.ended("u1")["type"] == "done"
     assert [line.removesuffix(".") for line in speaker.screen.text()] == [text.removesuffix(".")]
-    finals = [one["text"] for one in speaker.screen.shown if one["final"]]
+    finals = [caption["text"] for caption in speaker.screen.shown if caption["final"]]
     assert len(finals) == 1
 
 
@@ -135,7 +135,7 @@ def test_the_client_retries_if_no_stream_is_free(speaker: Speaker) -> None:
 
 def test_more_utterances_than_allowed_are_refused_for_now(speaker: Speaker) -> None:
     answers = [speaker.say(f"u{number}", UNENDED, sequence=number) for number in range(4)]
-    assert [one.get("code", one["type"]) for one in answers] == ["accepted"] * 3 + ["BUSY"]
+    assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"]
     for number in range(3):
         speaker.ended(f"u{number}")
     assert speaker.say("u3", "hello world", sequence=3)["type"] == "accepted"
@@ -199,8 +199,8 @@ def test_one_clients_flood_does_not_affect_another_client(speaker: Speaker, url:
         speaker.say("calm", "good day")
         assert speaker.ended("calm")["type"] == "done"
         assert speaker.screen.text() == ["Good day."]
-        taken = [f"u{number}" for number, one in enumerate(answers) if one["type"] == "accepted"]
-        assert {one.get("code", "accepted") for one in answers} == {"accepted", "BUSY"}
+        taken = [f"u{number}" for number, answer in enumerate(answers) if answer["type"] == "accepted"]
+        assert {answer.get("code", "accepted") for answer in answers} == {"accepted", "BUSY"}
         for utterance in taken:
             assert flood.ended(utterance)["type"] == "done"
 
@@ -228,7 +228,7 @@ def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> Non
         stream.end()
         found = rest(stream)
     assert finals(found) == ["Thank you.", "Good day."]
-    assert [one.stable for one in found if one.partial] == [(False,), (True, False)] * 2, (
+    assert [entry.stable for entry in found if entry.partial] == [(False,), (True, False)] * 2, (
         "each word has a stability mark"
     )
     assert speaker.screen.shown == [], "the platform does not receive the audio"
@@ -276,11 +276,11 @@ def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: st
         speaker.say("u1", "captions please")
         speaker.ended("u1")
     logs = platform.client("logs")
-    groups = [f"/aws/lambda/polyphony-local-transcription-{one}" for one in ("router", "audio-processor")]
-    lines = [one["message"] for group in groups for one in logs.filter_log_events(logGroupName=group)["events"]]
+    groups = [f"/aws/lambda/polyphony-local-transcription-{function}" for function in ("router", "audio-processor")]
+    lines = [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
     assert any("utterance_ended" in line for line in lines), "there are log lines to search"
-    tables = [platform.id(f"transcription-{one}-table") for one in ("sessions", "live")]
-    stored = json.dumps([platform.client("dynamodb").scan(TableName=one)["Items"] for one in tables])
+    tables = [platform.id(f"transcription-{session}-table") for session in ("sessions", "live")]
+    stored = json.dumps([platform.client("dynamodb").scan(TableName=item)["Items"] for item in tables])
     for text in (*lines, stored):
         assert "aptions please" not in text
         assert "canary-user" not in text

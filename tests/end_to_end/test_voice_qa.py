@@ -108,8 +108,8 @@ def test_e2e_websocket_query_flow(listener: Listener, lecture_id: str) -> None:
     assert heard.end is not None
     assert heard.end["type"] == "answered"
     assert heard.end["pieces"] == len(heard.pieces)
-    assert [one["quote"] for one in heard.citations()] == ["we speak in tones"]
-    assert [one["text"] for one in heard.pieces if one["type"] == "transcript"] == ["tones"]
+    assert [citation["quote"] for citation in heard.citations()] == ["we speak in tones"]
+    assert [piece["text"] for piece in heard.pieces if piece["type"] == "transcript"] == ["tones"]
 
 
 def test_an_unsigned_handshake_is_refused(lectures: Lectures) -> None:
@@ -124,7 +124,9 @@ def test_the_same_question_is_answered_once(listener: Listener, lecture_id: str)
     listener.heard.clear()
     accepted, again = listener.question(lecture_id, name, text="something else")
     assert accepted["repeated"]
-    assert [one.get("text") for one in again.pieces] == [one.get("text") for one in first.pieces], "as it was stored"
+    assert [piece.get("text") for piece in again.pieces] == [piece.get("text") for piece in first.pieces], (
+        "as it was stored"
+    )
 
 
 def test_two_concurrent_questions_are_both_answered_in_order(listener: Listener, lecture_id: str) -> None:
@@ -132,8 +134,8 @@ def test_two_concurrent_questions_are_both_answered_in_order(listener: Listener,
     for name, text in zip(names, ("tones", "stream"), strict=True):
         assert listener.ask("query", queryId=name, lectureId=lecture_id, text=text)["type"] == "queryAccepted"
     heard = [listener.listen(name) for name in names]
-    assert [one.citations()[0]["quote"] for one in heard] == ["we speak in tones", "this is the stream"]
-    assert all(one.numbers == list(range(len(one.numbers))) for one in heard)
+    assert [turn.citations()[0]["quote"] for turn in heard] == ["we speak in tones", "this is the stream"]
+    assert all(turn.numbers == list(range(len(turn.numbers))) for turn in heard)
 
 
 @pytest.mark.parametrize(
@@ -225,8 +227,8 @@ def test_no_text_key_or_identity_is_in_any_log(platform: Platform, listener: Lis
     assert audio
     listener.question(lecture_id, audioKey=listener.upload_question("captions please"))
     logs = platform.client("logs")
-    groups = [f"/aws/lambda/polyphony-local-voice-qa-{one}" for one in ("websocket-handler", "query-worker")]
-    lines = [one["message"] for group in groups for one in logs.filter_log_events(logGroupName=group)["events"]]
+    groups = [f"/aws/lambda/polyphony-local-voice-qa-{function}" for function in ("websocket-handler", "query-worker")]
+    lines = [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
     assert any("query_ended" in line for line in lines), "there are log lines to search"
     for line in lines:
         assert "captions please" not in line

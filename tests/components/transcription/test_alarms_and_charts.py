@@ -19,8 +19,8 @@ from tests.loggers import own_logger
 def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
     target, plan = Target.parse("test", "transcription/audio-processor"), Plan()
     assert (target.function, plan.share) == (f"{PREFIX}-audio-processor", 10)
-    names = {one.inputs["name"] for one in complete().all("cloudwatch.MetricAlarm")}
-    assert {one for one in names if one.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
+    names = {alarm.inputs["name"] for alarm in complete().all("cloudwatch.MetricAlarm")}
+    assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 
 def counted(name: str, message: str) -> bool:

@@ -53,9 +53,9 @@ def test_only_the_router_can_invoke_the_processor_and_only_by_its_alias() -> Non
     callers = {
         (role, arn)
         for role in roles(complete())
-        for one in permissions(complete(), role)
+        for permission in permissions(complete(), role)
         for arn in arns
-        if calls(one, arn)
+        if calls(permission, arn)
     }
     assert callers == {(f"{PREFIX}-router", f"{PROCESSOR}:live")}
-    assert {one.inputs["function"] for one in complete().all("lambda.Permission")} == {f"{PREFIX}-router"}
+    assert {item.inputs["function"] for item in complete().all("lambda.Permission")} == {f"{PREFIX}-router"}

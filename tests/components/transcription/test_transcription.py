@@ -67,8 +67,8 @@ def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> No
     ],
 )
 def test_every_threshold_is_a_setting_that_changes_no_other(settings: dict[str, Any], name: str, value: str) -> None:
-    before, after = (variables(one, "audio-processor") for one in (plain(), transcription(**settings)))
-    assert {key: found for key, found in after.items() if before[key] != found} == {name: value}
+    before, after = (variables(item, "audio-processor") for item in (plain(), transcription(**settings)))
+    assert {key: item for key, item in after.items() if before[key] != item} == {name: value}
 
 
 def test_the_routers_environment_names_the_processor_and_the_limits_per_user() -> None:
@@ -156,7 +156,7 @@ def test_the_live_table_has_a_sparse_index_of_due_items_without_copied_attribute
     ]
     (index,) = found["globalSecondaryIndexes"]
     assert (index["name"], index["projectionType"]) == ("due", "KEYS_ONLY")
-    assert [one["attributeName"] for one in index["keySchemas"]] == ["watched", "due_ms"]
+    assert [key["attributeName"] for key in index["keySchemas"]] == ["watched", "due_ms"]
 
 
 @pytest.mark.parametrize("name", ["sessions", "live"])
@@ -168,7 +168,7 @@ def test_items_expire_and_have_a_reason_for_no_backup(name: str) -> None:
 
 
 def test_there_is_a_route_for_every_action_and_a_default_route() -> None:
-    keys = {one.inputs["routeKey"] for one in complete().all("apigatewayv2.Route")}
+    keys = {route.inputs["routeKey"] for route in complete().all("apigatewayv2.Route")}
     assert keys == {"$connect", "$default", "$disconnect", *REQUESTS}
     (integration,) = complete().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{ROUTER}:live/invocations")

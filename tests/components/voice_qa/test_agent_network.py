@@ -29,26 +29,28 @@ def routed() -> Recorded:
 
 def test_only_the_worker_is_attached_to_the_network() -> None:
     functions = {
-        one.name: one.inputs["vpcConfig"] for one in attached().all("lambda.Function") if "vpcConfig" in one.inputs
+        item.name: item.inputs["vpcConfig"] for item in attached().all("lambda.Function") if "vpcConfig" in item.inputs
     }
     assert list(functions) == ["voice-qa-query-worker-function"]
     assert functions["voice-qa-query-worker-function"]["subnetIds"] == SUBNETS
-    assert not [one for one in plain().all("lambda.Function") if one.inputs.get("vpcConfig")]
+    assert not [item for item in plain().all("lambda.Function") if item.inputs.get("vpcConfig")]
 
 
 @pytest.mark.parametrize("recorded", [attached, routed])
 def test_the_worker_can_reach_the_agents_port_and_https_and_accepts_no_connections(recorded: Any) -> None:
-    rules = {one.name: one.inputs for one in recorded().graph if one.type.startswith("aws:vpc/")}
-    reached = {(one["cidrIpv4"], one["ipProtocol"], one["fromPort"], one["toPort"]) for one in rules.values()}
+    rules = {resource.name: resource.inputs for resource in recorded().graph if resource.type.startswith("aws:vpc/")}
+    reached = {(value["cidrIpv4"], value["ipProtocol"], value["fromPort"], value["toPort"]) for value in rules.values()}
     assert reached == {("172.31.0.0/16", "tcp", 5000, 5000), ("0.0.0.0/0", "tcp", 443, 443)}
-    assert {one.kind for one in recorded().graph if one.type.startswith("aws:vpc/")} == {"SecurityGroupEgressRule"}
+    assert {resource.kind for resource in recorded().graph if resource.type.startswith("aws:vpc/")} == {
+        "SecurityGroupEgressRule"
+    }
     group = recorded().one("ec2.SecurityGroup").inputs
     assert (group["namePrefix"], group["vpcId"]) == (f"{PREFIX}-agent-network-", VPC)
     assert "ingress" not in group
 
 
 def test_subnets_with_a_route_to_the_internet_are_used_unchanged() -> None:
-    made = {one.kind for one in attached().graph if one.type.startswith(("aws:ec2/", "aws:vpc/"))}
+    made = {resource.kind for resource in attached().graph if resource.type.startswith(("aws:ec2/", "aws:vpc/"))}
     assert made == {"SecurityGroup", "SecurityGroupEgressRule"}
 
 
@@ -66,20 +68,20 @@ def test_the_route_to_the_internet_exists_before_the_attachment() -> None:
     worker = recorded.one("lambda.Function", "query-worker").inputs["vpcConfig"]
     assert worker["subnetIds"] == [recorded.one("ec2.Subnet").id]
     assert worker["securityGroupIds"] == [recorded.one("ec2.SecurityGroup").id]
-    before = {one.kind for one in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
+    before = {resource.kind for resource in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
     assert {"NatGateway", "Route", "RouteTableAssociation", "Subnet"} <= before
 
 
 def test_audio_and_conversations_bypass_the_nat_gateway() -> None:
     endpoints = routed().all("ec2.VpcEndpoint")
-    assert {one.inputs["serviceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
-    assert {one.inputs["vpcEndpointType"] for one in endpoints} == {"Gateway"}
+    assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
+    assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
 
 
 def test_the_nat_gateway_is_priced_by_hour_and_traffic() -> None:
     def cost(recorded: Recorded, **changes: Any) -> float:
         usage = monthly_usage(VOICE_QA.settings(agentcore=agent(**changes)))
-        return estimate([priced(one, recorded.graph) for one in recorded.graph], usage).total
+        return estimate([priced(resource, recorded.graph) for resource in recorded.graph], usage).total
 
     theirs = monthly_usage(VOICE_QA.settings(agentcore=agent(subnetIds=SUBNETS)))
     assert "voice-qa-agent-network" not in theirs, "an existing route costs nothing here"

@@ -76,7 +76,7 @@ def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in written if eval(compared, {"line": line})]  # noqa: S307 - the program's own pattern
 
 
-@pytest.mark.parametrize("code", [one for one in AgentCode if one is not AgentCode.REJECTED])
+@pytest.mark.parametrize("code", [code for code in AgentCode if code is not AgentCode.REJECTED])
 def test_an_answer_that_the_agent_failed_to_give_is_counted(
     worker_harness: WorkerHarness, code: AgentCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_guests_mistake_is_not_a_failure_of_the_agent(
     worker_harness.script_answer(HELLO)
     worker_harness.call()
     written = lines(capsys)
-    ended = [one["cause"] for one in written if one["message"] == "query_ended"]
+    ended = [line["cause"] for line in written if line["message"] == "query_ended"]
     assert ended == ["AUDIO_MISSING", ""]
     assert matching("answers-failed", written) == []
 
@@ -108,7 +108,7 @@ def test_a_question_that_the_agent_rejects_is_not_a_failure_of_the_agent(
     worker_harness.script_answer(AgentFailed(AgentCode.REJECTED))
     worker_harness.call()
     written = lines(capsys)
-    assert [one["cause"] for one in written if one["message"] == "query_ended"] == ["rejected"]
+    assert [line["cause"] for line in written if line["message"] == "query_ended"] == ["rejected"]
     assert matching("answers-failed", written) == []
 
 
@@ -155,6 +155,6 @@ def test_a_failure_that_was_reported_to_the_client_raises_the_alarm(
         monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
         assert socket_harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
         assert socket_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
-    failed = [one["message"] for one in matching("messages-failed", lines(capsys))]
+    failed = [message["message"] for message in matching("messages-failed", lines(capsys))]
     assert failed == ["worker_not_called", "message_failed"]
     assert filter_of("messages-failed").inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-websocket-handler"

@@ -97,7 +97,7 @@ def test_the_handler_can_sign_lecture_uploads_only_if_guests_upload_lectures() -
 
 def test_guests_can_be_limited_to_reading_and_connecting() -> None:
     reading = complete(sessions={"guestWrites": False})
-    writes = {one for one in GUESTS_MAY if one[0] in {"s3:PutObject", "dynamodb:PutItem"}}
+    writes = {permission for permission in GUESTS_MAY if permission[0] in {"s3:PutObject", "dynamodb:PutItem"}}
     assert permissions(reading, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
     for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
         assert permissions(reading, role) == permissions(complete(), role)
@@ -145,13 +145,17 @@ def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
     ]
 
 
-identities = st.uuids(version=4).map(lambda one: f"us-east-1:{one}")
+identities = st.uuids(version=4).map(lambda item: f"us-east-1:{item}")
 
 
 @cache
 def granted() -> list[Any]:
     role = f"{PREFIX}-guests-guest"
-    return [json.loads(one.inputs["policy"]) for one in complete().all("iam.RolePolicy") if one.inputs["role"] == role]
+    return [
+        json.loads(policy.inputs["policy"])
+        for policy in complete().all("iam.RolePolicy")
+        if policy.inputs["role"] == role
+    ]
 
 
 def allowed(who: str, action: str, resource: str, **context: Any) -> bool:

@@ -147,7 +147,7 @@ def test_with_an_agent_in_its_runtime_only_the_runtime_is_configured() -> None:
 def test_an_unused_runtime_is_neither_configured_nor_granted() -> None:
     idle = voice_qa(agentcore={"endpoint": ENDPOINT, "runtimeArn": RUNTIME})
     assert "AGENTCORE_RUNTIME_ARN" not in variables(idle, "query-worker")
-    assert not [one for one in idle.all("iam.RolePolicy") if "bedrock" in str(one.inputs["policy"])]
+    assert not [policy for policy in idle.all("iam.RolePolicy") if "bedrock" in str(policy.inputs["policy"])]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_each_function_has_512_mb_its_timeout_tracing_and_a_version(function: st
 
 def test_memory_and_publishing_of_each_function_are_settings() -> None:
     names = {"socketHandler": "websocket-handler", "queryWorker": "query-worker", "validator": "validate-lecture"}
-    sizes = {one: {"memoryMb": 768 + n, "liveVersion": str(3 + n)} for n, one in enumerate(names)}
+    sizes = {name: {"memoryMb": 768 + n, "liveVersion": str(3 + n)} for n, name in enumerate(names)}
     sized = voice_qa(**sizes)
     for setting, name in names.items():
         made, alias = sized.one("lambda.Function", name).inputs, sized.one("lambda.Alias", name).inputs
@@ -183,8 +183,12 @@ def test_the_time_limit_of_the_sweep_grows_with_the_validators_timeout(seconds: 
 
 
 def test_the_workers_concurrency_is_reserved() -> None:
-    made = [one.inputs for one in complete().all("lambda.Function")]
-    most = {one["name"]: one["reservedConcurrentExecutions"] for one in made if "reservedConcurrentExecutions" in one}
+    made = [item.inputs for item in complete().all("lambda.Function")]
+    most = {
+        entry["name"]: entry["reservedConcurrentExecutions"]
+        for entry in made
+        if "reservedConcurrentExecutions" in entry
+    }
     assert most == {f"{PREFIX}-query-worker": 50}
     shared = voice_qa(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
     assert shared.get("reservedConcurrentExecutions") is None
@@ -311,13 +315,15 @@ def test_items_are_found_by_session_and_lecture_and_expire() -> None:
 
 def test_the_handler_serves_a_route_for_every_action_and_a_default_route() -> None:
     routes = complete().all("apigatewayv2.Route")
-    assert {one.inputs["routeKey"] for one in routes} == {"$connect", "$default", "$disconnect", *REQUESTS}
+    assert {route.inputs["routeKey"] for route in routes} == {"$connect", "$default", "$disconnect", *REQUESTS}
     (integration,) = complete().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{HANDLER}:live/invocations")
 
 
 def test_a_signed_handshake_is_the_only_authorization() -> None:
-    asked = {one.inputs["routeKey"]: one.inputs["authorizationType"] for one in complete().all("apigatewayv2.Route")}
+    asked = {
+        route.inputs["routeKey"]: route.inputs["authorizationType"] for route in complete().all("apigatewayv2.Route")
+    }
     assert asked == {key: "AWS_IAM" if key == "$connect" else "NONE" for key in asked}
     assert "CallersCheckedBy" not in complete().one("apigatewayv2.Api").inputs["tags"]
 
@@ -336,7 +342,7 @@ def test_guests_get_credentials_only_by_the_enhanced_flow() -> None:
     attached = complete().one("cognito.IdentityPoolRoleAttachment").inputs
     assert attached["identityPoolId"] == POOL
     assert set(attached["roles"]) == {"unauthenticated"}
-    before = {one.name for one in complete().ancestors(complete().one("cognito.IdentityPoolRoleAttachment"))}
+    before = {ancestor.name for ancestor in complete().ancestors(complete().one("cognito.IdentityPoolRoleAttachment"))}
     assert {"voice-qa-guests-guest-grants", "voice-qa-guests-guest-grants-2"} <= before, (
         "otherwise, guests could come too early"
     )

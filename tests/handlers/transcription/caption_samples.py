@@ -25,7 +25,7 @@ def final(result_id: str, text: str, *, start_ms: int = 0) -> Result:
 
 def lines(captions: list[Caption]) -> list[tuple[str, str, str]]:
     """Return captions as pairs of kind and text."""
-    return [(one.kind.value, one.result_id, one.text) for one in captions]
+    return [(caption.kind.value, caption.result_id, caption.text) for caption in captions]
 
 
 class Reader:
@@ -35,17 +35,17 @@ class Reader:
         self.display: dict[str, Caption] = {}
 
     def show(self, captions: list[Caption]) -> None:
-        for one in captions:
-            if one.kind is CaptionKind.RETRACTED:
-                del self.display[one.result_id]
+        for caption in captions:
+            if caption.kind is CaptionKind.RETRACTED:
+                del self.display[caption.result_id]
             else:
-                self.display[one.result_id] = one
+                self.display[caption.result_id] = caption
 
 
 def items(*stable: bool | None) -> list[dict[str, Any]]:
     """Return items with or without the stability mark, as Amazon Transcribe sends them."""
     plain = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
-    return [plain if one is None else {**plain, "Stable": one} for one in stable]
+    return [plain if flag is None else {**plain, "Stable": flag} for flag in stable]
 
 
 def transcript_result(text: str = "hello wor", **changes: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def page(
     table: bytes | None = None,
 ) -> bytes:
     """Return an Ogg page of complete packets, unless another segment table is given."""
-    lacing = b"".join(b"\xff" * (len(one) // 255) + bytes([len(one) % 255]) for one in packets)
+    lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
     table = lacing if table is None else table
     start = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
     rest = bytes([len(table)]) + table + b"".join(packets)

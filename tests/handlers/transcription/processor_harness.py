@@ -50,14 +50,14 @@ class CloudWatch:
     @property
     def values(self) -> dict[str, float]:
         """Return the sum of each metric, or its number of values."""
-        data = [one for call in self.calls for one in call["MetricData"]]
-        return {one["MetricName"]: one.get("Value", sum(one.get("Counts", []))) for one in data}
+        data = [datum for call in self.calls for datum in call["MetricData"]]
+        return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
 
     @property
     def latencies_ms(self) -> list[float]:
         """Return all latencies, sorted."""
-        data = [one for call in self.calls for one in call["MetricData"] if one["MetricName"] == LATENCY_METRIC]
-        counted = [pair for one in data for pair in zip(one["Values"], one["Counts"], strict=True)]
+        data = [datum for call in self.calls for datum in call["MetricData"] if datum["MetricName"] == LATENCY_METRIC]
+        counted = [pair for datum in data for pair in zip(datum["Values"], datum["Counts"], strict=True)]
         return [value for value, times in counted for _ in range(int(times))]
 
 
@@ -167,7 +167,7 @@ class ProcessorHarness:
     def sent_messages(self, kind: str = "caption", connection: str = "c1") -> list[Any]:
         """Return the messages that the client received; captions as pairs of text and final."""
         sent = self.clients.sent_to(connection, kind)
-        return [(one["text"], one["final"]) for one in sent] if kind == "caption" else sent
+        return [(message["text"], message["final"]) for message in sent] if kind == "caption" else sent
 
     def shown_lines(self, connection: str = "c1") -> Screen:
         """Return the lines that the client shows."""

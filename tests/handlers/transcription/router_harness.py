@@ -119,7 +119,7 @@ class Clients(Connections):
 
     def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
         """Return the messages of a kind that one client received."""
-        return [one for one in self.inbox.get(connection_id, []) if one["type"] == kind]
+        return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
 
 
 def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:

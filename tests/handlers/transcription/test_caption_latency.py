@@ -16,7 +16,7 @@ def test_the_router_states_when_it_accepted_an_utterance(router_harness: RouterH
     session = router_harness.open_session()
     router_harness.clock.now_ms += 700
     router_harness.send_utterance(session)
-    assert [one.accepted_ms for one in router_harness.handed] == [router_harness.clock.now_ms]
+    assert [event.accepted_ms for event in router_harness.handed] == [router_harness.clock.now_ms]
 
 
 def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(
@@ -49,7 +49,7 @@ def test_the_wait_while_another_caption_is_posted_counts(
     processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processor_harness.slow_down_posts(monkeypatch, 400)
-    finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(3)]
+    finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(3)]
     processor_harness.process_utterance(*finals, ENDED)
     assert processor_harness.cloudwatch.latencies_ms == [400, 800, 1_200]
 
@@ -83,6 +83,6 @@ def test_slow_calls_that_repeat_an_utterance_raise_the_same_metric_as_a_failed_s
     settings = SessionSettings(partial_results_enabled=partials)
     processor_harness = ProcessorHarness(dynamodb, settings=settings, pace=PeerDelays(calling_ms=200))
     processor_harness.open()
-    finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(9)]
+    finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]
     assert processor_harness.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
     assert processor_harness.cloudwatch.values[FALLBACK_METRIC] == 1

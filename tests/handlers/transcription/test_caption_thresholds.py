@@ -56,7 +56,7 @@ def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed:
 @pytest.mark.parametrize("name", ASKED)
 def test_an_override_changes_no_other_threshold(name: str) -> None:
     changed = DEPLOYED.for_session(asked(**{name: ASKED[name]})).model_dump()
-    assert sum(changed[one] != value for one, value in DEPLOYED.model_dump().items()) == 1
+    assert sum(changed[item] != value for item, value in DEPLOYED.model_dump().items()) == 1
 
 
 def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:

@@ -26,7 +26,7 @@ def test_a_stream_that_cannot_be_opened_is_retried_for_finals_only(
 ) -> None:
     processor_harness.scripts.append(failure)
     processor_harness.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
-    assert [one.stabilised for one in processor_harness.transcribe.requests] == [True, False]
+    assert [request.stabilised for request in processor_harness.transcribe.requests] == [True, False]
     assert processor_harness.sent_messages() == [("Hello.", True)]
     assert processor_harness.sent_messages("done")[0]["fallback"] == "stream_failed"
     assert processor_harness.cloudwatch.values["TranscribeFallbackTriggered"] == 1
@@ -35,7 +35,7 @@ def test_a_stream_that_cannot_be_opened_is_retried_for_finals_only(
 def test_partials_of_a_failed_stream_are_retracted_and_transcribed_again(processor_harness: ProcessorHarness) -> None:
     processor_harness.scripts.append([partial(300, "Hello"), (400, StreamFailureCode.DROPPED)])
     processor_harness.process_utterance(final(1_100, "Hello world.", "r9"), (1_150, None))
-    assert [one["resultId"] for one in processor_harness.sent_messages("retract")] == ["r1"]
+    assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r1"]
     assert processor_harness.sent_messages() == [("Hello", False), ("Hello world.", True)]
 
 
@@ -103,7 +103,7 @@ def test_throttled_attempts_make_clients_wait_and_do_not_count(processor_harness
         processor_harness.clock.now_ms += WAIT_MS
     assert processor_harness.sent_messages("error") == []
     again = {"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}
-    assert [one["utterances"] for one in processor_harness.sent_messages("resend")] == [[again]] * 5
+    assert [message["utterances"] for message in processor_harness.sent_messages("resend")] == [[again]] * 5
     assert len(processor_harness.cloudwatch.calls) == 5, "the alarm's metric is raised each time"
     assert processor_harness.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
     assert processor_harness.sent_messages() == [("Hel", False), ("Hello.", True)]
@@ -139,7 +139,7 @@ def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_caption
     processor_harness.process_utterance(
         partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2
     )
-    assert [one.stabilised for one in processor_harness.transcribe.requests] == [False]
+    assert [request.stabilised for request in processor_harness.transcribe.requests] == [False]
     assert len(processor_harness.transcribe.conversations[0].sent) == 3
     assert processor_harness.sent_messages() == [("Two.", True)]
 
@@ -195,7 +195,9 @@ def test_an_utterance_that_is_given_up_is_logged_for_the_alarm(
     processor_harness.scripts += [failure] * 2
     processor_harness.process_utterance(attempts=attempts)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(one["level"], one["outcome"], one["cause"]) for one in found if one["message"] == GIVEN_UP_EVENT] == lines
+    assert [
+        (entry["level"], entry["outcome"], entry["cause"]) for entry in found if entry["message"] == GIVEN_UP_EVENT
+    ] == lines
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
@@ -206,7 +208,7 @@ def test_finals_before_a_rejection_stay(
     recorded(monkeypatch, encoding)
     steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.REJECTED)]
     assert processor_harness.process_utterance(*steps) is UtteranceEnd.REJECTED
-    assert [one["resultId"] for one in processor_harness.sent_messages("retract")] == ["r2"]
+    assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r2"]
     assert processor_harness.sent_messages("error")[0]["code"] == "NOT_TRANSCRIBED"
 
 
@@ -251,7 +253,7 @@ def test_a_replaced_attempt_sends_nothing_more(
 
     monkeypatch.setattr(processor_harness.transcribe, "open", overtaken)
     assert processor_harness.call() is end
-    assert [one for one in processor_harness.sent_messages() if one[1]] == []
+    assert [message for message in processor_harness.sent_messages() if message[1]] == []
     assert (
         processor_harness.sent_messages("done")
         + processor_harness.sent_messages("resend")
@@ -273,7 +275,7 @@ def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
         final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None)
     )
     assert len(processor_harness.transcribe.conversations[1].sent) == 10
-    assert [one["resultId"] for one in processor_harness.sent_messages("retract")] == ["r1"]
+    assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r1"]
     assert processor_harness.sent_messages() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
     assert processor_harness.sent_messages("done")[0]["finals"] == 2, "the remaining lines"
 
@@ -377,7 +379,7 @@ def test_a_partial_that_cannot_be_posted_is_skipped(
     ]
     assert processor_harness.process_utterance(*steps, ENDED) is UtteranceEnd.DONE
     assert processor_harness.sent_messages() == [("Hel", False), ("Hello.", True)]
-    assert [one["resultId"] for one in processor_harness.sent_messages("retract")] == ["r1"]
+    assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r1"]
     assert processor_harness.cloudwatch.values["PartialResultProcessingLatency"] == 2, "for a line that was shown"
 
 
@@ -431,7 +433,7 @@ def test_a_line_is_retracted_on_the_connection_that_shows_it(
 ) -> None:
     moving_after("caption", 1, processor_harness, monkeypatch, final=False)
     processor_harness.process_utterance(partial(300, "Hel"), final(600, ""), (900, None))
-    assert [one["resultId"] for one in processor_harness.sent_messages("retract", "c2")] == ["r1"]
+    assert [message["resultId"] for message in processor_harness.sent_messages("retract", "c2")] == ["r1"]
 
 
 def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(

@@ -115,8 +115,8 @@ def test_frames_are_counted_if_the_header_states_no_length(audio: bytes, samples
 
 def test_the_length_in_the_header_must_equal_the_sum_of_the_frames() -> None:
     assert read_flac(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
-    for told in (1, 15999, 16001, 2**36 - 1):
-        assert f"states {told} samples" in refused(flac_file(*TEN, info=streaminfo(samples=told)))
+    for stated in (1, 15999, 16001, 2**36 - 1):
+        assert f"states {stated} samples" in refused(flac_file(*TEN, info=streaminfo(samples=stated)))
     assert "states 16000 samples" in refused(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
 
 

@@ -119,7 +119,7 @@ def test_the_error_states_an_odd_number_of_bytes(router_harness: RouterHarness) 
 def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(router_harness: RouterHarness) -> None:
     ann, bob = router_harness.open_session("c1"), other_session(router_harness)
     answers = [router_harness.send_utterance(ann, f"u{number}") for number in range(50)]
-    assert [one.get("code", one["type"]) for one in answers] == (
+    assert [answer.get("code", answer["type"]) for answer in answers] == (
         ["accepted"] * LIMITS.in_flight + ["BUSY"] * (50 - LIMITS.in_flight)
     )
     assert len(router_harness.handed) == LIMITS.in_flight
@@ -144,7 +144,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = sorted({field.alias or name for one in REQUESTS.values() for name, field in one.model_fields.items()})
+FIELDS = sorted({field.alias or name for value in REQUESTS.values() for name, field in value.model_fields.items()})
 MINE = "my session"
 MESSAGES = st.builds(
     lambda action, session, more: {**session, **more, "action": action},

@@ -42,8 +42,8 @@ def test_the_most_stable_and_newest_candidate_is_shown_and_the_others_are_counte
     candidates: list[tuple[str, str, float | None]], leaves: tuple[str, str]
 ) -> None:
     captions = busy()
-    for one in candidates:
-        captions.take(partial(*one), 100)
+    for candidate in candidates:
+        captions.take(partial(*candidate), 100)
     assert lines(captions.due(1000)) == [("partial", *leaves)]
     assert captions.counts.dropped == len(candidates) - 1
     assert captions.due(2000) == []
@@ -91,7 +91,7 @@ def test_a_moment_is_free_if_fewer_partials_than_the_rate_were_shown_in_the_seco
     rate, left, now_ms = PartialRate(most), list[int](), 0
     for gap in gaps:
         now_ms += gap
-        free = sum(now_ms - 1000 < one <= now_ms for one in left) < most
+        free = sum(now_ms - 1000 < candidate <= now_ms for candidate in left) < most
         assert rate.is_free(now_ms) is free
         if free:
             rate.add_partial(now_ms)

@@ -62,7 +62,7 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
             with suppress(ReadTimeoutError):
                 processor_harness.call(utterance, attempts=attempts)
             processor_harness.clock.now_ms = max(
-                [processor_harness.clock(), *(one.wait_until_ms for one in processor_harness.slots.resends)]
+                [processor_harness.clock(), *(slot.wait_until_ms for slot in processor_harness.slots.resends)]
             )
 
     with pytest.MonkeyPatch.context() as patch:

@@ -20,8 +20,8 @@ def test_an_utterance_that_was_given_up_is_reported_as_failed(router_harness: Ro
     for answer in (router_harness.send("ping", sessionId=session), router_harness.send("open", sessionId=session)):
         assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
     assert [
-        (one["done"], one["failed"])
-        for one in (router_harness.send_utterance(session, "u1"), router_harness.send_utterance(session, "u2"))
+        (answer["done"], answer["failed"])
+        for answer in (router_harness.send_utterance(session, "u1"), router_harness.send_utterance(session, "u2"))
     ] == [
         (True, True),
         (True, False),

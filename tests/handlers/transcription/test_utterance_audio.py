@@ -259,8 +259,8 @@ def test_an_unsupported_sample_rate_is_refused(encoding: Encoding, rate: int) ->
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
 def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
-    for told in (0, 11025, rate, 2**32 - 1):
-        assert check_utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
+    for stated in (0, 11025, rate, 2**32 - 1):
+        assert check_utterance(opus(50, rate=stated), OGG_OPUS, 48000).sample_rate == 48000
     taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
     for other in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:

@@ -123,11 +123,11 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
                 done -= {utterance}
             case _:
                 slots, _ = slots.remove_overdue(now)
-        running = {one: which for one, which in running.items() if slots.holds_slot(one, which)}
+        running = {item: which for item, which in running.items() if slots.holds_slot(item, which)}
         assert len(slots.slots) <= MOST
-        assert len({one.utterance for one in slots.slots}) == len(slots.slots)
+        assert len({slot.utterance for slot in slots.slots}) == len(slots.slots)
         assert set(slots.failed) <= set(slots.done)
-        assert not set(slots.done) & {one.utterance for one in slots.resends}
+        assert not set(slots.done) & {resend.utterance for resend in slots.resends}
 
 
 def test_the_number_of_remembered_utterances_is_limited() -> None:

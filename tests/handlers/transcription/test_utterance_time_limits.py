@@ -83,8 +83,8 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
-@example([final(2_400, f"Word {one}.", f"r{one}") for one in range(8)], [], 1.0, SLOW)
-@example([partial(2_190, f"Word {one}", f"r{one}") for one in range(8)], [], 1.0, SLOW)
+@example([final(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
+@example([partial(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, taking_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: PeerDelays
@@ -93,7 +93,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     comparable system that opened a stream for each chunk of audio had timeouts in 57 of 57 invocations."""
     dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_slots_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
-    scripts = [sorted(one, key=lambda step: step[0]) for one in (first, second)]
+    scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
     processor_harness = ProcessorHarness(dynamodb, scripts, pace=pace)
     processor_harness.open()
     processor_harness.take("u1")
@@ -116,7 +116,7 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
     processor_harness = ProcessorHarness(dynamodb, pace=PeerDelays(calling_ms=20))
     processor_harness.open()
     recorded(monkeypatch, "flac")
-    finals = [final(40 * one, f"Word {one}.", f"r{one:02}", at_ms=10 * one) for one in range(30)]
+    finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
     begun_ms = processor_harness.clock.now_ms
     assert processor_harness.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
     assert processor_harness.clock.now_ms - begun_ms <= 1_000 + 2_000

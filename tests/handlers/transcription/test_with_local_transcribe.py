@@ -98,7 +98,7 @@ def words(text: str) -> bytes:
 def test_sentences_are_shown_once_and_in_order(line: EmulatedSession) -> None:
     assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.shown_lines.text() == ["Hello world.", "Good day."]
-    assert [one["text"] for one in line.shown_lines.shown if one["final"]] == ["Hello world.", "Good day."]
+    assert [caption["text"] for caption in line.shown_lines.shown if caption["final"]] == ["Hello world.", "Good day."]
     assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
     assert (len(line.requests), line.fallbacks) == (1, 0)
 
@@ -122,7 +122,7 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
     assert line.send(words(f"hello {fault} world")) is UtteranceEnd.DONE
     assert line.shown_lines.text() == [f"Hello {fault} world."]
     assert line.processor_harness.sent_messages("done")[0]["fallback"] == "stream_failed"
-    assert [one.stabilised for one in line.requests] == [True, False]
+    assert [request.stabilised for request in line.requests] == [True, False]
     assert line.fallbacks == 1
     assert f'"cause":"{cause}"' in capsys.readouterr().out
 
@@ -147,7 +147,7 @@ def test_a_stream_that_times_out_waiting_for_audio_is_retried(
     with listening(silence_seconds=0.001) as endpoint:
         line = EmulatedSession(dynamodb, endpoint)
         assert line.send(words("hello world")) is UtteranceEnd.BROKEN
-    assert [one.stabilised for one in line.requests] == [True, False]
+    assert [request.stabilised for request in line.requests] == [True, False]
     assert len(line.processor_harness.sent_messages("resend")) == 1
     assert line.fallbacks == 1
     assert '"cause":"silent"' in capsys.readouterr().out
@@ -156,13 +156,16 @@ def test_a_stream_that_times_out_waiting_for_audio_is_retried(
 def test_a_final_that_comes_twice_with_different_words_is_shown_once(line: EmulatedSession) -> None:
     line.send(words("repeating test . good day"))
     assert line.shown_lines.text() == ["Repeating test.", "Good day."]
-    assert [one["text"] for one in line.shown_lines.shown if one["final"]] == ["Repeating test.", "Good day."]
+    assert [caption["text"] for caption in line.shown_lines.shown if caption["final"]] == [
+        "Repeating test.",
+        "Good day.",
+    ]
 
 
 def test_a_sentence_without_a_final_is_shown_in_its_last_version(line: EmulatedSession) -> None:
     assert line.send(words("endless test . good day")) is UtteranceEnd.DONE
     assert line.shown_lines.text() == ["Endless test", "Good day."]
-    assert {one["text"]: one["orphan"] for one in line.shown_lines.shown if one["final"]} == {
+    assert {caption["text"]: caption["orphan"] for caption in line.shown_lines.shown if caption["final"]} == {
         "Endless test": True,
         "Good day.": False,
     }

@@ -130,7 +130,7 @@ class SocketHarness:
 
     def end_question(self, query_id: str) -> None:
         """End a question, as the worker would."""
-        self.items.change(Allowance, allowance_key(ANN), lambda one: (one.end_question(query_id), None))
+        self.items.change(Allowance, allowance_key(ANN), lambda state: (state.end_question(query_id), None))
 
     def stored(self) -> list[dict[str, Any]]:
         """Return all items of the table."""

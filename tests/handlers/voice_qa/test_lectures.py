@@ -99,8 +99,8 @@ def test_some_uploads_are_rejected_without_being_read(upload: LectureUpload, pro
 
 
 def test_every_reason_has_its_own_sentence() -> None:
-    sentences = [LIMITS.rejection(one).sentence or "" for one in RejectionReason]
-    assert all(one.endswith(".") for one in sentences)
+    sentences = [LIMITS.rejection(reason).sentence or "" for reason in RejectionReason]
+    assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(RejectionReason)
 
 

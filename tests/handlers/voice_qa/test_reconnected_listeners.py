@@ -150,7 +150,7 @@ def test_a_restarted_answer_is_another_attempt(worker_harness: WorkerHarness) ->
     assert worker_harness.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     [answered] = worker_harness.sent_messages("answered")
     assert (answered["attempt"], answered["pieces"]) == (2, 2)
-    assert {one.attempt for one in worker_harness.answers.get(IDENTITY, QUERY, 2)} == {2}
+    assert {answer.attempt for answer in worker_harness.answers.get(IDENTITY, QUERY, 2)} == {2}
 
 
 def test_a_client_with_pieces_of_a_failed_attempt_gets_all_of_the_next_one(worker_harness: WorkerHarness) -> None:
@@ -166,7 +166,9 @@ def test_a_client_with_pieces_of_a_failed_attempt_gets_all_of_the_next_one(worke
     worker_harness.ask("c4", resume_from=1, attempt=2)
     worker_harness.call()
     assert worker_harness.clients.pieces("c4") == [(2, 1), (2, 2)]
-    assert [worker_harness.sent_messages("answered", one)[0]["attempt"] for one in ("c2", "c3", "c4")] == [2, 2, 2]
+    assert [
+        worker_harness.sent_messages("answered", connection)[0]["attempt"] for connection in ("c2", "c3", "c4")
+    ] == [2, 2, 2]
 
 
 def test_pieces_of_a_replaced_invocation_are_never_sent(worker_harness: WorkerHarness) -> None:
@@ -182,11 +184,11 @@ def test_pieces_of_a_replaced_invocation_are_never_sent(worker_harness: WorkerHa
     worker_harness.ask("c3", resume_from=1, attempt=2)
     worker_harness.call()
     assert (worker_harness.clients.pieces("c2"), worker_harness.clients.pieces("c3")) == ([(2, 0), (2, 1)], [(2, 1)])
-    first, *later = [worker_harness.sent_messages("answered", one)[0] for one in ("c1", "c2", "c3")]
+    first, *later = [worker_harness.sent_messages("answered", connection)[0] for connection in ("c1", "c2", "c3")]
     assert (first["attempt"], first["pieces"]) == (2, 2)
-    for one in later:
-        assert {**one, "audioUrl": ""} == {**first, "audioUrl": ""}
-        assert urlsplit(one["audioUrl"]).path == urlsplit(first["audioUrl"]).path
+    for message in later:
+        assert {**message, "audioUrl": ""} == {**first, "audioUrl": ""}
+        assert urlsplit(message["audioUrl"]).path == urlsplit(first["audioUrl"]).path
     key = unquote(urlsplit(first["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
     assert worker_harness.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio
 

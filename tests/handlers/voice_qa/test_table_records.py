@@ -154,8 +154,8 @@ def test_an_allowance_is_limited_for_any_requests(asks: list[tuple[str, int, boo
         assert len(after.running) <= AT_ONCE
         assert len(after.asked_ms) <= PER_HOUR
         assert len({name for name, _ in after.running}) == len(after.running)
-        assert all(one <= now_ms for one in after.asked_ms)
-        assert not granted or sum(now_ms - one < HOUR_MS for one in after.asked_ms) == len(after.asked_ms)
+        assert all(counted <= now_ms for counted in after.asked_ms)
+        assert not granted or sum(now_ms - counted < HOUR_MS for counted in after.asked_ms) == len(after.asked_ms)
     full = Allowance(asked_ms=tuple(range(PER_HOUR)))
     assert not full.count_question("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
     assert full.count_question("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour is exact to the millisecond"
@@ -166,10 +166,10 @@ def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, 
     counted = [
         now_ms
         for before, _, name, now_ms, granted in told(asks)
-        if granted and not any(one == name and until > now_ms for one, until in before.running)
+        if granted and not any(counted == name and until > now_ms for counted, until in before.running)
     ]
     for moment in counted:
-        assert sum(moment - HOUR_MS < one <= moment for one in counted) <= PER_HOUR
+        assert sum(moment - HOUR_MS < counted <= moment for counted in counted) <= PER_HOUR
 
 
 @given(ASKS)

@@ -71,7 +71,7 @@ def test_a_text_that_another_utterance_has_shown_is_not_shown_again(processor_ha
     processor_harness.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
     processor_harness.process_utterance(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
     assert processor_harness.sent_messages() == [("See you tomorrow.", True)]
-    assert [one["finals"] for one in processor_harness.sent_messages("done")] == [1, 0]
+    assert [message["finals"] for message in processor_harness.sent_messages("done")] == [1, 0]
 
 
 def test_a_line_that_changes_to_another_utterances_text_is_retracted(processor_harness: ProcessorHarness) -> None:
@@ -80,7 +80,7 @@ def test_a_line_that_changes_to_another_utterances_text_is_retracted(processor_h
         partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2"
     )
     assert processor_harness.sent_messages() == [("See you tomorrow.", True), ("See", False)]
-    assert [one["resultId"] for one in processor_harness.sent_messages("retract")] == ["r2"]
+    assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r2"]
 
 
 def test_a_final_replaces_another_utterances_partial(processor_harness: ProcessorHarness) -> None:
@@ -122,7 +122,7 @@ def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
     processor_harness = ProcessorHarness(dynamodb, settings=SessionSettings(partial_results_enabled=False))
     processor_harness.open()
     processor_harness.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
-    assert [one.stabilised for one in processor_harness.transcribe.requests] == [False]
+    assert [request.stabilised for request in processor_harness.transcribe.requests] == [False]
     assert processor_harness.sent_messages() == [("Hello.", True)]
     assert "TranscribeFallbackTriggered" not in processor_harness.cloudwatch.values, (
         "finals only are not a fallback here"

@@ -13,7 +13,7 @@ from tests.handlers.transcription.processor_harness import CloudWatch
 def told(latencies_ms: list[int], *counts: CaptionCounts) -> list[dict[str, Any]]:
     cloudwatch: Any = CloudWatch()
     UtteranceMetrics(cloudwatch, "processor").put(latencies_ms, counts)
-    return [one for call in cloudwatch.calls for one in call["MetricData"]]
+    return [datum for call in cloudwatch.calls for datum in call["MetricData"]]
 
 
 def test_equal_latencies_are_one_value_with_a_count() -> None:
@@ -34,7 +34,7 @@ def test_the_streams_of_an_invocation_are_summed() -> None:
         CaptionCounts(dropped=3, orphans=1, fallback="stream_failed", failed=True),
         CaptionCounts(dropped=2, failed=True),
     )
-    assert {one["MetricName"]: one["Value"] for one in found} == {
+    assert {entry["MetricName"]: entry["Value"] for entry in found} == {
         "PartialResultsDropped": 5,
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,

@@ -185,7 +185,7 @@ def test_the_number_of_direct_urls_is_limited(
     """Each URL can be used for minutes, and its stream costs money as long as it lasts."""
     session = router_harness.open_session()
     answers = [router_harness.send("direct", sessionId=session) for _ in range(LIMITS.in_flight + 1)]
-    assert [one["type"] for one in answers] == ["direct"] * LIMITS.in_flight + ["error"]
+    assert [answer["type"] for answer in answers] == ["direct"] * LIMITS.in_flight + ["error"]
     assert answers[-1]["code"] == "DIRECT_REFUSED"
     assert capsys.readouterr().out.count("direct_issued") == LIMITS.in_flight
     router_harness.clock.now_ms += DIRECT_WITHIN_MS
@@ -218,7 +218,7 @@ def test_a_session_can_be_used_only_on_the_connection_that_opened_it_last(router
         router_harness.send("ping", "c2", sessionId=session),
         router_harness.send("direct", "c2", sessionId=session),
     ]
-    assert {one["code"] for one in refused} == {"SESSION_ELSEWHERE"}
+    assert {item["code"] for item in refused} == {"SESSION_ELSEWHERE"}
     assert router_harness.send("open", "c2", sessionId=session)["sessionId"] == session
     assert router_harness.send_utterance(session, connection="c2")["type"] == "accepted"
 
@@ -290,11 +290,11 @@ def test_each_session_has_its_own_secret(router_harness: RouterHarness) -> None:
     """Caption hashes are keyed with it, so the same words in two sessions have different hashes."""
     secrets = [
         session.secret
-        for one in (router_harness.open_session("c1"), router_harness.open_session("c2"))
-        if (session := router_harness.sessions.find(one))
+        for opened_id in (router_harness.open_session("c1"), router_harness.open_session("c2"))
+        if (session := router_harness.sessions.find(opened_id))
     ]
     assert len(set(secrets)) == 2
-    assert all(len(bytes.fromhex(one)) == 32 for one in secrets)
+    assert all(len(bytes.fromhex(secret)) == 32 for secret in secrets)
 
 
 def test_a_user_continues_a_session_that_an_operator_opened(router_harness: RouterHarness) -> None:

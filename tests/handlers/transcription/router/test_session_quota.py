@@ -21,7 +21,9 @@ def silent_sessions(router_harness: RouterHarness, connection: str = "c1") -> li
 
 
 def usable(router_harness: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
-    return [one for one in sessions if router_harness.send("ping", connection, sessionId=one)["type"] == "pong"]
+    return [
+        session for session in sessions if router_harness.send("ping", connection, sessionId=session)["type"] == "pong"
+    ]
 
 
 def before(
@@ -49,7 +51,7 @@ def test_a_session_that_made_room_must_be_opened_again_before_use(router_harness
         router_harness.send("ping", sessionId=first),
         router_harness.send("direct", sessionId=first),
     ]
-    assert {one["code"] for one in refused} == {"SESSION_ELSEWHERE"}
+    assert {item["code"] for item in refused} == {"SESSION_ELSEWHERE"}
     assert router_harness.send("open", sessionId=first)["code"] == "TOO_MANY_SESSIONS"
     router_harness.send("close", sessionId=second)
     assert router_harness.send("open", sessionId=first)["sessionId"] == first

@@ -71,7 +71,7 @@ def test_divided_text_joins_to_the_same_text(texts: list[str], factor: int) -> N
     line = ForwardedAnswer()
     line.send(*(text * factor for text in texts))
     sent = line.clients.inbox.get("c1", [])
-    assert "".join(one["text"] for one in sent) == "".join(text * factor for text in texts)
+    assert "".join(message["text"] for message in sent) == "".join(text * factor for text in texts)
     assert line.numbers() == list(range(len(sent)))
     assert all(_size(line, number) < 100_000 for number in range(len(sent)))
 
@@ -89,8 +89,8 @@ def test_the_longest_characters_in_json_still_fit(letter: str) -> None:
     assert line.numbers() == [0, 1, 2, 3, 4]
     assert max(_size(line, number) for number in range(5)) < 100_000
     assert all(
-        len(one[part]) == MAX_CHARACTERS
-        for one, part in zip(line.clients.inbox["c1"][3:], ("quote", "text"), strict=True)
+        len(message[part]) == MAX_CHARACTERS
+        for message, part in zip(line.clients.inbox["c1"][3:], ("quote", "text"), strict=True)
     )
 
 
@@ -102,10 +102,10 @@ def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None
     line = ForwardedAnswer()
     line.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
     sent = line.clients.sent_to("c1", "audio")
-    assert b"".join(base64.b64decode(one["audio"]) for one in sent) == audio
-    assert [one["more"] for one in sent] == [True] * (len(sent) - 1) + [False]
+    assert b"".join(base64.b64decode(message["audio"]) for message in sent) == audio
+    assert [message["more"] for message in sent] == [True] * (len(sent) - 1) + [False]
     assert all(_size(line, number) < 100_000 for number in range(len(sent)))
-    assert {one["format"] for one in sent} == {"mp3"}
+    assert {message["format"] for message in sent} == {"mp3"}
 
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ def test_each_listener_gets_pieces_in_order_and_without_gaps(
     for connection, asked in starts.items():
         numbers = line.numbers(connection)
         breaks = [later for earlier, later in pairwise(numbers) if later != earlier + 1]
-        assert all(one in asked for one in [*numbers[:1], *breaks]), "it restarts only at the requested number"
+        assert all(number in asked for number in [*numbers[:1], *breaks]), "it restarts only at the requested number"
     if ended:
         assert line.clients.inbox[line.listener.connection][-1]["type"] == "answered"
         expected = list(range(line.listener.resume_from, len(line.forwarder.messages)))

@@ -26,7 +26,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import TABLE, Lect
 
 AT = "2026-01-01T00:00:00.000Z"
 KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}
-TYPED = {name: {"S": one} for name, one in KEY.items()}
+TYPED = {name: {"S": item} for name, item in KEY.items()}
 GOOD: dict[str, Any] = {
     "M": {"queryId": {"S": "query-0001"}, "question": {"S": "Q"}, "answer": {"S": "A"}, "at": {"S": AT}}
 }
@@ -37,7 +37,7 @@ def turn(number: int, question: str = "Q", answer: str = "A") -> StoredTurn:
 
 
 def ids(turns: tuple[StoredTurn, ...]) -> list[str]:
-    return [one.query_id for one in turns]
+    return [turn.query_id for turn in turns]
 
 
 TURNS = st.lists(
@@ -68,14 +68,14 @@ def test_the_oldest_turns_are_dropped_first_and_a_turn_is_stored_once() -> None:
         grown = append_turn(grown, turn(number, answer="a" * 100_000))
     assert ids(grown) == ["query-0003", "query-0004", "query-0005"]
     kept = append_turn((turn(1), turn(2)), turn(1, answer="other"))
-    assert [(one.query_id, one.answer) for one in kept] == [("query-0001", "A"), ("query-0002", "A")]
+    assert [(turn.query_id, turn.answer) for turn in kept] == [("query-0001", "A"), ("query-0002", "A")]
 
 
 def test_an_agent_gets_only_the_last_turns() -> None:
     heard = context_turns(tuple(turn(number, "q" * 9_000, f"{number}" + "a" * 9_000) for number in range(30)))
     assert len(heard) == CONTEXT_TURNS
     assert heard[0].answer.startswith("20")
-    assert {len(one.question) for one in heard} | {len(one.answer) for one in heard} == {CONTEXT_CHARACTERS}
+    assert {len(turn.question) for turn in heard} | {len(turn.answer) for turn in heard} == {CONTEXT_CHARACTERS}
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,9 @@ def test_a_missing_lecture_or_audio_fails_the_question(
     assert worker_harness.clients.inbox == {}
     worker_harness.ask(**asked)
     worker_harness.call()
-    assert [(one["code"], one["retryable"]) for one in worker_harness.sent_messages("error")] == [(code, retryable)]
+    assert [(message["code"], message["retryable"]) for message in worker_harness.sent_messages("error")] == [
+        (code, retryable)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_the_size_of_audio_is_limited(worker_harness: WorkerHarness, size: int, 
     worker_harness.upload_audio(bytes(size))
     worker_harness.script_answer(HELLO)
     worker_harness.call()
-    assert [one["code"] for one in worker_harness.sent_messages("error")] == ([] if code is None else [code])
+    assert [message["code"] for message in worker_harness.sent_messages("error")] == ([] if code is None else [code])
 
 
 def test_audio_with_another_content_type_is_not_sent_to_the_agent(worker_harness: WorkerHarness) -> None:
@@ -280,7 +282,7 @@ def test_an_invocation_that_was_replaced_releases_nothing(worker_harness: Worker
     def overtaken() -> None:
         now_ms = worker_harness.clock.now_ms * 2
         worker_harness.items.change(
-            QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.begin(now_ms, 1 << 50, "another")
+            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.begin(now_ms, 1 << 50, "another")
         )
         raise ZeroDivisionError
 

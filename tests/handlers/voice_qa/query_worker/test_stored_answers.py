@@ -30,7 +30,7 @@ def answers(lecture_harness: LectureHarness) -> AnswerStore:
 
 
 def put(lecture_harness: LectureHarness, *lines: object) -> None:
-    body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
+    body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
     lecture_harness.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
 
 
@@ -76,7 +76,9 @@ def test_the_spoken_answer_is_one_file(
 def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lecture_harness: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.put(WHO, QUERY, 1, pieces)
-    assert [one["Key"] for one in lecture_harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
+    assert [uploaded["Key"] for uploaded in lecture_harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [
+        f"{NAME}.jsonl"
+    ]
     assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
 

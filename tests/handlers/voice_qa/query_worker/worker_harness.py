@@ -104,7 +104,11 @@ class Listeners(Clients):
 
     def pieces(self, connection_id: str) -> list[tuple[int, int]]:
         """Return the attempts and numbers of the pieces that a client received, in order."""
-        return [(one["attempt"], one["number"]) for one in self.inbox.get(connection_id, []) if "number" in one]
+        return [
+            (message["attempt"], message["number"])
+            for message in self.inbox.get(connection_id, [])
+            if "number" in message
+        ]
 
 
 @dataclass
@@ -163,10 +167,10 @@ class WorkerHarness:
         self.items.change(
             Allowance,
             allowance_key(IDENTITY),
-            lambda one: one.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
+            lambda state: state.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(IDENTITY, QUERY), lambda one: one.ask(new, self.clock.now_ms)
+            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.ask(new, self.clock.now_ms)
         )
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
@@ -196,7 +200,7 @@ class WorkerHarness:
         return self.clients.sent_to(connection, kind)
 
     def text(self, connection: str = "c1") -> str:
-        return "".join(one["text"] for one in self.sent_messages("text", connection))
+        return "".join(message["text"] for message in self.sent_messages("text", connection))
 
     def wait(self, milliseconds: int) -> Callable[[], None]:
         """Return a step that advances the clock."""
@@ -222,4 +226,4 @@ class WorkerHarness:
     @property
     def turns(self) -> list[tuple[str, str]]:
         key = conversation_key(IDENTITY, SESSION, LECTURE)
-        return [(one.question, one.answer) for one in self.conversations.turns(key)]
+        return [(turn.question, turn.answer) for turn in self.conversations.turns(key)]

@@ -67,10 +67,10 @@ class LectureHarness:
     def handle(self, *announced: NewObject | str) -> list[str]:
         """Validate one batch with a message for each notification. Return the indexes of failed messages."""
         messages = [
-            {"messageId": str(place), "body": one if isinstance(one, str) else notification(one)}
-            for place, one in enumerate(announced)
+            {"messageId": str(place), "body": uploaded if isinstance(uploaded, str) else notification(uploaded)}
+            for place, uploaded in enumerate(announced)
         ]
-        return [one["itemIdentifier"] for one in self.validator.handle(messages)["batchItemFailures"]]
+        return [message["itemIdentifier"] for message in self.validator.handle(messages)["batchItemFailures"]]
 
     def item(self, lecture_id: str = ID) -> dict[str, Any]:
         """Return a lecture's item as plain values."""
@@ -121,5 +121,5 @@ def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None
         **attributes,
     }
     key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-    item = {name: {"N": str(one)} if isinstance(one, int) else {"S": one} for name, one in plain.items()}
+    item = {name: {"N": str(item)} if isinstance(item, int) else {"S": item} for name, item in plain.items()}
     dynamodb.put_item(TableName=TABLE, Item={**key, **item})

@@ -79,8 +79,8 @@ def test_all_pages_are_checked_with_recent_ids_first(lecture_harness: LectureHar
     lecture_harness.put(b"bad")
     began = arrived(lecture_harness)
     ids = [ulid(began + shift * HOUR, 7) for shift in (-1, 1, -2, 2, -99, -98, -97, -96)]
-    for one in ids:
-        lecture_harness.put(b"bad", f"lectures/{one}/a")
+    for lecture_id in ids:
+        lecture_harness.put(b"bad", f"lectures/{lecture_id}/a")
     lecture_harness.put(b"bad", "lectures/zzz")
     # The first recent id. moto treats a marker as an existing key.
     lecture_harness.put(b"bad", LECTURES_PREFIX + ulid(began - 47 * HOUR, 0))
@@ -89,9 +89,11 @@ def test_all_pages_are_checked_with_recent_ids_first(lecture_harness: LectureHar
     times = iter([lecture_harness.now] * 3 + [lecture_harness.now + HOUR])
     first = lecture_harness.sweep(clock=lambda: next(times)).run()
     assert first == swept(checked=3, missing=3, rejected=3, unfinished=1), "one page, then the time is over"
-    assert {one for one in ids if lecture_harness.item(one)} == {ids[0], ids[2], ids[1]}, "in the order of their ids"
+    assert {lecture_id for lecture_id in ids if lecture_harness.item(lecture_id)} == {ids[0], ids[2], ids[1]}, (
+        "in the order of their ids"
+    )
     assert lecture_harness.sweep().run() == swept(checked=11, missing=8, rejected=6, ignored=2)
-    assert all(lecture_harness.item(one) for one in [*ids, ID])
+    assert all(lecture_harness.item(lecture_id) for lecture_id in [*ids, ID])
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,8 @@ def test_the_newest_version_stays_for_any_order_of_events(
 def test_of_files_with_different_names_the_later_one_counts(lecture_harness: LectureHarness) -> None:
     first = lecture_harness.put(spoken("mp3"), f"lectures/{ID}/1")
     second = lecture_harness.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
-    for one in (second, first, second):
-        lecture_harness.handle(one)
+    for stream in (second, first, second):
+        lecture_harness.handle(stream)
     assert lecture_harness.item()["object_key"] == f"lectures/{ID}/2"
 
 
@@ -190,8 +190,8 @@ def test_an_overwritten_object_without_versions_is_gone(lecture_harness: Lecture
 @pytest.mark.parametrize(
     "error",
     [
-        refused(*one)
-        for one in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
+        refused(*failure)
+        for failure in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
     ],
 )
 def test_a_failing_bucket_returns_only_its_own_message(lecture_harness: LectureHarness, error: ClientError) -> None:

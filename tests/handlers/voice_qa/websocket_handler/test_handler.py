@@ -122,7 +122,7 @@ def test_identities_in_a_message_are_ignored(socket_harness: SocketHarness) -> N
     forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
     socket_harness.ask(**forged)
     upload = socket_harness.send("upload", kind="query", contentType="audio/ogg", **forged)
-    assert [one.identity for one in socket_harness.called] == [ANN]
+    assert [event.identity for event in socket_harness.called] == [ANN]
     assert upload["key"].startswith(f"queries/{ANN}/")
     assert BOB not in json.dumps(socket_harness.stored())
 
@@ -238,7 +238,9 @@ def test_items_expire_days_after_their_last_change(
     before = clock.now_ms() // 1000 + 3 * 24 * 3600
     _told("CONNECT")
     [kept] = [
-        int(one["expiresAt"]["N"]) for one in socket_harness.stored() if one["sessionId"]["S"].startswith("connection#")
+        int(item["expiresAt"]["N"])
+        for item in socket_harness.stored()
+        if item["sessionId"]["S"].startswith("connection#")
     ]
     assert before <= kept <= clock.now_ms() // 1000 + 3 * 24 * 3600
 

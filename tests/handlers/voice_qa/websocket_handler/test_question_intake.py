@@ -64,7 +64,7 @@ def test_a_question_keeps_its_session(socket_harness: SocketHarness, again: str 
 @pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN}/{ULID}"}])
 def test_a_question_is_either_spoken_or_written(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
     answer = socket_harness.ask(**content)
-    assert (answer["code"], [one["field"] for one in answer["fields"]]) == ("MALFORMED", ["audioKey"])
+    assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
     _assert_nothing_happened(socket_harness)
 
 
@@ -312,7 +312,7 @@ def test_a_question_that_collides_with_another_request_is_counted_once(
 
 
 def _assert_nothing_happened(socket_harness: SocketHarness) -> None:
-    kinds = {one["sessionId"]["S"].split("#")[0] for one in socket_harness.stored()}
+    kinds = {item["sessionId"]["S"].split("#")[0] for item in socket_harness.stored()}
     assert (socket_harness.called, kinds) == ([], {"connection", "lecture"})
 
 
@@ -335,6 +335,6 @@ def test_the_number_of_worker_invocations_for_a_question_is_limited(
     """Each invocation costs money, even if it only sends a stored answer."""
     socket_harness.put_question(QuestionRecord(status=status, session=ULID))
     answers = [socket_harness.ask() for _ in range(MAX_CALLS + 1)]
-    assert [one["type"] for one in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]
+    assert [answer["type"] for answer in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]
     assert answers[-1]["code"] == "TOO_MANY_QUERIES"
     assert len(socket_harness.called) == MAX_CALLS

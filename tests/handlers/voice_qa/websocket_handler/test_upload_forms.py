@@ -63,13 +63,15 @@ def test_a_form_is_limited_to_one_key_one_type_and_a_size(socket_harness: Socket
     assert ["content-length-range", 1, most] in conditions
     assert {"bucket": BUCKET} in conditions
     assert {"key": answer["key"]} in conditions
-    loose = [one for one in conditions if isinstance(one, list) and one[0] != "content-length-range"]
+    loose = [
+        condition for condition in conditions if isinstance(condition, list) and condition[0] != "content-length-range"
+    ]
     assert loose == [], "no condition is a prefix match"
 
 
 def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(socket_harness: SocketHarness) -> None:
     lecture = socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
-    [item] = [one for one in socket_harness.stored() if one["sessionId"]["S"] == f"lecture#{lecture}"]
+    [item] = [item for item in socket_harness.stored() if item["sessionId"]["S"] == f"lecture#{lecture}"]
     assert item == {
         "sessionId": {"S": f"lecture#{lecture}"},
         "lectureId": {"S": lecture},
@@ -89,7 +91,7 @@ def test_a_lecture_is_uploaded_to_the_validated_prefix_and_keeps_its_owner(socke
     assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
     assert socket_harness.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
     table.store_owner(upload.lecture_id, BOB)
-    [item] = [one for one in socket_harness.stored() if one["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
+    [item] = [item for item in socket_harness.stored() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
 
 
@@ -153,7 +155,7 @@ def _object(key: str) -> NewObject:
 def test_the_number_of_a_guests_lectures_per_day_is_limited(socket_harness: SocketHarness) -> None:
     """Each form accepts gigabytes."""
     answers = [socket_harness.send("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
-    assert [one["type"] for one in answers] == ["uploadReady"] * 3 + ["error"]
+    assert [answer["type"] for answer in answers] == ["uploadReady"] * 3 + ["error"]
     assert answers[-1]["code"] == "UPLOAD_REFUSED"
     socket_harness.clock.now_ms += DAY_MS
     assert socket_harness.send("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"

@@ -49,7 +49,7 @@ def test_a_final_that_waits_for_its_turn_has_ended_its_result() -> None:
     assert captions.take(partial("b", "deux", start_ms=500), 2) == []
     assert captions.take(final("c", "three", start_ms=400), 3) == []
     assert lines(captions.take(final("d", "zero", start_ms=0), 4)) == [("final", "d", "zero")], "it starts no later"
-    assert [one.text for one in captions.take(final("a", "one", start_ms=0), 5)] == ["one", "three", "two"]
+    assert [caption.text for caption in captions.take(final("a", "one", start_ms=0), 5)] == ["one", "three", "two"]
 
 
 def test_a_final_waits_no_longer_than_the_buffer_and_a_late_one_is_still_shown() -> None:
@@ -82,8 +82,8 @@ def test_the_end_shows_all_open_results_in_order() -> None:
     captions.take(final("b", "two", start_ms=500), 2)
     told = captions.finish(3)
     reader.show(told)
-    assert [(one.text, one.orphan) for one in told] == [("one", True), ("two", False), ("three", True)]
-    assert all(one.final for one in reader.display.values())
+    assert [(caption.text, caption.orphan) for caption in told] == [("one", True), ("two", False), ("three", True)]
+    assert all(value.final for value in reader.display.values())
     assert captions.next_due_ms() is None
     assert captions.finish(4) == []
 
@@ -110,8 +110,8 @@ def test_a_failed_stream_shows_no_more_partials_and_its_open_results_at_the_end(
     captions.fall_back("another reason")
     assert captions.take(partial("a", "hello you"), 2) == []
     assert captions.due(15_000) == []
-    assert [(one.text, one.orphan) for one in captions.due(15_001)] == [("waits", True)]
-    assert [(one.text, one.orphan) for one in captions.finish(15_001)] == [("hello you", True)]
+    assert [(caption.text, caption.orphan) for caption in captions.due(15_001)] == [("waits", True)]
+    assert [(caption.text, caption.orphan) for caption in captions.finish(15_001)] == [("hello you", True)]
     assert captions.counts.fallback == "stream_failed"
     assert captions.counts.dropped == 0
 
@@ -120,7 +120,7 @@ def test_a_clock_that_goes_back_is_ignored() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.take(partial("a", "one"), 5000)
     assert captions.take(partial("a", "two"), 1) == []
-    assert [one.received_ms for one in captions.due(6000)] == [5000]
+    assert [caption.received_ms for caption in captions.due(6000)] == [5000]
 
 
 def test_a_ready_final_is_not_a_duplicate_of_a_partial_of_the_same_moment() -> None:

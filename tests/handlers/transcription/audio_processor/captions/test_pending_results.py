@@ -89,9 +89,9 @@ def test_a_single_result_is_shown_at_the_time_that_a_simulation_finds(
     )
     captions, shown = Captions(changed), list[tuple[int, str]]()
     for (moment, text), (until, _) in pairwise([*arrivals.items(), (now_ms + 6000, "")]):
-        shown += [(moment, one.text) for one in captions.take(partial("a", text, 0.1), moment)]
+        shown += [(moment, caption.text) for caption in captions.take(partial("a", text, 0.1), moment)]
         while (due_ms := captions.next_due_ms()) is not None and due_ms < until:
-            shown += [(due_ms, one.text) for one in captions.due(due_ms)]
+            shown += [(due_ms, caption.text) for caption in captions.due(due_ms)]
     assert shown == expected
 
 
@@ -105,12 +105,14 @@ def test_finals_are_shown_in_order_once_no_earlier_result_is_open(steps: list[tu
         now_ms += gap
         finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
         held = sorted([*held, (start_ms, number, now_ms)])
-        left = [one.version.number for one in finals.take_ready(now_ms, first_open_ms)]
-        free = [one for one in held if first_open_ms is None or one[0] <= first_open_ms or now_ms - one[2] >= 5000]
-        expected = [one for one in held if free and one <= max(free)]
-        assert left == [one[1] for one in expected]
-        held = [one for one in held if one not in expected]
-        assert finals.next_overdue_ms() == min((one[2] + 5000 for one in held), default=None)
+        left = [caption.version.number for caption in finals.take_ready(now_ms, first_open_ms)]
+        free = [
+            final for final in held if first_open_ms is None or final[0] <= first_open_ms or now_ms - final[2] >= 5000
+        ]
+        expected = [final for final in held if free and final <= max(free)]
+        assert left == [final[1] for final in expected]
+        held = [final for final in held if final not in expected]
+        assert finals.next_overdue_ms() == min((final[2] + 5000 for final in held), default=None)
 
 
 def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
@@ -118,7 +120,7 @@ def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
     for number in range(MAX_HELD + 1):
         starts = 100 - number
         finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=starts), 0, number), orphan=False))
-    assert [one.version.result.start_ms for one in finals.take_ready(0, 0)] == [100 - MAX_HELD]
+    assert [caption.version.result.start_ms for caption in finals.take_ready(0, 0)] == [100 - MAX_HELD]
     assert len(finals) == MAX_HELD
 
 

@@ -79,7 +79,7 @@ def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
     reader.show(told)
     assert lines(told) == [("retracted", "b", "")]
     assert not told[0].final
-    assert [one.text for one in reader.display.values()] == ["hello"]
+    assert [value.text for value in reader.display.values()] == ["hello"]
     assert (captions.counts.finals, captions.counts.duplicates) == (1, 1)
     assert captions.take(partial("c", "hello"), 3) == []
     assert captions.take(final("c", "hello"), 4) == [], "it has no line"

@@ -36,7 +36,7 @@ def test_a_result_is_read_as_it_was_sent() -> None:
 
 def test_results_keep_their_order_and_finals_are_marked() -> None:
     results = parse_results(event(transcript_result(ResultId="b", IsPartial=False), transcript_result(ResultId="a")))
-    assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
+    assert [(result.result_id, result.final) for result in results] == [("b", True), ("a", False)]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | 
 )
 def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
     assert [
-        one.text for one in parse_results(event(transcript_result(Alternatives=empty), transcript_result("next")))
+        result.text for result in parse_results(event(transcript_result(Alternatives=empty), transcript_result("next")))
     ] == ["next"]
 
 
@@ -143,14 +143,14 @@ def test_any_field_can_have_any_value(name: str, value: Any) -> None:
         results = parse_results(event(transcript_result(**{name: value})))
     except InvalidTranscriptEvent:
         return
-    for one in results:
-        assert one.text
-        assert 0 <= one.start_ms <= one.end_ms
-        (one.result_id + one.text).encode()
+    for result in results:
+        assert result.text
+        assert 0 <= result.start_ms <= result.end_ms
+        (result.result_id + result.text).encode()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_every_text_is_returned_unchanged(text: str) -> None:
-    assert [one.text for one in parse_results(event(transcript_result(text)))] == (
+    assert [result.text for result in parse_results(event(transcript_result(text)))] == (
         [text.strip()] if text.strip() else []
     )

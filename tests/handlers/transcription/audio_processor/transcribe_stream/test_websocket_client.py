@@ -32,7 +32,7 @@ def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(WebSocket, "__init__", remembering)
     yield
-    assert [one.fileno() for one in made] == [-1] * len(made)
+    assert [entry.fileno() for entry in made] == [-1] * len(made)
 
 
 @pytest.fixture(autouse=True)

@@ -164,7 +164,7 @@ def received(connection: socket.socket) -> tuple[str, bytes]:
         lines = []
         while (found := file.readline()) not in {b"\r\n", b""}:
             lines.append(found.decode())
-        length = next((int(one.split(":")[1]) for one in lines if one.lower().startswith("content-length:")), 0)
+        length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
         return "".join(lines), file.read(length)
 
 

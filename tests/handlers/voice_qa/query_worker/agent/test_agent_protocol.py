@@ -88,7 +88,7 @@ def test_the_division_of_the_bytes_does_not_matter(data: st.DataObject) -> None:
 
 
 def test_lines_can_come_as_server_sent_events() -> None:
-    events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(one).strip() for one in WHOLE)
+    events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(piece).strip() for piece in WHOLE)
     assert list(AnswerReader(DURATION_MS).feed(events)) == PIECES
     assert list(AnswerReader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [AgentTextPiece("close")]
 
@@ -175,7 +175,7 @@ def padded(length: int) -> bytes:
 def test_the_length_of_a_line_is_limited(piece: int) -> None:
     def fed(data: bytes) -> list[AgentPiece]:
         reader = AnswerReader(DURATION_MS)
-        return [one for at in range(0, len(data), piece) for one in reader.feed(data[at : at + piece])]
+        return [piece for at in range(0, len(data), piece) for piece in reader.feed(data[at : at + piece])]
 
     assert len(padded(MAX_LINE)) == MAX_LINE
     assert fed(padded(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
@@ -221,12 +221,12 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(st.binary() | JSON.map(lambda one: json.dumps(one).encode()) | objects(JSON).map(line)))
+@given(st.lists(st.binary() | JSON.map(lambda item: json.dumps(item).encode()) | objects(JSON).map(line)))
 def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
     reader = AnswerReader(DURATION_MS)
     pieces: list[AgentPiece] = []
     with contextlib.suppress(AgentFailed):
-        pieces.extend(piece for one in lines for piece in reader.feed(one + b"\n"))
+        pieces.extend(piece for line in lines for piece in reader.feed(line + b"\n"))
     for piece in pieces:
         if isinstance(piece, AgentCitationPiece):
             assert 0 <= piece.start_ms < piece.end_ms <= DURATION_MS

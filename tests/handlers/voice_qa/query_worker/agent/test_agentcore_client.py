@@ -46,7 +46,7 @@ def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Age
 
 
 def headers(head: str) -> dict[str, str]:
-    pairs = (one.split(": ", 1) for one in head.splitlines()[1:])
+    pairs = (line.split(": ", 1) for line in head.splitlines()[1:])
     return {name.lower(): value for name, value in pairs}
 
 
@@ -93,7 +93,7 @@ def test_the_request_equals_boto3s(clock: Clock, monkeypatch: pytest.MonkeyPatch
 
 
 def test_lines_can_be_wrapped_as_events(clock: Clock) -> None:
-    events = b"".join(b"data: " + line(one) + b"\n" for one in (text("Hello."), DONE))
+    events = b"".join(b"data: " + line(line_message) + b"\n" for line_message in (text("Hello."), DONE))
     with peer(raw(head(), events)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
         assert list(found) == [AgentTextPiece("Hello.")]
 
