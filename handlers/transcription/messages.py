@@ -126,7 +126,7 @@ class Opened(Answer):
     """Maximum number of utterances in progress at the same time."""
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
-    """Utterances that have ended, because the message that said so may be lost."""
+    """Utterances that have ended, because the message about it may be lost."""
     failed: tuple[MessageId, ...] = ()
     """Utterances in `done` that were given up."""
 

@@ -26,7 +26,7 @@ MAX_EXPIRES_SECONDS = 300
 
 Encoding = Literal["pcm", "flac", "ogg-opus"]
 
-# At level DEBUG, botocore logs what it signs, including the session token and the signature.
+# At level DEBUG, botocore logs the signed request, including the session token and the signature.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 

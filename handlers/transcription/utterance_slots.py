@@ -63,7 +63,7 @@ class PendingResend(LiveItem):
 
 
 class SlotDecision(LiveItem):
-    """Answer to a request for a slot, with what the new attempt must know about earlier attempts."""
+    """Answer to a request for a slot, with the new attempt's number and the results of earlier attempts."""
 
     outcome: SlotOutcome
     attempt: int = 0

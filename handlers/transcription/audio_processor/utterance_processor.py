@@ -1,4 +1,4 @@
-"""Processing of one utterance: start its attempt, transcribe it, then tell the client and CloudWatch how it ended.
+"""Processing of one utterance: start its attempt, transcribe it, then report its end to the client and to CloudWatch.
 
 An attempt that cannot be started was given up already or is being processed by another invocation, so it is ignored.
 Audio and text are kept only in memory.
@@ -151,7 +151,7 @@ class UtteranceProcessor:
         delivery: CaptionDelivery,
         outcome: UtteranceOutcome,
     ) -> None:
-        """Return the slot, tell the client, log, and put the metrics, in this order."""
+        """Return the slot, notify the client, log, and put the metrics, in this order."""
         event, all_counts = invocation.event, [captions.counts for captions in transcription.streams]
         give_up_reason = _give_up_reason(event, outcome)
         must_repeat = outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE} and not give_up_reason

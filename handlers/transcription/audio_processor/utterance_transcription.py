@@ -150,8 +150,8 @@ class UtteranceTranscription:
     def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
         """Retract the lines of a failed stream that will be transcribed again, as long as there is time.
 
-        Lines that are not retracted here are removed by the client: it is told to send the utterance again, and up to
-        which position its lines remain valid. If they are valid to the end, nothing is repeated.
+        The client removes the lines that are not retracted here. It is asked to send the utterance again, and gets the
+        position up to which its lines remain valid. If they are valid to the end, nothing is repeated.
         """
         if end is UtteranceEnd.BROKEN:
             self.streams[-1].fall_back(STREAM_FAILED)

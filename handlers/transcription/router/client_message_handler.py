@@ -43,7 +43,7 @@ from handlers.transcription.utterance_slots import SessionSlots, SlotDecision, S
 MAX_START_MS = 20_000
 """Time after which an utterance that no processor has started counts as lost. Lambda would keep trying for a minute."""
 DIRECT_WITHIN_MS = 5 * 60 * 1000
-"""Period in which presigned URLs are counted; the longest time for which one can be used."""
+"""Period in which presigned URLs are counted; the maximum lifetime of a URL."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class ClientMessageHandler:
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
                 f"{self._environment.in_flight} utterances of this session are in progress, which is the maximum."
-                " Wait until one has ended.",
+                " Wait for the end of an utterance.",
                 429,
             )
         if decision.outcome is SlotOutcome.EARLY:
@@ -145,7 +145,7 @@ class ClientMessageHandler:
         )
 
     def ping(self, caller: ConnectedUser, message: Ping) -> Answer:
-        """Return what the client must send again and what has ended, if the message names a session."""
+        """Return a session's pending resends and ended utterances, if the message names a session."""
         if message.session_id is None:
             return Pong()
         session = self._own_session(caller.user, message.session_id)

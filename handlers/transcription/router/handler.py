@@ -109,7 +109,7 @@ def _user(event: Mapping[str, Any]) -> str:
     """Return the user for whom an operator opens a session. It must have the form of the ids that handshakes produce."""
     user = event.get("user")
     if not isinstance(user, str) or re.fullmatch(user_ids.PATTERN, user) is None:
-        raise ValueError("user must be the platform's id of a user: docs/transcription.md says how to get it")
+        raise ValueError("user must be the platform's id of a user: docs/transcription.md describes how to get it")
     return user
 
 

@@ -16,7 +16,7 @@ class SweepFailed(Exception):
 
 
 class LostUtteranceSweep:
-    """Removes overdue slots and tells their clients."""
+    """Removes overdue slots and notifies their clients."""
 
     def __init__(self, live: LiveTable, connections: Connections, log: EventLog) -> None:
         self._live = live

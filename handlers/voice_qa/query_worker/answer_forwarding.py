@@ -72,7 +72,7 @@ class AnswerForwarder:
         self._switch_listener(listener)
 
     def send(self, piece: agent_types.AgentPiece) -> None:
-        """Add a piece, and post what is due. Raises AgentFailed if the answer has too many messages."""
+        """Add a piece, and post the messages that are due. Raises AgentFailed if the answer has too many messages."""
         new_messages = list(_messages_of(self._query_id, self._attempt, len(self.messages), piece))
         if len(self.messages) + len(new_messages) > MAX_PIECES:
             raise agent_types.AgentFailed(agent_types.AgentCode.TOO_MUCH)
@@ -98,7 +98,7 @@ class AnswerForwarder:
         return False
 
     def _forward(self) -> None:
-        """Post what is due, and read the listener regularly."""
+        """Post the messages that are due, and read the listener regularly."""
         self._check_listener()
         while self._can_post():
             if self._post_next() is _PostResult.GONE:

@@ -217,7 +217,7 @@ class QuestionAnswering:
         last: Message,
         first: Callable[[], None] | None = None,
     ) -> bool:
-        """Write how the question ended, and tell the listener of that moment. Return False if another attempt has
+        """Write how the question ended, and notify the listener of that moment. Return False if another attempt has
         begun.
 
         `first` is called between the two steps. A client that reconnects later invokes the worker again.

@@ -74,12 +74,12 @@ class QuestionContext:
 
     def _query(self, identity: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
         if record.audio_key is not None:
-            return self._spoken(identity, record.audio_key)
+            return self._spoken_query(identity, record.audio_key)
         if not record.text:
             raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
         return agent_types.WrittenQuery(record.text)
 
-    def _spoken(self, identity: str, key: str) -> agent_types.SpokenQuery:
+    def _spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
         if not key.startswith(f"{QUERIES_PREFIX}{identity}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:

@@ -46,12 +46,12 @@ class AnswerStore:
 
     def put(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
         """Store an answer."""
-        spoken = _spoken(messages)
-        if spoken:
-            kind = AnswerAudioFormat(spoken[0].format)
+        audio_pieces = _audio_pieces(messages)
+        if audio_pieces:
+            kind = AnswerAudioFormat(audio_pieces[0].format)
             self._put_object(
                 _key(identity, query_id, attempt, EXTENSIONS[kind]),
-                b"".join(base64.b64decode(piece.audio) for piece in spoken),
+                b"".join(base64.b64decode(piece.audio) for piece in audio_pieces),
                 CONTENT_TYPES[kind],
             )
         lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in messages)
@@ -67,14 +67,14 @@ class AnswerStore:
             raise
         with answer["Body"] as body:
             data = body.read(MAX_BYTES + 1)
-        return _parsed(query_id, attempt, data)
+        return _parse(query_id, attempt, data)
 
     def audio_url(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
         """Return a presigned URL of the spoken answer; None if the answer has no audio."""
-        spoken = _spoken(messages)
-        if not spoken:
+        audio_pieces = _audio_pieces(messages)
+        if not audio_pieces:
             return None
-        key = _key(identity, query_id, attempt, EXTENSIONS[AnswerAudioFormat(spoken[0].format)])
+        key = _key(identity, query_id, attempt, EXTENSIONS[AnswerAudioFormat(audio_pieces[0].format)])
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
         )
@@ -87,17 +87,17 @@ def _key(identity: str, query_id: str, attempt: int, extension: str) -> str:
     return f"{RESPONSES_PREFIX}{identity}/{query_id}.{attempt}.{extension}"
 
 
-def _spoken(messages: Sequence[Piece]) -> list[AudioPiece]:
+def _audio_pieces(messages: Sequence[Piece]) -> list[AudioPiece]:
     return [piece for piece in messages if isinstance(piece, AudioPiece)]
 
 
-def _parsed(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
+def _parse(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
     lines = data.splitlines()
     if len(data) > MAX_BYTES or len(lines) > MAX_PIECES:
         raise AnswerNotStored
     try:
         pieces = tuple(_LINE.validate_json(line) for line in lines)
-        formats = {AnswerAudioFormat(piece.format) for piece in _spoken(pieces)}
+        formats = {AnswerAudioFormat(piece.format) for piece in _audio_pieces(pieces)}
     except (ValidationError, ValueError):
         raise AnswerNotStored from None
     numbering = [(piece.query_id, piece.attempt, piece.number) for piece in pieces]

@@ -46,7 +46,7 @@ class LectureBucket:
                     raise ObjectGone from None
                 raise
             with answer["Body"] as body:
-                if announced.etag and _unquoted(answer["ETag"]) != announced.etag:
+                if announced.etag and _unquote(answer["ETag"]) != announced.etag:
                     raise ObjectGone
                 return body.read()
 
@@ -61,7 +61,7 @@ class LectureBucket:
                 return False
             raise
         same_version = head.get("VersionId", UNVERSIONED) == announced.version_id
-        return same_version and _unquoted(head["ETag"]) == announced.etag
+        return same_version and _unquote(head["ETag"]) == announced.etag
 
     def pages(self, prefix: str, after: str, until: str | None = None) -> Iterator[list[NewObject]]:
         """Yield pages of the current versions below a prefix, after the key `after` and up to the key `until`."""
@@ -77,7 +77,7 @@ class LectureBucket:
                     key=version["Key"],
                     version_id=version["VersionId"],
                     size=version["Size"],
-                    etag=_unquoted(version["ETag"]),
+                    etag=_unquote(version["ETag"]),
                     arrived=version["LastModified"],
                 )
                 for version in versions
@@ -88,5 +88,5 @@ class LectureBucket:
             begin = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
 
 
-def _unquoted(etag: str) -> str:
+def _unquote(etag: str) -> str:
     return etag.strip('"')

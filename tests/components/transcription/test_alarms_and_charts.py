@@ -23,7 +23,7 @@ def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
     assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 
-def counted(name: str, message: str) -> bool:
+def is_counted(name: str, message: str) -> bool:
     """Return True if a filter matches log lines with this name."""
     pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
     return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
@@ -37,7 +37,7 @@ def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
         talk = Talk(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
-    assert counted("messages-failed", json.loads(line)["message"])
+    assert is_counted("messages-failed", json.loads(line)["message"])
 
 
 def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mistake_does_not(
@@ -51,18 +51,18 @@ def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mis
         assert router_harness.send_utterance(session)["code"] == "UNAVAILABLE"
         assert router_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert counted("messages-failed", line["message"])
+    assert is_counted("messages-failed", line["message"])
     assert line["error_type"] == "ClientError"
 
 
 def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert counted("given-up", GIVEN_UP_EVENT)
+    assert is_counted("given-up", GIVEN_UP_EVENT)
     with own_logger():
         EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)
-    assert counted("lost-utterances", line["message"])
+    assert is_counted("lost-utterances", line["message"])
     value = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
     assert line[value.removeprefix("$.")] == 3
 

@@ -40,7 +40,7 @@ voice_qa, complete = VOICE_QA.preview, VOICE_QA.complete
 plain = VOICE_QA.preview
 
 
-def changed() -> Recorded:
+def deploy_changed() -> Recorded:
     """Return the resources with all these changes, as a preview shows them."""
     return voice_qa(**CHANGES)
 

@@ -19,24 +19,26 @@ def agent(**network: Any) -> dict[str, Any]:
     return {"endpoint": "http://172.31.10.9:5000", "network": {**NETWORK, **network}}
 
 
-def attached() -> Recorded:
+def deploy_attached() -> Recorded:
     return voice_qa(agentcore=agent(subnetIds=SUBNETS))
 
 
-def routed() -> Recorded:
+def deploy_routed() -> Recorded:
     return complete(agentcore=agent(nat=NAT))
 
 
 def test_only_the_worker_is_attached_to_the_network() -> None:
     functions = {
-        item.name: item.inputs["vpcConfig"] for item in attached().all("lambda.Function") if "vpcConfig" in item.inputs
+        item.name: item.inputs["vpcConfig"]
+        for item in deploy_attached().all("lambda.Function")
+        if "vpcConfig" in item.inputs
     }
     assert list(functions) == ["voice-qa-query-worker-function"]
     assert functions["voice-qa-query-worker-function"]["subnetIds"] == SUBNETS
     assert not [item for item in plain().all("lambda.Function") if item.inputs.get("vpcConfig")]
 
 
-@pytest.mark.parametrize("recorded", [attached, routed])
+@pytest.mark.parametrize("recorded", [deploy_attached, deploy_routed])
 def test_the_worker_can_reach_the_agents_port_and_https_and_accepts_no_connections(recorded: Any) -> None:
     rules = {resource.name: resource.inputs for resource in recorded().graph if resource.type.startswith("aws:vpc/")}
     reached = {(value["cidrIpv4"], value["ipProtocol"], value["fromPort"], value["toPort"]) for value in rules.values()}
@@ -50,12 +52,12 @@ def test_the_worker_can_reach_the_agents_port_and_https_and_accepts_no_connectio
 
 
 def test_subnets_with_a_route_to_the_internet_are_used_unchanged() -> None:
-    made = {resource.kind for resource in attached().graph if resource.type.startswith(("aws:ec2/", "aws:vpc/"))}
+    made = {resource.kind for resource in deploy_attached().graph if resource.type.startswith(("aws:ec2/", "aws:vpc/"))}
     assert made == {"SecurityGroup", "SecurityGroupEgressRule"}
 
 
 def test_the_route_to_the_internet_exists_before_the_attachment() -> None:
-    recorded = routed()
+    recorded = deploy_routed()
     nat, subnet = recorded.one("ec2.NatGateway").inputs, recorded.one("ec2.Subnet").inputs
     assert (nat["subnetId"], nat["connectivityType"]) == (PUBLIC, "public")
     assert "no VPC endpoint" in nat["tags"]["Reason"]
@@ -73,7 +75,7 @@ def test_the_route_to_the_internet_exists_before_the_attachment() -> None:
 
 
 def test_audio_and_conversations_bypass_the_nat_gateway() -> None:
-    endpoints = routed().all("ec2.VpcEndpoint")
+    endpoints = deploy_routed().all("ec2.VpcEndpoint")
     assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
     assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
 
@@ -85,5 +87,5 @@ def test_the_nat_gateway_is_priced_by_hour_and_traffic() -> None:
 
     theirs = monthly_usage(VOICE_QA.settings(agentcore=agent(subnetIds=SUBNETS)))
     assert "voice-qa-agent-network" not in theirs, "an existing route costs nothing here"
-    dearer = cost(routed(), nat=NAT) - cost(attached(), subnetIds=SUBNETS)
+    dearer = cost(deploy_routed(), nat=NAT) - cost(deploy_attached(), subnetIds=SUBNETS)
     assert dearer == pytest.approx(730 * (0.045 + 0.005) + 200 * 30 * 0.5 * 4 / 3 / 1024 * 0.045, rel=0.01)

@@ -149,7 +149,7 @@ identities = st.uuids(version=4).map(lambda item: f"us-east-1:{item}")
 
 
 @cache
-def granted() -> list[Any]:
+def guest_statements() -> list[Any]:
     role = f"{PREFIX}-guests-guest"
     return [
         json.loads(policy.inputs["policy"])
@@ -158,9 +158,9 @@ def granted() -> list[Any]:
     ]
 
 
-def allowed(who: str, action: str, resource: str, **context: Any) -> bool:
+def is_allowed(who: str, action: str, resource: str, **context: Any) -> bool:
     known = {"cognito-identity.amazonaws.com:sub": who, **context}
-    return judge(granted(), Request(action, resource, known)).allowed
+    return judge(guest_statements(), Request(action, resource, known)).allowed
 
 
 def leading(*keys: str) -> dict[str, list[str]]:
@@ -183,27 +183,27 @@ def test_a_guest_reads_and_writes_only_the_guests_own_conversations(me: str, oth
         ),
     ]
     for action in ("dynamodb:GetItem", "dynamodb:PutItem"):
-        assert allowed(me, action, SESSIONS, **leading(own))
+        assert is_allowed(me, action, SESSIONS, **leading(own))
         for key in (*ours, me):
-            assert not allowed(me, action, SESSIONS, **leading(key))
-            assert not allowed(me, action, SESSIONS, **leading(own, key))
-        assert not allowed(me, action, SESSIONS), "a request without a key is refused too"
+            assert not is_allowed(me, action, SESSIONS, **leading(key))
+            assert not is_allowed(me, action, SESSIONS, **leading(own, key))
+        assert not is_allowed(me, action, SESSIONS), "a request without a key is refused too"
     for action in ("Query", "Scan", "UpdateItem", "DeleteItem"):
-        assert not allowed(me, f"dynamodb:{action}", SESSIONS, **leading(own))
+        assert not is_allowed(me, f"dynamodb:{action}", SESSIONS, **leading(own))
 
 
 @given(me=identities, other=identities, name=st.text(min_size=1, max_size=20))
 def test_a_guest_uploads_questions_below_the_own_identity_but_no_lectures_and_no_answers(
     me: str, other: str, name: str
 ) -> None:
-    assert allowed(me, "s3:PutObject", f"{AUDIO}/queries/{me}/{name}")
+    assert is_allowed(me, "s3:PutObject", f"{AUDIO}/queries/{me}/{name}")
     for key in (f"queries/{other}/{name}", f"queries/{name}", f"lectures/{me}/{name}", f"responses/{me}/{name}"):
-        assert not allowed(me, "s3:PutObject", f"{AUDIO}/{key}")
-    assert not allowed(me, "s3:GetObject", f"{AUDIO}/queries/{me}/{name}")
+        assert not is_allowed(me, "s3:PutObject", f"{AUDIO}/{key}")
+    assert not is_allowed(me, "s3:GetObject", f"{AUDIO}/queries/{me}/{name}")
 
 
 @given(me=identities)
 def test_a_guest_can_connect_but_cannot_post(me: str) -> None:
-    assert allowed(me, "execute-api:Invoke", f"{API}/$connect")
-    assert not allowed(me, "execute-api:Invoke", f"{API}/query")
-    assert not allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")
+    assert is_allowed(me, "execute-api:Invoke", f"{API}/$connect")
+    assert not is_allowed(me, "execute-api:Invoke", f"{API}/query")
+    assert not is_allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")

@@ -27,8 +27,8 @@ from tests.components.voice_qa.recorded_deployment import (
     VOICE_QA,
     WORKER,
     bedrock,
-    changed,
     complete,
+    deploy_changed,
     plain,
     voice_qa,
 )
@@ -131,7 +131,7 @@ def test_only_generated_ids_are_unknown_in_a_preview(function: str, late: set[st
     ],
 )
 def test_each_limit_is_a_setting_that_changes_no_other(function: str, expected: dict[str, str]) -> None:
-    before, after = variables(plain(), function), variables(changed(), function)
+    before, after = variables(plain(), function), variables(deploy_changed(), function)
     assert {name: value for name, value in after.items() if before[name] != value} == expected
     assert set(before) == set(after)
 
@@ -229,7 +229,7 @@ def test_every_kind_of_upload_below_lectures_notifies_the_queue() -> None:
 
 def test_the_visibility_timeout_allows_six_validations() -> None:
     assert complete().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 300
-    assert changed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
+    assert deploy_changed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
 
 
 def test_the_validator_takes_five_uploads_at_once_and_returns_only_failed_messages() -> None:
@@ -261,7 +261,7 @@ def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
             "maxAgeSeconds": 3600,
         }
     ]
-    (rule,) = bucket("BucketCorsConfiguration", changed())["corsRules"]
+    (rule,) = bucket("BucketCorsConfiguration", deploy_changed())["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com", "http://localhost:3000"]
 
 
@@ -285,7 +285,7 @@ def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
     assert (QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX) == ("queries/", "responses/", "lectures/")
     versions = {"queries/": 1, "responses/": 1, "": 7}
     assert days(complete()) == ({"queries/": 7, "responses/": 7}, versions)
-    assert days(changed()) == ({"queries/": 11, "responses/": 12}, versions)
+    assert days(deploy_changed()) == ({"queries/": 11, "responses/": 12}, versions)
 
 
 def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
@@ -300,8 +300,8 @@ def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
 
 def test_uploads_can_use_transfer_acceleration() -> None:
     assert complete().all("s3.BucketAccelerateConfiguration") == []
-    assert changed().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
-    assert variables(changed(), "websocket-handler")["ACCELERATED"] == "true"
+    assert deploy_changed().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
+    assert variables(deploy_changed(), "websocket-handler")["ACCELERATED"] == "true"
 
 
 def test_items_are_found_by_session_and_lecture_and_expire() -> None:
@@ -329,7 +329,7 @@ def test_a_signed_handshake_is_the_only_authorization() -> None:
 
 
 def test_the_stage_is_called_prod_and_throttles_as_the_settings_say() -> None:
-    for recorded, expected in ((plain(), (100, 200)), (changed(), (17, 34))):
+    for recorded, expected in ((plain(), (100, 200)), (deploy_changed(), (17, 34))):
         lecture_harness = recorded.one("apigatewayv2.Stage").inputs
         limits = lecture_harness["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected
@@ -350,7 +350,7 @@ def test_guests_get_credentials_only_by_the_enhanced_flow() -> None:
     assert "maxSessionDuration" not in role, "an hour is Cognito's default"
 
 
-def told(**changes: Any) -> dict[str, Any]:
+def frontend_output(**changes: Any) -> dict[str, Any]:
     """Return the output for frontends in a preview."""
 
     def body() -> None:
@@ -363,7 +363,7 @@ def told(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_frontend_output_of_a_preview_contains_everything_except_generated_ids() -> None:
-    assert told() == {
+    assert frontend_output() == {
         "url": UNKNOWN,
         "identityPoolId": UNKNOWN,
         "pingSeconds": 300,
@@ -375,5 +375,5 @@ def test_the_frontend_output_of_a_preview_contains_everything_except_generated_i
 
 
 def test_the_frontend_output_follows_the_settings() -> None:
-    found = told(sessions={"pingSeconds": 60}, lectures={"uploads": "guests"})
+    found = frontend_output(sessions={"pingSeconds": 60}, lectures={"uploads": "guests"})
     assert (found["pingSeconds"], found["lectureUploads"]) == (60, "guests")

@@ -196,7 +196,7 @@ def final(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
     return when_ms, transcript(result_id, text, final=True, **more)
 
 
-def recorded(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
+def use_recording(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
     """Let the processor use this audio for every utterance."""
     spoken = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: spoken)

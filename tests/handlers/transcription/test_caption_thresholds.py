@@ -20,7 +20,7 @@ ASKED = {
 }
 
 
-def asked(**values: Any) -> SessionSettings:
+def session_settings(**values: Any) -> SessionSettings:
     return SessionSettings.model_validate_json(json.dumps(values))
 
 
@@ -32,7 +32,7 @@ def test_the_defaults_are_the_values_of_the_requirement() -> None:
 
 
 def test_a_session_can_override_every_threshold() -> None:
-    changed = DEPLOYED.for_session(asked(**ASKED))
+    changed = DEPLOYED.for_session(session_settings(**ASKED))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
         "partial_results_enabled": False,
         "min_stability_threshold": 0.5,
@@ -49,19 +49,19 @@ def test_a_session_can_override_every_threshold() -> None:
 @pytest.mark.parametrize("deployed", [False, True])
 def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed: bool, session: bool | None) -> None:
     """An operator who disables partials for all must not depend on each client."""
-    changed = thresholds(partial_results_enabled=deployed).for_session(asked(partialResultsEnabled=session))
+    changed = thresholds(partial_results_enabled=deployed).for_session(session_settings(partialResultsEnabled=session))
     assert changed.partial_results_enabled is (deployed and session is not False)
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_an_override_changes_no_other_threshold(name: str) -> None:
-    changed = DEPLOYED.for_session(asked(**{name: ASKED[name]})).model_dump()
+    changed = DEPLOYED.for_session(session_settings(**{name: ASKED[name]})).model_dump()
     assert sum(changed[item] != value for item, value in DEPLOYED.model_dump().items()) == 1
 
 
 def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
-    assert DEPLOYED.for_session(asked()) == DEPLOYED
-    assert DEPLOYED.for_session(asked(pauseThreshold=None)) == DEPLOYED
+    assert DEPLOYED.for_session(session_settings()) == DEPLOYED
+    assert DEPLOYED.for_session(session_settings(pauseThreshold=None)) == DEPLOYED
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,16 @@ def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
 )
 def test_values_out_of_range_of_another_type_or_with_unknown_names_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
-        asked(**{name: value})
+        session_settings(**{name: value})
 
 
 def test_a_refusal_does_not_repeat_the_value() -> None:
     with pytest.raises(ValidationError) as error:
-        asked(pauseThreshold="canary")
+        session_settings(pauseThreshold="canary")
     assert "canary" not in str(error.value)
 
 
 def test_stored_settings_are_read_back_unchanged() -> None:
-    settings = asked(**ASKED)
+    settings = session_settings(**ASKED)
     assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
     assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings

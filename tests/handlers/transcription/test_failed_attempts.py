@@ -16,7 +16,14 @@ from handlers.transcription.environment import GIVEN_UP_EVENT
 from handlers.transcription.live_table import session_slots_key
 from handlers.transcription.utterance_slots import SessionSlots
 from local.flows.transcription_client import Screen
-from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, partial, recorded
+from tests.handlers.transcription.processor_harness import (
+    ENDED,
+    SESSION,
+    ProcessorHarness,
+    final,
+    partial,
+    use_recording,
+)
 from tests.handlers.transcription.router_harness import START_MS, Step
 
 
@@ -205,7 +212,7 @@ def test_finals_before_a_rejection_stay(
     processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     """The utterance will not be transcribed again."""
-    recorded(monkeypatch, encoding)
+    use_recording(monkeypatch, encoding)
     steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.REJECTED)]
     assert processor_harness.process_utterance(*steps) is UtteranceEnd.REJECTED
     assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r2"]
@@ -269,7 +276,7 @@ def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
     processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     """Its sentences may be divided differently the second time, so finals are retracted too."""
-    recorded(monkeypatch, encoding)
+    use_recording(monkeypatch, encoding)
     processor_harness.scripts.append([final(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
     processor_harness.process_utterance(
         final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None)
@@ -286,7 +293,7 @@ def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
     processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str, trouble: str
 ) -> None:
     """Audio that cannot be cut is transcribed again as a whole, so none of its lines may stay."""
-    recorded(monkeypatch, encoding)
+    use_recording(monkeypatch, encoding)
     post, count = processor_harness.clients.post, 0
 
     def troubled(connection: str, message: Any) -> bool:

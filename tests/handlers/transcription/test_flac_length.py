@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from handlers.transcription import flac_length
 from handlers.transcription.flac_length import FlacAudio, MalformedFlac, read_flac
 from tests.handlers.transcription.crafted_audio import flac_file, frame, metadata, remainder, streaminfo
-from tests.handlers.transcription.recordings import heard_ms, recording
+from tests.handlers.transcription.recordings import decoded_ms, recording
 
 COMMENT, PADDING = 4, 1
 TEN = [frame(number) for number in range(10)]
 
 
-def refused(audio: bytes) -> str:
+def refusal_of(audio: bytes) -> str:
     with pytest.raises(MalformedFlac) as raised:
         read_flac(audio)
     return str(raised.value)
@@ -29,7 +29,7 @@ def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int, piped: boo
     audio = recording("flac", rate=rate, piped=piped)
     found = read_flac(audio)
     assert (found.channels, found.sample_rate, found.bits) == (1, rate, 16)
-    assert found.samples / rate * 1000 == pytest.approx(heard_ms(audio), abs=0.1)
+    assert found.samples / rate * 1000 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -56,7 +56,7 @@ def test_channels_and_sample_sizes_are_returned_without_being_judged(channels: i
 def test_a_damaged_or_truncated_real_file_is_never_misread(data: st.DataObject) -> None:
     audio = recording("flac", seconds=0.4)
     at = data.draw(st.integers(0, len(audio) - 1))
-    refused(audio[:at])
+    refusal_of(audio[:at])
     damaged = bytearray(audio)
     damaged[at] ^= data.draw(st.integers(1, 255))
     with suppress(MalformedFlac):
@@ -71,7 +71,7 @@ def test_a_real_file_without_one_of_its_frames_is_refused() -> None:
     audio = recording("flac", seconds=0.4, piped=True)
     second = audio.index(b"\xff\xf8", audio.index(b"\xff\xf8", 42) + 2)
     third = audio.index(b"\xff\xf8", second + 2)
-    assert "lacks a frame" in refused(audio[:second] + audio[third:])
+    assert "lacks a frame" in refusal_of(audio[:second] + audio[third:])
 
 
 @given(st.binary(max_size=400), st.integers(0, 60))
@@ -116,17 +116,17 @@ def test_frames_are_counted_if_the_header_states_no_length(audio: bytes, samples
 def test_the_length_in_the_header_must_equal_the_sum_of_the_frames() -> None:
     assert read_flac(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
     for stated in (1, 15999, 16001, 2**36 - 1):
-        assert f"states {stated} samples" in refused(flac_file(*TEN, info=streaminfo(samples=stated)))
-    assert "states 16000 samples" in refused(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
+        assert f"states {stated} samples" in refusal_of(flac_file(*TEN, info=streaminfo(samples=stated)))
+    assert "states 16000 samples" in refusal_of(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
 
 
 def test_blocks_of_varying_size_are_numbered_by_samples() -> None:
     sizes = [1600, 16, 60000, 700]
     frames = [frame(at, size, varying=True) for at, size in zip([0, 1600, 1616, 61616], sizes, strict=True)]
     assert read_flac(flac_file(*frames)).samples == sum(sizes)
-    assert "lacks a frame" in refused(flac_file(frames[0], frames[2]))
-    assert "lacks a frame" in refused(flac_file(frames[0], frame(1, varying=True)))
-    assert "that matches" in refused(flac_file(frames[0], frame(1))), (
+    assert "lacks a frame" in refusal_of(flac_file(frames[0], frames[2]))
+    assert "lacks a frame" in refusal_of(flac_file(frames[0], frame(1, varying=True)))
+    assert "that matches" in refusal_of(flac_file(frames[0], frame(1))), (
         "the block size varies in the whole file or not at all"
     )
 
@@ -138,17 +138,17 @@ def test_blocks_of_varying_size_are_numbered_by_samples() -> None:
 def test_frame_numbers_of_every_length_are_read(written: bytes) -> None:
     """The frames before such a number would not fit into a message. The test only shows that it is not the first
     frame's number."""
-    assert "lacks a frame before byte 42" in refused(flac_file(frame(written)))
+    assert "lacks a frame before byte 42" in refusal_of(flac_file(frame(written)))
 
 
 @pytest.mark.parametrize("written", [b"\x80", b"\xff", b"\xc0\x00", b"\xc0\xc0", b"\xfe\x80\x80\x80\x80\x80\x00"])
 def test_an_invalid_frame_number_is_refused(written: bytes) -> None:
-    assert "no frame at byte 42" in refused(flac_file(frame(written)))
+    assert "no frame at byte 42" in refusal_of(flac_file(frame(written)))
 
 
 @pytest.mark.parametrize("numbers", [(1, 2), (0, 2), (0, 0)])
 def test_frames_are_numbered_from_0_in_each_utterance(numbers: tuple[int, ...]) -> None:
-    assert "from 0 in each utterance" in refused(flac_file(*map(frame, numbers)))
+    assert "from 0 in each utterance" in refusal_of(flac_file(*map(frame, numbers)))
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_a_frame_can_state_its_sample_rate_in_any_encoding(code: int, written: b
 )
 def test_a_frame_that_does_not_match_the_stream_is_refused(other: bytes) -> None:
     second = 42 + len(frame(0))
-    assert f"no frame at byte {second} that matches" in refused(flac_file(frame(0), other)), (
+    assert f"no frame at byte {second} that matches" in refusal_of(flac_file(frame(0), other)), (
         "it is not taken for a part of the first frame"
     )
-    assert "no frame at byte 42 that matches" in refused(flac_file(other))
+    assert "no frame at byte 42 that matches" in refusal_of(flac_file(other))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_frame_header_has_its_own_checksum() -> None:
     damaged = bytearray(frame(0))
     damaged[5] ^= 1
     mended = bytes(damaged[:-2]) + remainder(bytes(damaged[:-2]), 0x8005, 16).to_bytes(2, "big")
-    assert "no frame at byte 42" in refused(flac_file(mended))
+    assert "no frame at byte 42" in refusal_of(flac_file(mended))
 
 
 def test_bytes_like_a_header_at_a_coincidentally_right_checksum_do_not_end_a_frame() -> None:
@@ -198,7 +198,7 @@ def test_bytes_like_a_header_at_a_coincidentally_right_checksum_do_not_end_a_fra
 
 def test_a_truncated_header_is_refused_even_if_its_checksums_are_right() -> None:
     """Both checksums are 0 for these bytes, and the missing byte is the checksum itself."""
-    assert "no frame at byte 42" in refused(
+    assert "no frame at byte 42" in refusal_of(
         flac_file(bytes.fromhex("fff87e00000119a2"), info=streaminfo(rate=0xA2 * 10))
     )
 
@@ -222,7 +222,7 @@ def test_a_truncated_header_is_refused_even_if_its_checksums_are_right() -> None
     ],
 )
 def test_an_incomplete_file_is_refused(audio: bytes, problem: str) -> None:
-    assert problem in refused(audio)
+    assert problem in refusal_of(audio)
 
 
 @pytest.mark.parametrize("filling", [b"\xff\xf8", b"\xff\xf8\x70\x08\x00", frame(1)[:-1]])

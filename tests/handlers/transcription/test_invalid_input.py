@@ -27,10 +27,10 @@ def other_session(router_harness: RouterHarness) -> str:
 def utterance_message(session: str, **changes: Any) -> str:
     """Return a valid message with an utterance, with some changes."""
     content = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
-    return json.dumps({**content, "audio": recorded(8_000), **changes})
+    return json.dumps({**content, "audio": recorded_second(8_000), **changes})
 
 
-def recorded(rate: int) -> str:
+def recorded_second(rate: int) -> str:
     """Return a second of FLAC."""
     return base64.b64encode(flac_file(frame(0, rate), info=streaminfo(rate=rate))).decode()
 
@@ -39,7 +39,7 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
     "unknown session": (lambda _: utterance_message(NEVER), "SESSION_UNKNOWN", "no session with this id"),
     "no session's name": (lambda _: utterance_message("anything"), "MALFORMED", "sessionId"),
     "another sample rate": (
-        lambda s: utterance_message(s, audio=recorded(16_000)),
+        lambda s: utterance_message(s, audio=recorded_second(16_000)),
         "BAD_AUDIO",
         "16000 Hz, but the session has 8000",
     ),
@@ -59,7 +59,7 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
         "does not begin like flac",
     ),
     "no base64": (lambda s: utterance_message(s, audio="%%%%"), "BAD_AUDIO", "base64"),
-    "half a base64": (lambda s: utterance_message(s, audio=recorded(8_000)[:-3]), "BAD_AUDIO", "base64"),
+    "half a base64": (lambda s: utterance_message(s, audio=recorded_second(8_000)[:-3]), "BAD_AUDIO", "base64"),
     "no audio": (lambda s: utterance_message(s, audio=""), "MALFORMED", "audio"),
     "too much audio": (lambda s: utterance_message(s, audio="A" * 129_028), "MALFORMED", "at most 129024"),
     "too long": (lambda s: utterance_message(s, audio=base64.b64encode(long_file()).decode()), "BAD_AUDIO", "5 s"),

@@ -18,13 +18,13 @@ from tests.handlers.transcription.crafted_audio import (
     opus_head,
     page,
 )
-from tests.handlers.transcription.recordings import heard_ms, recording, rewrapped
+from tests.handlers.transcription.recordings import decoded_ms, recording, rewrap
 
 TEN = [TWENTY_MS] * 10
 WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
 
 
-def refused(audio: bytes) -> str:
+def refusal_of(audio: bytes) -> str:
     with pytest.raises(MalformedOgg) as raised:
         read_ogg(audio)
     return str(raised.value)
@@ -40,7 +40,7 @@ def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int) -> None:
     audio = recording("opus", rate=rate)
     found = read_ogg(audio)
     assert (found.channels, found.input_rate) == (1, rate)
-    assert found.samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+    assert found.samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -61,8 +61,8 @@ def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> N
 def test_packets_from_webm_have_the_length_that_the_decoder_finds() -> None:
     """Positions from WebM are whole milliseconds, so they differ from the sum of the packets, and the end is not
     trimmed."""
-    audio = rewrapped(recording("webm", rate=48000), "opus")
-    assert read_ogg(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+    audio = rewrap(recording("webm", rate=48000), "opus")
+    assert read_ogg(audio).samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -70,7 +70,7 @@ def test_a_real_file_without_one_of_its_pages_is_refused() -> None:
     audio = recording("opus", "-page_duration", "200000")
     starts = [*page_starts(audio), len(audio)]
     for begin, end in list(pairwise(starts))[:-1]:
-        refused(audio[:begin] + audio[end:])
+        refusal_of(audio[:begin] + audio[end:])
     assert read_ogg(audio[: starts[-2]]).samples < read_ogg(audio).samples, "a missing last page is not noticed"
 
 
@@ -80,9 +80,9 @@ def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> Non
     audio = bytearray(recording("opus", seconds=0.5))
     at = data.draw(st.integers(0, len(audio) - 1))
     audio[at] ^= data.draw(st.integers(1, 255))
-    refused(bytes(audio))
+    refusal_of(bytes(audio))
     if at not in page_starts(recording("opus", seconds=0.5)):
-        refused(recording("opus", seconds=0.5)[:at])
+        refusal_of(recording("opus", seconds=0.5)[:at])
 
 
 @given(st.binary(max_size=400), st.booleans())
@@ -142,7 +142,7 @@ def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_dr
     ],
 )
 def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes]) -> None:
-    assert "count from 0 in each utterance" in refused(opus_file(*pages))
+    assert "count from 0 in each utterance" in refusal_of(opus_file(*pages))
 
 
 def test_a_packet_can_continue_over_pages_without_a_position() -> None:
@@ -153,8 +153,8 @@ def test_a_packet_can_continue_over_pages_without_a_position() -> None:
         page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
     ]
     assert read_ogg(opus_file(*parts)).samples == 1920 - 312
-    assert "lacks a page: number 4 follows where 3 is expected" in refused(opus_file(parts[0], parts[2]))
-    assert "cut off: its last packet" in refused(opus_file(parts[0], parts[1]))
+    assert "lacks a page: number 4 follows where 3 is expected" in refusal_of(opus_file(parts[0], parts[2]))
+    assert "cut off: its last packet" in refusal_of(opus_file(parts[0], parts[1]))
 
 
 FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
@@ -204,7 +204,7 @@ ONE = page(2, 960, TWENTY_MS)
     ],
 )
 def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem: str) -> None:
-    assert problem in refused(audio)
+    assert problem in refusal_of(audio)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_packets_first_bytes_state_its_length(packet: bytes, samples: int) -> 
 
 @pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
 def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
-    assert "not Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+    assert "not Opus" in refusal_of(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))

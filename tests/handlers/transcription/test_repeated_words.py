@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
-from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, recorded
+from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, use_recording
 from tests.handlers.transcription.router_harness import LIVE, SESSIONS
 
 SAID = final(300, "Stop the motor now.", at_ms=600)
@@ -66,7 +66,7 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
             )
 
     with pytest.MonkeyPatch.context() as patch:
-        recorded(patch, encoding)
+        use_recording(patch, encoding)
         patch.setattr(processor_harness.clients, "post", troubled)
         speak("u1")
         if processor_harness.slots.failed:

@@ -35,14 +35,14 @@ from tests.handlers.transcription.recordings import recording
 PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
 
 
-def refused(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
+def refusal_of(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
     with pytest.raises(BadAudio) as raised:
         check_utterance(audio, encoding, sample_rate)
     assert str(raised.value) == raised.value.message
     return raised.value
 
 
-def outcome(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance | BadAudio:
+def outcome_of(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance | BadAudio:
     try:
         return check_utterance(audio, encoding, sample_rate)
     except BadAudio as error:
@@ -102,7 +102,7 @@ def test_a_real_utterance_is_accepted_and_its_chunks_are_the_whole_audio(
 def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encoding: Encoding) -> None:
     if named == "MP3 or AAC" and encoding is PCM:
         return  # Samples can have the same bytes as such a frame.
-    error = refused(recording(codec, seconds=1), encoding)
+    error = refusal_of(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert named in error.message
 
@@ -113,14 +113,14 @@ def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encodi
     [("opus", PCM), ("opus", FLAC), ("flac", PCM), ("flac", OGG_OPUS), ("pcm", FLAC), ("pcm", OGG_OPUS)],
 )
 def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -> None:
-    error = refused(recording(codec, seconds=1), encoding)
+    error = refusal_of(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert f"the session has the encoding {encoding}" in error.message
 
 
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
 def test_a_foreign_file_is_named_whatever_lengths_it_states(begin: bytes) -> None:
-    assert refused(begin + bytes(400)).message.startswith("this is ")
+    assert refusal_of(begin + bytes(400)).message.startswith("this is ")
 
 
 @pytest.mark.media
@@ -145,7 +145,7 @@ def test_a_damaged_real_file_is_accepted_or_refused(codec: str, encoding: Encodi
 def test_any_bytes_are_accepted_as_a_whole_or_refused_with_a_short_message(
     begin: bytes, noise: bytes, encoding: Encoding, rate: int
 ) -> None:
-    found = outcome(begin + noise, encoding, rate)
+    found = outcome_of(begin + noise, encoding, rate)
     if isinstance(found, BadAudio):
         assert len(found.message) < 200
         assert found.message.isascii()
@@ -208,7 +208,7 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
     ],
 )
 def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encoding, rate: int) -> None:
-    error = refused(audio, encoding, rate)
+    error = refusal_of(audio, encoding, rate)
     assert error.code is AudioProblem.TOO_SHORT
     assert "the minimum is 100 ms" in error.message
     for enough in ((samples(1600), PCM, 16000), (flac(1600), FLAC, 16000), (opus(5), OGG_OPUS, 48000)):
@@ -232,7 +232,7 @@ def test_an_utterance_has_a_maximum_length(most: bytes, over: bytes, encoding: E
         <= check_utterance(most, encoding, rate).duration_ms
         <= 1000 * (limit + CODER_PADDING_SECONDS[encoding])
     )
-    error = refused(over, encoding, rate)
+    error = refusal_of(over, encoding, rate)
     assert error.code is AudioProblem.TOO_LONG
     assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in error.message
 
@@ -242,7 +242,7 @@ def test_the_largest_allowed_audio_fits_into_a_message() -> None:
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
     assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
     for encoding in Encoding:
-        error = refused(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
+        error = refusal_of(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
         assert error.code is AudioProblem.TOO_LARGE
         assert "96769 bytes, but at most 96768 are allowed" in error.message
 
@@ -252,7 +252,7 @@ def test_the_largest_allowed_audio_fits_into_a_message() -> None:
 def test_an_unsupported_sample_rate_is_refused(encoding: Encoding, rate: int) -> None:
     if rate in SAMPLE_RATES[encoding]:
         return  # Opus supports fewer rates.
-    error = refused(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
+    error = refusal_of(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
     assert "needs one of 8000, 16000" in error.message
 
@@ -264,7 +264,7 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
     taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
     for other in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
-        error = refused(opus(50, rate=other), OGG_OPUS, rate)
+        error = refusal_of(opus(50, rate=other), OGG_OPUS, rate)
         assert error.code is AudioProblem.WRONG_SAMPLE_RATE
         assert f"encoded from {other or 'an unknown rate'}: open the session with 48000" in error.message
 
@@ -285,7 +285,7 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
 def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     audio: bytes, encoding: Encoding, code: AudioProblem, says: str
 ) -> None:
-    error = refused(audio, encoding)
+    error = refusal_of(audio, encoding)
     assert error.code is code
     assert says in error.message
 
@@ -302,7 +302,7 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     ],
 )
 def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
-    error = refused(audio, encoding)
+    error = refusal_of(audio, encoding)
     assert error.code is AudioProblem.MALFORMED
     assert error.message.startswith(begins)
     assert error.__suppress_context__

@@ -6,23 +6,23 @@ from handlers.transcription.utterance_slots import REMEMBERED, SessionSlots, Slo
 MOST = 2
 
 
-def taken(slots: SessionSlots, utterance: str, overdue_ms: int = 100) -> SessionSlots:
+def take_slot(slots: SessionSlots, utterance: str, overdue_ms: int = 100) -> SessionSlots:
     moved, how = slots.take_slot(utterance, overdue_ms, MOST, 0)
     assert how.outcome is SlotOutcome.TAKEN
     return moved
 
 
 def test_only_the_first_invocation_starts_an_attempt() -> None:
-    slots, mine = taken(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
+    slots, mine = take_slot(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
     assert mine
     assert slots.start("a", 1, now_ms=51, overdue_ms=900) == (slots, False), "Lambda may invoke twice"
     assert slots.due_ms == 900, "a started attempt has its own deadline"
-    late = taken(SessionSlots(), "a", overdue_ms=100)
+    late = take_slot(SessionSlots(), "a", overdue_ms=100)
     assert late.start("a", 1, now_ms=100, overdue_ms=900) == (late, False), "the client may have sent it again"
 
 
 def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:
-    slots = taken(taken(SessionSlots(), "a", 100), "b", 200)
+    slots = take_slot(take_slot(SessionSlots(), "a", 100), "b", 200)
     swept, lost = slots.remove_overdue(150)
     assert lost == ("a",)
     assert swept.remove_overdue(150)[1] == ()
@@ -32,8 +32,8 @@ def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:
 
 def test_a_replaced_attempt_changes_nothing() -> None:
     """A processor that hung continues while another one processes the same utterance."""
-    lost, _ = taken(SessionSlots(), "a", 100).remove_overdue(100)
-    again = taken(lost, "a", 300)
+    lost, _ = take_slot(SessionSlots(), "a", 100).remove_overdue(100)
+    again = take_slot(lost, "a", 300)
     assert again.holds_slot("a", 2)
     assert not again.holds_slot("a", 1)
     assert again.finish("a", 1) == again
@@ -42,7 +42,7 @@ def test_a_replaced_attempt_changes_nothing() -> None:
 
 
 def test_releasing_an_unstarted_attempt_leaves_no_trace() -> None:
-    slots, gone = taken(SessionSlots(), "a").release_unstarted("a", 1)
+    slots, gone = take_slot(SessionSlots(), "a").release_unstarted("a", 1)
     assert gone
     assert (slots.slots, slots.resends) == ((), ())
     _, how = slots.take_slot("a", 300, MOST, 200)
@@ -50,18 +50,18 @@ def test_releasing_an_unstarted_attempt_leaves_no_trace() -> None:
 
 
 def test_a_started_attempt_keeps_its_slot_whatever_response_its_caller_got() -> None:
-    running, _ = taken(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
+    running, _ = take_slot(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
     assert running.release_unstarted("a", 1) == (running, False)
     done = running.finish("a", 1)
     assert done.release_unstarted("a", 1) == (done, False)
 
 
 def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_captions() -> None:
-    slots = taken(taken(SessionSlots(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
+    slots = take_slot(take_slot(SessionSlots(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
     slots, how = slots.take_slot("a", 300, MOST, 200)
     assert (how.from_ms, how.attempts) == (700, 3)
     assert slots.take_slot("a", 300, MOST, 200)[1].outcome is SlotOutcome.REPEATED
-    full = taken(slots, "b")
+    full = take_slot(slots, "b")
     assert full.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.BUSY
     landed = full.finish("a", 3)
     assert landed.resends == ()
@@ -71,7 +71,7 @@ def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_
 
 def test_the_first_overdue_slot_determines_the_deadline() -> None:
     assert SessionSlots().due_ms is None
-    assert taken(taken(SessionSlots(), "a", 300), "b", 200).due_ms == 200
+    assert take_slot(take_slot(SessionSlots(), "a", 300), "b", 200).due_ms == 200
 
 
 def test_the_number_of_urls_in_a_period_is_limited() -> None:
@@ -133,9 +133,9 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
 def test_the_number_of_remembered_utterances_is_limited() -> None:
     slots = SessionSlots()
     for number in range(REMEMBERED * 2):
-        slots = taken(slots, f"done-{number}")
+        slots = take_slot(slots, f"done-{number}")
         slots = slots.finish(f"done-{number}", slots.attempt, failed=True)
-        slots = taken(slots, f"broken-{number}")
+        slots = take_slot(slots, f"broken-{number}")
         slots = slots.plan_resend(f"broken-{number}", slots.attempt, 0)
     assert len(slots.done) == len(slots.failed) == len(slots.resends) == REMEMBERED
     assert len(slots.model_dump_json()) < 10_000, "the item costs only a few write units"

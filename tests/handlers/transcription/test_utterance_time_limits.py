@@ -11,7 +11,14 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_slots_key
-from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, partial, recorded
+from tests.handlers.transcription.processor_harness import (
+    ENDED,
+    SESSION,
+    ProcessorHarness,
+    final,
+    partial,
+    use_recording,
+)
 from tests.handlers.transcription.router_harness import LIVE, START_MS, PeerDelays, Step, transcript
 
 
@@ -115,7 +122,7 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
     """The client removes them when it is told from which position to send the utterance again."""
     processor_harness = ProcessorHarness(dynamodb, pace=PeerDelays(calling_ms=20))
     processor_harness.open()
-    recorded(monkeypatch, "flac")
+    use_recording(monkeypatch, "flac")
     finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
     begun_ms = processor_harness.clock.now_ms
     assert processor_harness.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
@@ -128,7 +135,7 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
 def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     processor_harness = ProcessorHarness(dynamodb, settings=SessionSettings(orphan_timeout=5))
     processor_harness.open()
-    recorded(monkeypatch, "flac", seconds=5)
+    use_recording(monkeypatch, "flac", seconds=5)
     shown: list[int] = []
     post = processor_harness.clients.post
 

@@ -20,15 +20,15 @@ Peer = Callable[[ServerConnection], None]
 
 
 @contextlib.contextmanager
-def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
+def websocket_server(peer: Peer, status: int = 101) -> Iterator[str]:
     """Run a WebSocket server and yield its URL."""
 
-    def checked(connection: ServerConnection, _request: Request) -> Response | None:
+    def check_request(connection: ServerConnection, _request: Request) -> Response | None:
         return None if status == 101 else connection.respond(HTTPStatus(status), "no")
 
     quiet = logging.Logger("peer", logging.CRITICAL + 1)  # noqa: LOG001
     with serve(
-        peer, "127.0.0.1", 0, process_request=checked, close_timeout=1, compression=None, logger=quiet
+        peer, "127.0.0.1", 0, process_request=check_request, close_timeout=1, compression=None, logger=quiet
     ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -40,7 +40,7 @@ def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def accepting(
+def tcp_server(
     answer: Callable[[socket.socket], None], *, polite: bool = True, context: ssl.SSLContext | None = None
 ) -> Iterator[str]:
     """Run a server that only accepts a connection, and yield its URL. An impolite server sends before it receives a
@@ -69,7 +69,7 @@ def accepting(
             thread.join(PATIENCE)
 
 
-def shake_hands(peer: socket.socket, *frames: bytes) -> None:
+def answer_handshake(peer: socket.socket, *frames: bytes) -> None:
     """Read a request and answer it, with these frames in the same packet."""
     [key] = re.findall(rb"(?i)sec-websocket-key: (\S+)", peer.recv(65536))
     fields = ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept_key(key.decode())}"]
@@ -77,7 +77,7 @@ def shake_hands(peer: socket.socket, *frames: bytes) -> None:
     peer.sendall(head.encode() + b"".join(frames))
 
 
-def saying(*messages: str | bytes) -> Peer:
+def send_and_wait(*messages: str | bytes) -> Peer:
     """Send these messages and wait until the other side closes."""
 
     def peer(connection: ServerConnection) -> None:
@@ -90,7 +90,7 @@ def saying(*messages: str | bytes) -> Peer:
     return peer
 
 
-def stubborn(go: threading.Event) -> Peer:
+def ignore_until(go: threading.Event) -> Peer:
     """Neither read nor answer until the event is set."""
 
     def peer(connection: ServerConnection) -> None:

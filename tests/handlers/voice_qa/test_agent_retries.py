@@ -10,7 +10,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,
     SHORT,
     Clock,
-    asked,
+    ask,
     failure,
     head,
     peer,
@@ -23,7 +23,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
 @pytest.mark.parametrize("code", [502, 503, 504, 429])
 def test_a_transient_failure_is_retried(clock: Clock, code: int) -> None:
     with peer(status(code), status(code), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
         assert len(serving.requests) == 3
     assert clock.waits == [0.1, 0.2]
 
@@ -31,10 +31,10 @@ def test_a_transient_failure_is_retried(clock: Clock, code: int) -> None:
 def test_a_connection_that_closes_before_the_first_byte_is_retried(clock: Clock) -> None:
     with peer(raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(head()), raw(head("Content-Length: 9")), SHORT) as serving:
         with pytest.raises(AgentFailed) as failed:
-            asked(serving.endpoint, clock)
+            ask(serving.endpoint, clock)
         assert failed.value.code is AgentCode.UNAVAILABLE
         assert len(serving.requests) == MAX_ATTEMPTS
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
 
 
 def test_an_unreachable_agent_is_retried_a_limited_number_of_times(clock: Clock) -> None:
@@ -53,7 +53,7 @@ def test_pauses_grow_and_are_random(clock: Clock, share: float, waits: list[floa
 
 def test_retry_after_extends_the_pause(clock: Clock) -> None:
     with peer(status(429, Retry_After="3"), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
     assert clock.waits == [3.1]
 
 
@@ -68,7 +68,7 @@ def test_a_too_long_retry_after_is_passed_to_the_caller(clock: Clock, after: str
 @pytest.mark.parametrize("after", ["", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²"])
 def test_an_unreadable_retry_after_is_ignored(clock: Clock, after: str) -> None:
     with peer(status(429, Retry_After=after), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
     assert clock.waits == [0.1]
 
 

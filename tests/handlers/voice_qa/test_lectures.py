@@ -27,7 +27,7 @@ def at(key: str) -> NewObject:
     return OBJECT.model_copy(update={"key": key})
 
 
-def known(upload: LectureUpload) -> KnownUpload:
+def known_upload(upload: LectureUpload) -> KnownUpload:
     one = upload.object
     return KnownUpload(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
 
@@ -125,11 +125,11 @@ STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
     ],
 )
 def test_the_newest_upload_counts(before: LectureUpload | None, upload: LectureUpload, stands: UploadOrder) -> None:
-    assert compare_uploads(known(before) if before else None, upload) is stands
+    assert compare_uploads(known_upload(before) if before else None, upload) is stands
 
 
 @pytest.mark.parametrize(("etag", "stands"), [("e1", UploadOrder.SAME), ("e2", UploadOrder.ASK_BUCKET)])
 def test_without_versions_objects_with_equal_bytes_are_the_same(etag: str, stands: UploadOrder) -> None:
     before = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null"}))
     after = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
-    assert compare_uploads(known(before), after) is stands
+    assert compare_uploads(known_upload(before), after) is stands

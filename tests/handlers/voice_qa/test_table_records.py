@@ -42,7 +42,7 @@ def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
     return moves[name]()
 
 
-def stepped(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
+def apply_steps(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
     """Return a question after a possible sequence of steps, each some time after the previous one, and the time.
     Only the current attempt ends a question."""
     question, now_ms = QuestionRecord(), 0
@@ -55,14 +55,14 @@ def stepped(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
 
 @given(STEPS)
 def test_of_two_concurrent_workers_one_begins(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     begun, _ = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.begin(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
 
 
 @given(STEPS, st.integers(0, RUN_MS - 1))
 def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, int]], waited: int) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     if mine:
         asked, worker_needed = begun.ask(NEW, now_ms + waited)
@@ -73,7 +73,7 @@ def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, in
 
 @given(STEPS, st.integers(0, 2 * RETRY_MS))
 def test_only_a_retry_by_lambda_takes_over_before_the_timeout(steps: list[tuple[str, int]], waited: int) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     begun, mine = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
     if mine:
         assert not begun.begin(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
@@ -83,7 +83,7 @@ def test_only_a_retry_by_lambda_takes_over_before_the_timeout(steps: list[tuple[
 
 @given(STEPS)
 def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     asked, worker_needed = question.ask(NEW, now_ms)
     if worker_needed and asked.status is not QuestionStatus.ANSWERED:
         assert asked.begin(now_ms, now_ms + RUN_MS, CALL)[1]
@@ -91,7 +91,7 @@ def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: l
 
 @given(STEPS)
 def test_asking_twice_at_the_same_time_does_not_change_the_question(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     asked, _ = question.ask(NEW, now_ms)
     again, called = asked.ask(NEW, now_ms)
     place = asked.listener.model_copy(update={"request_count": asked.listener.request_count + 1})
@@ -100,7 +100,7 @@ def test_asking_twice_at_the_same_time_does_not_change_the_question(steps: list[
 
 @given(STEPS)
 def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     wish = Listener(connection="c9", attempt=2, resume_from=4)
     new = NEW.model_copy(update={"listener": wish, "session": "s9"})
     asked, worker_needed = question.ask(new, now_ms)
@@ -113,7 +113,7 @@ def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[t
 
 @given(STEPS)
 def test_a_final_answer_or_failure_stays(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
         asked, _ = ended.ask(NEW, now_ms)
         assert (asked.status, asked.code) == (ended.status, ended.code)
@@ -123,7 +123,7 @@ def test_a_final_answer_or_failure_stays(steps: list[tuple[str, int]]) -> None:
 
 @given(STEPS)
 def test_each_beginning_is_another_attempt(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
+    question, now_ms = apply_steps(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
     assert begun.ask(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is not an attempt"
@@ -134,7 +134,7 @@ def test_a_listeners_number_applies_to_its_own_attempt() -> None:
     assert [place.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
-def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
+def apply_requests(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
     """Return for each request: the allowance before and after, question id, time, and whether it was granted."""
     allowance, now_ms = Allowance(), 0
     history = []
@@ -150,7 +150,7 @@ def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, 
 
 @given(ASKS)
 def test_an_allowance_is_limited_for_any_requests(asks: list[tuple[str, int, bool]]) -> None:
-    for _, after, _, now_ms, granted in told(asks):
+    for _, after, _, now_ms, granted in apply_requests(asks):
         assert len(after.running) <= AT_ONCE
         assert len(after.asked_ms) <= PER_HOUR
         assert len({name for name, _ in after.running}) == len(after.running)
@@ -165,7 +165,7 @@ def test_an_allowance_is_limited_for_any_requests(asks: list[tuple[str, int, boo
 def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, bool]]) -> None:
     counted = [
         now_ms
-        for before, _, name, now_ms, granted in told(asks)
+        for before, _, name, now_ms, granted in apply_requests(asks)
         if granted and not any(counted == name and until > now_ms for counted, until in before.running)
     ]
     for moment in counted:
@@ -174,7 +174,7 @@ def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, 
 
 @given(ASKS)
 def test_a_refused_request_changes_nothing_and_a_granted_one_counts(asks: list[tuple[str, int, bool]]) -> None:
-    for before, after, name, now_ms, granted in told(asks):
+    for before, after, name, now_ms, granted in apply_requests(asks):
         if granted:
             assert (name, now_ms + HOUR_MS // 4) in after.running
         else:
@@ -185,7 +185,7 @@ def test_a_refused_request_changes_nothing_and_a_granted_one_counts(asks: list[t
 def test_an_ended_question_frees_its_place_and_asking_again_is_free(
     asks: list[tuple[str, int, bool]], name: str
 ) -> None:
-    for _, after, asked, now_ms, granted in told(asks):
+    for _, after, asked, now_ms, granted in apply_requests(asks):
         assert len(after.end_question(name).running) <= len(after.running)
         assert after.end_question(name).asked_ms == after.asked_ms
         if granted:

@@ -113,7 +113,7 @@ class TranscribeStream:
             self._send(chunk[start : start + MAX_CHUNK])
 
     def end(self) -> None:
-        """Tell the service that there is no more audio. The last results are still to come."""
+        """Signal the end of the audio to the service. The last results are still to come."""
         self._send(b"")
         self._finished = not self._gone
 

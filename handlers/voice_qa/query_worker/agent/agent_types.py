@@ -44,7 +44,7 @@ class AgentCode(StrEnum):
 
 
 LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.REJECTED])
-"""Failures for which asking again does not help, unless the agent says otherwise."""
+"""Failures for which asking again does not help, unless the agent states otherwise."""
 
 
 class AgentFailed(Exception):

@@ -54,7 +54,7 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
     HTTPStatus.GATEWAY_TIMEOUT: ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True),
 }
 
-# At level DEBUG, botocore logs what it signs, including the session token and the signature.
+# At level DEBUG, botocore logs the signed request, including the session token and the signature.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 

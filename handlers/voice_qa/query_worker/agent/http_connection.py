@@ -61,7 +61,7 @@ class HttpExchange:
 
         Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
         """
-        connected = _connected(request, min(now() + connect_seconds, deadline), now)
+        connected = _connect(request, min(now() + connect_seconds, deadline), now)
         if connected is None:
             raise HostUnreachable
         sock = _Socket(connected, now, deadline)
@@ -106,7 +106,7 @@ class HttpExchange:
         self._socket.release()
 
 
-def _connected(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
+def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
     """Return a connected socket; None if the time is over. Each IP address of the host gets the whole time."""
     try:
         sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))
@@ -138,7 +138,7 @@ def _head(connection: http.client.HTTPConnection) -> http.client.HTTPResponse | 
     except http.client.RemoteDisconnected:
         raise
     except (http.client.HTTPException, ValueError):
-        # The exception contains what the peer sent.
+        # The exception contains data of the peer.
         return None
 
 

@@ -5,7 +5,7 @@ pauses between them share one time limit. A pause grows with each attempt and ha
 failed together do not return together. A `Retry-After` of the agent is added, if there is time for it.
 
 After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller takes
-for a piece counts only for the whole answer. An answer is complete when the agent says so, never because the connection
+for a piece counts only for the whole answer. An answer is complete when the agent sends `done`, never because the connection
 has ended.
 """
 

@@ -10,26 +10,26 @@ from handlers.transcription.audio_processor.metrics import MAX_VALUES, Utterance
 from tests.handlers.transcription.processor_harness import CloudWatch
 
 
-def told(latencies_ms: list[int], *counts: CaptionCounts) -> list[dict[str, Any]]:
+def put_metrics(latencies_ms: list[int], *counts: CaptionCounts) -> list[dict[str, Any]]:
     cloudwatch: Any = CloudWatch()
     UtteranceMetrics(cloudwatch, "processor").put(latencies_ms, counts)
     return [datum for call in cloudwatch.calls for datum in call["MetricData"]]
 
 
 def test_equal_latencies_are_one_value_with_a_count() -> None:
-    [latency] = told([70, 30, 70])
+    [latency] = put_metrics([70, 30, 70])
     assert (latency["Values"], latency["Counts"], latency["Unit"]) == ([30.0, 70.0], [1.0, 2.0], "Milliseconds")
 
 
 def test_too_many_values_keep_the_slowest() -> None:
     """The alarm uses the slow values."""
-    [latency] = told(list(range(MAX_VALUES + 50)))
+    [latency] = put_metrics(list(range(MAX_VALUES + 50)))
     assert latency["Values"] == [float(value) for value in range(50, MAX_VALUES + 50)]
     assert len(latency["Counts"]) == MAX_VALUES
 
 
 def test_the_streams_of_an_invocation_are_summed() -> None:
-    found = told(
+    found = put_metrics(
         [],
         CaptionCounts(dropped=3, orphans=1, fallback="stream_failed", failed=True),
         CaptionCounts(dropped=2, failed=True),
@@ -39,7 +39,7 @@ def test_the_streams_of_an_invocation_are_summed() -> None:
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,
     }
-    assert told([], CaptionCounts(partials=7, finals=2, duplicates=1)) == [], "all counts are zero"
+    assert put_metrics([], CaptionCounts(partials=7, finals=2, duplicates=1)) == [], "all counts are zero"
 
 
 def test_the_call_matches_botocores_model_of_the_service() -> None:

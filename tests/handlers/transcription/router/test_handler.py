@@ -298,14 +298,14 @@ def test_each_session_has_its_own_secret(router_harness: RouterHarness) -> None:
 
 
 def test_a_user_continues_a_session_that_an_operator_opened(router_harness: RouterHarness) -> None:
-    session = operated(router_harness, ANN, language="de-DE")["sessionId"]
+    session = open_as_operator(router_harness, ANN, language="de-DE")["sessionId"]
     found = router_harness.sessions.find(session)
     assert found is not None
     assert found.language == "de-DE"
     router_harness.connect()
     assert router_harness.send("open", sessionId=session)["sessionId"] == session
     assert router_harness.send_utterance(session)["type"] == "accepted"
-    assert operated(router_harness, ANN, sessionId=session)["sessionId"] != session, "no session is removed"
+    assert open_as_operator(router_harness, ANN, sessionId=session)["sessionId"] != session, "no session is removed"
     assert router_harness.live.read(SessionSlots, session_slots_key(session)).connection == "c1"
 
 
@@ -313,11 +313,11 @@ def test_a_user_continues_a_session_that_an_operator_opened(router_harness: Rout
 def test_an_operator_cannot_open_a_session_for_an_impossible_user(router_harness: RouterHarness, user: Any) -> None:
     """The session could be opened, but its user would get the error that there is no such session."""
     with pytest.raises(ValueError, match=r"^user must be .*docs/transcription\.md"):
-        operated(router_harness, user)
+        open_as_operator(router_harness, user)
     assert router_harness.dynamodb.scan(TableName=SESSIONS)["Items"] == []
 
 
-def operated(router_harness: RouterHarness, user: Any, **session: Any) -> dict[str, Any]:
+def open_as_operator(router_harness: RouterHarness, user: Any, **session: Any) -> dict[str, Any]:
     """Open a session as an operator does."""
     return router_harness.router.handle({"kind": "open", "user": user, "session": session}, router_harness.clock.now_ms)
 

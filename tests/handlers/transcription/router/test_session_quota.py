@@ -20,13 +20,13 @@ def silent_sessions(router_harness: RouterHarness, connection: str = "c1") -> li
     return opened
 
 
-def usable(router_harness: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
+def usable_sessions(router_harness: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
     return [
         session for session in sessions if router_harness.send("ping", connection, sessionId=session)["type"] == "pong"
     ]
 
 
-def before(
+def act_before_second_change(
     router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem], act: Callable[[], object]
 ) -> None:
     """Call `act` right before the second change of an item of this model. The first change finds no room."""
@@ -70,20 +70,22 @@ def test_a_session_that_is_opened_while_it_makes_room_counts(
     router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = silent_sessions(router_harness)
-    before(router_harness, monkeypatch, SessionQuota, lambda: router_harness.send("open", sessionId=sessions[0]))
+    act_before_second_change(
+        router_harness, monkeypatch, SessionQuota, lambda: router_harness.send("open", sessionId=sessions[0])
+    )
     newer = str(router_harness.send("open")["sessionId"])
-    assert usable(router_harness, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
+    assert usable_sessions(router_harness, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
 
 
 def test_two_concurrent_requests_for_room_never_exceed_the_limit(
     router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions, newer = silent_sessions(router_harness), []
-    before(
+    act_before_second_change(
         router_harness, monkeypatch, SessionQuota, lambda: newer.append(str(router_harness.send("open")["sessionId"]))
     )
     newer.append(str(router_harness.send("open")["sessionId"]))
-    assert sorted(usable(router_harness, [*sessions, *newer])) == sorted(newer)
+    assert sorted(usable_sessions(router_harness, [*sessions, *newer])) == sorted(newer)
 
 
 def test_a_session_that_moves_while_its_old_connection_closes_counts(

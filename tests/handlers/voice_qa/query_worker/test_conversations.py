@@ -95,7 +95,7 @@ def test_an_invalid_turn_is_ignored(changed: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def kept(lecture_harness: LectureHarness) -> Conversations:
+def stored_turns(lecture_harness: LectureHarness) -> Conversations:
     return Conversations(lecture_harness.dynamodb, TABLE, kept_days=7, clock_ms=Clock())
 
 

@@ -52,11 +52,11 @@ class LectureHarness:
     @property
     def validator(self) -> LectureValidator:
         table = LectureTable(self.dynamodb, TABLE)
-        return LectureValidator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared())
+        return LectureValidator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared_aws())
 
     def sweep(self, clock: Callable[[], datetime] | None = None) -> LectureSweep:
         times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
-        return LectureSweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
+        return LectureSweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared_aws())
 
     def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
         """Upload an object and return the notification's content."""
@@ -95,7 +95,7 @@ def notification(one: NewObject) -> str:
     return body(announced)
 
 
-def _shared() -> dict[str, Any]:
+def _shared_aws() -> dict[str, Any]:
     return {"parallel": Parallel(1), "log": EventLog("DEBUG")}
 
 

@@ -18,11 +18,11 @@ NAMES = ("checked", "missing", "ready", "rejected", "ignored", "failed", "unfini
 NO_RANGE_KEY = dict.fromkeys(NAMES, 0)
 
 
-def swept(**found: int) -> dict[str, int]:
+def sweep_counts(**found: int) -> dict[str, int]:
     return NO_RANGE_KEY | found
 
 
-def arrived(lecture_harness: LectureHarness, key: str = KEY) -> datetime:
+def arrival_time(lecture_harness: LectureHarness, key: str = KEY) -> datetime:
     """Return the time at which the object arrived. The bucket has its own clock."""
     moment: datetime = lecture_harness.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"]
     return moment
@@ -30,19 +30,19 @@ def arrived(lecture_harness: LectureHarness, key: str = KEY) -> datetime:
 
 def test_a_lecture_without_a_notification_is_validated(lecture_harness: LectureHarness) -> None:
     lecture_harness.put(spoken("mp3"))
-    lecture_harness.now = arrived(lecture_harness) + HOUR
-    assert lecture_harness.sweep().run() == swept(checked=1, missing=1, ready=1)
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1, missing=1, ready=1)
     assert lecture_harness.item()["status"] == "ready"
     before = lecture_harness.item()
     lecture_harness.now += HOUR
-    assert lecture_harness.sweep().run() == swept(checked=1)
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1)
     assert lecture_harness.item() == before
 
 
 def test_a_lecture_that_is_validated_already_is_unchanged(lecture_harness: LectureHarness) -> None:
     lecture_harness.handle(lecture_harness.put(spoken("mp3")))
-    before, lecture_harness.now = lecture_harness.item(), arrived(lecture_harness) + HOUR
-    assert lecture_harness.sweep().run() == swept(checked=1)
+    before, lecture_harness.now = lecture_harness.item(), arrival_time(lecture_harness) + HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1)
     assert lecture_harness.item() == before
 
 
@@ -53,8 +53,8 @@ def test_only_the_current_version_counts_whatever_its_time(lecture_harness: Lect
     lecture_harness.handle(lecture_harness.put(b"bad", arrived=datetime.fromisoformat("2099-01-01T00:00:00Z")))
     lecture_harness.put(spoken("mp3"))
     lecture_harness.put(spoken("wav"))
-    lecture_harness.now = arrived(lecture_harness) + HOUR
-    assert lecture_harness.sweep().run() == swept(checked=1, missing=1, ready=1)
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1, missing=1, ready=1)
     assert lecture_harness.item()["format"] == "wav"
 
 
@@ -71,13 +71,13 @@ def test_objects_that_are_too_young_or_too_old_are_ignored(
     lecture_harness: LectureHarness, age: timedelta, checked: int
 ) -> None:
     lecture_harness.put(b"bad")
-    lecture_harness.now = arrived(lecture_harness) + age
+    lecture_harness.now = arrival_time(lecture_harness) + age
     assert lecture_harness.sweep().run()["checked"] == checked
 
 
 def test_all_pages_are_checked_with_recent_ids_first(lecture_harness: LectureHarness) -> None:
     lecture_harness.put(b"bad")
-    began = arrived(lecture_harness)
+    began = arrival_time(lecture_harness)
     ids = [ulid(began + shift * HOUR, 7) for shift in (-1, 1, -2, 2, -99, -98, -97, -96)]
     for lecture_id in ids:
         lecture_harness.put(b"bad", f"lectures/{lecture_id}/a")
@@ -88,11 +88,11 @@ def test_all_pages_are_checked_with_recent_ids_first(lecture_harness: LectureHar
     lecture_harness.now = began + HOUR
     times = iter([lecture_harness.now] * 3 + [lecture_harness.now + HOUR])
     first = lecture_harness.sweep(clock=lambda: next(times)).run()
-    assert first == swept(checked=3, missing=3, rejected=3, unfinished=1), "one page, then the time is over"
+    assert first == sweep_counts(checked=3, missing=3, rejected=3, unfinished=1), "one page, then the time is over"
     assert {lecture_id for lecture_id in ids if lecture_harness.item(lecture_id)} == {ids[0], ids[2], ids[1]}, (
         "in the order of their ids"
     )
-    assert lecture_harness.sweep().run() == swept(checked=11, missing=8, rejected=6, ignored=2)
+    assert lecture_harness.sweep().run() == sweep_counts(checked=11, missing=8, rejected=6, ignored=2)
     assert all(lecture_harness.item(lecture_id) for lecture_id in [*ids, ID])
 
 
@@ -108,11 +108,11 @@ def test_an_object_without_a_lecture_id_is_missing_each_time_and_a_folder_is_not
 ) -> None:
     """The person who uploaded it waits for a lecture that will never be validated."""
     lecture_harness.put(b"bad", key)
-    lecture_harness.now = arrived(lecture_harness, key) + HOUR
+    lecture_harness.now = arrival_time(lecture_harness, key) + HOUR
     # The first recent id. moto treats a marker as an existing key.
     lecture_harness.put(b"bad", LECTURES_PREFIX + ulid(lecture_harness.now - 48 * HOUR, 0))
     for _ in range(2):
-        assert lecture_harness.sweep().run() == swept(checked=1 + found, missing=1 + found, ignored=1 + found)
+        assert lecture_harness.sweep().run() == sweep_counts(checked=1 + found, missing=1 + found, ignored=1 + found)
 
 
 def test_one_failure_is_counted_and_the_sweep_continues(
@@ -120,7 +120,7 @@ def test_one_failure_is_counted_and_the_sweep_continues(
 ) -> None:
     lecture_harness.put(b"bad")
     lecture_harness.put(b"bad", KEY + "2")
-    lecture_harness.now = arrived(lecture_harness) + HOUR
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
     real = lecture_harness.s3
 
     class Once:
@@ -133,13 +133,13 @@ def test_one_failure_is_counted_and_the_sweep_continues(
             return getattr(real, name)
 
     lecture_harness.s3 = Once()
-    assert lecture_harness.sweep().run() == swept(checked=2, missing=2, rejected=1, failed=1)
+    assert lecture_harness.sweep().run() == sweep_counts(checked=2, missing=2, rejected=1, failed=1)
     assert '"missing":2' in capsys.readouterr().out
 
 
 def test_an_empty_bucket_counts_nothing_and_a_deleted_lecture_is_not_found(lecture_harness: LectureHarness) -> None:
     assert lecture_harness.sweep().run() == NO_RANGE_KEY
     lecture_harness.put(b"bad")
-    lecture_harness.now = arrived(lecture_harness) + HOUR
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
     lecture_harness.s3.delete_object(Bucket=BUCKET, Key=KEY)
     assert lecture_harness.sweep().run() == NO_RANGE_KEY

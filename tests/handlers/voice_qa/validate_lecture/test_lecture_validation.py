@@ -40,7 +40,7 @@ class FailingClient:
         return getattr(self._client, name)
 
 
-def refused(code: str, status: int, operation: str = "GetObject") -> ClientError:
+def client_error(code: str, status: int, operation: str = "GetObject") -> ClientError:
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)  # type: ignore[typeddict-item]
 
 
@@ -190,7 +190,7 @@ def test_an_overwritten_object_without_versions_is_gone(lecture_harness: Lecture
 @pytest.mark.parametrize(
     "error",
     [
-        refused(*failure)
+        client_error(*failure)
         for failure in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
     ],
 )
@@ -207,7 +207,7 @@ def test_a_failing_bucket_returns_only_its_own_message(lecture_harness: LectureH
 def test_a_failing_table_returns_the_message(lecture_harness: LectureHarness, operation: str) -> None:
     one = lecture_harness.put(spoken("mp3"))
     lecture_harness.dynamodb = FailingClient(
-        lecture_harness.dynamodb, operation, refused("ThrottlingException", 400), times=1
+        lecture_harness.dynamodb, operation, client_error("ThrottlingException", 400), times=1
     )
     assert lecture_harness.handle(one) == ["0"]
     assert lecture_harness.handle(one) == []
@@ -217,7 +217,9 @@ def test_a_failing_table_returns_the_message(lecture_harness: LectureHarness, op
 def test_a_bucket_that_cannot_name_the_current_version_returns_the_message(lecture_harness: LectureHarness) -> None:
     lecture_harness.handle(lecture_harness.put(spoken("mp3")))
     one = lecture_harness.put(spoken("wav"))
-    lecture_harness.s3 = FailingClient(lecture_harness.s3, "head_object", refused("500", 500, "HeadObject"), times=1)
+    lecture_harness.s3 = FailingClient(
+        lecture_harness.s3, "head_object", client_error("500", 500, "HeadObject"), times=1
+    )
     assert lecture_harness.handle(one) == ["0"]
     assert lecture_harness.handle(one) == []
     assert lecture_harness.item()["format"] == "wav"
@@ -297,7 +299,7 @@ def test_no_key_name_or_id_is_logged(lecture_harness: LectureHarness, capsys: py
         one, one, lecture_harness.put(b"canary"), lecture_harness.put(b"x", f"lectures/{OTHER}/canary/x")
     )
     lecture_harness.handle(lecture_harness.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
-    lecture_harness.s3 = FailingClient(lecture_harness.s3, "get_object", refused("canary", 503))
+    lecture_harness.s3 = FailingClient(lecture_harness.s3, "get_object", client_error("canary", 503))
     lecture_harness.handle(lecture_harness.put(b"y"))
     lecture_harness.sweep().run()
     written = capsys.readouterr()

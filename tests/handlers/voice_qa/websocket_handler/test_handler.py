@@ -205,7 +205,7 @@ def function(socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> 
     handler._handler.cache_clear()
 
 
-def _told(event_type: str, **content: Any) -> dict[str, Any]:
+def _api_event(event_type: str, **content: Any) -> dict[str, Any]:
     signed = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POOL}
     context = {
         "connectionId": "c1",
@@ -220,13 +220,13 @@ def _told(event_type: str, **content: Any) -> dict[str, Any]:
 
 
 def test_the_function_uses_its_environment(socket_harness: SocketHarness, function: list[dict[str, Any]]) -> None:
-    _told("CONNECT")
-    upload = _told("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
+    _api_event("CONNECT")
+    upload = _api_event("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
     assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
-    assert _told("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")["code"] == "UPLOAD_REFUSED"
+    assert _api_event("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")["code"] == "UPLOAD_REFUSED"
     question = {"action": "query", "lectureId": LECTURE, "text": "Why?"}
-    assert _told("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
-    assert _told("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
+    assert _api_event("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
+    assert _api_event("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
     [asked] = function
     assert (asked["FunctionName"], asked["InvocationType"]) == (WORKER, "Event")
     assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
@@ -236,7 +236,7 @@ def test_items_expire_days_after_their_last_change(
     socket_harness: SocketHarness, function: list[dict[str, Any]]
 ) -> None:
     before = clock.now_ms() // 1000 + 3 * 24 * 3600
-    _told("CONNECT")
+    _api_event("CONNECT")
     [kept] = [
         int(item["expiresAt"]["N"])
         for item in socket_harness.stored()

@@ -121,7 +121,7 @@ class _Ended:
     ended_ms: int
 
 
-def _ended(trace: Trace) -> dict[str, _Ended]:
+def _result_ends(trace: Trace) -> dict[str, _Ended]:
     """Return each result's end: its first final, or its last partial at the first call after its orphan timeout."""
     heard: dict[str, tuple[int, Result]] = {}
     ended: dict[str, _Ended] = {}
@@ -159,7 +159,7 @@ def _check_finals_once(trace: Trace) -> None:
     finals = [caption for _, caption in trace.shown if caption.kind is CaptionKind.FINAL]
     by_id = {caption.result_id: caption for caption in finals}
     assert len(by_id) == len(finals)
-    ended = _ended(trace)
+    ended = _result_ends(trace)
     assert by_id.keys() <= ended.keys()
     for result_id, last in ended.items():
         if result_id in by_id:
@@ -175,7 +175,7 @@ def _check_finals_once(trace: Trace) -> None:
 def _check_order(trace: Trace) -> None:
     """A final comes before an earlier one only if the earlier one was not known yet, or a final had waited too long."""
     finals = [(at_ms, caption) for at_ms, caption in trace.shown if caption.kind is CaptionKind.FINAL]
-    ended = _ended(trace)
+    ended = _result_ends(trace)
     for number, (at_ms, caption) in enumerate(finals):
         gone = {other.result_id for other_ms, other in finals[:number] if other_ms < at_ms}
         # A final that has waited too long takes the finals that start before it with it, even if the text is known

@@ -18,14 +18,14 @@ from handlers.transcription.audio_processor.transcribe_stream.event_stream impor
 FRAME = encode_frame({":message-type": "event", "other": "text"}, b'{"a": 1}')
 
 
-def sealed(head: bytes, payload: bytes = b"") -> bytes:
+def frame_with_checksums(head: bytes, payload: bytes = b"") -> bytes:
     """Return a frame with any bytes as headers, and with valid lengths and checksums."""
     lengths = struct.pack("!II", 16 + len(head) + len(payload), len(head))
     frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload
     return frame + struct.pack("!I", crc32(frame))
 
 
-def decoded(frame: bytes) -> EventStreamMessage | None:
+def decode_or_none(frame: bytes) -> EventStreamMessage | None:
     """Return the message, or None if the frame is refused."""
     try:
         return decode_frame(frame)
@@ -49,20 +49,20 @@ def test_an_audio_event_has_the_documented_form(chunk: bytes) -> None:
 @pytest.mark.parametrize("at", range(len(FRAME)))
 def test_every_changed_byte_is_noticed(at: int) -> None:
     for change in (1, 0x80, 0xFF):
-        assert decoded(FRAME[:at] + bytes([FRAME[at] ^ change]) + FRAME[at + 1 :]) is None
+        assert decode_or_none(FRAME[:at] + bytes([FRAME[at] ^ change]) + FRAME[at + 1 :]) is None
 
 
 def test_only_one_complete_frame_is_decoded() -> None:
     for length in range(len(FRAME)):
-        assert decoded(FRAME[:length]) is None
-    assert decoded(FRAME + FRAME) is None
-    assert decoded(FRAME + b"\x00") is None
+        assert decode_or_none(FRAME[:length]) is None
+    assert decode_or_none(FRAME + FRAME) is None
+    assert decode_or_none(FRAME + b"\x00") is None
 
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
 def test_any_bytes_are_refused_or_decoded(data: bytes, head: bytes) -> None:
-    decoded(data)
-    decoded(sealed(head, b"payload"))
+    decode_or_none(data)
+    decode_or_none(frame_with_checksums(head, b"payload"))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_any_bytes_are_refused_or_decoded(data: bytes, head: bytes) -> None:
 )
 def test_a_refusal_contains_nothing_of_the_frame(head: bytes) -> None:
     with pytest.raises(MalformedFrame) as refused:
-        decode_frame(sealed(head))
+        decode_frame(frame_with_checksums(head))
     assert str(refused.value) == "malformed event-stream frame"
     assert refused.value.__context__ is None

@@ -17,7 +17,13 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStream,
     TranscribeStreamFailed,
 )
-from tests.handlers.transcription.websocket_peers import PATIENCE, accepting, saying, shake_hands, speaking
+from tests.handlers.transcription.websocket_peers import (
+    PATIENCE,
+    answer_handshake,
+    send_and_wait,
+    tcp_server,
+    websocket_server,
+)
 
 TRANSCRIPT = {":message-type": "event", ":event-type": "TranscriptEvent", ":content-type": "application/json"}
 
@@ -55,7 +61,7 @@ def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
     ],
 )
 def test_a_stream_that_does_not_open_has_a_failure_code(status: int, code: StreamFailureCode) -> None:
-    with speaking(saying(), status) as url:
+    with websocket_server(send_and_wait(), status) as url:
         assert failure_of(url).code is code
 
 
@@ -75,15 +81,15 @@ OTHERS: dict[str, Callable[[socket.socket], None]] = {
     ],
 )
 def test_a_peer_with_another_protocol_is_a_failure(answer: str, code: StreamFailureCode) -> None:
-    with accepting(OTHERS[answer]) as url:
+    with tcp_server(OTHERS[answer]) as url:
         assert failure_of(url).code is code
-    with accepting(OTHERS[answer], polite=False) as url:
+    with tcp_server(OTHERS[answer], polite=False) as url:
         # The order of its bytes and of the request is random, but it is a failure in any case.
         assert failure_of(url).code in {StreamFailureCode.MALFORMED, StreamFailureCode.DROPPED}
 
 
 def test_a_peer_that_never_answers_is_silent() -> None:
-    with accepting(lambda _: None) as url:
+    with tcp_server(lambda _: None) as url:
         with pytest.raises(TranscribeStreamFailed) as failed:
             TranscribeStream.open(url, 0.05)
         assert failed.value.code is StreamFailureCode.SILENT
@@ -112,7 +118,7 @@ def test_an_unreachable_peer_counts_as_dropped() -> None:
 )
 def test_every_exception_of_the_service_has_a_failure_code(kind: str, message: bytes, code: StreamFailureCode) -> None:
     frame = encode_frame({":message-type": "exception", ":exception-type": kind}, b'{"Message": "%b"}' % message)
-    with speaking(saying(frame)) as url:
+    with websocket_server(send_and_wait(frame)) as url:
         assert failure_of(url).code is code
 
 
@@ -133,19 +139,19 @@ FRAME = encode_frame(TRANSCRIPT, b"{}")
     ids=["text", "empty", "two", "no type", "no kind", "other type", "error"],
 )
 def test_a_message_that_is_not_an_event_is_a_failure(message: str | bytes, code: StreamFailureCode) -> None:
-    with speaking(saying(message)) as url:
+    with websocket_server(send_and_wait(message)) as url:
         assert failure_of(url).code is code
 
 
 def test_a_message_that_is_too_long_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_MESSAGE", len(FRAME) - 1)
-    with speaking(saying(FRAME)) as url:
+    with websocket_server(send_and_wait(FRAME)) as url:
         assert failure_of(url).code is StreamFailureCode.MALFORMED
 
 
 def test_events_of_unknown_types_are_ignored() -> None:
     other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
-    with speaking(saying(other, other, FRAME)) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(send_and_wait(other, other, FRAME)) as url, TranscribeStream.open(url, PATIENCE) as stream:
         assert stream.receive(PATIENCE) == b"{}"
         assert stream.receive(0) is None
         assert not stream.ended
@@ -160,7 +166,7 @@ def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatc
             while True:
                 connection.send(other)
 
-    with speaking(flooding) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(flooding) as url, TranscribeStream.open(url, PATIENCE) as stream:
         assert stream.receive(0.05) is None
 
 
@@ -169,7 +175,7 @@ def test_the_stream_has_ended_once_the_peer_closes_after_the_clients_end() -> No
         until_the_end(connection)
         connection.send(FRAME)
 
-    with speaking(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
         stream.end()
         assert stream.receive(PATIENCE) == b"{}"
         assert [stream.receive(PATIENCE), stream.receive(PATIENCE)] == [None, None]
@@ -182,7 +188,7 @@ def test_only_a_normal_close_is_an_end(code: int, ended: bool) -> None:
         until_the_end(connection)
         connection.close(code, "canary")
 
-    with speaking(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
         stream.end()
         if ended:
             assert stream.receive(PATIENCE) is None
@@ -196,18 +202,18 @@ def test_only_a_normal_close_is_an_end(code: int, ended: bool) -> None:
 
 def test_a_close_without_a_code_is_an_end() -> None:
     def peer(one: socket.socket) -> None:
-        shake_hands(one)
+        answer_handshake(one)
         one.recv(4096)
         one.sendall(b"\x88\x00")
 
-    with accepting(peer, polite=False) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with tcp_server(peer, polite=False) as url, TranscribeStream.open(url, PATIENCE) as stream:
         stream.end()
         assert stream.receive(PATIENCE) is None
         assert stream.ended
 
 
 def test_a_close_before_the_clients_end_is_a_failure() -> None:
-    with speaking(lambda _: None) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(lambda _: None) as url, TranscribeStream.open(url, PATIENCE) as stream:
         while not stream._gone:
             stream.send(b"audio")
         stream.end()
@@ -224,7 +230,7 @@ def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None
         connection.send(FRAME)
         connection.send(limit)
 
-    with speaking(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
         while not stream._gone:
             stream.send(b"audio")
         assert stream.receive(0) == b"{}"
@@ -239,7 +245,7 @@ def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None
 def test_audio_is_sent_in_chunks_that_the_service_accepts() -> None:
     heard: list[bytes] = []
     with (
-        speaking(lambda connection: heard.extend(until_the_end(connection))) as url,
+        websocket_server(lambda connection: heard.extend(until_the_end(connection))) as url,
         TranscribeStream.open(url, PATIENCE) as stream,
     ):
         stream.send(b"")
@@ -255,11 +261,11 @@ def test_no_text_of_the_peer_and_no_url_is_exposed(caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.DEBUG)
     frame = encode_frame({":message-type": "exception", ":exception-type": "CanaryException"}, b'{"Message": "canary"}')
     found = []
-    with speaking(saying(encode_frame(TRANSCRIPT, b"canary"), frame)) as url:
+    with websocket_server(send_and_wait(encode_frame(TRANSCRIPT, b"canary"), frame)) as url:
         found.append(failure_of(url, heard=1))
-    with speaking(saying(b"canary")) as url:
+    with websocket_server(send_and_wait(b"canary")) as url:
         found.append(failure_of(url))
-    with speaking(saying(), 403) as url:
+    with websocket_server(send_and_wait(), 403) as url:
         found.append(failure_of(url))
     for failed in found:
         assert str(failed) == failed.code.value

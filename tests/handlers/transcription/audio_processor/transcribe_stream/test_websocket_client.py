@@ -17,7 +17,14 @@ from websockets.uri import WebSocketURI
 from handlers.transcription.audio_processor.transcribe_stream import websocket_client
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
 from tests.handlers.certificates import self_signed
-from tests.handlers.transcription.websocket_peers import PATIENCE, accepting, saying, shake_hands, speaking, stubborn
+from tests.handlers.transcription.websocket_peers import (
+    PATIENCE,
+    answer_handshake,
+    ignore_until,
+    send_and_wait,
+    tcp_server,
+    websocket_server,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +65,14 @@ def send_forever(one: WebSocket, message: bytes) -> NoReturn:
 
 @pytest.mark.parametrize("length", [0, 1, 200_000, websocket_client.MAX_MESSAGE])
 def test_messages_are_sent_and_received_unchanged(length: int) -> None:
-    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(echo) as url, WebSocket.open(url, PATIENCE) as one:
         one.send(bytes(length))
         assert one.receive(PATIENCE) == bytes(length)
 
 
 def test_large_messages_can_be_sent_to_a_peer_that_answers_all_of_them() -> None:
     """If both sides only wrote, they would wait for each other."""
-    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(echo) as url, WebSocket.open(url, PATIENCE) as one:
         for _ in range(40):
             one.send(bytes(websocket_client.MAX_MESSAGE))
         assert [len(one.receive(PATIENCE) or b"") for _ in range(40)] == [websocket_client.MAX_MESSAGE] * 40
@@ -75,9 +82,9 @@ def test_a_ping_is_answered_while_receiving_and_fragments_are_joined() -> None:
     def peer(connection: ServerConnection) -> None:
         assert connection.ping().wait(PATIENCE)
         connection.send([b"answered ", b"in ", b"parts"])
-        saying("a text, whose content is dropped")(connection)
+        send_and_wait("a text, whose content is dropped")(connection)
 
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) == b"answered in parts"
         assert one.receive(PATIENCE) == ""
         assert one.receive(0) is None
@@ -85,12 +92,12 @@ def test_a_ping_is_answered_while_receiving_and_fragments_are_joined() -> None:
 
 def test_pings_do_not_fill_the_memory() -> None:
     def flood(peer: socket.socket) -> None:
-        shake_hands(peer)
+        answer_handshake(peer)
         with contextlib.suppress(OSError):
             while True:
                 peer.sendall(b"\x89\x00" * 30_000)
 
-    with accepting(flood, polite=False) as url:
+    with tcp_server(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
         assert one.is_over, "a peer that sends pings and reads no answers is disconnected"
@@ -100,12 +107,12 @@ def test_pings_do_not_fill_the_memory() -> None:
 
 def test_a_message_with_endless_fragments_is_not_waited_for() -> None:
     def flood(peer: socket.socket) -> None:
-        shake_hands(peer, b"\x02\x00")
+        answer_handshake(peer, b"\x02\x00")
         with contextlib.suppress(OSError):
             while True:
                 peer.sendall(b"\x00\x00" * 30_000)
 
-    with accepting(flood, polite=False) as url:
+    with tcp_server(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
         assert one.is_over
@@ -114,7 +121,7 @@ def test_a_message_with_endless_fragments_is_not_waited_for() -> None:
 
 
 def test_a_close_is_noticed_before_the_next_message() -> None:
-    with speaking(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
         select.select([one._socket], [], [], PATIENCE)
         with pytest.raises(PeerGone):
             one.send(b"x")
@@ -126,10 +133,10 @@ def test_all_messages_of_a_peer_are_received_although_it_reads_nothing_any_more(
     monkeypatch.setattr(websocket_client, "READ_BYTES", 100)
 
     def peer(other: socket.socket) -> None:
-        shake_hands(other, SAID * 5_000)
+        answer_handshake(other, SAID * 5_000)
         other.close()
 
-    with accepting(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+    with tcp_server(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
         with pytest.raises(PeerGone):
             send_forever(one, bytes(1000))
         assert sum(1 for _ in iter(lambda: one.receive(PATIENCE), None)) == 5_000
@@ -140,9 +147,9 @@ def test_messages_that_arrive_with_the_handshake_are_received() -> None:
     """A peer that opens, sends and closes at once may do so in one packet."""
 
     def answer(peer: socket.socket) -> None:
-        shake_hands(peer, SAID, b"\x88\x02\x03\xe8")
+        answer_handshake(peer, SAID, b"\x88\x02\x03\xe8")
 
-    with accepting(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+    with tcp_server(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
         assert [one.receive(PATIENCE), one.receive(PATIENCE)] == [b"said", None]
         assert one.peer_close_code == 1000
 
@@ -156,7 +163,7 @@ def test_a_slow_handshake_times_out() -> None:
             while not stop.wait(0.005):
                 peer.sendall(b"X: y\r\n" if not stop.is_set() else b"")
 
-    with accepting(trickle) as url:
+    with tcp_server(trickle) as url:
         try:
             with pytest.raises(TimeoutError):
                 WebSocket.open(url, 0.05)
@@ -169,13 +176,13 @@ def test_a_handshake_with_endless_headers_is_refused() -> None:
         with contextlib.suppress(OSError):
             peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 100_000)
 
-    with accepting(flood) as url, pytest.raises(InvalidMessage):
+    with tcp_server(flood) as url, pytest.raises(InvalidMessage):
         WebSocket.open(url, PATIENCE)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])
 def test_the_peers_close_code_is_known(code: int) -> None:
-    with speaking(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
         assert (one.is_over, one.peer_close_code, one.is_broken) == (True, code, False)
         with pytest.raises(PeerGone):
@@ -183,7 +190,7 @@ def test_the_peers_close_code_is_known(code: int) -> None:
 
 
 def test_a_peer_that_vanishes_is_over_without_a_close_code() -> None:
-    with speaking(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
         assert (one.is_over, one.peer_close_code, one.is_broken) == (True, None, False)
 
@@ -191,9 +198,9 @@ def test_a_peer_that_vanishes_is_over_without_a_close_code() -> None:
 def test_an_invalid_frame_violates_the_protocol() -> None:
     def peer(connection: ServerConnection) -> None:
         connection.socket.sendall(b"\xff\xff\xff\xff")
-        saying()(connection)
+        send_and_wait()(connection)
 
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
         assert one.is_broken
         assert not one._awaits_close()
@@ -202,7 +209,7 @@ def test_an_invalid_frame_violates_the_protocol() -> None:
 def test_the_number_of_messages_kept_while_sending_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_WAITING", 2)
     monkeypatch.setattr(websocket_client, "READ_BYTES", 50)
-    with speaking(saying(*[bytes(48)] * 20)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(send_and_wait(*[bytes(48)] * 20)) as url, WebSocket.open(url, PATIENCE) as one:
         for _ in range(200):
             one.send(b"x")
         assert len(one._messages) <= 2
@@ -212,7 +219,7 @@ def test_the_number_of_messages_kept_while_sending_is_limited(monkeypatch: pytes
 def test_sending_to_a_peer_that_reads_nothing_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "SEND_SECONDS", 0.05)
     go = threading.Event()
-    with speaking(stubborn(go)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(ignore_until(go)) as url, WebSocket.open(url, PATIENCE) as one:
         try:
             with pytest.raises(PeerGone):
                 send_forever(one, bytes(100_000))
@@ -224,7 +231,7 @@ def test_sending_to_a_peer_that_reads_nothing_times_out(monkeypatch: pytest.Monk
 def test_closing_does_not_wait_for_a_peer_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
     go = threading.Event()
-    with speaking(stubborn(go)) as url:
+    with websocket_server(ignore_until(go)) as url:
         try:
             one = WebSocket.open(url, PATIENCE)
             one.close()
@@ -240,11 +247,11 @@ def test_closing_sends_a_close_frame() -> None:
     done = threading.Event()
 
     def peer(connection: ServerConnection) -> None:
-        saying(*[bytes(1000)] * 200)(connection)
+        send_and_wait(*[bytes(1000)] * 200)(connection)
         left.append(connection.close_code)
         done.set()
 
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) == bytes(1000)
         one.close()
         assert done.wait(PATIENCE)
@@ -254,7 +261,7 @@ def test_closing_sends_a_close_frame() -> None:
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with speaking(saying(b"said")) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(send_and_wait(b"said")) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) == b"said"
 
 
@@ -266,7 +273,7 @@ def test_certificates_are_verified(tmp_path: Path, trusted: bool, monkeypatch: p
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     # The server has no second thread for reading, because two threads would use one TLS session and lose data.
-    with accepting(lambda peer: shake_hands(peer, SAID * 30_000), polite=False, context=context) as url:
+    with tcp_server(lambda peer: answer_handshake(peer, SAID * 30_000), polite=False, context=context) as url:
         if trusted:
             with WebSocket.open(url, PATIENCE) as one:
                 assert [one.receive(PATIENCE) for _ in range(30_000)] == [b"said"] * 30_000

@@ -82,7 +82,7 @@ def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | 
                     connection = listener.accept()[0]
                     with connection:
                         connection.settimeout(20)
-                        serving.requests.append((read or received)(connection))
+                        serving.requests.append((read or read_request)(connection))
                         script(connection)
 
     thread = threading.Thread(target=serve, name="peer")
@@ -158,7 +158,7 @@ def first_bytes(connection: socket.socket) -> tuple[str, bytes]:
     return connection.recv(100).decode(), b""
 
 
-def received(connection: socket.socket) -> tuple[str, bytes]:
+def read_request(connection: socket.socket) -> tuple[str, bytes]:
     """Read a complete request: headers and body."""
     with connection.makefile("rb") as file:
         lines = []
@@ -176,14 +176,14 @@ def agent(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> Ag
     return HttpAgent(endpoint, limits or AnswerLimits(), Timing(clock.now, clock.wait, lambda: clock.share))
 
 
-def asked(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> list[AgentPiece]:
+def ask(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> list[AgentPiece]:
     with agent(endpoint, clock, limits).answer(QUESTION) as found:
         return list(found)
 
 
 def failure(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> AgentFailed:
     with pytest.raises(AgentFailed) as failed:
-        asked(endpoint, clock, limits)
+        ask(endpoint, clock, limits)
     assert CANARY not in "".join(traceback.format_exception(failed.value))
     assert failed.value.__context__ is failed.value.__cause__ is None
     return failed.value

@@ -167,21 +167,21 @@ def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: 
     assert CANARY not in repr(failed.value)
 
 
-def padded(length: int) -> bytes:
+def padded_line(length: int) -> bytes:
     return json.dumps({"type": "other", "x": ""}).encode()[:-2] + b"x" * (length - 26) + b'"}'
 
 
 @pytest.mark.parametrize("piece", [1000, MAX_LINE * 2])
 def test_the_length_of_a_line_is_limited(piece: int) -> None:
-    def fed(data: bytes) -> list[AgentPiece]:
+    def feed_in_parts(data: bytes) -> list[AgentPiece]:
         reader = AnswerReader(DURATION_MS)
         return [piece for at in range(0, len(data), piece) for piece in reader.feed(data[at : at + piece])]
 
-    assert len(padded(MAX_LINE)) == MAX_LINE
-    assert fed(padded(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
-    for long in (padded(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
+    assert len(padded_line(MAX_LINE)) == MAX_LINE
+    assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
+    for long in (padded_line(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
         with pytest.raises(AgentFailed) as failed:
-            fed(long)
+            feed_in_parts(long)
         assert failed.value.code is AgentCode.TOO_MUCH
 
 
@@ -204,7 +204,7 @@ def test_the_amount_of_citations_and_audio_is_limited() -> None:
 def test_the_total_size_is_limited() -> None:
     reader = AnswerReader(DURATION_MS)
     for _ in range(MAX_BYTES // MAX_LINE):
-        assert list(reader.feed(padded(MAX_LINE - 1) + b"\n")) == []
+        assert list(reader.feed(padded_line(MAX_LINE - 1) + b"\n")) == []
     with pytest.raises(AgentFailed) as failed:
         list(reader.feed(b"\n"))
     assert failed.value.code is AgentCode.TOO_MUCH

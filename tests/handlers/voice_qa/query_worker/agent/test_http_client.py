@@ -30,7 +30,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     Script,
     agent,
     answer,
-    asked,
+    ask,
     citation,
     failure,
     first_bytes,
@@ -108,7 +108,7 @@ def test_a_proxy_of_the_environment_is_not_used(clock: Clock, monkeypatch: pytes
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
     monkeypatch.setenv("no_proxy", "")
     with peer(SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
 
 
 def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
@@ -116,7 +116,7 @@ def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
     with peer(raw(head("Content-Encoding: gzip"), bomb)) as serving:
         assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
     with peer(raw(head("Content-Encoding: Identity"), line(DONE))) as serving:
-        assert asked(serving.endpoint, clock) == []
+        assert ask(serving.endpoint, clock) == []
     with peer(raw(head(), bomb, b"\n")) as serving:
         assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
 
@@ -166,7 +166,7 @@ def test_a_peer_that_stops_sending_is_disconnected() -> None:
     assert failed.value.code is AgentCode.TOO_SLOW
 
 
-def heard(endpoint: str, clock: Clock, each: Callable[[AgentPiece], None]) -> AgentFailed:
+def failure_while_reading(endpoint: str, clock: Clock, each: Callable[[AgentPiece], None]) -> AgentFailed:
     """Return the failure of an answer, and call a function with each piece before it."""
     with agent(endpoint, clock).answer(QUESTION) as streamed:
         try:
@@ -186,7 +186,7 @@ def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
         clock.at += 60
 
     with peer(said) as serving:
-        assert heard(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
+        assert failure_while_reading(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
     assert len(found) == 10
 
 
@@ -232,7 +232,7 @@ def test_a_reset_connection_is_interrupted(clock: Clock) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     with peer(script) as serving:
-        assert heard(serving.endpoint, clock, lambda _: read.set()).code is AgentCode.BROKEN_OFF
+        assert failure_while_reading(serving.endpoint, clock, lambda _: read.set()).code is AgentCode.BROKEN_OFF
 
 
 def test_a_refusal_before_the_end_of_the_request_is_received(clock: Clock) -> None:

@@ -19,7 +19,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     SHORT,
     Clock,
     failure,
-    received,
+    read_request,
 )
 
 
@@ -39,7 +39,7 @@ def secure(certificate: Path) -> Iterator[str]:
             connection = listener.accept()[0]
             connection.settimeout(20)
             with connection, context.wrap_socket(connection, server_side=True) as wrapped:
-                received(wrapped)
+                read_request(wrapped)
                 SHORT(wrapped)
         except OSError:
             return

@@ -40,7 +40,7 @@ class Body(HttpExchange):
         self.closed += 1
 
 
-def streamed(body: Body, clock: Clock, limits: AnswerLimits | None = None, begun: bytes = b"") -> AgentAnswer:
+def create_answer(body: Body, clock: Clock, limits: AnswerLimits | None = None, begun: bytes = b"") -> AgentAnswer:
     reader = AnswerReader(DURATION_MS)
     return StreamedAnswer(body, begun, reader=reader, limits=limits or AnswerLimits(), asked_at=clock.at, now=clock.now)
 
@@ -50,7 +50,7 @@ def failure(step: float, parts: Iterable[bytes], begun: bytes = b"") -> tuple[Ag
     clock = Clock()
     body = Body(clock, step, parts)
     with pytest.raises(AgentFailed) as failed:
-        list(streamed(body, clock, begun=begun))
+        list(create_answer(body, clock, begun=begun))
     assert body.closed
     return failed.value.code, clock.at - Clock().at
 
@@ -62,7 +62,7 @@ def test_a_line_that_arrives_slowly_counts_as_silence() -> None:
 
 def test_each_line_restarts_the_silence_limit() -> None:
     clock = Clock()
-    with streamed(Body(clock, 19, [WAITING, line(text("a")), line(DONE)]), clock) as found:
+    with create_answer(Body(clock, 19, [WAITING, line(text("a")), line(DONE)]), clock) as found:
         assert list(found) == [AgentTextPiece("a")]
 
 
@@ -73,7 +73,7 @@ def test_empty_lines_do_not_extend_the_answer_limit() -> None:
 def test_the_callers_time_is_not_silence_but_counts_for_the_whole_answer() -> None:
     clock = Clock()
     pieces: list[AgentPiece] = []
-    answer = streamed(Body(clock, 15, [line(text("b")), line(DONE)]), clock, begun=line(text("a")))
+    answer = create_answer(Body(clock, 15, [line(text("b")), line(DONE)]), clock, begun=line(text("a")))
     for piece in answer:
         pieces.append(piece)
         clock.at += 100
@@ -83,7 +83,7 @@ def test_the_callers_time_is_not_silence_but_counts_for_the_whole_answer() -> No
 def test_a_complete_answer_closes_its_connection_at_once() -> None:
     clock = Clock()
     body = Body(clock, 1, [])
-    answer = streamed(body, clock, begun=line(text("a")) + line(DONE))
+    answer = create_answer(body, clock, begun=line(text("a")) + line(DONE))
     assert list(answer) == [AgentTextPiece("a")]
     assert body.closed
     assert clock.at == Clock().at
@@ -92,7 +92,7 @@ def test_a_complete_answer_closes_its_connection_at_once() -> None:
 def test_a_closed_answer_yields_nothing() -> None:
     clock = Clock()
     body = Body(clock, 1, [line(text("b"))])
-    with streamed(body, clock, begun=line(text("a"))) as answer:
+    with create_answer(body, clock, begun=line(text("a"))) as answer:
         assert next(iter(answer)) == AgentTextPiece("a")
     assert body.closed
     assert list(answer) == []

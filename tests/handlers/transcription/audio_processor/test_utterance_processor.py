@@ -142,11 +142,11 @@ def test_metrics_are_put_in_one_call_after_the_answer(
     put = processor_harness.cloudwatch.put_metric_data
     answered: list[int] = []
 
-    def watched(**call: Any) -> None:
+    def record_call(**call: Any) -> None:
         answered.append(len(processor_harness.sent_messages("done")))
         put(**call)
 
-    monkeypatch.setattr(processor_harness.cloudwatch, "put_metric_data", watched)
+    monkeypatch.setattr(processor_harness.cloudwatch, "put_metric_data", record_call)
     processor_harness.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED)
     assert answered == [1]
     [call] = processor_harness.cloudwatch.calls
