@@ -108,7 +108,7 @@ class Conversations:
         for _ in range(ATTEMPTS):
             item = self._item(key)
             turns = parse_turns(item)
-            if any(turn.query_id == query_id for turn in turns) or self._write(key, item, append_turn(turns, turn)):
+            if any(known.query_id == query_id for known in turns) or self._write(key, item, append_turn(turns, turn)):
                 return
         raise TooManyWriters
 

@@ -166,10 +166,10 @@ def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, 
     counted = [
         now_ms
         for before, _, name, now_ms, granted in apply_requests(asks)
-        if granted and not any(counted == name and until > now_ms for counted, until in before.running)
+        if granted and not any(running_id == name and until > now_ms for running_id, until in before.running)
     ]
     for moment in counted:
-        assert sum(moment - HOUR_MS < counted <= moment for counted in counted) <= PER_HOUR
+        assert sum(moment - HOUR_MS < counted_ms <= moment for counted_ms in counted) <= PER_HOUR
 
 
 @given(ASKS)

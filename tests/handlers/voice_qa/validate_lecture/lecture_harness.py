@@ -121,5 +121,5 @@ def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None
         **attributes,
     }
     key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-    item = {name: {"N": str(item)} if isinstance(item, int) else {"S": item} for name, item in plain.items()}
+    item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in plain.items()}
     dynamodb.put_item(TableName=TABLE, Item={**key, **item})

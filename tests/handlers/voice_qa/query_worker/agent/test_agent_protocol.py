@@ -171,11 +171,11 @@ def padded_line(length: int) -> bytes:
     return json.dumps({"type": "other", "x": ""}).encode()[:-2] + b"x" * (length - 26) + b'"}'
 
 
-@pytest.mark.parametrize("piece", [1000, MAX_LINE * 2])
-def test_the_length_of_a_line_is_limited(piece: int) -> None:
+@pytest.mark.parametrize("size", [1000, MAX_LINE * 2])
+def test_the_length_of_a_line_is_limited(size: int) -> None:
     def feed_in_parts(data: bytes) -> list[AgentPiece]:
         reader = AnswerReader(DURATION_MS)
-        return [piece for at in range(0, len(data), piece) for piece in reader.feed(data[at : at + piece])]
+        return [piece for at in range(0, len(data), size) for piece in reader.feed(data[at : at + size])]
 
     assert len(padded_line(MAX_LINE)) == MAX_LINE
     assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
