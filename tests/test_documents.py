@@ -124,8 +124,8 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 CODES = {
     "livestream": (livestream.LivestreamErrorCode, RestErrorCode, CommonErrorCode, GatewayErrorCode),
     "meetings": (meetings.Code, CommonErrorCode),
-    "transcription": (transcription.Code, WebSocketErrorCode, CommonErrorCode),
-    "voice-qa": (voice_qa.Code, WebSocketErrorCode, CommonErrorCode),
+    "transcription": (transcription.TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
+    "voice-qa": (voice_qa.VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),
 }
 
 

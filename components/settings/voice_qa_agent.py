@@ -8,7 +8,7 @@ from pydantic import HttpUrl, StringConstraints, model_validator
 
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
 from components.settings.settings_base import SettingsModel
-from handlers.voice_qa.environment import AnswerSeconds, endpoint_parts
+from handlers.voice_qa.environment import AnswerSeconds, parse_endpoint
 
 
 class AgentMode(StrEnum):
@@ -77,7 +77,7 @@ class AnswerAgentSettings(SettingsModel):
     @model_validator(mode="after")
     def _check_endpoint(self) -> "AnswerAgentSettings":
         if self.endpoint is not None:
-            endpoint_parts(str(self.endpoint))
+            parse_endpoint(str(self.endpoint))
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Speech into captions while it is spoken."""
+"""Transcription: live captions of speech."""
 
 from components.transcription.transcription import Transcription, TranscriptionArgs
 from components.transcription.usage import NOT_BACKED_UP, monthly_usage

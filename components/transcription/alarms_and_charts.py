@@ -1,4 +1,6 @@
-"""What rings when captions are late, dropped or gone, beside what every block watches of itself."""
+"""Alarms and dashboard charts for captions that are late, suppressed or missing. Every block has its own alarms in
+addition.
+"""
 
 import pulumi
 
@@ -7,16 +9,23 @@ from components.blocks.monitoring.alarm import Comparison, Metric, Severity, reg
 from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.scope import Scope
 from components.settings import TranscriptionSettings
-from handlers.transcription.environment import DROPPED, FALLBACK, GIVEN_UP, LATENCY, NAMESPACE, ORPHANS
+from handlers.transcription.environment import (
+    DROPPED_METRIC,
+    FALLBACK_METRIC,
+    GIVEN_UP_EVENT,
+    LATENCY_METRIC,
+    METRICS_NAMESPACE,
+    ORPHANS_METRIC,
+)
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
-"""A few utterances may be a client's own fault."""
-FAILED = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "processor_not_called"))
-"""API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors."""
+"""Number of utterances. A few may be given up because of a client's error."""
+FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "processor_not_called"))
+"""Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
 
 
-def watch(
+def register_alarms(
     scope: Scope,
     settings: TranscriptionSettings,
     processor: Function,
@@ -26,21 +35,21 @@ def watch(
     """Register transcription's own alarms."""
     limits = settings.alarms
     critical, warning = Severity.CRITICAL, Severity.WARNING
-    late = _of(processor, LATENCY, "p95", 300)
-    dropped = _of(processor, DROPPED, "Sum", 60)
-    orphans = _of(processor, ORPHANS, "Sum", 300)
-    for what, metric, severity, threshold, says in (
-        ("latency", late, critical, limits.latency_ms, "Captions are late."),
-        ("rate-limit", dropped, warning, limits.dropped_per_minute, "Many partial captions are left out."),
-        ("orphans", orphans, warning, limits.orphans, "Finals do not come."),
+    latency = _processor_metric(processor, LATENCY_METRIC, "p95", 300)
+    dropped = _processor_metric(processor, DROPPED_METRIC, "Sum", 60)
+    orphans = _processor_metric(processor, ORPHANS_METRIC, "Sum", 300)
+    for name, metric, severity, threshold, description in (
+        ("latency", latency, critical, limits.latency_ms, "Captions are late."),
+        ("rate-limit", dropped, warning, limits.dropped_per_minute, "The rate limit suppresses many partial captions."),
+        ("orphans", orphans, warning, limits.orphans, "Many results never become final."),
     ):
-        register_alarm(what, scope, metric, threshold, says, RUNBOOK, opts, severity=severity, periods=2)
+        register_alarm(name, scope, metric, threshold, description, RUNBOOK, opts, severity=severity, periods=2)
     register_alarm(
         "fallback",
         scope,
-        _of(processor, FALLBACK, "Sum", 300),
+        _processor_metric(processor, FALLBACK_METRIC, "Sum", 300),
         limits.fallbacks,
-        "Captions come only when they are final: Amazon Transcribe fails or marks nothing as stable, or we show too slowly.",
+        "Only final captions are shown: Amazon Transcribe fails or marks nothing as stable, or captions are delivered too slowly.",
         RUNBOOK,
         opts,
         severity=critical,
@@ -49,7 +58,7 @@ def watch(
     router.alarm_on_log_lines(
         "lost-utterances",
         '{ $.message = "utterances_lost" }',
-        "Utterances were lost on the way to the processor; their clients were told to send them again.",
+        "The audio processor did not start or finish utterances in time; their clients must send them again.",
         "utterances-lost",
         opts,
         value="$.lost",
@@ -58,7 +67,7 @@ def watch(
     )
     processor.alarm_on_log_lines(
         "given-up",
-        f'{{ $.message = "{GIVEN_UP}" }}',
+        f'{{ $.message = "{GIVEN_UP_EVENT}" }}',
         "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
         RUNBOOK,
         opts,
@@ -68,8 +77,8 @@ def watch(
     )
     router.alarm_on_log_lines(
         "messages-failed",
-        f"{{ {FAILED} }}",
-        "The router fails at messages, or cannot call the processor.",
+        f"{{ {FAILED_MESSAGES} }}",
+        "The router fails to process messages, or cannot invoke the audio processor.",
         "websocket-errors",
         opts,
         threshold=1,
@@ -79,17 +88,25 @@ def watch(
 
 
 def caption_charts(processor: Function) -> list[Chart]:
-    """What becomes of partial results."""
+    """Return the charts of suppressed and orphaned partial results."""
     return [
-        Chart("partial results: dropped, orphaned", [_of(processor, one, "Sum", 60) for one in (DROPPED, ORPHANS)]),
-        Chart("fallback to finals only", [_of(processor, FALLBACK, "Sum", 60)]),
+        Chart(
+            "partial results: dropped, orphaned",
+            [_processor_metric(processor, metric, "Sum", 60) for metric in (DROPPED_METRIC, ORPHANS_METRIC)],
+        ),
+        Chart("fallback to finals only", [_processor_metric(processor, FALLBACK_METRIC, "Sum", 60)]),
     ]
 
 
 def latency_chart(processor: Function) -> Chart:
-    """From when a caption's words could have been heard to its delivery."""
-    return Chart("milliseconds to a caption", [_of(processor, LATENCY, one, 60) for one in ("p50", "p95", "Maximum")])
+    """Return the chart of the time between the moment when Amazon Transcribe could have received the words and the
+    caption's delivery.
+    """
+    return Chart(
+        "milliseconds to a caption",
+        [_processor_metric(processor, LATENCY_METRIC, statistic, 60) for statistic in ("p50", "p95", "Maximum")],
+    )
 
 
-def _of(processor: Function, metric: str, statistic: str, period_seconds: int) -> Metric:
-    return Metric(NAMESPACE, metric, {"FunctionName": processor.name}, statistic, period_seconds)
+def _processor_metric(processor: Function, metric: str, statistic: str, period_seconds: int) -> Metric:
+    return Metric(METRICS_NAMESPACE, metric, {"FunctionName": processor.name}, statistic, period_seconds)

@@ -1,6 +1,7 @@
-"""Transcription: WebSocket API → router → audio processor → captions, back over the same connection.
+"""Transcription: WebSocket API → router → audio processor → captions over the same connection.
 
-Wires the parts: who is granted what, and what each function reads. How an utterance travels is in docs/decisions/0040.
+This module connects the parts: it grants permissions and sets the environment of each function. docs/decisions/0040
+describes the path of an utterance.
 """
 
 from dataclasses import dataclass
@@ -24,35 +25,35 @@ from components.blocks.monitoring.dashboard import (
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
-from components.transcription.alarms_and_charts import caption_charts, latency_chart, watch
+from components.transcription.alarms_and_charts import caption_charts, latency_chart, register_alarms
 from components.transcription.usage import PING_SECONDS
+from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.environment import (
     DUE_INDEX,
-    NAMESPACE,
+    METRICS_NAMESPACE,
     PROTOCOL,
-    ProcessorEnvironment,
-    RouterEnvironment,
 )
+from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
-POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_EVENT_AGE_SECONDS = 60
-"""The shortest that Lambda takes; the router gives an utterance up long before."""
+"""The shortest age that Lambda allows. The router counts an utterance as lost long before."""
 MEMORY_PERCENT = 90
-"""An alarm rings when the processor uses a larger share of its memory."""
+"""Share of its memory above which the audio processor raises an alarm."""
 LOST_BECAUSE = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 
 @dataclass(frozen=True)
 class TranscriptionArgs:
-    """What transcription needs."""
+    """Arguments of transcription."""
 
     scope: Scope
     settings: TranscriptionSettings
 
 
 class Transcription(pulumi.ComponentResource):
-    """Live captions."""
+    """Resources of transcription."""
 
     def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
@@ -68,7 +69,7 @@ class Transcription(pulumi.ComponentResource):
             ScheduleArgs(args.scope, "TranscriptionSweep", "rate(1 minute)", self.router, {"kind": "sweep"}),
             self._child,
         )
-        watch(args.scope, args.settings, self.processor, self.router, self._child)
+        register_alarms(args.scope, args.settings, self.processor, self.router, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
@@ -100,7 +101,7 @@ class Transcription(pulumi.ComponentResource):
                 scope=self._scope,
                 logical_name="transcription-live",
                 hash_key="pk",
-                # Sparse: only items that somebody must look at have these keys.
+                # Sparse index: only items with a deadline have these key attributes.
                 indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
                 number_keys=["due_ms"],
                 ttl_attribute="ttl",
@@ -110,7 +111,7 @@ class Transcription(pulumi.ComponentResource):
         )
 
     def _socket(self) -> WebSocketApi:
-        trusted = self._scope.foundation.identity.auth is Auth.NONE
+        unauthenticated = self._scope.foundation.identity.auth is Auth.NONE
         return WebSocketApi(
             "socket",
             WebSocketApiArgs(
@@ -118,7 +119,7 @@ class Transcription(pulumi.ComponentResource):
                 logical_name="TranscriptionSocket",
                 stage="live",
                 routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
-                checked_by=None if trusted else "the router verifies the token in the offered subprotocol",
+                checked_by=None if unauthenticated else "the router verifies the token in the offered subprotocol",
             ),
             self._child,
         )
@@ -139,10 +140,15 @@ class Transcription(pulumi.ComponentResource):
                     "structured_logging": settings.structured_logging,
                     **settings.captions.model_dump(),
                 },
-                endpoints={POSTING: self.socket.callback_url},
+                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
                     *self._transcribing_grants("StartStreamTranscription", "StartStreamTranscriptionWebSocket"),
-                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                    grant(
+                        "cloudwatch",
+                        ["PutMetricData"],
+                        "*",
+                        {"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
+                    ),
                     self.sessions.grant("GetItem", "Query"),
                     self.live.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
@@ -184,7 +190,7 @@ class Transcription(pulumi.ComponentResource):
                     "languages": ",".join(sessions.languages),
                     "direct_enabled": sessions.direct_enabled,
                 },
-                endpoints={POSTING: self.socket.callback_url},
+                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
                     self.sessions.grant("GetItem", "PutItem", "UpdateItem"),
                     self.live.grant("GetItem", "UpdateItem"),
@@ -193,14 +199,14 @@ class Transcription(pulumi.ComponentResource):
                     self.socket.grant_post(),
                     *self._transcribing_grants("StartStreamTranscriptionWebSocket"),
                 ],
-                # Only the sweep is called this way; it holds no audio.
+                # Only the sweep is invoked asynchronously; its event contains no audio.
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
 
     def _transcribing_grants(self, *actions: str) -> list[Grant]:
-        """Streams have no resource that a grant could name."""
+        """Return grants for Amazon Transcribe. Streams have no resource type, so the resource is `*`."""
         return [grant("transcribe", list(actions), "*")]
 
     def _charts(self) -> list[list[Chart]]:

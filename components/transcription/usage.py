@@ -1,48 +1,48 @@
-"""How much transcription is used in a month, from its load settings: what the cost model prices.
+"""Monthly usage of transcription, from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
-are constants here, each marked as assumed.
+Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
+states are constants in this module, each marked as assumed.
 """
 
 from components.settings.transcription import TranscriptionSettings
 from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 
 PING_SECONDS = 300
-"""How often a client sends a ping: API Gateway closes a connection after ten idle minutes."""
+"""Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 CAPTIONS_PER_UTTERANCE = 12
 SESSION_MINUTES = 30
-"""Assumed, both: partial and final captions of one utterance, and how long a session and its connection last."""
+"""Assumed, both: partial and final captions of one utterance, and the duration of a session and its connection."""
 UTTERANCE_OVERHEAD_SECONDS = 1
-"""Assumed: what an invocation takes beyond its utterance's own length; it is bounded by 2."""
+"""Assumed: duration of an invocation beyond its utterance's length. The requirement limits it to 2 s."""
 ROUTED_MILLISECONDS = 60
-"""Assumed: what the router takes for one message."""
+"""Assumed: duration of one message in the router."""
 BILLED_SECONDS = 15
-"""What Amazon Transcribe bills of a stream at least: three times the longest utterance."""
+"""Minimum duration that Amazon Transcribe bills for a stream: three times the longest utterance."""
 MESSAGES_PER_UTTERANCE = 3
-"""The utterance in pieces of 32 KB (one as Opus, up to four as samples), its acceptance, and that it is done."""
+"""The utterance in pieces of 32 KB (one as Opus, up to four as samples), its acceptance, and its end."""
 ROUTER_READS = 3
-"""Connection, session, places: read consistently, one unit each."""
+"""Connection, session and slots, each read consistently with one unit."""
 PROCESSOR_READS = 3
-PLACE_WRITES = 3
-"""Taken, begun, given back: each also moves in the index."""
-PLACE_UNITS = 2
-"""Assumed: write units of a session's item, which remembers the names of its last utterances."""
+SLOT_WRITES = 3
+"""A slot is taken, started and returned. Each write also changes the index."""
+SLOT_WRITE_UNITS = 2
+"""Assumed: write units for a session's slots item, which contains the names of its last utterances."""
 ITEM_BYTES = 1_000
-"""Assumed: the size of a session or of one that is live."""
+"""Assumed: size of an item of the session table or the live table."""
 ITEM_DAYS = 3
-"""Assumed: days until an expired item is gone."""
+"""Assumed: days until an expired item is deleted."""
 PROCESSOR_LOG_BYTES = 1_800
-"""Assumed: its own line, and Lambda's three of level INFO."""
+"""Assumed: the processor's own log line, and Lambda's three at level INFO."""
 METRICS = 4
-"""Names under which the processor puts its numbers, one dimension value each."""
+"""Number of metric names of the processor, each with one dimension value."""
 
 
 NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
-"""Tables of which no copies are paid for."""
+"""Tables without backup."""
 
 
 def monthly_usage(settings: TranscriptionSettings) -> Usage:
-    """Pulumi name of a block → measure → amount a month."""
+    """Return the monthly amount of each measure, by the Pulumi name of the block."""
     load = settings.load
     utterances = load.utterances_per_day * DAYS_PER_MONTH
     speech_minutes = utterances * load.utterance_seconds / 60
@@ -69,8 +69,8 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
-            "writes": utterances * PLACE_WRITES * PLACE_UNITS + captions + 4 * sessions,
-            "indexWrites": utterances * PLACE_WRITES,
+            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + captions + 4 * sessions,
+            "indexWrites": utterances * SLOT_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
             "storageGb": (captions + sessions) / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },

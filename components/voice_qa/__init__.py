@@ -1,4 +1,4 @@
-"""Questions about lectures, answered by voice."""
+"""Voice Q&A: spoken and written questions about lectures."""
 
 from components.voice_qa.usage import monthly_usage
 from components.voice_qa.voice_qa import VoiceQa, VoiceQaArgs

@@ -1,7 +1,7 @@
-"""The network of a private agent, and the worker's place in it.
+"""Network access of the query worker to an agent in a VPC.
 
-WebSocket connections are reached over the internet alone: API Gateway has no endpoint for them in a network. So whoever
-is attached and posts to them needs a way out. S3 and DynamoDB are reached by endpoints, which cost nothing.
+API Gateway has no VPC endpoint for WebSocket connections. So a function that is attached to a VPC and posts to
+connections needs a route to the internet. S3 and DynamoDB are reached through gateway endpoints, which cost nothing.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 HTTPS = 443
 ANYWHERE = "0.0.0.0/0"
 ENDPOINTS = ("s3", "dynamodb")
-WHY = "API Gateway connections have no VPC endpoint"
+NAT_REASON = "API Gateway connections have no VPC endpoint"
 
 
 @dataclass(frozen=True)
 class AgentNetworkArgs:
-    """A network that is there, and where in it the agent listens."""
+    """An existing network, and the port on which the agent listens."""
 
     scope: Scope
     settings: AgentNetworkSettings
@@ -31,32 +31,32 @@ class AgentNetworkArgs:
 
 
 class AgentNetwork(Block):
-    """The worker's security group, and a way out where the network has none for it."""
+    """The worker's security group, and a NAT gateway if the network has no route to the internet for it."""
 
-    def __init__(self, what: str, args: AgentNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("AgentNetwork", what, args.scope, opts)
+    def __init__(self, name: str, args: AgentNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("AgentNetwork", name, args.scope, opts)
         settings = args.settings
-        name = args.scope.name(Kind.SECURITY_GROUP, what)
+        group_name = args.scope.name(Kind.SECURITY_GROUP, name)
         self.group = ec2.SecurityGroup(
             self.part_name("group"),
-            name_prefix=f"{name}-",
+            name_prefix=f"{group_name}-",
             description="Query worker: out to the agent and by HTTPS, nothing in",
             vpc_id=settings.vpc_id,
             revoke_rules_on_delete=True,
             tags=args.scope.tags("AgentNetwork"),
             opts=self.part_options(),
         )
-        self._out("agent", settings.cidr, args.port)
-        self._out("https", ANYWHERE, HTTPS)
+        self._allow_egress("agent", settings.cidr, args.port)
+        self._allow_egress("https", ANYWHERE, HTTPS)
         subnets: Sequence[pulumi.Input[str]] = settings.subnet_ids
         if settings.nat is not None:
             subnets = [self._subnet(settings.vpc_id, settings.nat)]
         self.attachment = NetworkAttachment(subnets, [self.group.id])
         self.register_outputs({"groupId": self.group.id})
 
-    def _out(self, what: str, cidr: str, port: int) -> None:
+    def _allow_egress(self, name: str, cidr: str, port: int) -> None:
         vpc.SecurityGroupEgressRule(
-            self.part_name(f"{what}-out"),
+            self.part_name(f"{name}-out"),
             security_group_id=self.group.id,
             cidr_ipv4=cidr,
             ip_protocol="tcp",
@@ -67,9 +67,9 @@ class AgentNetwork(Block):
         )
 
     def _subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
-        """A subnet whose way out is there before anything is attached to it."""
+        """Return a subnet. Its route to the internet exists before any function is attached to it."""
         scope = self.scope
-        tags = scope.tags("AgentNetwork", {"Reason": WHY})
+        tags = scope.tags("AgentNetwork", {"Reason": NAT_REASON})
         subnet = ec2.Subnet(
             self.part_name("subnet"),
             vpc_id=vpc_id,
@@ -89,7 +89,7 @@ class AgentNetwork(Block):
             tags=tags,
             opts=self.part_options(),
         )
-        way_out = [
+        routing = [
             ec2.Route(
                 self.part_name("way-out"),
                 route_table_id=routes.id,
@@ -111,4 +111,4 @@ class AgentNetwork(Block):
                 tags=tags,
                 opts=self.part_options(),
             )
-        return pulumi.Output.all(subnet.id, *(one.id for one in way_out)).apply(lambda ids: ids[0])
+        return pulumi.Output.all(subnet.id, *(resource.id for resource in routing)).apply(lambda ids: ids[0])

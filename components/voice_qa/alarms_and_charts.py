@@ -1,4 +1,6 @@
-"""What rings when answers are late or none, or the platform nears a limit, beside what every block watches of itself."""
+"""Alarms for answers that are late or missing, for missed lectures and for limits. Every block has its own alarms in
+addition.
+"""
 
 import pulumi
 
@@ -11,22 +13,27 @@ from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Share of its time that a function takes, and the query worker of `agentcore.answerSeconds`."""
+"""Share of a function's timeout above which an alarm is raised; for the query worker, share of
+`agentcore.answerSeconds`."""
 CONCURRENCY_PERCENT = 80
 CONNECTIONS_PER_MINUTE = 500
-UNSENT_POSTS = 2
-"""Of an answer that nobody hears, at least three messages cannot be sent."""
-ANSWERS, LIMITS, LECTURES, SOCKETS = "answers-late", "limits-near", "lectures-missed", "websocket-errors"
-"""The runbooks."""
-ENDED = '$.message = "query_ended"'
-THE_AGENTS = " || ".join(f'$.cause = "{one}"' for one in AgentCode if one is not AgentCode.REJECTED)
-"""Why an answer fails on the agent's side; other causes are a guest's own, as audio that is not there, or that nobody can
-understand."""
-FAILED = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "worker_not_called"))
-"""API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors."""
+MAX_FAILED_POSTS = 2
+"""Number of failed posts. If a connected client receives nothing, at least three messages of its answer fail."""
+ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
+    "answers-late",
+    "limits-near",
+    "lectures-missed",
+    "websocket-errors",
+)
+"""Runbooks of the alarms."""
+QUERY_ENDED = '$.message = "query_ended"'
+AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.REJECTED)
+"""Log filter for failures of the agent. Other causes are a guest's own, such as missing or unintelligible audio."""
+FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "worker_not_called"))
+"""Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
 
 
-def watch(
+def register_alarms(
     scope: Scope,
     settings: VoiceQaSettings,
     socket: WebSocketApi,
@@ -38,78 +45,88 @@ def watch(
 ) -> None:
     """Register voice Q&A's own alarms."""
     limits = settings.alarms
-    for what, function, seconds, says in (
+    for name, function, max_seconds, description in (
         (
             "handler",
             handler,
             settings.socket_handler.timeout_seconds,
-            "The socket handler takes most of the time that it has.",
+            "The WebSocket handler uses most of its timeout.",
         ),
-        # An answer is cut off at its own limit, long before the worker's time is over.
-        ("worker", worker, settings.agentcore.answer_seconds, "Answers take most of the time that they have."),
+        # An answer ends at its own limit, long before the worker's timeout.
+        ("worker", worker, settings.agentcore.answer_seconds, "Answers use most of their time limit."),
         (
             "validator",
             validator,
             settings.validator.timeout_seconds,
-            "Validating lectures takes most of the time that there is.",
+            "The validation of lectures uses most of its timeout.",
         ),
     ):
-        longest = seconds * 1000 * DURATION_PERCENT / 100
-        register_alarm(f"{what}-duration", scope, function.metric("Duration", "p95"), longest, says, ANSWERS, opts)
-    took = worker.log_metric("answer-milliseconds", f"{{ {ENDED} }}", opts, value="$.milliseconds", statistic="p95")
-    late = "Answers take longer than they should."
-    register_alarm("answer-latency", scope, took, limits.answer_seconds * 1000, late, ANSWERS, opts)
+        threshold_ms = max_seconds * 1000 * DURATION_PERCENT / 100
+        register_alarm(
+            f"{name}-duration",
+            scope,
+            function.metric("Duration", "p95"),
+            threshold_ms,
+            description,
+            ANSWERS_RUNBOOK,
+            opts,
+        )
+    duration = worker.log_metric(
+        "answer-milliseconds", f"{{ {QUERY_ENDED} }}", opts, value="$.milliseconds", statistic="p95"
+    )
+    description = "Answers take longer than the limit in the settings."
+    register_alarm("answer-latency", scope, duration, limits.answer_seconds * 1000, description, ANSWERS_RUNBOOK, opts)
     worker.alarm_on_log_lines(
         "answers-failed",
-        f'{{ {ENDED} && $.outcome = "failed" && ({THE_AGENTS}) }}',
+        f'{{ {QUERY_ENDED} && $.outcome = "failed" && ({AGENT_FAILURES}) }}',
         "The agent fails to answer questions.",
-        ANSWERS,
+        ANSWERS_RUNBOOK,
         opts,
     )
     worker.alarm_on_log_lines(
         "answers-unheard",
         '{ $.message = "piece_not_posted" }',
-        "Connected clients cannot be sent their answers.",
-        ANSWERS,
+        "Answers cannot be posted to connected clients.",
+        ANSWERS_RUNBOOK,
         opts,
-        threshold=UNSENT_POSTS,
+        threshold=MAX_FAILED_POSTS,
         severity=Severity.CRITICAL,
     )
     handler.alarm_on_log_lines(
         "messages-failed",
-        f"{{ {FAILED} }}",
-        "The socket handler fails at messages, or cannot call a worker.",
-        SOCKETS,
+        f"{{ {FAILED_MESSAGES} }}",
+        "The WebSocket handler fails to process messages, or cannot invoke the query worker.",
+        SOCKETS_RUNBOOK,
         opts,
         severity=Severity.CRITICAL,
     )
     validator.alarm_on_log_lines(
         "lectures-missed",
         '{ $.message = "lecture_sweep" }',
-        "Lectures were uploaded that nothing announced, or where none are looked for.",
-        LECTURES,
+        "Lectures were uploaded without a notification, or to keys without a lecture id.",
+        LECTURES_RUNBOOK,
         opts,
         value="$.missing",
     )
     table: dict[str, pulumi.Input[str]] = {"TableName": sessions.name}
-    for what, metric, threshold, says in (
+    for name, metric, threshold, description in (
         (
             "concurrency",
             Metric("AWS/Lambda", "ConcurrentExecutions", {}, "Maximum", 60),
             limits.account_concurrency * CONCURRENCY_PERCENT / 100,
-            "The account is near the invocations that it may have at once.",
+            "The account is near its limit of concurrent Lambda invocations.",
         ),
         (
             "table-read-throttles",
             Metric("AWS/DynamoDB", "ReadThrottleEvents", table),
             0,
-            "Reads of the sessions table are refused.",
+            "DynamoDB throttles reads of the sessions table.",
         ),
         (
             "table-write-throttles",
             Metric("AWS/DynamoDB", "WriteThrottleEvents", table),
             0,
-            "Writes to the sessions table are refused.",
+            "DynamoDB throttles writes to the sessions table.",
         ),
         (
             "connections",
@@ -118,4 +135,4 @@ def watch(
             "Unusually many clients connect.",
         ),
     ):
-        register_alarm(what, scope, metric, threshold, says, LIMITS, opts)
+        register_alarm(name, scope, metric, threshold, description, LIMITS_RUNBOOK, opts)

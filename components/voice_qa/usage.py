@@ -1,7 +1,7 @@
-"""How much voice Q&A is used in a month, from its load settings: what the cost model prices.
+"""Monthly usage of voice Q&A, from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
-are constants here, each marked as assumed.
+Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
+states are constants in this module, each marked as assumed.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
@@ -9,37 +9,37 @@ from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Us
 from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
 HANDLED_MILLISECONDS = 60
-"""Assumed: what the socket handler takes for one message."""
+"""Assumed: duration of one message in the WebSocket handler."""
 WORKER_OVERHEAD_SECONDS = 1
-"""Assumed: what a question takes beyond the agent's answer."""
+"""Assumed: duration of a question beyond the agent's answer."""
 VALIDATION_MILLISECONDS = 1_500
-"""Assumed: what validating one lecture takes."""
+"""Assumed: duration of one lecture's validation."""
 ANSWER_SECONDS = 8
 PIECES_PER_ANSWER = 40
 CONNECTED_MINUTES = 10
 LECTURE_MEGABYTES = 60
-"""Assumed, all: how long the agent takes for an answer, its pieces, how long a client stays for one question, its reading
-included, and the size of a lecture."""
+"""Assumed, all: duration of an answer, number of its pieces, time that a client stays connected for one question,
+including reading, and size of a lecture."""
 QUERY_MEGABYTES = 0.2
-"""Assumed: a question of some seconds."""
+"""Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
-"""Assumed: a spoken answer, kept twice (as pieces, and whole)."""
-AS_BASE64 = 4 / 3
-"""What spoken pieces grow by on their way to a client."""
+"""Assumed: size of a spoken answer, which is stored twice (as pieces, and as one file)."""
+BASE64_FACTOR = 4 / 3
+"""Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
-"""Upload and question with their answers, and that it is accepted and answered."""
+"""Upload and question with their answers, and the messages that the question is accepted and answered."""
 ITEM_KILOBYTES = 4
-"""Assumed: a conversation of some turns."""
+"""Assumed: size of a conversation of some turns."""
 READS_PER_QUESTION = 12
 WRITES_PER_QUESTION = 12
-"""Assumed, both: connection, allowance, question and conversation, in units."""
+"""Assumed, both: capacity units for connection, allowance, question and conversation."""
 LECTURE_MONTHS = 12
-"""Assumed: months of lectures in the bucket when its cost is looked at; it keeps growing."""
+"""Assumed: months of lectures in the bucket when its cost is estimated. It keeps growing."""
 REQUESTS_PER_VALIDATION = 10
 
 
 def monthly_usage(settings: VoiceQaSettings) -> Usage:
-    """Pulumi name of a block → measure → amount a month."""
+    """Return the monthly amount of each measure, by the Pulumi name of the block."""
     load = settings.load
     questions = load.questions_per_day * DAYS_PER_MONTH
     lectures = load.lectures_per_day * DAYS_PER_MONTH
@@ -53,7 +53,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network
-    posted_gb = questions * ANSWER_MEGABYTES * AS_BASE64 / 1024
+    posted_gb = questions * ANSWER_MEGABYTES * BASE64_FACTOR / 1024
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {

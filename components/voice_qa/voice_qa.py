@@ -1,7 +1,9 @@
-"""Voice Q&A: guests connect, upload a question, and hear the answer as it is made; lectures are validated beforehand.
+"""Voice Q&A: guests ask questions about lectures and receive answers while the agent produces them. Lectures are
+validated first.
 
-Wires the parts: who is granted what, and what each function reads. Two flows: WebSocket API → socket handler → query
-worker → agent → pieces back over the connection; and audio bucket → queue → validator → lecture records.
+This module connects the parts: it grants permissions and sets the environment of each function. There are two paths:
+WebSocket API → WebSocket handler → query worker → agent → pieces over the connection; and audio bucket → queue →
+lecture validator → lecture items.
 """
 
 from dataclasses import dataclass
@@ -31,41 +33,43 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent import AgentMode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
-from components.voice_qa.alarms_and_charts import watch
+from components.voice_qa.alarms_and_charts import register_alarms
 from handlers.voice_qa.environment import (
-    LECTURES,
+    LECTURES_PREFIX,
     MAX_QUERY_BYTES,
-    QUERIES,
-    RESPONSES,
-    SocketEnvironment,
-    WorkerEnvironment,
+    QUERIES_PREFIX,
+    RESPONSES_PREFIX,
 )
+from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE
 from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
-POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 GIGABYTE = 1_000_000_000
-LISTENING_SECONDS = 300
-"""A question that nobody began to answer by then is parked: whoever asked has gone, or asked again."""
+MAX_QUESTION_AGE_SECONDS = 300
+"""Age at which an unstarted question is moved to the dead-letter queue. Its client has gone or has asked again."""
 OLD_LECTURE_DAYS = 7
 OLD_VERSION_DAYS = 1
-"""Of questions and answers: what expires in a versioned bucket becomes an old version, and nobody is to have it back."""
+"""Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
+version, and expired audio must not remain available."""
 SWEEP_MINUTES = 15
 FINISH_PERCENT = 60
-"""Of its function's time a sweep leaves so much to end in: a page of lectures that nobody announced takes minutes."""
+"""Share of the function's timeout that is reserved for the last page of a sweep. A page of lectures without
+notifications takes minutes."""
 
 
 @dataclass(frozen=True)
 class VoiceQaArgs:
-    """What voice Q&A needs."""
+    """Arguments of voice Q&A."""
 
     scope: Scope
     settings: VoiceQaSettings
 
 
 class VoiceQa(pulumi.ComponentResource):
-    """Answers about lectures."""
+    """Resources of voice Q&A."""
 
     def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
@@ -86,7 +90,7 @@ class VoiceQa(pulumi.ComponentResource):
         self.worker = self._worker()
         self.handler = self._handler()
         self.socket.serve(ROUTES, self.handler)
-        watch(
+        register_alarms(
             args.scope,
             args.settings,
             self.socket,
@@ -140,22 +144,22 @@ class VoiceQa(pulumi.ComponentResource):
                 accelerated=settings.audio.accelerated,
                 cors=CorsRule(settings.audio.origins),
                 lifecycle=[
-                    # Where two rules meet, S3 takes the shorter time.
+                    # If two rules apply, S3 uses the shorter time.
                     LifecycleRule(
                         "expire-queries",
-                        QUERIES,
+                        QUERIES_PREFIX,
                         expire_days=settings.audio.query_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
                     LifecycleRule(
                         "expire-responses",
-                        RESPONSES,
+                        RESPONSES_PREFIX,
                         expire_days=settings.audio.response_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
                     LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
-                notify=[QueueNotification(self.uploads, prefix=LECTURES)],
+                notify=[QueueNotification(self.uploads, prefix=LECTURES_PREFIX)],
             ),
             self._child,
         )
@@ -201,9 +205,9 @@ class VoiceQa(pulumi.ComponentResource):
                     ),
                 },
                 grants=[
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES_PREFIX}*"),
                     self.audio.grant_list(),
-                    self.audio.grant_list_versions(f"{LECTURES}*"),
+                    self.audio.grant_list_versions(f"{LECTURES_PREFIX}*"),
                     self.sessions.grant("GetItem", "UpdateItem"),
                 ],
                 queues=[QueueSource(self.uploads, batch_size=5, window_seconds=0, max_concurrency=5)],
@@ -247,17 +251,17 @@ class VoiceQa(pulumi.ComponentResource):
                     "agentcore_qualifier": agent.qualifier,
                     "answer_seconds": agent.answer_seconds,
                 },
-                endpoints={POSTING: self.socket.callback_url},
+                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    self.audio.grant("GetObject", prefix=f"{QUERIES}*"),
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
-                    self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES}*"),
+                    self.audio.grant("GetObject", prefix=f"{QUERIES_PREFIX}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES_PREFIX}*"),
+                    self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES_PREFIX}*"),
                     self.audio.grant_list(),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
                     *self._agent_grants(),
                 ],
-                asynchronous=AsyncInvocation(failed, max_age_seconds=LISTENING_SECONDS),
+                asynchronous=AsyncInvocation(failed, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
                 attachment=self._attachment(),
             ),
             self._child,
@@ -302,8 +306,8 @@ class VoiceQa(pulumi.ComponentResource):
                     "lectures_per_day": settings.sessions.lectures_per_day,
                 },
                 grants=[
-                    # Addresses are signed with this role: it may do what they allow.
-                    *(self.audio.grant("PutObject", prefix=f"{folder}*") for folder in self._uploaded()),
+                    # Upload forms are signed with this role, so it needs the permissions that they give.
+                    *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in self._upload_prefixes()),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
                 ],
@@ -311,9 +315,12 @@ class VoiceQa(pulumi.ComponentResource):
             self._child,
         )
 
-    def _uploaded(self) -> list[str]:
-        """Where clients may be let upload."""
-        return [QUERIES, *([LECTURES] if self._settings.lectures.uploads is LectureUploads.GUESTS else [])]
+    def _upload_prefixes(self) -> list[str]:
+        """Return the prefixes to which clients can upload."""
+        return [
+            QUERIES_PREFIX,
+            *([LECTURES_PREFIX] if self._settings.lectures.uploads is LectureUploads.GUESTS else []),
+        ]
 
     def _charts(self) -> list[list[Chart]]:
         return [

@@ -1,6 +1,6 @@
-"""The thresholds of captions: a deployment's, and what a session may have otherwise. Pure.
+"""Caption thresholds: those of the deployment, and those that a session overrides.
 
-They are in seconds, as people think of them; the rules count in whole milliseconds, as they compare them.
+Settings are in seconds. The caption rules compare whole milliseconds, so properties convert them.
 """
 
 from typing import Self
@@ -8,21 +8,22 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.environment import (
     BufferSeconds,
     DedupSeconds,
     OrphanSeconds,
     PauseSeconds,
-    ProcessorEnvironment,
     RatePerSecond,
     Stability,
 )
 
 
 class SessionSettings(BaseModel):
-    """What a client may ask for when it opens a session: camelCase outside; what is absent stays as deployed.
+    """Thresholds that a client can set when it opens a session. Field names are camelCase in messages.
 
-    Partials that the deployment has off stay off, whatever a session asks for.
+    The deployment's value applies to each field that is absent. A session cannot enable partial captions that the
+    deployment disables.
     """
 
     model_config = ConfigDict(
@@ -44,31 +45,31 @@ class SessionSettings(BaseModel):
     dedup_cache_ttl: DedupSeconds | None = None
 
 
-class Thresholds(ProcessorEnvironment):
-    """The environment of the processor, with its thresholds as the rules of one stream need them."""
+class CaptionThresholds(ProcessorEnvironment):
+    """The audio processor's environment, with its thresholds in the units of the caption rules."""
 
-    def with_session(self, settings: SessionSettings) -> Self:
-        """The same, but for what a session asks for; it may turn partials off, never on."""
-        asked = self.model_copy(update=settings.model_dump(exclude_none=True))
-        shown = self.partial_results_enabled and asked.partial_results_enabled
-        return asked.model_copy(update={"partial_results_enabled": shown})
+    def for_session(self, settings: SessionSettings) -> Self:
+        """Return the thresholds with the session's overrides. A session can disable partials but not enable them."""
+        overridden = self.model_copy(update=settings.model_dump(exclude_none=True))
+        enabled = self.partial_results_enabled and overridden.partial_results_enabled
+        return overridden.model_copy(update={"partial_results_enabled": enabled})
 
     @property
     def max_buffer_ms(self) -> int:
-        """How long a partial waits at most, and a final for those before it."""
+        """Maximum time that a partial is held back, and that a final waits for earlier results."""
         return round(self.max_buffer_timeout * 1000)
 
     @property
     def pause_ms(self) -> int:
-        """How long nothing new has to come until what is known is worth showing."""
+        """Time without a change of the text after which a partial is shown even if it is not stable."""
         return round(self.pause_threshold * 1000)
 
     @property
     def orphan_ms(self) -> int:
-        """How long after a result's last version its final is given up."""
+        """Time after a result's last version when its final is no longer expected."""
         return round(self.orphan_timeout * 1000)
 
     @property
     def dedup_ms(self) -> int:
-        """How long a text is not shown again; 0 where it may be at once."""
+        """Time for which another result must not show the same text; 0 if it may do so at once."""
         return self.dedup_cache_ttl * 1000

@@ -1,11 +1,12 @@
-"""Length of a FLAC file (RFC 9639), found by walking its frames. The header's length is only compared.
+"""Length of a FLAC file (RFC 9639), found by reading the headers of its frames. The length in the file's header is only
+compared.
 
 A frame does not state its size in bytes. It ends where the file ends or where the next frame's header begins, if its
 checksum is right there. So lost, damaged and truncated frames are noticed, and bytes inside a frame that look like a
-header are not taken for one. Frames must be numbered from 0 without a gap. Zeros behind the last frame are not noticed,
+header are not taken for one. Frames must be numbered from 0 without a gap. Zeros after the last frame are not noticed,
 because they do not change its checksum, and no decoder plays them.
 
-`audio` decides which sample rates, channels and sample sizes are allowed. Nothing is decoded.
+`utterance_audio` decides which sample rates, channels and sample sizes are allowed. Nothing is decoded.
 """
 
 import re
@@ -21,28 +22,28 @@ CRC16 = crc_table(0x8005, 16)
 
 
 class MalformedFlac(Exception):
-    """The bytes are not a complete FLAC file. The message continues "this FLAC file"."""
+    """The bytes are not a complete FLAC file. The message continues a sentence that begins with "this FLAC file"."""
 
 
 @dataclass(frozen=True)
 class FlacAudio:
-    """Properties of the file."""
+    """Properties of a FLAC file."""
 
     sample_rate: int
     channels: int
     bits: int
     samples: int
-    """In STREAMINFO, 0 if the encoder could not know it. In the result of `read`, the sum of all frames."""
+    """In STREAMINFO, 0 if the encoder could not know it. In the result of `read_flac`, the sum of all frames."""
 
 
-def read(audio: bytes) -> FlacAudio:
+def read_flac(audio: bytes) -> FlacAudio:
     """Return the properties of the file. Raises MalformedFlac."""
     stated, start = _metadata(audio)
     if start >= len(audio):
-        raise MalformedFlac("holds no audio: it ends behind its metadata")
+        raise MalformedFlac("holds no audio: it ends after its metadata")
     samples = _samples(audio, start, stated)
     if stated.samples not in {0, samples}:
-        raise MalformedFlac(f"tells {stated.samples} samples in its header, and its frames hold {samples}")
+        raise MalformedFlac(f"states {stated.samples} samples in its header, but its frames hold {samples}")
     return FlacAudio(stated.sample_rate, stated.channels, stated.bits, samples)
 
 
@@ -63,12 +64,12 @@ def _metadata(audio: bytes) -> tuple[FlacAudio, int]:
     while not last:
         kind, last, _, start = _block(audio, start)
         if kind in {STREAMINFO, INVALID}:
-            raise MalformedFlac("has a metadata block that may not stand there")
+            raise MalformedFlac("has a metadata block that is not allowed at its position")
     return stated, start
 
 
 def _block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
-    """Return a metadata block: its kind, whether it is the last one, its content, and its end."""
+    """Return a metadata block: its kind, True if it is the last one, its content, and its end."""
     head = audio[start : start + 4]
     end = start + 4 + int.from_bytes(head[1:], "big")
     if end > len(audio):
@@ -83,10 +84,10 @@ def _samples(audio: bytes, start: int, stated: FlacAudio) -> int:
     while start < len(audio):
         header = _header(audio, start, stated)
         if header is None or not header.fits or varying not in {None, header.varying}:
-            raise MalformedFlac(f"has no frame at byte {start} that fits the file")
+            raise MalformedFlac(f"has no frame at byte {start} that matches the file's header")
         varying = header.varying
         if header.number != (samples if varying else frames):
-            raise MalformedFlac(f"lacks a frame before byte {start}: number them from 0 in each utterance")
+            raise MalformedFlac(f"lacks a frame before byte {start}: number the frames from 0 in each utterance")
         samples += header.block_size
         frames += 1
         start = _frame_end(audio, start, stated)
@@ -94,11 +95,13 @@ def _samples(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
-    """Return the end of the frame at an offset. Each byte is summed once, however many of them look like a header."""
+    """Return the end of the frame at an offset. Each byte is included in the checksum once, however many bytes look
+    like a header.
+    """
     summed, rest = start, 0
     while summed < len(audio):
-        found = SYNC.search(audio, summed + 1)
-        end = found.start() if found else len(audio)
+        match = SYNC.search(audio, summed + 1)
+        end = match.start() if match else len(audio)
         for byte in audio[summed:end]:
             rest = rest << 8 & 0xFFFF ^ CRC16[rest >> 8 ^ byte]
         # The checksum of a frame and its own checksum together is 0.

@@ -1,6 +1,7 @@
-"""The table of what is live: read and written here alone, with two calls, GetItem and UpdateItem.
+"""DynamoDB gateway for the live table: connections, slots, session counts and text reservations.
 
-Captions leave nothing but a keyed hash of their text.
+Only this module reads and writes the table. It uses GetItem, UpdateItem and one Query on the index of due items. Of a
+caption's text, the table contains only a keyed hash.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,47 +11,48 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
-from handlers.transcription.utterance_slots import Live
+from handlers.transcription.utterance_slots import LiveItem
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 WATCHED = "yes"
 KEPT_SECONDS = 12 * 3600
-"""How long an item stays after its last change: longer than a session lasts."""
+"""Lifetime of an item after its last change; longer than a session."""
 
-State = TypeVar("State", bound=Live)
+Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
 REMEMBERED_SESSIONS = 16
-"""Sessions of one connection: more than a user may have open, unless somebody raised that far."""
+"""Number of sessions that a connection remembers. It exceeds the default number of open sessions per user."""
 
 
-class Connection(Live):
-    """One WebSocket connection, and whose it is: later messages carry its id alone."""
+class ClientConnection(LiveItem):
+    """One WebSocket connection and its user. Later messages carry only the connection's id."""
 
     user: str = ""
     sessions: tuple[str, ...] = ()
-    """Those that were opened on it last: with it they stop counting, unless they went on over another."""
+    """Sessions that the client last opened on the connection. When it closes, they soon stop counting, unless the client
+    has opened them on another connection."""
 
-    def opened(self, session: str) -> Self:
-        """With one session more."""
-        others = tuple(one for one in self.sessions if one != session)
+    def add_session(self, session: str) -> Self:
+        """Remember one more session."""
+        others = tuple(other for other in self.sessions if other != session)
         return self.model_copy(update={"sessions": (*others, session)[-REMEMBERED_SESSIONS:]})
 
 
 @dataclass(frozen=True)
-class Claim:
-    """Which line of which utterance shows some words."""
+class TextReservation:
+    """The caption line that shows a text."""
 
     utterance: str
     line: str
     revision: int
-    """How often the line had changed by then."""
+    """Revision of the line that shows the text."""
     final: bool
 
 
 class LiveTable:
-    """Items of the live table."""
+    """The live table."""
 
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
@@ -58,16 +60,19 @@ class LiveTable:
         self._clock_ms = clock_ms
         self._items = VersionedItems(client, name, ttl_attribute="ttl", kept_seconds=KEPT_SECONDS, clock_ms=clock_ms)
 
-    def read(self, model: type[State], key: str) -> State:
-        """What is known of a key; a value without content where nothing is."""
+    def read(self, model: type[Item], key: str) -> Item:
+        """Return the item of a key; a default item if there is none."""
         return self._items.read(model, {"pk": key})
 
-    def change(self, model: type[State], key: str, move: Callable[[State], tuple[State, T]]) -> T:
-        """Moves a key's state on, and gives what the move gave. The move may be made more than once."""
-        return self._items.change(model, {"pk": key}, move, _due)
+    def change(self, model: type[Item], key: str, move: Callable[[Item], tuple[Item, T]]) -> T:
+        """Replace an item by the first value of `move(item)`, and return the second.
 
-    def overdue(self, now_ms: int) -> list[str]:
-        """Keys of items that somebody must look at by now."""
+        `move` is called again if a concurrent invocation changed the item.
+        """
+        return self._items.change(model, {"pk": key}, move, _due_attributes)
+
+    def overdue_keys(self, now_ms: int) -> list[str]:
+        """Return the keys of the items that the sweep must process now."""
         answer = self._client.query(
             TableName=self._name,
             IndexName=DUE_INDEX,
@@ -76,10 +81,11 @@ class LiveTable:
         )
         return [item["pk"]["S"] for item in answer["Items"]]
 
-    def claim(self, key: str, claim: Claim, seconds: int) -> tuple[bool, Claim | None]:
-        """Takes a key for a while: whether it is taken, and whose it was until now.
+    def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
+        """Reserve a text for some seconds. Return True if that succeeded, and the reservation that was replaced.
 
-        It is refused where another utterance has it; but a final takes it from a partial, whose words may still change.
+        The reservation fails if another utterance holds one. A final replaces the reservation of a partial, because the
+        partial's text may still change.
         """
         now_ms = self._clock_ms()
         free = "attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner"
@@ -88,17 +94,17 @@ class LiveTable:
                 TableName=self._name,
                 Key={"pk": {"S": key}},
                 UpdateExpression="SET #owner = :owner, line = :line, revision = :revision, #final = :final, ends_ms = :ends, #ttl = :ttl",
-                ConditionExpression=f"{free} OR #final = :partial" if claim.final else free,
+                ConditionExpression=f"{free} OR #final = :partial" if reservation.final else free,
                 ExpressionAttributeNames={"#owner": "owner", "#final": "final", "#ttl": "ttl"},
                 ExpressionAttributeValues={
-                    ":owner": {"S": claim.utterance},
-                    ":line": {"S": claim.line},
-                    ":revision": {"N": str(claim.revision)},
-                    ":final": {"BOOL": claim.final},
+                    ":owner": {"S": reservation.utterance},
+                    ":line": {"S": reservation.line},
+                    ":revision": {"N": str(reservation.revision)},
+                    ":final": {"BOOL": reservation.final},
                     ":ends": {"N": str(now_ms + seconds * 1000)},
                     ":now": {"N": str(now_ms)},
                     ":ttl": {"N": str(now_ms // 1000 + seconds + 60)},
-                    **({":partial": {"BOOL": False}} if claim.final else {}),
+                    **({":partial": {"BOOL": False}} if reservation.final else {}),
                 },
                 ReturnValues="ALL_OLD",
             )
@@ -107,10 +113,13 @@ class LiveTable:
         old = answer.get("Attributes")
         if not old or int(old["ends_ms"]["N"]) <= now_ms:
             return True, None
-        return True, Claim(old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"])
+        replaced = TextReservation(
+            old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"]
+        )
+        return True, replaced
 
-    def let_go(self, key: str, utterance: str, line: str) -> None:
-        """Ends the claim of a line that is taken away. Another's stays, and so does that of a line that came later."""
+    def release_text(self, key: str, utterance: str, line: str) -> None:
+        """End the reservation of a retracted line. A reservation of another utterance or line stays."""
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._name,
@@ -122,28 +131,28 @@ class LiveTable:
             )
 
 
-def flight_key(session_id: str) -> str:
-    """Where the live table has a session's utterances."""
+def session_slots_key(session_id: str) -> str:
+    """Return the key of a session's slots."""
     return f"flight#{session_id}"
 
 
 def connection_key(connection_id: str) -> str:
-    """Where it has a connection."""
+    """Return the key of a connection."""
     return f"connection#{connection_id}"
 
 
-def quota_key(user: str) -> str:
-    """Where it counts a user's sessions."""
+def user_quota_key(user: str) -> str:
+    """Return the key under which a user's open sessions are counted."""
     return f"user#{user}"
 
 
-def caption_key(session_id: str, digest: str) -> str:
-    """Where it has a caption's hash."""
+def text_reservation_key(session_id: str, digest: str) -> str:
+    """Return the key of the reservation of a text with this hash."""
     return f"caption#{session_id}#{digest}"
 
 
-def _due(state: Live) -> Mapping[str, dict[str, str] | None]:
-    """What the index goes by."""
-    if state.due_ms is None:
+def _due_attributes(item: LiveItem) -> Mapping[str, dict[str, str] | None]:
+    """Return the key attributes of the index of due items; None removes an attribute."""
+    if item.due_ms is None:
         return {"watched": None, "due_ms": None}
-    return {"watched": {"S": WATCHED}, "due_ms": {"N": str(state.due_ms)}}
+    return {"watched": {"S": WATCHED}, "due_ms": {"N": str(item.due_ms)}}

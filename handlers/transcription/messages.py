@@ -1,7 +1,7 @@
-"""What client and router say to each other: one model a message, in both directions.
+"""Messages between client and router over the WebSocket: one model per message, in both directions.
 
-A client names its message with `id` and gets it back in the answer. Unknown fields are ignored, so that a newer client
-can speak with an older platform; what is known is held to its bounds before anything else looks at it.
+A client can name its message with `id`; the answer has the same `id`. Unknown fields are ignored, so a newer client can
+use an older platform. Known fields are validated before any other code reads them.
 """
 
 from enum import StrEnum
@@ -16,16 +16,16 @@ from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 from handlers.transcription.utterance_slots import REMEMBERED
 
-TOKEN_PREFIX = "bearer."  # noqa: S105 - how a token is marked, no token
+TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 USER_PREFIX = "user."
-"""Beside `auth: none` only, where anybody may be anybody."""
+"""Prefix of the user name that a client states. It is accepted only with `auth: none`, where every name is trusted."""
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
-class Code(StrEnum):
-    """What can be wrong with a message that is one."""
+class TranscriptionErrorCode(StrEnum):
+    """Error codes of transcription. Errors of the message format have their own codes."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     SESSION_UNKNOWN = "SESSION_UNKNOWN"
@@ -40,8 +40,8 @@ class Code(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
-class Spoken(ClientMessage):
-    """What is spoken, and how it is encoded."""
+class SpeechRequest(ClientMessage):
+    """Language and audio format of a session."""
 
     language: LanguageCode = "en-US"
     encoding: Encoding = Encoding.PCM
@@ -49,35 +49,35 @@ class Spoken(ClientMessage):
 
     @field_validator("sample_rate")
     @classmethod
-    def _the_encoding_has_it(cls, value: int, known: ValidationInfo) -> int:
-        rates = SAMPLE_RATES.get(known.data.get("encoding", Encoding.PCM), ())
+    def _encoding_supports_rate(cls, value: int, info: ValidationInfo) -> int:
+        rates = SAMPLE_RATES.get(info.data.get("encoding", Encoding.PCM), ())
         if value not in rates:
-            raise PydanticCustomError("sample_rate", "this encoding has one of {rates}", {"rates": list(rates)})
+            raise PydanticCustomError("sample_rate", "must be one of {rates} for this encoding", {"rates": list(rates)})
         return value
 
 
-class Open(Spoken):
-    """Opens a session, or takes a session of one's own to this connection after the last one broke."""
+class Open(SpeechRequest):
+    """Opens a session, or moves a session of the same user to this connection after the last connection closed."""
 
     action: Literal["open"]
     session_id: SessionId | None = None
-    """A session to go on with; without it a new one is made."""
+    """The session to move. Without it, a new session is opened."""
     settings: SessionSettings = SessionSettings()
-    """Thresholds of this session's own, each within its range."""
+    """Caption thresholds of this session, each within its range."""
     unfinished: Annotated[tuple[MessageId, ...], Field(max_length=REMEMBERED)] = ()
-    """Utterances of the session whose end was not heard. After another connection broke, `resend` of the answer has those
-    of which words may have been lost with it."""
+    """Utterances of the session of which the client has received no end. After another connection closed, `resend`
+    in the answer lists those that may have lost captions with it."""
 
 
 class Audio(ClientMessage):
-    """One utterance, cut where the speaker paused."""
+    """One utterance: speech up to a pause."""
 
     action: Literal["audio"]
     session_id: SessionId
     utterance: MessageId
-    """The client's name for the utterance: sent again under the same name, it is transcribed once."""
+    """The client's name for the utterance. If the client sends it again under the same name, it is transcribed once."""
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
-    """Its place in the session's speech: captions of utterances that overlap are put in order by it."""
+    """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
     """Base64."""
 
@@ -90,28 +90,30 @@ class Ping(ClientMessage):
 
 
 class Close(ClientMessage):
-    """Ends a session; utterances on their way are still delivered."""
+    """Closes a session. Captions of utterances in progress are still delivered."""
 
     action: Literal["close"]
     session_id: SessionId
 
 
 class Direct(ClientMessage):
-    """Asks for an address at which a browser streams to Amazon Transcribe itself, past the rules for captions."""
+    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The caption rules do not
+    apply to such a stream.
+    """
 
     action: Literal["direct"]
     session_id: SessionId
-    """Language, encoding and rate are the session's."""
+    """The session whose language, encoding and sample rate the stream has."""
 
 
 class Again(Message):
-    """An utterance that the client must send once more."""
+    """An utterance that the client must send again."""
 
     utterance: MessageId
     from_ms: int
-    """Its final captions hold up to here; all its other lines go."""
+    """Final captions up to this position remain valid. The client removes all other lines of the utterance."""
     wait_ms: int | None = None
-    """How long to wait before that, and up to twice as long, so that not all clients come at once."""
+    """Minimum time to wait before that. Wait up to twice as long, so that clients do not all send at the same time."""
 
 
 class Opened(ReplyMessage):
@@ -121,28 +123,28 @@ class Opened(ReplyMessage):
     session_id: SessionId
     expires_at: str
     in_flight: int
-    """Utterances that may be on their way at once."""
+    """Maximum number of utterances in progress at the same time."""
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
-    """Utterances whose end was reached, if its message did not arrive."""
+    """Utterances that have ended, because the message about it may be lost."""
     failed: tuple[MessageId, ...] = ()
-    """Those of them that were given up."""
+    """Utterances in `done` that were given up."""
 
 
 class Accepted(ReplyMessage):
-    """An utterance is on its way; the same answer where it is, or was, already."""
+    """The utterance is being transcribed. A repeated message gets the same answer."""
 
     type: Literal["accepted"] = "accepted"
     session_id: SessionId
     utterance: MessageId
     repeated: bool = False
-    """It was sent before."""
+    """True if the utterance was sent before."""
     done: bool = False
-    """And nothing more of it comes."""
+    """True if the utterance has ended."""
     failed: bool = False
-    """It was given up."""
+    """True if the utterance was given up."""
     resend: tuple[Again, ...] = ()
-    """Others that were lost."""
+    """Other utterances that were lost."""
 
 
 class Pong(ReplyMessage):
@@ -151,9 +153,9 @@ class Pong(ReplyMessage):
     type: Literal["pong"] = "pong"
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
-    """Utterances of the session whose end was reached, the last ones."""
+    """The session's most recent utterances that have ended."""
     failed: tuple[MessageId, ...] = ()
-    """Those of them that were given up."""
+    """Utterances in `done` that were given up."""
 
 
 class Closed(ReplyMessage):
@@ -164,7 +166,7 @@ class Closed(ReplyMessage):
 
 
 class DirectAddress(ReplyMessage):
-    """Where to stream to."""
+    """Presigned URL of a stream of Amazon Transcribe."""
 
     type: Literal["direct"] = "direct"
     url: str
@@ -172,7 +174,7 @@ class DirectAddress(ReplyMessage):
 
 
 class CaptionMessage(Message):
-    """A line of captions: one with the same `resultId` replaces what was shown before."""
+    """A caption line. It replaces the line with the same `resultId`."""
 
     type: Literal["caption"] = "caption"
     session_id: SessionId
@@ -180,43 +182,43 @@ class CaptionMessage(Message):
     sequence: int
     result_id: str
     revision: int
-    """Grows with each change of this line."""
+    """Number that increases with each change of the line."""
     text: str
     final: bool
     start_ms: int
-    """Within the utterance."""
+    """Position within the utterance."""
     end_ms: int
     stability: float | None = None
     orphan: bool = False
-    """Its final never came: this is the last that was heard."""
+    """True if the result never became final; the text is its last version."""
 
 
 class Retract(Message):
-    """Takes a line of captions away: it turned out to repeat another, or has to be said again."""
+    """Removes a caption line, because it repeats another line or will be transcribed again."""
 
     type: Literal["retract"] = "retract"
     session_id: SessionId
     utterance: MessageId
     result_id: str
     revision: int
-    """A line that has changed since then stays."""
+    """Revision of the line to remove. A line with a higher revision stays."""
 
 
 class Done(Message):
-    """An utterance is transcribed; nothing more of it comes."""
+    """The utterance is transcribed. No more captions follow."""
 
     type: Literal["done"] = "done"
     session_id: SessionId
     utterance: MessageId
     sequence: int
     finals: int
-    """Final captions of its last attempt, without those that another utterance has shown."""
+    """Number of final captions of the last attempt, without those that another utterance has shown."""
     fallback: str | None = None
-    """Why there were no partial captions, where there were meant to be."""
+    """Reason for showing only final captions, if partial captions were enabled."""
 
 
 class Failed(Message):
-    """An utterance that is given up: Amazon Transcribe refuses it, or it failed three times."""
+    """The utterance is given up: Amazon Transcribe refuses it, or it failed three times."""
 
     type: Literal["error"] = "error"
     code: str
@@ -226,15 +228,15 @@ class Failed(Message):
 
 
 class Resend(Message):
-    """Utterances of a session that were lost on the way: the client sends them again."""
+    """Utterances of a session that were lost. The client sends them again."""
 
     type: Literal["resend"] = "resend"
     session_id: SessionId
     utterances: tuple[Again, ...]
 
 
-class Work(BaseModel):
-    """One utterance to transcribe, as the router hands it to the processor: the only place where audio travels."""
+class ProcessorEvent(BaseModel):
+    """Event of the audio processor: one utterance to transcribe. No other event or item contains audio."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -242,14 +244,15 @@ class Work(BaseModel):
     session_id: SessionId
     utterance: MessageId
     attempt: Annotated[int, Field(ge=1)]
-    """Which of the session's attempts this is."""
+    """Number of this attempt in the session."""
     sequence: int
     from_ms: Annotated[int, Field(ge=0)] = 0
-    """How far its captions hold since an earlier attempt."""
+    """Position up to which the captions of earlier attempts remain valid."""
     attempts: Annotated[int, Field(ge=1)] = 1
-    """Which attempt at this utterance it is. After the first, none takes a risk: finals only."""
+    """Number of this attempt at this utterance. Attempts after the first show only final captions."""
     accepted_ms: int | None = None
-    """When this attempt was taken in: its captions' lateness counts from there. Routers of before do not say."""
+    """Time at which the router accepted this attempt. Caption latency is measured from it. None from an older
+    router."""
     audio: str
     """Base64."""
 
@@ -261,7 +264,7 @@ REQUESTS: dict[str, type[ClientMessage]] = {
     "close": Close,
     "direct": Direct,
 }
-"""By route."""
+"""Request models by route."""
 
 RESPONSES: tuple[type[Message], ...] = (
     Opened,
@@ -276,4 +279,4 @@ RESPONSES: tuple[type[Message], ...] = (
     Failed,
     ErrorMessage,
 )
-"""What a client may hear."""
+"""Models of all messages that a client can receive."""

@@ -1,16 +1,16 @@
 """Length of an Ogg Opus file: RFC 3533 for the pages, RFC 7845 for Opus in them, RFC 6716 for the length of a packet.
 
 Each file is one complete utterance, so the rules are strict: one stream, pages numbered from 0 without a gap, right
-checksums, nothing truncated, and nothing behind the end. `OpusHead` is alone on the first page, `OpusTags` ends the
-next one, then audio follows.
+checksums, nothing truncated, and nothing after the end. `OpusHead` is the only packet on the first page, `OpusTags`
+ends the next page, then audio follows.
 
-The granule positions (samples at 48 kHz) must fit the lengths of the packets, within one packet of the longest kind.
+The granule positions (samples at 48 kHz) must match the lengths of the packets, within one packet of the longest kind.
 That leaves room for trimming at the end and for muxers that take positions from a clock. So positions that do not begin
 at 0, as in a part of a longer recording, are refused. The position of a page on which no packet ends is not read. An
 end-of-stream flag is not required, because muxers for live streams omit it. So complete pages that are missing at the
 end are not noticed; they only make the file shorter.
 
-`audio` decides which channels and rates are allowed. Nothing is decoded.
+`utterance_audio` decides which channels and rates are allowed. Nothing is decoded.
 """
 
 import io
@@ -23,36 +23,36 @@ from mutagen.ogg import OggPage
 
 OPUS_RATE = 48000
 """Opus always decodes to this rate, and positions count its samples."""
-LONGEST_PACKET = 5760
-"""Samples. A packet has at most 120 ms."""
+MAX_PACKET_SAMPLES = 5760
+"""Number of samples in the longest packet, which lasts 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
 """Samples of a frame by the packet's configuration: SILK, hybrid, CELT."""
-HEAD = struct.Struct("<8sBBHIhB")
+OPUS_HEAD = struct.Struct("<8sBBHIhB")
 
 
 class MalformedOgg(Exception):
-    """The bytes are not a complete Ogg Opus file. The message continues "this Ogg file"."""
+    """The bytes are not a complete Ogg Opus file. The message continues a sentence that begins with "this Ogg file"."""
 
 
 @dataclass(frozen=True)
 class OpusAudio:
-    """Properties of the file."""
+    """Properties of an Ogg Opus file."""
 
     channels: int
     input_rate: int
     """Rate of the encoder's input, for information only. 0 if it is unknown."""
     samples: int
-    """At 48 kHz, without those that the decoder drops at the beginning and the end."""
+    """Number of samples at 48 kHz, without those that the decoder drops at the beginning and the end."""
 
 
-def read(audio: bytes) -> OpusAudio:
+def read_ogg(audio: bytes) -> OpusAudio:
     """Return the properties of the file. Raises MalformedOgg."""
     pages = list(_pages(audio))
     if not pages or pages[0].sequence != 0 or not _is_alone(pages[0], b"OpusHead"):
-        raise MalformedOgg("does not begin with a page that holds OpusHead alone")
+        raise MalformedOgg("does not begin with a page that holds only OpusHead")
     channels, pre_skip, input_rate = _head(pages[0].packets[0])
     if len(pages) == 1 or not _is_alone(pages[1], b"OpusTags"):
-        raise MalformedOgg("has no OpusTags, ending a page, behind OpusHead")
+        raise MalformedOgg("has no OpusTags that ends a page after OpusHead")
     if len(pages) == 2:
         raise MalformedOgg("holds no audio packet")
     return OpusAudio(channels, input_rate, max(0, _end(pages[2:]) - pre_skip))
@@ -60,12 +60,12 @@ def read(audio: bytes) -> OpusAudio:
 
 def _pages(audio: bytes) -> Iterator[OggPage]:
     """Yield the pages on which a packet ends, each with the packets that end on it."""
-    file, begun = io.BytesIO(audio), b""
+    file, partial_packet = io.BytesIO(audio), b""
     number = serial = 0
     ended = False
     while (start := file.tell()) < len(audio):
         if ended:
-            raise MalformedOgg("goes on behind the end of its stream: send one stream, not several in a chain")
+            raise MalformedOgg("continues after the end of its stream: send one stream, not several in a chain")
         try:
             page = OggPage(file)
         except (MutagenError, EOFError):
@@ -76,16 +76,16 @@ def _pages(audio: bytes) -> Iterator[OggPage]:
         if page.serial != serial:
             raise MalformedOgg("holds more than one stream")
         if page.sequence != number:
-            raise MalformedOgg(f"lacks a page: number {page.sequence} stands where {number} should")
-        if page.first != (number == 0) or page.continued != bool(begun):
-            raise MalformedOgg(f"has a page at byte {start} whose flags do not fit its place")
+            raise MalformedOgg(f"lacks a page: number {page.sequence} follows where {number} is expected")
+        if page.first != (number == 0) or page.continued != bool(partial_packet):
+            raise MalformedOgg(f"has a page at byte {start} whose flags do not match its position")
         if page.packets:
-            page.packets[0] = begun + page.packets[0]
-            begun = b"" if page.complete else page.packets.pop()
+            page.packets[0] = partial_packet + page.packets[0]
+            partial_packet = b"" if page.complete else page.packets.pop()
         if page.packets:
             yield page
         number += 1
-    if begun:
+    if partial_packet:
         raise MalformedOgg("is cut off: its last packet does not end")
 
 
@@ -95,20 +95,20 @@ def _is_alone(page: OggPage, magic: bytes) -> bool:
 
 def _head(packet: bytes) -> tuple[int, int, int]:
     """Return channels, samples to drop at the beginning, and input rate."""
-    if len(packet) < HEAD.size:
+    if len(packet) < OPUS_HEAD.size:
         raise MalformedOgg("has an OpusHead that is too short")
-    _, version, channels, pre_skip, input_rate, _, family = HEAD.unpack_from(packet)
+    _, version, channels, pre_skip, input_rate, _, family = OPUS_HEAD.unpack_from(packet)
     if version > 15 or channels == 0 or (family and channels <= 2):
         raise MalformedOgg(f"has an OpusHead of version {version} with {channels} channels in mapping family {family}")
     return channels, pre_skip, input_rate
 
 
 def _end(pages: list[OggPage]) -> int:
-    """Return the position behind the last sample."""
+    """Return the position after the last sample."""
     held = granule = 0
     for page in pages:
         held += sum(map(_samples, page.packets))
-        if page.position < granule or abs(page.position - held) > LONGEST_PACKET:
+        if page.position < granule or abs(page.position - held) > MAX_PACKET_SAMPLES:
             raise MalformedOgg(
                 f"has the granule position {page.position} where its packets hold {held} samples:"
                 " count from 0 in each utterance"
@@ -122,6 +122,6 @@ def _samples(packet: bytes) -> int:
     kind = packet[0] if packet else 0
     frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[kind & 3] if packet else 0
     samples = frames * FRAME_SAMPLES[kind >> 3]
-    if not 0 < samples <= LONGEST_PACKET:
-        raise MalformedOgg("has a packet that is no Opus")
+    if not 0 < samples <= MAX_PACKET_SAMPLES:
+        raise MalformedOgg("has a packet that is not Opus")
     return samples

@@ -1,6 +1,6 @@
-"""Sessions: whose they are, what is spoken in them, how their captions are made. The one place that reads their table.
+"""Transcription sessions and the gateway for their DynamoDB table. No other module accesses the table.
 
-A session is judged by the time in it: one that should have been deleted by its expiry may be there for days.
+A session's end is compared with the clock, because DynamoDB may delete an expired item days late.
 """
 
 from collections.abc import Callable
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-class Status(StrEnum):
-    """Whether a session takes audio."""
+class SessionStatus(StrEnum):
+    """Status of a session: only an open session accepts audio."""
 
     OPEN = "open"
     CLOSED = "closed"
 
 
 class Session(BaseModel):
-    """One session."""
+    """One transcription session."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session_id: str
     owner: str
-    status: Status
+    status: SessionStatus
     language: str
     encoding: Encoding
     sample_rate: int
     settings: SessionSettings
     secret: str
-    """Keys the hashes of its captions; nothing else knows it."""
+    """Key of the caption hashes. It is used for nothing else."""
     created_at: str
     ends_at: int
-    """Epoch seconds from which it takes nothing any more."""
+    """Time, in epoch seconds, from which the session accepts nothing."""
 
-    def running(self, now_ms: int) -> bool:
-        """Whether it takes audio now."""
-        return self.status is Status.OPEN and now_ms < self.ends_at * 1000
+    def is_open(self, now_ms: int) -> bool:
+        """Return True if the session accepts audio now."""
+        return self.status is SessionStatus.OPEN and now_ms < self.ends_at * 1000
 
 
-class Sessions:
+class SessionTable:
     """The table of sessions."""
 
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
@@ -58,15 +58,15 @@ class Sessions:
         self._clock_ms = clock_ms
 
     def find(self, session_id: str) -> Session | None:
-        """A session by its id."""
+        """Return the session with this id; None if there is none."""
         answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)
         if "Item" not in answer:
             return None
-        found = deserialize_item(answer["Item"])
-        return Session.model_validate({**found, "settings": SessionSettings.model_validate_json(found["settings"])})
+        item = deserialize_item(answer["Item"])
+        return Session.model_validate({**item, "settings": SessionSettings.model_validate_json(item["settings"])})
 
     def add(self, session: Session) -> None:
-        """Keeps a new session."""
+        """Store a new session."""
         item = {
             **session.model_dump(mode="json", exclude={"settings"}),
             "settings": session.settings.model_dump_json(by_alias=True, exclude_none=True),
@@ -78,7 +78,7 @@ class Sessions:
         )
 
     def close(self, session_id: str, owner: str) -> bool:
-        """Closes somebody's session, also one that is closed; false where it is not his."""
+        """Close a session; closing it again changes nothing. Return False if the owner has no such session."""
         try:
             self._client.update_item(
                 TableName=self._name,
@@ -86,7 +86,7 @@ class Sessions:
                 UpdateExpression="SET #status = :closed",
                 ConditionExpression="#owner = :owner",
                 ExpressionAttributeNames={"#status": "status", "#owner": "owner"},
-                ExpressionAttributeValues={":closed": {"S": Status.CLOSED.value}, ":owner": {"S": owner}},
+                ExpressionAttributeValues={":closed": {"S": SessionStatus.CLOSED.value}, ":owner": {"S": owner}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False

@@ -1,7 +1,8 @@
-"""The address of a stream of Amazon Transcribe, signed so that opening it needs nothing else.
+"""Presigned URLs that open a stream of Amazon Transcribe.
 
-It decides what is asked for and for how long the address may be used. The signature is botocore's Signature Version 4
-in the query, made over the host and port that the WebSocket client will name. Nothing is checked or sent here.
+A URL determines the stream's parameters and its own lifetime. Its signature is botocore's Signature Version 4 in the
+query, made for the host and port that the WebSocket client will connect to. This module does not validate the
+parameters and sends nothing.
 """
 
 import logging
@@ -21,27 +22,27 @@ SERVICE = "transcribe"
 PATH = "/stream-transcription-websocket"
 PORT = 8443
 MAX_EXPIRES_SECONDS = 300
-"""Transcribe's own limit."""
+"""Maximum lifetime of a URL, as Amazon Transcribe limits it."""
 
 Encoding = Literal["pcm", "flac", "ogg-opus"]
 
-# At DEBUG it writes what it signs, session token and all, and the signature.
+# At level DEBUG, botocore logs the signed request, including the session token and the signature.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """What a stream is asked for."""
+    """Parameters of a stream."""
 
     language: str
-    """As BCP 47 has it, like en-US."""
+    """BCP 47 code, such as en-US."""
     sample_rate: int
     encoding: Encoding
     stabilised: bool
-    """Whether words of partial results are marked once they will not change any more."""
+    """True to let Amazon Transcribe mark the words of a partial result that will not change any more."""
 
     def parameters(self) -> dict[str, str]:
-        """The request's part of the query."""
+        """Return the query parameters of the request."""
         stabilisation = {"enable-partial-results-stabilization": "true", "partial-results-stability": "high"}
         return {
             "language-code": self.language,
@@ -51,7 +52,7 @@ class StreamRequest:
         }
 
 
-def presigned_url(
+def presign_stream_url(
     credentials: Credentials,
     region: str,
     request: StreamRequest,
@@ -59,37 +60,37 @@ def presigned_url(
     expires_seconds: int,
     endpoint: str | None = None,
 ) -> str:
-    """Where to open this stream; `endpoint` is the origin of another Transcribe than the region's."""
+    """Return the URL that opens this stream. `endpoint` replaces the region's endpoint of Amazon Transcribe."""
     if not 1 <= expires_seconds <= MAX_EXPIRES_SECONDS:
-        raise ValueError(f"an address can be used for 1 to {MAX_EXPIRES_SECONDS} seconds")
+        raise ValueError(f"the lifetime of a URL must be 1 to {MAX_EXPIRES_SECONDS} seconds, not {expires_seconds}")
     scheme, host = _origin(endpoint or f"wss://transcribestreaming.{region}.amazonaws.com:{PORT}")
     # botocore leaves the default port of http and https out of the host, as WebSocket clients do for ws and wss.
     signed = AWSRequest("GET", f"{'https' if scheme == 'wss' else 'http'}://{host}{PATH}", params=request.parameters())
-    # Frozen: credentials that are renewed between two of its reads would mix old and new.
+    # Frozen, because credentials that are refreshed between two reads would mix old and new values.
     SigV4QueryAuth(credentials.get_frozen_credentials(), SERVICE, region, expires_seconds).add_auth(signed)
     return f"{scheme}:{str(signed.url).partition(':')[2]}"
 
 
 class NoCredentials(Exception):
-    """There is nothing to sign with."""
+    """The process has no AWS credentials to sign with."""
 
 
-def signer(session: "boto3.Session", endpoint: str | None) -> Callable[[StreamRequest, int], str]:
-    """Signs a request for so many seconds; `endpoint` is where Amazon Transcribe is, if not where it is for everybody."""
+def stream_url_signer(session: "boto3.Session", endpoint: str | None) -> Callable[[StreamRequest, int], str]:
+    """Return a function that presigns a request for a number of seconds. `endpoint` replaces the region's endpoint."""
 
-    def signed(request: StreamRequest, seconds: int) -> str:
+    def presign(request: StreamRequest, seconds: int) -> str:
         credentials = session.get_credentials()
         if credentials is None:
             raise NoCredentials
-        return presigned_url(
+        return presign_stream_url(
             credentials, session.region_name, request, expires_seconds=seconds, endpoint=endpoint or None
         )
 
-    return signed
+    return presign
 
 
 def _origin(endpoint: str) -> tuple[str, str]:
     parts = urlsplit(endpoint)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname or endpoint != f"{parts.scheme}://{parts.netloc}":
-        raise ValueError("an endpoint is ws:// or wss:// with a host, and nothing after it")
+        raise ValueError("an endpoint must be a ws:// or wss:// URL with a host and nothing after it")
     return parts.scheme, parts.netloc

@@ -1,15 +1,15 @@
-"""What one utterance of live transcription may be, and how it is cut for streaming. Pure.
+"""Validation of one utterance's audio, and its division into chunks for streaming.
 
-An utterance is one message of a client: mono, 16 bits where its encoding has bits, and a file of its own where its
-encoding is a file. It is checked before anything is started for it, because Amazon Transcribe says of bad audio only
-that it is bad, after a stream was opened and a place in its quota taken. What clients get wrong most is named: WebM
-from a browser's recorder, WAV for samples.
+An utterance is one message of a client: mono, with 16-bit samples if its encoding has a sample size, and a complete
+file if its encoding is a file format. It is validated before a stream is opened, because Amazon Transcribe reports bad
+audio without a reason, after a stream of its quota was used. Error messages name frequent mistakes: WebM from a
+browser's recorder, or WAV instead of samples.
 
-Rates: FLAC has its own in the file, and the session's must be the same. Opus has none: it decodes to 48 kHz whatever
-was encoded, so 48000 is always right for it. The rate of what was encoded stands in the file for information; a session
-may say that one too, where it is a rate that Opus works at. Opus knows neither 32000 nor 44100.
+Sample rates: a FLAC file states its rate, and the session must use the same one. Opus always decodes to 48 kHz, so
+48000 is always right for it. An Opus file also states its encoder's input rate for information. A session can use that
+rate too, if Opus supports it; it does not support 32000 and 44100.
 
-How files are built is `ogg`'s and `flac`'s affair; decoding, base64 and sessions are not looked at here.
+`ogg_length` and `flac_length` read the files. This module does not decode audio or base64, and does not read sessions.
 """
 
 import re
@@ -17,17 +17,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
-from handlers.transcription.flac_length import MalformedFlac
-from handlers.transcription.flac_length import read as read_flac
-from handlers.transcription.ogg_length import OPUS_RATE, MalformedOgg
-from handlers.transcription.ogg_length import read as read_ogg
+from handlers.transcription.flac_length import MalformedFlac, read_flac
+from handlers.transcription.ogg_length import OPUS_RATE, MalformedOgg, read_ogg
 
 CHUNK_MS = 100
-"""Amazon Transcribe asks for even chunks of 50 to 200 ms, sent at the pace of speech."""
+"""Duration of a chunk. Amazon Transcribe expects chunks of equal length, 50 to 200 ms, sent at the pace of speech."""
 
 
 class Encoding(StrEnum):
-    """How audio is written, in Amazon Transcribe's words."""
+    """Audio encoding, with the names that Amazon Transcribe uses."""
 
     PCM = "pcm"
     FLAC = "flac"
@@ -35,7 +33,7 @@ class Encoding(StrEnum):
 
 
 class AudioProblem(StrEnum):
-    """What can be wrong with an utterance."""
+    """Problem of an utterance's audio. Clients receive the value as the rule that the field breaks."""
 
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"
@@ -54,24 +52,26 @@ SAMPLE_RATES = {
     Encoding.FLAC: (8000, 16000, 24000, 32000, 44100, 48000),
     Encoding.OGG_OPUS: (8000, 16000, 24000, 48000),
 }
-"""In Hz: what a session may say. Each gives whole samples in a chunk."""
+"""Sample rates in Hz that a session can use. Each gives a whole number of samples per chunk."""
 MESSAGE_BYTES, JSON_BYTES = 128 * 1024, 2 * 1024
-"""API Gateway's limit for one message of a WebSocket, and what of it is left for everything but the audio."""
+"""API Gateway's size limit for one WebSocket message, and the part of it that is reserved for everything except the
+audio."""
 MAX_BYTES = (MESSAGE_BYTES - JSON_BYTES) // 4 * 3
-"""What fits in there as base64, which makes 4 characters of 3 bytes."""
+"""Maximum size of the audio, because base64 makes 4 characters of 3 bytes."""
 MIN_MS = 100
-"""Less than any word needs, and than a stream is worth opening for."""
+"""Minimum duration. Shorter audio contains no word and is not worth a stream."""
 LIMIT_SECONDS = {Encoding.PCM: 2.5, Encoding.FLAC: 5.0, Encoding.OGG_OPUS: 5.0}
-"""An utterance is transcribed at the pace of speech, so its length delays its captions: 5 s at most. Samples at 16 kHz
-fill a message after 3 s, and end before that."""
+"""Maximum duration. An utterance is transcribed at the pace of speech, so its length delays its captions. Samples at
+16 kHz would fill a message after 3 s, so their limit is lower."""
 CODER_PADDING_SECONDS = {Encoding.PCM: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPUS: 0.25}
-"""What may be above the limit: Opus comes in packets of up to 120 ms, filled up at both ends."""
+"""Tolerance above the maximum duration. Opus packets last up to 120 ms, and the first and the last one may be
+padded."""
 
 SAMPLE_BYTES = 2
 MAGIC = {Encoding.FLAC: b"fLaC", Encoding.OGG_OPUS: b"OggS"}
 FOREIGN = {
-    re.compile(pattern, re.DOTALL): what
-    for pattern, what in {
+    re.compile(pattern, re.DOTALL): advice
+    for pattern, advice in {
         rb"\x1a\x45\xdf\xa3": "WebM, as browsers' recorders make it: wrap the Opus packets in Ogg, as ogg-opus",
         rb"RIFF.{4}WAVE": "a WAV file: send its samples without the header, as pcm",
         rb".{4}ftyp": "MP4, as some browsers' recorders make it: send Opus in Ogg, FLAC, or samples",
@@ -81,13 +81,13 @@ FOREIGN = {
         rb"OggS.{24}\x7fFLAC": "FLAC in Ogg: send the FLAC file without Ogg, as flac, or encode Opus",
     }.items()
 }
-"""How files begin that are none of the three."""
+"""First bytes of files that have another format, and advice for the client."""
 FOREIGN_FRAME = re.compile(rb"\xff[\xe2-\xff]")
-"""How a frame of MP3 or AAC begins; as samples this is nothing unusual."""
+"""First bytes of an MP3 or AAC frame. Samples can have the same bytes."""
 
 
 class BadAudio(Exception):
-    """Why an utterance is refused. The message is for the client and holds nothing of what was said."""
+    """The audio of an utterance is invalid. The message is for the client and contains nothing of the audio."""
 
     def __init__(self, code: AudioProblem, message: str) -> None:
         super().__init__(message)
@@ -97,31 +97,32 @@ class BadAudio(Exception):
 
 @dataclass(frozen=True)
 class Utterance:
-    """Audio that is ready to be streamed."""
+    """Valid audio, ready to be streamed."""
 
     encoding: Encoding
     sample_rate: int
-    """What Amazon Transcribe is told."""
+    """Sample rate for Amazon Transcribe, as the session states it."""
     duration_ms: int
     chunks: tuple[bytes, ...] = field(repr=False)
-    """One for each CHUNK_MS, the last one for what is left; together they are the audio. None is empty, which would end
-    the stream. A chunk of samples begins at its place times CHUNK_MS exactly, any other about there."""
+    """One chunk per CHUNK_MS, and the last one for the rest. Joined, they are the audio. No chunk is empty, because
+    an empty one would end the stream. A chunk of samples begins exactly at its index times CHUNK_MS, a chunk of a
+    file approximately."""
 
 
-def utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
-    """The audio of a message, as its session says it is; raises BadAudio."""
+def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
+    """Validate the audio of a message against its session, and divide it into chunks. Raises BadAudio."""
     if not audio:
         raise BadAudio(AudioProblem.EMPTY, "the message holds no audio")
     if len(audio) > MAX_BYTES:
         raise BadAudio(
             AudioProblem.TOO_LARGE,
-            f"the audio has {len(audio)} bytes, and {MAX_BYTES} are allowed:"
-            " cut it sooner, or send it at a lower rate or as ogg-opus",
+            f"the audio has {len(audio)} bytes, but at most {MAX_BYTES} are allowed:"
+            " send shorter utterances, a lower sample rate, or ogg-opus",
         )
     if sample_rate not in SAMPLE_RATES[encoding]:
         allowed = ", ".join(map(str, SAMPLE_RATES[encoding]))
         raise BadAudio(
-            AudioProblem.WRONG_SAMPLE_RATE, f"the session says {sample_rate} Hz, and {encoding} takes one of {allowed}"
+            AudioProblem.WRONG_SAMPLE_RATE, f"the session has {sample_rate} Hz, but {encoding} needs one of {allowed}"
         )
     _check_beginning(audio, encoding)
     try:
@@ -132,56 +133,58 @@ def utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
         raise BadAudio(AudioProblem.MALFORMED, f"this Ogg file {error}") from None
     duration_ms = -(-samples * 1000 // rate)
     if duration_ms < MIN_MS:
-        raise BadAudio(AudioProblem.TOO_SHORT, f"the audio has {duration_ms} ms, and {MIN_MS} ms is the least")
+        raise BadAudio(AudioProblem.TOO_SHORT, f"the audio has {duration_ms} ms, but the minimum is {MIN_MS} ms")
     if samples > (LIMIT_SECONDS[encoding] + CODER_PADDING_SECONDS[encoding]) * rate:
         raise BadAudio(
             AudioProblem.TOO_LONG,
-            f"the audio has {duration_ms} ms, and {encoding} may have {LIMIT_SECONDS[encoding]:g} s: cut it sooner",
+            f"the audio has {duration_ms} ms, but the maximum for {encoding} is {LIMIT_SECONDS[encoding]:g} s: send shorter utterances",
         )
-    # Samples are never split: each rate has whole ones in a chunk. Files are taken to be even in time.
+    # Chunks never split a sample, because each rate gives whole samples per chunk. Bytes of a file are treated as
+    # evenly distributed over time.
     cuts = [len(audio) * begin_ms * rate // (samples * 1000) for begin_ms in range(0, duration_ms, CHUNK_MS)]
     chunks = tuple(audio[begin:end] for begin, end in pairwise([*cuts, len(audio)]))
     return Utterance(encoding, sample_rate, duration_ms, chunks)
 
 
 def _check_beginning(audio: bytes, encoding: Encoding) -> None:
-    """Refuses what begins as another kind of file does."""
-    for pattern, what in FOREIGN.items():
+    """Raise BadAudio if the first bytes are those of another format."""
+    for pattern, advice in FOREIGN.items():
         if pattern.match(audio):
-            raise BadAudio(AudioProblem.WRONG_ENCODING, f"this is {what}")
-    given = next((kind for kind, magic in MAGIC.items() if audio.startswith(magic)), Encoding.PCM)
-    if given is encoding:
+            raise BadAudio(AudioProblem.WRONG_ENCODING, f"this is {advice}")
+    actual = next((kind for kind, magic in MAGIC.items() if audio.startswith(magic)), Encoding.PCM)
+    if actual is encoding:
         return
-    if given is not Encoding.PCM:
-        what = f"this is {'Ogg' if given is Encoding.OGG_OPUS else 'FLAC'}"
+    if actual is not Encoding.PCM:
+        description = f"this is {'Ogg' if actual is Encoding.OGG_OPUS else 'FLAC'}"
     elif FOREIGN_FRAME.match(audio):
-        what = "this looks like MP3 or AAC"
+        description = "this looks like MP3 or AAC"
     else:
-        what = f"this does not begin as {encoding} does"
+        description = f"this does not begin like {encoding}"
     raise BadAudio(
-        AudioProblem.WRONG_ENCODING, f"{what}, and the session says {encoding}: send that, or open a session for this"
+        AudioProblem.WRONG_ENCODING,
+        f"{description}, but the session has the encoding {encoding}: send that, or open another session",
     )
 
 
 def _length(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
-    """How many samples, at which rate."""
+    """Return the number of samples and their rate."""
     match encoding:
         case Encoding.PCM:
             if len(audio) % SAMPLE_BYTES:
                 raise BadAudio(
                     AudioProblem.ODD_BYTES,
-                    f"the audio has {len(audio)} bytes, an odd number: a sample has 16 bits, and none may be cut",
+                    f"the audio has {len(audio)} bytes, an odd number: send whole samples of 16 bits",
                 )
             return len(audio) // SAMPLE_BYTES, sample_rate
         case Encoding.FLAC:
             flac = read_flac(audio)
             _check_mono(flac.channels)
             if flac.bits != SAMPLE_BYTES * 8:
-                raise BadAudio(AudioProblem.NOT_16_BIT, f"the samples have {flac.bits} bits: encode 16")
+                raise BadAudio(AudioProblem.NOT_16_BIT, f"the samples have {flac.bits} bits: encode 16 bits")
             if flac.sample_rate != sample_rate:
                 raise BadAudio(
                     AudioProblem.WRONG_SAMPLE_RATE,
-                    f"the file has {flac.sample_rate} Hz, and the session says {sample_rate}: they must be the same",
+                    f"the file has {flac.sample_rate} Hz, but the session has {sample_rate}: they must be the same",
                 )
             return flac.samples, flac.sample_rate
         case Encoding.OGG_OPUS:
@@ -190,7 +193,7 @@ def _length(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, in
             if sample_rate not in {OPUS_RATE, opus.input_rate}:
                 raise BadAudio(
                     AudioProblem.WRONG_SAMPLE_RATE,
-                    f"the session says {sample_rate} Hz, and the file was encoded from {opus.input_rate or 'unknown'}:"
+                    f"the session has {sample_rate} Hz, but the file was encoded from {opus.input_rate or 'an unknown rate'}:"
                     f" open the session with {OPUS_RATE}, to which Opus always decodes",
                 )
             return opus.samples, OPUS_RATE
@@ -198,4 +201,4 @@ def _length(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, in
 
 def _check_mono(channels: int) -> None:
     if channels != 1:
-        raise BadAudio(AudioProblem.NOT_MONO, f"the audio has {channels} channels: mix them to one")
+        raise BadAudio(AudioProblem.NOT_MONO, f"the audio has {channels} channels: mix them to one channel")

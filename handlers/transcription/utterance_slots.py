@@ -1,22 +1,26 @@
-"""What of one session is in the air: utterances on their way through a processor, those done, those that broke. Pure.
+"""Slots of one session's utterances: those in progress, those that ended, and those that the client must send again.
 
-A place is taken before a processor is called and given back by the processor. One that is not given back in time is
-judged lost by the time in it: deletion by expiry may be days late. Every move is a new value; whoever writes it does so
-only if nobody else has in the meantime.
+The router takes a slot before it invokes the audio processor, and the processor returns it. A slot that is not returned
+before its deadline counts as lost. The deadline is compared with the clock, because DynamoDB may delete an expired item
+days late. Every method returns a new value. `LiveTable.change` writes it only if no concurrent invocation changed the
+item.
 """
 
 from collections.abc import Collection
 from enum import StrEnum
 from typing import Self
 
+from pydantic import ConfigDict, Field
+
 from handlers.common.aws.versioned_items import VersionedState
 
 REMEMBERED = 64
-"""Utterances whose end is remembered, so that one sent twice is transcribed once: minutes of speech."""
+"""Number of ended utterances that a session remembers, so that a repeated message is not transcribed again. This is some
+minutes of speech."""
 
 
-class Standing(StrEnum):
-    """What became of an utterance that was offered."""
+class SlotOutcome(StrEnum):
+    """Result of a request for a slot."""
 
     TAKEN = "taken"
     REPEATED = "repeated"
@@ -24,180 +28,194 @@ class Standing(StrEnum):
     EARLY = "early"
 
 
-class Live(VersionedState):
-    """Base of what the live table holds."""
+class LiveItem(VersionedState):
+    """Base of the items of the live table. A field's alias is its stored name."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     @property
     def due_ms(self) -> int | None:
-        """When somebody must look at it, if ever."""
+        """Time from which the sweep must process the item; None if it never must."""
         return None
 
 
-class Place(Live):
-    """One utterance on its way."""
+class Slot(LiveItem):
+    """The slot of one utterance in progress."""
 
     utterance: str
     attempt: int
     overdue_ms: int
-    """From then on it is lost."""
+    """Time from which the utterance counts as lost."""
     running: bool = False
+    """True once the audio processor has started the attempt."""
 
 
-class Broken(Live):
-    """An utterance that has to be sent again, and how far its captions hold."""
+class PendingResend(LiveItem):
+    """An utterance that the client must send again."""
 
     utterance: str
     from_ms: int
+    """Position in the utterance up to which the captions of earlier attempts remain valid."""
     attempts: int
-    """How often it was tried, with a stream."""
-    rests_until_ms: int = 0
-    """There was no stream to be had: there may be one then, and no sooner."""
+    """Number of attempts that had a stream."""
+    wait_until_ms: int = Field(default=0, alias="rests_until_ms")
+    """Earliest time of the next attempt, because Amazon Transcribe had no free stream."""
 
 
-class Taken(Live):
-    """How an offered utterance stands, and what to know of earlier attempts at it."""
+class SlotDecision(LiveItem):
+    """Answer to a request for a slot, with the new attempt's number and the results of earlier attempts."""
 
-    standing: Standing
+    outcome: SlotOutcome
     attempt: int = 0
-    """Which of the session's attempts this is: whoever works on an older one has been overtaken."""
+    """Number of this attempt in the session. An older attempt at the same utterance no longer has a slot."""
     from_ms: int = 0
+    """Position in the utterance up to which the captions of earlier attempts remain valid."""
     attempts: int = 1
-    """Which attempt at this utterance it is."""
+    """Number of this attempt at this utterance."""
 
 
-class Flight(Live):
-    """One session's utterances."""
+class SessionSlots(LiveItem):
+    """Slots and recent results of one session's utterances."""
 
     connection: str = ""
-    """Where captions go, and who may use it: nobody, where it is on none."""
+    """Connection that may use the session and receives its captions; empty if there is none."""
     seen_ms: int = 0
-    """When its client was last heard of."""
+    """Time of the client's last message."""
     attempt: int = 0
-    """How many attempts there were."""
-    places: tuple[Place, ...] = ()
+    """Number of attempts so far, at any utterance."""
+    slots: tuple[Slot, ...] = Field(default=(), alias="places")
     done: tuple[str, ...] = ()
+    """Utterances that ended."""
     failed: tuple[str, ...] = ()
-    """Those of them that were given up."""
-    broken: tuple[Broken, ...] = ()
-    directs_ms: tuple[int, ...] = ()
-    """When addresses for streaming past the rules were given out lately."""
+    """Utterances in `done` that were given up."""
+    resends: tuple[PendingResend, ...] = Field(default=(), alias="broken")
+    direct_urls_ms: tuple[int, ...] = Field(default=(), alias="directs_ms")
+    """Times at which the client recently got a presigned URL of Amazon Transcribe."""
 
     @property
     def due_ms(self) -> int | None:
-        """When the first of its utterances will be lost."""
-        return min((one.overdue_ms for one in self.places), default=None)
+        """Time at which the first slot becomes overdue."""
+        return min((slot.overdue_ms for slot in self.slots), default=None)
 
-    def seen(self, connection: str, now_ms: int) -> Self:
-        """Its client speaks, over this connection."""
+    def note_message(self, connection: str, now_ms: int) -> Self:
+        """Record that the client sent a message over this connection."""
         return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
 
-    def opened(self, connection: str, unfinished: Collection[str]) -> Self:
-        """Its client opens it over this connection, and has not heard how those utterances ended.
+    def move_to(self, connection: str, unfinished: Collection[str]) -> Self:
+        """Bind the session to a connection. The client has received no end of the `unfinished` utterances.
 
-        Whatever was told over another connection may have gone nowhere: what is done without its client knowing, or has
-        to be sent again anyhow, comes again from its beginning. So does what nobody has begun to go on with.
+        Messages that were sent over another connection may be lost. So ended utterances that the client lists as
+        unfinished, and all pending resends, are repeated from their beginning. A slot is returned if its attempt
+        continues in the middle of an utterance and has not started. Nothing changes if the connection is the same.
         """
         if connection == self.connection:
             return self
-        told = {one.utterance for one in self.broken if one.from_ms}
-        places = tuple(one for one in self.places if one.running or one.utterance not in told)
-        unheard = tuple(one for one in self.done if one in unfinished)
-        broken = (
-            *(one.model_copy(update={"from_ms": 0}) for one in self.broken),
-            *(Broken(utterance=one, from_ms=0, attempts=1) for one in unheard),
+        continued = {resend.utterance for resend in self.resends if resend.from_ms}
+        slots = tuple(slot for slot in self.slots if slot.running or slot.utterance not in continued)
+        unknown_ends = tuple(utterance for utterance in self.done if utterance in unfinished)
+        resends = (
+            *(resend.model_copy(update={"from_ms": 0}) for resend in self.resends),
+            *(PendingResend(utterance=utterance, from_ms=0, attempts=1) for utterance in unknown_ends),
         )[-REMEMBERED:]
-        done, failed = (tuple(one for one in ends if one not in unheard) for ends in (self.done, self.failed))
-        return self.model_copy(update={"places": places, "done": done, "failed": failed, "broken": broken})
-
-    def silent(self, heard_ms: int, now_ms: int) -> bool:
-        """Nothing was heard of its client since then, and nothing of it is in the air."""
-        return self.seen_ms < heard_ms and all(one.overdue_ms <= now_ms for one in self.places)
-
-    def swept(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
-        """Without those that are lost, and which those are."""
-        late = tuple(one for one in self.places if one.overdue_ms <= now_ms)
-        if not late:
-            return self, ()
-        swept = self
-        for one in late:
-            swept = swept.broke(one.utterance, one.attempt, 0)
-        return swept, tuple(one.utterance for one in late)
-
-    def offered(self, utterance: str, overdue_ms: int, most: int, now_ms: int) -> tuple[Self, Taken]:
-        """A place for an utterance, if there is one, and unless it has one or had one."""
-        if utterance in self.done or self.on_its_way(utterance):
-            return self, Taken(standing=Standing.REPEATED)
-        before = next((one for one in self.broken if one.utterance == utterance), None)
-        if before and before.rests_until_ms > now_ms:
-            return self, Taken(standing=Standing.EARLY)
-        if len(self.places) >= most:
-            return self, Taken(standing=Standing.BUSY)
-        taken = Taken(
-            standing=Standing.TAKEN,
-            attempt=self.attempt + 1,
-            from_ms=before.from_ms if before else 0,
-            attempts=before.attempts + 1 if before else 1,
+        done, failed = (
+            tuple(utterance for utterance in ended if utterance not in unknown_ends)
+            for ended in (self.done, self.failed)
         )
-        places = (*self.places, Place(utterance=utterance, attempt=taken.attempt, overdue_ms=overdue_ms))
-        return self.model_copy(update={"attempt": taken.attempt, "places": places}), taken
+        return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
 
-    def begun(self, utterance: str, attempt: int, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
-        """The attempt is being worked on; false where it is by somebody else already, or was given up."""
-        place = self._place(utterance, attempt)
-        if place is None or place.running or place.overdue_ms <= now_ms:
+    def is_silent(self, since_ms: int, now_ms: int) -> bool:
+        """Return True if the client has sent nothing since then and no utterance is in progress."""
+        return self.seen_ms < since_ms and all(slot.overdue_ms <= now_ms for slot in self.slots)
+
+    def remove_overdue(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
+        """Turn overdue slots into pending resends, and return the lost utterances."""
+        overdue = tuple(slot for slot in self.slots if slot.overdue_ms <= now_ms)
+        remaining = self
+        for slot in overdue:
+            remaining = remaining.plan_resend(slot.utterance, slot.attempt, 0)
+        return remaining, tuple(slot.utterance for slot in overdue)
+
+    def take_slot(self, utterance: str, overdue_ms: int, max_slots: int, now_ms: int) -> tuple[Self, SlotDecision]:
+        """Take a slot for an utterance, unless it has one, has ended, must wait, or all slots are taken."""
+        if utterance in self.done or self.has_slot(utterance):
+            return self, SlotDecision(outcome=SlotOutcome.REPEATED)
+        resend = next((resend for resend in self.resends if resend.utterance == utterance), None)
+        if resend and resend.wait_until_ms > now_ms:
+            return self, SlotDecision(outcome=SlotOutcome.EARLY)
+        if len(self.slots) >= max_slots:
+            return self, SlotDecision(outcome=SlotOutcome.BUSY)
+        decision = SlotDecision(
+            outcome=SlotOutcome.TAKEN,
+            attempt=self.attempt + 1,
+            from_ms=resend.from_ms if resend else 0,
+            attempts=resend.attempts + 1 if resend else 1,
+        )
+        slots = (*self.slots, Slot(utterance=utterance, attempt=decision.attempt, overdue_ms=overdue_ms))
+        return self.model_copy(update={"attempt": decision.attempt, "slots": slots}), decision
+
+    def start(self, utterance: str, attempt: int, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
+        """Start an attempt. Return False if it was started before, or has no slot or an overdue one."""
+        slot = self._slot(utterance, attempt)
+        if slot is None or slot.running or slot.overdue_ms <= now_ms:
             return self, False
-        running = place.model_copy(update={"overdue_ms": overdue_ms, "running": True})
-        return self.model_copy(update={"places": (*self._others(utterance), running)}), True
+        running = slot.model_copy(update={"overdue_ms": overdue_ms, "running": True})
+        return self.model_copy(update={"slots": (*self._other_slots(utterance), running)}), True
 
-    def holds(self, utterance: str, attempt: int) -> bool:
-        """Whether this attempt still has its place: no other was begun, and it is not lost."""
-        return self._place(utterance, attempt) is not None
+    def holds_slot(self, utterance: str, attempt: int) -> bool:
+        """Return True if the attempt still has its slot: it is not lost and no newer attempt has replaced it."""
+        return self._slot(utterance, attempt) is not None
 
-    def on_its_way(self, utterance: str) -> bool:
-        """Whether an utterance has a place."""
-        return any(one.utterance == utterance for one in self.places)
+    def has_slot(self, utterance: str) -> bool:
+        """Return True if any attempt at the utterance has a slot."""
+        return any(slot.utterance == utterance for slot in self.slots)
 
-    def landed(self, utterance: str, attempt: int, *, failed: bool = False) -> Self:
-        """The utterance is done, or given up, and will not be again; nothing changes where the attempt has lost its place."""
-        if not self.holds(utterance, attempt):
+    def finish(self, utterance: str, attempt: int, *, failed: bool = False) -> Self:
+        """End an utterance that is transcribed or given up. Change nothing if the attempt has lost its slot."""
+        if not self.holds_slot(utterance, attempt):
             return self
         done = (*self.done, utterance)[-REMEMBERED:]
-        lost = tuple(one for one in (*self.failed, *[utterance] * failed) if one in done)
-        broken = tuple(one for one in self.broken if one.utterance != utterance)
+        all_failed = tuple(name for name in (*self.failed, *[utterance] * failed) if name in done)
+        resends = tuple(resend for resend in self.resends if resend.utterance != utterance)
         return self.model_copy(
-            update={"places": self._others(utterance), "done": done, "failed": lost, "broken": broken}
+            update={"slots": self._other_slots(utterance), "done": done, "failed": all_failed, "resends": resends}
         )
 
-    def broke(self, utterance: str, attempt: int, from_ms: int, rests_until_ms: int = 0) -> Self:
-        """The utterance has to be sent again; its captions hold up to `from_ms`. One that rests had no attempt."""
-        if not self.holds(utterance, attempt):
+    def plan_resend(self, utterance: str, attempt: int, from_ms: int, wait_until_ms: int = 0) -> Self:
+        """Return the slot and remember that the client must send the utterance again.
+
+        Captions up to `from_ms` remain valid. With `wait_until_ms`, Amazon Transcribe had no free stream, and the
+        attempt does not count. Nothing changes if the attempt has lost its slot.
+        """
+        if not self.holds_slot(utterance, attempt):
             return self
-        before = next((one.attempts for one in self.broken if one.utterance == utterance), 0)
-        others = tuple(one for one in self.broken if one.utterance != utterance)
-        again = Broken(
+        before = next((resend.attempts for resend in self.resends if resend.utterance == utterance), 0)
+        others = tuple(resend for resend in self.resends if resend.utterance != utterance)
+        resend = PendingResend(
             utterance=utterance,
             from_ms=from_ms,
-            attempts=before if rests_until_ms else before + 1,
-            rests_until_ms=rests_until_ms,
+            attempts=before if wait_until_ms else before + 1,
+            wait_until_ms=wait_until_ms,
         )
-        return self.model_copy(update={"places": self._others(utterance), "broken": (*others, again)[-REMEMBERED:]})
+        return self.model_copy(
+            update={"slots": self._other_slots(utterance), "resends": (*others, resend)[-REMEMBERED:]}
+        )
 
-    def given_back(self, utterance: str, attempt: int) -> tuple[Self, bool]:
-        """As if the utterance had not been offered; false where the attempt was begun, or is over already."""
-        place = self._place(utterance, attempt)
-        if place is None or place.running:
+    def release_unstarted(self, utterance: str, attempt: int) -> tuple[Self, bool]:
+        """Return the slot of an attempt that has not started. Return False if it has started or has no slot."""
+        slot = self._slot(utterance, attempt)
+        if slot is None or slot.running:
             return self, False
-        return self.model_copy(update={"places": self._others(utterance)}), True
+        return self.model_copy(update={"slots": self._other_slots(utterance)}), True
 
-    def directed(self, now_ms: int, most: int, within_ms: int) -> tuple[Self, bool]:
-        """One address more, unless there were as many lately."""
-        lately = tuple(one for one in self.directs_ms if now_ms - one < within_ms)
-        if len(lately) >= most:
+    def count_direct_url(self, now_ms: int, max_urls: int, within_ms: int) -> tuple[Self, bool]:
+        """Count one more presigned URL. Return False if `max_urls` were issued in the last `within_ms`."""
+        recent = tuple(issued_ms for issued_ms in self.direct_urls_ms if now_ms - issued_ms < within_ms)
+        if len(recent) >= max_urls:
             return self, False
-        return self.model_copy(update={"directs_ms": (*lately, now_ms)}), True
+        return self.model_copy(update={"direct_urls_ms": (*recent, now_ms)}), True
 
-    def _place(self, utterance: str, attempt: int) -> Place | None:
-        return next((one for one in self.places if (one.utterance, one.attempt) == (utterance, attempt)), None)
+    def _slot(self, utterance: str, attempt: int) -> Slot | None:
+        return next((slot for slot in self.slots if (slot.utterance, slot.attempt) == (utterance, attempt)), None)
 
-    def _others(self, utterance: str) -> tuple[Place, ...]:
-        return tuple(one for one in self.places if one.utterance != utterance)
+    def _other_slots(self, utterance: str) -> tuple[Slot, ...]:
+        return tuple(slot for slot in self.slots if slot.utterance != utterance)

@@ -1,4 +1,4 @@
-"""What client and voice Q&A say to each other over the WebSocket: one model a message, in both directions."""
+"""Messages between client and voice Q&A over the WebSocket: one model per message, in both directions."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -11,8 +11,8 @@ from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Mess
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
-class Code(StrEnum):
-    """What can be wrong with a message that is one, or with a question."""
+class VoiceQaErrorCode(StrEnum):
+    """Error codes of voice Q&A. Errors of the message format have their own codes."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     LECTURE_UNKNOWN = "LECTURE_UNKNOWN"
@@ -23,17 +23,17 @@ class Code(StrEnum):
     AUDIO_EMPTY = "AUDIO_EMPTY"
     AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
     QUERY_FAILED = "QUERY_FAILED"
-    """It was asked, and cannot be answered; asking the same again would not help."""
+    """The question cannot be answered. Asking it again would not help."""
     TOO_MANY_QUERIES = "TOO_MANY_QUERIES"
     UPLOAD_REFUSED = "UPLOAD_REFUSED"
     UNAVAILABLE = "UNAVAILABLE"
     AGENT_FAILED = "AGENT_FAILED"
 
 
-class Unanswerable(Exception):
-    """The question cannot be put to an agent; why is for the client."""
+class UnanswerableQuestion(Exception):
+    """The question cannot be sent to an agent. Code and message are for the client."""
 
-    def __init__(self, code: Code, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False) -> None:
         super().__init__(code.value)
         self.code = code
         self.message = message
@@ -41,14 +41,14 @@ class Unanswerable(Exception):
 
 
 class UploadKind(StrEnum):
-    """What is uploaded."""
+    """Kind of an upload."""
 
     QUERY = "query"
     LECTURE = "lecture"
 
 
 class Upload(ClientMessage):
-    """Asks for an address to upload audio to."""
+    """Asks for a form with which the client uploads audio."""
 
     action: Literal["upload"]
     kind: UploadKind
@@ -58,21 +58,22 @@ class Upload(ClientMessage):
 
 
 class Query(ClientMessage):
-    """A question about a lecture: spoken (`audioKey`, from `upload`), or written."""
+    """A question about a lecture, either spoken (`audioKey`, from `upload`) or written (`text`)."""
 
     action: Literal["query"]
     query_id: QueryId
-    """The client's name for the question: asked again under the same name, it is answered once."""
+    """The client's name for the question. If it is asked again under the same name, it is answered once."""
     lecture_id: Ulid
     session_id: Ulid | None = None
-    """The conversation that it goes on; without one, a new one begins."""
+    """The conversation that the question continues. Without it, a new conversation begins."""
     audio_key: Annotated[str, StringConstraints(max_length=300)] | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)] | None = None
     language: LanguageCode = "en-US"
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """The attempt at an answer that `resumeFrom` counts in, as its pieces say."""
+    """The answer attempt to which `resumeFrom` refers. Each piece of an answer states its attempt."""
     resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """The first piece that the client has not got yet. Of another attempt everything comes, from 0."""
+    """Number of the first piece that the client has not received. If the answer has another attempt, all pieces are
+    sent."""
 
 
 class Ping(ClientMessage):
@@ -82,7 +83,7 @@ class Ping(ClientMessage):
 
 
 class UploadReady(ReplyMessage):
-    """Where to POST the audio, as a form: `fields`, then the file."""
+    """Form for the upload: POST `fields` and then the file to `url`."""
 
     type: Literal["uploadReady"] = "uploadReady"
     kind: UploadKind
@@ -95,7 +96,7 @@ class UploadReady(ReplyMessage):
 
 
 class QueryAccepted(ReplyMessage):
-    """The question is being answered, or was: pieces follow."""
+    """The question is being answered or was answered before. The pieces of the answer follow."""
 
     type: Literal["queryAccepted"] = "queryAccepted"
     query_id: QueryId
@@ -110,9 +111,10 @@ class Pong(ReplyMessage):
 
 
 class Piece(Message):
-    """Base of the pieces of an answer: numbered without gaps, in order.
+    """Base of the pieces of an answer. They are numbered from 0, without gaps, and sent in order.
 
-    An answer that breaks may begin anew, as a higher attempt: pieces of lower ones are put by then.
+    An answer that fails may be started again as a higher attempt. The client then discards the pieces of lower
+    attempts.
     """
 
     query_id: QueryId
@@ -121,14 +123,14 @@ class Piece(Message):
 
 
 class TextPiece(Piece):
-    """Some words of the answer."""
+    """A part of the answer's text."""
 
     type: Literal["text"] = "text"
     text: str
 
 
 class AudioPiece(Piece):
-    """Some of the spoken answer. Where `more` is set the next audio piece belongs to the same file."""
+    """A part of the spoken answer. If `more` is true, the next audio piece belongs to the same file."""
 
     type: Literal["audio"] = "audio"
     audio: str
@@ -138,7 +140,7 @@ class AudioPiece(Piece):
 
 
 class CitationPiece(Piece):
-    """Where in the lecture the answer is from."""
+    """A section of the lecture on which the answer is based."""
 
     type: Literal["citation"] = "citation"
     start_ms: int
@@ -147,14 +149,14 @@ class CitationPiece(Piece):
 
 
 class TranscriptPiece(Piece):
-    """What was understood of the question; a later one takes its place."""
+    """The agent's transcript of the question. It replaces an earlier one."""
 
     type: Literal["transcript"] = "transcript"
     text: str
 
 
 class Answered(Message):
-    """The answer is whole: so many pieces it had. `audioUrl` gives the spoken answer as one file."""
+    """The answer is complete and has this number of pieces. `audioUrl` is the spoken answer as one file."""
 
     type: Literal["answered"] = "answered"
     query_id: QueryId
@@ -164,7 +166,9 @@ class Answered(Message):
 
 
 class QueryFailed(Message):
-    """The question was not answered; pieces that came stand. Asked again under the same name where `retryable`."""
+    """The question was not answered. Pieces that were sent remain valid. If `retryable` is true, ask again under the
+    same name.
+    """
 
     type: Literal["error"] = "error"
     code: str
@@ -174,9 +178,9 @@ class QueryFailed(Message):
 
 
 REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "query": Query, "ping": Ping}
-"""By route."""
+"""Request models by route."""
 RESPONSES: tuple[type[Message], ...] = (
     *(UploadReady, QueryAccepted, Pong),
     *(TextPiece, AudioPiece, CitationPiece, TranscriptPiece, Answered, QueryFailed, ErrorMessage),
 )
-"""What a client may hear."""
+"""Models of all messages that a client can receive."""

@@ -1,15 +1,15 @@
-"""What voice Q&A's socket handler and query worker read from their environment, and what settings share with them."""
+"""Environment variables that the WebSocket handler and the query worker share, and the ranges and names that stack settings share with them."""
 
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
-QUERIES, RESPONSES, LECTURES = "queries/", "responses/", "lectures/"
-"""Where audio is: questions and answers go after days, lectures stay."""
+QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX = "queries/", "responses/", "lectures/"
+"""Key prefixes of the audio bucket. Questions and answers expire after some days; lectures do not expire."""
 
 MAX_QUERY_BYTES = 10_000_000
 SessionDays = Annotated[int, Field(ge=1, le=365)]
@@ -23,66 +23,34 @@ SilenceSeconds = Annotated[float, Field(ge=2, le=120)]
 AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
 
 
-def endpoint_parts(endpoint: str) -> SplitResult:
-    """Where an agent is that answers over HTTP; raises ValueError where it could not be asked."""
+def parse_endpoint(endpoint: str) -> SplitResult:
+    """Return the parts of an HTTP agent's endpoint. Raises ValueError if it cannot be used as an endpoint."""
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-        raise ValueError("an agent's endpoint is http:// or https:// with a host, and no user")
+        raise ValueError("an agent's endpoint must be an http:// or https:// URL with a host and without a user")
     if parts.query or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
-        raise ValueError("an agent's endpoint ends with its path")
-    if parts.scheme == "http" and _public(parts.hostname):
-        raise ValueError("an agent at a public address is asked by https:// only")
+        raise ValueError("an agent's endpoint must be ASCII without spaces, and must not have a query or a fragment")
+    if parts.scheme == "http" and _is_public_address(parts.hostname):
+        raise ValueError("an agent's endpoint at a public IP address must use https://")
     return parts
 
 
-def _public(host: str) -> bool:
-    """Whether this is an address of the internet; where a name leads to is the operator's business."""
+def _is_public_address(host: str) -> bool:
+    """Return True for a public IP address. A host name is not resolved: the operator is responsible for its target."""
     try:
         return ip_address(host).is_global
     except ValueError:
         return False
 
 
-class StoreEnvironment(HandlerEnvironment):
-    """What both read."""
+class VoiceQaEnvironment(HandlerEnvironment):
+    """Environment variables of both functions."""
 
     s3_bucket: str
     dynamodb_table: str
     session_days: SessionDays = 7
-    """Days that a question is kept, and a conversation from its first turn on."""
+    """Days for which a question is kept, and a conversation after its first turn."""
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
-    """Of a spoken question."""
+    """Maximum size of a spoken question."""
     url_seconds: UrlSeconds = 3600
-    """How long a client can use an address that it is told."""
-
-
-class SocketEnvironment(StoreEnvironment):
-    """The socket handler's."""
-
-    worker: str
-    """ARN of the worker's alias."""
-    identity_pool: str
-    """The one pool whose guests may connect."""
-    lecture_uploads: Literal["guests", "off"] = "off"
-    accelerated: bool = False
-    """Whether forms lead to the nearest edge location."""
-    max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
-    lectures_per_day: LecturesPerDay = 20
-    """Lectures of one identity, where guests may upload them."""
-    queries_at_once: QueriesAtOnce = 2
-    """Questions of one identity that are being answered."""
-    queries_per_hour: QueriesPerHour = 60
-    """Questions of one identity."""
-
-
-class WorkerEnvironment(StoreEnvironment):
-    """The query worker's."""
-
-    agentcore_endpoint: str | None = None
-    """Where the agent answers over HTTP; none where it is in AgentCore Runtime."""
-    agentcore_runtime_arn: str | None = None
-    agentcore_qualifier: str = "DEFAULT"
-    connect_seconds: ConnectSeconds = 2
-    first_byte_seconds: FirstByteSeconds = 10
-    silence_seconds: SilenceSeconds = 20
-    answer_seconds: AnswerSeconds = 600
+    """Lifetime of the presigned URLs and upload forms that clients get."""

@@ -1,8 +1,8 @@
-"""Lectures in the subsystem's table: read and written here alone, with GetItem and UpdateItem.
+"""DynamoDB gateway for the lecture items in voice Q&A's table. It uses only GetItem and UpdateItem.
 
-A lecture's item has `lecture#<lectureId>` as its partition, which no identity can match, and no time to live. What it
-says beyond validation, such as who owns the lecture, is not touched. An update holds only where the item still is
-about the upload that its writer found there: whoever comes second reads again.
+A lecture's item has the partition key `lecture#<lectureId>`, which never begins with a guest's identity, and has no
+time to live. Attributes other than the validation result, such as the owner, are not changed. An update is conditional:
+the item must still describe the upload that its writer read. Otherwise the writer reads the item again.
 """
 
 import re
@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.aws.dynamodb_values import serialize_item, serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.voice_qa.client_messages import Code, Unanswerable
-from handlers.voice_qa.lectures import Known, LectureStatus, Upload, Verdict
+from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.lectures import KnownUpload, LectureStatus, LectureUpload, LectureVerdict
 from handlers.voice_qa.table_records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
-LONGEST_REASON = 300
+MAX_REASON_CHARS = 300
 NO_REASON = "The recording cannot be used."
-LENGTH = re.compile(r"[0-9]{1,12}")
+DURATION_PATTERN = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True)
 class ReadyLecture:
-    """A lecture that may be asked about: the version of its audio that was validated."""
+    """A lecture that guests can ask about: the version of its audio that was validated."""
 
     key: str
     version_id: str
@@ -38,21 +38,21 @@ class ReadyLecture:
 
 
 class LectureTable:
-    """Items of lectures, one each."""
+    """The items of lectures."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
-    def known(self, lecture_id: str) -> Known | None:
-        """Which upload a lecture's item is about; none where it is about none yet."""
+    def find_upload(self, lecture_id: str) -> KnownUpload | None:
+        """Return the upload that a lecture's item describes; None if it describes none yet."""
         answer = self._client.get_item(
             TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
         )
         item: Mapping[str, Any] = answer.get("Item", {})
         if "object_key" not in item:
             return None
-        return Known(
+        return KnownUpload(
             object_key=item["object_key"]["S"],
             version_id=item["version_id"]["S"],
             etag=item["etag"]["S"],
@@ -60,49 +60,57 @@ class LectureTable:
             misplaced=item.get("reason_code", {}).get("S") == RejectionReason.MISPLACED,
         )
 
-    def record(self, upload: Upload, verdict: Verdict, known: Known | None, now: datetime) -> bool:
-        """Writes what became of an upload; false where the item is no longer about what was known."""
+    def write_verdict(
+        self, upload: LectureUpload, verdict: LectureVerdict, known: KnownUpload | None, now: datetime
+    ) -> bool:
+        """Write an upload's verdict. Return False if the item no longer describes the known upload."""
         values = _values(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
-        gone = [f"#{name}" for name, value in values.items() if value is None]
-        condition, about = "attribute_not_exists(#object_key)", {}
+        removed = [f"#{name}" for name, value in values.items() if value is None]
+        condition, known_values = "attribute_not_exists(#object_key)", {}
         if known is not None:
             condition = "#object_key = :known_key AND #version_id = :known_version AND #etag = :known_etag"
-            about = {":known_key": known.object_key, ":known_version": known.version_id, ":known_etag": known.etag}
+            known_values = {
+                ":known_key": known.object_key,
+                ":known_version": known.version_id,
+                ":known_etag": known.etag,
+            }
         try:
             self._client.update_item(
                 TableName=self._name,
                 Key=serialize_item(lecture_key(upload.lecture_id)),
-                UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
+                UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removed)}" if removed else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in values},
                 ExpressionAttributeValues={
                     **{f":{name}": serialize_value(value) for name, value in values.items() if value is not None},
-                    **{name: serialize_value(value) for name, value in about.items()},
+                    **{name: serialize_value(value) for name, value in known_values.items()},
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def ready(self, lecture_id: str) -> ReadyLecture:
-        """A lecture that may be asked about; raises Unanswerable."""
+    def find_ready(self, lecture_id: str) -> ReadyLecture:
+        """Return a lecture that guests can ask about. Raises UnanswerableQuestion."""
         answer = self._client.get_item(
             TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
         )
         item: dict[str, Any] | None = answer.get("Item")
         if item is None:
-            raise Unanswerable(Code.LECTURE_UNKNOWN, "There is no such lecture.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no lecture with this id.")
         status, duration = item.get("status", {}).get("S"), item.get("duration_ms", {}).get("N", "")
         if status == LectureStatus.REJECTED:
             reason = item.get("reason", {}).get("S") or NO_REASON
-            raise Unanswerable(Code.LECTURE_REJECTED, reason[:LONGEST_REASON])
-        if status != LectureStatus.READY or not LENGTH.fullmatch(duration):
-            raise Unanswerable(Code.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True)
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_REJECTED, reason[:MAX_REASON_CHARS])
+        if status != LectureStatus.READY or not DURATION_PATTERN.fullmatch(duration):
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True
+            )
         return ReadyLecture(item["object_key"]["S"], item["version_id"]["S"], item["format"]["S"], int(duration))
 
-    def reserve(self, lecture_id: str, owner: str) -> None:
-        """Says whose a lecture is, before anything is uploaded; who has it already keeps it."""
+    def store_owner(self, lecture_id: str, owner: str) -> None:
+        """Store the owner of a lecture before it is uploaded. An existing owner is kept."""
         self._client.update_item(
             TableName=self._name,
             Key=serialize_item(lecture_key(lecture_id)),
@@ -114,8 +122,8 @@ class LectureTable:
         )
 
 
-def _values(upload: Upload, verdict: Verdict, now: datetime) -> dict[str, str | int | None]:
-    """What is written; none where an earlier verdict's value must not stay."""
+def _values(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:
+    """Return the attributes to write. None removes the value of an earlier verdict."""
     audio = verdict.audio
     return {
         "status": verdict.status,

@@ -1,12 +1,13 @@
-"""What an uploaded lecture may be, and which upload a lecture is about. Pure.
+"""Rules for uploaded lectures: which recordings are accepted, and which upload a lecture refers to.
 
-A lecture's object is `lectures/<lectureId>/<filename>`, the id a ULID, the name one segment that says nothing. Objects
-below a lecture's id that are not of this form are recorded as misplaced, but only where the lecture has nothing else.
-Where there is no id, there is no lecture to record anything of.
+A lecture's object has the key `lectures/<lectureId>/<filename>`. The id is a ULID, and the file name is one segment
+without meaning. Other objects below a lecture's id are recorded as misplaced, but only if the lecture has no valid
+object. Objects without a lecture's id are not recorded.
 
-The newest upload decides, whatever it is. Between versions of one object, the bucket knows which is newest: the one it
-gives now. Times would not do: a multipart upload's is when it began, a listing has another than the event, and events
-come late. Between objects of different names, nothing but their times can tell; an equal one changes nothing.
+The newest upload counts, whatever its result. Among versions of one object, the version that the bucket returns now is
+the newest. Times cannot decide this: a multipart upload has the time at which it began, a listing and an event have
+different times, and events may come late. Among objects with different names, only their times can decide. With equal
+times, nothing changes.
 """
 
 import re
@@ -18,31 +19,32 @@ from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAud
 from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.voice_qa.environment import LECTURES_PREFIX
 
-PREFIX = "lectures/"
-LONGEST_NAME = 255
-_KEY = re.compile(rf"{PREFIX}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
+MAX_NAME_CHARS = 255
+_KEY = re.compile(rf"{LECTURES_PREFIX}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
 
 
 class LectureStatus(StrEnum):
-    """What became of an upload."""
+    """Result of validating an upload."""
 
     READY = "ready"
     REJECTED = "rejected"
 
 
-class Standing(StrEnum):
-    """How an upload stands to what is known of its lecture."""
+class UploadOrder(StrEnum):
+    """Order of an upload relative to the one that a lecture's item describes."""
 
     NEWER = "newer"
     SAME = "same"
     OLDER = "older"
-    BUCKET_KNOWS = "bucket_knows"
+    ASK_BUCKET = "bucket_knows"
+    """Only the bucket can decide, because both are versions of one object."""
 
 
 @dataclass(frozen=True)
-class Upload:
-    """One version of a lecture's object."""
+class LectureUpload:
+    """An upload: one version of a lecture's object."""
 
     lecture_id: str
     object: NewObject
@@ -50,13 +52,13 @@ class Upload:
 
     @property
     def uploaded_at(self) -> str:
-        """As its record has it."""
+        """Time of the upload, in the format of the lecture's item."""
         return timestamp(self.object.arrived)
 
 
 @dataclass(frozen=True)
-class Known:
-    """Which upload a lecture's record is about."""
+class KnownUpload:
+    """The upload that a lecture's item describes."""
 
     object_key: str
     version_id: str
@@ -64,16 +66,18 @@ class Known:
     uploaded_at: str
     misplaced: bool
 
-    def is_of(self, upload: Upload) -> bool:
-        """Whether it is about this one; without versions, the same bytes are the same."""
-        one = upload.object
-        same = (self.object_key, self.version_id) == (one.key, one.version_id)
-        return same and (one.version_id != NULL_VERSION_ID or self.etag == one.etag)
+    def describes(self, upload: LectureUpload) -> bool:
+        """Return True if this is the same upload. In a bucket without versions, objects with equal bytes are the
+        same.
+        """
+        current = upload.object
+        same = (self.object_key, self.version_id) == (current.key, current.version_id)
+        return same and (current.version_id != NULL_VERSION_ID or self.etag == current.etag)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is recorded of an upload."""
+class LectureVerdict:
+    """Result of validation that is written to the lecture's item."""
 
     status: LectureStatus
     problem: RejectionReason | None = None
@@ -82,8 +86,8 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a lecture may be."""
+class LectureLimits:
+    """Limits for lectures."""
 
     min_seconds: int
     max_seconds: int
@@ -91,12 +95,12 @@ class Limits:
     formats: frozenset[AudioFormat]
 
     @staticmethod
-    def of(min_seconds: int, max_seconds: int, max_bytes: int, formats: Iterable[str]) -> "Limits":
-        """From the environment."""
-        return Limits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
+    def from_values(min_seconds: int, max_seconds: int, max_bytes: int, formats: Iterable[str]) -> "LectureLimits":
+        """Create the limits from the values of the environment."""
+        return LectureLimits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
 
-    def check_unread(self, upload: Upload) -> None:
-        """Raises RejectedAudio where nobody has to read the object to reject it."""
+    def check_unread(self, upload: LectureUpload) -> None:
+        """Raise RejectedAudio if the object can be rejected without reading it."""
         if upload.misplaced:
             raise RejectedAudio(RejectionReason.MISPLACED)
         if upload.object.size == 0:
@@ -104,56 +108,56 @@ class Limits:
         if upload.object.size > self.max_bytes:
             raise RejectedAudio(RejectionReason.TOO_LARGE)
 
-    def judge(self, audio: AudioFile) -> Verdict:
-        """What becomes of a recording that could be read."""
+    def judge(self, audio: AudioFile) -> LectureVerdict:
+        """Return the verdict on a recording that could be read."""
         if audio.format not in self.formats:
             return self.rejection(RejectionReason.FORMAT_NOT_ALLOWED, audio)
         if audio.duration_ms < self.min_seconds * 1000:
             return self.rejection(RejectionReason.TOO_SHORT, audio)
         if audio.duration_ms > self.max_seconds * 1000:
             return self.rejection(RejectionReason.TOO_LONG, audio)
-        return Verdict(LectureStatus.READY, audio=audio)
+        return LectureVerdict(LectureStatus.READY, audio=audio)
 
-    def rejection(self, problem: RejectionReason, audio: AudioFile | None = None) -> Verdict:
-        """With a sentence for whoever uploaded it: made of the limits alone."""
-        return Verdict(LectureStatus.REJECTED, problem, self._sentence(problem), audio)
+    def rejection(self, problem: RejectionReason, audio: AudioFile | None = None) -> LectureVerdict:
+        """Return a rejection. Its sentence is for the user and is made only from the limits."""
+        return LectureVerdict(LectureStatus.REJECTED, problem, self._sentence(problem), audio)
 
     def _sentence(self, problem: RejectionReason) -> str:
         formats = ", ".join(sorted(self.formats))
         return {
-            RejectionReason.MISPLACED: "A lecture is one file, directly below its id.",
+            RejectionReason.MISPLACED: "The file must be directly below the id of the lecture.",
             RejectionReason.EMPTY: "The file is empty.",
-            RejectionReason.TOO_LARGE: f"The file is too large: {self.max_bytes} bytes are allowed.",
-            RejectionReason.UNKNOWN_FORMAT: f"This is no recording of a known format. Allowed are {formats}.",
-            RejectionReason.FORMAT_NOT_ALLOWED: f"Recordings of this format are not taken. Allowed are {formats}.",
+            RejectionReason.TOO_LARGE: f"The file is too large: the maximum is {self.max_bytes} bytes.",
+            RejectionReason.UNKNOWN_FORMAT: f"The format of the file is unknown. Allowed formats: {formats}.",
+            RejectionReason.FORMAT_NOT_ALLOWED: f"Recordings of this format are not accepted. Allowed formats: {formats}.",
             RejectionReason.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
             RejectionReason.TRUNCATED: "The file ends too early: part of the recording is missing. Export it again.",
             RejectionReason.NO_AUDIO: "The file has no sound.",
             RejectionReason.CODEC_NOT_SUPPORTED: "The sound in the file is encoded in a way that is not supported.",
-            RejectionReason.NO_DURATION: "The file does not tell how long it plays. Export it again.",
-            RejectionReason.TOO_SHORT: f"The recording is too short: {self.min_seconds} seconds are the least.",
-            RejectionReason.TOO_LONG: f"The recording is too long: {self.max_seconds} seconds are the most.",
+            RejectionReason.NO_DURATION: "The file does not state its duration. Export it again.",
+            RejectionReason.TOO_SHORT: f"The recording is too short: the minimum is {self.min_seconds} seconds.",
+            RejectionReason.TOO_LONG: f"The recording is too long: the maximum is {self.max_seconds} seconds.",
         }[problem]
 
 
-def upload_of(one: NewObject) -> Upload | None:
-    """The upload that an object is; none where its key names no lecture, or no more than one's folder."""
-    found = _KEY.fullmatch(one.key)
-    if found is None:
+def parse_upload(new_object: NewObject) -> LectureUpload | None:
+    """Return the upload of an object; None if its key contains no lecture's id or ends after it."""
+    match = _KEY.fullmatch(new_object.key)
+    if match is None:
         return None
-    lecture_id, name = found.groups()
-    placed = "/" not in name and len(name) <= LONGEST_NAME and name.isprintable() and name not in {".", ".."}
-    return Upload(lecture_id, one, misplaced=not placed)
+    lecture_id, name = match.groups()
+    placed = "/" not in name and len(name) <= MAX_NAME_CHARS and name.isprintable() and name not in {".", ".."}
+    return LectureUpload(lecture_id, new_object, misplaced=not placed)
 
 
-def standing(known: Known | None, upload: Upload) -> Standing:
-    """How an upload stands to what is known."""
+def compare_uploads(known: KnownUpload | None, upload: LectureUpload) -> UploadOrder:
+    """Return the order of an upload relative to the known one."""
     if known is None:
-        return Standing.NEWER
-    if known.is_of(upload):
-        return Standing.SAME
+        return UploadOrder.NEWER
+    if known.describes(upload):
+        return UploadOrder.SAME
     if known.misplaced != upload.misplaced:
-        return Standing.NEWER if known.misplaced else Standing.OLDER
+        return UploadOrder.NEWER if known.misplaced else UploadOrder.OLDER
     if known.object_key == upload.object.key:
-        return Standing.BUCKET_KNOWS
-    return Standing.NEWER if upload.uploaded_at > known.uploaded_at else Standing.OLDER
+        return UploadOrder.ASK_BUCKET
+    return UploadOrder.NEWER if upload.uploaded_at > known.uploaded_at else UploadOrder.OLDER

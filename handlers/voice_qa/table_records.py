@@ -1,13 +1,14 @@
-"""Voice Q&A's table: where everything is, and its records besides lectures and conversations. Pure.
+"""Keys of voice Q&A's table, and the state of its items except lectures and conversations.
 
-The table's keys are `sessionId` and `lectureId`. A guest may read and write items whose `sessionId` begins with his own
-identity and `#`: conversations. No identity begins with the words that begin the keys here, so these are ours alone.
+The table's key attributes are `sessionId` and `lectureId`. A guest can read and write items whose `sessionId` begins
+with the guest's own identity and `#`, which are conversations. No identity begins with the words that begin the other
+keys, so guests cannot access those items.
 """
 
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from handlers.common.aws.versioned_items import VersionedState
 from handlers.common.websocket.messages import Message
@@ -15,57 +16,59 @@ from handlers.voice_qa.client_messages import QueryId
 
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
-NOTHING = "-"
+NO_RANGE_KEY = "-"
 DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-MOST_CALLS = 20
-"""Of workers for one question, however often it is asked: each costs, also where it only plays what was kept."""
+MAX_CALLS = 20
+"""Maximum number of worker invocations for one question. Each one costs money, even if it only sends a stored
+answer."""
 RETRY_MS = 50_000
-"""Lambda waits a minute before it makes a failed call again; what comes sooner is one call that was delivered twice."""
+"""Minimum time between an invocation and Lambda's retry of it, which comes after a minute. An earlier one is a
+duplicate delivery."""
 
 
 def lecture_key(lecture_id: str) -> Key:
-    """Where a lecture is."""
+    """Return the key of a lecture."""
     return {"sessionId": f"lecture#{lecture_id}", "lectureId": lecture_id}
 
 
 def connection_key(connection_id: str) -> Key:
-    """Where a connection is."""
-    return {"sessionId": f"connection#{connection_id}", "lectureId": NOTHING}
+    """Return the key of a connection."""
+    return {"sessionId": f"connection#{connection_id}", "lectureId": NO_RANGE_KEY}
 
 
 def query_key(identity: str, query_id: str) -> Key:
-    """Where a question is."""
-    return {"sessionId": f"query#{identity}#{query_id}", "lectureId": NOTHING}
+    """Return the key of a question."""
+    return {"sessionId": f"query#{identity}#{query_id}", "lectureId": NO_RANGE_KEY}
 
 
 def allowance_key(identity: str) -> Key:
-    """Where it is counted what an identity asks."""
-    return {"sessionId": f"allowance#{identity}", "lectureId": NOTHING}
+    """Return the key of a guest's allowance."""
+    return {"sessionId": f"allowance#{identity}", "lectureId": NO_RANGE_KEY}
 
 
 def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
-    """Where a conversation is: the guest's own to read."""
+    """Return the key of a conversation, which its guest can read."""
     return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
 
 
-class Call(Message):
-    """The event of the query worker: which question it is called for."""
+class WorkerEvent(Message):
+    """Event of the query worker: the question to answer."""
 
     schema_version: Literal[1] = 1
     identity: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
     query_id: QueryId
 
 
-class Connection(VersionedState):
-    """One WebSocket connection, and whose it is: the signed handshake said so."""
+class GuestConnection(VersionedState):
+    """One WebSocket connection and its guest, as the signed handshake identified the guest."""
 
     identity: str = ""
 
 
-class Status(StrEnum):
-    """How a question stands."""
+class QuestionStatus(StrEnum):
+    """Status of a question."""
 
     NEW = "new"
     ACCEPTED = "accepted"
@@ -74,116 +77,132 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-class Place(VersionedState):
-    """Where an answer is heard, and from which piece on."""
+class Listener(VersionedState):
+    """The connection that receives the pieces of an answer, and the first piece that it needs."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     connection: str = ""
     attempt: int = 1
-    """The attempt at an answer that `resume_from` counts in."""
+    """The answer attempt to which `resume_from` refers."""
     resume_from: int = 0
-    times: int = 0
-    """How often was asked: so that the same wish, said again, is one."""
+    request_count: int = Field(default=0, alias="times")
+    """Number of requests so far. It makes a repeated request a different value."""
 
-    def first(self, attempt: int) -> int:
-        """The first piece that is wanted of an attempt: all of one that was not heard."""
+    def first_piece(self, attempt: int) -> int:
+        """Return the number of the first piece of an attempt that the client needs. It needs all pieces of another
+        attempt.
+        """
         return self.resume_from if attempt == self.attempt else 0
 
 
-class Question(VersionedState):
-    """One question, and who listens to its answer."""
+class QuestionRecord(VersionedState):
+    """One question, with the listener of its answer."""
 
-    status: Status = Status.NEW
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    status: QuestionStatus = QuestionStatus.NEW
     lecture_id: str = ""
     session: str = ""
     audio_key: str | None = None
     text: str | None = None
     language: str = "en-US"
-    place: Place = Place()
+    listener: Listener = Field(default=Listener(), alias="place")
     attempt: int = 0
-    """How often an answer was begun."""
+    """Number of answer attempts so far."""
     running_until_ms: int = 0
-    """Whoever works on it has gone by then."""
+    """Time at which the current attempt has ended, because its invocation has timed out."""
     begun_ms: int = 0
     begun_by: str = ""
-    """The call, by Lambda's name for it."""
+    """Request id of the invocation that began the current attempt."""
     code: str = ""
     retryable: bool = False
     asked_ms: int = 0
     calls: int = 0
-    """How often a worker was called for it."""
+    """Number of worker invocations for the question."""
 
-    def asked(self, new: "Question", now_ms: int) -> tuple[Self, bool]:
-        """Asked, perhaps again: with the listener's new place, and whether a worker must be called."""
-        lost = self.status is Status.RUNNING and self.running_until_ms <= now_ms
-        again = self.status is Status.NEW or lost or (self.status is Status.FAILED and self.retryable)
-        called = self.calls < MOST_CALLS and (again or self.status in {Status.ACCEPTED, Status.ANSWERED})
+    def ask(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
+        """Apply a request for the question, which may be a repeated one. Return True if a worker must be invoked."""
+        lost = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
+        again = self.status is QuestionStatus.NEW or lost or (self.status is QuestionStatus.FAILED and self.retryable)
+        called = self.calls < MAX_CALLS and (again or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED})
         listening = {
-            "place": new.place.model_copy(update={"times": self.place.times + 1}),
+            "listener": new.listener.model_copy(update={"request_count": self.listener.request_count + 1}),
             "calls": self.calls + called,
         }
         if not (again and called):
             return self.model_copy(update=listening), called
-        kept = {"status": Status.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
+        kept = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
         return self.model_copy(update=dict(new) | kept | listening), True
 
-    def begun(self, now_ms: int, until_ms: int, call: str) -> tuple[Self, bool]:
-        """A worker begins; false where another works on it, or nothing is to be done.
+    def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[Self, bool]:
+        """Begin an answer attempt. Return False if another one is running or there is nothing to do.
 
-        A call that Lambda makes again keeps its name: whoever began under it has died. Were it to get a new one, the
-        question would stay with the dead until its time is up.
+        A retry by Lambda has the request id of the failed invocation, so the attempt that began under this id has died.
+        With a new id, the question would wait for the dead attempt's timeout.
         """
-        died = self.begun_by == call and now_ms - self.begun_ms >= RETRY_MS
-        lost = self.status is Status.RUNNING and (died or self.running_until_ms <= now_ms)
-        if self.status is not Status.ACCEPTED and not lost:
+        died = self.begun_by == request_id and now_ms - self.begun_ms >= RETRY_MS
+        lost = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
+        if self.status is not QuestionStatus.ACCEPTED and not lost:
             return self, False
         running = {
-            "status": Status.RUNNING,
+            "status": QuestionStatus.RUNNING,
             "running_until_ms": until_ms,
             "begun_ms": now_ms,
-            "begun_by": call,
+            "begun_by": request_id,
             "attempt": self.attempt + 1,
         }
         return self.model_copy(update=running), True
 
-    def answered(self) -> Self:
-        """The answer is whole and kept."""
-        return self.model_copy(update={"status": Status.ANSWERED})
+    def mark_answered(self) -> Self:
+        """Mark the question as answered: its answer is complete and stored."""
+        return self.model_copy(update={"status": QuestionStatus.ANSWERED})
 
-    def failed(self, code: str, *, retryable: bool) -> Self:
-        """There is no answer."""
-        return self.model_copy(update={"status": Status.FAILED, "code": code, "retryable": retryable})
+    def mark_failed(self, code: str, *, retryable: bool) -> Self:
+        """Mark the question as failed."""
+        return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
 
-    def given_back(self) -> Self:
-        """Whoever worked on it stopped for a mistake of ours: the next call may begin."""
-        return self.model_copy(update={"status": Status.ACCEPTED}) if self.status is Status.RUNNING else self
+    def release(self) -> Self:
+        """Let the next invocation begin, because an error of the project stopped the current attempt."""
+        return (
+            self.model_copy(update={"status": QuestionStatus.ACCEPTED})
+            if self.status is QuestionStatus.RUNNING
+            else self
+        )
 
 
 class Allowance(VersionedState):
-    """What an identity asks: at once, and in the last hour."""
+    """A guest's questions that are being answered, and recent questions and uploads."""
 
     running: tuple[tuple[str, int], ...] = ()
-    """Questions being answered, and until when each counts."""
+    """Ids of questions that are being answered, each with the time until which it counts."""
     asked_ms: tuple[int, ...] = ()
     uploads_ms: tuple[int, ...] = ()
-    """Lectures of the last day."""
+    """Times of lecture uploads in the last day."""
 
-    def uploaded(self, now_ms: int, per_day: int) -> tuple[Self, bool]:
-        """One lecture more, unless it is one too many."""
-        lately = tuple(one for one in self.uploads_ms if now_ms - one < DAY_MS)
-        if len(lately) >= per_day:
+    def count_upload(self, now_ms: int, per_day: int) -> tuple[Self, bool]:
+        """Count one more lecture. Return False if the daily limit is reached."""
+        recent = tuple(uploaded_ms for uploaded_ms in self.uploads_ms if now_ms - uploaded_ms < DAY_MS)
+        if len(recent) >= per_day:
             return self, False
-        return self.model_copy(update={"uploads_ms": (*lately, now_ms)}), True
+        return self.model_copy(update={"uploads_ms": (*recent, now_ms)}), True
 
-    def taken(self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int) -> tuple[Self, bool]:
-        """One question more, unless it is one too many; one that is being answered already counts once."""
-        running = tuple(one for one in self.running if one[1] > now_ms and one[0] != query_id)
-        repeated = len(running) < sum(one[1] > now_ms for one in self.running)
-        asked = tuple(one for one in self.asked_ms if now_ms - one < HOUR_MS)
-        if len(running) >= at_once or (not repeated and len(asked) >= per_hour):
+    def count_question(
+        self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int
+    ) -> tuple[Self, bool]:
+        """Count one more question. Return False if a limit is reached. A question that is being answered counts
+        once.
+        """
+        running = tuple(
+            (running_id, ends_ms) for running_id, ends_ms in self.running if ends_ms > now_ms and running_id != query_id
+        )
+        repeated = len(running) < sum(ends_ms > now_ms for _, ends_ms in self.running)
+        recent_ms = tuple(asked_ms for asked_ms in self.asked_ms if now_ms - asked_ms < HOUR_MS)
+        if len(running) >= at_once or (not repeated and len(recent_ms) >= per_hour):
             return self, False
-        counted = asked if repeated else (*asked, now_ms)
+        counted = recent_ms if repeated else (*recent_ms, now_ms)
         return self.model_copy(update={"running": (*running, (query_id, until_ms)), "asked_ms": counted}), True
 
-    def ended(self, query_id: str) -> Self:
-        """A question is answered, or will not be."""
-        return self.model_copy(update={"running": tuple(one for one in self.running if one[0] != query_id)})
+    def end_question(self, query_id: str) -> Self:
+        """Stop counting a question as being answered."""
+        return self.model_copy(update={"running": tuple(running for running in self.running if running[0] != query_id)})

@@ -12,7 +12,7 @@ from typing import Any
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from handlers.transcription.environment import FALLBACK, NAMESPACE, PROTOCOL
+from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from handlers.transcription.messages import USER_PREFIX
 from local.emulation.speech.audio_files import encoded
 from local.emulation.speech.tone_words import speech
@@ -44,8 +44,8 @@ class Captioning:
         """Return the number of fallbacks in the CloudWatch metric."""
         now = time.time()
         points = self.client("cloudwatch").get_metric_statistics(
-            Namespace=NAMESPACE,
-            MetricName=FALLBACK,
+            Namespace=METRICS_NAMESPACE,
+            MetricName=FALLBACK_METRIC,
             Dimensions=[{"Name": "FunctionName", "Value": self.processor}],
             StartTime=now - 3600,
             EndTime=now + 60,

@@ -41,7 +41,12 @@ TRANSCRIPTION: Sequence[Message] = (
     messages.Retract(session_id=SESSION, utterance="u1", result_id="r1", revision=2),
     messages.Done(session_id=SESSION, utterance="u1", sequence=0, finals=1),
     messages.Resend(session_id=SESSION, utterances=(messages.Again(utterance="u2", from_ms=0),)),
-    messages.Failed(code=messages.Code.BAD_AUDIO, message="The audio is no PCM.", session_id=SESSION, utterance="u3"),
+    messages.Failed(
+        code=messages.TranscriptionErrorCode.BAD_AUDIO,
+        message="The audio is no PCM.",
+        session_id=SESSION,
+        utterance="u3",
+    ),
     messages.Ping(action="ping", id="m3", session_id=SESSION),
     messages.Pong(id="m3", done=("u1",)),
     messages.Direct(action="direct", id="m4", session_id=SESSION),
@@ -98,7 +103,7 @@ VOICE_QA: Sequence[Message] = (
         audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.1.ogg",
     ),
     client_messages.QueryFailed(
-        code=client_messages.Code.AUDIO_MISSING,
+        code=client_messages.VoiceQaErrorCode.AUDIO_MISSING,
         message="The audio was not uploaded yet.",
         query_id=QUESTION,
         retryable=True,
@@ -106,7 +111,10 @@ VOICE_QA: Sequence[Message] = (
     client_messages.Ping(action="ping", id="m4"),
     client_messages.Pong(id="m4"),
     ErrorMessage(
-        id="m5", code=client_messages.Code.LECTURE_UNKNOWN, message="There is no such lecture.", request_id="b4e1"
+        id="m5",
+        code=client_messages.VoiceQaErrorCode.LECTURE_UNKNOWN,
+        message="There is no such lecture.",
+        request_id="b4e1",
     ),
 )
 MEETING = MeetingId("KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP", "01K8PFW0000000000000000000")

@@ -42,7 +42,7 @@ def test_a_page_without_a_platform_says_what_to_do(page: Visit) -> None:
 def test_packets_become_what_transcription_takes(page: Visit) -> None:
     packets = [[0b01111000, *range(size % 250)] for size in range(130)]  # each of 20 ms
     script = "const made = it.oggOf(given.map((one) => Uint8Array.from(one)), 7); return Array.from(made);"
-    read = ogg_length.read(bytes(run(page, "ogg", script, packets)))
+    read = ogg_length.read_ogg(bytes(run(page, "ogg", script, packets)))
     assert (read.channels, read.input_rate) == (1, ogg_length.OPUS_RATE)
     assert read.samples == 130 * 960 - 312
 
@@ -52,7 +52,7 @@ def test_the_browsers_own_encoder_makes_a_whole_utterance(page: Visit, rate: int
     samples = samples_of("hello world", rate)
     script = "return Array.from(await it.encoded(Float32Array.from(given[0]), given[1]));"
     audio = bytes(run(page, "opus", script, [samples, rate]))
-    assert ogg_length.read(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
+    assert ogg_length.read_ogg(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
     assert len(audio) < 24_000, "a message is one frame of 32 KB, in base64"
 
 

@@ -1,4 +1,4 @@
-"""Transcription, driven over a real WebSocket with real audio; the handlers run from the deployed zip, with their roles."""
+"""Transcription over a real WebSocket with real audio. The handlers run from the deployed zip, with their roles."""
 
 import json
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from websockets.exceptions import InvalidStatus
 
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
-from handlers.transcription.live_table import flight_key
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.live_table import session_slots_key
 from local.emulation.speech.audio_files import encoded
 from local.emulation.speech.tone_words import silence, speech
 from local.flows import PATIENCE_SECONDS
@@ -21,12 +21,12 @@ from tests.token_issuer import AUDIENCE, Provider, serving
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v1"
 UNENDED = " ".join(["endless", *["world"] * 7])
-"""Takes all of the time that it is given, and is long: on a busy machine too, others are sent before it is done."""
+"""A long utterance that uses its whole time limit, so that others are sent before it ends even on a busy machine."""
 
 
 @pytest.fixture
 def url(platform: Platform) -> str:
-    """As a frontend finds it: from the stack's outputs."""
+    """Return the URL from the stack's outputs, as a frontend finds it."""
     return str(platform.outputs["frontend"]["transcription"]["url"])
 
 
@@ -37,25 +37,27 @@ def speaker(url: str) -> Iterator[Speaker]:
         yield made
 
 
-def test_what_is_spoken_is_what_is_read(transcription_played: Played[list[str]]) -> None:
+def test_spoken_words_are_shown_as_captions(transcription_played: Played[list[str]]) -> None:
     assert transcription_played.outcome == []
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
-def test_other_words_are_other_captions(speaker: Speaker, encoding: str) -> None:
+def test_other_words_give_other_captions(speaker: Speaker, encoding: str) -> None:
     speaker.open(encoding=encoding)
     speaker.say("u1", "thank you . good day")
     assert speaker.ended("u1")["finals"] == 2
     assert speaker.screen.text() == ["Thank you.", "Good day."]
-    assert [one["text"] for one in speaker.screen.shown if one["final"]] == ["Thank you.", "Good day."], "as they came"
+    assert [caption["text"] for caption in speaker.screen.shown if caption["final"]] == ["Thank you.", "Good day."], (
+        "in the order of speech"
+    )
 
 
-def test_the_handshake_chooses_the_protocol(url: str) -> None:
+def test_the_handshake_selects_the_protocol(url: str) -> None:
     with Speaker(url) as speaker:
         assert speaker.protocol == PROTOCOL
 
 
-def test_without_the_protocol_nobody_connects(url: str) -> None:
+def test_a_client_without_the_protocol_cannot_connect(url: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         Speaker(url, protocols=("something.else",))
     assert refused.value.response.status_code == 400
@@ -63,7 +65,7 @@ def test_without_the_protocol_nobody_connects(url: str) -> None:
 
 @pytest.fixture
 def provider(captioning: Captioning) -> Iterator[Provider]:
-    """A provider of tokens; until the test is over, the router checks what it signs, as staging and prod do."""
+    """Return an identity provider. During the test, the router verifies its tokens, as in staging and prod."""
     functions = captioning.client("lambda")
     name, _, alias = captioning.router.rpartition(":")
     before = functions.get_function_configuration(FunctionName=name, Qualifier=alias)
@@ -82,13 +84,13 @@ def provider(captioning: Captioning) -> Iterator[Provider]:
         serve_with(variables, before["Version"])
 
 
-def test_a_token_in_the_subprotocol_says_who_connects(provider: Provider, platform: Platform, url: str) -> None:
+def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, platform: Platform, url: str) -> None:
     mine, others = provider.token(sub="ann"), provider.token(sub="bob")
     with (
         Speaker(url, protocols=(PROTOCOL, f"bearer.{mine}")) as ann,
         Speaker(url, protocols=(f"bearer.{others}", PROTOCOL)) as bob,
     ):
-        assert (ann.protocol, bob.protocol) == (PROTOCOL, PROTOCOL), "the token is not given back"
+        assert (ann.protocol, bob.protocol) == (PROTOCOL, PROTOCOL), "the token is not returned"
         session = ann.open()["sessionId"]
         assert bob.ask("ping", sessionId=session)["code"] == "SESSION_UNKNOWN"
         ann.say("u1", "good day")
@@ -100,8 +102,8 @@ def test_a_token_in_the_subprotocol_says_who_connects(provider: Provider, platfo
             Speaker(url, protocols=offered)
         assert error.value.response.status_code == 401
     group = "/aws/lambda/polyphony-local-transcription-router"
-    lines = [one["message"] for one in platform.client("logs").filter_log_events(logGroupName=group)["events"]]
-    assert any("UNAUTHENTICATED" in line for line in lines), "there are logs to search"
+    lines = [event["message"] for event in platform.client("logs").filter_log_events(logGroupName=group)["events"]]
+    assert any("UNAUTHENTICATED" in line for line in lines), "there are log lines to search"
     assert not [line for line in lines if mine.rpartition(".")[2] in line or "bearer." in line]
 
 
@@ -114,55 +116,55 @@ def test_a_token_in_the_subprotocol_says_who_connects(provider: Provider, platfo
         ("dropped", "Dropped test."),
     ],
 )
-def test_a_stream_that_fails_gives_each_caption_once(speaker: Speaker, fault: str, text: str) -> None:
+def test_a_failing_stream_gives_each_caption_once(speaker: Speaker, fault: str, text: str) -> None:
     speaker.say("u1", f"{fault} test")
     assert speaker.ended("u1")["type"] == "done"
     assert [line.removesuffix(".") for line in speaker.screen.text()] == [text.removesuffix(".")]
-    finals = [one["text"] for one in speaker.screen.shown if one["final"]]
+    finals = [caption["text"] for caption in speaker.screen.shown if caption["final"]]
     assert len(finals) == 1
 
 
-def test_a_stream_that_cannot_be_had_is_the_clients_to_try_again(speaker: Speaker) -> None:
+def test_the_client_retries_if_no_stream_is_free(speaker: Speaker) -> None:
     speaker.say("u1", "broken again")
     assert speaker.ended("u1")["type"] == "resend"
-    assert speaker.screen.text() == [], "what was shown of it was taken back"
+    assert speaker.screen.text() == [], "its lines were retracted"
     speaker.say("u1", "good day")
     assert speaker.ended("u1")["type"] == "done"
     assert speaker.screen.text() == ["Good day."]
 
 
-def test_more_than_a_session_may_have_is_refused_for_now(speaker: Speaker) -> None:
+def test_more_utterances_than_allowed_are_refused_for_now(speaker: Speaker) -> None:
     answers = [speaker.say(f"u{number}", UNENDED, sequence=number) for number in range(4)]
-    assert [one.get("code", one["type"]) for one in answers] == ["accepted"] * 3 + ["BUSY"]
+    assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"]
     for number in range(3):
         speaker.ended(f"u{number}")
     assert speaker.say("u3", "hello world", sequence=3)["type"] == "accepted"
     speaker.ended("u3")
 
 
-def test_the_same_utterance_sent_twice_is_heard_once(speaker: Speaker) -> None:
+def test_a_repeated_utterance_is_transcribed_once(speaker: Speaker) -> None:
     speaker.say("u1", "hello world")
     assert speaker.say("u1", "hello world")["repeated"]
     speaker.ended("u1")
-    assert speaker.say("u1", "hello world")["repeated"], "also when it is done"
+    assert speaker.say("u1", "hello world")["repeated"], "also after its end"
     assert speaker.screen.text() == ["Hello world."]
 
 
-def test_a_session_goes_on_after_the_connection_broke(url: str) -> None:
+def test_a_session_continues_after_its_connection_closed(url: str) -> None:
     with Speaker(url) as before:
         session = before.open()["sessionId"]
         before.say("u1", "hello world")
         before.drop()
     with Speaker(url) as after:
         again = after.open(sessionId=session)["resend"]
-        if again:  # it was not done before the connection broke
+        if again:  # it was not done before the connection closed
             after.say("u1", "hello world")
         after.say("u2", "good day", sequence=2)
         assert after.ended("u2")["type"] == "done"
         assert after.screen.text()[-1] == "Good day."
 
 
-def test_nobody_else_can_use_a_session(speaker: Speaker, url: str) -> None:
+def test_another_user_cannot_use_a_session(speaker: Speaker, url: str) -> None:
     with Speaker(url, user="mallory") as mallory:
         mallory.session = speaker.session
         assert mallory.say("u1", "hello world")["code"] == "SESSION_UNKNOWN"
@@ -177,40 +179,40 @@ def test_nobody_else_can_use_a_session(speaker: Speaker, url: str) -> None:
 @pytest.mark.parametrize(
     "text", ["not json", "[]", '{"action": "sing"}', '{"action": "audio"}', '"' + "x" * 30_000 + '"']
 )
-def test_nonsense_gets_an_answer_and_the_connection_stays(speaker: Speaker, text: str) -> None:
+def test_an_invalid_message_gets_an_answer_and_the_connection_stays_open(speaker: Speaker, text: str) -> None:
     speaker.send(text)
     assert speaker.next()["type"] == "error"
     assert speaker.ask("ping")["type"] == "pong"
 
 
-def test_audio_of_the_wrong_kind_is_refused_with_a_reason(speaker: Speaker) -> None:
+def test_audio_of_the_wrong_format_is_refused_with_a_reason(speaker: Speaker) -> None:
     flac = encoded(speech(["hello"], SAMPLE_RATE), SAMPLE_RATE, "flac")
     refused = speaker.send_audio("u1", flac)
     assert refused["code"] == "BAD_AUDIO"
     assert "FLAC" in refused["message"]
 
 
-def test_one_clients_flood_is_no_others_business(speaker: Speaker, url: str) -> None:
+def test_one_clients_flood_does_not_affect_another_client(speaker: Speaker, url: str) -> None:
     with Speaker(url, user="flood") as flood:
         flood.open()
         answers = [flood.say(f"u{number}", UNENDED, sequence=number) for number in range(12)]
         speaker.say("calm", "good day")
         assert speaker.ended("calm")["type"] == "done"
         assert speaker.screen.text() == ["Good day."]
-        taken = [f"u{number}" for number, one in enumerate(answers) if one["type"] == "accepted"]
-        assert {one.get("code", "accepted") for one in answers} == {"accepted", "BUSY"}
+        taken = [f"u{number}" for number, answer in enumerate(answers) if answer["type"] == "accepted"]
+        assert {answer.get("code", "accepted") for answer in answers} == {"accepted", "BUSY"}
         for utterance in taken:
             assert flood.ended(utterance)["type"] == "done"
 
 
-def test_what_cannot_be_transcribed_is_said_once_and_for_all(speaker: Speaker) -> None:
+def test_an_utterance_that_transcribe_rejects_fails_once_and_for_all(speaker: Speaker) -> None:
     for _ in range(2):
         speaker.say("u1", "broken again")
         assert speaker.ended("u1")["type"] == "resend"
     speaker.say("u1", "broken again")
     failed = speaker.next()
     assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
-    assert speaker.say("u1", "broken again")["done"], "sent again, it is not tried again"
+    assert speaker.say("u1", "broken again")["done"], "it is not retried when it is sent again"
 
 
 def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
@@ -218,32 +220,30 @@ def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
     assert speaker.ended("u1")["finals"] == 0
 
 
-def test_a_direct_address_streams_past_the_rules(speaker: Speaker) -> None:
+def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> None:
     answer = speaker.ask("direct", sessionId=speaker.session)
     assert answer["expiresSeconds"] == 300
-    with Stream.open(answer["url"], PATIENCE_SECONDS) as stream:
+    with TranscribeStream.open(answer["url"], PATIENCE_SECONDS) as stream:
         stream.send(speech(["thank", "you", ".", "good", "day"], SAMPLE_RATE))
         stream.end()
         found = rest(stream)
     assert finals(found) == ["Thank you.", "Good day."]
-    assert [one.stable for one in found if one.partial] == [(False,), (True, False)] * 2, (
-        "each word, with stabilisation"
+    assert [entry.stable for entry in found if entry.partial] == [(False,), (True, False)] * 2, (
+        "each word has a stability mark"
     )
-    assert speaker.screen.shown == [], "the platform sees nothing of it"
+    assert speaker.screen.shown == [], "the platform does not receive the audio"
 
 
-def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
-    captioning: Captioning, speaker: Speaker
-) -> None:
+def test_a_lost_utterance_is_reported_and_can_be_sent_again(captioning: Captioning, speaker: Speaker) -> None:
     functions, dynamodb = captioning.client("lambda"), captioning.client("dynamodb")
-    captioning.operate(kind="sweep")  # what other tests lost is counted before
+    captioning.operate(kind="sweep")  # utterances that other tests lost are counted before
     functions.put_function_concurrency(FunctionName=captioning.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "good day")["type"] == "accepted"
-        key = {"pk": {"S": flight_key(speaker.session)}}
+        key = {"pk": {"S": session_slots_key(speaker.session)}}
         state = json.loads(dynamodb.get_item(TableName=captioning.live_table, Key=key)["Item"]["state"]["S"])
         [place] = state["places"]
-        place["overdue_ms"] = 1  # as if the time that it has to be begun had passed
+        place["overdue_ms"] = 1  # as if the start deadline had passed
         dynamodb.update_item(
             TableName=captioning.live_table,
             Key=key,
@@ -251,7 +251,7 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues={":state": {"S": json.dumps(state)}, ":due": {"N": "1"}},
         )
-        assert captioning.operate(kind="sweep")["lost"] <= 1, "the schedule may have been there first"
+        assert captioning.operate(kind="sweep")["lost"] <= 1, "the schedule may have run first"
         assert speaker.ended("u1")["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     finally:
         functions.delete_function_concurrency(FunctionName=captioning.processor)
@@ -260,7 +260,7 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
     assert speaker.screen.text() == ["Good day."]
 
 
-def test_an_operator_opens_a_session_that_somebody_speaks_in(captioning: Captioning, url: str) -> None:
+def test_a_user_speaks_in_a_session_that_an_operator_opened(captioning: Captioning, url: str) -> None:
     asked = {"encoding": "flac", "sampleRate": SAMPLE_RATE}
     session = captioning.operate(kind="open", user=derive_user_id("none", "operated"), session=asked)["sessionId"]
     with Speaker(url, user="operated") as speaker:
@@ -270,17 +270,17 @@ def test_an_operator_opens_a_session_that_somebody_speaks_in(captioning: Caption
         assert speaker.screen.text() == ["Good day."]
 
 
-def test_no_word_and_no_token_is_in_any_log_or_table(platform: Platform, url: str) -> None:
+def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: str) -> None:
     with Speaker(url, user="canary-user") as speaker:
         speaker.open()
         speaker.say("u1", "captions please")
         speaker.ended("u1")
     logs = platform.client("logs")
-    groups = [f"/aws/lambda/polyphony-local-transcription-{one}" for one in ("router", "audio-processor")]
-    lines = [one["message"] for group in groups for one in logs.filter_log_events(logGroupName=group)["events"]]
-    assert any("utterance_ended" in line for line in lines), "there are logs to search"
-    tables = [platform.id(f"transcription-{one}-table") for one in ("sessions", "live")]
-    stored = json.dumps([platform.client("dynamodb").scan(TableName=one)["Items"] for one in tables])
+    groups = [f"/aws/lambda/polyphony-local-transcription-{function}" for function in ("router", "audio-processor")]
+    lines = [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert any("utterance_ended" in line for line in lines), "there are log lines to search"
+    tables = [platform.id(f"transcription-{session}-table") for session in ("sessions", "live")]
+    stored = json.dumps([platform.client("dynamodb").scan(TableName=item)["Items"] for item in tables])
     for text in (*lines, stored):
         assert "aptions please" not in text
         assert "canary-user" not in text

@@ -1,4 +1,5 @@
-"""Voice Q&A over a real WebSocket with real audio, signed by guests of the pool; the document's own tests by their names."""
+"""Voice Q&A over a real WebSocket with real audio and signed handshakes of guests. Some tests have the names that
+the requirement gives them."""
 
 import json
 import time
@@ -21,7 +22,7 @@ LECTURE = (
     "hello world . we speak in tones . good day please . thank you again . this is the stream . come back . live test . "
     "the world speak . hello again . good day . please come . thank the live"
 )
-"""Longer than the ten seconds that a lecture must have."""
+"""Duration above the ten seconds that a lecture must have."""
 DAYS = 86_400
 
 
@@ -33,7 +34,7 @@ def listener(lectures: Lectures) -> Iterator[Listener]:
 
 @pytest.fixture(scope="session")
 def lecture_id(platform: Platform) -> str:
-    """One lecture for all questions."""
+    """Return the id of one lecture for all questions."""
     lectures = Lectures(platform.deployment)
     with Listener(lectures) as made:
         uploaded = made.upload_lecture(LECTURE)
@@ -41,7 +42,7 @@ def lecture_id(platform: Platform) -> str:
     return uploaded
 
 
-def test_what_is_asked_is_answered_from_the_lecture(voice_qa_played: Played[list[str]]) -> None:
+def test_a_question_is_answered_from_the_lecture(voice_qa_played: Played[list[str]]) -> None:
     assert voice_qa_played.outcome == []
 
 
@@ -66,7 +67,9 @@ def test_3_lecture_upload_and_validation(
 ) -> None:
     uploaded = listener.upload_lecture(LECTURE, encoding, content_type)
     record = lectures.validated(uploaded)
-    assert record["status"] == status, "by what is in it: samples without a header are no WAV, whatever they are called"
+    assert record["status"] == status, (
+        "the content decides: samples without a header are not WAV, whatever the file is called"
+    )
     assert record["owner"] == listener.guest.identity_id
 
 
@@ -82,7 +85,7 @@ def test_4_dynamodb_session_storage(listener: Listener, lectures: Lectures, lect
     assert item["createdAt"]["S"].endswith("Z")
     assert item["conversation"]["L"][0]["M"]["question"] == {"S": "tones"}
     own = listener.guest.client("dynamodb").get_item(TableName=lectures.table, Key=key)["Item"]
-    assert own == item, "and the guest may read his own"
+    assert own == item, "the guest can read the own conversation"
 
 
 def test_5_cognito_credentials(lectures: Lectures) -> None:
@@ -105,8 +108,8 @@ def test_e2e_websocket_query_flow(listener: Listener, lecture_id: str) -> None:
     assert heard.end is not None
     assert heard.end["type"] == "answered"
     assert heard.end["pieces"] == len(heard.pieces)
-    assert [one["quote"] for one in heard.citations()] == ["we speak in tones"]
-    assert [one["text"] for one in heard.pieces if one["type"] == "transcript"] == ["tones"]
+    assert [citation["quote"] for citation in heard.citations()] == ["we speak in tones"]
+    assert [piece["text"] for piece in heard.pieces if piece["type"] == "transcript"] == ["tones"]
 
 
 def test_an_unsigned_handshake_is_refused(lectures: Lectures) -> None:
@@ -121,30 +124,32 @@ def test_the_same_question_is_answered_once(listener: Listener, lecture_id: str)
     listener.heard.clear()
     accepted, again = listener.question(lecture_id, name, text="something else")
     assert accepted["repeated"]
-    assert [one.get("text") for one in again.pieces] == [one.get("text") for one in first.pieces], "as it was kept"
+    assert [piece.get("text") for piece in again.pieces] == [piece.get("text") for piece in first.pieces], (
+        "as it was stored"
+    )
 
 
-def test_two_questions_at_once_are_both_answered_in_order(listener: Listener, lecture_id: str) -> None:
+def test_two_concurrent_questions_are_both_answered_in_order(listener: Listener, lecture_id: str) -> None:
     names = [uuid.uuid4().hex, uuid.uuid4().hex]
     for name, text in zip(names, ("tones", "stream"), strict=True):
         assert listener.ask("query", queryId=name, lectureId=lecture_id, text=text)["type"] == "queryAccepted"
     heard = [listener.listen(name) for name in names]
-    assert [one.citations()[0]["quote"] for one in heard] == ["we speak in tones", "this is the stream"]
-    assert all(one.numbers == list(range(len(one.numbers))) for one in heard)
+    assert [turn.citations()[0]["quote"] for turn in heard] == ["we speak in tones", "this is the stream"]
+    assert all(turn.numbers == list(range(len(turn.numbers))) for turn in heard)
 
 
 @pytest.mark.parametrize(
     ("fault", "type_", "retryable"),
     [("throttled", "answered", None), ("dropped", "error", True), ("malformed", "error", False)],
 )
-def test_an_agent_that_fails_is_told_as_it_is(
+def test_an_agents_failure_is_reported(
     listener: Listener, lecture_id: str, fault: str, type_: str, retryable: bool | None
 ) -> None:
     _, heard = listener.question(lecture_id, audioKey=listener.upload_question(f"{fault} tones"))
     assert heard.end is not None
     assert heard.end["type"] == type_
     assert heard.end.get("retryable") == retryable
-    assert listener.ask("ping")["type"] == "pong", "the connection stays"
+    assert listener.ask("ping")["type"] == "pong", "the connection stays open"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_an_agent_that_fails_is_told_as_it_is(
         ({"text": "tones", "queryId": "short"}, "MALFORMED"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_refused(
+def test_an_invalid_question_is_refused(
     listener: Listener, lecture_id: str, question: dict[str, str], code: str
 ) -> None:
     content = {"queryId": uuid.uuid4().hex, "lectureId": lecture_id, **question}
@@ -176,16 +181,16 @@ def test_audio_that_was_never_uploaded_is_missing(listener: Listener, lecture_id
 
 
 @pytest.mark.parametrize("text", ["not json", "[]", '{"action": "sing"}', "{}"])
-def test_nonsense_gets_an_answer_and_the_connection_stays(listener: Listener, text: str) -> None:
+def test_an_invalid_message_gets_an_answer_and_the_connection_stays_open(listener: Listener, text: str) -> None:
     listener.send(text)
     assert listener.next()["type"] == "error"
     assert listener.ask("ping")["type"] == "pong"
 
 
-def test_a_guest_has_his_own_keys_and_prefix_and_no_others(
+def test_a_guest_can_access_only_the_own_keys_and_prefix(
     platform: Platform, listener: Listener, lectures: Lectures, lecture_id: str
 ) -> None:
-    """The pool's credentials straight at the services, past the platform."""
+    """The guest's credentials are used directly with the services."""
     guest, other = listener.guest, lectures.guest()
     guest.client("s3").put_object(Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x")
     refused: list[Callable[[], object]] = [
@@ -207,24 +212,24 @@ def test_a_guest_has_his_own_keys_and_prefix_and_no_others(
         with pytest.raises(ClientError) as error:
             forbidden()
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
-    platform.unexplained_since = platform.mark()  # these refusals are meant
+    platform.unexplained_since = platform.mark()  # these refusals are expected
 
 
-def test_too_large_a_question_cannot_be_uploaded(listener: Listener, platform: Platform) -> None:
+def test_a_question_that_is_too_large_cannot_be_uploaded(listener: Listener, platform: Platform) -> None:
     ready = listener.ask("upload", kind="query", contentType="audio/ogg")
     assert ready["maxBytes"] == platform.outputs["frontend"]["voiceQa"]["maxQueryBytes"]
     policy = json.dumps(ready["fields"])
-    assert "policy" in policy.lower(), "the bound is signed: S3 itself refuses more"
+    assert "policy" in policy.lower(), "the limit is signed, so S3 itself refuses more"
 
 
-def test_no_word_key_or_identity_is_in_any_log(platform: Platform, listener: Listener, lecture_id: str) -> None:
+def test_no_text_key_or_identity_is_in_any_log(platform: Platform, listener: Listener, lecture_id: str) -> None:
     audio = encoded(speech(["captions"], SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
     assert audio
     listener.question(lecture_id, audioKey=listener.upload_question("captions please"))
     logs = platform.client("logs")
-    groups = [f"/aws/lambda/polyphony-local-voice-qa-{one}" for one in ("websocket-handler", "query-worker")]
-    lines = [one["message"] for group in groups for one in logs.filter_log_events(logGroupName=group)["events"]]
-    assert any("query_ended" in line for line in lines), "there are logs to search"
+    groups = [f"/aws/lambda/polyphony-local-voice-qa-{function}" for function in ("websocket-handler", "query-worker")]
+    lines = [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert any("query_ended" in line for line in lines), "there are log lines to search"
     for line in lines:
         assert "captions please" not in line
         assert listener.guest.identity_id not in line

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from handlers.common.environment import HandlerEnvironment
 from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.transcription.environment import ProcessorEnvironment
-from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
+from handlers.transcription.audio_processor.environment import ProcessorEnvironment
+from handlers.voice_qa.query_worker.environment import WorkerEnvironment
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from operations.command_errors import CommandRefused
 from operations.feature_flag import Assignment, find_model_problem
 from tests.operations.fake_cloud import (

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lectures import upload_of
+from handlers.voice_qa.lectures import parse_upload
 from operations.__main__ import main
 from tests.credentials import credentials
 from tests.moto_tables import create_table
@@ -80,7 +80,7 @@ def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack,
     stack.verdict = {"status": "ready"}
     assert stack.run(recording) == 0
     arrived = datetime(2026, 1, 3, tzinfo=UTC)
-    found = upload_of(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
+    found = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
     assert found is not None
     assert (found.lecture_id, found.misplaced) == (stack.lecture, False)
     assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"

@@ -1,7 +1,7 @@
-"""One utterance's captions on their way to the client: each shown once, whatever other utterance says the same.
+"""Delivery of one utterance's captions to the client, without repeating text that another utterance shows.
 
-The rules of one stream have decided already what is to be shown. Here two utterances that overlap are kept from showing
-the same words twice, by a keyed hash in the live table; and a client that came back on another connection is followed.
+`caption_rules` decides which captions of a stream are shown. This module keeps overlapping utterances from showing the
+same text twice, with a keyed hash of the text in the live table. It also follows a client that has reconnected.
 """
 
 import hashlib
@@ -14,38 +14,38 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.logging import EventLog
 from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Kind
-from handlers.transcription.audio_processor.captions.shown_texts import normalised
-from handlers.transcription.live_table import Claim, LiveTable, caption_key, flight_key
-from handlers.transcription.messages import CaptionMessage, Retract, Work
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
+from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
+from handlers.transcription.live_table import LiveTable, TextReservation, session_slots_key, text_reservation_key
+from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract
 from handlers.transcription.sessions import Session
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.utterance_slots import SessionSlots
 
 
 class ClientGone(Exception):
-    """Nobody is there to read captions."""
+    """The session's client has no open connection."""
 
 
-class Overtaken(Exception):
-    """Another attempt at the utterance is under way, or it was given up: this one must not say anything more."""
+class NewerAttemptStarted(Exception):
+    """The attempt has lost its slot to a newer attempt or was given up, so it must not send final captions."""
 
 
 @dataclass
-class Line:
-    """A line that the reader has."""
+class DeliveredLine:
+    """A caption line that the client shows."""
 
     revision: int
     final: bool
-    claimed: str | None
-    """Where a final's words are claimed for it."""
+    reservation_key: str | None
+    """Key of the text reservation, if the line is final and its text was reserved."""
 
 
-class Delivery:
-    """Shows captions of one utterance."""
+class CaptionDelivery:
+    """Delivers the captions of one attempt at an utterance."""
 
     def __init__(
         self,
-        work: Work,
+        event: ProcessorEvent,
         session: Session,
         connection: str,
         *,
@@ -55,7 +55,7 @@ class Delivery:
         clock_ms: Callable[[], int],
         log: EventLog,
     ) -> None:
-        self._work = work
+        self._event = event
         self._session = session
         self._connection = connection
         self._live = live
@@ -63,34 +63,38 @@ class Delivery:
         self._dedup_seconds = dedup_seconds
         self._clock_ms = clock_ms
         self._log = log
-        self._lines: dict[str, Line] = {}
-        # Words of an earlier attempt that still hold were told over this connection, or they would not hold.
-        self._told_over = {connection} if work.from_ms else set[str]()
+        self._lines: dict[str, DeliveredLine] = {}
+        # Captions of an earlier attempt remain valid only if they were sent over this connection.
+        self._used_connections = {connection} if event.from_ms else set[str]()
         self._revisions = 0
-        accepted_ms = clock_ms() if work.accepted_ms is None else work.accepted_ms
-        # An attempt goes on where captions hold; up to there nothing is streamed again.
-        self._streamed_from_ms = accepted_ms - work.from_ms
+        accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
+        # An attempt does not stream audio again whose captions remain valid.
+        self._streamed_from_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
-        """From when a caption's words could have been heard, streamed at the pace of speech at once, to its delivery."""
-        self.repeated = 0
-        """Captions that another utterance has shown."""
+        """Delays of the captions: the time between the earliest moment at which Amazon Transcribe could have received
+        the words, if streamed at the pace of speech at once, and their delivery."""
+        self.duplicate_count = 0
+        """Number of captions that another utterance has shown."""
 
     def show(self, caption: Caption, offset_ms: int) -> None:
-        """Shows one caption; its times count from where its stream began in the utterance."""
-        final = caption.kind is Kind.FINAL
-        if caption.kind is not Kind.PARTIAL:
+        """Deliver one caption, or retract its line. `offset_ms` is the stream's start in the utterance.
+
+        Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
+        """
+        final = caption.kind is CaptionKind.FINAL
+        if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
-        key = self._key(caption.text)
-        if caption.kind is Kind.RETRACTED or (key and not self._may_show(caption, key)):
-            self.take_back(caption.result_id)
+        key = self._reservation_key(caption.text)
+        if caption.kind is CaptionKind.RETRACTED or (key and not self._reserve(caption, key)):
+            self.retract(caption.result_id)
             return
-        # Before it is told: a post that fails may have arrived.
-        self._lines[caption.result_id] = Line(self._revisions, final, key if final else None)
+        # Recorded before the post, because a post that fails may have arrived.
+        self._lines[caption.result_id] = DeliveredLine(self._revisions, final, key if final else None)
         message = CaptionMessage(
-            session_id=self._work.session_id,
-            utterance=self._work.utterance,
-            sequence=self._work.sequence,
+            session_id=self._event.session_id,
+            utterance=self._event.utterance,
+            sequence=self._event.sequence,
             result_id=caption.result_id,
             revision=self._revisions,
             text=caption.text,
@@ -101,90 +105,91 @@ class Delivery:
             orphan=caption.orphan,
         )
         try:
-            self.tell(message)
+            self.send(message)
         except (ClientError, BotoCoreError) as error:
-            # A final must arrive, or its utterance is sent again; a partial has its final to come.
+            # The utterance is repeated if a final does not arrive. After a partial, a final is still to come.
             if final:
-                self.take_back(caption.result_id)
+                self.retract(caption.result_id)
                 raise
             self._log.warning("partial_not_posted", error_type=type(error).__name__)
             return
-        # Whoever took the utterance in has another clock, and it may be a little ahead.
+        # The router's clock may be a little ahead of this one.
         self.latencies_ms.append(max(0, self._clock_ms() - self._streamed_from_ms - message.end_ms))
 
     def lines(self, *, finals: bool) -> list[str]:
-        """The results whose lines the reader has: those that are no finals, or all."""
-        return sorted(one for one, line in self._lines.items() if finals or not line.final)
+        """Return the result ids of the lines that the client shows: all of them, or only those that are not final."""
+        return sorted(result_id for result_id, line in self._lines.items() if finals or not line.final)
 
     @property
-    def finals(self) -> int:
-        """How many final lines the reader has."""
+    def final_count(self) -> int:
+        """Number of final lines that the client shows."""
         return sum(line.final for line in self._lines.values())
 
-    def take_back(self, result_id: str) -> None:
-        """Takes a result's line away, if the reader has one: whoever says its words next may show them."""
+    def retract(self, result_id: str) -> None:
+        """Remove a result's line from the client, if it has one. Another result may then show the text."""
         line = self._lines.pop(result_id, None)
         if line is None:
             return
-        if line.claimed:
-            self._let_go(line.claimed, result_id)
-        self._retract(self._work.utterance, result_id, line.revision)
+        if line.reservation_key:
+            self._release(line.reservation_key, result_id)
+        self._send_retraction(self._event.utterance, result_id, line.revision)
 
-    def tell(self, message: Message) -> None:
-        """Sends a message to wherever the session's client is now."""
+    def send(self, message: Message) -> None:
+        """Send a message to the session's current connection. Raises ClientGone if there is none."""
         if not self._connections.post(self._connection, message):
-            moved = self._live.read(Flight, flight_key(self._work.session_id)).connection
-            if moved == self._connection or not moved or not self._connections.post(moved, message):
+            moved_to = self._live.read(SessionSlots, session_slots_key(self._event.session_id)).connection
+            if moved_to == self._connection or not moved_to or not self._connections.post(moved_to, message):
                 raise ClientGone
-            self._connection = moved
+            self._connection = moved_to
         if not isinstance(message, CaptionMessage) or message.final:
-            self._told_over.add(self._connection)
+            self._used_connections.add(self._connection)
 
-    def follow(self, connection: str) -> None:
-        """The session's client is on this connection now, if on any: the one before may take messages that nobody reads."""
+    def follow_client(self, connection: str) -> None:
+        """Send to this connection from now on, unless it is empty. The old one may accept messages that are lost."""
         self._connection = connection or self._connection
 
-    def unheard(self, connection: str) -> bool:
-        """Whether anything but a partial was told over another connection than this one: it may have gone nowhere."""
-        return bool(self._told_over - {connection})
+    def was_sent_elsewhere(self, connection: str) -> bool:
+        """Return True if any message except a partial was sent over another connection. It may be lost."""
+        return bool(self._used_connections - {connection})
 
     def _check_attempt(self) -> None:
-        flight = self._live.read(Flight, flight_key(self._work.session_id))
-        if not flight.holds(self._work.utterance, self._work.attempt):
-            raise Overtaken
-        self.follow(flight.connection)
+        slots = self._live.read(SessionSlots, session_slots_key(self._event.session_id))
+        if not slots.holds_slot(self._event.utterance, self._event.attempt):
+            raise NewerAttemptStarted
+        self.follow_client(slots.connection)
 
-    def _retract(self, utterance: str, result_id: str, revision: int) -> None:
-        self.tell(
-            Retract(session_id=self._work.session_id, utterance=utterance, result_id=result_id, revision=revision)
+    def _send_retraction(self, utterance: str, result_id: str, revision: int) -> None:
+        self.send(
+            Retract(session_id=self._event.session_id, utterance=utterance, result_id=result_id, revision=revision)
         )
 
-    def _key(self, text: str) -> str | None:
-        """Where these words are claimed; nowhere where they may be shown as often as they come."""
-        words = normalised(text)
+    def _reservation_key(self, text: str) -> str | None:
+        """Return the key under which a text is reserved; None if it may be repeated."""
+        words = normalize_text(text)
         if not self._dedup_seconds or not words:
             return None
         digest = hmac.new(self._session.secret.encode(), words.encode(), hashlib.sha256).hexdigest()
-        return caption_key(self._work.session_id, digest)
+        return text_reservation_key(self._event.session_id, digest)
 
-    def _may_show(self, caption: Caption, key: str) -> bool:
-        final = caption.kind is Kind.FINAL
-        claim = Claim(self._work.utterance, caption.result_id, self._revisions, final=final)
+    def _reserve(self, caption: Caption, key: str) -> bool:
+        """Reserve a caption's text. Return False if another utterance shows it."""
+        final = caption.kind is CaptionKind.FINAL
+        reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=final)
         try:
-            mine, before = self._live.claim(key, claim, self._dedup_seconds)
+            reserved, replaced = self._live.reserve_text(key, reservation, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
-            # A final must not be lost for a table that does not answer; a partial has its final to come.
+            # A final must not be lost because the table does not answer. After a partial, a final is still to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
             return final
-        self.repeated += not mine
-        if before is not None and before.utterance != self._work.utterance:
-            # The other's partial said the same: unless its line has changed since, it goes.
-            self._retract(before.utterance, before.line, before.revision)
-        return mine
+        self.duplicate_count += not reserved
+        if replaced is not None and replaced.utterance != self._event.utterance:
+            # A partial of the other utterance shows the text. The client removes it unless it has changed since.
+            self._send_retraction(replaced.utterance, replaced.line, replaced.revision)
+        return reserved
 
-    def _let_go(self, key: str, result_id: str) -> None:
+    def _release(self, key: str, result_id: str) -> None:
         try:
-            self._live.let_go(key, self._work.utterance, result_id)
+            self._live.release_text(key, self._event.utterance, result_id)
         except (ClientError, BotoCoreError) as error:
-            # It ends by itself in some seconds; the line goes all the same.
+            # The reservation expires within seconds. The line is retracted anyway.
             self._log.warning("caption_claim_kept", error_type=type(error).__name__)

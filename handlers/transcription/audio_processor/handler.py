@@ -1,264 +1,54 @@
-"""Transcribes one utterance and delivers its captions while they arise.
+"""Lambda function that transcribes one utterance and delivers its captions while Amazon Transcribe produces them.
 
-Called asynchronously, by the router alone, without retries: an utterance whose place cannot be taken was given up
-already, or is being worked on by another call. Audio and text live in memory only.
+Only the router invokes it, asynchronously and without retries.
 """
 
-import base64
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.clients import LIVE_CONFIG
 from handlers.common.lambda_runtime import LambdaContext
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.connections import WebSocketConnections
-from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.caption_delivery import ClientGone, Delivery
-from handlers.transcription.audio_processor.captions.caption_rules import Captions, Counts
-from handlers.transcription.audio_processor.metrics import Metrics
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
-from handlers.transcription.audio_processor.utterance_transcription import Cause, End, Ending, Transcribing
-from handlers.transcription.caption_thresholds import Thresholds
-from handlers.transcription.environment import GIVEN_UP
-from handlers.transcription.live_table import LiveTable, flight_key
-from handlers.transcription.messages import Again, Code, Done, Failed, Resend, Work
-from handlers.transcription.sessions import Session, Sessions
-from handlers.transcription.stream_signing import StreamRequest, signer
-from handlers.transcription.utterance_audio import Utterance, utterance
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.audio_processor.metrics import UtteranceMetrics
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.audio_processor.utterance_processor import UtteranceProcessor
+from handlers.transcription.caption_thresholds import CaptionThresholds
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.sessions import SessionTable
+from handlers.transcription.stream_signing import stream_url_signer
 
-OVERDUE_MS = 8_000
-"""Beyond an utterance's own length: from then on a running one is lost. Far more than it may take."""
-RESERVE_MS = 3_000
-"""Of the invocation's time, kept for telling the client how it ended."""
 URL_SECONDS = 60
-
-MOST_ATTEMPTS = 3
-"""Of one utterance that had a stream: then it is given up, and its client told so."""
-WAIT_MS = 3_000
-"""Before an utterance comes again for which no stream was to be had: most that hold one are over by then."""
-RETRIED = "retried"
-
-OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Stream]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One invocation."""
-
-    work: Work
-    spoken: Utterance
-    entered_ms: int
-    most_ms: int
-    """What it may take."""
-
-
-class Processor:
-    """Works on utterances, one at a time."""
-
-    def __init__(
-        self,
-        sessions: Sessions,
-        live: LiveTable,
-        connections: WebSocketConnections,
-        metrics: Metrics,
-        *,
-        thresholds: Thresholds,
-        open_stream: OpenStream,
-        clock_ms: Callable[[], int],
-        log: EventLog,
-    ) -> None:
-        self._sessions = sessions
-        self._live = live
-        self._connections = connections
-        self._metrics = metrics
-        self._thresholds = thresholds
-        self._open_stream = open_stream
-        self._clock_ms = clock_ms
-        self._log = log
-
-    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> End | None:
-        """One utterance; none where it is not to be worked on."""
-        entered_ms = self._clock_ms()
-        work = Work.model_validate(event)
-        session = self._sessions.find(work.session_id)
-        if session is None:
-            self._log.error("session_missing", session_hash=hash_for_log(work.session_id))
-            return None
-        spoken = utterance(base64.b64decode(work.audio), session.encoding, session.sample_rate)
-        connection = self._begin(work, spoken)
-        if connection is None:
-            self._log.warning("utterance_not_ours", session_hash=hash_for_log(work.session_id))
-            return None
-        call = Call(work, spoken, entered_ms, remaining_ms - RESERVE_MS)
-        return self._transcribe(call, session, connection)
-
-    def _begin(self, work: Work, spoken: Utterance) -> str | None:
-        def begin(flight: Flight) -> tuple[Flight, str | None]:
-            now_ms = self._clock_ms()
-            overdue_ms = now_ms + spoken.duration_ms + OVERDUE_MS
-            begun, mine = flight.begun(work.utterance, work.attempt, now_ms, overdue_ms)
-            return begun, flight.connection if mine else None
-
-        return self._live.change(Flight, flight_key(work.session_id), begin)
-
-    def _transcribe(self, call: Call, session: Session, connection: str) -> End:
-        work = call.work
-        thresholds = self._thresholds.with_session(session.settings)
-        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=False)
-        delivery = Delivery(
-            work,
-            session,
-            connection,
-            live=self._live,
-            connections=self._connections,
-            dedup_seconds=thresholds.dedup_cache_ttl,
-            clock_ms=self._clock_ms,
-            log=self._log,
-        )
-        transcribing = Transcribing(
-            call.spoken,
-            open_stream=lambda partials, seconds: self._open_stream(replace(request, stabilised=partials), seconds),
-            captions_of=lambda finals_only: Captions(thresholds, final_only=finals_only),
-            delivery=delivery,
-            clock_ms=self._clock_ms,
-        )
-        finals_only = work.attempts > 1 or not thresholds.partial_results_enabled
-        try:
-            ending = transcribing.run(call.entered_ms, work.from_ms, call.most_ms, finals_only=finals_only)
-        except Exception:
-            broken = Ending(End.BROKEN, transcribing.held_ms, Cause.INTERNAL)
-            self._finish(call, transcribing, delivery, broken)
-            raise
-        self._finish(call, transcribing, delivery, ending)
-        return ending.end
-
-    def _finish(self, call: Call, transcribing: Transcribing, delivery: Delivery, ending: Ending) -> None:
-        """Gives the place back, tells the client, then the metrics."""
-        work, counts = call.work, [one.counts for one in transcribing.used]
-        given_up = _given_up(work, ending)
-        lost = ending.end in {End.BROKEN, End.GONE} and not given_up
-
-        def end(flight: Flight) -> tuple[Flight, tuple[str, Again | None] | None]:
-            if not flight.holds(work.utterance, work.attempt):
-                return flight, None
-            unheard = delivery.unheard(flight.connection)
-            if not (lost or (unheard and not given_up and work.attempts < MOST_ATTEMPTS)):
-                landed = flight.landed(work.utterance, work.attempt, failed=given_up is not None)
-                return landed, (flight.connection, None)
-            again = Again(
-                utterance=work.utterance,
-                from_ms=0 if unheard else ending.from_ms,
-                wait_ms=WAIT_MS if ending.throttled else None,
-            )
-            rests_until_ms = self._clock_ms() + WAIT_MS if ending.throttled else 0
-            broke = flight.broke(work.utterance, work.attempt, again.from_ms, rests_until_ms)
-            return broke, (flight.connection, again)
-
-        # An attempt that was overtaken, and had nothing to show that would have told it so, says nothing either.
-        ours = None if ending.end is End.OVERTAKEN else self._live.change(Flight, flight_key(work.session_id), end)
-        if ours and ending.end is not End.GONE:
-            connection, again = ours
-            if given_up:
-                # At a level that no setting leaves out: an alarm counts these.
-                self._log.error(
-                    GIVEN_UP, session_hash=hash_for_log(work.session_id), outcome=ending.end, cause=ending.cause or ""
-                )
-            delivery.follow(connection)
-            self._tell(delivery, _last_word(work, counts, delivery.finals, again, given_up))
-        fallback = _fallback(work, counts)
-        self._log.info(
-            "utterance_ended",
-            session_hash=hash_for_log(work.session_id),
-            outcome=ending.end,
-            cause=ending.cause or "",
-            fallback=fallback or "",
-            milliseconds=self._clock_ms() - call.entered_ms,
-            finals=delivery.finals,
-            partials=sum(one.partials for one in counts),
-            dropped=sum(one.dropped for one in counts),
-            duplicates=delivery.repeated + sum(one.duplicates for one in counts),
-            orphans=sum(one.orphans for one in counts),
-        )
-        try:
-            self._metrics.put(delivery.latencies_ms, counts)
-        except (ClientError, BotoCoreError) as error:
-            self._log.error("metrics_lost", error_type=type(error).__name__)
-
-    def _tell(self, delivery: Delivery, message: Message) -> None:
-        try:
-            delivery.tell(message)
-        except ClientGone:
-            self._log.info("client_gone")
-        except (ClientError, BotoCoreError) as error:
-            # How it ended is told with the answer to the client's next ping, or when it comes back.
-            self._log.error("last_word_lost", error_type=type(error).__name__)
-
-
-def _given_up(work: Work, ending: Ending) -> str | None:
-    """Why the utterance is not to be sent again, if so."""
-    if ending.end is End.REJECTED:
-        return "Amazon Transcribe refuses this utterance. Sending it again would not help."
-    if ending.end is End.BROKEN and work.attempts >= MOST_ATTEMPTS and not ending.throttled:
-        return "This utterance failed three times and is given up."
-    return None
-
-
-def _last_word(work: Work, counts: Sequence[Counts], finals: int, again: Again | None, given_up: str | None) -> Message:
-    if given_up:
-        return Failed(
-            code=Code.NOT_TRANSCRIBED,
-            message=given_up,
-            session_id=work.session_id,
-            utterance=work.utterance,
-        )
-    if again is not None:
-        return Resend(session_id=work.session_id, utterances=(again,))
-    return Done(
-        session_id=work.session_id,
-        utterance=work.utterance,
-        sequence=work.sequence,
-        finals=finals,
-        fallback=_fallback(work, counts),
-    )
-
-
-def _fallback(work: Work, counts: Sequence[Counts]) -> str | None:
-    """Why only finals were shown, where partials were meant to be."""
-    return next((one.fallback for one in counts if one.fallback), RETRIED if work.attempts > 1 else None)
 
 
 @cache
-def _processor() -> Processor:
-    """Made once a container."""
-    environment = Thresholds.read()
+def _processor() -> UtteranceProcessor:
+    """Create the processor, once per container."""
+    environment = CaptionThresholds.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
-    sign = signer(session, environment.aws_endpoint_url_transcribe_streaming)
-    return Processor(
-        Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
+    sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)
+    return UtteranceProcessor(
+        SessionTable(dynamodb, environment.sessions_table_name, clock.now_ms),
         LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
-        Metrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
+        UtteranceMetrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
         thresholds=environment,
-        open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),
+        open_stream=lambda request, seconds: TranscribeStream.open(sign(request, URL_SECONDS), seconds),
         clock_ms=clock.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
     )
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:
-    """The entry point of the function."""
+    """Handle an invocation: the entry point of the function."""
     return _processor().handle(event, context.get_remaining_time_in_millis())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _processor()  # while the container starts, which is faster and comes before anybody waits
+    _processor()  # created while the container starts, which is faster and delays no request

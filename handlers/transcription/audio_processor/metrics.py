@@ -1,45 +1,51 @@
-"""The numbers of one invocation, in one call, after the client has its answer."""
+"""CloudWatch metrics of one invocation, put in one call after the client has received its captions."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from handlers.transcription.audio_processor.captions.caption_rules import Counts
-from handlers.transcription.environment import DROPPED, FALLBACK, LATENCY, NAMESPACE, ORPHANS
+from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts
+from handlers.transcription.environment import (
+    DROPPED_METRIC,
+    FALLBACK_METRIC,
+    LATENCY_METRIC,
+    METRICS_NAMESPACE,
+    ORPHANS_METRIC,
+)
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
 
-MOST_VALUES = 150
-"""Different values that one datum takes."""
+MAX_VALUES = 150
+"""Maximum number of different values in one metric datum."""
 
 
-class Metrics:
-    """What CloudWatch is told."""
+class UtteranceMetrics:
+    """Puts the metrics of utterances to CloudWatch."""
 
     def __init__(self, client: "CloudWatchClient", function_name: str) -> None:
         self._client = client
         self._dimensions = [{"Name": "FunctionName", "Value": function_name}]
 
-    def put(self, latencies_ms: Sequence[int], counts: Iterable[Counts]) -> None:
-        """Sends what there is to say; nothing is sent where nothing happened."""
-        known = list(counts)
+    def put(self, latencies_ms: Sequence[int], stream_counts: Iterable[CaptionCounts]) -> None:
+        """Put the metrics that are not zero. Make no call if all are zero."""
+        all_counts = list(stream_counts)
         data = [self._distribution(latencies_ms)] if latencies_ms else []
         for name, value in (
-            (DROPPED, sum(one.dropped for one in known)),
-            (ORPHANS, sum(one.orphans for one in known)),
-            # Where nobody wanted partials, a stream that fails is no less a failure of Transcribe's.
-            (FALLBACK, int(any(one.fallback is not None or one.failed for one in known))),
+            (DROPPED_METRIC, sum(counts.dropped for counts in all_counts)),
+            (ORPHANS_METRIC, sum(counts.orphans for counts in all_counts)),
+            # A failed stream counts as a failure of Amazon Transcribe even if partials are disabled.
+            (FALLBACK_METRIC, int(any(counts.fallback is not None or counts.failed for counts in all_counts))),
         ):
             if value:
                 data.append({"MetricName": name, "Dimensions": self._dimensions, "Value": value, "Unit": "Count"})
         if data:
-            self._client.put_metric_data(Namespace=NAMESPACE, MetricData=data)  # type: ignore[arg-type]
+            self._client.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)  # type: ignore[arg-type]
 
     def _distribution(self, latencies_ms: Sequence[int]) -> dict[str, Any]:
-        values = sorted(Counter(latencies_ms).items())[-MOST_VALUES:]  # of too many, the slow ones matter
+        values = sorted(Counter(latencies_ms).items())[-MAX_VALUES:]  # the slowest, if there are too many
         return {
-            "MetricName": LATENCY,
+            "MetricName": LATENCY_METRIC,
             "Dimensions": self._dimensions,
             "Values": [float(value) for value, _ in values],
             "Counts": [float(count) for _, count in values],

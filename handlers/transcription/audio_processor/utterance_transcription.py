@@ -1,9 +1,9 @@
-"""One utterance through one stream, bounded in time: sent as it was spoken, captions delivered as they come.
+"""Transcription of one utterance with a deadline: audio is sent at the pace of speech, captions are delivered as they come.
 
-Amazon Transcribe works at the pace of speech however fast it is sent, so an utterance takes its own length, and a
-little more for the last words. There is one thread: it sends what is due, waits for results until the next thing is
-due, and never waits beyond the deadline. A stream that fails is tried once more, for finals only, if there is time for
-it, and unless there are no more streams.
+Amazon Transcribe works at the pace of speech however fast it receives audio. So an utterance takes its own length, and a
+little more for the last words. A single thread sends the chunk that is due, waits for results until the next chunk is
+due, and never waits beyond the deadline. A failed stream is retried once, with final captions only, if there is time and
+unless the quota of streams is exhausted.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,196 +11,211 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from handlers.transcription.audio_processor.caption_delivery import ClientGone, Delivery, Overtaken
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Captions, Kind
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, Stream, StreamFailed
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import NotResults, Result, results_of
+from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, NewerAttemptStarted
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+    StreamFailureCode,
+    TranscribeStream,
+    TranscribeStreamFailed,
+)
+from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import (
+    InvalidTranscriptEvent,
+    Result,
+    parse_results,
+)
 from handlers.transcription.utterance_audio import CHUNK_MS, Encoding, Utterance
 
 GRACE_MS = 1_500
-"""What an utterance may take beyond its own length, from the invocation's begin on; the answer fits into 2 s."""
-LAST_WORDS_MS = 200
-"""What showing the rest may take after that."""
+"""Time beyond its own length that an utterance may take, counted from the start of the invocation. The requirement allows
+2 s."""
+LAST_CAPTIONS_MS = 200
+"""Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
-"""What opening a stream may take: as long again is left for another."""
+"""Maximum time for opening a stream. A second stream can then still be opened."""
 TAIL_MS = 500
-"""What a second attempt needs beyond the audio that it sends."""
-ORPHAN_LOOK_MS = 5_000
-"""Orphans are looked for at least this often."""
+"""Time that a second stream needs beyond the length of its audio."""
+ORPHAN_CHECK_MS = 5_000
+"""Maximum time between two checks for orphans."""
 STREAM_FAILED = "stream_failed"
 
 
-class End(StrEnum):
-    """How an utterance ended."""
+class UtteranceEnd(StrEnum):
+    """Outcome of an attempt at an utterance, as it is logged."""
 
     DONE = "done"
     CUT = "cut"
-    """The deadline came first; what was heard by then is delivered."""
+    """The deadline came first. Captions of the results that had arrived are delivered."""
     BROKEN = "broken"
-    """It has to be sent again."""
+    """The client must send the utterance again."""
     REJECTED = "rejected"
-    """Amazon Transcribe can do nothing with it, however often it is sent."""
+    """Amazon Transcribe refuses the utterance, and would refuse it again."""
     GONE = "gone"
+    """The client has no open connection."""
     OVERTAKEN = "overtaken"
+    """The attempt has lost its slot."""
 
 
-class Cause(StrEnum):
-    """Why an utterance ended as it did, where the stream did not say."""
+class EndCause(StrEnum):
+    """Cause of an outcome that is not a failure code of the stream."""
 
     LATE = "late"
-    """The deadline came before the audio was out, or before anything was heard."""
+    """The deadline came before all audio was sent or before any result arrived."""
     INTERNAL = "internal_error"
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How an utterance ended, and where to go on if it has to be sent again."""
+class UtteranceOutcome:
+    """Outcome of an attempt, and the position from which the utterance must be repeated."""
 
-    end: End
+    end: UtteranceEnd
     from_ms: int = 0
     cause: str | None = None
     throttled: bool = False
-    """There was no stream to be had: there may be a little later, and no sooner."""
+    """True if no stream was free. An attempt a little later may get one."""
 
 
-class Late(Exception):
-    """There is no more time to show anything."""
+class DeadlinePassed(Exception):
+    """There is no time left to deliver captions."""
 
 
-class Transcribing:
-    """Transcribes one utterance."""
+class UtteranceTranscription:
+    """One attempt to transcribe one utterance."""
 
     def __init__(
         self,
         utterance: Utterance,
         *,
-        open_stream: Callable[[bool, float], AbstractContextManager[Stream]],
-        captions_of: Callable[[bool], Captions],
-        delivery: Delivery,
+        open_stream: Callable[[bool, float], AbstractContextManager[TranscribeStream]],
+        create_captions: Callable[[bool], Captions],
+        delivery: CaptionDelivery,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`open_stream` takes whether partial results are wanted, and the seconds it has; `captions_of`: finals only."""
+        """Initialise the attempt.
+
+        `open_stream` takes True for partial results, and a timeout in seconds. `create_captions` takes True for final
+        captions only.
+        """
         self._utterance = utterance
-        self._open = open_stream
-        self._captions_of = captions_of
+        self._open_stream = open_stream
+        self._create_captions = create_captions
         self._delivery = delivery
         self._clock_ms = clock_ms
         self._deadline_ms = 0
-        self._held_ms = 0
-        self.used: list[Captions] = []
-        """The rules of each stream, with their counts."""
+        self._valid_ms = 0
+        self.streams: list[Captions] = []
+        """Caption rules of each stream that was tried, with their counts."""
 
-    def run(self, begun_ms: int, from_ms: int, most_ms: int, *, finals_only: bool) -> Ending:
-        """Transcribes from a moment of the utterance on, in at most so many milliseconds since the invocation began."""
-        self._held_ms = from_ms
-        self._deadline_ms = begun_ms + min(self._length_ms() + GRACE_MS, most_ms)
+    def run(self, begun_ms: int, from_ms: int, max_ms: int, *, finals_only: bool) -> UtteranceOutcome:
+        """Transcribe the utterance from `from_ms` on, within `max_ms` after `begun_ms`."""
+        self._valid_ms = from_ms
+        self._deadline_ms = begun_ms + min(self._remaining_audio_ms() + GRACE_MS, max_ms)
         try:
-            return self._twice(finals_only=finals_only)
-        except Late:
-            self.used[-1].counts.failed = True
-            return Ending(End.BROKEN, self.held_ms, Cause.LATE)
+            return self._try_twice(finals_only=finals_only)
+        except DeadlinePassed:
+            self.streams[-1].counts.failed = True
+            return UtteranceOutcome(UtteranceEnd.BROKEN, self.valid_ms, EndCause.LATE)
         except ClientGone:
-            return Ending(End.GONE, self.held_ms)
-        except Overtaken:
-            return self._silenced()
+            return UtteranceOutcome(UtteranceEnd.GONE, self.valid_ms)
+        except NewerAttemptStarted:
+            return self._stop_for_newer_attempt()
 
-    def _silenced(self) -> Ending:
-        """Another attempt has the word: whatever of this one might grow takes up its place."""
-        with suppress(ClientGone, Late):
-            self._take_back(finals=False)
-        return Ending(End.OVERTAKEN)
+    def _stop_for_newer_attempt(self) -> UtteranceOutcome:
+        """Retract the partial lines, because the newer attempt shows their text."""
+        with suppress(ClientGone, DeadlinePassed):
+            self._retract_lines(finals=False)
+        return UtteranceOutcome(UtteranceEnd.OVERTAKEN)
 
-    def _twice(self, *, finals_only: bool) -> Ending:
-        """One stream, and if it fails and there is time, another for finals only."""
-        if self._all_held:
-            return Ending(End.DONE, self.held_ms)
-        first = self._once(finals_only=finals_only)
+    def _try_twice(self, *, finals_only: bool) -> UtteranceOutcome:
+        """Use one stream. If it fails and there is time, use another one for final captions only."""
+        if self._is_complete:
+            return UtteranceOutcome(UtteranceEnd.DONE, self.valid_ms)
+        first = self._try_stream(finals_only=finals_only)
         if (
-            first.end is not End.BROKEN
+            first.end is not UtteranceEnd.BROKEN
             or first.throttled
-            or self._clock_ms() + self._length_ms() + TAIL_MS > self._deadline_ms
+            or self._clock_ms() + self._remaining_audio_ms() + TAIL_MS > self._deadline_ms
         ):
             return first
-        again = self._once(finals_only=True)
-        return replace(again, cause=again.cause or first.cause, throttled=False)  # the first one was had
+        second = self._try_stream(finals_only=True)
+        return replace(second, cause=second.cause or first.cause, throttled=False)  # the first stream was free
 
-    def _once(self, *, finals_only: bool) -> Ending:
+    def _try_stream(self, *, finals_only: bool) -> UtteranceOutcome:
         try:
-            return self._through(self._captions_of(finals_only))
-        except StreamFailed as failure:
-            end = End.REJECTED if failure.code is FailureCode.REJECTED else End.BROKEN
-            throttled = failure.code is FailureCode.THROTTLED and not self.used[-1].heard
-            return replace(self._given_up(end, failure.code), throttled=throttled)
+            return self._run_stream(self._create_captions(finals_only))
+        except TranscribeStreamFailed as failure:
+            end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.REJECTED else UtteranceEnd.BROKEN
+            throttled = failure.code is StreamFailureCode.THROTTLED and not self.streams[-1].has_results
+            return replace(self._end_failed_stream(end, failure.code), throttled=throttled)
 
-    def _given_up(self, end: End, cause: str) -> Ending:
-        """What was shown of a stream that is gone, and will be said again, is taken back, as long as there is time.
+    def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
+        """Retract the lines of a failed stream that will be transcribed again, as long as there is time.
 
-        Without, the client does it: it is told to send the utterance again, and up to where its lines hold. Where they
-        hold to the end, there is nothing to say again.
+        The client removes the lines that are not retracted here. It is asked to send the utterance again, and gets the
+        position up to which its lines remain valid. If they are valid to the end, nothing is repeated.
         """
-        if end is End.BROKEN:
-            self.used[-1].fall_back(STREAM_FAILED)
-            self.used[-1].counts.failed = True
-        self._take_back(finals=end is End.BROKEN and not self._cuttable)
-        return Ending(End.DONE if self._all_held else end, self.held_ms, cause)
+        if end is UtteranceEnd.BROKEN:
+            self.streams[-1].fall_back(STREAM_FAILED)
+            self.streams[-1].counts.failed = True
+        self._retract_lines(finals=end is UtteranceEnd.BROKEN and not self._can_be_cut)
+        return UtteranceOutcome(UtteranceEnd.DONE if self._is_complete else end, self.valid_ms, cause)
 
-    def _take_back(self, *, finals: bool) -> None:
-        """Takes away lines that are no finals, or all."""
+    def _retract_lines(self, *, finals: bool) -> None:
+        """Retract all lines, or only those that are not final."""
         for result_id in self._delivery.lines(finals=finals):
-            self._in_time()
-            self._delivery.take_back(result_id)
+            self._check_deadline()
+            self._delivery.retract(result_id)
 
     @property
-    def held_ms(self) -> int:
-        """Up to where the captions hold, whatever becomes of the rest.
+    def valid_ms(self) -> int:
+        """Position in the utterance up to which the delivered captions remain valid, whatever follows.
 
-        Nothing holds of audio that cannot be cut: it is sent again from its beginning, and its sentences may be cut
-        otherwise then.
+        It is 0 for audio that cannot be cut, which is repeated from its beginning: its sentences may then be divided
+        differently.
         """
-        return self._held_ms if self._cuttable else 0
+        return self._valid_ms if self._can_be_cut else 0
 
     @property
-    def _all_held(self) -> bool:
-        """Whether all of the utterance is on display."""
-        return self.held_ms >= self._utterance.duration_ms
+    def _is_complete(self) -> bool:
+        """True if valid captions cover the whole utterance."""
+        return self.valid_ms >= self._utterance.duration_ms
 
     @property
-    def _cuttable(self) -> bool:
-        """Only samples without a header can be cut anywhere."""
+    def _can_be_cut(self) -> bool:
+        """True for samples without a header, the only encoding that can be cut anywhere."""
         return self._utterance.encoding is Encoding.PCM
 
-    def _through(self, captions: Captions) -> Ending:
-        self.used.append(captions)
+    def _run_stream(self, captions: Captions) -> UtteranceOutcome:
+        self.streams.append(captions)
         offset_ms = self._first_chunk() * CHUNK_MS
-        waiting = list(reversed(self._utterance.chunks[self._first_chunk() :]))
+        unsent = list(reversed(self._utterance.chunks[self._first_chunk() :]))
         seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
-        with self._open(not captions.final_only, seconds) as stream:
-            begun_ms, sent, ended = self._clock_ms(), 0, False
+        with self._open_stream(not captions.final_only, seconds) as stream:
+            begun_ms, sent_count, audio_ended = self._clock_ms(), 0, False
             while not stream.ended and (now_ms := self._clock_ms()) < self._deadline_ms:
-                if waiting and begun_ms + sent * CHUNK_MS <= now_ms:
-                    stream.send(waiting.pop())
-                    sent += 1
+                if unsent and begun_ms + sent_count * CHUNK_MS <= now_ms:
+                    stream.send(unsent.pop())
+                    sent_count += 1
                     continue
-                if not waiting and not ended:
+                if not unsent and not audio_ended:
                     stream.end()
-                    ended = True
-                due_ms = [self._deadline_ms, now_ms + ORPHAN_LOOK_MS]
-                due_ms += [begun_ms + sent * CHUNK_MS] if waiting else []
-                due_ms += [one for one in [captions.next_due_ms()] if one is not None]
-                self._hear(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
+                    audio_ended = True
+                due_ms = [self._deadline_ms, now_ms + ORPHAN_CHECK_MS]
+                due_ms += [begun_ms + sent_count * CHUNK_MS] if unsent else []
+                due_ms += [captions_ms for captions_ms in [captions.next_due_ms()] if captions_ms is not None]
+                self._receive(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
                 self._show(captions.due(self._clock_ms()), offset_ms)
-            # What has come by now still counts, as long as there is time to show it.
-            while not stream.ended and self._in_time() and self._hear(stream, captions, 0, offset_ms):
+            # Events that have arrived are still processed, as long as there is time to deliver their captions.
+            while not stream.ended and self._check_deadline() and self._receive(stream, captions, 0, offset_ms):
                 pass
-            complete = stream.ended or (ended and captions.heard)
+            complete = stream.ended or (audio_ended and captions.has_results)
             if not complete:
-                # Audio that did not get out, or silence from the other side, is no end. Events without results are silence.
-                return self._given_up(End.BROKEN, Cause.LATE)
+                # The attempt failed: not all audio was sent, or no result has arrived. Events without results do not count.
+                return self._end_failed_stream(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
-            return Ending(End.DONE if stream.ended else End.CUT, self.held_ms)
+            return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.CUT, self.valid_ms)
 
-    def _hear(self, stream: Stream, captions: Captions, seconds: float, offset_ms: int) -> bool:
-        """Waits for one event and shows what it brings; whether one came."""
+    def _receive(self, stream: TranscribeStream, captions: Captions, seconds: float, offset_ms: int) -> bool:
+        """Wait for one event and deliver its captions. Return False if none came in time."""
         payload = stream.receive(max(0, seconds))
         for result in _results(payload):
             self._show(captions.take(result, self._clock_ms()), offset_ms)
@@ -208,23 +223,24 @@ class Transcribing:
 
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
         for caption in captions:
-            self._in_time()
-            if caption.kind is Kind.PARTIAL and self._clock_ms() > self._deadline_ms:
+            self._check_deadline()
+            if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
                 continue
             self._delivery.show(caption, offset_ms)
-            if caption.kind is Kind.FINAL and not caption.orphan:
-                self._held_ms = max(self._held_ms, caption.end_ms + offset_ms)
+            if caption.kind is CaptionKind.FINAL and not caption.orphan:
+                self._valid_ms = max(self._valid_ms, caption.end_ms + offset_ms)
 
-    def _in_time(self) -> bool:
-        if self._clock_ms() > self._deadline_ms + LAST_WORDS_MS:
-            raise Late
+    def _check_deadline(self) -> bool:
+        """Return True, or raise DeadlinePassed if there is no time left to deliver captions."""
+        if self._clock_ms() > self._deadline_ms + LAST_CAPTIONS_MS:
+            raise DeadlinePassed
         return True
 
     def _first_chunk(self) -> int:
-        """Where a stream starts."""
-        return self.held_ms // CHUNK_MS
+        """Return the index of the chunk with which a stream starts."""
+        return self.valid_ms // CHUNK_MS
 
-    def _length_ms(self) -> int:
+    def _remaining_audio_ms(self) -> int:
         return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS
 
 
@@ -232,6 +248,6 @@ def _results(payload: bytes | None) -> list[Result]:
     if payload is None:
         return []
     try:
-        return results_of(payload)
-    except NotResults as error:
-        raise StreamFailed(FailureCode.MALFORMED) from error
+        return parse_results(payload)
+    except InvalidTranscriptEvent as error:
+        raise TranscribeStreamFailed(StreamFailureCode.MALFORMED) from error

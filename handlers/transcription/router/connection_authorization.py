@@ -1,4 +1,7 @@
-"""Who may connect. A browser cannot set headers on a WebSocket, so its token travels as a subprotocol that it offers."""
+"""Authorization of WebSocket handshakes.
+
+A browser cannot set headers on a WebSocket, so the client offers its token as a subprotocol.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,44 +11,53 @@ from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReaso
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.transcription.environment import PROTOCOL
-from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, Code
+from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
 
-OFFER = "sec-websocket-protocol"
-NOBODY = "anonymous"
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
+ANONYMOUS = "anonymous"
 
 
-class Gate:
-    """Decides on handshakes."""
+class ConnectionAuthorizer:
+    """Authorizes handshakes."""
 
     def __init__(self, verifier: TokenVerifier | None) -> None:
-        """Without a verifier everybody may in, under the name that he gives: for local and dev stacks only."""
+        """Without a verifier, every client is accepted under the user name that it states.
+
+        That is allowed only in local and dev stacks.
+        """
         self._verifier = verifier
 
-    def user(self, headers: Mapping[str, Any]) -> str:
-        """Who wants to connect, by the project's own name for him."""
-        offers = _offers(headers)
+    def authorize(self, headers: Mapping[str, Any]) -> str:
+        """Return the project's id of the user. Raises HandlerError if the handshake is refused."""
+        offers = _offered_subprotocols(headers)
         if PROTOCOL not in offers:
             raise HandlerError(
                 WebSocketErrorCode.MALFORMED_MESSAGE,
                 f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
             )
         if self._verifier is None:
-            return derive_user_id("none", _after(USER_PREFIX, offers) or NOBODY)
-        token = _after(TOKEN_PREFIX, offers)
+            return derive_user_id("none", _value_after(USER_PREFIX, offers) or ANONYMOUS)
+        token = _value_after(TOKEN_PREFIX, offers)
         if token is None:
-            raise HandlerError(Code.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401)
+            raise HandlerError(
+                TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401
+            )
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
             if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
-                raise HandlerError(Code.UNAVAILABLE, "The identity provider does not answer. Try again.", 503) from None
-            raise HandlerError(Code.UNAUTHENTICATED, "The token is not valid. Get a new one.", 401) from None
+                raise HandlerError(
+                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not answer. Try again.", 503
+                ) from None
+            raise HandlerError(
+                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new one.", 401
+            ) from None
 
 
-def _offers(headers: Mapping[str, Any]) -> list[str]:
-    text = next((str(value) for name, value in headers.items() if name.lower() == OFFER), "")
-    return [one.strip() for one in text.split(",") if one.strip()]
+def _offered_subprotocols(headers: Mapping[str, Any]) -> list[str]:
+    text = next((str(value) for name, value in headers.items() if name.lower() == SUBPROTOCOL_HEADER), "")
+    return [offer.strip() for offer in text.split(",") if offer.strip()]
 
 
-def _after(prefix: str, offers: list[str]) -> str | None:
-    return next((one.removeprefix(prefix) for one in offers if one.startswith(prefix)), None)
+def _value_after(prefix: str, offers: list[str]) -> str | None:
+    return next((offer.removeprefix(prefix) for offer in offers if offer.startswith(prefix)), None)

@@ -1,7 +1,7 @@
-"""The WebSocket API's function: handshakes, messages and their answers; and, called by itself, the sweep.
+"""Lambda function behind transcription's WebSocket API: handshakes, client messages, and the sweep.
 
-Each message is parsed before anything looks at it, and gets exactly one answer. Operators and the schedule call it with
-`{"kind": …}` instead of an event of API Gateway's: `open` makes a session for somebody, `sweep` tells of what was lost.
+Each message is parsed first and gets exactly one answer. The schedule and operators invoke the function with
+`{"kind": …}` instead of an API Gateway event: `sweep` reports lost utterances, `open` creates a session for a user.
 """
 
 import os
@@ -11,70 +11,64 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.clients import LIVE_CONFIG
 from handlers.common.errors import HandlerError, to_http_response
 from handlers.common.identity import user_ids
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
-from handlers.transcription.environment import PROTOCOL, RouterEnvironment
-from handlers.transcription.live_table import Connection, LiveTable, connection_key
-from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend, Work
-from handlers.transcription.router.client_messages import Caller, Routes
-from handlers.transcription.sessions import Sessions
-from handlers.transcription.stream_signing import signer
-from handlers.transcription.utterance_slots import Flight
+from handlers.transcription.environment import PROTOCOL
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
+from handlers.transcription.messages import REQUESTS, Open, ProcessorEvent, TranscriptionErrorCode
+from handlers.transcription.router.client_message_handler import ClientMessageHandler, ConnectedUser
+from handlers.transcription.router.environment import RouterEnvironment
+from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
+from handlers.transcription.sessions import SessionTable
+from handlers.transcription.stream_signing import stream_url_signer
 
 if TYPE_CHECKING:
-    from handlers.transcription.router.connection_authorization import Gate
-
-FLIGHT_PREFIX = "flight#"
-
-
-class SweepFailed(Exception):
-    """Some sessions could not be looked after; the others were."""
+    from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 
 
 class Router:
-    """Answers API Gateway."""
+    """Handles events of API Gateway, of the schedule and of operators."""
 
     def __init__(
         self,
-        routes: Routes,
+        messages: ClientMessageHandler,
         live: LiveTable,
         connections: WebSocketConnections,
-        gate: Callable[[], "Gate"],
+        create_authorizer: Callable[[], "ConnectionAuthorizer"],
         log: EventLog,
     ) -> None:
-        """`gate` is made when somebody first connects: what checks tokens is slow to load."""
-        self._routes = routes
+        """`create_authorizer` is called at the first handshake, because the token libraries load slowly."""
+        self._messages = messages
         self._live = live
-        self._connections = connections
-        self._gate = gate
+        self._sweep = LostUtteranceSweep(live, connections, log)
+        self._create_authorizer = create_authorizer
         self._log = log
         self._talk = MessageDispatcher(REQUESTS, log)
-        self._answers: Mapping[str, Callable[[Caller, Any], ReplyMessage]] = {
-            "open": routes.open,
-            "audio": routes.audio,
-            "ping": routes.ping,
-            "close": routes.close,
-            "direct": routes.direct,
+        self._actions: Mapping[str, Callable[[ConnectedUser, Any], ReplyMessage]] = {
+            "open": messages.open_session,
+            "audio": messages.accept_utterance,
+            "ping": messages.ping,
+            "close": messages.close_session,
+            "direct": messages.create_direct_url,
         }
 
     def handle(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
-        """One event."""
+        """Handle one event."""
         if "kind" in event:
-            return self._operate(event, now_ms)
+            return self._handle_direct_invocation(event, now_ms)
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
                 return self._connect(event, context)
             case "DISCONNECT":
-                self._routes.left(context["connectionId"])
+                self._messages.disconnect(context["connectionId"])
                 return {"statusCode": 200}
             case _:
                 act = partial(self._act, context["connectionId"])
@@ -82,116 +76,87 @@ class Router:
 
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         try:
-            user = self._gate().user(event.get("headers") or {})
+            user = self._create_authorizer().authorize(event.get("headers") or {})
         except HandlerError as error:
             self._log.warning("connection_refused", code=error.code)
             return to_http_response(error, context["requestId"])
         key = connection_key(context["connectionId"])
-        self._live.change(Connection, key, lambda _: (Connection(user=user), None))
+        self._live.change(ClientConnection, key, lambda _: (ClientConnection(user=user), None))
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
     def _act(self, connection_id: str, action: str, message: ClientMessage) -> ReplyMessage:
-        user = self._live.read(Connection, connection_key(connection_id)).user
+        user = self._live.read(ClientConnection, connection_key(connection_id)).user
         if not user:
-            raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
-        return self._answers[action](Caller(user, connection_id), message)
+            raise HandlerError(
+                TranscriptionErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401
+            )
+        return self._actions[action](ConnectedUser(user, connection_id), message)
 
-    def _operate(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
+    def _handle_direct_invocation(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
         match event["kind"]:
             case "sweep":
-                return {"lost": self._sweep(now_ms)}
+                return {"lost": self._sweep.run(now_ms)}
             case "open":
-                asked = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
-                message = Open.model_validate({**asked, "action": "open"})
-                answer = self._routes.open(Caller(_user(event), ""), message)
+                fields = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
+                message = Open.model_validate({**fields, "action": "open"})
+                answer = self._messages.open_session(ConnectedUser(_user(event), ""), message)
                 return answer.model_dump(mode="json", by_alias=True)
             case _:
                 raise ValueError("kind must be sweep or open")
 
-    def _sweep(self, now_ms: int) -> int:
-        """Tells clients of utterances that nobody works on any more; one that cannot be told keeps no other from it."""
-        count = failed = 0
-        for key in self._live.overdue(now_ms):
-            try:
-                count += self._swept(key, now_ms)
-            except Exception as error:  # noqa: BLE001 - counted, and raised at the end as one
-                self._log.error("sweep_failed", error_type=type(error).__name__)
-                failed += 1
-        if failed:
-            raise SweepFailed(f"{failed} sessions could not be swept")
-        return count
-
-    def _swept(self, key: str, now_ms: int) -> int:
-        def sweep(flight: Flight) -> tuple[Flight, tuple[str, tuple[str, ...]]]:
-            swept, lost = flight.swept(now_ms)
-            return swept, (flight.connection, lost)
-
-        connection, lost = self._live.change(Flight, key, sweep)
-        if not lost:
-            return 0
-        session_id = key.removeprefix(FLIGHT_PREFIX)
-        self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
-        again = tuple(Again(utterance=one, from_ms=0) for one in lost)
-        try:
-            self._connections.post(connection, Resend(session_id=session_id, utterances=again))
-        except (ClientError, BotoCoreError) as error:
-            # The next ping tells it too.
-            self._log.warning("resend_not_told", error_type=type(error).__name__)
-        return len(lost)
-
 
 def _user(event: Mapping[str, Any]) -> str:
-    """For whom an operator opens a session: nobody ever connects under another kind of name."""
+    """Return the user for whom an operator opens a session. It must have the form of the ids that handshakes produce."""
     user = event.get("user")
     if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
-        raise ValueError("user must be the platform's own name for somebody: docs/transcription.md says how to get it")
+        raise ValueError("user must be the platform's id of a user: docs/transcription.md describes how to get it")
     return user
 
 
 @cache
 def _router() -> Router:
-    """Made once a container."""
+    """Create the router, once per container."""
     environment = RouterEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
     log = EventLog(environment.log_level, structured=environment.structured_logging)
     live = LiveTable(dynamodb, environment.live_table_name, clock.now_ms)
 
-    def hand_over(work: Work) -> None:
+    def invoke_processor(event: ProcessorEvent) -> None:
         functions.invoke(
-            FunctionName=environment.processor, InvocationType="Event", Payload=work.model_dump_json().encode()
+            FunctionName=environment.processor, InvocationType="Event", Payload=event.model_dump_json().encode()
         )
 
-    routes = Routes(
-        Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
+    messages = ClientMessageHandler(
+        SessionTable(dynamodb, environment.sessions_table_name, clock.now_ms),
         live,
         environment,
-        hand_over=hand_over,
-        presign=signer(session, environment.aws_endpoint_url_transcribe_streaming),
+        invoke_processor=invoke_processor,
+        presign=stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming),
         clock_ms=clock.now_ms,
         new_id=clock.new_id,
         log=log,
     )
     connections = WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))
-    return Router(routes, live, connections, cache(lambda: _gate(environment)), log)
+    return Router(messages, live, connections, cache(lambda: _authorizer(environment)), log)
 
 
-def _gate(environment: RouterEnvironment) -> "Gate":
-    # What checks tokens is slow to load, and not every container meets one.
+def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
+    # The token libraries load slowly, and not every container handles a handshake.
     from handlers.common.identity.oidc_tokens import TokenVerifier  # noqa: PLC0415
     from handlers.common.identity.signing_keys import SigningKeys  # noqa: PLC0415
-    from handlers.transcription.router.connection_authorization import Gate  # noqa: PLC0415
+    from handlers.transcription.router.connection_authorization import ConnectionAuthorizer  # noqa: PLC0415
 
     if environment.auth == "none":
-        return Gate(None)
+        return ConnectionAuthorizer(None)
     keys = SigningKeys(str(environment.jwks_url))
-    return Gate(TokenVerifier(str(environment.issuer), str(environment.audience), keys, clock.now))
+    return ConnectionAuthorizer(TokenVerifier(str(environment.issuer), str(environment.audience), keys, clock.now))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    """The entry point of the function."""
+    """Handle an invocation: the entry point of the function."""
     return _router().handle(event, clock.now_ms())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _router()  # while the container starts, which is faster and comes before anybody waits
+    _router()  # created while the container starts, which is faster and delays no request

@@ -1,118 +1,136 @@
-"""How many sessions somebody has open: one that counts no more cannot be used either, until it is opened again.
+"""Limit on each user's open sessions.
 
-First a session is taken from its connection, then it stops counting: in between it is counted and of no use, which
-somebody mends by opening it; the other way round it would be used and not counted. Whoever opens it in between is not
-undone.
+A session that no longer counts must not be usable until its user opens it again. So a session is first detached from its
+connection and then stops counting. In between it counts but cannot be used; if the process stops there, the user
+repairs it by opening the session. In the opposite order, a session could be used without being counted. If the user
+opens the session in between, that is not undone.
 """
 
 from collections.abc import Callable
 from typing import Self
 
 from handlers.common.errors import HandlerError
-from handlers.transcription.live_table import Connection, LiveTable, connection_key, flight_key, quota_key
-from handlers.transcription.messages import Code
+from handlers.transcription.live_table import (
+    ClientConnection,
+    LiveTable,
+    connection_key,
+    session_slots_key,
+    user_quota_key,
+)
+from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.transcription.sessions import Session
-from handlers.transcription.utterance_slots import Flight, Live
+from handlers.transcription.utterance_slots import LiveItem, SessionSlots
 
 DETACHED_MS = 60_000
-"""How long a session counts after its connection broke: whoever loads a page again has it back in seconds."""
+"""Time for which a session counts after its connection closed. A client that reloads its page opens it within seconds."""
 IDLE_MS = 15 * 60 * 1000
-"""A session of which nothing was heard for so long is nobody's: three of its client's pings."""
+"""Time without a message after which a session counts as abandoned: three ping intervals."""
 
 
-class OpenSession(Live):
-    """A session that counts until it ends."""
+class OpenSession(LiveItem):
+    """A session that counts until `ends_ms`."""
 
     session: str
     ends_ms: int
     connection: str = ""
-    """Where it was opened last, and when."""
+    """Connection on which the session was last opened."""
     opened_ms: int = 0
+    """Time at which the session was last opened."""
 
 
-class Quota(Live):
+class SessionQuota(LiveItem):
     """The open sessions of one user."""
 
     sessions: tuple[OpenSession, ...] = ()
 
-    def opened(self, session: str, connection: str, ends_ms: int, now_ms: int, most: int) -> tuple[Self, bool]:
-        """With one session more, or the same for longer, unless that would be too many."""
-        running = tuple(one for one in self.sessions if one.ends_ms > now_ms and one.session != session)
-        if len(running) >= most:
+    def add(self, session: str, connection: str, ends_ms: int, now_ms: int, max_sessions: int) -> tuple[Self, bool]:
+        """Add a session or extend it. Return False if the limit is reached."""
+        others = tuple(other for other in self.sessions if other.ends_ms > now_ms and other.session != session)
+        if len(others) >= max_sessions:
             return self, False
         opened = OpenSession(session=session, ends_ms=ends_ms, connection=connection, opened_ms=now_ms)
-        return self.model_copy(update={"sessions": (*running, opened)}), True
+        return self.model_copy(update={"sessions": (*others, opened)}), True
 
-    def left(
+    def end(
         self, session: str, ends_ms: int, connection: str | None = None, opened_before_ms: int | None = None
     ) -> Self:
-        """A session counts no longer than this; unless it was opened elsewhere, or again, in the meantime."""
+        """Stop counting a session at `ends_ms`.
 
-        def ended(one: OpenSession) -> OpenSession:
-            elsewhere = connection is not None and one.connection != connection
-            again = opened_before_ms is not None and one.opened_ms >= opened_before_ms
-            if one.session != session or elsewhere or again:
-                return one
-            return one.model_copy(update={"ends_ms": min(one.ends_ms, ends_ms)})
+        With `connection`, only if the session was last opened on it. With `opened_before_ms`, only if it was last opened
+        earlier.
+        """
 
-        return self.model_copy(update={"sessions": tuple(ended(one) for one in self.sessions)})
+        def with_end(counted: OpenSession) -> OpenSession:
+            elsewhere = connection is not None and counted.connection != connection
+            reopened = opened_before_ms is not None and counted.opened_ms >= opened_before_ms
+            if counted.session != session or elsewhere or reopened:
+                return counted
+            return counted.model_copy(update={"ends_ms": min(counted.ends_ms, ends_ms)})
+
+        return self.model_copy(update={"sessions": tuple(with_end(counted) for counted in self.sessions)})
 
 
-class Counting:
-    """Counts sessions of users."""
+class SessionCounter:
+    """Counts the open sessions of users in the live table."""
 
-    def __init__(self, live: LiveTable, most: int, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, live: LiveTable, max_sessions: int, clock_ms: Callable[[], int]) -> None:
         self._live = live
-        self._most = most
+        self._max_sessions = max_sessions
         self._clock_ms = clock_ms
 
-    def opened(self, user: str, session: Session, connection: str) -> None:
-        """One's sessions are few; one of which nothing was heard for long makes room."""
-        now_ms, key = self._clock_ms(), quota_key(user)
+    def count_open(self, user: str, session: Session, connection: str) -> None:
+        """Count a session that is opened. If the limit is reached, an abandoned session stops counting instead."""
+        now_ms, key = self._clock_ms(), user_quota_key(user)
 
-        def count(quota: Quota) -> tuple[Quota, bool]:
-            return quota.opened(session.session_id, connection, session.ends_at * 1000, now_ms, self._most)
+        def add(quota: SessionQuota) -> tuple[SessionQuota, bool]:
+            return quota.add(session.session_id, connection, session.ends_at * 1000, now_ms, self._max_sessions)
 
-        if self._live.change(Quota, key, count):
+        if self._live.change(SessionQuota, key, add):
             return
-        for one in self._live.read(Quota, key).sessions:
-            if self._made_room(key, one.session, now_ms) and self._live.change(Quota, key, count):
+        for counted in self._live.read(SessionQuota, key).sessions:
+            if self._end_if_idle(key, counted.session, now_ms) and self._live.change(SessionQuota, key, add):
                 return
-        raise HandlerError(Code.TOO_MANY_SESSIONS, f"{self._most} of your sessions are open. Close one first.", 429)
+        raise HandlerError(
+            TranscriptionErrorCode.TOO_MANY_SESSIONS,
+            f"Limit of {self._max_sessions} open sessions reached. Close one first.",
+            429,
+        )
 
-    def closed(self, user: str, session_id: str) -> None:
-        """A session counts until its last utterance is over."""
+    def count_closed(self, user: str, session_id: str) -> None:
+        """Stop counting a closed session when its last utterance has ended."""
         now_ms = self._clock_ms()
-        flight, _ = self._live.read(Flight, flight_key(session_id)).swept(now_ms)
-        ends_ms = max([now_ms, *(one.overdue_ms for one in flight.places)])
-        self._live.change(Quota, quota_key(user), lambda quota: (quota.left(session_id, ends_ms), None))
+        slots, _ = self._live.read(SessionSlots, session_slots_key(session_id)).remove_overdue(now_ms)
+        ends_ms = max([now_ms, *(slot.overdue_ms for slot in slots.slots)])
+        self._live.change(SessionQuota, user_quota_key(user), lambda quota: (quota.end(session_id, ends_ms), None))
 
-    def left(self, connection_id: str) -> None:
-        """A connection is over. Its sessions can be taken up again, but soon count no more."""
-        before = self._live.read(Connection, connection_key(connection_id))
-        for session_id in before.sessions:
-            if self._live.read(Flight, flight_key(session_id)).connection == connection_id:
-                self._detached(before.user, session_id, connection_id)
+    def count_disconnected(self, connection_id: str) -> None:
+        """Stop counting the sessions of a closed connection soon. The user can still open them again."""
+        connection = self._live.read(ClientConnection, connection_key(connection_id))
+        for session_id in connection.sessions:
+            if self._live.read(SessionSlots, session_slots_key(session_id)).connection == connection_id:
+                self._end_detached(connection.user, session_id, connection_id)
 
-    def _detached(self, user: str, session_id: str, connection_id: str) -> None:
+    def _end_detached(self, user: str, session_id: str, connection_id: str) -> None:
         ends_ms = self._clock_ms() + DETACHED_MS
 
-        def detach(quota: Quota) -> tuple[Quota, None]:
-            return quota.left(session_id, ends_ms, connection=connection_id), None
+        def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
+            return quota.end(session_id, ends_ms, connection=connection_id), None
 
-        self._live.change(Quota, quota_key(user), detach)
+        self._live.change(SessionQuota, user_quota_key(user), end)
 
-    def _made_room(self, key: str, session_id: str, now_ms: int) -> bool:
-        """Whether a session was taken from its connection for its silence."""
-        heard_ms = now_ms - IDLE_MS
+    def _end_if_idle(self, key: str, session_id: str, now_ms: int) -> bool:
+        """Detach an abandoned session and stop counting it. Return False if it is not abandoned."""
+        idle_since_ms = now_ms - IDLE_MS
 
-        def take(flight: Flight) -> tuple[Flight, bool]:
-            return (flight.seen("", flight.seen_ms), True) if flight.silent(heard_ms, now_ms) else (flight, False)
+        def detach(slots: SessionSlots) -> tuple[SessionSlots, bool]:
+            if not slots.is_silent(idle_since_ms, now_ms):
+                return slots, False
+            return slots.note_message("", slots.seen_ms), True
 
-        def leave(quota: Quota) -> tuple[Quota, None]:
-            return quota.left(session_id, now_ms, opened_before_ms=heard_ms), None
+        def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
+            return quota.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
 
-        if not self._live.change(Flight, flight_key(session_id), take):
+        if not self._live.change(SessionSlots, session_slots_key(session_id), detach):
             return False
-        self._live.change(Quota, key, leave)
+        self._live.change(SessionQuota, key, end)
         return True

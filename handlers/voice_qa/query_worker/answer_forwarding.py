@@ -1,11 +1,11 @@
-"""An answer on its way to whoever listens to it: numbered, cut to size, and again from any number when it is asked for.
+"""Forwarding of an answer to its listener: pieces are numbered, divided into messages, and sent again from any number
+on request.
 
-It decides what is posted where. Whoever asks the question again, from another connection or another number, becomes its
-listener: the question's record says so, and is looked at while the answer comes. Where nobody listens nothing is
-posted, and the answer goes on all the same. Everything that was numbered stays in memory, so that it can be said again
-and kept.
+A client that asks the question again, on another connection or from another number, becomes the listener. The
+question's record contains the listener and is read regularly while the answer arrives. Without a listener, nothing is
+posted, but the answer continues. All messages stay in memory, so that they can be sent again and stored.
 
-A post that failed may have arrived: its message is posted again, and its number tells the client which it is.
+A post that failed may have arrived. Its message is posted again, and the client recognises it by its number.
 """
 
 import base64
@@ -20,150 +20,153 @@ from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.table_records import Place
+from handlers.voice_qa.table_records import Listener
 
 MAX_CHARACTERS = 16_000
-"""Of one message: JSON takes six bytes for one at most, so that it stays below 100 KB. API Gateway takes 128 KB."""
+"""Maximum number of characters in one message. JSON uses at most six bytes per character, so a message stays below
+100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
-"""Bytes of one message: 96,000 as base64."""
+"""Maximum size of the audio in one message: 96,000 characters of base64."""
 MAX_PIECES = 100_000
-"""Of one answer: as far as a client can ask to resume from."""
-LOOK_MS = 2_000
-"""How often it is looked who listens; how long nothing is posted after a post that failed."""
-LAST_TRIES = 3
+"""Maximum number of messages of an answer; the highest number from which a client can resume."""
+LISTENER_CHECK_MS = 2_000
+"""Interval at which the listener is read, and the time without posts after a post that failed."""
+MAX_LAST_POSTS = 3
 
 
-class _Posted(Enum):
+class _PostResult(Enum):
     SENT = auto()
     GONE = auto()
     FAILED = auto()
 
 
-class Forwarder:
+class AnswerForwarder:
     """Forwards one answer."""
 
     def __init__(
         self,
         query_id: str,
         attempt: int,
-        place: Place,
+        listener: Listener,
         *,
         connections: WebSocketConnections,
-        look: Callable[[], Place],
+        read_listener: Callable[[], Listener],
         clock_ms: Callable[[], int],
         pause: Callable[[float], None],
         log: EventLog,
         messages: Iterable[Piece] = (),
     ) -> None:
-        """`look` reads who listens now; `messages` are there already, of an answer that is whole."""
+        """Initialise the forwarding. `read_listener` reads the current listener. `messages` are those of a stored
+        answer.
+        """
         self._query_id = query_id
         self._attempt = attempt
         self._connections = connections
-        self._look = look
+        self._read_listener = read_listener
         self._clock_ms = clock_ms
         self._pause = pause
         self._log = log
-        self._looked_ms = clock_ms()
+        self._listener_read_ms = clock_ms()
         self._quiet_until_ms = 0
         self.messages = list(messages)
-        self._go(place)
+        self._switch_listener(listener)
 
-    def send(self, piece: agent_types.Piece) -> None:
-        """One piece more."""
-        cut = list(_cut(self._query_id, self._attempt, len(self.messages), piece))
-        if len(self.messages) + len(cut) > MAX_PIECES:
+    def send(self, piece: agent_types.AgentPiece) -> None:
+        """Add a piece, and post the messages that are due. Raises AgentFailed if the answer has too many messages."""
+        new_messages = list(_messages_of(self._query_id, self._attempt, len(self.messages), piece))
+        if len(self.messages) + len(new_messages) > MAX_PIECES:
             raise agent_types.AgentFailed(agent_types.AgentCode.TOO_MUCH)
-        self.messages += cut
+        self.messages += new_messages
         self._forward()
 
-    def end(self, place: Place, last: Message) -> bool:
-        """Everything that the listener has not got, then the last word; false where it could not be said.
+    def end(self, listener: Listener, last: Message) -> bool:
+        """Post all messages that the listener lacks, and then the last one. Return False if that failed.
 
-        Whoever comes after `place` was read is served by another call.
+        A client that becomes the listener after `listener` was read is served by another invocation.
         """
-        self._follow(place)
-        for attempt in range(LAST_TRIES):
+        self._follow_listener(listener)
+        for attempt in range(MAX_LAST_POSTS):
             if attempt:
-                self._pause(LOOK_MS / 1000)
+                self._pause(LISTENER_CHECK_MS / 1000)
             self._quiet_until_ms = 0
-            while self._waiting():
+            while self._can_post():
                 self._post_next()
-            if self._listening and self._next >= len(self.messages) and self._post(last) is _Posted.SENT:
+            if self._listening and self._next >= len(self.messages) and self._post(last) is _PostResult.SENT:
                 return True
             if not self._listening:
                 return False
         return False
 
     def _forward(self) -> None:
-        """Posts what there is, and looks now and then who listens."""
-        self._look_again()
-        while self._waiting():
-            if self._post_next() is _Posted.GONE:
-                self._follow(self._looked())
-            self._look_again()
+        """Post the messages that are due, and read the listener regularly."""
+        self._check_listener()
+        while self._can_post():
+            if self._post_next() is _PostResult.GONE:
+                self._follow_listener(self._current_listener())
+            self._check_listener()
 
-    def _waiting(self) -> bool:
-        """Whether something can be posted now."""
+    def _can_post(self) -> bool:
+        """Return True if a message can be posted now."""
         ready = self._listening and self._clock_ms() >= self._quiet_until_ms
         return ready and self._next < len(self.messages)
 
-    def _post_next(self) -> _Posted:
+    def _post_next(self) -> _PostResult:
         posted = self._post(self.messages[self._next])
-        if posted is _Posted.SENT:
+        if posted is _PostResult.SENT:
             self._next += 1
         return posted
 
-    def _post(self, message: Message) -> _Posted:
+    def _post(self, message: Message) -> _PostResult:
         try:
-            there = self._connections.post(self._place.connection, message)
+            is_open = self._connections.post(self._listener.connection, message)
         except (ClientError, BotoCoreError) as error:
             self._log.warning("piece_not_posted", error_type=type(error).__name__)
-            self._quiet_until_ms = self._clock_ms() + LOOK_MS
-            return _Posted.FAILED
-        self._listening = there
-        return _Posted.SENT if there else _Posted.GONE
+            self._quiet_until_ms = self._clock_ms() + LISTENER_CHECK_MS
+            return _PostResult.FAILED
+        self._listening = is_open
+        return _PostResult.SENT if is_open else _PostResult.GONE
 
-    def _look_again(self) -> None:
-        if self._clock_ms() - self._looked_ms >= LOOK_MS:
-            self._follow(self._looked())
+    def _check_listener(self) -> None:
+        if self._clock_ms() - self._listener_read_ms >= LISTENER_CHECK_MS:
+            self._follow_listener(self._current_listener())
 
-    def _looked(self) -> Place:
-        self._looked_ms = self._clock_ms()
+    def _current_listener(self) -> Listener:
+        self._listener_read_ms = self._clock_ms()
         try:
-            return self._look()
+            return self._read_listener()
         except (ClientError, BotoCoreError) as error:
             self._log.warning("listener_unknown", error_type=type(error).__name__)
-            return self._place
+            return self._listener
 
-    def _follow(self, place: Place) -> None:
-        if place != self._place:
-            self._go(place)
+    def _follow_listener(self, listener: Listener) -> None:
+        if listener != self._listener:
+            self._switch_listener(listener)
 
-    def _go(self, place: Place) -> None:
-        self._place = place
-        self._next = place.first(self._attempt)
-        self._listening = bool(place.connection)
+    def _switch_listener(self, listener: Listener) -> None:
+        self._listener = listener
+        self._next = listener.first_piece(self._attempt)
+        self._listening = bool(listener.connection)
 
 
-def _cut(query_id: str, attempt: int, number: int, piece: agent_types.Piece) -> Iterator[Piece]:
-    """A piece as messages that can be posted, numbered from `number` on.
+def _messages_of(query_id: str, attempt: int, number: int, piece: agent_types.AgentPiece) -> Iterator[Piece]:
+    """Yield the messages of a piece, numbered from `number` on.
 
-    What can be joined is cut into several. A quote and a transcript are each one message: their end goes.
+    Text and audio are divided. A quote and a transcript are one message each and are truncated.
     """
 
-    def numbered(place: int) -> dict[str, Any]:
-        return {"query_id": query_id, "attempt": attempt, "number": number + place}
+    def fields(index: int) -> dict[str, Any]:
+        return {"query_id": query_id, "attempt": attempt, "number": number + index}
 
     match piece:
-        case agent_types.TextPiece(text):
-            for place, start in enumerate(range(0, len(text), MAX_CHARACTERS)):
-                yield TextPiece(**numbered(place), text=text[start : start + MAX_CHARACTERS])
-        case agent_types.AudioPiece(audio, kind):
-            for place, start in enumerate(range(0, len(audio), MAX_AUDIO)):
+        case agent_types.AgentTextPiece(text):
+            for index, start in enumerate(range(0, len(text), MAX_CHARACTERS)):
+                yield TextPiece(**fields(index), text=text[start : start + MAX_CHARACTERS])
+        case agent_types.AgentAudioPiece(audio, kind):
+            for index, start in enumerate(range(0, len(audio), MAX_AUDIO)):
                 part = audio[start : start + MAX_AUDIO]
                 more = start + MAX_AUDIO < len(audio)
-                yield AudioPiece(**numbered(place), audio=base64.b64encode(part).decode(), format=kind.value, more=more)
-        case agent_types.CitationPiece(start_ms, end_ms, quote):
-            yield CitationPiece(**numbered(0), start_ms=start_ms, end_ms=end_ms, quote=quote[:MAX_CHARACTERS])
-        case agent_types.TranscriptPiece(text):
-            yield TranscriptPiece(**numbered(0), text=text[:MAX_CHARACTERS])
+                yield AudioPiece(**fields(index), audio=base64.b64encode(part).decode(), format=kind.value, more=more)
+        case agent_types.AgentCitationPiece(start_ms, end_ms, quote):
+            yield CitationPiece(**fields(0), start_ms=start_ms, end_ms=end_ms, quote=quote[:MAX_CHARACTERS])
+        case agent_types.AgentTranscriptPiece(text):
+            yield TranscriptPiece(**fields(0), text=text[:MAX_CHARACTERS])

@@ -1,10 +1,10 @@
-"""A session's conversation about a lecture: kept with its last turns, and told to the agent with fewer.
+"""Conversations about a lecture: the latest turns are stored, and some of them are given to the agent as context.
 
-A guest may write these items himself. So what is read is parsed strictly, turns that are none are passed over, and the
-number of turns counts for nothing but the condition of an update. What the agent is told is bounded, whatever is there.
+A guest can write these items. So items are parsed strictly, invalid turns are ignored, and the number of turns is used
+only in the condition of an update. The context for the agent is limited, whatever the item contains.
 
-A conversation ends so many days after it began, also one that goes on: nobody's words are kept for longer. What is said
-then begins a new one, whether DynamoDB has taken the old one away or not.
+A conversation ends a fixed number of days after its first turn, even if it continues: no words are kept longer. A later
+turn begins a new conversation, even if DynamoDB has not deleted the old item.
 """
 
 import re
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ITEM = 350_000
-"""Bytes of an item. DynamoDB takes 400 KB, names and overhead included."""
+"""Maximum size of an item in bytes. DynamoDB allows 400 KB, including names and overhead."""
 ITEM_OVERHEAD = 4_000
-"""Bytes, at most: keys, numbers and names."""
+"""Maximum size of keys, numbers and names, in bytes."""
 MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
-"""Bytes of one turn: the newest always has room."""
-TOLD_TURNS, TOLD_CHARACTERS = 10, 2_000
-"""What an agent is told: turns, and of each question and each answer."""
+"""Maximum size of a turn in bytes. The newest turn always fits."""
+CONTEXT_TURNS, CONTEXT_CHARACTERS = 10, 2_000
+"""Number of turns that an agent gets as context, and the maximum length of each question and answer in it."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 
 
-class KeptTurn(Message):
-    """A question, and what was answered."""
+class StoredTurn(Message):
+    """A stored turn: a question and its answer."""
 
     query_id: QueryId
     question: str = Field(repr=False)
@@ -46,70 +46,76 @@ class KeptTurn(Message):
     at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 
 
-NAMES = frozenset(field.alias or name for name, field in KeptTurn.model_fields.items())
+TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.model_fields.items())
 
 
-def appended(turns: Iterable[KeptTurn], turn: KeptTurn) -> tuple[KeptTurn, ...]:
-    """The turns with one more, each once; the oldest go where an item would grow too large."""
-    cut = turn.model_copy(
-        update={"question": _cut(turn.question, MAX_QUESTION), "answer": _cut(turn.answer, MAX_ANSWER)}
+def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
+    """Return the turns with a new one, each once. The oldest are dropped if the item would grow too large."""
+    truncated = turn.model_copy(
+        update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}
     )
-    once: dict[str, KeptTurn] = {}
-    for one in (*turns, cut):
-        once.setdefault(one.query_id, one)
-    kept: list[KeptTurn] = []
+    once: dict[str, StoredTurn] = {}
+    for candidate in (*turns, truncated):
+        once.setdefault(candidate.query_id, candidate)
+    kept: list[StoredTurn] = []
     size = ITEM_OVERHEAD
-    for one in reversed(once.values()):
-        size += size_of(one)
+    for candidate in reversed(once.values()):
+        size += stored_size(candidate)
         if size > MAX_ITEM:
             break
-        kept.append(one)
+        kept.append(candidate)
     return tuple(reversed(kept))
 
 
-def size_of(turn: KeptTurn) -> int:
-    """Bytes of a turn as DynamoDB counts: names, values, and a few for each container and element."""
+def stored_size(turn: StoredTurn) -> int:
+    """Return the size of a turn as DynamoDB counts it: names, values, and a few bytes for each container and
+    element.
+    """
     texts = turn.model_dump(by_alias=True)
     return 4 + sum(len(name) + len(text.encode()) + 1 for name, text in texts.items())
 
 
-def told(turns: tuple[KeptTurn, ...]) -> tuple[Turn, ...]:
-    """What an agent hears of it."""
-    return tuple(Turn(one.question[:TOLD_CHARACTERS], one.answer[:TOLD_CHARACTERS]) for one in turns[-TOLD_TURNS:])
+def context_turns(turns: tuple[StoredTurn, ...]) -> tuple[Turn, ...]:
+    """Return the turns that an agent gets as context."""
+    return tuple(
+        Turn(turn.question[:CONTEXT_CHARACTERS], turn.answer[:CONTEXT_CHARACTERS]) for turn in turns[-CONTEXT_TURNS:]
+    )
 
 
-def turns_of(item: Mapping[str, Any]) -> tuple[KeptTurn, ...]:
-    """The turns of an item, whoever wrote it."""
-    kept = item.get("conversation", _ABSENT).get("L", [])
-    return tuple(turn for one in kept if (turn := _turn(one)) is not None)
+def parse_turns(item: Mapping[str, Any]) -> tuple[StoredTurn, ...]:
+    """Return the valid turns of an item, which a guest may have written."""
+    stored_turns = item.get("conversation", _ABSENT).get("L", [])
+    return tuple(turn for stored_turn in stored_turns if (turn := _parse_turn(stored_turn)) is not None)
 
 
 class Conversations:
-    """Conversations in the subsystem's table: read and written with GetItem and UpdateItem alone."""
+    """Gateway for conversations in voice Q&A's table. It uses only GetItem and UpdateItem."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, kept_days: int, clock_ms: Callable[[], int]) -> None:
-        """`kept_days` after its first turn a conversation goes."""
+        """Initialise the gateway. A conversation expires `kept_days` after its first turn."""
         self._client = client
         self._table = table
         self._kept_days = kept_days
         self._clock_ms = clock_ms
 
-    def turns(self, key: Key) -> tuple[KeptTurn, ...]:
-        """What was said so far."""
-        return turns_of(self._item(key))
+    def turns(self, key: Key) -> tuple[StoredTurn, ...]:
+        """Return the turns so far."""
+        return parse_turns(self._item(key))
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
-        """One turn more, said now; nothing where it is there already."""
-        turn = KeptTurn(query_id=query_id, question=question, answer=answer, at=self._now())
+        """Append a turn with the current time. Change nothing if the question's turn is there already."""
+        turn = StoredTurn(query_id=query_id, question=question, answer=answer, at=self._now())
         for _ in range(MAX_ATTEMPTS):
             item = self._item(key)
-            turns = turns_of(item)
-            if any(one.query_id == query_id for one in turns) or self._write(key, item, appended(turns, turn)):
+            turns = parse_turns(item)
+            if any(known.query_id == query_id for known in turns) or self._write(key, item, append_turn(turns, turn)):
                 return
         raise TooManyWriters
 
     def _item(self, key: Key) -> Mapping[str, Any]:
-        """What is there; of a conversation whose time is over its count alone, which the next write is held to."""
+        """Return the item. Of an expired conversation, return only its number of turns, which the next update's
+        condition needs.
+        """
         item = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True).get(
             "Item", {}
         )
@@ -118,13 +124,13 @@ class Conversations:
             return item
         return {name: value for name, value in item.items() if name == "totalTurns"}
 
-    def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[KeptTurn, ...]) -> bool:
-        """False where somebody else wrote meanwhile."""
+    def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
+        """Write the turns. Return False if a concurrent invocation changed the item."""
         seen = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
         until = _number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
-            ":conversation": {"L": [{"M": serialize_item(one.model_dump(by_alias=True))} for one in turns]},
+            ":conversation": {"L": [{"M": serialize_item(turn.model_dump(by_alias=True))} for turn in turns]},
             ":total": {"N": str(_total(before) + 1)},
             ":created": before.get("createdAt", {"S": self._now()}),
             ":expires": {"N": str(latest if until is None else min(until, latest))},
@@ -147,28 +153,28 @@ class Conversations:
         return timestamp(datetime.fromtimestamp(self._clock_ms() / 1000, UTC))
 
 
-def _turn(value: Mapping[str, Any]) -> KeptTurn | None:
+def _parse_turn(value: Mapping[str, Any]) -> StoredTurn | None:
     fields = value.get("M", _ABSENT)
-    if set(fields) != NAMES:
+    if set(fields) != TURN_ATTRIBUTES:
         return None
     try:
-        return KeptTurn.model_validate({name: text.get("S") for name, text in fields.items()})
+        return StoredTurn.model_validate({name: text.get("S") for name, text in fields.items()})
     except ValidationError:
         return None
 
 
 def _total(item: Mapping[str, Any]) -> int:
-    """Turns so far; as many as there are where the item does not say it."""
+    """Return the number of turns; if the item does not state it, the number of its valid turns."""
     count = _number(item, "totalTurns")
-    return len(turns_of(item)) if count is None else count
+    return len(parse_turns(item)) if count is None else count
 
 
 def _number(item: Mapping[str, Any], name: str) -> int | None:
-    """A number of an item, whoever wrote it: nothing where it is no plain one."""
+    """Return a number attribute, which a guest may have written; None if it is not a plain number."""
     text = item.get(name, _ABSENT).get("N", "")
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
-def _cut(text: str, most: int) -> str:
-    """As much of the text as so many bytes hold."""
-    return text.encode()[:most].decode(errors="ignore")
+def _truncate(text: str, max_bytes: int) -> str:
+    """Return the start of a text that fits into so many bytes."""
+    return text.encode()[:max_bytes].decode(errors="ignore")

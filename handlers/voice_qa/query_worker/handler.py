@@ -1,7 +1,8 @@
-"""The query worker: called asynchronously for one question.
+"""Lambda function that answers one question. The WebSocket handler invokes it asynchronously.
 
-Lambda may call twice, and again after an exception or a worker's death. The question's record says who works on it, so
-that one call does; one that comes when the answer is there already says it again to whoever asked.
+Lambda may invoke it twice, and again after an exception or if the process dies. The question's record names the current
+attempt, so only one invocation answers. An invocation that finds a complete answer sends it again to the current
+listener.
 """
 
 import os
@@ -18,53 +19,55 @@ from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.connections import WebSocketConnections
-from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from handlers.voice_qa.query_worker.conversations import Conversations
-from handlers.voice_qa.query_worker.question_answering import Answering, Outcome
-from handlers.voice_qa.query_worker.question_context import Materials
+from handlers.voice_qa.query_worker.environment import WorkerEnvironment
+from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
+from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.query_worker.question_item import QuestionItem
-from handlers.voice_qa.query_worker.stored_answers import Answers
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Call
+from handlers.voice_qa.query_worker.stored_answers import AnswerStore
+from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, WorkerEvent
 
 
-class Broken(Exception):
-    """A mistake of ours, without what it says: that may hold anything."""
+class AnsweringFailed(Exception):
+    """Answering failed because of an error of the project. The message is only the exception's type, because its
+    text may contain anything.
+    """
 
 
-class Context(LambdaContext, Protocol):
-    """What is used of the runtime's context."""
+class WorkerContext(LambdaContext, Protocol):
+    """The part of the Lambda context that the worker uses."""
 
     aws_request_id: str
-    """Lambda's name for the call."""
+    """Request id of the invocation. A retry by Lambda has the same id."""
 
 
-class Worker:
-    """Answers what it is called for."""
+class QueryWorker:
+    """Answers questions."""
 
-    def __init__(self, items: VersionedItems, answering: Answering, log: EventLog) -> None:
+    def __init__(self, items: VersionedItems, answering: QuestionAnswering, log: EventLog) -> None:
         self._items = items
         self._answering = answering
         self._log = log
 
-    def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> Outcome:
-        """One question; a call that Lambda makes again has the same `request_id`."""
-        call = Call.model_validate(event)
+    def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> AnswerOutcome:
+        """Answer one question. A retry by Lambda has the same `request_id`."""
+        parsed = WorkerEvent.model_validate(event)
         try:
-            item = QuestionItem(self._items, call.identity, call.query_id, self._log)
+            item = QuestionItem(self._items, parsed.identity, parsed.query_id, self._log)
             return self._answering.answer(item, remaining_ms, request_id)
-        except Exception as error:  # noqa: BLE001 - what it says may hold keys, and Lambda writes that to the log
+        except Exception as error:  # noqa: BLE001 - its text may contain keys, and Lambda would log it
             self._log.error("query_broken", error_type=type(error).__name__)
-            raise Broken(type(error).__name__).with_traceback(error.__traceback__) from None
+            raise AnsweringFailed(type(error).__name__).with_traceback(error.__traceback__) from None
 
 
-def agent_of(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
-    """Whoever answers here; raises ValueError where the environment names nobody."""
-    limits = Limits(
+def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
+    """Create the agent's client. Raises ValueError if the environment names no agent."""
+    limits = AnswerLimits(
         connect_seconds=environment.connect_seconds,
         first_byte_seconds=environment.first_byte_seconds,
         silence_seconds=environment.silence_seconds,
@@ -74,15 +77,15 @@ def agent_of(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
         return HttpAgent(environment.agentcore_endpoint, limits)
     credentials = session.get_credentials()
     if environment.agentcore_runtime_arn is None or credentials is None:
-        raise ValueError("an agent has an endpoint, or a runtime and somebody who may call it")
+        raise ValueError("set AGENTCORE_ENDPOINT, or AGENTCORE_RUNTIME_ARN together with AWS credentials")
     return BedrockAgent(
         environment.agentcore_runtime_arn, credentials, limits, qualifier=environment.agentcore_qualifier
     )
 
 
 @cache
-def _worker() -> Worker:
-    """Made once a container."""
+def _worker() -> QueryWorker:
+    """Create the worker, once per container."""
     environment = WorkerEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=CONFIG)
@@ -90,8 +93,8 @@ def _worker() -> Worker:
     table, bucket, days = environment.dynamodb_table, environment.s3_bucket, environment.session_days
     conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=clock.now_ms)
     log = EventLog(environment.log_level)
-    answering = Answering(
-        Materials(
+    answering = QuestionAnswering(
+        QuestionContext(
             LectureTable(dynamodb, table),
             s3,
             conversations,
@@ -99,9 +102,9 @@ def _worker() -> Worker:
             max_query_bytes=environment.max_query_bytes,
         ),
         conversations,
-        Answers(s3, bucket, url_seconds=environment.url_seconds),
+        AnswerStore(s3, bucket, url_seconds=environment.url_seconds),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
-        agent=agent_of(environment, session),
+        agent=create_agent(environment, session),
         clock_ms=clock.now_ms,
         pause=time.sleep,
         log=log,
@@ -109,13 +112,13 @@ def _worker() -> Worker:
     items = VersionedItems(
         dynamodb, table, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=days * DAY_SECONDS, clock_ms=clock.now_ms
     )
-    return Worker(items, answering, log)
+    return QueryWorker(items, answering, log)
 
 
-def handler(event: Mapping[str, Any], context: Context) -> str:
-    """The entry point of the function."""
+def handler(event: Mapping[str, Any], context: WorkerContext) -> str:
+    """Handle an invocation: the entry point of the function."""
     return _worker().handle(event, context.get_remaining_time_in_millis(), context.aws_request_id)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _worker()  # while the container starts, which is faster and comes before anybody waits
+    _worker()  # created while the container starts, which is faster and delays no request

@@ -1,8 +1,8 @@
-"""Answers one question: asks the agent, forwards what it says while it says it, and keeps the whole.
+"""Answering of one question: send it to the agent, forward the answer while it arrives, and store it.
 
-What the agent makes of a question is final for this call. Only a mistake of ours is an exception: the question is given
-back, and the next call begins anew. Where it could not be given back, or nobody was left to do it, Lambda makes the call
-again, and that one begins anew. From the moment that the record says how it ended, nothing is an exception any more.
+An agent's failure ends the question for this invocation. Only an error of the project raises an exception: the question
+is then released, and the next invocation starts again. If it could not be released, or the process died, Lambda repeats
+the invocation, which starts again. Once the record states how the question ended, no exception is raised any more.
 """
 
 from collections.abc import Callable
@@ -15,82 +15,82 @@ from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.logging import EventLog, LogFields
 from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
-from handlers.voice_qa.client_messages import Answered, Code, Piece, QueryFailed, Unanswerable
+from handlers.voice_qa.client_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
-from handlers.voice_qa.query_worker.answer_forwarding import Forwarder
+from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.conversations import Conversations
-from handlers.voice_qa.query_worker.question_context import Materials
+from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.query_worker.question_item import QuestionItem
-from handlers.voice_qa.query_worker.stored_answers import Answers, NotKept
-from handlers.voice_qa.table_records import Question, Status, conversation_key
+from handlers.voice_qa.query_worker.stored_answers import AnswerNotStored, AnswerStore
+from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 
-GONE = Unanswerable(Code.QUERY_FAILED, "The answer is not kept any more. Ask again.", retryable=True)
+GONE = UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True)
 
 MESSAGES = {
     AgentCode.REFUSED: "Questions cannot be answered at the moment.",
-    AgentCode.UNAVAILABLE: "Nobody can answer at the moment. Ask again.",
-    AgentCode.THROTTLED: "Too much is being asked at the moment. Ask again in a while.",
-    AgentCode.FIRST_BYTE_LATE: "The answer did not begin in time. Ask again.",
-    AgentCode.TOO_SLOW: "The answer did not come to an end in time. Ask again.",
-    AgentCode.BROKEN_OFF: "The answer broke off. Ask again.",
+    AgentCode.UNAVAILABLE: "The agent is not available at the moment. Ask again.",
+    AgentCode.THROTTLED: "Too many questions are being asked at the moment. Ask again later.",
+    AgentCode.FIRST_BYTE_LATE: "The answer did not start in time. Ask again.",
+    AgentCode.TOO_SLOW: "The answer did not end in time. Ask again.",
+    AgentCode.BROKEN_OFF: "The answer was interrupted. Ask again.",
     AgentCode.MALFORMED: "The answer could not be read.",
     AgentCode.TOO_MUCH: "The answer was too long.",
     AgentCode.REJECTED: "This question cannot be answered.",
     AgentCode.FAILED: "The question could not be answered.",
 }
-"""What clients are told where an agent fails: nothing that it said itself."""
+"""Messages for clients when an agent fails. They contain nothing that the agent sent."""
 
 
-class Outcome(StrEnum):
-    """How a call ended."""
+class AnswerOutcome(StrEnum):
+    """Outcome of an invocation, as it is logged."""
 
     ANSWERED = "answered"
     FAILED = "failed"
     REPLAYED = "replayed"
     NOTHING_TO_DO = "nothing_to_do"
     OVERTAKEN = "overtaken"
-    """Another call has begun, because this one was taken for lost."""
+    """Another invocation has begun, because this one was taken for dead."""
 
 
 @dataclass
-class Hearing:
-    """What has been heard of an answer."""
+class ReceivedAnswer:
+    """Parts of an answer that were received so far."""
 
     first_ms: int | None = None
     text: list[str] = field(default_factory=list)
     transcript: str = ""
     dropped_citations: int = 0
 
-    def hear(self, piece: agent_types.Piece, now_ms: int) -> None:
-        """One piece more."""
+    def add(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
+        """Add a received piece."""
         self.first_ms = now_ms if self.first_ms is None else self.first_ms
         match piece:
-            case agent_types.TextPiece(text):
+            case agent_types.AgentTextPiece(text):
                 self.text.append(text)
-            case agent_types.TranscriptPiece(text):
+            case agent_types.AgentTranscriptPiece(text):
                 self.transcript = text
 
 
 @dataclass(frozen=True)
-class Job:
-    """An attempt at a question."""
+class AnswerAttempt:
+    """An attempt to answer a question."""
 
     item: QuestionItem
-    question: Question
-    forwarder: Forwarder
+    question: QuestionRecord
+    forwarder: AnswerForwarder
     asked_ms: int
-    hearing: Hearing = field(default_factory=Hearing)
+    received: ReceivedAnswer = field(default_factory=ReceivedAnswer)
 
 
-class Answering:
+class QuestionAnswering:
     """Answers questions, one at a time."""
 
     def __init__(
         self,
-        materials: Materials,
+        context: QuestionContext,
         conversations: Conversations,
-        answers: Answers,
+        answers: AnswerStore,
         connections: WebSocketConnections,
         *,
         agent: Agent,
@@ -98,7 +98,7 @@ class Answering:
         pause: Callable[[float], None],
         log: EventLog,
     ) -> None:
-        self._materials = materials
+        self._context = context
         self._conversations = conversations
         self._answers = answers
         self._connections = connections
@@ -107,133 +107,144 @@ class Answering:
         self._pause = pause
         self._log = log
 
-    def answer(self, item: QuestionItem, remaining_ms: int, call: str) -> Outcome:
-        """One question, if it is to be answered; one that was answered already is said again."""
+    def answer(self, item: QuestionItem, remaining_ms: int, request_id: str) -> AnswerOutcome:
+        """Answer a question if it needs an answer. Send a stored answer again."""
         now_ms = self._clock_ms()
-        question, mine = item.begin(now_ms, now_ms + remaining_ms, call)
-        if mine:
+        question, is_ours = item.begin(now_ms, now_ms + remaining_ms, request_id)
+        if is_ours:
             forwarder = self._forwarder(item, question, question.attempt)
-            return self._work(Job(item, question, forwarder, question.asked_ms or now_ms))
-        if question.status is Status.ANSWERED:
+            return self._run(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
+        if question.status is QuestionStatus.ANSWERED:
             return self._replay(item, question)
         self._log.info("query_not_ours", outcome=question.status)
-        return Outcome.NOTHING_TO_DO
+        return AnswerOutcome.NOTHING_TO_DO
 
     def _forwarder(
-        self, item: QuestionItem, question: Question, attempt: int, messages: tuple[Piece, ...] = ()
-    ) -> Forwarder:
-        return Forwarder(
+        self, item: QuestionItem, question: QuestionRecord, attempt: int, messages: tuple[Piece, ...] = ()
+    ) -> AnswerForwarder:
+        return AnswerForwarder(
             item.query_id,
             attempt,
-            question.place,
+            question.listener,
             connections=self._connections,
-            look=lambda: item.place(attempt),
+            read_listener=lambda: item.current_listener(attempt),
             clock_ms=self._clock_ms,
             pause=self._pause,
             log=self._log,
             messages=messages,
         )
 
-    def _replay(self, item: QuestionItem, question: Question) -> Outcome:
+    def _replay(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
         attempt = question.attempt
         try:
-            messages = self._answers.kept(item.identity, item.query_id, attempt)
-        except NotKept:
+            messages = self._answers.get(item.identity, item.query_id, attempt)
+        except AnswerNotStored:
             return self._forget(item, question)
         forwarder = self._forwarder(item, question, attempt, messages)
-        forwarder.end(question.place, self._answered(item, attempt, messages))
+        forwarder.end(question.listener, self._answered_message(item, attempt, messages))
         item.end_allowance()
         self._log.info("query_replayed", pieces=len(messages))
-        return Outcome.REPLAYED
+        return AnswerOutcome.REPLAYED
 
-    def _forget(self, item: QuestionItem, question: Question) -> Outcome:
-        """The answer is not there any more: asked again, the question is answered anew."""
+    def _forget(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
+        """Mark the question as failed, because its stored answer no longer exists. Asked again, it is answered
+        again.
+        """
         item.forget(GONE.code, retryable=GONE.retryable)
-        self._forwarder(item, question, question.attempt).end(question.place, _failure(item, GONE))
+        self._forwarder(item, question, question.attempt).end(question.listener, _failed_message(item, GONE))
         item.end_allowance()
         self._log.warning("answer_not_kept")
-        return Outcome.FAILED
+        return AnswerOutcome.FAILED
 
-    def _work(self, job: Job) -> Outcome:
+    def _run(self, attempt: AnswerAttempt) -> AnswerOutcome:
         try:
-            return self._ask(job)
+            return self._run_agent(attempt)
         except Exception:
-            job.item.give_back(job.question.attempt)
+            attempt.item.give_back(attempt.question.attempt)
             raise
 
-    def _ask(self, job: Job) -> Outcome:
-        item = job.item
+    def _run_agent(self, attempt: AnswerAttempt) -> AnswerOutcome:
+        item = attempt.item
         try:
-            self._listen(job, self._materials.question(item.identity, item.query_id, job.question))
-        except Unanswerable as error:
-            return self._fail(job, error, cause=error.code)
+            self._forward_answer(attempt, self._context.collect(item.identity, item.query_id, attempt.question))
+        except UnanswerableQuestion as error:
+            return self._fail(attempt, error, cause=error.code)
         except AgentFailed as error:
-            failed = Unanswerable(Code.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable)
-            return self._fail(job, failed, cause=error.code)
-        attempt, messages = job.question.attempt, tuple(job.forwarder.messages)
-        self._answers.keep(item.identity, item.query_id, attempt, messages)
-        answered = self._answered(item, attempt, messages)
-        ended = self._end(job, Question.answered, answered, lambda: self._remember(job))
-        return self._ended(job, Outcome.ANSWERED if ended else Outcome.OVERTAKEN)
+            failed = UnanswerableQuestion(
+                VoiceQaErrorCode.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable
+            )
+            return self._fail(attempt, failed, cause=error.code)
+        number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
+        self._answers.put(item.identity, item.query_id, number, messages)
+        answered = self._answered_message(item, number, messages)
+        ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._remember(attempt))
+        return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.OVERTAKEN)
 
-    def _listen(self, job: Job, question: agent_types.Question) -> None:
+    def _forward_answer(self, attempt: AnswerAttempt, question: agent_types.AgentQuestion) -> None:
         with self._agent.answer(question) as answer:
             try:
                 for piece in answer:
-                    job.hearing.hear(piece, self._clock_ms())
-                    job.forwarder.send(piece)
+                    attempt.received.add(piece, self._clock_ms())
+                    attempt.forwarder.send(piece)
             finally:
-                job.hearing.dropped_citations = answer.dropped_citations
+                attempt.received.dropped_citations = answer.dropped_citations
 
-    def _remember(self, job: Job) -> None:
-        """A guest's own item may be such that nothing can be added: that is no reason to ask again."""
-        asked, heard = job.question, job.hearing
-        key = conversation_key(job.item.identity, asked.session, asked.lecture_id)
-        words = heard.transcript if asked.audio_key is not None else asked.text or ""
+    def _remember(self, attempt: AnswerAttempt) -> None:
+        """Append the turn to the conversation. A failure is only logged, because a guest can write the item, and the
+        answer is complete.
+        """
+        question, received = attempt.question, attempt.received
+        key = conversation_key(attempt.item.identity, question.session, question.lecture_id)
+        asked_text = received.transcript if question.audio_key is not None else question.text or ""
         try:
-            self._conversations.append(key, job.item.query_id, words, "".join(heard.text))
+            self._conversations.append(key, attempt.item.query_id, asked_text, "".join(received.text))
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._log.warning("turn_lost", error_type=type(error).__name__)
 
-    def _answered(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
+    def _answered_message(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
         url = self._answers.audio_url(item.identity, item.query_id, attempt, messages)
         return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
 
-    def _fail(self, job: Job, error: Unanswerable, *, cause: str) -> Outcome:
-        failed = _failure(job.item, error)
-        ended = self._end(job, lambda now: now.failed(error.code, retryable=error.retryable), failed)
-        return self._ended(job, Outcome.FAILED if ended else Outcome.OVERTAKEN, cause)
+    def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
+        failed = _failed_message(attempt.item, error)
+        ended = self._end(attempt, lambda record: record.mark_failed(error.code, retryable=error.retryable), failed)
+        return self._log_end(attempt, AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN, cause)
 
     def _end(
-        self, job: Job, move: Callable[[Question], Question], last: Message, first: Callable[[], None] | None = None
+        self,
+        attempt: AnswerAttempt,
+        move: Callable[[QuestionRecord], QuestionRecord],
+        last: Message,
+        first: Callable[[], None] | None = None,
     ) -> bool:
-        """Writes how it ended, and tells whoever listens at that moment; who comes later calls again.
+        """Write how the question ended, and notify the listener of that moment. Return False if another attempt has
+        begun.
 
-        What is to be done `first`, whoever was overtaken does not do.
+        `first` is called between the two steps. A client that reconnects later invokes the worker again.
         """
-        place = job.item.end(job.question.attempt, move)
-        if place is None:
+        listener = attempt.item.end(attempt.question.attempt, move)
+        if listener is None:
             return False
         if first is not None:
             first()
-        job.forwarder.end(place, last)
-        job.item.end_allowance()
+        attempt.forwarder.end(listener, last)
+        attempt.item.end_allowance()
         return True
 
-    def _ended(self, job: Job, outcome: Outcome, cause: str = "") -> Outcome:
-        heard = job.hearing
+    def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:
+        received = attempt.received
         fields = LogFields(
             outcome=outcome,
             cause=cause,
-            milliseconds=max(0, self._clock_ms() - job.asked_ms),
-            pieces=len(job.forwarder.messages),
-            dropped_citations=heard.dropped_citations,
+            milliseconds=max(0, self._clock_ms() - attempt.asked_ms),
+            pieces=len(attempt.forwarder.messages),
+            dropped_citations=received.dropped_citations,
         )
-        if heard.first_ms is not None:
-            fields["first_piece_milliseconds"] = max(0, heard.first_ms - job.asked_ms)
+        if received.first_ms is not None:
+            fields["first_piece_milliseconds"] = max(0, received.first_ms - attempt.asked_ms)
         self._log.info("query_ended", **fields)
         return outcome
 
 
-def _failure(item: QuestionItem, error: Unanswerable) -> QueryFailed:
+def _failed_message(item: QuestionItem, error: UnanswerableQuestion) -> QueryFailed:
     return QueryFailed(code=error.code, message=error.message, query_id=item.query_id, retryable=error.retryable)

@@ -1,27 +1,27 @@
-"""What an agent needs for a question: the lecture, what was asked, and what was said before.
+"""Context of a question for the agent: the lecture, the question itself, and the conversation so far.
 
-It decides whether a question can be asked at all. Addresses of audio are presigned for the agent, and for one version
-of the lecture: the one that was validated.
+This module decides whether a question can be sent to the agent. Audio URLs are presigned for the agent. The lecture's
+URL names the version that was validated.
 """
 
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from handlers.voice_qa.client_messages import Code, Unanswerable
-from handlers.voice_qa.environment import QUERIES
+from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.environment import QUERIES_PREFIX
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.conversations import Conversations, told
-from handlers.voice_qa.table_records import Question, conversation_key
+from handlers.voice_qa.query_worker.conversations import Conversations, context_turns
+from handlers.voice_qa.table_records import QuestionRecord, conversation_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 URL_SECONDS = 900
-"""As long as an invocation may take."""
+"""Lifetime of the audio URLs; the maximum duration of an invocation."""
 NOT_FOUND = "404"
-"""What HeadObject, which has no body, says of an object that is not there."""
+"""Error code of HeadObject, whose response has no body, if the object does not exist."""
 FORMATS = {
     "audio/webm": "webm",
     "video/webm": "webm",
@@ -32,11 +32,11 @@ FORMATS = {
     "video/mp4": "mp4",
     "audio/flac": "flac",
 }
-"""Content types that may be uploaded, as agents name them."""
+"""Audio formats of the agent protocol, by the content types that clients can upload."""
 
 
-class Materials:
-    """Looks up what an agent is told."""
+class QuestionContext:
+    """Collects the context of questions."""
 
     def __init__(
         self,
@@ -53,51 +53,55 @@ class Materials:
         self._bucket = bucket
         self._max_query_bytes = max_query_bytes
 
-    def question(self, identity: str, query_id: str, asked: Question) -> agent_types.Question:
-        """All that an agent is told; raises Unanswerable."""
-        lecture = self._lecture(asked.lecture_id)
-        query = self._query(identity, asked)
-        key = conversation_key(identity, asked.session, asked.lecture_id)
-        return agent_types.Question(
+    def collect(self, identity: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
+        """Return the question with its context. Raises UnanswerableQuestion."""
+        lecture = self._lecture(record.lecture_id)
+        query = self._query(identity, record)
+        key = conversation_key(identity, record.session, record.lecture_id)
+        return agent_types.AgentQuestion(
             query_id=query_id,
-            session_id=agent_types.opaque(f"{identity}#{asked.session}"),
+            session_id=agent_types.opaque_session_id(f"{identity}#{record.session}"),
             lecture=lecture,
             query=query,
-            conversation=told(self._conversations.turns(key)),
-            language=asked.language,
+            conversation=context_turns(self._conversations.turns(key)),
+            language=record.language,
         )
 
     def _lecture(self, lecture_id: str) -> agent_types.Lecture:
-        ready = self._lectures.ready(lecture_id)
+        ready = self._lectures.find_ready(lecture_id)
         url = self._url(ready.key, VersionId=ready.version_id)
         return agent_types.Lecture(lecture_id, url, ready.format, ready.duration_ms)
 
-    def _query(self, identity: str, asked: Question) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
-        if asked.audio_key is not None:
-            return self._spoken(identity, asked.audio_key)
-        if not asked.text:
-            raise Unanswerable(Code.QUERY_FAILED, "Nothing was asked.")
-        return agent_types.WrittenQuery(asked.text)
+    def _query(self, identity: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
+        if record.audio_key is not None:
+            return self._spoken_query(identity, record.audio_key)
+        if not record.text:
+            raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
+        return agent_types.WrittenQuery(record.text)
 
-    def _spoken(self, identity: str, key: str) -> agent_types.SpokenQuery:
-        if not key.startswith(f"{QUERIES}{identity}/"):
-            raise Unanswerable(Code.AUDIO_FOREIGN, "This audio is not yours.")
+    def _spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
+        if not key.startswith(f"{QUERIES_PREFIX}{identity}/"):
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] != NOT_FOUND:
                 raise
-            raise Unanswerable(Code.AUDIO_MISSING, "The audio was not uploaded yet.", retryable=True) from None
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.AUDIO_MISSING, "The audio has not been uploaded yet.", retryable=True
+            ) from None
         if not head["ContentLength"]:
-            raise Unanswerable(Code.AUDIO_EMPTY, "The audio is empty.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_EMPTY, "The audio is empty.")
         if head["ContentLength"] > self._max_query_bytes:
-            allowed = f"{self._max_query_bytes} bytes are allowed"
-            raise Unanswerable(Code.AUDIO_TOO_LARGE, f"The audio is too large: {allowed}.")
+            maximum = f"the maximum is {self._max_query_bytes} bytes"
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_TOO_LARGE, f"The audio is too large: {maximum}.")
         kind = FORMATS.get(head.get("ContentType", "").partition(";")[0].strip().lower())
         if kind is None:
-            raise Unanswerable(Code.QUERY_FAILED, "The audio is of a kind that is not taken.")
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.QUERY_FAILED, "The audio has a content type that is not accepted."
+            )
         return agent_types.SpokenQuery(self._url(key), kind)
 
     def _url(self, key: str, **version: str) -> str:
-        where = {"Bucket": self._bucket, "Key": key, **version}
-        return self._s3.generate_presigned_url("get_object", Params=where, ExpiresIn=URL_SECONDS)
+        params = {"Bucket": self._bucket, "Key": key, **version}
+        return self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=URL_SECONDS)

@@ -1,9 +1,9 @@
-"""Answers that are whole, kept in the audio bucket: as they were sent, and the spoken part as one file.
+"""Store of complete answers in the audio bucket: the messages as they were sent, and the spoken part as one file.
 
-`responses/<identity>/<queryId>.<attempt>.jsonl` has one message a line; the same name with `.ogg` or `.mp3` has the
-pieces' audio joined. Each attempt has names of its own: whoever was taken for lost may keep its answer last, and the
-question's record says which one was given. What is read back is held to the form that it was written in, and to a
-length, before it is said again. When answers go is the bucket's business.
+`responses/<identity>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
+contains the joined audio of the pieces. Each attempt has its own names, because an attempt that was taken for dead may
+still store its answer; the question's record names the attempt that counts. An answer that is read back is validated
+against its format and its maximum size before it is sent. The bucket's lifecycle rules delete answers.
 """
 
 import base64
@@ -14,93 +14,93 @@ from botocore.exceptions import ClientError
 from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.environment import RESPONSES
-from handlers.voice_qa.query_worker.agent.agent_types import AudioFormat
+from handlers.voice_qa.environment import RESPONSES_PREFIX
+from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_PIECES
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Of a kept answer: more than the agent's own limits let one grow to."""
-EXTENSIONS = {AudioFormat.OGG_OPUS: "ogg", AudioFormat.MP3: "mp3"}
-CONTENT_TYPES = {AudioFormat.OGG_OPUS: "audio/ogg", AudioFormat.MP3: "audio/mpeg"}
+"""Maximum size of a stored answer; more than the limits for agents allow."""
+EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
+CONTENT_TYPES = {AnswerAudioFormat.OGG_OPUS: "audio/ogg", AnswerAudioFormat.MP3: "audio/mpeg"}
 GONE = "NoSuchKey"
 _LINE: TypeAdapter[Piece] = TypeAdapter(
     Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
 )
 
 
-class NotKept(Exception):
-    """There is no such answer any more, or none that can be read."""
+class AnswerNotStored(Exception):
+    """There is no such answer any more, or it cannot be read."""
 
 
-class Answers:
-    """Whole answers."""
+class AnswerStore:
+    """The store of complete answers."""
 
     def __init__(self, client: "S3Client", bucket: str, *, url_seconds: int) -> None:
-        """Addresses hold for `url_seconds`."""
+        """Initialise the store. Presigned URLs are valid for `url_seconds`."""
         self._client = client
         self._bucket = bucket
         self._url_seconds = url_seconds
 
-    def keep(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
-        """Keeps an answer."""
-        spoken = _spoken(messages)
-        if spoken:
-            kind = AudioFormat(spoken[0].format)
-            self._put(
+    def put(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
+        """Store an answer."""
+        audio_pieces = _audio_pieces(messages)
+        if audio_pieces:
+            kind = AnswerAudioFormat(audio_pieces[0].format)
+            self._put_object(
                 _key(identity, query_id, attempt, EXTENSIONS[kind]),
-                b"".join(base64.b64decode(one.audio) for one in spoken),
+                b"".join(base64.b64decode(piece.audio) for piece in audio_pieces),
                 CONTENT_TYPES[kind],
             )
-        lines = "".join(f"{one.model_dump_json(by_alias=True, exclude_none=True)}\n" for one in messages)
-        self._put(_key(identity, query_id, attempt, "jsonl"), lines.encode(), "application/jsonl")
+        lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in messages)
+        self._put_object(_key(identity, query_id, attempt, "jsonl"), lines.encode(), "application/jsonl")
 
-    def kept(self, identity: str, query_id: str, attempt: int) -> tuple[Piece, ...]:
-        """An answer as it was sent; raises NotKept."""
+    def get(self, identity: str, query_id: str, attempt: int) -> tuple[Piece, ...]:
+        """Return an answer as it was sent. Raises AnswerNotStored."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=_key(identity, query_id, attempt, "jsonl"))
         except ClientError as error:
             if error.response["Error"]["Code"] == GONE:
-                raise NotKept from None
+                raise AnswerNotStored from None
             raise
         with answer["Body"] as body:
             data = body.read(MAX_BYTES + 1)
-        return _parsed(query_id, attempt, data)
+        return _parse(query_id, attempt, data)
 
     def audio_url(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
-        """Where the spoken answer can be fetched for a while; none where nothing was spoken."""
-        spoken = _spoken(messages)
-        if not spoken:
+        """Return a presigned URL of the spoken answer; None if the answer has no audio."""
+        audio_pieces = _audio_pieces(messages)
+        if not audio_pieces:
             return None
-        key = _key(identity, query_id, attempt, EXTENSIONS[AudioFormat(spoken[0].format)])
+        key = _key(identity, query_id, attempt, EXTENSIONS[AnswerAudioFormat(audio_pieces[0].format)])
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
         )
 
-    def _put(self, key: str, data: bytes, content_type: str) -> None:
+    def _put_object(self, key: str, data: bytes, content_type: str) -> None:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
 
 
 def _key(identity: str, query_id: str, attempt: int, extension: str) -> str:
-    return f"{RESPONSES}{identity}/{query_id}.{attempt}.{extension}"
+    return f"{RESPONSES_PREFIX}{identity}/{query_id}.{attempt}.{extension}"
 
 
-def _spoken(messages: Sequence[Piece]) -> list[AudioPiece]:
-    return [one for one in messages if isinstance(one, AudioPiece)]
+def _audio_pieces(messages: Sequence[Piece]) -> list[AudioPiece]:
+    return [piece for piece in messages if isinstance(piece, AudioPiece)]
 
 
-def _parsed(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
+def _parse(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
     lines = data.splitlines()
     if len(data) > MAX_BYTES or len(lines) > MAX_PIECES:
-        raise NotKept
+        raise AnswerNotStored
     try:
         pieces = tuple(_LINE.validate_json(line) for line in lines)
-        formats = {AudioFormat(one.format) for one in _spoken(pieces)}
+        formats = {AnswerAudioFormat(piece.format) for piece in _audio_pieces(pieces)}
     except (ValidationError, ValueError):
-        raise NotKept from None
-    told = [(one.query_id, one.attempt, one.number) for one in pieces]
-    if told != [(query_id, attempt, number) for number in range(len(pieces))] or len(formats) > 1:
-        raise NotKept
+        raise AnswerNotStored from None
+    numbering = [(piece.query_id, piece.attempt, piece.number) for piece in pieces]
+    if numbering != [(query_id, attempt, number) for number in range(len(pieces))] or len(formats) > 1:
+        raise AnswerNotStored
     return pieces

@@ -1,4 +1,4 @@
-"""What the lectures' validator reads from its environment, and the ranges that a deployment's settings share with it."""
+"""Environment variables of the lecture validator, and the ranges that stack settings share with them."""
 
 from typing import Annotated, Self
 
@@ -7,18 +7,20 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment, SweepSeconds
 
 FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
-_ONE = f"({'|'.join(FORMATS)})"
+_FORMAT = f"({'|'.join(FORMATS)})"
 
 MinSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]
 MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
-Formats = Annotated[str, Field(pattern=rf"^{_ONE}(,{_ONE})*$")]
-"""Separated by commas."""
+Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
+"""Audio formats, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
 
 
 class ValidatorEnvironment(HandlerEnvironment):
-    """The validator's. Amazon Transcribe takes 4 hours and 2 GB, so that is what a lecture may have unless told."""
+    """Environment variables of the lecture validator. The default limits are those of Amazon Transcribe: 4 hours and
+    2 GB.
+    """
 
     s3_bucket: str
     dynamodb_table: str
@@ -27,12 +29,13 @@ class ValidatorEnvironment(HandlerEnvironment):
     lecture_max_bytes: MaxBytes = 2 * 1000**3
     lecture_formats: Formats = ",".join(FORMATS)
     sweep_hours: SweepHours = 48
-    """How far back the sweep looks: longer than any upload takes, since a listing tells when one in parts began."""
+    """Age up to which the sweep checks objects. It exceeds the duration of any upload, because a listing states the
+    time at which a multipart upload began."""
     sweep_seconds: SweepSeconds = 120
-    """The time that one sweep takes at most, below the function's own."""
+    """Time limit of one sweep; less than the function's timeout."""
 
     @model_validator(mode="after")
-    def _some_length_is_allowed(self) -> Self:
+    def _check_duration_range(self) -> Self:
         if self.lecture_min_seconds > self.lecture_max_seconds:
-            raise ValueError("the least length of a lecture is above the most")
+            raise ValueError("lecture_min_seconds must not exceed lecture_max_seconds")
         return self

@@ -1,4 +1,6 @@
-"""The function that validates lectures: batches of S3's notifications from a queue, and the sweep of a schedule."""
+"""Lambda function that validates uploaded lectures. A queue of S3 notifications invokes it, and a schedule starts
+its sweep.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,29 +16,29 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import Limits
+from handlers.voice_qa.lectures import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
-from handlers.voice_qa.validate_lecture.lecture_validation import Validator
+from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
+from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 
 
-class Call(BaseModel):
-    """What the schedule sends."""
+class LectureSweepEvent(BaseModel):
+    """Event that the schedule sends."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _made() -> tuple[Validator, Sweep]:
-    """Made once a container."""
+def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
+    """Create the validator and the sweep, once per container."""
     environment = ValidatorEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     bucket = LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket)
-    validator = Validator(
+    validator = LectureValidator(
         bucket,
         LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
-        Limits.of(
+        LectureLimits.from_values(
             environment.lecture_min_seconds,
             environment.lecture_max_seconds,
             environment.lecture_max_bytes,
@@ -46,7 +48,7 @@ def _made() -> tuple[Validator, Sweep]:
         log=log,
         clock=clock.now,
     )
-    sweep = Sweep(
+    sweep = LectureSweep(
         bucket,
         validator,
         parallel=parallel,
@@ -59,9 +61,9 @@ def _made() -> tuple[Validator, Sweep]:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """The entry point of the function."""
-    validator, sweep = _made()
+    """Handle an invocation: the entry point of the function."""
+    validator, sweep = _validator_and_sweep()
     if "Records" in event:
         return validator.handle(event["Records"])
-    Call.model_validate(event)
+    LectureSweepEvent.model_validate(event)
     return sweep.run()

@@ -1,7 +1,7 @@
-"""Lectures in the audio bucket: what is read of one, which version of one is current, and what there is.
+"""Gateway for lectures in the audio bucket: read a version, check whether it is current, and list versions.
 
-Reads name the version that was announced. A bucket may keep no versions; so every answer is compared with the
-announced ETag too, and an object that was overwritten meanwhile is gone like one that was deleted.
+A read names the version from the notification. A bucket may have no versions, so each response is also compared with
+the notification's ETag. An overwritten object counts as gone, like a deleted one.
 """
 
 from collections.abc import Iterator
@@ -17,76 +17,76 @@ if TYPE_CHECKING:
 
 GONE = {"NoSuchKey", "NoSuchVersion"}
 NOT_FOUND = "404"
-"""What HeadObject, which has no body, says for either."""
+"""Error code of HeadObject, whose response has no body, if the object or the version does not exist."""
 
 
 class ObjectGone(Exception):
-    """The version that was announced is no longer there."""
+    """The version from the notification no longer exists."""
 
 
 class LectureBucket:
-    """Reads and lists; writes nothing."""
+    """The audio bucket, for reading only."""
 
     def __init__(self, client: "S3Client", name: str, page_size: int = 1000) -> None:
         self.name = name
         self._client = client
         self._page_size = page_size
 
-    def open(self, one: NewObject) -> RangedFile:
-        """An object as a file. Nothing is read yet."""
-        version: dict[str, Any] = {} if one.version_id == NULL_VERSION_ID else {"VersionId": one.version_id}
+    def open(self, announced: NewObject) -> RangedFile:
+        """Return an object as a file. Nothing is read yet."""
+        version: dict[str, Any] = {} if announced.version_id == NULL_VERSION_ID else {"VersionId": announced.version_id}
 
         def fetch(start: int, length: int) -> bytes:
             try:
                 answer = self._client.get_object(
-                    Bucket=self.name, Key=one.key, Range=f"bytes={start}-{start + length - 1}", **version
+                    Bucket=self.name, Key=announced.key, Range=f"bytes={start}-{start + length - 1}", **version
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] in GONE:
                     raise ObjectGone from None
                 raise
             with answer["Body"] as body:
-                if one.etag and _bare(answer["ETag"]) != one.etag:
+                if announced.etag and _unquote(answer["ETag"]) != announced.etag:
                     raise ObjectGone
                 return body.read()
 
-        return RangedFile(fetch, one.size)
+        return RangedFile(fetch, announced.size)
 
-    def is_current(self, one: NewObject) -> bool:
-        """Whether this is what the bucket gives for its key now."""
+    def is_current(self, announced: NewObject) -> bool:
+        """Return True if this is the version that the bucket returns for the key now."""
         try:
-            head = self._client.head_object(Bucket=self.name, Key=one.key)
+            head = self._client.head_object(Bucket=self.name, Key=announced.key)
         except ClientError as error:
             if error.response["Error"]["Code"] == NOT_FOUND:
                 return False
             raise
-        same_version = head.get("VersionId", NULL_VERSION_ID) == one.version_id
-        return same_version and _bare(head["ETag"]) == one.etag
+        same_version = head.get("VersionId", NULL_VERSION_ID) == announced.version_id
+        return same_version and _unquote(head["ETag"]) == announced.etag
 
     def pages(self, prefix: str, after: str, until: str | None = None) -> Iterator[list[NewObject]]:
-        """Current versions of objects below a prefix, behind one key and not behind another, page by page."""
+        """Yield pages of the current versions below a prefix, after the key `after` and up to the key `until`."""
         begin: dict[str, Any] = {"KeyMarker": after} if after else {}
         while True:
             answer = self._client.list_object_versions(
                 Bucket=self.name, Prefix=prefix, MaxKeys=self._page_size, **begin
             )
-            found = [one for one in answer.get("Versions", []) if until is None or one["Key"] <= until]
+            versions = [version for version in answer.get("Versions", []) if until is None or version["Key"] <= until]
             yield [
                 NewObject(
                     bucket=self.name,
-                    key=one["Key"],
-                    version_id=one["VersionId"],
-                    size=one["Size"],
-                    etag=_bare(one["ETag"]),
-                    arrived=one["LastModified"],
+                    key=version["Key"],
+                    version_id=version["VersionId"],
+                    size=version["Size"],
+                    etag=_unquote(version["ETag"]),
+                    arrived=version["LastModified"],
                 )
-                for one in found
-                if one["IsLatest"]
+                for version in versions
+                if version["IsLatest"]
             ]
-            if not answer.get("IsTruncated") or len(found) < len(answer.get("Versions", [])):
+            if not answer.get("IsTruncated") or len(versions) < len(answer.get("Versions", [])):
                 return
             begin = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
 
 
-def _bare(etag: str) -> str:
+def _unquote(etag: str) -> str:
     return etag.strip('"')

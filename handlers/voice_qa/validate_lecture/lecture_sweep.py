@@ -1,10 +1,10 @@
-"""Finds uploads that nobody announced: a lost notification must not lose a lecture.
+"""Sweep for uploaded lectures whose S3 notification was lost.
 
-Goes over the objects below `lectures/` that arrived within the last hours, and validates those whose lecture's item
-is not about them. Those whose keys name no lecture count as missing too: whoever put them there has to hear of it. Ids
-tell when they were made, and keys sort by them: what was made lately comes first, older ids, whose object may be new
-all the same, after that. A sweep that runs out of time says so and begins anew the next time; recent ids are then still
-seen each time.
+It lists the objects below `lectures/` that arrived in the last hours, and validates those that their lecture's item
+does not describe. Objects whose keys contain no lecture's id also count as missing, because an operator must learn of
+them. ULIDs contain their creation time, so keys sort by it. Recent ids come first; older ids, whose objects may still
+be new, come after them. A sweep that runs out of time reports that and starts again the next time. So recent ids are
+checked in every sweep.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,25 +16,26 @@ from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.lectures import PREFIX, upload_of
+from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa.lectures import parse_upload
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_validation import Outcome, Validator
+from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator, ValidationOutcome
 
-GRACE = timedelta(minutes=15)
-"""Objects younger than this may still be announced."""
+NOTIFICATION_GRACE_PERIOD = timedelta(minutes=15)
+"""Age below which an object's notification may still arrive."""
 IGNORED = "ignored"
-"""The outcome of an object whose key names no lecture."""
-FOLDER = "/"
-"""At its end a key has it that S3's console made for a folder."""
+"""Outcome of an object whose key contains no lecture's id."""
+FOLDER_SUFFIX = "/"
+"""End of the key of a folder object that the S3 console creates."""
 
 
-class Sweep:
-    """Compares bucket and table."""
+class LectureSweep:
+    """Compares the bucket with the table."""
 
     def __init__(
         self,
         bucket: LectureBucket,
-        validator: Validator,
+        validator: LectureValidator,
         *,
         parallel: ParallelCalls,
         log: EventLog,
@@ -49,19 +50,26 @@ class Sweep:
         self._loop = SweepLoop(log, clock, budget, parallel=parallel)
 
     def run(self) -> dict[str, int]:
-        """Sweep once; return what was found, by number."""
-        count = self._loop.run(self._due(), self._validated, failure_event="upload_failed")
-        count["missing"] = sum(count[one] for one in (Outcome.READY, Outcome.REJECTED, IGNORED, "failed"))
-        return self._loop.report("lecture_sweep", count, "missing", Outcome.READY, Outcome.REJECTED, IGNORED)
+        """Run one sweep. Return the counts by outcome."""
+        count = self._loop.run(self._recent_objects(), self._validate, failure_event="upload_failed")
+        count["missing"] = sum(
+            count[outcome] for outcome in (ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED, "failed")
+        )
+        return self._loop.report(
+            "lecture_sweep", count, "missing", ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED
+        )
 
-    def _due(self) -> Iterator[list[NewObject]]:
+    def _recent_objects(self) -> Iterator[list[NewObject]]:
         now = self._clock()
-        recent = PREFIX + ulid(now - self._look_back, 0)
-        for page in chain(self._bucket.pages(PREFIX, recent), self._bucket.pages(PREFIX, "", recent)):
+        recent = LECTURES_PREFIX + ulid(now - self._look_back, 0)
+        for page in chain(self._bucket.pages(LECTURES_PREFIX, recent), self._bucket.pages(LECTURES_PREFIX, "", recent)):
             yield [
-                one for one in page if GRACE <= now - one.arrived <= self._look_back and not one.key.endswith(FOLDER)
+                new_object
+                for new_object in page
+                if NOTIFICATION_GRACE_PERIOD <= now - new_object.arrived <= self._look_back
+                and not new_object.key.endswith(FOLDER_SUFFIX)
             ]
 
-    def _validated(self, one: NewObject) -> list[str]:
-        upload = upload_of(one)
+    def _validate(self, new_object: NewObject) -> list[str]:
+        upload = parse_upload(new_object)
         return [IGNORED if upload is None else self._validator.validate(upload)]

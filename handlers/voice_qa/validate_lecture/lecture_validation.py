@@ -1,7 +1,7 @@
-"""Validates uploads: each version of a lecture's object once, until its lecture's item says what became of it.
+"""Validation of uploaded lectures: each version of an object once, until the lecture's item contains its verdict.
 
-An upload is read only where it is the newest that is known; its item is written only where nobody else wrote it in
-between, and then everything is looked at again. So a repeated or late event changes nothing, whatever the order.
+An upload is read only if it is the newest known one. The item is written only if no concurrent invocation changed it;
+otherwise everything is checked again. So repeated, late and reordered events change nothing.
 """
 
 from collections import Counter
@@ -18,30 +18,38 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import Known, Limits, Standing, Upload, Verdict, standing, upload_of
+from handlers.voice_qa.lectures import (
+    KnownUpload,
+    LectureLimits,
+    LectureUpload,
+    LectureVerdict,
+    UploadOrder,
+    compare_uploads,
+    parse_upload,
+)
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket, ObjectGone
 
 
-class Outcome(StrEnum):
-    """What validating one upload came to."""
+class ValidationOutcome(StrEnum):
+    """Outcome of validating one upload."""
 
     READY = "ready"
     REJECTED = "rejected"
     SAME = "same"
-    """Its verdict was there already."""
+    """The item already contains the verdict."""
     OLDER = "older"
-    """The lecture is about a newer upload."""
+    """The item describes a newer upload."""
     GONE = "gone"
 
 
-class Validator:
-    """Validates uploads, one by one or as queue messages announce them."""
+class LectureValidator:
+    """Validates uploads, one by one or from a batch of queue messages."""
 
     def __init__(
         self,
         bucket: LectureBucket,
         table: LectureTable,
-        limits: Limits,
+        limits: LectureLimits,
         *,
         parallel: ParallelCalls,
         log: EventLog,
@@ -55,73 +63,73 @@ class Validator:
         self._clock = clock
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """One batch; the answer names the messages to deliver again."""
+        """Validate the uploads of a batch. Return the messages that SQS must deliver again."""
         failed: set[str] = set()
-        announced: list[tuple[str, Upload]] = []
+        announced: list[tuple[str, LectureUpload]] = []
         ignored = 0
         for message in messages:
             try:
-                for one in parse_new_objects(message["body"]):
-                    if one.bucket != self._bucket.name:
-                        raise InvalidEvent("the notification is another bucket's")  # noqa: TRY301 - refused like others
-                    upload = upload_of(one)
+                for new_object in parse_new_objects(message["body"]):
+                    if new_object.bucket != self._bucket.name:
+                        raise InvalidEvent("the notification is for another bucket")  # noqa: TRY301 - refused like others
+                    upload = parse_upload(new_object)
                     if upload is None:
-                        self._log.warning("lecture_key_ignored", key_hash=hash_for_log(one.key))
+                        self._log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
                         ignored += 1
                     else:
                         announced.append((message["messageId"], upload))
             except InvalidEvent:
-                # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
+                # SQS delivers the message again a few times, then moves it to the dead-letter queue for an operator.
                 self._log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
         outcomes = self._parallel.call_each(self.validate, [upload for _, upload in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                # Its message alone goes back; the batch's others must not repeat.
+                # Only this message is delivered again; the others of the batch must not be repeated.
                 self._log.error("message_failed", error_type=type(outcome).__name__)
                 failed.add(identifier)
-        count = Counter(one for one in outcomes if isinstance(one, Outcome))
+        count = Counter(outcome for outcome in outcomes if isinstance(outcome, ValidationOutcome))
         self._log.info(
             "lecture_batch",
             records=len(messages),
             files=len(announced),
-            ready=count[Outcome.READY],
-            rejected=count[Outcome.REJECTED],
+            ready=count[ValidationOutcome.READY],
+            rejected=count[ValidationOutcome.REJECTED],
             ignored=ignored,
             failed=len(failed),
         )
         return {
             "batchItemFailures": [
-                {"itemIdentifier": one["messageId"]} for one in messages if one["messageId"] in failed
+                {"itemIdentifier": message["messageId"]} for message in messages if message["messageId"] in failed
             ]
         }
 
-    def validate(self, upload: Upload) -> Outcome:
-        """Validates one upload, unless its lecture is about it already, or about a newer one."""
-        verdict: Verdict | None = None
+    def validate(self, upload: LectureUpload) -> ValidationOutcome:
+        """Validate one upload, unless the lecture's item describes it already, or describes a newer one."""
+        verdict: LectureVerdict | None = None
         for _ in range(MAX_ATTEMPTS):
-            known = self._table.known(upload.lecture_id)
-            stands = self._standing(known, upload)
-            if stands is not Standing.NEWER:
-                self._log.info("lecture_unchanged", outcome=stands, key_hash=hash_for_log(upload.object.key))
-                return Outcome.SAME if stands is Standing.SAME else Outcome.OLDER
+            known = self._table.find_upload(upload.lecture_id)
+            order = self._order(known, upload)
+            if order is not UploadOrder.NEWER:
+                self._log.info("lecture_unchanged", outcome=order, key_hash=hash_for_log(upload.object.key))
+                return ValidationOutcome.SAME if order is UploadOrder.SAME else ValidationOutcome.OLDER
             if verdict is None:
                 try:
                     verdict = self._verdict(upload)
                 except ObjectGone:
                     self._log.info("lecture_gone", key_hash=hash_for_log(upload.object.key))
-                    return Outcome.GONE
-            if self._table.record(upload, verdict, known, self._clock()):
-                return Outcome(verdict.status)
+                    return ValidationOutcome.GONE
+            if self._table.write_verdict(upload, verdict, known, self._clock()):
+                return ValidationOutcome(verdict.status)
         raise TooManyWriters
 
-    def _standing(self, known: Known | None, upload: Upload) -> Standing:
-        stands = standing(known, upload)
-        if stands is not Standing.BUCKET_KNOWS:
-            return stands
-        return Standing.NEWER if self._bucket.is_current(upload.object) else Standing.OLDER
+    def _order(self, known: KnownUpload | None, upload: LectureUpload) -> UploadOrder:
+        order = compare_uploads(known, upload)
+        if order is not UploadOrder.ASK_BUCKET:
+            return order
+        return UploadOrder.NEWER if self._bucket.is_current(upload.object) else UploadOrder.OLDER
 
-    def _verdict(self, upload: Upload) -> Verdict:
+    def _verdict(self, upload: LectureUpload) -> LectureVerdict:
         started, file = self._clock(), self._bucket.open(upload.object)
         try:
             self._limits.check_unread(upload)

@@ -1,7 +1,7 @@
-"""The WebSocket API's function: guests connect as whom API Gateway has checked them to be, and get one answer a message.
+"""Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one answer per client message.
 
-Who somebody is comes from the signed handshake alone; nothing that a message says changes it. What messages ask for is
-done in `uploading.py` and `asking.py`.
+API Gateway verifies the signature of the handshake. Only the handshake identifies the guest; no field of a message
+changes that. `upload_forms` and `question_intake` handle the messages.
 """
 
 import os
@@ -19,35 +19,35 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
-from handlers.voice_qa.client_messages import REQUESTS, Code, Ping, Pong, Query, Upload
-from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Call, Connection, connection_key
-from handlers.voice_qa.websocket_handler.question_intake import Asking, Caller
-from handlers.voice_qa.websocket_handler.upload_forms import Uploads
+from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, GuestConnection, WorkerEvent, connection_key
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
+from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
+from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 
 PROTOCOL = "polyphony.voice-qa.v1"
-OFFER = "sec-websocket-protocol"
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Region and UUID: no `/` and no `#`, so that it can be a part of keys."""
+"""Identity id of a guest: region and UUID. It contains no `/` and no `#`, so it can be a part of keys."""
 
 
 class SocketHandler:
-    """Answers API Gateway."""
+    """Handles events of API Gateway."""
 
     def __init__(
-        self, items: VersionedItems, uploads: Uploads, asking: Asking, *, identity_pool: str, log: EventLog
+        self, items: VersionedItems, uploads: UploadForms, intake: QuestionIntake, *, identity_pool: str, log: EventLog
     ) -> None:
-        """`identity_pool`: the one whose guests may connect."""
+        """Initialise the handler. Guests of `identity_pool` may connect."""
         self._items = items
         self._uploads = uploads
-        self._asking = asking
+        self._intake = intake
         self._identity_pool = identity_pool
         self._log = log
         self._talk = MessageDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
-        """One event."""
+        """Handle one event."""
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
@@ -61,50 +61,50 @@ class SocketHandler:
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _identity(context.get("identity"), self._identity_pool)
         if identity is None:
-            error = HandlerError(Code.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
+            error = HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
             self._log.warning("connection_refused", code=error.code)
             return to_http_response(error, context["requestId"])
         key = connection_key(context["connectionId"])
-        self._items.change(Connection, key, lambda _: (Connection(identity=identity), None))
-        if _first_offer(event.get("headers")) == PROTOCOL:
-            # A browser that offered protocols breaks the connection off unless one comes back.
+        self._items.change(GuestConnection, key, lambda _: (GuestConnection(identity=identity), None))
+        if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
+            # A browser that offered subprotocols closes the connection unless the response selects one.
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
     def _act(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
-        identity = self._items.read(Connection, connection_key(connection_id)).identity
+        identity = self._items.read(GuestConnection, connection_key(connection_id)).identity
         if not identity:
-            raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401)
         match message:
             case Upload():
-                return self._uploads.ready(identity, message)
+                return self._uploads.create_form(identity, message)
             case Query():
-                return self._asking.ask(Caller(identity, connection_id), message)
+                return self._intake.ask(ConnectedGuest(identity, connection_id), message)
             case Ping():
                 return Pong()
             case _:
-                raise TypeError("a message without anything to do")
+                raise TypeError("the message has no handler")
 
 
 def _identity(signed: object, pool: str) -> str | None:
-    """Whoever signed the handshake, if he is a guest of this pool."""
+    """Return the identity that signed the handshake; None if it is not a guest of this pool."""
     if not isinstance(signed, Mapping) or not pool or signed.get("cognitoIdentityPoolId") != pool:
         return None
     identity = signed.get("cognitoIdentityId")
     return identity if isinstance(identity, str) and _IDENTITY.fullmatch(identity) else None
 
 
-def _first_offer(headers: object) -> str | None:
-    """The protocol that a client would like best."""
+def _preferred_subprotocol(headers: object) -> str | None:
+    """Return the client's preferred subprotocol."""
     if not isinstance(headers, Mapping):
         return None
-    offered = next((value for name, value in headers.items() if str(name).lower() == OFFER), None)
+    offered = next((value for name, value in headers.items() if str(name).lower() == SUBPROTOCOL_HEADER), None)
     return offered.split(",")[0].strip() if isinstance(offered, str) else None
 
 
 @cache
 def _handler() -> SocketHandler:
-    """Made once a container."""
+    """Create the handler, once per container."""
     environment = SocketEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
@@ -118,12 +118,14 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
     )
 
-    def call(one: Call) -> None:
+    def invoke_worker(event: WorkerEvent) -> None:
         functions.invoke(
-            FunctionName=environment.worker, InvocationType="Event", Payload=one.model_dump_json(by_alias=True).encode()
+            FunctionName=environment.worker,
+            InvocationType="Event",
+            Payload=event.model_dump_json(by_alias=True).encode(),
         )
 
-    uploads = Uploads(
+    uploads = UploadForms(
         session.client("s3", config=LIVE_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))),
         lectures,
         items,
@@ -131,14 +133,16 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
         new_id=clock.new_id,
     )
-    asking = Asking(items, lectures, environment, call=call, new_id=clock.new_id, clock_ms=clock.now_ms, log=log)
-    return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
+    intake = QuestionIntake(
+        items, lectures, environment, invoke_worker=invoke_worker, new_id=clock.new_id, clock_ms=clock.now_ms, log=log
+    )
+    return SocketHandler(items, uploads, intake, identity_pool=environment.identity_pool, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    """The entry point of the function."""
+    """Handle an invocation: the entry point of the function."""
     return _handler().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _handler()  # while the container starts, which is faster and comes before anybody waits
+    _handler()  # created while the container starts, which is faster and delays no request

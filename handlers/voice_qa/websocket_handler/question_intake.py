@@ -1,7 +1,7 @@
-"""What is done with a question: it is checked, counted, written down, and a worker is called, if one is needed.
+"""Intake of questions: check a question, count it, store it, and invoke a worker if one is needed.
 
-Answering is the worker's business; it reads the question where it is written here, and begins it at most once at a
-time. So a call too many does no harm, and one that was lost is made again when the question is asked again.
+The query worker reads the stored question and begins at most one attempt at a time. So an unnecessary invocation does
+no harm. A lost invocation is repeated when the client asks again.
 """
 
 from collections.abc import Callable
@@ -12,35 +12,35 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.errors import CommonErrorCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
-from handlers.voice_qa.client_messages import Code, Query, QueryAccepted, Unanswerable
-from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
-    MOST_CALLS,
+    MAX_CALLS,
     Allowance,
-    Call,
-    Place,
-    Question,
-    Status,
+    Listener,
+    QuestionRecord,
+    QuestionStatus,
+    WorkerEvent,
     allowance_key,
     query_key,
 )
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 
 COUNTED_MS = 15 * 60 * 1000
-"""How long a question counts as being answered if nobody says that it is over: as long as a worker can live."""
+"""Time for which a question counts as being answered, unless its end is recorded. No worker runs longer."""
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Who asks, and where he listens."""
+class ConnectedGuest:
+    """The guest who asks, and the connection."""
 
     identity: str
     connection: str
 
 
-class Asking:
-    """Takes questions."""
+class QuestionIntake:
+    """Accepts questions."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Asking:
         lectures: LectureTable,
         environment: SocketEnvironment,
         *,
-        call: Callable[[Call], None],
+        invoke_worker: Callable[[WorkerEvent], None],
         new_id: Callable[[], str],
         clock_ms: Callable[[], int],
         log: EventLog,
@@ -56,100 +56,103 @@ class Asking:
         self._items = items
         self._lectures = lectures
         self._environment = environment
-        self._call = call
+        self._invoke_worker = invoke_worker
         self._new_id = new_id
         self._clock_ms = clock_ms
         self._log = log
 
-    def ask(self, caller: Caller, message: Query) -> QueryAccepted:
-        """A question, perhaps asked before."""
-        _check(caller, message)
+    def ask(self, caller: ConnectedGuest, message: Query) -> QueryAccepted:
+        """Accept a question, which may be a repeated one."""
+        _check_question(caller, message)
         now_ms = self._clock_ms()
-        new = Question(
+        new = QuestionRecord(
             lecture_id=message.lecture_id,
             session=message.session_id or self._new_id(),
             audio_key=message.audio_key,
             text=message.text,
             language=message.language,
-            place=Place(connection=caller.connection, attempt=message.attempt, resume_from=message.resume_from),
+            listener=Listener(connection=caller.connection, attempt=message.attempt, resume_from=message.resume_from),
             asked_ms=now_ms,
         )
 
-        def ask(known: Question) -> tuple[Question, tuple[Question, bool, bool]]:
-            moved, worker_needed = known.asked(new, now_ms)
-            if moved.status is Status.ACCEPTED and known.status is not Status.ACCEPTED:
-                # An answer that was begun is heard to its end, whatever became of its lecture since.
+        def ask(known: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool, bool]]:
+            moved, worker_needed = known.ask(new, now_ms)
+            if moved.status is QuestionStatus.ACCEPTED and known.status is not QuestionStatus.ACCEPTED:
+                # Checked only when a new attempt is accepted. An attempt that has begun is finished, whatever happened
+                # to its lecture.
                 self._check_lecture(message.lecture_id)
             if worker_needed:
-                # Refused, the question stays as it is. Counting one question again counts it once.
-                self._count(caller.identity, message.query_id, now_ms)
-            return moved, (moved, worker_needed, known.status is not Status.NEW)
+                # If the allowance refuses, the question is not changed. A repeated question counts once.
+                self._count_question(caller.identity, message.query_id, now_ms)
+            return moved, (moved, worker_needed, known.status is not QuestionStatus.NEW)
 
         key = query_key(caller.identity, message.query_id)
-        question, worker_needed, known = self._items.change(Question, key, ask)
-        working = question.status is Status.RUNNING and question.running_until_ms > now_ms
-        if not worker_needed and question.calls >= MOST_CALLS and not working:
+        question, worker_needed, known = self._items.change(QuestionRecord, key, ask)
+        working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
+        if not worker_needed and question.calls >= MAX_CALLS and not working:
             raise HandlerError(
-                Code.TOO_MANY_QUERIES, "This question was asked too often. Ask it under a new name.", 429
+                VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId.", 429
             )
-        if question.status is Status.FAILED:
+        if question.status is QuestionStatus.FAILED:
             raise HandlerError(
-                Code.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
+                VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
             )
         if worker_needed:
-            self._send(Call(identity=caller.identity, query_id=message.query_id), now_ms)
+            self._start_worker(WorkerEvent(identity=caller.identity, query_id=message.query_id), now_ms)
         return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=known)
 
     def _check_lecture(self, lecture_id: str) -> None:
         try:
-            self._lectures.ready(lecture_id)
-        except Unanswerable as error:
+            self._lectures.find_ready(lecture_id)
+        except UnanswerableQuestion as error:
             raise HandlerError(error.code, error.message, 409) from None
 
-    def _count(self, identity: str, query_id: str, now_ms: int) -> None:
+    def _count_question(self, identity: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
 
         def take(allowance: Allowance) -> tuple[Allowance, bool]:
-            return allowance.taken(query_id, now_ms, now_ms + COUNTED_MS, at_once, per_hour)
+            return allowance.count_question(query_id, now_ms, now_ms + COUNTED_MS, at_once, per_hour)
 
         if not self._items.change(Allowance, allowance_key(identity), take):
             raise HandlerError(
-                Code.TOO_MANY_QUERIES,
-                f"{at_once} questions at once and {per_hour} an hour are the most. Ask again later.",
+                VoiceQaErrorCode.TOO_MANY_QUERIES,
+                f"Limit of {at_once} questions at the same time or {per_hour} per hour reached. Ask again later.",
                 429,
             )
 
-    def _send(self, call: Call, now_ms: int) -> None:
+    def _start_worker(self, event: WorkerEvent, now_ms: int) -> None:
         try:
-            self._call(call)
+            self._invoke_worker(event)
         except (ClientError, BotoCoreError) as error:
-            # Whether it was taken is unknown, so the question stays one that any call may begin, and that asking
-            # again calls for. It counts no more: a mistake of ours takes nothing from what may be asked.
+            # The invocation may have succeeded. So the question stays accepted: any invocation can begin it, and asking
+            # again invokes a worker. It no longer counts, because the failure is not the guest's.
             self._log.error("worker_not_called", error_type=type(error).__name__)
             self._items.change(
                 Allowance,
-                allowance_key(call.identity),
-                lambda allowance: (_given_back(allowance, call.query_id, now_ms), None),
+                allowance_key(event.identity),
+                lambda allowance: (_without_question(allowance, event.query_id, now_ms), None),
             )
-            raise HandlerError(Code.UNAVAILABLE, "The question could not be taken. Ask it again.", 503) from None
+            raise HandlerError(
+                VoiceQaErrorCode.UNAVAILABLE, "The question could not be accepted. Ask it again.", 503
+            ) from None
 
 
-def _check(caller: Caller, message: Query) -> None:
-    """Refuses what is no question, or is spoken in somebody else's audio."""
+def _check_question(caller: ConnectedGuest, message: Query) -> None:
+    """Raise HandlerError if the message is not a question or refers to another guest's audio."""
     if (message.audio_key is None) == (message.text is None):
         raise HandlerError(
             CommonErrorCode.MALFORMED,
-            "A question is either spoken or written.",
-            fields=[FieldProblem("audioKey", "exactly one of audioKey and text is given")],
+            "Send a question either as audio or as text.",
+            fields=[FieldProblem("audioKey", "exactly one of audioKey and text is required")],
         )
     if message.audio_key is not None and not is_own_query(caller.identity, message.audio_key):
-        raise HandlerError(Code.AUDIO_FOREIGN, "audioKey is not the key of an upload of yours.", 403)
+        raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.", 403)
 
 
-def _given_back(allowance: Allowance, query_id: str, now_ms: int) -> Allowance:
-    """As it was before a question was counted now; one that counted earlier already goes on counting."""
+def _without_question(allowance: Allowance, query_id: str, now_ms: int) -> Allowance:
+    """Undo the counting of a question at this time. A question that was counted earlier still counts."""
     if now_ms not in allowance.asked_ms:
         return allowance
-    place = allowance.asked_ms.index(now_ms)
-    asked = (*allowance.asked_ms[:place], *allowance.asked_ms[place + 1 :])
-    return allowance.ended(query_id).model_copy(update={"asked_ms": asked})
+    index = allowance.asked_ms.index(now_ms)
+    asked = (*allowance.asked_ms[:index], *allowance.asked_ms[index + 1 :])
+    return allowance.end_question(query_id).model_copy(update={"asked_ms": asked})

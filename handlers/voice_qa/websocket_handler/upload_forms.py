@@ -1,7 +1,7 @@
-"""Where guests upload audio: a form for one key, one content type and a bounded size, that holds for a while.
+"""Forms with which guests upload audio. A form is limited to one key, one content type, a maximum size and a lifetime.
 
-The form is signed here without asking anybody; S3 holds the upload to it. What was uploaded is the worker's to look at,
-or the lectures' validator's.
+The form is signed without a request to AWS, and S3 enforces its limits. The query worker and the lecture validator
+check the uploaded audio.
 """
 
 import re
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.errors import HandlerError
 from handlers.common.time_and_ids import ulid
-from handlers.voice_qa.client_messages import Code, Upload, UploadKind, UploadReady
-from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
+from handlers.voice_qa.client_messages import Upload, UploadKind, UploadReady, VoiceQaErrorCode
+from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 
-class Uploads:
-    """Gives forms out."""
+class UploadForms:
+    """Creates upload forms."""
 
     def __init__(
         self,
@@ -33,7 +34,7 @@ class Uploads:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """`client` is made with `signing`; `new_id` gives ULIDs."""
+        """Initialise the forms. `client` is configured by `signing`; `new_id` returns ULIDs."""
         self._client = client
         self._lectures = lectures
         self._items = items
@@ -41,24 +42,28 @@ class Uploads:
         self._clock_ms = clock_ms
         self._new_id = new_id
 
-    def ready(self, identity: str, message: Upload) -> UploadReady:
-        """A form for what a guest wants to upload."""
+    def create_form(self, identity: str, message: Upload) -> UploadReady:
+        """Return a form for the requested kind of upload. Raises HandlerError if lectures are refused."""
         match message.kind:
             case UploadKind.QUERY:
-                key = f"{QUERIES}{identity}/{self._new_id()}"
+                key = f"{QUERIES_PREFIX}{identity}/{self._new_id()}"
                 return self._form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
                 return self._lecture(identity, message)
 
     def _lecture(self, identity: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
-            raise HandlerError(Code.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
-        now_ms, most = self._clock_ms(), self._environment.lectures_per_day
-        if not self._items.change(Allowance, allowance_key(identity), lambda one: one.uploaded(now_ms, most)):
-            raise HandlerError(Code.UPLOAD_REFUSED, f"{most} lectures a day are the most.", 429)
+            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.", 403)
+        now_ms, limit = self._clock_ms(), self._environment.lectures_per_day
+        if not self._items.change(
+            Allowance, allowance_key(identity), lambda allowance: allowance.count_upload(now_ms, limit)
+        ):
+            raise HandlerError(
+                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later.", 429
+            )
         lecture_id = self._new_id()
-        key = f"{LECTURES}{lecture_id}/{self._new_id()}"
-        self._lectures.reserve(lecture_id, identity)
+        key = f"{LECTURES_PREFIX}{lecture_id}/{self._new_id()}"
+        self._lectures.store_owner(lecture_id, identity)
         return self._form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
     def _form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
@@ -82,5 +87,5 @@ class Uploads:
 
 
 def is_own_query(identity: str, key: str) -> bool:
-    """Whether a key is one that this identity could have been given for a spoken question."""
-    return re.fullmatch(rf"{QUERIES}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None
+    """Return True if a key is one that this guest can have got for a spoken question."""
+    return re.fullmatch(rf"{QUERIES_PREFIX}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode
+from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode_frame
 from local.emulation.speech.tone_words import Pause, Word
 
 REWORDED = "well,"
@@ -137,4 +137,4 @@ def exception(kind: str, message: str) -> bytes:
 
 def _frame(message_type: str, kind: str, body: dict[str, object]) -> bytes:
     headers = {f":{message_type}-type": kind, ":content-type": "application/json", ":message-type": message_type}
-    return encode(headers, json.dumps(body).encode())
+    return encode_frame(headers, json.dumps(body).encode())

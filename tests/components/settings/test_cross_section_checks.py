@@ -11,7 +11,7 @@ from handlers.livestream.agent.window_worker import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.episodes_api.handler import MEGABYTE
 from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
-from handlers.voice_qa.query_worker.agent.http_client import Address
+from handlers.voice_qa.query_worker.agent.http_client import AgentAddress
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, complete, problems
 from tests.fake_engine import FOUNDATION
 
@@ -245,11 +245,11 @@ def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, m
         ("http://10.0.0.5:5000", "staging", "must be an https URL with a host name in staging"),
         ("https://10.0.0.5:5000", "dev", "endpoint is https with a private address"),
         ("https://[fd00::1]:5000", "prod", "endpoint is https with a private address"),
-        ("http://54.1.2.3:5000", "dev", "an agent at a public address is asked by https:// only"),
-        ("http://[2600::1]", "dev", "an agent at a public address is asked by https:// only"),
-        ("https://agent.example.com/?t=a", "dev", "an agent's endpoint ends with its path"),
-        ("https://agent.example.com/x#f", "dev", "an agent's endpoint ends with its path"),
-        ("https://canary:canary@agent.example.com", "dev", "with a host, and no user"),
+        ("http://54.1.2.3:5000", "dev", "an agent's endpoint at a public IP address must use https://"),
+        ("http://[2600::1]", "dev", "an agent's endpoint at a public IP address must use https://"),
+        ("https://agent.example.com/?t=a", "dev", "must not have a query or a fragment"),
+        ("https://agent.example.com/x#f", "dev", "must not have a query or a fragment"),
+        ("https://canary:canary@agent.example.com", "dev", "with a host and without a user"),
         ("agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
         ("ftp://agent.example.com", "local", "voiceQa.agentcore.endpoint = "),
     ],
@@ -260,7 +260,7 @@ def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, envir
     assert "canary" not in problem
     if message.startswith(("an agent", "with a host")):
         with pytest.raises(ValueError, match=re.escape(message)):
-            Address.of(endpoint)
+            AgentAddress.from_endpoint(endpoint)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from components.settings import SettingsError, StackSettings, load_settings
 from components.settings.transcription import CaptionSettings
 from components.settings.voice_qa import ConversationSettings
 from components.settings.voice_qa_agent import AnswerAgentSettings
+from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
-from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
+from handlers.transcription.router.environment import RouterEnvironment
+from handlers.voice_qa.query_worker.environment import WorkerEnvironment
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from tests.components.settings.stack_config import COMPLETE, complete, problems
 
 SCHEMA = StackSettings.model_json_schema()

@@ -1,4 +1,4 @@
-"""Transcription as tests deploy it."""
+"""Transcription's settings and recorded resources for tests."""
 
 from components.blocks.naming.context import Subsystem
 from components.settings import TranscriptionSettings

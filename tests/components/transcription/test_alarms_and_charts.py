@@ -1,4 +1,4 @@
-"""What is watched in transcription: the lines that its alarms count are those that its handlers write."""
+"""Alarms of transcription. The log lines that they count are those that the handlers write."""
 
 import json
 
@@ -7,67 +7,67 @@ from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_dispatch import MessageDispatcher
-from handlers.transcription.environment import GIVEN_UP
+from handlers.transcription.environment import GIVEN_UP_EVENT
 from handlers.transcription.messages import REQUESTS
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
 from tests.components.transcription.recorded_deployment import PREFIX, complete
-from tests.handlers.transcription.router_setup import Scene, tables
+from tests.handlers.transcription.router_harness import RouterHarness, tables
 from tests.loggers import own_logger
 
 
-def test_a_roll_out_gives_a_tenth_and_watches_all_alarms() -> None:
+def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
     target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
     assert (target.function, plan.share) == (f"{PREFIX}-audio-processor", 10)
-    names = {one.inputs["name"] for one in complete().all("cloudwatch.MetricAlarm")}
-    assert {one for one in names if one.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
+    names = {alarm.inputs["name"] for alarm in complete().all("cloudwatch.MetricAlarm")}
+    assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 
-def counted(name: str, message: str) -> bool:
-    """Whether a filter takes lines of this name."""
+def is_counted(name: str, message: str) -> bool:
+    """Return True if a filter matches log lines with this name."""
     pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
     return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
 
 
-def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_level(
+def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its client has an answer, so API Gateway and Lambda count no error."""
+    """The client gets an answer, so neither API Gateway nor Lambda counts an error."""
     with own_logger():
         talk = MessageDispatcher(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
-    assert counted("messages-failed", json.loads(line)["message"])
+    assert is_counted("messages-failed", json.loads(line)["message"])
 
 
-def test_an_utterance_that_the_processor_could_not_be_called_with_rings_and_a_clients_mistake_does_not(
+def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mistake_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its client is told, and sends it again; but where no call comes through, there are no captions for anybody."""
+    """The client is told to send the utterance again. But if no invocation succeeds, there are no captions."""
     with own_logger(), tables(monkeypatch) as dynamodb:
-        scene = Scene(dynamodb, level="ERROR")
-        session = scene.opens()
-        scene.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
-        assert scene.utters(session)["code"] == "UNAVAILABLE"
-        assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
+        router_harness = RouterHarness(dynamodb, level="ERROR")
+        session = router_harness.open_session()
+        router_harness.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert router_harness.send_utterance(session)["code"] == "UNAVAILABLE"
+        assert router_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert counted("messages-failed", line["message"])
+    assert is_counted("messages-failed", line["message"])
     assert line["error_type"] == "ClientError"
 
 
-def test_the_lines_of_utterances_given_up_and_lost_are_those_that_are_counted(
+def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert counted("given-up", GIVEN_UP)
+    assert is_counted("given-up", GIVEN_UP_EVENT)
     with own_logger():
         EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)
-    assert counted("lost-utterances", line["message"])
+    assert is_counted("lost-utterances", line["message"])
     value = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
     assert line[value.removeprefix("$.")] == 3
 
 
-def test_the_dashboard_shows_every_metric_of_captions() -> None:
+def test_the_dashboard_shows_every_caption_metric() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     shown = {metric[1] for widget in widgets for metric in widget["properties"]["metrics"]}
     assert {

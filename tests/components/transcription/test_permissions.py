@@ -1,4 +1,4 @@
-"""Who may do what in transcription: one list for each role, and nobody but the router calls the processor."""
+"""Permissions in transcription: one list per role, and only the router can invoke the processor."""
 
 from fnmatch import fnmatchcase
 
@@ -14,7 +14,7 @@ PROCESSOR_MAY: set[Permission] = {
     *may("cloudwatch", "PutMetricData", "*", condition=IN_NAMESPACE),
     *may("dynamodb", "GetItem Query", SESSIONS),
     *may_run(f"{PREFIX}-audio-processor"),
-    # Beyond it: captions are delivered, and places are given back.
+    # In addition: captions are posted, and slots are returned.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("dynamodb", "GetItem UpdateItem", LIVE),
 }
@@ -34,7 +34,7 @@ SWEEP_MAY: set[Permission] = {
 }
 
 
-def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
+def test_each_role_has_exactly_the_listed_permissions() -> None:
     found = {role: permissions(complete(), role) for role in roles(complete())}
     assert found == {
         f"{PREFIX}-audio-processor": PROCESSOR_MAY,
@@ -48,14 +48,14 @@ def calls(permission: Permission, arn: str) -> bool:
     return fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
 
 
-def test_only_the_router_may_call_the_processor_and_only_by_its_alias() -> None:
+def test_only_the_router_can_invoke_the_processor_and_only_by_its_alias() -> None:
     arns = (PROCESSOR, f"{PROCESSOR}:live", f"{PROCESSOR}:7", f"{PROCESSOR}:$LATEST")
     callers = {
         (role, arn)
         for role in roles(complete())
-        for one in permissions(complete(), role)
+        for permission in permissions(complete(), role)
         for arn in arns
-        if calls(one, arn)
+        if calls(permission, arn)
     }
     assert callers == {(f"{PREFIX}-router", f"{PROCESSOR}:live")}
-    assert {one.inputs["function"] for one in complete().all("lambda.Permission")} == {f"{PREFIX}-router"}
+    assert {item.inputs["function"] for item in complete().all("lambda.Permission")} == {f"{PREFIX}-router"}

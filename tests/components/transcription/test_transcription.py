@@ -1,12 +1,12 @@
-"""Transcription as it is deployed: what its functions read, what is kept of what, what is let in."""
+"""Resources of transcription: environment variables, tables, routes and limits."""
 
 from typing import Any
 
 import pytest
 
 from components.transcription.transcription import LOST_BECAUSE
-from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.messages import REQUESTS
+from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_values import UNKNOWN
 from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.components.transcription.recorded_deployment import (
@@ -33,21 +33,22 @@ DOCUMENTED = {
     "LOG_LEVEL": "INFO",
     "STRUCTURED_LOGGING": "true",
 }
-"""What the requirement lists, but for AWS_REGION: Lambda sets that itself, and refuses it from anybody else."""
+"""Environment variables of the requirement, except AWS_REGION, which Lambda sets itself and accepts from no
+deployment."""
 ADDED = {
     "LIVE_TABLE_NAME": f"{PREFIX}-live",
     "POWERTOOLS_SERVICE_NAME": "transcription",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": CALLBACK,
 }
-"""Where places and hashes are, whose log lines these are, where captions are delivered."""
+"""Further environment variables: live table, log service name and callback endpoint."""
 
 
-def test_the_processor_reads_what_the_document_lists_and_three_things_more() -> None:
+def test_the_processor_reads_the_variables_of_the_requirement_and_three_more() -> None:
     assert variables(complete(), "audio-processor") == {**DOCUMENTED, **ADDED}
 
 
 @pytest.mark.parametrize("function", ["audio-processor", "router"])
-def test_at_preview_only_the_address_for_captions_is_unknown(function: str) -> None:
+def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> None:
     unknown = {name for name, value in variables(plain(), function).items() if value is UNKNOWN}
     assert unknown == {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}
 
@@ -65,12 +66,12 @@ def test_at_preview_only_the_address_for_captions_is_unknown(function: str) -> N
         ({"structuredLogging": False}, "STRUCTURED_LOGGING", "false"),
     ],
 )
-def test_every_threshold_is_a_setting_and_changes_no_other(settings: dict[str, Any], name: str, value: str) -> None:
-    before, after = (variables(one, "audio-processor") for one in (plain(), transcription(**settings)))
-    assert {key: found for key, found in after.items() if before[key] != found} == {name: value}
+def test_every_threshold_is_a_setting_that_changes_no_other(settings: dict[str, Any], name: str, value: str) -> None:
+    before, after = (variables(item, "audio-processor") for item in (plain(), transcription(**settings)))
+    assert {key: item for key, item in after.items() if before[key] != item} == {name: value}
 
 
-def test_the_router_knows_whom_to_call_and_how_much_a_user_may_use() -> None:
+def test_the_routers_environment_names_the_processor_and_the_limits_per_user() -> None:
     found = variables(complete(), "router")
     assert RouterEnvironment.model_validate(found).processor == f"{PROCESSOR}:live"
     assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("3", "5", "14400")
@@ -81,7 +82,7 @@ def test_the_router_knows_whom_to_call_and_how_much_a_user_may_use() -> None:
     assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("2", "7", "3600")
 
 
-def test_the_router_checks_tokens_of_the_stacks_provider_and_the_api_says_so() -> None:
+def test_the_router_verifies_tokens_of_the_stacks_provider_and_the_api_states_it() -> None:
     checked = transcription({"identity": OIDC})
     found = variables(checked, "router")
     assert (found["AUTH"], found["ISSUER"], found["AUDIENCE"]) == ("oidc", OIDC["issuer"], OIDC["audience"])
@@ -90,28 +91,28 @@ def test_the_router_checks_tokens_of_the_stacks_provider_and_the_api_says_so() -
     assert not set(found) & set(variables(checked, "audio-processor")) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
 
 
-def test_where_everybody_is_trusted_nothing_claims_a_check() -> None:
+def test_without_authentication_the_api_states_no_check() -> None:
     found = variables(plain(), "router")
     assert found["AUTH"] == "none"
     assert not set(found) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
     assert "CallersCheckedBy" not in plain().one("apigatewayv2.Api").inputs["tags"]
 
 
-def test_the_processor_has_512_mb_and_a_minute_and_is_published() -> None:
+def test_the_processor_has_512_mb_one_minute_and_a_version() -> None:
     made = complete().one("lambda.Function", "audio-processor").inputs
     assert (made["memorySize"], made["timeout"], made["publish"]) == (512, 60, True)
     alias = complete().one("lambda.Alias", "audio-processor").inputs
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
 
 
-def test_its_size_concurrency_and_version_are_settings() -> None:
+def test_memory_concurrency_and_publishing_are_settings() -> None:
     changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20, "liveVersion": "3"})
     made = changed.one("lambda.Function", "audio-processor").inputs
     assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
     assert changed.one("lambda.Alias", "audio-processor").inputs["functionVersion"] == "3"
 
 
-def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_lands_nowhere() -> None:
+def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:
     assert complete().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
         "functionName": f"{PREFIX}-audio-processor",
         "qualifier": "live",
@@ -123,7 +124,7 @@ def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_lands_nowhere(
     assert "audio" in LOST_BECAUSE
 
 
-def test_lost_utterances_are_looked_for_every_minute_and_a_sweep_that_fails_is_parked() -> None:
+def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queue() -> None:
     schedule = complete().one("scheduler.Schedule").inputs
     assert schedule["scheduleExpression"] == "rate(1 minute)"
     assert (schedule["target"]["arn"], schedule["target"]["input"]) == (f"{ROUTER}:live", '{"kind": "sweep"}')
@@ -145,7 +146,7 @@ def test_sessions_are_found_by_their_id() -> None:
     assert found["globalSecondaryIndexes"] == []
 
 
-def test_what_is_live_has_a_sparse_index_of_what_is_due_that_copies_nothing() -> None:
+def test_the_live_table_has_a_sparse_index_of_due_items_without_copied_attributes() -> None:
     found = table("live")
     assert found["hashKey"] == "pk"
     assert found["attributes"] == [
@@ -155,25 +156,25 @@ def test_what_is_live_has_a_sparse_index_of_what_is_due_that_copies_nothing() ->
     ]
     (index,) = found["globalSecondaryIndexes"]
     assert (index["name"], index["projectionType"]) == ("due", "KEYS_ONLY")
-    assert [one["attributeName"] for one in index["keySchemas"]] == ["watched", "due_ms"]
+    assert [key["attributeName"] for key in index["keySchemas"]] == ["watched", "due_ms"]
 
 
 @pytest.mark.parametrize("name", ["sessions", "live"])
-def test_items_expire_and_are_in_no_backup_for_a_reason(name: str) -> None:
+def test_items_expire_and_have_a_reason_for_no_backup(name: str) -> None:
     found = table(name)
     assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
     assert found["tags"]["Backup"] == "none"
     assert len(found["tags"]["Reason"]) >= 15
 
 
-def test_there_is_a_route_for_every_action_and_for_all_else() -> None:
-    keys = {one.inputs["routeKey"] for one in complete().all("apigatewayv2.Route")}
+def test_there_is_a_route_for_every_action_and_a_default_route() -> None:
+    keys = {route.inputs["routeKey"] for route in complete().all("apigatewayv2.Route")}
     assert keys == {"$connect", "$default", "$disconnect", *REQUESTS}
     (integration,) = complete().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{ROUTER}:live/invocations")
 
 
-def test_the_stage_lets_in_as_much_as_the_settings_say() -> None:
+def test_the_stage_throttles_as_the_settings_say() -> None:
     for recorded, expected in ((plain(), (100, 200)), (transcription(requestsPerSecond=7), (7, 14))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]

@@ -1,4 +1,4 @@
-"""Voice Q&A as tests deploy it."""
+"""Voice Q&A's settings and recorded resources for tests."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ CHANGES: dict[str, Any] = {
     "requestsPerSecond": 17,
     "validator": {"timeoutSeconds": 100},
 }
-"""Settings that do not meet: no two numbers are the same, so whoever finds one knows where it comes from."""
+"""Settings in which no two numbers are equal, so that a test can recognise each of them."""
 
 VOICE_QA = Deployment(
     Subsystem.VOICE_QA, VoiceQa, VoiceQaArgs, VoiceQaSettings, given={"agentcore": {"endpoint": ENDPOINT}}
@@ -40,16 +40,16 @@ voice_qa, complete = VOICE_QA.preview, VOICE_QA.complete
 plain = VOICE_QA.preview
 
 
-def changed() -> Recorded:
-    """With all of these changes, as a preview sees it."""
+def deploy_changed() -> Recorded:
+    """Return the resources with all these changes, as a preview shows them."""
     return voice_qa(**CHANGES)
 
 
 def bedrock() -> Recorded:
-    """With an agent in AgentCore Runtime, as it is when AWS has made everything."""
+    """Return the resources with an agent in AgentCore Runtime, as after a deployment."""
     return complete(agentcore={"mode": "bedrock", "runtimeArn": RUNTIME, "qualifier": "spring"})
 
 
 def open_to_guests() -> Recorded:
-    """Where guests upload lectures, as it is when AWS has made everything."""
+    """Return the resources with lecture uploads by guests, as after a deployment."""
     return complete(lectures={"uploads": "guests"})

@@ -1,4 +1,4 @@
-"""A private agent: the worker stands in its network, reaches it and nothing else there, and has a way out that is paid for."""
+"""Network access to a private agent: the worker is attached to the agent's VPC, and has a route to the internet."""
 
 from typing import Any
 
@@ -19,41 +19,45 @@ def agent(**network: Any) -> dict[str, Any]:
     return {"endpoint": "http://172.31.10.9:5000", "network": {**NETWORK, **network}}
 
 
-def attached() -> Recorded:
+def deploy_attached() -> Recorded:
     return voice_qa(agentcore=agent(subnetIds=SUBNETS))
 
 
-def routed() -> Recorded:
+def deploy_routed() -> Recorded:
     return complete(agentcore=agent(nat=NAT))
 
 
-def test_the_worker_and_nothing_else_stands_in_the_network() -> None:
+def test_only_the_worker_is_attached_to_the_network() -> None:
     functions = {
-        one.name: one.inputs["vpcConfig"] for one in attached().all("lambda.Function") if "vpcConfig" in one.inputs
+        item.name: item.inputs["vpcConfig"]
+        for item in deploy_attached().all("lambda.Function")
+        if "vpcConfig" in item.inputs
     }
     assert list(functions) == ["voice-qa-query-worker-function"]
     assert functions["voice-qa-query-worker-function"]["subnetIds"] == SUBNETS
-    assert not [one for one in plain().all("lambda.Function") if one.inputs.get("vpcConfig")]
+    assert not [item for item in plain().all("lambda.Function") if item.inputs.get("vpcConfig")]
 
 
-@pytest.mark.parametrize("recorded", [attached, routed])
-def test_it_reaches_the_agents_port_and_the_internet_by_https_and_is_reached_by_nobody(recorded: Any) -> None:
-    rules = {one.name: one.inputs for one in recorded().graph if one.type.startswith("aws:vpc/")}
-    reached = {(one["cidrIpv4"], one["ipProtocol"], one["fromPort"], one["toPort"]) for one in rules.values()}
+@pytest.mark.parametrize("recorded", [deploy_attached, deploy_routed])
+def test_the_worker_can_reach_the_agents_port_and_https_and_accepts_no_connections(recorded: Any) -> None:
+    rules = {resource.name: resource.inputs for resource in recorded().graph if resource.type.startswith("aws:vpc/")}
+    reached = {(value["cidrIpv4"], value["ipProtocol"], value["fromPort"], value["toPort"]) for value in rules.values()}
     assert reached == {("172.31.0.0/16", "tcp", 5000, 5000), ("0.0.0.0/0", "tcp", 443, 443)}
-    assert {one.kind for one in recorded().graph if one.type.startswith("aws:vpc/")} == {"SecurityGroupEgressRule"}
+    assert {resource.kind for resource in recorded().graph if resource.type.startswith("aws:vpc/")} == {
+        "SecurityGroupEgressRule"
+    }
     group = recorded().one("ec2.SecurityGroup").inputs
     assert (group["namePrefix"], group["vpcId"]) == (f"{PREFIX}-agent-network-", VPC)
     assert "ingress" not in group
 
 
-def test_subnets_with_a_way_out_are_used_as_they_are() -> None:
-    made = {one.kind for one in attached().graph if one.type.startswith(("aws:ec2/", "aws:vpc/"))}
+def test_subnets_with_a_route_to_the_internet_are_used_unchanged() -> None:
+    made = {resource.kind for resource in deploy_attached().graph if resource.type.startswith(("aws:ec2/", "aws:vpc/"))}
     assert made == {"SecurityGroup", "SecurityGroupEgressRule"}
 
 
-def test_a_way_out_is_made_before_anything_needs_it() -> None:
-    recorded = routed()
+def test_the_route_to_the_internet_exists_before_the_attachment() -> None:
+    recorded = deploy_routed()
     nat, subnet = recorded.one("ec2.NatGateway").inputs, recorded.one("ec2.Subnet").inputs
     assert (nat["subnetId"], nat["connectivityType"]) == (PUBLIC, "public")
     assert "no VPC endpoint" in nat["tags"]["Reason"]
@@ -66,22 +70,22 @@ def test_a_way_out_is_made_before_anything_needs_it() -> None:
     worker = recorded.one("lambda.Function", "query-worker").inputs["vpcConfig"]
     assert worker["subnetIds"] == [recorded.one("ec2.Subnet").id]
     assert worker["securityGroupIds"] == [recorded.one("ec2.SecurityGroup").id]
-    before = {one.kind for one in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
+    before = {resource.kind for resource in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
     assert {"NatGateway", "Route", "RouteTableAssociation", "Subnet"} <= before
 
 
-def test_audio_and_conversations_do_not_pass_the_gateway() -> None:
-    endpoints = routed().all("ec2.VpcEndpoint")
-    assert {one.inputs["serviceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
-    assert {one.inputs["vpcEndpointType"] for one in endpoints} == {"Gateway"}
+def test_audio_and_conversations_bypass_the_nat_gateway() -> None:
+    endpoints = deploy_routed().all("ec2.VpcEndpoint")
+    assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
+    assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
 
 
-def test_the_way_out_is_paid_for_by_the_hour_and_by_what_passes() -> None:
+def test_the_nat_gateway_is_priced_by_hour_and_traffic() -> None:
     def cost(recorded: Recorded, **changes: Any) -> float:
         usage = monthly_usage(VOICE_QA.settings(agentcore=agent(**changes)))
-        return estimate_cost([priced(one, recorded.graph) for one in recorded.graph], usage).total
+        return estimate_cost([priced(resource, recorded.graph) for resource in recorded.graph], usage).total
 
     theirs = monthly_usage(VOICE_QA.settings(agentcore=agent(subnetIds=SUBNETS)))
-    assert "voice-qa-agent-network" not in theirs, "a way out that was there is its owner's to pay for"
-    dearer = cost(routed(), nat=NAT) - cost(attached(), subnetIds=SUBNETS)
+    assert "voice-qa-agent-network" not in theirs, "an existing route costs nothing here"
+    dearer = cost(deploy_routed(), nat=NAT) - cost(deploy_attached(), subnetIds=SUBNETS)
     assert dearer == pytest.approx(730 * (0.045 + 0.005) + 200 * 30 * 0.5 * 4 / 3 / 1024 * 0.045, rel=0.01)

@@ -1,4 +1,5 @@
-"""Who may do what in voice Q&A: one list for each role, guests end at their own identity, and only the handler asks."""
+"""Permissions in voice Q&A: one list per role, guests limited to their own identity, and only the handler can invoke
+the worker."""
 
 import json
 from fnmatch import fnmatchcase
@@ -75,7 +76,7 @@ SWEEP_MAY: set[Permission] = {
 }
 
 
-def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
+def test_each_role_has_exactly_the_listed_permissions() -> None:
     found = {role: permissions(complete(), role) for role in roles(complete())}
     assert found == {
         f"{PREFIX}-guests-guest": GUESTS_MAY,
@@ -86,7 +87,7 @@ def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
     }
 
 
-def test_only_where_guests_upload_lectures_may_the_handler_sign_for_them() -> None:
+def test_the_handler_can_sign_lecture_uploads_only_if_guests_upload_lectures() -> None:
     for role in roles(complete()):
         more = permissions(open_to_guests(), role) - permissions(complete(), role)
         assert more == (
@@ -94,15 +95,15 @@ def test_only_where_guests_upload_lectures_may_the_handler_sign_for_them() -> No
         )
 
 
-def test_guests_may_be_let_read_and_connect_alone() -> None:
+def test_guests_can_be_limited_to_reading_and_connecting() -> None:
     reading = complete(sessions={"guestWrites": False})
-    writes = {one for one in GUESTS_MAY if one[0] in {"s3:PutObject", "dynamodb:PutItem"}}
+    writes = {permission for permission in GUESTS_MAY if permission[0] in {"s3:PutObject", "dynamodb:PutItem"}}
     assert permissions(reading, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
     for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
         assert permissions(reading, role) == permissions(complete(), role)
 
 
-def test_with_an_agent_in_its_runtime_the_worker_may_ask_that_one_at_that_endpoint_and_no_other() -> None:
+def test_the_worker_can_invoke_only_the_configured_runtime_and_endpoint() -> None:
     assert permissions(bedrock(), f"{PREFIX}-query-worker") - WORKER_MAY == {
         ("bedrock-agentcore:InvokeAgentRuntime", RUNTIME, None),
         ("bedrock-agentcore:InvokeAgentRuntime", f"{RUNTIME}/runtime-endpoint/spring", None),
@@ -112,7 +113,7 @@ def test_with_an_agent_in_its_runtime_the_worker_may_ask_that_one_at_that_endpoi
 
 
 @pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, "sweep"), (HANDLER, None)])
-def test_a_function_is_called_by_one_role_and_only_by_its_alias(function: str, caller: str | None) -> None:
+def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: str, caller: str | None) -> None:
     callers = {
         (role, arn)
         for role in roles(complete())
@@ -123,13 +124,13 @@ def test_a_function_is_called_by_one_role_and_only_by_its_alias(function: str, c
     assert callers == ({(f"{PREFIX}-{caller}", f"{function}:live")} if caller else set())
 
 
-def test_from_outside_only_the_api_calls_and_only_the_handler() -> None:
+def test_only_the_api_can_invoke_only_the_handler_from_outside() -> None:
     found = complete().one("lambda.Permission").inputs
     assert (found["function"], found["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
     assert (found["principal"], found["sourceArn"]) == ("apigateway.amazonaws.com", f"{API}/*")
 
 
-def test_the_guests_role_is_for_guests_of_this_pool() -> None:
+def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
     trust = json.loads(complete().one("iam.Role", "guests").inputs["assumeRolePolicy"])
     assert trust["Statement"] == [
         {
@@ -144,18 +145,22 @@ def test_the_guests_role_is_for_guests_of_this_pool() -> None:
     ]
 
 
-identities = st.uuids(version=4).map(lambda one: f"us-east-1:{one}")
+identities = st.uuids(version=4).map(lambda item: f"us-east-1:{item}")
 
 
 @cache
-def granted() -> list[Any]:
+def guest_statements() -> list[Any]:
     role = f"{PREFIX}-guests-guest"
-    return [json.loads(one.inputs["policy"]) for one in complete().all("iam.RolePolicy") if one.inputs["role"] == role]
+    return [
+        json.loads(policy.inputs["policy"])
+        for policy in complete().all("iam.RolePolicy")
+        if policy.inputs["role"] == role
+    ]
 
 
-def allowed(who: str, action: str, resource: str, **context: Any) -> bool:
+def is_allowed(who: str, action: str, resource: str, **context: Any) -> bool:
     known = {"cognito-identity.amazonaws.com:sub": who, **context}
-    return judge(granted(), Request(action, resource, known)).allowed
+    return judge(guest_statements(), Request(action, resource, known)).allowed
 
 
 def leading(*keys: str) -> dict[str, list[str]]:
@@ -163,7 +168,7 @@ def leading(*keys: str) -> dict[str, list[str]]:
 
 
 @given(me=identities, other=identities, rest=st.text(max_size=20))
-def test_a_guest_reads_and_writes_his_own_conversations_and_no_other_items(me: str, other: str, rest: str) -> None:
+def test_a_guest_reads_and_writes_only_the_guests_own_conversations(me: str, other: str, rest: str) -> None:
     own = conversation_key(me, rest, "lecture")["sessionId"]
     ours = [
         f"lecture#{rest}",
@@ -178,27 +183,27 @@ def test_a_guest_reads_and_writes_his_own_conversations_and_no_other_items(me: s
         ),
     ]
     for action in ("dynamodb:GetItem", "dynamodb:PutItem"):
-        assert allowed(me, action, SESSIONS, **leading(own))
+        assert is_allowed(me, action, SESSIONS, **leading(own))
         for key in (*ours, me):
-            assert not allowed(me, action, SESSIONS, **leading(key))
-            assert not allowed(me, action, SESSIONS, **leading(own, key))
-        assert not allowed(me, action, SESSIONS), "a request that names no key is refused, too"
+            assert not is_allowed(me, action, SESSIONS, **leading(key))
+            assert not is_allowed(me, action, SESSIONS, **leading(own, key))
+        assert not is_allowed(me, action, SESSIONS), "a request without a key is refused too"
     for action in ("Query", "Scan", "UpdateItem", "DeleteItem"):
-        assert not allowed(me, f"dynamodb:{action}", SESSIONS, **leading(own))
+        assert not is_allowed(me, f"dynamodb:{action}", SESSIONS, **leading(own))
 
 
 @given(me=identities, other=identities, name=st.text(min_size=1, max_size=20))
-def test_a_guest_uploads_questions_below_his_identity_and_neither_lectures_nor_answers(
+def test_a_guest_uploads_questions_below_the_own_identity_but_no_lectures_and_no_answers(
     me: str, other: str, name: str
 ) -> None:
-    assert allowed(me, "s3:PutObject", f"{AUDIO}/queries/{me}/{name}")
+    assert is_allowed(me, "s3:PutObject", f"{AUDIO}/queries/{me}/{name}")
     for key in (f"queries/{other}/{name}", f"queries/{name}", f"lectures/{me}/{name}", f"responses/{me}/{name}"):
-        assert not allowed(me, "s3:PutObject", f"{AUDIO}/{key}")
-    assert not allowed(me, "s3:GetObject", f"{AUDIO}/queries/{me}/{name}")
+        assert not is_allowed(me, "s3:PutObject", f"{AUDIO}/{key}")
+    assert not is_allowed(me, "s3:GetObject", f"{AUDIO}/queries/{me}/{name}")
 
 
 @given(me=identities)
-def test_a_guest_connects_and_posts_to_nobody(me: str) -> None:
-    assert allowed(me, "execute-api:Invoke", f"{API}/$connect")
-    assert not allowed(me, "execute-api:Invoke", f"{API}/query")
-    assert not allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")
+def test_a_guest_can_connect_but_cannot_post(me: str) -> None:
+    assert is_allowed(me, "execute-api:Invoke", f"{API}/$connect")
+    assert not is_allowed(me, "execute-api:Invoke", f"{API}/query")
+    assert not is_allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")

@@ -1,4 +1,4 @@
-"""Voice Q&A as it is deployed: what its functions read, what is kept how long, what is let in, what a frontend is told."""
+"""Resources of voice Q&A: environment variables, retention, access and the output for frontends."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from components.frontend_output import build_frontend
 from handlers.voice_qa.client_messages import REQUESTS
-from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES
+from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX, RESPONSES_PREFIX
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
@@ -27,8 +27,8 @@ from tests.components.voice_qa.recorded_deployment import (
     VOICE_QA,
     WORKER,
     bedrock,
-    changed,
     complete,
+    deploy_changed,
     plain,
     voice_qa,
 )
@@ -41,7 +41,7 @@ COMMON = {
     "LOG_LEVEL": "INFO",
     "POWERTOOLS_SERVICE_NAME": "voice-qa",
 }
-"""What the requirement lists for all, and whose log lines these are, from which level."""
+"""Environment variables of all functions: those of the requirement, log service name and log level."""
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "websocket-handler": {
         **COMMON,
@@ -83,7 +83,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("function", ENVIRONMENTS)
-def test_a_function_reads_what_is_listed_here(function: str) -> None:
+def test_each_function_reads_the_listed_variables(function: str) -> None:
     assert variables(complete(), function) == ENVIRONMENTS[function]
 
 
@@ -95,7 +95,7 @@ def test_a_function_reads_what_is_listed_here(function: str) -> None:
         ("validate-lecture", set()),
     ],
 )
-def test_at_preview_only_what_aws_invents_is_unknown(function: str, late: set[str]) -> None:
+def test_only_generated_ids_are_unknown_in_a_preview(function: str, late: set[str]) -> None:
     found = variables(plain(), function)
     assert {name for name, value in found.items() if value is UNKNOWN} == late
     known = {name: value for name, value in found.items() if name not in late}
@@ -130,13 +130,13 @@ def test_at_preview_only_what_aws_invents_is_unknown(function: str, late: set[st
         ("validate-lecture", {"LECTURE_MAX_BYTES": "1500000000", "SWEEP_SECONDS": "40"}),
     ],
 )
-def test_each_limit_is_a_setting_and_changes_no_other(function: str, expected: dict[str, str]) -> None:
-    before, after = variables(plain(), function), variables(changed(), function)
+def test_each_limit_is_a_setting_that_changes_no_other(function: str, expected: dict[str, str]) -> None:
+    before, after = variables(plain(), function), variables(deploy_changed(), function)
     assert {name: value for name, value in after.items() if before[name] != value} == expected
     assert set(before) == set(after)
 
 
-def test_an_agent_in_its_runtime_is_named_and_no_endpoint_is() -> None:
+def test_with_an_agent_in_its_runtime_only_the_runtime_is_configured() -> None:
     found = variables(bedrock(), "query-worker")
     assert (found["AGENTCORE_RUNTIME_ARN"], found["AGENTCORE_QUALIFIER"]) == (RUNTIME, "spring")
     assert "AGENTCORE_ENDPOINT" not in found
@@ -144,10 +144,10 @@ def test_an_agent_in_its_runtime_is_named_and_no_endpoint_is() -> None:
     assert "AGENTCORE_ENDPOINT" not in variables(voice_qa(agentcore=both), "query-worker")
 
 
-def test_a_runtime_that_is_not_asked_is_neither_told_nor_granted() -> None:
+def test_an_unused_runtime_is_neither_configured_nor_granted() -> None:
     idle = voice_qa(agentcore={"endpoint": ENDPOINT, "runtimeArn": RUNTIME})
     assert "AGENTCORE_RUNTIME_ARN" not in variables(idle, "query-worker")
-    assert not [one for one in idle.all("iam.RolePolicy") if "bedrock" in str(one.inputs["policy"])]
+    assert not [policy for policy in idle.all("iam.RolePolicy") if "bedrock" in str(policy.inputs["policy"])]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_runtime_that_is_not_asked_is_neither_told_nor_granted() -> None:
         ("validate-lecture", "handlers.voice_qa.validate_lecture.handler.handler", 300),
     ],
 )
-def test_a_function_has_512_mb_its_time_and_a_trace_and_is_published(function: str, entry: str, seconds: int) -> None:
+def test_each_function_has_512_mb_its_timeout_tracing_and_a_version(function: str, entry: str, seconds: int) -> None:
     made = complete().one("lambda.Function", function).inputs
     assert (made["handler"], made["memorySize"], made["timeout"]) == (entry, 512, seconds)
     assert (made["runtime"], made["publish"], made["tracingConfig"]) == ("python3.13", True, {"mode": "Active"})
@@ -166,9 +166,9 @@ def test_a_function_has_512_mb_its_time_and_a_trace_and_is_published(function: s
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
 
 
-def test_the_size_and_version_of_each_function_are_settings() -> None:
+def test_memory_and_publishing_of_each_function_are_settings() -> None:
     names = {"socketHandler": "websocket-handler", "queryWorker": "query-worker", "validator": "validate-lecture"}
-    sizes = {one: {"memoryMb": 768 + n, "liveVersion": str(3 + n)} for n, one in enumerate(names)}
+    sizes = {name: {"memoryMb": 768 + n, "liveVersion": str(3 + n)} for n, name in enumerate(names)}
     sized = voice_qa(**sizes)
     for setting, name in names.items():
         made, alias = sized.one("lambda.Function", name).inputs, sized.one("lambda.Alias", name).inputs
@@ -176,21 +176,25 @@ def test_the_size_and_version_of_each_function_are_settings() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "sweep"), [(1, "1"), (300, "120"), (900, "360")])
-def test_a_sweep_has_the_longer_the_longer_the_validator_has(seconds: int, sweep: str) -> None:
+def test_the_time_limit_of_the_sweep_grows_with_the_validators_timeout(seconds: int, sweep: str) -> None:
     given = variables(voice_qa(validator={"timeoutSeconds": seconds}), "validate-lecture")
     assert given["SWEEP_SECONDS"] == sweep
     assert ValidatorEnvironment.model_validate(given).sweep_seconds == int(sweep)
 
 
-def test_answers_take_so_many_of_the_accounts_places_and_no_more() -> None:
-    made = [one.inputs for one in complete().all("lambda.Function")]
-    most = {one["name"]: one["reservedConcurrentExecutions"] for one in made if "reservedConcurrentExecutions" in one}
+def test_the_workers_concurrency_is_reserved() -> None:
+    made = [item.inputs for item in complete().all("lambda.Function")]
+    most = {
+        entry["name"]: entry["reservedConcurrentExecutions"]
+        for entry in made
+        if "reservedConcurrentExecutions" in entry
+    }
     assert most == {f"{PREFIX}-query-worker": 50}
     shared = voice_qa(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
     assert shared.get("reservedConcurrentExecutions") is None
 
 
-def test_one_environment_of_the_handlers_is_warm_unless_told() -> None:
+def test_one_execution_environment_of_the_handler_is_warm_by_default() -> None:
     warm = complete().one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (warm["functionName"], warm["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
     assert warm["provisionedConcurrentExecutions"] == 1
@@ -201,10 +205,10 @@ def test_one_environment_of_the_handlers_is_warm_unless_told() -> None:
     ("function", "queue", "seconds"),
     [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)],
 )
-def test_calls_that_nobody_waits_for_are_tried_three_times_and_then_parked(
+def test_asynchronous_invocations_are_tried_three_times_and_then_moved_to_the_dead_letter_queue(
     function: str, queue: str, seconds: int
 ) -> None:
-    """A question is worth an answer while somebody listens."""
+    """A question is dropped when its client no longer waits for the answer."""
     assert complete().one("lambda.FunctionEventInvokeConfig", function).inputs == {
         "functionName": f"{PREFIX}-{function}",
         "qualifier": "live",
@@ -214,7 +218,7 @@ def test_calls_that_nobody_waits_for_are_tried_three_times_and_then_parked(
     }
 
 
-def test_an_upload_below_lectures_tells_the_queue_however_it_was_made() -> None:
+def test_every_kind_of_upload_below_lectures_notifies_the_queue() -> None:
     (told,) = complete().one("s3.BucketNotification", "audio").inputs["queues"]
     assert (told["queueArn"], told["filterPrefix"], told["filterSuffix"]) == (f"{QUEUES}-uploads", "lectures/", "")
     assert told["events"] == ["s3:ObjectCreated:*"]
@@ -223,19 +227,19 @@ def test_an_upload_below_lectures_tells_the_queue_however_it_was_made() -> None:
     assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}
 
 
-def test_the_queue_hides_a_message_for_six_validations() -> None:
+def test_the_visibility_timeout_allows_six_validations() -> None:
     assert complete().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 300
-    assert changed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
+    assert deploy_changed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
 
 
-def test_the_validator_takes_five_uploads_at_once_and_gives_back_only_those_that_failed() -> None:
+def test_the_validator_takes_five_uploads_at_once_and_returns_only_failed_messages() -> None:
     source = complete().one("lambda.EventSourceMapping").inputs
     assert (source["functionName"], source["eventSourceArn"]) == (f"{VALIDATOR}:live", f"{QUEUES}-uploads")
     assert (source["batchSize"], source["scalingConfig"]) == (5, {"maximumConcurrency": 5})
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_lectures_that_nobody_announced_are_looked_for() -> None:
+def test_a_schedule_starts_the_sweep_for_missed_lectures() -> None:
     sweep = complete().one("scheduler.Schedule").inputs
     target = sweep["target"]
     assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
@@ -248,7 +252,7 @@ def bucket(kind: str, recorded: Recorded | None = None) -> dict[str, Any]:
     return found
 
 
-def test_pages_may_use_the_bucket_as_the_document_says() -> None:
+def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
     assert bucket("BucketCorsConfiguration")["corsRules"] == [
         {
             "allowedOrigins": ["*"],
@@ -257,12 +261,12 @@ def test_pages_may_use_the_bucket_as_the_document_says() -> None:
             "maxAgeSeconds": 3600,
         }
     ]
-    (rule,) = bucket("BucketCorsConfiguration", changed())["corsRules"]
+    (rule,) = bucket("BucketCorsConfiguration", deploy_changed())["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com", "http://localhost:3000"]
 
 
 def days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
-    """After how many days objects go, by prefix; and versions that were replaced."""
+    """Return the days after which objects expire by prefix, and those of old versions."""
     rules = bucket("BucketLifecycleConfiguration", recorded)["rules"]
     assert all(rule["status"] == "Enabled" for rule in rules)
     assert not [rule for rule in rules if "transitions" in rule]
@@ -276,15 +280,15 @@ def days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def test_questions_and_answers_go_after_a_week_and_lectures_stay() -> None:
-    """What expires becomes an old version, and that is kept for a day."""
-    assert (QUERIES, RESPONSES, LECTURES) == ("queries/", "responses/", "lectures/")
+def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
+    """An expired object becomes an old version, which is kept for a day."""
+    assert (QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX) == ("queries/", "responses/", "lectures/")
     versions = {"queries/": 1, "responses/": 1, "": 7}
     assert days(complete()) == ({"queries/": 7, "responses/": 7}, versions)
-    assert days(changed()) == ({"queries/": 11, "responses/": 12}, versions)
+    assert days(deploy_changed()) == ({"queries/": 11, "responses/": 12}, versions)
 
 
-def test_the_bucket_is_private_encrypted_and_keeps_versions_unless_told() -> None:
+def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
     block = bucket("BucketPublicAccessBlock")
     flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     assert [block[flag] for flag in flags] == [True] * 4
@@ -294,13 +298,13 @@ def test_the_bucket_is_private_encrypted_and_keeps_versions_unless_told() -> Non
     assert voice_qa(audio={"versioned": False}).all("s3.BucketVersioning") == []
 
 
-def test_uploads_may_go_through_the_nearest_edge_location() -> None:
+def test_uploads_can_use_transfer_acceleration() -> None:
     assert complete().all("s3.BucketAccelerateConfiguration") == []
-    assert changed().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
-    assert variables(changed(), "websocket-handler")["ACCELERATED"] == "true"
+    assert deploy_changed().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
+    assert variables(deploy_changed(), "websocket-handler")["ACCELERATED"] == "true"
 
 
-def test_sessions_are_found_by_session_and_lecture_and_expire() -> None:
+def test_items_are_found_by_session_and_lecture_and_expire() -> None:
     table = complete().one("dynamodb.Table").inputs
     assert (table["name"], table["hashKey"], table["rangeKey"]) == (TABLE, "sessionId", "lectureId")
     assert table["attributes"] == [{"name": "sessionId", "type": "S"}, {"name": "lectureId", "type": "S"}]
@@ -309,41 +313,45 @@ def test_sessions_are_found_by_session_and_lecture_and_expire() -> None:
     assert table["serverSideEncryption"] == {"enabled": False}, "the key that DynamoDB owns"
 
 
-def test_there_is_a_route_for_every_action_and_for_all_else_and_the_handler_serves_them() -> None:
+def test_the_handler_serves_a_route_for_every_action_and_a_default_route() -> None:
     routes = complete().all("apigatewayv2.Route")
-    assert {one.inputs["routeKey"] for one in routes} == {"$connect", "$default", "$disconnect", *REQUESTS}
+    assert {route.inputs["routeKey"] for route in routes} == {"$connect", "$default", "$disconnect", *REQUESTS}
     (integration,) = complete().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{HANDLER}:live/invocations")
 
 
-def test_whoever_connects_has_signed_and_nothing_else_is_asked_of_them() -> None:
-    asked = {one.inputs["routeKey"]: one.inputs["authorizationType"] for one in complete().all("apigatewayv2.Route")}
+def test_a_signed_handshake_is_the_only_authorization() -> None:
+    asked = {
+        route.inputs["routeKey"]: route.inputs["authorizationType"] for route in complete().all("apigatewayv2.Route")
+    }
     assert asked == {key: "AWS_IAM" if key == "$connect" else "NONE" for key in asked}
     assert "CallersCheckedBy" not in complete().one("apigatewayv2.Api").inputs["tags"]
 
 
-def test_the_stage_is_called_prod_and_lets_in_as_much_as_the_settings_say() -> None:
-    for recorded, expected in ((plain(), (100, 200)), (changed(), (17, 34))):
-        stage = recorded.one("apigatewayv2.Stage").inputs
-        limits = stage["defaultRouteSettings"]
+def test_the_stage_is_called_prod_and_throttles_as_the_settings_say() -> None:
+    for recorded, expected in ((plain(), (100, 200)), (deploy_changed(), (17, 34))):
+        lecture_harness = recorded.one("apigatewayv2.Stage").inputs
+        limits = lecture_harness["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected
-        assert stage["name"] == "Prod"
+        assert lecture_harness["name"] == "Prod"
 
 
-def test_guests_get_identities_by_the_enhanced_flow_only() -> None:
+def test_guests_get_credentials_only_by_the_enhanced_flow() -> None:
     pool = complete().one("cognito.IdentityPool").inputs
     assert (pool["allowUnauthenticatedIdentities"], pool["allowClassicFlow"]) == (True, False)
     attached = complete().one("cognito.IdentityPoolRoleAttachment").inputs
     assert attached["identityPoolId"] == POOL
     assert set(attached["roles"]) == {"unauthenticated"}
-    before = {one.name for one in complete().ancestors(complete().one("cognito.IdentityPoolRoleAttachment"))}
-    assert {"voice-qa-guests-guest-grants", "voice-qa-guests-guest-grants-2"} <= before, "or guests come too early"
+    before = {ancestor.name for ancestor in complete().ancestors(complete().one("cognito.IdentityPoolRoleAttachment"))}
+    assert {"voice-qa-guests-guest-grants", "voice-qa-guests-guest-grants-2"} <= before, (
+        "otherwise, guests could come too early"
+    )
     role = complete().one("iam.Role", "guests").inputs
-    assert "maxSessionDuration" not in role, "an hour, where nothing is said: as Cognito gives"
+    assert "maxSessionDuration" not in role, "an hour is Cognito's default"
 
 
-def told(**changes: Any) -> dict[str, Any]:
-    """What a frontend is told at preview."""
+def frontend_output(**changes: Any) -> dict[str, Any]:
+    """Return the output for frontends in a preview."""
 
     def body() -> None:
         subsystem = VOICE_QA.program(**changes)()
@@ -354,8 +362,8 @@ def told(**changes: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_frontend_is_told_all_but_the_ids_at_preview() -> None:
-    assert told() == {
+def test_the_frontend_output_of_a_preview_contains_everything_except_generated_ids() -> None:
+    assert frontend_output() == {
         "url": UNKNOWN,
         "identityPoolId": UNKNOWN,
         "pingSeconds": 300,
@@ -366,6 +374,6 @@ def test_a_frontend_is_told_all_but_the_ids_at_preview() -> None:
     }
 
 
-def test_a_frontend_is_told_what_the_settings_say() -> None:
-    found = told(sessions={"pingSeconds": 60}, lectures={"uploads": "guests"})
+def test_the_frontend_output_follows_the_settings() -> None:
+    found = frontend_output(sessions={"pingSeconds": 60}, lectures={"uploads": "guests"})
     assert (found["pingSeconds"], found["lectureUploads"]) == (60, "guests")

@@ -1,30 +1,30 @@
-"""The tables as moto plays them, and a router on them."""
+"""Fixtures of transcription's handler tests: moto's tables, a router and an audio processor."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.handlers.transcription.live_setup import Booth
-from tests.handlers.transcription.router_setup import Scene, tables
+from tests.handlers.transcription.processor_harness import ProcessorHarness
+from tests.handlers.transcription.router_harness import RouterHarness, tables
 
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Both tables, empty."""
+    """Return a DynamoDB client with both tables, empty."""
     with tables(monkeypatch) as client:
         yield client
 
 
 @pytest.fixture
-def scene(dynamodb: Any) -> Scene:
-    """A router, and who speaks to it."""
-    return Scene(dynamodb)
+def router_harness(dynamodb: Any) -> RouterHarness:
+    """Return a router with its tables and fakes."""
+    return RouterHarness(dynamodb)
 
 
 @pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    """A processor, and an open session."""
-    made = Booth(dynamodb)
+def processor_harness(dynamodb: Any) -> ProcessorHarness:
+    """Return an audio processor with an open session."""
+    made = ProcessorHarness(dynamodb)
     made.open()
     return made

@@ -1,7 +1,5 @@
-"""Ogg pages and FLAC frames as their specifications say, one field at a time: what no encoder would write.
-
-Checksums are worked out bit by bit, as a second opinion on the tables of what is tested.
-"""
+"""Ogg pages and FLAC frames that are built field by field, as their specifications define them. No encoder writes
+some of them. Checksums are computed bit by bit, independently of the tables in the tested code."""
 
 import struct
 from collections.abc import Sequence
@@ -13,7 +11,7 @@ TWENTY_MS = b"\x08" + bytes(30)
 
 
 def remainder(message: bytes, polynomial: int, bits: int) -> int:
-    """A checksum, highest bit first, starting at 0."""
+    """Return a checksum, highest bit first, starting at 0."""
     rest = 0
     for byte in message:
         rest ^= byte << bits - 8
@@ -31,8 +29,8 @@ def page(
     version: int = 0,
     table: bytes | None = None,
 ) -> bytes:
-    """An Ogg page of whole packets, unless it is given another segment table."""
-    lacing = b"".join(b"\xff" * (len(one) // 255) + bytes([len(one) % 255]) for one in packets)
+    """Return an Ogg page of complete packets, unless another segment table is given."""
+    lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
     table = lacing if table is None else table
     start = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
     rest = bytes([len(table)]) + table + b"".join(packets)
@@ -48,7 +46,7 @@ OPUS_TAGS = b"OpusTags" + struct.pack("<I4sI", 4, b"test", 0)
 
 
 def opus_file(*audio: bytes, head: bytes | None = None, tags: bytes = OPUS_TAGS) -> bytes:
-    """The two pages of headers, and the pages of audio behind them: their numbers begin at 2."""
+    """Return the two header pages and the audio pages after them, whose numbers begin at 2."""
     return page(0, 0, opus_head() if head is None else head, flags=FIRST) + page(1, 0, tags) + b"".join(audio)
 
 
@@ -72,7 +70,7 @@ def frame(
     varying: bool = False,
     content: bytes = b"\x00\x00\x00",
 ) -> bytes:
-    """A FLAC frame, whose content is silence of one value unless it is given another."""
+    """Return a FLAC frame. Its content is silence of one value by default."""
     coded = number if isinstance(number, bytes) else chr(number).encode()
     start = (b"\xff\xf9" if varying else b"\xff\xf8") + bytes([size_code << 4 | rate_code, last])
     size = (block_size - 1).to_bytes({6: 1, 7: 2}[size_code], "big") if size_code in {6, 7} else b""
@@ -82,6 +80,6 @@ def frame(
 
 
 def flac_file(*frames: bytes, info: bytes | None = None, more: Sequence[bytes] = ()) -> bytes:
-    """STREAMINFO, other metadata blocks, and the frames."""
+    """Return a FLAC file: STREAMINFO, other metadata blocks, and the frames."""
     begin = metadata(0, streaminfo() if info is None else info, last=not more)
     return b"fLaC" + begin + b"".join(more) + b"".join(frames)

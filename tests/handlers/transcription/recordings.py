@@ -1,4 +1,4 @@
-"""Real audio, made by a real ffmpeg: what its filters make up, written by its encoders and muxers."""
+"""Real audio files that ffmpeg's filters, encoders and muxers create."""
 
 import subprocess
 from functools import cache
@@ -36,31 +36,32 @@ def recording(
     source: str = NOISE,
     piped: bool = False,
 ) -> bytes:
-    """A file of that kind. A pipe cannot be rewound, so what is written there tells no length at its beginning."""
+    """Return a file of this kind. If it is written to a pipe, its header states no length, because a pipe cannot be
+    rewound."""
     sound = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
-    return _made(*sound, *CODECS[codec], *options, piped=piped)
+    return _recordings_folder(*sound, *CODECS[codec], *options, piped=piped)
 
 
 @cache
-def rewrapped(audio: bytes, muxer: str) -> bytes:
-    """The same packets in another container."""
+def rewrap(audio: bytes, muxer: str) -> bytes:
+    """Return the same packets in another container."""
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
-        return _made("-i", str(given), "-c", "copy", "-f", muxer)
+        return _recordings_folder("-i", str(given), "-c", "copy", "-f", muxer)
 
 
 @cache
-def looped(audio: bytes, muxer: str, seconds: float) -> bytes:
-    """The same packets again and again: hours, and nothing to encode."""
+def loop_audio(audio: bytes, muxer: str, seconds: float) -> bytes:
+    """Return the same packets repeated to hours of audio, without encoding."""
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
-        return _made("-stream_loop", "-1", "-i", str(given), "-t", str(seconds), "-c", "copy", "-f", muxer)
+        return _recordings_folder("-stream_loop", "-1", "-i", str(given), "-t", str(seconds), "-c", "copy", "-f", muxer)
 
 
-def heard_ms(audio: bytes) -> float:
-    """How long ffmpeg finds it plays when it decodes all of it."""
+def decoded_ms(audio: bytes) -> float:
+    """Return the duration that ffmpeg finds when it decodes the whole file."""
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
@@ -71,7 +72,7 @@ def heard_ms(audio: bytes) -> float:
     return len(done.stdout) / 2 / 48
 
 
-def _made(*arguments: str, piped: bool = False) -> bytes:
+def _recordings_folder(*arguments: str, piped: bool = False) -> bytes:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
     if piped:
         return subprocess.run([*command, "-"], capture_output=True, check=True).stdout  # noqa: S603

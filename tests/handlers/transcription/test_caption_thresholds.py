@@ -1,4 +1,4 @@
-"""A deployment's thresholds, and a session's own."""
+"""Caption thresholds of the deployment and of a session."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.transcription.caption_thresholds import SessionSettings
-from tests.handlers.transcription.captioning import DEPLOYED, thresholds
+from tests.handlers.transcription.caption_samples import DEPLOYED, thresholds
 
 ASKED = {
     "partialResultsEnabled": False,
@@ -20,19 +20,19 @@ ASKED = {
 }
 
 
-def asked(**values: Any) -> SessionSettings:
+def session_settings(**values: Any) -> SessionSettings:
     return SessionSettings.model_validate_json(json.dumps(values))
 
 
-def test_the_requirements_values_are_the_defaults() -> None:
+def test_the_defaults_are_the_values_of_the_requirement() -> None:
     assert DEPLOYED.partial_results_enabled
     assert DEPLOYED.min_stability_threshold == 0.85
     assert (DEPLOYED.max_buffer_ms, DEPLOYED.pause_ms, DEPLOYED.orphan_ms) == (5000, 2000, 15_000)
     assert (DEPLOYED.max_rate_per_second, DEPLOYED.dedup_ms) == (5, 10_000)
 
 
-def test_a_session_may_change_every_threshold() -> None:
-    changed = DEPLOYED.with_session(asked(**ASKED))
+def test_a_session_can_override_every_threshold() -> None:
+    changed = DEPLOYED.for_session(session_settings(**ASKED))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
         "partial_results_enabled": False,
         "min_stability_threshold": 0.5,
@@ -47,23 +47,21 @@ def test_a_session_may_change_every_threshold() -> None:
 
 @pytest.mark.parametrize("session", [None, False, True])
 @pytest.mark.parametrize("deployed", [False, True])
-def test_partials_are_shown_where_the_deployment_has_them_and_the_session_does_not_refuse(
-    deployed: bool, session: bool | None
-) -> None:
-    """Whoever turns them off for all must not ask each client: it is the switch that runbooks turn."""
-    changed = thresholds(partial_results_enabled=deployed).with_session(asked(partialResultsEnabled=session))
+def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed: bool, session: bool | None) -> None:
+    """An operator who disables partials for all must not depend on each client."""
+    changed = thresholds(partial_results_enabled=deployed).for_session(session_settings(partialResultsEnabled=session))
     assert changed.partial_results_enabled is (deployed and session is not False)
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_one_that_is_asked_for_changes_no_other(name: str) -> None:
-    changed = DEPLOYED.with_session(asked(**{name: ASKED[name]})).model_dump()
-    assert sum(changed[one] != value for one, value in DEPLOYED.model_dump().items()) == 1
+def test_an_override_changes_no_other_threshold(name: str) -> None:
+    changed = DEPLOYED.for_session(session_settings(**{name: ASKED[name]})).model_dump()
+    assert sum(changed[item] != value for item, value in DEPLOYED.model_dump().items()) == 1
 
 
-def test_a_session_that_asks_for_nothing_has_the_deployments() -> None:
-    assert DEPLOYED.with_session(asked()) == DEPLOYED
-    assert DEPLOYED.with_session(asked(pauseThreshold=None)) == DEPLOYED
+def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
+    assert DEPLOYED.for_session(session_settings()) == DEPLOYED
+    assert DEPLOYED.for_session(session_settings(pauseThreshold=None)) == DEPLOYED
 
 
 @pytest.mark.parametrize(
@@ -79,18 +77,18 @@ def test_a_session_that_asks_for_nothing_has_the_deployments() -> None:
         ("unheardOf", 1),
     ],
 )
-def test_what_is_out_of_range_of_another_type_or_unknown_is_refused(name: str, value: Any) -> None:
+def test_values_out_of_range_of_another_type_or_with_unknown_names_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
-        asked(**{name: value})
+        session_settings(**{name: value})
 
 
-def test_a_refusal_does_not_repeat_what_was_sent() -> None:
+def test_a_refusal_does_not_repeat_the_value() -> None:
     with pytest.raises(ValidationError) as error:
-        asked(pauseThreshold="canary")
+        session_settings(pauseThreshold="canary")
     assert "canary" not in str(error.value)
 
 
-def test_settings_survive_being_stored() -> None:
-    settings = asked(**ASKED)
+def test_stored_settings_are_read_back_unchanged() -> None:
+    settings = session_settings(**ASKED)
     assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
     assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings

@@ -1,4 +1,4 @@
-"""FLAC: the length of a file, and which files are not a complete utterance. Real files first, then crafted ones."""
+"""Length of FLAC files, and refusal of incomplete ones: real files first, then crafted ones."""
 
 from contextlib import suppress
 from typing import Any
@@ -8,28 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription import flac_length
-from handlers.transcription.flac_length import FlacAudio, MalformedFlac, read
+from handlers.transcription.flac_length import FlacAudio, MalformedFlac, read_flac
 from tests.handlers.transcription.crafted_audio import flac_file, frame, metadata, remainder, streaminfo
-from tests.handlers.transcription.recordings import heard_ms, recording
+from tests.handlers.transcription.recordings import decoded_ms, recording
 
 COMMENT, PADDING = 4, 1
 TEN = [frame(number) for number in range(10)]
 
 
-def refused(audio: bytes) -> str:
+def refusal_of(audio: bytes) -> str:
     with pytest.raises(MalformedFlac) as raised:
-        read(audio)
+        read_flac(audio)
     return str(raised.value)
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("piped", [False, True])
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 32000, 44100, 48000])
-def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, piped: bool) -> None:
+def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int, piped: bool) -> None:
     audio = recording("flac", rate=rate, piped=piped)
-    found = read(audio)
+    found = read_flac(audio)
     assert (found.channels, found.sample_rate, found.bits) == (1, rate, 16)
-    assert found.samples / rate * 1000 == pytest.approx(heard_ms(audio), abs=0.1)
+    assert found.samples / rate * 1000 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -40,59 +40,59 @@ def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, piped: bool) 
         *(("-frame_size", "1000"), ("-frame_size", "4096"), ("-frame_size", "32767")),
     ],
 )
-def test_every_size_of_block_is_counted(options: tuple[str, ...]) -> None:
-    assert read(recording("flac", *options, seconds=1.2345)).samples == 1.2345 * 16000
+def test_every_block_size_is_counted(options: tuple[str, ...]) -> None:
+    assert read_flac(recording("flac", *options, seconds=1.2345)).samples == 1.2345 * 16000
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("channels", [2, 3])
-def test_channels_and_bits_are_told_and_left_to_others_to_judge(channels: int) -> None:
-    found = read(recording("flac-24", channels=channels, seconds=0.5))
+def test_channels_and_sample_sizes_are_returned_without_being_judged(channels: int) -> None:
+    found = read_flac(recording("flac-24", channels=channels, seconds=0.5))
     assert (found.channels, found.bits, found.samples) == (channels, 24, 8000)
 
 
 @pytest.mark.media
 @given(data=st.data())
-def test_a_real_file_that_is_damaged_or_cut_off_is_never_read_as_something_else(data: st.DataObject) -> None:
+def test_a_damaged_or_truncated_real_file_is_never_misread(data: st.DataObject) -> None:
     audio = recording("flac", seconds=0.4)
     at = data.draw(st.integers(0, len(audio) - 1))
-    refused(audio[:at])
+    refusal_of(audio[:at])
     damaged = bytearray(audio)
     damaged[at] ^= data.draw(st.integers(1, 255))
     with suppress(MalformedFlac):
-        # Only metadata has no checksum: tags, and what STREAMINFO tells of blocks and of the decoded audio.
-        found = read(bytes(damaged))
+        # Only metadata has no checksum: tags, and STREAMINFO's fields about blocks and decoded audio.
+        found = read_flac(bytes(damaged))
         assert at < audio.index(b"\xff\xf8", 42)
         assert found.samples == 6400
 
 
 @pytest.mark.media
-def test_a_real_file_that_lost_a_frame_is_refused() -> None:
+def test_a_real_file_without_one_of_its_frames_is_refused() -> None:
     audio = recording("flac", seconds=0.4, piped=True)
     second = audio.index(b"\xff\xf8", audio.index(b"\xff\xf8", 42) + 2)
     third = audio.index(b"\xff\xf8", second + 2)
-    assert "lacks a frame" in refused(audio[:second] + audio[third:])
+    assert "lacks a frame" in refusal_of(audio[:second] + audio[third:])
 
 
 @given(st.binary(max_size=400), st.integers(0, 60))
 def test_any_bytes_are_read_or_refused(noise: bytes, kept: int) -> None:
     with suppress(MalformedFlac):
-        read(flac_file(*TEN)[:kept] + noise)
+        read_flac(flac_file(*TEN)[:kept] + noise)
 
 
 @given(st.integers(0, 300), st.integers(1, 65536), st.integers(0, 15), st.integers(0, 255), st.booleans())
-def test_frames_with_right_checksums_and_any_fields_are_read_or_refused(
+def test_frames_with_valid_checksums_and_any_fields_are_read_or_refused(
     number: int, block_size: int, rate_code: int, last: int, varying: bool
 ) -> None:
     with suppress(MalformedFlac):
-        found = read(flac_file(frame(number, block_size, rate_code=rate_code, last=last, varying=varying)))
+        found = read_flac(flac_file(frame(number, block_size, rate_code=rate_code, last=last, varying=varying)))
         assert (found.samples, number) == (block_size, 0)
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=6))
-def test_whatever_a_frame_holds_it_ends_where_its_checksum_says(contents: list[bytes]) -> None:
+def test_a_frame_with_any_content_ends_at_its_checksum(contents: list[bytes]) -> None:
     frames = [frame(number, content=content + frame(number + 1)) for number, content in enumerate(contents)]
-    assert read(flac_file(*frames)).samples == 1600 * len(contents)
+    assert read_flac(flac_file(*frames)).samples == 1600 * len(contents)
 
 
 @pytest.mark.parametrize(
@@ -107,53 +107,56 @@ def test_whatever_a_frame_holds_it_ends_where_its_checksum_says(contents: list[b
         ),
     ],
 )
-def test_frames_are_counted_where_the_header_tells_nothing(audio: bytes, samples: int) -> None:
-    assert read(audio) == FlacAudio(sample_rate=16000, channels=1, bits=16, samples=samples)
+def test_frames_are_counted_if_the_header_states_no_length(audio: bytes, samples: int) -> None:
+    assert read_flac(audio) == FlacAudio(sample_rate=16000, channels=1, bits=16, samples=samples)
     for last in (0x80, 0x90, 0xA0, 0x10, 0x18):
-        assert read(flac_file(frame(0, last=last), info=streaminfo(channels=2))).channels == 2
+        assert read_flac(flac_file(frame(0, last=last), info=streaminfo(channels=2))).channels == 2
 
 
-def test_what_the_header_tells_has_to_be_what_the_frames_hold() -> None:
-    assert read(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
-    for told in (1, 15999, 16001, 2**36 - 1):
-        assert f"tells {told} samples" in refused(flac_file(*TEN, info=streaminfo(samples=told)))
-    assert "tells 16000 samples" in refused(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
+def test_the_length_in_the_header_must_equal_the_sum_of_the_frames() -> None:
+    assert read_flac(flac_file(*TEN, info=streaminfo(samples=16000))).samples == 16000
+    for stated in (1, 15999, 16001, 2**36 - 1):
+        assert f"states {stated} samples" in refusal_of(flac_file(*TEN, info=streaminfo(samples=stated)))
+    assert "states 16000 samples" in refusal_of(flac_file(*TEN[:9], info=streaminfo(samples=16000)))
 
 
-def test_blocks_may_vary_in_size_and_are_then_numbered_by_samples() -> None:
+def test_blocks_of_varying_size_are_numbered_by_samples() -> None:
     sizes = [1600, 16, 60000, 700]
     frames = [frame(at, size, varying=True) for at, size in zip([0, 1600, 1616, 61616], sizes, strict=True)]
-    assert read(flac_file(*frames)).samples == sum(sizes)
-    assert "lacks a frame" in refused(flac_file(frames[0], frames[2]))
-    assert "lacks a frame" in refused(flac_file(frames[0], frame(1, varying=True)))
-    assert "that fits" in refused(flac_file(frames[0], frame(1))), "they vary in all of the file or in none"
+    assert read_flac(flac_file(*frames)).samples == sum(sizes)
+    assert "lacks a frame" in refusal_of(flac_file(frames[0], frames[2]))
+    assert "lacks a frame" in refusal_of(flac_file(frames[0], frame(1, varying=True)))
+    assert "that matches" in refusal_of(flac_file(frames[0], frame(1))), (
+        "the block size varies in the whole file or not at all"
+    )
 
 
 @pytest.mark.parametrize(
     "written",
     [b"\x7f", *(bytes([first]) + b"\xbf" * more for more, first in enumerate(b"\xdf\xef\xf7\xfb\xfd\xfe", 1))],
 )
-def test_numbers_of_every_length_are_read(written: bytes) -> None:
-    """Frames that lead up to such a number would fill no message: that it is not the first one's is what shows."""
-    assert "lacks a frame before byte 42" in refused(flac_file(frame(written)))
+def test_frame_numbers_of_every_length_are_read(written: bytes) -> None:
+    """The frames before such a number would not fit into a message. The test only shows that it is not the first
+    frame's number."""
+    assert "lacks a frame before byte 42" in refusal_of(flac_file(frame(written)))
 
 
 @pytest.mark.parametrize("written", [b"\x80", b"\xff", b"\xc0\x00", b"\xc0\xc0", b"\xfe\x80\x80\x80\x80\x80\x00"])
-def test_an_invalid_number_is_refused(written: bytes) -> None:
-    assert "no frame at byte 42" in refused(flac_file(frame(written)))
+def test_an_invalid_frame_number_is_refused(written: bytes) -> None:
+    assert "no frame at byte 42" in refusal_of(flac_file(frame(written)))
 
 
 @pytest.mark.parametrize("numbers", [(1, 2), (0, 2), (0, 0)])
 def test_frames_are_numbered_from_0_in_each_utterance(numbers: tuple[int, ...]) -> None:
-    assert "from 0 in each utterance" in refused(flac_file(*map(frame, numbers)))
+    assert "from 0 in each utterance" in refusal_of(flac_file(*map(frame, numbers)))
 
 
 @pytest.mark.parametrize(
     ("code", "written", "rate"),
     [(0, b"", 12345), (5, b"", 16000), (12, b"\x10", 16000), (13, b"\x3e\x80", 16000), (14, b"\x06\x40", 16000)],
 )
-def test_a_frame_may_tell_the_rate_in_any_way(code: int, written: bytes, rate: int) -> None:
-    assert read(flac_file(frame(0, rate_code=code, rate=written), info=streaminfo(rate=rate))).sample_rate == rate
+def test_a_frame_can_state_its_sample_rate_in_any_encoding(code: int, written: bytes, rate: int) -> None:
+    assert read_flac(flac_file(frame(0, rate_code=code, rate=written), info=streaminfo(rate=rate))).sample_rate == rate
 
 
 @pytest.mark.parametrize(
@@ -164,36 +167,38 @@ def test_a_frame_may_tell_the_rate_in_any_way(code: int, written: bytes, rate: i
         frame(1, size_code=0),
     ],
 )
-def test_a_frame_that_does_not_fit_the_stream_is_refused(other: bytes) -> None:
+def test_a_frame_that_does_not_match_the_stream_is_refused(other: bytes) -> None:
     second = 42 + len(frame(0))
-    assert f"no frame at byte {second} that fits" in refused(flac_file(frame(0), other)), "not a part of the first"
-    assert "no frame at byte 42 that fits" in refused(flac_file(other))
+    assert f"no frame at byte {second} that matches" in refusal_of(flac_file(frame(0), other)), (
+        "it is not taken for a part of the first frame"
+    )
+    assert "no frame at byte 42 that matches" in refusal_of(flac_file(other))
 
 
 @pytest.mark.parametrize(
     ("code", "size"),
     [(1, 192), (2, 576), (3, 1152), (4, 2304), (5, 4608), (6, 256), (7, 65536), (8, 256), (12, 4096), (15, 32768)],
 )
-def test_a_frame_may_tell_its_size_in_any_way(code: int, size: int) -> None:
-    assert read(flac_file(frame(0, size, size_code=code))).samples == size
+def test_a_frame_can_state_its_size_in_any_encoding(code: int, size: int) -> None:
+    assert read_flac(flac_file(frame(0, size, size_code=code))).samples == size
 
 
-def test_a_header_has_a_checksum_of_its_own() -> None:
+def test_a_frame_header_has_its_own_checksum() -> None:
     damaged = bytearray(frame(0))
     damaged[5] ^= 1
     mended = bytes(damaged[:-2]) + remainder(bytes(damaged[:-2]), 0x8005, 16).to_bytes(2, "big")
-    assert "no frame at byte 42" in refused(flac_file(mended))
+    assert "no frame at byte 42" in refusal_of(flac_file(mended))
 
 
-def test_what_looks_like_a_header_where_the_checksum_happens_to_come_out_ends_no_frame() -> None:
+def test_bytes_like_a_header_at_a_coincidentally_right_checksum_do_not_end_a_frame() -> None:
     begun = frame(0)
     whole = begun + frame(1)[:7] + b"\x00" + bytes(9)
-    assert read(flac_file(whole + remainder(whole, 0x8005, 16).to_bytes(2, "big"))).samples == 1600
+    assert read_flac(flac_file(whole + remainder(whole, 0x8005, 16).to_bytes(2, "big"))).samples == 1600
 
 
-def test_a_header_that_is_cut_off_is_none_even_if_its_checksums_come_out() -> None:
-    """Both are 0 for these bytes, and the byte that is missing is the checksum itself."""
-    assert "no frame at byte 42" in refused(
+def test_a_truncated_header_is_refused_even_if_its_checksums_are_right() -> None:
+    """Both checksums are 0 for these bytes, and the missing byte is the checksum itself."""
+    assert "no frame at byte 42" in refusal_of(
         flac_file(bytes.fromhex("fff87e00000119a2"), info=streaminfo(rate=0xA2 * 10))
     )
 
@@ -208,26 +213,26 @@ def test_a_header_that_is_cut_off_is_none_even_if_its_checksums_come_out() -> No
         *((b"fLaC" + begun, "within its metadata") for begun in (b"", b"\x00\x00\x00", b"\x00\x00\x00\x22")),
         (b"fLaC" + metadata(0, streaminfo()), "within its metadata"),
         (b"fLaC" + metadata(0, streaminfo()) + b"\x84\xff\xff\xff" + bytes(90), "within its metadata"),
-        (flac_file(*TEN, more=[metadata(0, streaminfo(), last=True)]), "may not stand there"),
-        (flac_file(*TEN, more=[metadata(127, streaminfo(), last=True)]), "may not stand there"),
+        (flac_file(*TEN, more=[metadata(0, streaminfo(), last=True)]), "not allowed at its position"),
+        (flac_file(*TEN, more=[metadata(127, streaminfo(), last=True)]), "not allowed at its position"),
         (flac_file(), "no audio"),
         (flac_file(info=streaminfo(samples=16000)), "no audio"),
         (flac_file(more=[metadata(COMMENT, bytes(40), last=True)]), "no audio"),
         (flac_file(*TEN) + b"TAG" + bytes(125), "not end with its checksum"),
     ],
 )
-def test_a_file_that_is_not_complete_is_refused(audio: bytes, problem: str) -> None:
-    assert problem in refused(audio)
+def test_an_incomplete_file_is_refused(audio: bytes, problem: str) -> None:
+    assert problem in refusal_of(audio)
 
 
 @pytest.mark.parametrize("filling", [b"\xff\xf8", b"\xff\xf8\x70\x08\x00", frame(1)[:-1]])
-def test_what_looks_like_headers_costs_no_more_than_other_bytes(
+def test_bytes_that_look_like_headers_cost_no_more_than_other_bytes(
     filling: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: a byte that is summed again for each of them would be quadratic."""
+    """Steps are counted, not timed. Including each byte again for each apparent header would be quadratic."""
     summed = 0
 
-    class Counting(tuple[int, ...]):
+    class CountedTable(tuple[int, ...]):
         __slots__ = ()
 
         def __getitem__(self, index: Any) -> Any:
@@ -235,7 +240,7 @@ def test_what_looks_like_headers_costs_no_more_than_other_bytes(
             summed += 1
             return super().__getitem__(index)
 
-    monkeypatch.setattr(flac_length, "CRC16", Counting(flac_length.CRC16))
+    monkeypatch.setattr(flac_length, "CRC16", CountedTable(flac_length.CRC16))
     audio = flac_file(frame(0, content=filling * (20_000 // len(filling))))
-    assert read(audio).samples == 1600
+    assert read_flac(audio).samples == 1600
     assert summed <= len(audio)

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.live_table import Claim, LiveTable
-from handlers.transcription.utterance_slots import Flight, Taken
-from tests.handlers.transcription.router_setup import LIVE, START_MS, Clock
+from handlers.transcription.live_table import LiveTable, TextReservation
+from handlers.transcription.utterance_slots import SessionSlots, SlotDecision
+from tests.handlers.transcription.router_harness import LIVE, START_MS, Clock
 
 
 @pytest.fixture
@@ -18,54 +18,58 @@ def table(dynamodb: Any, clock: Clock) -> LiveTable:
 
 
 def offer(utterance: str, overdue_ms: int) -> Any:
-    def move(flight: Flight) -> tuple[Flight, Taken]:
-        return flight.offered(utterance, overdue_ms, 8, 0)
+    def move(slots: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
+        return slots.take_slot(utterance, overdue_ms, 8, 0)
 
     return move
 
 
-def test_what_is_changed_is_read_back_and_everything_expires(table: LiveTable, dynamodb: Any) -> None:
-    table.change(Flight, "flight#a", lambda flight: (flight.seen("c1", 1), None))
-    assert table.read(Flight, "flight#a") == Flight(connection="c1", seen_ms=1)
-    assert table.read(Flight, "flight#b") == Flight(), "nothing is known of another"
-    table.claim("caption#s#h", words("u1"), 10)
-    table.change(Flight, "flight#c", lambda flight: (flight, None))
+def test_a_changed_item_is_read_back_and_expires(table: LiveTable, dynamodb: Any) -> None:
+    table.change(SessionSlots, "flight#a", lambda slots: (slots.note_message("c1", 1), None))
+    assert table.read(SessionSlots, "flight#a") == SessionSlots(connection="c1", seen_ms=1)
+    assert table.read(SessionSlots, "flight#b") == SessionSlots(), "other items do not exist"
+    table.reserve_text("caption#s#h", words("u1"), 10)
+    table.change(SessionSlots, "flight#c", lambda slots: (slots, None))
     items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE)["Items"]}
-    assert items.keys() == {"flight#a", "caption#s#h"}, "a move that changes nothing writes nothing"
+    assert items.keys() == {"flight#a", "caption#s#h"}, "an unchanged item is not written"
     assert all(ttl > START_MS // 1000 for ttl in items.values())
 
 
-def test_only_what_is_due_is_found(table: LiveTable) -> None:
-    table.change(Flight, "flight#a", offer("x", START_MS + 100))
-    table.change(Flight, "flight#b", offer("y", START_MS + 200))
-    assert table.overdue(START_MS + 100) == ["flight#a"]
-    table.change(Flight, "flight#a", lambda flight: (flight.landed("x", 1), None))
-    assert table.overdue(START_MS + 100) == [], "it left the index with its last utterance"
+def test_only_due_items_are_found(table: LiveTable) -> None:
+    table.change(SessionSlots, "flight#a", offer("x", START_MS + 100))
+    table.change(SessionSlots, "flight#b", offer("y", START_MS + 200))
+    assert table.overdue_keys(START_MS + 100) == ["flight#a"]
+    table.change(SessionSlots, "flight#a", lambda slots: (slots.finish("x", 1), None))
+    assert table.overdue_keys(START_MS + 100) == [], "the item left the index with its last slot"
 
 
-def words(utterance: str, *, final: bool = True, line: str = "r1") -> Claim:
-    return Claim(utterance, line, 1, final=final)
+def words(utterance: str, *, final: bool = True, line: str = "r1") -> TextReservation:
+    return TextReservation(utterance, line, 1, final=final)
 
 
-def test_words_are_claimed_by_one_utterance_for_a_while(table: LiveTable, clock: Clock) -> None:
-    assert table.claim("caption#s#h", words("u1"), 10) == (True, None)
-    assert table.claim("caption#s#h", words("u1"), 10)[0], "its own again"
-    assert table.claim("caption#s#h", words("u2"), 10) == (False, None)
+def test_a_text_is_reserved_by_one_utterance_for_a_while(table: LiveTable, clock: Clock) -> None:
+    assert table.reserve_text("caption#s#h", words("u1"), 10) == (True, None)
+    assert table.reserve_text("caption#s#h", words("u1"), 10)[0], "an utterance can reserve its own text again"
+    assert table.reserve_text("caption#s#h", words("u2"), 10) == (False, None)
     clock.now_ms += 10_000
-    assert table.claim("caption#s#h", words("u2"), 10) == (True, None), "the time in the item decides, not its deletion"
+    assert table.reserve_text("caption#s#h", words("u2"), 10) == (True, None), (
+        "the end stated in the item counts, not its deletion"
+    )
 
 
-def test_a_final_takes_words_from_a_partial_and_says_whose_they_were(table: LiveTable) -> None:
-    table.claim("caption#s#h", words("u1", final=False), 10)
-    assert table.claim("caption#s#h", words("u2", final=False), 10) == (False, None)
-    assert table.claim("caption#s#h", words("u2"), 10) == (True, words("u1", final=False))
-    assert table.claim("caption#s#h", words("u1"), 10) == (False, None)
+def test_a_final_replaces_the_reservation_of_a_partial_and_returns_it(table: LiveTable) -> None:
+    table.reserve_text("caption#s#h", words("u1", final=False), 10)
+    assert table.reserve_text("caption#s#h", words("u2", final=False), 10) == (False, None)
+    assert table.reserve_text("caption#s#h", words("u2"), 10) == (True, words("u1", final=False))
+    assert table.reserve_text("caption#s#h", words("u1"), 10) == (False, None)
 
 
-def test_words_of_a_line_that_is_let_go_are_anybodys(table: LiveTable) -> None:
-    table.claim("caption#s#h", words("u1"), 10)
-    table.let_go("caption#s#h", "u1", "r1")
-    assert table.claim("caption#s#h", words("u2"), 10) == (True, None)
+def test_a_released_text_can_be_reserved_by_any_utterance(table: LiveTable) -> None:
+    table.reserve_text("caption#s#h", words("u1"), 10)
+    table.release_text("caption#s#h", "u1", "r1")
+    assert table.reserve_text("caption#s#h", words("u2"), 10) == (True, None)
     for utterance, line in (("u1", "r1"), ("u2", "r2")):
-        table.let_go("caption#s#h", utterance, line)
-        assert table.claim("caption#s#h", words("u3"), 10) == (False, None), "another's line still says them"
+        table.release_text("caption#s#h", utterance, line)
+        assert table.reserve_text("caption#s#h", words("u3"), 10) == (False, None), (
+            "another utterance's line still shows the text"
+        )

@@ -1,4 +1,4 @@
-"""Ogg Opus: the length of a file, and which files are not a complete utterance. Real files, then crafted ones."""
+"""Length of Ogg Opus files, and refusal of incomplete ones: real files first, then crafted ones."""
 
 from contextlib import suppress
 from itertools import accumulate, pairwise
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.ogg_length import LONGEST_PACKET, MalformedOgg, OpusAudio, read
+from handlers.transcription.ogg_length import MAX_PACKET_SAMPLES, MalformedOgg, OpusAudio, read_ogg
 from tests.handlers.transcription.crafted_audio import (
     CONTINUED,
     FIRST,
@@ -18,15 +18,15 @@ from tests.handlers.transcription.crafted_audio import (
     opus_head,
     page,
 )
-from tests.handlers.transcription.recordings import heard_ms, recording, rewrapped
+from tests.handlers.transcription.recordings import decoded_ms, recording, rewrap
 
 TEN = [TWENTY_MS] * 10
 WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
 
 
-def refused(audio: bytes) -> str:
+def refusal_of(audio: bytes) -> str:
     with pytest.raises(MalformedOgg) as raised:
-        read(audio)
+        read_ogg(audio)
     return str(raised.value)
 
 
@@ -36,11 +36,11 @@ def page_starts(audio: bytes) -> list[int]:
 
 @pytest.mark.media
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
-def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int) -> None:
+def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int) -> None:
     audio = recording("opus", rate=rate)
-    found = read(audio)
+    found = read_ogg(audio)
     assert (found.channels, found.input_rate) == (1, rate)
-    assert found.samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+    assert found.samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -54,14 +54,15 @@ def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int) -> None:
     ],
 )
 def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> None:
-    assert read(recording("opus", *options, rate=48000)).samples == 2345 * 48
+    assert read_ogg(recording("opus", *options, rate=48000)).samples == 2345 * 48
 
 
 @pytest.mark.media
-def test_packets_rewrapped_from_webm_play_as_long_as_the_decoder_finds() -> None:
-    """Positions made of WebM's whole milliseconds are not those of the packets, nor is the end trimmed."""
-    audio = rewrapped(recording("webm", rate=48000), "opus")
-    assert read(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+def test_packets_from_webm_have_the_length_that_the_decoder_finds() -> None:
+    """Positions from WebM are whole milliseconds, so they differ from the sum of the packets, and the end is not
+    trimmed."""
+    audio = rewrap(recording("webm", rate=48000), "opus")
+    assert read_ogg(audio).samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -69,25 +70,25 @@ def test_a_real_file_without_one_of_its_pages_is_refused() -> None:
     audio = recording("opus", "-page_duration", "200000")
     starts = [*page_starts(audio), len(audio)]
     for begin, end in list(pairwise(starts))[:-1]:
-        refused(audio[:begin] + audio[end:])
-    assert read(audio[: starts[-2]]).samples < read(audio).samples, "its last page may be lost without a trace"
+        refusal_of(audio[:begin] + audio[end:])
+    assert read_ogg(audio[: starts[-2]]).samples < read_ogg(audio).samples, "a missing last page is not noticed"
 
 
 @pytest.mark.media
 @given(data=st.data())
-def test_a_real_file_that_is_damaged_or_cut_off_is_never_read(data: st.DataObject) -> None:
+def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> None:
     audio = bytearray(recording("opus", seconds=0.5))
     at = data.draw(st.integers(0, len(audio) - 1))
     audio[at] ^= data.draw(st.integers(1, 255))
-    refused(bytes(audio))
+    refusal_of(bytes(audio))
     if at not in page_starts(recording("opus", seconds=0.5)):
-        refused(recording("opus", seconds=0.5)[:at])
+        refusal_of(recording("opus", seconds=0.5)[:at])
 
 
 @given(st.binary(max_size=400), st.booleans())
 def test_any_bytes_are_read_or_refused(noise: bytes, headed: bool) -> None:
     with suppress(MalformedOgg):
-        read((WHOLE[:90] if headed else b"") + noise)
+        read_ogg((WHOLE[:90] if headed else b"") + noise)
 
 
 @given(
@@ -96,12 +97,12 @@ def test_any_bytes_are_read_or_refused(noise: bytes, headed: bool) -> None:
     st.lists(st.binary(max_size=300), max_size=5),
     st.integers(0, 7),
 )
-def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
+def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
     sequence: int, granule: int, packets: list[bytes], flags: int
 ) -> None:
     for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
         with suppress(MalformedOgg):
-            assert read(audio).samples >= 0
+            assert read_ogg(audio).samples >= 0
 
 
 @pytest.mark.parametrize(
@@ -125,8 +126,8 @@ def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
         ),
     ],
 )
-def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: bytes, samples: int) -> None:
-    assert read(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
+def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_drops(audio: bytes, samples: int) -> None:
+    assert read_ogg(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
 
 
 @pytest.mark.parametrize(
@@ -134,37 +135,37 @@ def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: byte
     [
         *(
             [page(2, granule, *TEN, flags=LAST)]
-            for granule in (9600 + LONGEST_PACKET + 1, 9600 - LONGEST_PACKET - 1, -1, -(2**63), 2**63 - 1)
+            for granule in (9600 + MAX_PACKET_SAMPLES + 1, 9600 - MAX_PACKET_SAMPLES - 1, -1, -(2**63), 2**63 - 1)
         ),
         pytest.param([page(2, 489_600, *TEN), page(3, 499_200, *TEN, flags=LAST)], id="part of a longer recording"),
         pytest.param([page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)], id="falling"),
     ],
 )
-def test_a_position_that_does_not_fit_the_packets_is_refused(pages: list[bytes]) -> None:
-    assert "count from 0 in each utterance" in refused(opus_file(*pages))
+def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes]) -> None:
+    assert "count from 0 in each utterance" in refusal_of(opus_file(*pages))
 
 
-def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
+def test_a_packet_can_continue_over_pages_without_a_position() -> None:
     long = b"\x08" + bytes(255 * 3 + 9)
     parts = [
         page(2, -1, long[:255], table=b"\xff"),
         page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
         page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
     ]
-    assert read(opus_file(*parts)).samples == 1920 - 312
-    assert "lacks a page: number 4 stands where 3 should" in refused(opus_file(parts[0], parts[2]))
-    assert "cut off: its last packet" in refused(opus_file(parts[0], parts[1]))
+    assert read_ogg(opus_file(*parts)).samples == 1920 - 312
+    assert "lacks a page: number 4 follows where 3 is expected" in refusal_of(opus_file(parts[0], parts[2]))
+    assert "cut off: its last packet" in refusal_of(opus_file(parts[0], parts[1]))
 
 
 FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
 ONE = page(2, 960, TWENTY_MS)
-"""The page behind the headers."""
+"""The first page after the headers."""
 
 
 @pytest.mark.parametrize(
     ("audio", "problem"),
     [
-        (WHOLE + WHOLE, "behind the end of its stream"),
+        (WHOLE + WHOLE, "after the end of its stream"),
         *(
             (FIRST_PAGE + page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
             for flags in (0, FIRST)
@@ -186,8 +187,8 @@ ONE = page(2, 960, TWENTY_MS)
                 *(b"OpusHead", b"OpusTags" + bytes(20)),
             )
         ),
-        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "OpusHead alone"),
-        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "OpusHead alone"),
+        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "only OpusHead"),
+        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "only OpusHead"),
         (FIRST_PAGE + page(1, 960, OPUS_TAGS, TWENTY_MS) + ONE, "OpusTags"),
         (
             FIRST_PAGE
@@ -203,7 +204,7 @@ ONE = page(2, 960, TWENTY_MS)
     ],
 )
 def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem: str) -> None:
-    assert problem in refused(audio)
+    assert problem in refusal_of(audio)
 
 
 @pytest.mark.parametrize(
@@ -215,20 +216,20 @@ def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem
         *((bytes([16 << 3 | 3, 48]), 5760), (bytes([16 << 3 | 3, 0xC0 | 48]), 5760)),
     ],
 )
-def test_a_packet_tells_its_length_in_its_first_bytes(packet: bytes, samples: int) -> None:
+def test_a_packets_first_bytes_state_its_length(packet: bytes, samples: int) -> None:
     audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
-    assert read(audio).samples == 20 * samples
+    assert read_ogg(audio).samples == 20 * samples
 
 
 @pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
-def test_a_packet_that_is_no_opus_is_refused(packet: bytes) -> None:
-    assert "no Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
+    assert "not Opus" in refusal_of(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
-def test_packets_may_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
+def test_packets_can_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
     pages = [
         page(2 + index, 960 * total, *[TWENTY_MS] * count)
         for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
     ]
-    assert read(opus_file(*pages)).samples == 960 * sum(counts) - 312
+    assert read_ogg(opus_file(*pages)).samples == 960 * sum(counts) - 312

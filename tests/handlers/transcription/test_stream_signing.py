@@ -1,4 +1,4 @@
-"""Signed addresses: the signature is computed again here, step by step as AWS documents it, and must be the same."""
+"""Presigned URLs. The test computes the signature again, step by step as AWS documents it, and both must be equal."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
+from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
 
 KEY = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -27,7 +27,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def signature(url: str, secret: str, region: str) -> str:
-    """The signature that an address must have: canonical request, string to sign, and a chain of four keys."""
+    """Return the signature that a URL must have: canonical request, string to sign, and a chain of four keys."""
     parts = urlsplit(url)
     default_port = {"ws": 80, "wss": 443}[parts.scheme]
     name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
@@ -60,8 +60,8 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, strict_parsing=True, keep_blank_values=True))
 
 
-def test_an_address_asks_for_the_stream_at_the_regions_transcribe() -> None:
-    url = presigned_url(CREDENTIALS, "eu-central-1", REQUEST, expires_seconds=60)
+def test_a_url_opens_the_stream_at_the_regions_endpoint() -> None:
+    url = presign_stream_url(CREDENTIALS, "eu-central-1", REQUEST, expires_seconds=60)
     parts = urlsplit(url)
     assert (parts.scheme, parts.netloc) == ("wss", "transcribestreaming.eu-central-1.amazonaws.com:8443")
     assert parts.path == "/stream-transcription-websocket"
@@ -87,8 +87,10 @@ def test_an_address_asks_for_the_stream_at_the_regions_transcribe() -> None:
     [None, "ws://127.0.0.1:4567", "ws://127.0.0.1:80", "ws://localhost", "wss://example.com", "wss://[::1]:443"],
 )
 @pytest.mark.parametrize("token", [None, TOKEN])
-def test_the_signature_verifies(endpoint: str | None, token: str | None) -> None:
-    url = presigned_url(Credentials(KEY, SECRET, token), "eu-west-1", REQUEST, expires_seconds=300, endpoint=endpoint)
+def test_the_signature_is_valid(endpoint: str | None, token: str | None) -> None:
+    url = presign_stream_url(
+        Credentials(KEY, SECRET, token), "eu-west-1", REQUEST, expires_seconds=300, endpoint=endpoint
+    )
     assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
     assert query_of(url).get("X-Amz-Security-Token") == token
     if endpoint is not None:
@@ -102,11 +104,11 @@ def test_the_signature_verifies(endpoint: str | None, token: str | None) -> None
     st.booleans(),
     st.integers(1, 300),
 )
-def test_whatever_is_asked_for_stays_one_value_of_a_verifying_address(
+def test_any_parameter_stays_one_value_of_a_validly_signed_url(
     language: str, rate: int, encoding: Encoding, stabilised: bool, expires: int
 ) -> None:
     request = StreamRequest(language, rate, encoding, stabilised=stabilised)
-    url = presigned_url(CREDENTIALS, "eu-west-1", request, expires_seconds=expires)
+    url = presign_stream_url(CREDENTIALS, "eu-west-1", request, expires_seconds=expires)
     query = query_of(url)
     assert query["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
     assert query["language-code"] == language
@@ -115,35 +117,35 @@ def test_whatever_is_asked_for_stays_one_value_of_a_verifying_address(
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 301, 3600])
-def test_an_address_cannot_be_used_for_longer_than_the_service_allows(seconds: int) -> None:
+def test_the_lifetime_of_a_url_cannot_exceed_the_services_limit(seconds: int) -> None:
     with pytest.raises(ValueError, match="1 to 300"):
-        presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=seconds)
+        presign_stream_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=seconds)
 
 
 @pytest.mark.parametrize(
     "endpoint",
     ["http://127.0.0.1", "127.0.0.1:80", "ws://", "ws://host/path", "wss://host?x=1", "wss://host#f", "WSS://host"],
 )
-def test_an_endpoint_is_an_origin(endpoint: str) -> None:
+def test_an_endpoint_must_be_an_origin(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint"):
-        presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1, endpoint=endpoint)
+        presign_stream_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1, endpoint=endpoint)
 
 
-def test_credentials_that_are_renewed_meanwhile_do_not_get_mixed() -> None:
+def test_credentials_that_are_refreshed_during_signing_are_not_mixed() -> None:
     class Turning(Credentials):
-        """What it says at one moment is only what it says frozen."""
+        """Credentials that change with each read unless they are frozen."""
 
         def get_frozen_credentials(self) -> ReadOnlyCredentials:
             return ReadOnlyCredentials(KEY, SECRET, TOKEN)
 
-    url = presigned_url(Turning(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
+    url = presign_stream_url(Turning(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
     assert query_of(url)["X-Amz-Security-Token"] == TOKEN
     assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
 
 
 def test_neither_secret_nor_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    url = presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1)
+    url = presign_stream_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1)
     for secret in (SECRET, "canary", query_of(url)["X-Amz-Signature"]):
         assert secret not in caplog.text
         assert secret not in repr(REQUEST)

@@ -1,4 +1,4 @@
-"""What one utterance may be, and how it is cut for streaming."""
+"""Validation of utterances and their division into chunks."""
 
 import base64
 import itertools
@@ -19,7 +19,7 @@ from handlers.transcription.utterance_audio import (
     BadAudio,
     Encoding,
     Utterance,
-    utterance,
+    check_utterance,
 )
 from tests.handlers.transcription.crafted_audio import (
     TWENTY_MS,
@@ -35,16 +35,16 @@ from tests.handlers.transcription.recordings import recording
 PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
 
 
-def refused(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
+def refusal_of(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
     with pytest.raises(BadAudio) as raised:
-        utterance(audio, encoding, sample_rate)
+        check_utterance(audio, encoding, sample_rate)
     assert str(raised.value) == raised.value.message
     return raised.value
 
 
-def outcome(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance | BadAudio:
+def outcome_of(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance | BadAudio:
     try:
-        return utterance(audio, encoding, sample_rate)
+        return check_utterance(audio, encoding, sample_rate)
     except BadAudio as error:
         return error
 
@@ -54,7 +54,7 @@ def samples(count: int) -> bytes:
 
 
 def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
-    """So many packets of 20 ms, fifty a page."""
+    """Return an Ogg Opus file with packets of 20 ms, fifty per page."""
     spread = [min(50, packets - begin) for begin in range(0, packets, 50)]
     pages = [
         page(2 + number, 960 * total, *[TWENTY_MS] * count)
@@ -64,7 +64,7 @@ def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
 
 
 def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -> bytes:
-    """So many samples, in frames of a second at most."""
+    """Return a FLAC file with frames of at most a second."""
     sizes = [min(rate, length - begin) for begin in range(0, length, rate)]
     frames = [frame(number, size, last=channels - 1 << 4) for number, size in enumerate(sizes)]
     return flac_file(*frames, info=streaminfo(rate=rate, channels=channels, bits=bits))
@@ -79,9 +79,11 @@ def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -
         *[("pcm", PCM, rate) for rate in SAMPLE_RATES[PCM]],
     ],
 )
-def test_a_real_utterance_is_taken_and_sent_whole(codec: str, encoding: Encoding, rate: int) -> None:
+def test_a_real_utterance_is_accepted_and_its_chunks_are_the_whole_audio(
+    codec: str, encoding: Encoding, rate: int
+) -> None:
     audio = recording(codec, rate=rate, seconds=0.95)
-    taken = utterance(audio, encoding, rate)
+    taken = check_utterance(audio, encoding, rate)
     assert (taken.encoding, taken.sample_rate, taken.duration_ms) == (encoding, rate, 950)
     assert len(taken.chunks) == 10
     assert b"".join(taken.chunks) == audio
@@ -97,10 +99,10 @@ def test_a_real_utterance_is_taken_and_sent_whole(codec: str, encoding: Encoding
         *(("mp3-bare", "MP3 or AAC"), ("aac", "MP3 or AAC")),
     ],
 )
-def test_what_clients_send_instead_is_named(codec: str, named: str, encoding: Encoding) -> None:
+def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encoding: Encoding) -> None:
     if named == "MP3 or AAC" and encoding is PCM:
-        return  # As samples, such a frame is nothing unusual.
-    error = refused(recording(codec, seconds=1), encoding)
+        return  # Samples can have the same bytes as such a frame.
+    error = refusal_of(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert named in error.message
 
@@ -111,27 +113,27 @@ def test_what_clients_send_instead_is_named(codec: str, named: str, encoding: En
     [("opus", PCM), ("opus", FLAC), ("flac", PCM), ("flac", OGG_OPUS), ("pcm", FLAC), ("pcm", OGG_OPUS)],
 )
 def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -> None:
-    error = refused(recording(codec, seconds=1), encoding)
+    error = refusal_of(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
-    assert f"the session says {encoding}" in error.message
+    assert f"the session has the encoding {encoding}" in error.message
 
 
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
-def test_a_file_is_named_whatever_its_lengths_are(begin: bytes) -> None:
-    assert refused(begin + bytes(400)).message.startswith("this is ")
+def test_a_foreign_file_is_named_whatever_lengths_it_states(begin: bytes) -> None:
+    assert refusal_of(begin + bytes(400)).message.startswith("this is ")
 
 
 @pytest.mark.media
 @pytest.mark.parametrize(("codec", "encoding"), [("opus", OGG_OPUS), ("flac", FLAC)])
 @given(data=st.data())
-def test_a_real_file_that_was_damaged_is_taken_or_refused(codec: str, encoding: Encoding, data: st.DataObject) -> None:
+def test_a_damaged_real_file_is_accepted_or_refused(codec: str, encoding: Encoding, data: st.DataObject) -> None:
     audio = bytearray(recording(codec, seconds=0.3))
     for at in data.draw(st.lists(st.integers(0, len(audio) - 1), max_size=5)):
         audio[at] = data.draw(st.integers(0, 255))
     begin, end = data.draw(st.integers(0, 50)), data.draw(st.integers(0, len(audio)))
     for given_audio in (bytes(audio), bytes(audio[:end]), bytes(audio[begin:])):
         with suppress(BadAudio):
-            assert b"".join(utterance(given_audio, encoding, 16000).chunks) == given_audio
+            assert b"".join(check_utterance(given_audio, encoding, 16000).chunks) == given_audio
 
 
 @given(
@@ -140,10 +142,10 @@ def test_a_real_file_that_was_damaged_is_taken_or_refused(codec: str, encoding: 
     st.sampled_from(Encoding),
     st.sampled_from([0, 7350, *SAMPLE_RATES[PCM]]),
 )
-def test_any_bytes_are_taken_whole_or_refused_in_a_few_words(
+def test_any_bytes_are_accepted_as_a_whole_or_refused_with_a_short_message(
     begin: bytes, noise: bytes, encoding: Encoding, rate: int
 ) -> None:
-    found = outcome(begin + noise, encoding, rate)
+    found = outcome_of(begin + noise, encoding, rate)
     if isinstance(found, BadAudio):
         assert len(found.message) < 200
         assert found.message.isascii()
@@ -156,7 +158,7 @@ def test_any_bytes_are_taken_whole_or_refused_in_a_few_words(
 @given(st.sampled_from(SAMPLE_RATES[PCM]), st.integers(MIN_MS, 2500), st.integers(0, 40))
 def test_samples_are_cut_at_each_tenth_of_a_second(rate: int, milliseconds: int, more: int) -> None:
     count = min(rate * milliseconds // 1000 + more, rate * 5 // 2, MAX_BYTES // 2)
-    taken = utterance(samples(count), PCM, rate)
+    taken = check_utterance(samples(count), PCM, rate)
     each = rate * CHUNK_MS // 1000 * 2
     assert b"".join(taken.chunks) == samples(count)
     assert {len(chunk) for chunk in taken.chunks[:-1]} <= {each}
@@ -167,9 +169,9 @@ def test_samples_are_cut_at_each_tenth_of_a_second(rate: int, milliseconds: int,
 
 
 @given(st.integers(5, 262))
-def test_a_file_is_cut_into_even_chunks_one_for_each_tenth_of_a_second(packets: int) -> None:
+def test_a_file_is_cut_into_even_chunks_for_each_tenth_of_a_second(packets: int) -> None:
     audio = opus(packets)
-    taken = utterance(audio, OGG_OPUS, 48000)
+    taken = check_utterance(audio, OGG_OPUS, 48000)
     assert taken.duration_ms == 20 * packets
     assert len(taken.chunks) == -(-packets // 5)
     assert b"".join(taken.chunks) == audio
@@ -190,7 +192,7 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
     audio: bytes, encoding: Encoding, rate: int
 ) -> None:
     """An empty chunk would end the stream."""
-    taken = utterance(audio, encoding, rate)
+    taken = check_utterance(audio, encoding, rate)
     assert len(taken.chunks) >= 50
     assert all(taken.chunks)
 
@@ -206,11 +208,11 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
     ],
 )
 def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encoding, rate: int) -> None:
-    error = refused(audio, encoding, rate)
+    error = refusal_of(audio, encoding, rate)
     assert error.code is AudioProblem.TOO_SHORT
-    assert "100 ms is the least" in error.message
+    assert "the minimum is 100 ms" in error.message
     for enough in ((samples(1600), PCM, 16000), (flac(1600), FLAC, 16000), (opus(5), OGG_OPUS, 48000)):
-        assert len(utterance(*enough).chunks) == 1
+        assert len(check_utterance(*enough).chunks) == 1
 
 
 @pytest.mark.parametrize(
@@ -223,46 +225,48 @@ def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encodi
         (opus(262), opus(263), OGG_OPUS, 48000),
     ],
 )
-def test_an_utterance_has_a_longest_length(most: bytes, over: bytes, encoding: Encoding, rate: int) -> None:
+def test_an_utterance_has_a_maximum_length(most: bytes, over: bytes, encoding: Encoding, rate: int) -> None:
     limit = LIMIT_SECONDS[encoding]
     assert (
-        limit * 1000 <= utterance(most, encoding, rate).duration_ms <= 1000 * (limit + CODER_PADDING_SECONDS[encoding])
+        limit * 1000
+        <= check_utterance(most, encoding, rate).duration_ms
+        <= 1000 * (limit + CODER_PADDING_SECONDS[encoding])
     )
-    error = refused(over, encoding, rate)
+    error = refusal_of(over, encoding, rate)
     assert error.code is AudioProblem.TOO_LONG
-    assert f"{encoding} may have {limit:g} s: cut it sooner" in error.message
+    assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in error.message
 
 
-def test_what_is_allowed_fits_a_message() -> None:
+def test_the_largest_allowed_audio_fits_into_a_message() -> None:
     assert len(base64.b64encode(bytes(MAX_BYTES))) + 2048 <= 131072
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
-    assert utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
+    assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
     for encoding in Encoding:
-        error = refused(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
+        error = refusal_of(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
         assert error.code is AudioProblem.TOO_LARGE
-        assert "96769 bytes, and 96768 are allowed" in error.message
+        assert "96769 bytes, but at most 96768 are allowed" in error.message
 
 
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize("rate", [-1, 0, 7999, 11025, 22050, 32000, 44100, 96000])
-def test_a_rate_that_is_on_no_list_is_refused(encoding: Encoding, rate: int) -> None:
+def test_an_unsupported_sample_rate_is_refused(encoding: Encoding, rate: int) -> None:
     if rate in SAMPLE_RATES[encoding]:
-        return  # Opus knows fewer.
-    error = refused(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
+        return  # Opus supports fewer rates.
+    error = refusal_of(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-    assert "takes one of 8000, 16000" in error.message
+    assert "needs one of 8000, 16000" in error.message
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
-def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(rate: int) -> None:
-    for told in (0, 11025, rate, 2**32 - 1):
-        assert utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
-    taken = utterance(opus(50, rate=rate), OGG_OPUS, rate)
+def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
+    for stated in (0, 11025, rate, 2**32 - 1):
+        assert check_utterance(opus(50, rate=stated), OGG_OPUS, 48000).sample_rate == 48000
+    taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
     for other in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
-        error = refused(opus(50, rate=other), OGG_OPUS, rate)
+        error = refusal_of(opus(50, rate=other), OGG_OPUS, rate)
         assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-        assert f"encoded from {other or 'unknown'}: open the session with 48000" in error.message
+        assert f"encoded from {other or 'an unknown rate'}: open the session with 48000" in error.message
 
 
 @pytest.mark.parametrize(
@@ -273,15 +277,15 @@ def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(
         (samples(3200)[:-1], PCM, AudioProblem.ODD_BYTES, "6399 bytes"),
         (opus(50, channels=2), OGG_OPUS, AudioProblem.NOT_MONO, "2 channels: mix them"),
         (flac(16000, channels=2), FLAC, AudioProblem.NOT_MONO, "2 channels: mix them"),
-        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT, "8 bits: encode 16"),
-        (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT, "32 bits: encode 16"),
-        (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, and the session says 16000"),
+        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT, "8 bits: encode 16 bits"),
+        (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT, "32 bits: encode 16 bits"),
+        (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, but the session has 16000"),
     ],
 )
-def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_taken(
+def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     audio: bytes, encoding: Encoding, code: AudioProblem, says: str
 ) -> None:
-    error = refused(audio, encoding)
+    error = refusal_of(audio, encoding)
     assert error.code is code
     assert says in error.message
 
@@ -297,13 +301,13 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_taken(
         (b"fLaC", FLAC, "this FLAC file"),
     ],
 )
-def test_a_file_that_is_not_whole_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
-    error = refused(audio, encoding)
+def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
+    error = refusal_of(audio, encoding)
     assert error.code is AudioProblem.MALFORMED
     assert error.message.startswith(begins)
     assert error.__suppress_context__
 
 
 @pytest.mark.parametrize("begin", [b"RIFF", b"\xff\xfb\x90\x64", b"ID3", b"\x1a\x45\xdf", b"WAVE"])
-def test_samples_may_look_a_little_like_a_file(begin: bytes) -> None:
-    assert utterance(begin + bytes(3200 - len(begin)), PCM, 16000).duration_ms == 100
+def test_samples_that_begin_almost_like_a_file_are_accepted(begin: bytes) -> None:
+    assert check_utterance(begin + bytes(3200 - len(begin)), PCM, 16000).duration_ms == 100

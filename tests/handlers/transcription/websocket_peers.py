@@ -1,4 +1,4 @@
-"""Peers for the WebSocket client: some speak the protocol, some only accept a connection."""
+"""WebSocket servers for tests: some implement the protocol, some only accept a connection."""
 
 import contextlib
 import logging
@@ -15,20 +15,20 @@ from websockets.sync.server import ServerConnection, serve
 from websockets.utils import accept_key
 
 PATIENCE = 20.0
-"""Seconds until a test gives up; nothing waits for as long."""
+"""Seconds after which a test fails. No successful test waits that long."""
 Peer = Callable[[ServerConnection], None]
 
 
 @contextlib.contextmanager
-def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
-    """A peer that speaks WebSocket, and its address."""
+def websocket_server(peer: Peer, status: int = 101) -> Iterator[str]:
+    """Run a WebSocket server and yield its URL."""
 
-    def checked(connection: ServerConnection, _request: Request) -> Response | None:
+    def check_request(connection: ServerConnection, _request: Request) -> Response | None:
         return None if status == 101 else connection.respond(HTTPStatus(status), "no")
 
     quiet = logging.Logger("peer", logging.CRITICAL + 1)  # noqa: LOG001
     with serve(
-        peer, "127.0.0.1", 0, process_request=checked, close_timeout=1, compression=None, logger=quiet
+        peer, "127.0.0.1", 0, process_request=check_request, close_timeout=1, compression=None, logger=quiet
     ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -40,17 +40,18 @@ def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def accepting(
+def tcp_server(
     answer: Callable[[socket.socket], None], *, polite: bool = True, context: ssl.SSLContext | None = None
 ) -> Iterator[str]:
-    """A peer that only accepts a connection, and its address; an impolite one speaks before it is asked."""
+    """Run a server that only accepts a connection, and yield its URL. An impolite server sends before it receives a
+    request."""
     done = threading.Event()
 
     def accept() -> None:
         connection, _ = listener.accept()
         with (
             connection,
-            contextlib.suppress(OSError),  # who does not trust us goes
+            contextlib.suppress(OSError),  # a client that does not trust the server closes the connection
             context.wrap_socket(connection, server_side=True) if context else connection as one,
         ):
             if polite:
@@ -68,16 +69,16 @@ def accepting(
             thread.join(PATIENCE)
 
 
-def shake_hands(peer: socket.socket, *frames: bytes) -> None:
-    """Reads a request and answers it, with these frames in the same piece."""
+def answer_handshake(peer: socket.socket, *frames: bytes) -> None:
+    """Read a request and answer it, with these frames in the same packet."""
     [key] = re.findall(rb"(?i)sec-websocket-key: (\S+)", peer.recv(65536))
     fields = ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept_key(key.decode())}"]
     head = "\r\n".join(["HTTP/1.1 101 Switching Protocols", *fields, "", ""])
     peer.sendall(head.encode() + b"".join(frames))
 
 
-def saying(*messages: str | bytes) -> Peer:
-    """Says this and waits until the other side goes."""
+def send_and_wait(*messages: str | bytes) -> Peer:
+    """Send these messages and wait until the other side closes."""
 
     def peer(connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -89,8 +90,8 @@ def saying(*messages: str | bytes) -> Peer:
     return peer
 
 
-def stubborn(go: threading.Event) -> Peer:
-    """Neither reads nor answers until it may."""
+def ignore_until(go: threading.Event) -> Peer:
+    """Neither read nor answer until the event is set."""
 
     def peer(connection: ServerConnection) -> None:
         connection.recv_flow_control.acquire()

@@ -1,42 +1,41 @@
-"""Fixtures of voice Q&A: a bucket and a table, a worker, and a socket handler."""
+"""Fixtures of voice Q&A's handler tests: bucket and table, a query worker, and a WebSocket handler."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.voice_qa.conversation_setup import Scene, scened
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import Clock
-from tests.handlers.voice_qa.query_worker.worker_setup import Desk
-from tests.handlers.voice_qa.validate_lecture import lecture_setup
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import Stage
+from tests.handlers.voice_qa.query_worker.worker_harness import WorkerHarness
+from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import LectureHarness, create_lecture_harness
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Bucket and table, empty."""
+def lecture_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[LectureHarness]:
+    """Return an empty bucket and table with a lecture validator."""
     credentials(monkeypatch)
-    with lecture_setup.staged() as one:
-        yield one
+    with create_lecture_harness() as harness:
+        yield harness
 
 
 @pytest.fixture
-def desk(stage: Stage) -> Desk:
-    """A worker, with a lecture to ask."""
-    made = Desk(stage)
-    made.lecture()
-    return made
+def worker_harness(lecture_harness: LectureHarness) -> WorkerHarness:
+    """Return a query worker with a ready lecture."""
+    harness = WorkerHarness(lecture_harness)
+    harness.lecture()
+    return harness
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """A socket handler, and a guest who is connected."""
-    with scened(monkeypatch) as made:
-        made.connect()
-        yield made
+def socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+    """Return a WebSocket handler with a connected guest."""
+    with create_socket_harness(monkeypatch) as harness:
+        harness.connect()
+        yield harness
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """The time of whoever asks an agent."""
+    """Return the clock of an agent's client."""
     return Clock()

@@ -1,4 +1,4 @@
-"""Which uploads are lectures, what they may be, and which of two a lecture is about."""
+"""Rules for lectures: valid keys, limits, and the order of uploads."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lectures import Known, LectureStatus, Limits, Standing, Upload, standing, upload_of
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import ID, KEY, LIMITS, NOW
+from handlers.voice_qa.lectures import (
+    KnownUpload,
+    LectureLimits,
+    LectureStatus,
+    LectureUpload,
+    UploadOrder,
+    compare_uploads,
+    parse_upload,
+)
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import ID, KEY, LIMITS, NOW
 
 OBJECT = NewObject(bucket="audio", key=KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
 
@@ -19,19 +27,19 @@ def at(key: str) -> NewObject:
     return OBJECT.model_copy(update={"key": key})
 
 
-def known(upload: Upload) -> Known:
+def known_upload(upload: LectureUpload) -> KnownUpload:
     one = upload.object
-    return Known(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
+    return KnownUpload(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a", "a b+c%.MOV", "日本", ".hidden", "x" * 255, "lectures"])
 def test_a_lecture_is_one_file_directly_below_its_id(name: str) -> None:
-    assert upload_of(at(f"lectures/{ID}/{name}")) == Upload(ID, at(f"lectures/{ID}/{name}"))
+    assert parse_upload(at(f"lectures/{ID}/{name}")) == LectureUpload(ID, at(f"lectures/{ID}/{name}"))
 
 
 @pytest.mark.parametrize("name", ["a/b.mp3", "a/", "/", "/a", "..", ".", "a\nb", "a\x00", "x" * 256])
-def test_what_else_lies_below_an_id_is_misplaced(name: str) -> None:
-    upload = upload_of(at(f"lectures/{ID}/{name}"))
+def test_other_objects_below_an_id_are_misplaced(name: str) -> None:
+    upload = parse_upload(at(f"lectures/{ID}/{name}"))
     assert upload is not None
     assert upload.misplaced
     assert upload.lecture_id == ID
@@ -45,13 +53,13 @@ def test_what_else_lies_below_an_id_is_misplaced(name: str) -> None:
         *(f"lectures//{ID}/a.mp3", f"queries/{ID}/a.mp3", f"xlectures/{ID}/a.mp3"),
     ],
 )
-def test_where_there_is_no_id_there_is_no_lecture(key: str) -> None:
-    assert upload_of(at(key)) is None
+def test_a_key_without_an_id_has_no_lecture(key: str) -> None:
+    assert parse_upload(at(key)) is None
 
 
 @given(st.text(max_size=300))
-def test_any_key_is_placed_misplaced_or_no_lectures(key: str) -> None:
-    upload = upload_of(at(f"lectures/{ID}/{key}"))
+def test_any_key_is_a_lecture_misplaced_or_ignored(key: str) -> None:
+    upload = parse_upload(at(f"lectures/{ID}/{key}"))
     assert (upload is None) == (key == "")
 
 
@@ -59,7 +67,7 @@ def test_any_key_is_placed_misplaced_or_no_lectures(key: str) -> None:
     ("milliseconds", "problem"),
     [(999, RejectionReason.TOO_SHORT), (1000, None), (3_600_000, None), (3_600_001, RejectionReason.TOO_LONG)],
 )
-def test_the_length_has_to_be_within_its_limits(milliseconds: int, problem: RejectionReason | None) -> None:
+def test_the_duration_must_be_within_its_limits(milliseconds: int, problem: RejectionReason | None) -> None:
     verdict = LIMITS.judge(AudioFile(AudioFormat.MP3, "mp3", milliseconds))
     assert verdict.problem is problem
     assert verdict.status is (LectureStatus.REJECTED if problem else LectureStatus.READY)
@@ -67,61 +75,61 @@ def test_the_length_has_to_be_within_its_limits(milliseconds: int, problem: Reje
     assert verdict.audio is not None
 
 
-def test_a_format_may_be_known_and_not_allowed() -> None:
-    limits = Limits.of(1, 10, 10, ["mp3", "flac"])
+def test_a_known_format_may_be_disallowed() -> None:
+    limits = LectureLimits.from_values(1, 10, 10, ["mp3", "flac"])
     verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
     assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, RejectionReason.FORMAT_NOT_ALLOWED)
-    assert verdict.sentence == "Recordings of this format are not taken. Allowed are flac, mp3."
+    assert verdict.sentence == "Recordings of this format are not accepted. Allowed formats: flac, mp3."
 
 
 @pytest.mark.parametrize(
     ("upload", "problem"),
     [
-        (Upload(ID, OBJECT.model_copy(update={"size": 0})), RejectionReason.EMPTY),
-        (Upload(ID, OBJECT.model_copy(update={"size": LIMITS.max_bytes + 1})), RejectionReason.TOO_LARGE),
-        (Upload(ID, OBJECT, misplaced=True), RejectionReason.MISPLACED),
+        (LectureUpload(ID, OBJECT.model_copy(update={"size": 0})), RejectionReason.EMPTY),
+        (LectureUpload(ID, OBJECT.model_copy(update={"size": LIMITS.max_bytes + 1})), RejectionReason.TOO_LARGE),
+        (LectureUpload(ID, OBJECT, misplaced=True), RejectionReason.MISPLACED),
     ],
 )
-def test_some_uploads_are_rejected_unread(upload: Upload, problem: RejectionReason) -> None:
+def test_some_uploads_are_rejected_without_being_read(upload: LectureUpload, problem: RejectionReason) -> None:
     for size in (1, LIMITS.max_bytes):
-        LIMITS.check_unread(Upload(ID, OBJECT.model_copy(update={"size": size})))
+        LIMITS.check_unread(LectureUpload(ID, OBJECT.model_copy(update={"size": size})))
     with pytest.raises(RejectedAudio) as refused:
         LIMITS.check_unread(upload)
     assert refused.value.reason is problem
 
 
-def test_every_reason_has_a_sentence_of_its_own() -> None:
-    sentences = [LIMITS.rejection(one).sentence or "" for one in RejectionReason]
-    assert all(one.endswith(".") for one in sentences)
+def test_every_reason_has_its_own_sentence() -> None:
+    sentences = [LIMITS.rejection(reason).sentence or "" for reason in RejectionReason]
+    assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(RejectionReason)
 
 
-MINE = Upload(ID, OBJECT)
+MINE = LectureUpload(ID, OBJECT)
 LATER = OBJECT.model_copy(update={"arrived": NOW + timedelta(milliseconds=1)})
-STRAY = Upload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
+STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
 
 
 @pytest.mark.parametrize(
     ("before", "upload", "stands"),
     [
-        (None, MINE, Standing.NEWER),
-        (MINE, MINE, Standing.SAME),
-        (MINE, Upload(ID, LATER), Standing.SAME),
-        (MINE, Upload(ID, OBJECT.model_copy(update={"version_id": "v2"})), Standing.BUCKET_KNOWS),
-        (MINE, Upload(ID, LATER.model_copy(update={"key": KEY + "2"})), Standing.NEWER),
-        (MINE, Upload(ID, at(KEY + "2")), Standing.OLDER),
-        (Upload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, Standing.OLDER),
-        (MINE, replace(STRAY, object=LATER.model_copy(update={"key": "x"})), Standing.OLDER),
-        (replace(STRAY, object=LATER.model_copy(update={"key": "x"})), MINE, Standing.NEWER),
-        (STRAY, STRAY, Standing.SAME),
+        (None, MINE, UploadOrder.NEWER),
+        (MINE, MINE, UploadOrder.SAME),
+        (MINE, LectureUpload(ID, LATER), UploadOrder.SAME),
+        (MINE, LectureUpload(ID, OBJECT.model_copy(update={"version_id": "v2"})), UploadOrder.ASK_BUCKET),
+        (MINE, LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), UploadOrder.NEWER),
+        (MINE, LectureUpload(ID, at(KEY + "2")), UploadOrder.OLDER),
+        (LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, UploadOrder.OLDER),
+        (MINE, replace(STRAY, object=LATER.model_copy(update={"key": "x"})), UploadOrder.OLDER),
+        (replace(STRAY, object=LATER.model_copy(update={"key": "x"})), MINE, UploadOrder.NEWER),
+        (STRAY, STRAY, UploadOrder.SAME),
     ],
 )
-def test_the_newest_upload_is_the_lectures(before: Upload | None, upload: Upload, stands: Standing) -> None:
-    assert standing(known(before) if before else None, upload) is stands
+def test_the_newest_upload_counts(before: LectureUpload | None, upload: LectureUpload, stands: UploadOrder) -> None:
+    assert compare_uploads(known_upload(before) if before else None, upload) is stands
 
 
-@pytest.mark.parametrize(("etag", "stands"), [("e1", Standing.SAME), ("e2", Standing.BUCKET_KNOWS)])
-def test_without_versions_the_same_bytes_are_the_same(etag: str, stands: Standing) -> None:
-    before = Upload(ID, OBJECT.model_copy(update={"version_id": "null"}))
-    after = Upload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
-    assert standing(known(before), after) is stands
+@pytest.mark.parametrize(("etag", "stands"), [("e1", UploadOrder.SAME), ("e2", UploadOrder.ASK_BUCKET)])
+def test_without_versions_objects_with_equal_bytes_are_the_same(etag: str, stands: UploadOrder) -> None:
+    before = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null"}))
+    after = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
+    assert compare_uploads(known_upload(before), after) is stands

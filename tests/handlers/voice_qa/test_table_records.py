@@ -1,4 +1,4 @@
-"""Questions and allowances, whatever happens to them in whatever order."""
+"""Questions and allowances after any sequence of changes."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ from handlers.voice_qa.table_records import (
     HOUR_MS,
     RETRY_MS,
     Allowance,
-    Place,
-    Question,
-    Status,
+    Listener,
+    QuestionRecord,
+    QuestionStatus,
     allowance_key,
     connection_key,
     conversation_key,
     query_key,
 )
 
-NEW = Question(session="s1", lecture_id="l1", text="Why?", place=Place(connection="c1"), asked_ms=1)
+NEW = QuestionRecord(session="s1", lecture_id="l1", text="Why?", listener=Listener(connection="c1"), asked_ms=1)
 RUN_MS = 100
 CALL = "call-1"
 AT_ONCE, PER_HOUR = 2, 5
@@ -30,155 +30,151 @@ STEPS = st.lists(
 ASKS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
 
 
-def step(question: Question, name: str, now_ms: int) -> Question:
-    moves: dict[str, Callable[[], Question]] = {
-        "ask": lambda: question.asked(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
-        "begin": lambda: question.begun(now_ms, now_ms + RUN_MS, CALL)[0],
-        "answer": question.answered,
-        "fail": lambda: question.failed("AGENT_FAILED", retryable=False),
-        "retry": lambda: question.failed("AGENT_FAILED", retryable=True),
-        "give back": question.given_back,
+def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
+    moves: dict[str, Callable[[], QuestionRecord]] = {
+        "ask": lambda: question.ask(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
+        "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, CALL)[0],
+        "answer": question.mark_answered,
+        "fail": lambda: question.mark_failed("AGENT_FAILED", retryable=False),
+        "retry": lambda: question.mark_failed("AGENT_FAILED", retryable=True),
+        "give back": question.release,
     }
     return moves[name]()
 
 
-def stepped(steps: list[tuple[str, int]]) -> tuple[Question, int]:
-    """A question after steps that can be, each some time after the one before; and when that is.
-
-    Only who works on a question ends it.
-    """
-    question, now_ms = Question(), 0
+def apply_steps(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
+    """Return a question after a possible sequence of steps, each some time after the previous one, and the time.
+    Only the current attempt ends a question."""
+    question, now_ms = QuestionRecord(), 0
     for name, waited in steps:
         now_ms += waited
-        if name in {"ask", "begin"} or question.status is Status.RUNNING:
+        if name in {"ask", "begin"} or question.status is QuestionStatus.RUNNING:
             question = step(question, name, now_ms)
     return question, now_ms
 
 
 @given(STEPS)
-def test_of_two_workers_at_the_same_moment_one_begins(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
-    begun, _ = question.begun(now_ms, now_ms + RUN_MS, CALL)
-    assert begun.begun(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
+def test_of_two_concurrent_workers_one_begins(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = apply_steps(steps)
+    begun, _ = question.begin(now_ms, now_ms + RUN_MS, CALL)
+    assert begun.begin(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
 
 
 @given(STEPS, st.integers(0, RUN_MS - 1))
-def test_nobody_begins_while_somebody_works(steps: list[tuple[str, int]], waited: int) -> None:
-    question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + RUN_MS, CALL)
+def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, int]], waited: int) -> None:
+    question, now_ms = apply_steps(steps)
+    begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     if mine:
-        asked, worker_needed = begun.asked(NEW, now_ms + waited)
+        asked, worker_needed = begun.ask(NEW, now_ms + waited)
         assert not worker_needed
-        assert asked.begun(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
-        assert asked.begun(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "and whoever is gone is replaced"
+        assert asked.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
+        assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "a dead worker is replaced"
 
 
 @given(STEPS, st.integers(0, 2 * RETRY_MS))
-def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
-    steps: list[tuple[str, int]], waited: int
-) -> None:
-    question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
+def test_only_a_retry_by_lambda_takes_over_before_the_timeout(steps: list[tuple[str, int]], waited: int) -> None:
+    question, now_ms = apply_steps(steps)
+    begun, mine = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
     if mine:
-        assert not begun.begun(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
-        again, taken = begun.begun(now_ms + waited, now_ms + waited + RUN_MS, CALL)
+        assert not begun.begin(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
+        again, taken = begun.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL)
         assert (taken, again.attempt) == (waited >= RETRY_MS, begun.attempt + taken)
 
 
 @given(STEPS)
-def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
-    asked, worker_needed = question.asked(NEW, now_ms)
-    if worker_needed and asked.status is not Status.ANSWERED:
-        assert asked.begun(now_ms, now_ms + RUN_MS, CALL)[1]
+def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = apply_steps(steps)
+    asked, worker_needed = question.ask(NEW, now_ms)
+    if worker_needed and asked.status is not QuestionStatus.ANSWERED:
+        assert asked.begin(now_ms, now_ms + RUN_MS, CALL)[1]
 
 
 @given(STEPS)
-def test_asked_twice_at_once_a_question_is_the_same(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
-    asked, _ = question.asked(NEW, now_ms)
-    again, called = asked.asked(NEW, now_ms)
-    place = asked.place.model_copy(update={"times": asked.place.times + 1})
-    assert again == asked.model_copy(update={"calls": asked.calls + called, "place": place})
+def test_asking_twice_at_the_same_time_does_not_change_the_question(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = apply_steps(steps)
+    asked, _ = question.ask(NEW, now_ms)
+    again, called = asked.ask(NEW, now_ms)
+    place = asked.listener.model_copy(update={"request_count": asked.listener.request_count + 1})
+    assert again == asked.model_copy(update={"calls": asked.calls + called, "listener": place})
 
 
 @given(STEPS)
-def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
-    wish = Place(connection="c9", attempt=2, resume_from=4)
-    new = NEW.model_copy(update={"place": wish, "session": "s9"})
-    asked, worker_needed = question.asked(new, now_ms)
-    assert asked.place == wish.model_copy(update={"times": question.place.times + 1})
+def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = apply_steps(steps)
+    wish = Listener(connection="c9", attempt=2, resume_from=4)
+    new = NEW.model_copy(update={"listener": wish, "session": "s9"})
+    asked, worker_needed = question.ask(new, now_ms)
+    assert asked.listener == wish.model_copy(update={"request_count": question.listener.request_count + 1})
     assert asked.session == (question.session or ("s9" if worker_needed else ""))
-    final = question.status is Status.FAILED and not question.retryable
-    working = question.status is Status.RUNNING and question.running_until_ms > now_ms
+    final = question.status is QuestionStatus.FAILED and not question.retryable
+    working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
     assert worker_needed == (not final and not working)
 
 
 @given(STEPS)
-def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
-    for ended in (question.answered(), question.failed("AUDIO_EMPTY", retryable=False)):
-        asked, _ = ended.asked(NEW, now_ms)
+def test_a_final_answer_or_failure_stays(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = apply_steps(steps)
+    for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
+        asked, _ = ended.ask(NEW, now_ms)
         assert (asked.status, asked.code) == (ended.status, ended.code)
-        assert asked.begun(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
-        assert asked.given_back() == asked
+        assert asked.begin(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
+        assert asked.release() == asked
 
 
 @given(STEPS)
-def test_each_beginning_is_an_attempt_of_its_own(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + RUN_MS, CALL)
+def test_each_beginning_is_another_attempt(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = apply_steps(steps)
+    begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
-    assert begun.asked(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
+    assert begun.ask(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is not an attempt"
 
 
-def test_a_place_counts_in_its_own_attempt() -> None:
-    place = Place(attempt=2, resume_from=4)
-    assert [place.first(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
+def test_a_listeners_number_applies_to_its_own_attempt() -> None:
+    place = Listener(attempt=2, resume_from=4)
+    assert [place.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
-def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
-    """Before, after, for which question, when, and whether it was granted."""
+def apply_requests(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
+    """Return for each request: the allowance before and after, question id, time, and whether it was granted."""
     allowance, now_ms = Allowance(), 0
     history = []
     for name, waited, ends in asks:
         now_ms += waited
         if ends:
-            allowance = allowance.ended(name)
-        after, granted = allowance.taken(name, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
+            allowance = allowance.end_question(name)
+        after, granted = allowance.count_question(name, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
         history.append((allowance, after, name, now_ms, granted))
         allowance = after
     return history
 
 
 @given(ASKS)
-def test_an_allowance_is_bounded_whatever_is_asked(asks: list[tuple[str, int, bool]]) -> None:
-    for _, after, _, now_ms, granted in told(asks):
+def test_an_allowance_is_limited_for_any_requests(asks: list[tuple[str, int, bool]]) -> None:
+    for _, after, _, now_ms, granted in apply_requests(asks):
         assert len(after.running) <= AT_ONCE
         assert len(after.asked_ms) <= PER_HOUR
         assert len({name for name, _ in after.running}) == len(after.running)
-        assert all(one <= now_ms for one in after.asked_ms)
-        assert not granted or sum(now_ms - one < HOUR_MS for one in after.asked_ms) == len(after.asked_ms)
+        assert all(counted <= now_ms for counted in after.asked_ms)
+        assert not granted or sum(now_ms - counted < HOUR_MS for counted in after.asked_ms) == len(after.asked_ms)
     full = Allowance(asked_ms=tuple(range(PER_HOUR)))
-    assert not full.taken("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
-    assert full.taken("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour ends to the millisecond"
+    assert not full.count_question("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
+    assert full.count_question("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour is exact to the millisecond"
 
 
 @given(ASKS)
-def test_no_more_is_granted_in_any_hour_than_is_allowed(asks: list[tuple[str, int, bool]]) -> None:
+def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, bool]]) -> None:
     counted = [
         now_ms
-        for before, _, name, now_ms, granted in told(asks)
-        if granted and not any(one == name and until > now_ms for one, until in before.running)
+        for before, _, name, now_ms, granted in apply_requests(asks)
+        if granted and not any(running_id == name and until > now_ms for running_id, until in before.running)
     ]
     for moment in counted:
-        assert sum(moment - HOUR_MS < one <= moment for one in counted) <= PER_HOUR
+        assert sum(moment - HOUR_MS < counted_ms <= moment for counted_ms in counted) <= PER_HOUR
 
 
 @given(ASKS)
-def test_what_is_refused_changes_nothing_and_what_is_granted_counts(asks: list[tuple[str, int, bool]]) -> None:
-    for before, after, name, now_ms, granted in told(asks):
+def test_a_refused_request_changes_nothing_and_a_granted_one_counts(asks: list[tuple[str, int, bool]]) -> None:
+    for before, after, name, now_ms, granted in apply_requests(asks):
         if granted:
             assert (name, now_ms + HOUR_MS // 4) in after.running
         else:
@@ -186,19 +182,19 @@ def test_what_is_refused_changes_nothing_and_what_is_granted_counts(asks: list[t
 
 
 @given(ASKS, st.sampled_from("abcde"))
-def test_what_ends_never_takes_room_and_asking_again_at_once_is_free(
+def test_an_ended_question_frees_its_place_and_asking_again_is_free(
     asks: list[tuple[str, int, bool]], name: str
 ) -> None:
-    for _, after, asked, now_ms, granted in told(asks):
-        assert len(after.ended(name).running) <= len(after.running)
-        assert after.ended(name).asked_ms == after.asked_ms
+    for _, after, asked, now_ms, granted in apply_requests(asks):
+        assert len(after.end_question(name).running) <= len(after.running)
+        assert after.end_question(name).asked_ms == after.asked_ms
         if granted:
-            again, still = after.taken(asked, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
+            again, still = after.count_question(asked, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
             assert (still, again.asked_ms) == (True, after.asked_ms)
 
 
 @pytest.mark.parametrize("identity", ["us-east-1:a", "eu-central-1:b"])
-def test_what_is_ours_cannot_be_reached_by_an_identity(identity: str) -> None:
+def test_no_identity_can_access_the_projects_items(identity: str) -> None:
     for key in (query_key(identity, "q"), allowance_key(identity), connection_key(identity)):
         assert not key["sessionId"].startswith(f"{identity}#")
     assert conversation_key(identity, "s", "l") == {"sessionId": f"{identity}#s", "lectureId": "l"}

@@ -1,295 +1,297 @@
-"""Which captions a reader sees of one stream, and when: all rules together. Pure; the caller says what time it is.
+"""Rules for the captions of one stream: what is shown, and when. The caller states the time, so the rules are
+deterministic.
 
-A result comes as partials, each replacing the one before, and then as a final. Partials are shown when they are sure
-enough, at a readable pace; finals always, once, and in the order of speech; no text twice under two results. Whoever
-uses this calls `due` at the time that `next_due_ms` names, and `finish` at the end.
+Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Partials are
+shown when they are stable enough, at a readable rate. Finals are always shown, once, in the order of speech. No text is
+shown under two results. The caller calls `due` at the time that `next_due_ms` returns, and `finish` at the end.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.transcription.audio_processor.captions.pending_results import (
-    Final,
     FinalsInOrder,
     OpenResults,
-    Rate,
-    Version,
+    PartialRate,
+    PendingFinal,
+    ResultVersion,
 )
-from handlers.transcription.audio_processor.captions.result_stability import NO_STABILITY_RESULTS, sure_enough
-from handlers.transcription.audio_processor.captions.shown_texts import ShownTexts, normalised
+from handlers.transcription.audio_processor.captions.result_stability import NO_STABILITY_RESULTS, is_stable_enough
+from handlers.transcription.audio_processor.captions.shown_texts import ShownTexts, normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import Thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds
 
 NO_STABILITY = "no_stability"
 
 
-class Kind(StrEnum):
-    """What a caption asks for."""
+class CaptionKind(StrEnum):
+    """Kind of change that a caption makes to the line of its result."""
 
     PARTIAL = "partial"
     FINAL = "final"
     RETRACTED = "retracted"
-    """The line of this result is to be taken away: another shows the same."""
+    """Remove the line of this result, because another line shows the same text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A line for the reader. It replaces the line of the same result."""
+    """A caption. It replaces the line of the same result."""
 
-    kind: Kind
+    kind: CaptionKind
     result_id: str
     text: str
-    """Empty where a line is taken away."""
+    """Empty if the line is removed."""
     start_ms: int
     end_ms: int
     stability: float | None
     orphan: bool
-    """Whether its final never came."""
+    """True if the result never became final."""
     received_ms: int
-    """When the result arrived that it was made of."""
+    """Time at which the result arrived."""
 
     @property
     def final(self) -> bool:
-        """Whether the line stays as it is."""
-        return self.kind is Kind.FINAL
+        """True if the line will not change any more."""
+        return self.kind is CaptionKind.FINAL
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What a partial shows, until its final comes."""
+class PartialLine:
+    """The line that a partial shows until its final comes."""
 
     text: str
-    """Normalised."""
-    version: Version
+    """Normalised text."""
+    version: ResultVersion
 
 
 @dataclass(slots=True)
-class Counts:
-    """What became of a stream's results."""
+class CaptionCounts:
+    """Counts of a stream's captions and results."""
 
     partials: int = 0
-    """Shown."""
+    """Partials shown."""
     finals: int = 0
-    """Shown, orphans included."""
+    """Finals shown, including orphans."""
     dropped: int = 0
-    """Partials for which there was no room in their second."""
+    """Partials that the rate limit suppressed."""
     orphans: int = 0
-    """Results that ended without a final, shown or not."""
+    """Results that never became final, shown or not."""
     duplicates: int = 0
-    """Partials and finals that would have repeated what is on display."""
+    """Partials and finals that were suppressed because their text is already shown."""
     fallback: str | None = None
-    """Why partials were given up."""
+    """Reason for showing only finals from some moment on."""
     failed: bool = False
-    """Whether the stream failed, or could not be shown in time, be there partials to give up or not."""
+    """True if the stream failed or its captions could not be delivered in time, even if partials are disabled."""
 
 
 class Captions:
-    """The rules for one stream. The same results at the same times give the same captions."""
+    """Caption rules of one stream. The same results at the same times give the same captions."""
 
-    def __init__(self, thresholds: Thresholds, *, final_only: bool = False) -> None:
+    def __init__(self, thresholds: CaptionThresholds, *, final_only: bool = False) -> None:
         self._final_only = final_only or not thresholds.partial_results_enabled
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
-        self._unflagged_left = NO_STABILITY_RESULTS
-        """Partials that may still come without a flag; 0 once one had a flag, or partials were given up for it."""
+        self._unflagged_partials_left = NO_STABILITY_RESULTS
+        """Number of partials that may still come without stability flags; 0 once a flag has come or partials were
+        disabled."""
         self._open = OpenResults(thresholds)
-        self._rate = Rate(thresholds.max_rate_per_second)
+        self._rate = PartialRate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
         self._texts = ShownTexts(thresholds.dedup_ms)
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, PartialLine] = {}
         self._now_ms = 0
-        self._arrived = 0
-        self.counts = Counts()
+        self._result_count = 0
+        self.counts = CaptionCounts()
 
     @property
     def final_only(self) -> bool:
-        """Whether no partials are shown any more."""
+        """True if only finals are shown from now on."""
         return self._final_only
 
     @property
-    def heard(self) -> bool:
-        """Whether anything came of the stream at all."""
-        return self._arrived > 0
+    def has_results(self) -> bool:
+        """True if any result has arrived."""
+        return self._result_count > 0
 
     def take(self, result: Result, now_ms: int) -> list[Caption]:
-        """What a result brings that arrives now, and what time has brought meanwhile."""
+        """Accept a result that arrives now. Return its captions and those that have become due."""
         now_ms = self._advance(now_ms)
-        version = Version(result, now_ms, self._arrived)
-        self._arrived += 1
+        version = ResultVersion(result, now_ms, self._result_count)
+        self._result_count += 1
         if result.final and not result.text:
-            return self._withdraw(result.result_id) + self.due(now_ms)
+            return self._close_without_text(result.result_id) + self.due(now_ms)
         if result.final:
             self._close(version)
             return self.due(now_ms)
         captions = self.due(now_ms)
-        self._watch_for_flags(result)
-        if not self._open.over(result.result_id):
+        self._check_stability_flags(result)
+        if not self._open.is_closed(result.result_id):
             self._update(version, captions)
         return captions
 
     def due(self, now_ms: int) -> list[Caption]:
-        """What time alone brings."""
+        """Return the captions that have become due by now."""
         now_ms = self._advance(now_ms)
         captions: list[Caption] = []
-        while (orphaned_ms := self._open.orphaned_ms()) is not None and orphaned_ms <= now_ms:
-            self._give_up_most_silent()
-        # Finals first: what they say need not be shown as a partial of another result.
-        self._release(captions)
-        self._decide(captions)
-        self._ripen(captions)
+        while (orphan_ms := self._open.next_orphan_ms()) is not None and orphan_ms <= now_ms:
+            self._orphan_oldest()
+        # Finals come first, so that no partial of another result shows their text.
+        self._show_ready_finals(captions)
+        self._show_best_candidate(captions)
+        self._offer_deferred(captions)
         return captions
 
     def next_due_ms(self) -> int | None:
-        """When `due` next has something to do, if nothing arrives before."""
-        free_ms = self._rate.free_ms() if self._open.has_candidates() else None
-        moments = (self._open.ripe_ms(), free_ms, self._finals.next_ms(), self._open.orphaned_ms())
-        return min((one for one in moments if one is not None), default=None)
+        """Return the time at which `due` next has something to do, if no result arrives before; None if never."""
+        free_ms = self._rate.next_free_ms() if self._open.has_candidates() else None
+        moments = (self._open.next_deferred_ms(), free_ms, self._finals.next_overdue_ms(), self._open.next_orphan_ms())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def finish(self, now_ms: int) -> list[Caption]:
-        """Everything that is open, as it was last heard: the stream has ended, or its time is over."""
+        """Return the last captions when the stream has ended or its time is over. Open results become orphans."""
         captions: list[Caption] = []
         self._advance(now_ms)
         while self._open:
-            self._give_up_most_silent()
-        self._release(captions)
+            self._orphan_oldest()
+        self._show_ready_finals(captions)
         return captions
 
     def fall_back(self, reason: str) -> None:
-        """Gives partials up: from now on only finals are shown. The first reason counts, and only where they were on."""
+        """Show only finals from now on. Only the first reason counts, and only if partials were shown before."""
         if self._final_only:
             return
         self._final_only = True
         self.counts.fallback = reason
-        self._open.let_go_of_partials()
+        self._open.discard_partials()
 
     def _advance(self, now_ms: int) -> int:
-        """The time, which never goes back: every order in here relies on that."""
+        """Advance and return the clock. It never goes back, because all orders here rely on that."""
         self._now_ms = max(self._now_ms, now_ms)
         return self._now_ms
 
-    def _watch_for_flags(self, partial: Result) -> None:
-        """Gives partials up if the first ones of a stream carry no flag: then no flag will come."""
+    def _check_stability_flags(self, partial: Result) -> None:
+        """Show only finals if the first partials of a stream carry no stability flags, because then none will come."""
         if partial.stability is not None:
-            self._unflagged_left = 0
-        elif self._unflagged_left:
-            self._unflagged_left -= 1
-            if not self._unflagged_left:
+            self._unflagged_partials_left = 0
+        elif self._unflagged_partials_left:
+            self._unflagged_partials_left -= 1
+            if not self._unflagged_partials_left:
                 self.fall_back(NO_STABILITY)
 
-    def _update(self, version: Version, captions: list[Caption]) -> None:
+    def _update(self, version: ResultVersion, captions: list[Caption]) -> None:
         result = version.result
-        if self._open.crowded_by(result.result_id):
-            self._give_up_most_silent()
-        known = self._open.hear(version)
-        self._release(captions)  # one may have waited for this result, and find now that it starts later
+        if self._open.is_full_for(result.result_id):
+            self._orphan_oldest()
+        open_result = self._open.update(version)
+        self._show_ready_finals(captions)  # a final may have waited for this result, which turns out to start later
         if self._final_only:
             return
-        age_ms = self._now_ms - known.known_since_ms
-        if sure_enough(result, age_ms, min_stability=self._min_stability, pause_ms=self._pause_ms):
-            known.unsure = None
-            self._offer(version, captions)
+        age_ms = self._now_ms - open_result.known_since_ms
+        if is_stable_enough(result, age_ms, min_stability=self._min_stability, pause_ms=self._pause_ms):
+            open_result.deferred = None
+            self._offer_partial(version, captions)
         else:
-            self._open.let_wait(known)
-            self._ripen(captions)  # the same words again may have waited long enough already
+            self._open.defer(open_result)
+            self._offer_deferred(captions)  # these words may have waited long enough already
 
-    def _ripen(self, captions: list[Caption]) -> None:
-        for version in self._open.take_ripe(self._now_ms):
-            self._offer(version, captions)
+    def _offer_deferred(self, captions: list[Caption]) -> None:
+        for version in self._open.take_deferred(self._now_ms):
+            self._offer_partial(version, captions)
 
-    def _offer(self, candidate: Version, captions: list[Caption]) -> None:
-        """Shows a partial, or lets it compete for the next free moment."""
-        text = normalised(candidate.result.text)
-        if self._repeats(text, candidate.result.result_id):
+    def _offer_partial(self, candidate: ResultVersion, captions: list[Caption]) -> None:
+        """Show a partial, or let it compete for the next moment that the rate limit leaves free."""
+        text = normalize_text(candidate.result.text)
+        if self._is_repeated(text, candidate.result.result_id):
             self.counts.duplicates += 1
-        elif self._rate.free(self._now_ms):
+        elif self._rate.is_free(self._now_ms):
             self._show_partial(candidate, text, captions)
         else:
-            self._open.compete(candidate)
+            self._open.add_candidate(candidate)
 
-    def _decide(self, captions: list[Caption]) -> None:
-        """At a free moment, the best candidate that is still news is shown, and the others are dropped."""
-        if not self._rate.free(self._now_ms):
+    def _show_best_candidate(self, captions: list[Caption]) -> None:
+        """If the rate limit allows a partial now, show the best candidate with a new text. Drop the others."""
+        if not self._rate.is_free(self._now_ms):
             return
         best, dropped = self._open.take_candidates()
-        left = False
+        shown = False
         for candidate in best:
-            text = normalised(candidate.result.text)
-            if left:
+            text = normalize_text(candidate.result.text)
+            if shown:
                 dropped += 1
-            elif self._repeats(text, candidate.result.result_id):
+            elif self._is_repeated(text, candidate.result.result_id):
                 self.counts.duplicates += 1
             else:
                 self._show_partial(candidate, text, captions)
-                left = True
+                shown = True
         self.counts.dropped += dropped
 
-    def _repeats(self, text: str, result_id: str) -> bool:
+    def _is_repeated(self, text: str, result_id: str) -> bool:
         line = self._lines.get(result_id)
-        return (line is not None and line.text == text) or self._texts.by_another(
+        return (line is not None and line.text == text) or self._texts.shown_by_other(
             text, result_id, self._now_ms
         ) is not None
 
-    def _show_partial(self, candidate: Version, text: str, captions: list[Caption]) -> None:
+    def _show_partial(self, candidate: ResultVersion, text: str, captions: list[Caption]) -> None:
         result_id = candidate.result.result_id
-        self._lines[result_id] = Line(text, candidate)
+        self._lines[result_id] = PartialLine(text, candidate)
         self._texts.show(text, result_id, self._now_ms)
-        self._rate.leave(self._now_ms)
+        self._rate.add_partial(self._now_ms)
         self.counts.partials += 1
-        captions.append(_caption(Kind.PARTIAL, candidate))
+        captions.append(_caption(CaptionKind.PARTIAL, candidate))
 
-    def _close(self, last: Version, *, orphan: bool = False) -> None:
-        """A result is over: nothing of it is taken any more, and its final waits for its turn."""
+    def _close(self, last: ResultVersion, *, orphan: bool = False) -> None:
+        """Close a result. Its later versions are ignored, and its final waits for its turn."""
         result_id = last.result.result_id
-        if self._open.over(result_id):
+        if self._open.is_closed(result_id):
             return
         self._open.close(result_id)
         self.counts.orphans += orphan
-        self._finals.add(Final(last, orphan=orphan))
+        self._finals.add(PendingFinal(last, orphan=orphan))
 
-    def _withdraw(self, result_id: str) -> list[Caption]:
-        """Nothing was said after all."""
-        if self._open.over(result_id):
+    def _close_without_text(self, result_id: str) -> list[Caption]:
+        """Close a result whose final has no text, and remove its line."""
+        if self._open.is_closed(result_id):
             return []
         self._open.close(result_id)
-        return self._taken_back(result_id)
+        return self._retraction_of(result_id)
 
-    def _give_up_most_silent(self) -> None:
-        last = self._open.most_silent()
+    def _orphan_oldest(self) -> None:
+        last = self._open.oldest_version()
         if last is not None:
             self._close(last, orphan=True)
 
-    def _release(self, captions: list[Caption]) -> None:
-        """Shows the finals whose turn it is."""
-        for final in self._finals.leaving(self._now_ms, self._open.first_start_ms()):
-            result_id, text = final.version.result.result_id, normalised(final.version.result.text)
-            before = self._texts.by_another(text, result_id, self._now_ms)
+    def _show_ready_finals(self, captions: list[Caption]) -> None:
+        """Show the finals that are ready."""
+        for final in self._finals.take_ready(self._now_ms, self._open.earliest_start_ms()):
+            result_id, text = final.version.result.result_id, normalize_text(final.version.result.text)
+            before = self._texts.shown_by_other(text, result_id, self._now_ms)
             if before is not None and before.final:
                 self.counts.duplicates += 1
-                captions += self._taken_back(result_id)
+                captions += self._retraction_of(result_id)
                 continue
             if before is not None:
-                # What a partial says may still change: the final takes its place, or the words could be lost.
-                captions += self._taken_back(before.result_id, text)
+                # A partial's text may still change. So the final replaces it, or its words could be lost.
+                captions += self._retraction_of(before.result_id, text)
             self._lines.pop(result_id, None)
             self._texts.show(text, result_id, self._now_ms, final=True)
             self.counts.finals += 1
-            captions.append(_caption(Kind.FINAL, final.version, orphan=final.orphan))
+            captions.append(_caption(CaptionKind.FINAL, final.version, orphan=final.orphan))
 
-    def _taken_back(self, result_id: str, text: str | None = None) -> list[Caption]:
-        """The line of a partial that is on display, if there is one and it says this."""
+    def _retraction_of(self, result_id: str, text: str | None = None) -> list[Caption]:
+        """Return the caption that removes a result's partial line; nothing if it has no line or shows another text."""
         line = self._lines.get(result_id)
         if line is None or text not in {None, line.text}:
             return []
         del self._lines[result_id]
-        return [_caption(Kind.RETRACTED, line.version)]
+        return [_caption(CaptionKind.RETRACTED, line.version)]
 
 
-def _caption(kind: Kind, version: Version, *, orphan: bool = False) -> Caption:
+def _caption(kind: CaptionKind, version: ResultVersion, *, orphan: bool = False) -> Caption:
     result = version.result
     return Caption(
         kind=kind,
         result_id=result.result_id,
-        text="" if kind is Kind.RETRACTED else result.text,
+        text="" if kind is CaptionKind.RETRACTED else result.text,
         start_ms=result.start_ms,
         end_ms=result.end_ms,
         stability=result.stability,

@@ -1,6 +1,6 @@
-"""What waits: results for their finals, partials until they may be shown, finals until it is their turn.
+"""Results and captions that wait: results for their finals, partials until they may be shown, finals for their turn.
 
-Pure; times never go back.
+All times are given by the caller and never go back.
 """
 
 from bisect import bisect_right, insort
@@ -8,74 +8,76 @@ from collections import deque
 from dataclasses import dataclass
 
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import Thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds
 
 MAX_OPEN = 32
-"""Results without a final. Transcribe has one or two open at a time; beyond this, the most silent one is given up."""
+"""Maximum number of results without a final. Amazon Transcribe has one or two open at a time. Beyond this number,
+the result with the oldest last version becomes an orphan."""
 MAX_CLOSED = 1024
-"""Ids of results that are over: far more than the results of any utterance."""
+"""Number of closed results that are remembered; far more than an utterance has."""
 MAX_HELD = 32
-"""Finals that wait for results that started earlier; beyond this, the first of them goes without waiting."""
+"""Maximum number of finals that wait for earlier results. Beyond this number, the first one is shown without
+waiting."""
 WINDOW_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A result as it came."""
+class ResultVersion:
+    """One version of a result, as it arrived."""
 
     result: Result
     received_ms: int
     number: int
-    """How many came before it: tells what is newer within one millisecond."""
+    """Number of versions that arrived before. It orders versions within one millisecond."""
 
 
-def rank(version: Version) -> tuple[float, int]:
-    """The surer goes first, then the newer."""
+def rank(version: ResultVersion) -> tuple[float, int]:
+    """Sort key: higher stability first, then the newer version."""
     stability = version.result.stability
     return (-1.0 if stability is None else stability, version.number)
 
 
 @dataclass(slots=True)
 class OpenResult:
-    """A result that has no final yet, with its partials that may be shown later."""
+    """A result without a final, with its partials that may be shown later."""
 
-    version: Version
+    version: ResultVersion
     known_since_ms: int
     changed_ms: int
-    """When its words last changed."""
-    unsure: Version | None = None
-    """The newest version, if it is not sure enough to be shown."""
-    unsure_since_ms: int = 0
+    """Time at which the text last changed."""
+    deferred: ResultVersion | None = None
+    """The newest version, if it is not stable enough to be shown."""
+    deferred_since_ms: int = 0
     due_ms: int = 0
-    """When the unsure version may be shown all the same."""
-    candidate: Version | None = None
-    """The best version that competes for the next moment that the rate leaves free."""
-    beaten: int = 0
-    """Candidates that are worse."""
+    """Time at which the deferred version may be shown anyway."""
+    candidate: ResultVersion | None = None
+    """The best version that competes for the next moment that the rate limit leaves free."""
+    beaten_count: int = 0
+    """Number of candidates that were worse."""
 
 
 class OpenResults:
-    """Results without a final, and the ids of those that are over."""
+    """Results without a final, and the ids of closed results."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(self, thresholds: CaptionThresholds) -> None:
         self._thresholds = thresholds
-        # Whatever is heard of moves to the end, so the one that has been silent the longest stands first.
+        # An updated result moves to the end, so the first one has the oldest last version.
         self._open: dict[str, OpenResult] = {}
         self._closed: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def over(self, result_id: str) -> bool:
-        """Whether its last version has come."""
+    def is_closed(self, result_id: str) -> bool:
+        """Return True if the result's last version has arrived."""
         return result_id in self._closed
 
-    def crowded_by(self, result_id: str) -> bool:
-        """Whether there is no room for it."""
+    def is_full_for(self, result_id: str) -> bool:
+        """Return True if there is no room for another result."""
         return len(self._open) >= MAX_OPEN and result_id not in self._open
 
-    def hear(self, version: Version) -> OpenResult:
-        """Takes the next version of a result."""
+    def update(self, version: ResultVersion) -> OpenResult:
+        """Store the next version of a result."""
         result, now_ms = version.result, version.received_ms
         known = self._open.pop(result.result_id, None)
         if known is None:
@@ -87,135 +89,135 @@ class OpenResults:
         return known
 
     def close(self, result_id: str) -> None:
-        """Ends a result, and lets go of its partials."""
+        """Close a result and discard its partials."""
         if len(self._closed) >= MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
         self._closed[result_id] = None
         self._open.pop(result_id, None)
 
-    def let_wait(self, known: OpenResult) -> None:
-        """Lets the newest version wait in place of an older one, whose time it takes over."""
-        if known.unsure is None:
-            known.unsure_since_ms = known.version.received_ms
-        known.unsure = known.version
-        # Without a stability, age is all that there is to judge by.
+    def defer(self, known: OpenResult) -> None:
+        """Defer the newest version. It takes over the waiting time of an older deferred version."""
+        if known.deferred is None:
+            known.deferred_since_ms = known.version.received_ms
+        known.deferred = known.version
+        # Without a stability, only the age of the result can decide.
         quiet_since_ms = known.known_since_ms if known.version.result.stability is None else known.changed_ms
         limits = self._thresholds
-        known.due_ms = min(quiet_since_ms + limits.pause_ms, known.unsure_since_ms + limits.max_buffer_ms)
+        known.due_ms = min(quiet_since_ms + limits.pause_ms, known.deferred_since_ms + limits.max_buffer_ms)
 
-    def take_ripe(self, now_ms: int) -> list[Version]:
-        """Takes out unsure versions that have waited long enough, the surest and then the newest first."""
+    def take_deferred(self, now_ms: int) -> list[ResultVersion]:
+        """Remove and return the deferred versions that have waited long enough, in the order of `rank`."""
         ripe = []
         for known in self._open.values():
-            if known.unsure is not None and known.due_ms <= now_ms:
-                ripe.append(known.unsure)
-                known.unsure = None
+            if known.deferred is not None and known.due_ms <= now_ms:
+                ripe.append(known.deferred)
+                known.deferred = None
         return sorted(ripe, key=rank, reverse=True)
 
-    def compete(self, version: Version) -> None:
-        """Lets a version wait for the next free moment."""
+    def add_candidate(self, version: ResultVersion) -> None:
+        """Let a version compete for the next moment that the rate limit leaves free."""
         known = self._open[version.result.result_id]
-        known.beaten += known.candidate is not None
+        known.beaten_count += known.candidate is not None
         known.candidate = max(known.candidate or version, version, key=rank)
 
-    def take_candidates(self) -> tuple[list[Version], int]:
-        """Takes out all versions that compete: the best of each result in order, and a count of the rest."""
-        best, beaten = [], 0
+    def take_candidates(self) -> tuple[list[ResultVersion], int]:
+        """Remove all candidates. Return the best of each result in the order of `rank`, and the number of the rest."""
+        best, beaten_count = [], 0
         for known in self._open.values():
             if known.candidate is not None:
                 best.append(known.candidate)
-                beaten += known.beaten
-                known.candidate, known.beaten = None, 0
-        return sorted(best, key=rank, reverse=True), beaten
+                beaten_count += known.beaten_count
+                known.candidate, known.beaten_count = None, 0
+        return sorted(best, key=rank, reverse=True), beaten_count
 
-    def let_go_of_partials(self) -> None:
-        """Lets go of everything that waits to be shown."""
+    def discard_partials(self) -> None:
+        """Discard all partials that wait to be shown."""
         for known in self._open.values():
-            known.unsure, known.candidate, known.beaten = None, None, 0
+            known.deferred, known.candidate, known.beaten_count = None, None, 0
 
-    def most_silent(self) -> Version | None:
-        """The last version of the one that has not been heard of for the longest time."""
-        return next((one.version for one in self._open.values()), None)
+    def oldest_version(self) -> ResultVersion | None:
+        """Return the result whose last version is the oldest; None if no result is open."""
+        return next((result.version for result in self._open.values()), None)
 
-    def orphaned_ms(self) -> int | None:
-        """When the most silent one is an orphan."""
-        silent = self.most_silent()
+    def next_orphan_ms(self) -> int | None:
+        """Return the time at which the next result becomes an orphan."""
+        silent = self.oldest_version()
         return silent.received_ms + self._thresholds.orphan_ms if silent else None
 
-    def ripe_ms(self) -> int | None:
-        """When an unsure version will have waited long enough."""
-        return min((one.due_ms for one in self._open.values() if one.unsure is not None), default=None)
+    def next_deferred_ms(self) -> int | None:
+        """Return the time at which the next deferred version has waited long enough."""
+        return min((result.due_ms for result in self._open.values() if result.deferred is not None), default=None)
 
     def has_candidates(self) -> bool:
-        """Whether any version waits for a free moment."""
-        return any(one.candidate is not None for one in self._open.values())
+        """Return True if any version competes for a free moment."""
+        return any(result.candidate is not None for result in self._open.values())
 
-    def first_start_ms(self) -> int | None:
-        """Where the earliest starts."""
-        return min((one.version.result.start_ms for one in self._open.values()), default=None)
+    def earliest_start_ms(self) -> int | None:
+        """Return the earliest start of an open result."""
+        return min((result.version.result.start_ms for result in self._open.values()), default=None)
 
 
-class Rate:
-    """At most so many partials in any second."""
+class PartialRate:
+    """Rate limit: a maximum number of partials in any second."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._left: deque[int] = deque(maxlen=most)
+    def __init__(self, max_count: int) -> None:
+        self._max_count = max_count
+        self._shown_ms: deque[int] = deque(maxlen=max_count)
 
-    def free(self, now_ms: int) -> bool:
-        """Whether a partial may leave now."""
-        return len(self._left) < self._most or now_ms >= self.free_ms()
+    def is_free(self, now_ms: int) -> bool:
+        """Return True if a partial may be shown now."""
+        return len(self._shown_ms) < self._max_count or now_ms >= self.next_free_ms()
 
-    def leave(self, now_ms: int) -> None:
-        """A partial leaves."""
-        self._left.append(now_ms)
+    def add_partial(self, now_ms: int) -> None:
+        """Count a partial that is shown now."""
+        self._shown_ms.append(now_ms)
 
-    def free_ms(self) -> int:
-        """When the next one may leave, once so many have left."""
-        return self._left[0] + WINDOW_MS
+    def next_free_ms(self) -> int:
+        """Return the time at which the next partial may be shown. Valid only once the limit has been reached."""
+        return self._shown_ms[0] + WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
-    """The last version of a result."""
+class PendingFinal:
+    """The last version of a result, waiting to be shown as a final."""
 
-    version: Version
+    version: ResultVersion
     orphan: bool
-    """Whether Transcribe never said that it is the last."""
+    """True if Amazon Transcribe did not mark the version as final."""
 
 
 class FinalsInOrder:
-    """Finals that wait for results which started earlier."""
+    """Finals that wait for results that started earlier."""
 
-    def __init__(self, most_ms: int) -> None:
-        self._most_ms = most_ms
-        self._held: list[Final] = []
+    def __init__(self, max_wait_ms: int) -> None:
+        self._max_wait_ms = max_wait_ms
+        self._held: list[PendingFinal] = []
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(self, final: Final) -> None:
-        """Puts a final where it belongs."""
-        insort(self._held, final, key=lambda one: (one.version.result.start_ms, one.version.number))
+    def add(self, final: PendingFinal) -> None:
+        """Insert a final by its start."""
+        insort(self._held, final, key=lambda final: (final.version.result.start_ms, final.version.number))
 
-    def leaving(self, now_ms: int, first_open_ms: int | None) -> list[Final]:
-        """Takes out whose turn it is; `first_open_ms` is where the earliest result starts that is still open.
+    def take_ready(self, now_ms: int, first_open_ms: int | None) -> list[PendingFinal]:
+        """Remove and return the finals that are ready. `first_open_ms` is the earliest start of an open result.
 
-        Whoever has waited too long goes, and takes along those that start before it: they would come after it
-        otherwise.
+        A final that has waited too long is ready, and so are all finals that start before it, because they would
+        otherwise be shown after it.
         """
         if first_open_ms is None:
             count = len(self._held)
         else:
-            free = bisect_right(self._held, first_open_ms, key=lambda one: one.version.result.start_ms)
-            late = [number for number, one in enumerate(self._held, 1) if self._latest_ms(one) <= now_ms]
+            free = bisect_right(self._held, first_open_ms, key=lambda final: final.version.result.start_ms)
+            late = [number for number, final in enumerate(self._held, 1) if self._latest_ms(final) <= now_ms]
             count = max([len(self._held) - MAX_HELD, free, *late])
         leaving, self._held = self._held[:count], self._held[count:]
         return leaving
 
-    def next_ms(self) -> int | None:
-        """When one will have waited too long."""
-        return min((self._latest_ms(one) for one in self._held), default=None)
+    def next_overdue_ms(self) -> int | None:
+        """Return the time at which the next final will have waited too long."""
+        return min((self._latest_ms(final) for final in self._held), default=None)
 
-    def _latest_ms(self, final: Final) -> int:
-        return final.version.received_ms + self._most_ms
+    def _latest_ms(self, final: PendingFinal) -> int:
+        return final.version.received_ms + self._max_wait_ms

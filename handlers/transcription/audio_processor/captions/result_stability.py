@@ -1,11 +1,14 @@
-"""How sure Transcribe is of a version, and what stands in for that where it does not say. Pure."""
+"""Decision whether a version of a result is stable enough to be shown, from its stability, its age or the end of a
+sentence.
+"""
 
 import unicodedata
 
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 
 NO_STABILITY_RESULTS = 10
-"""So many partials at a stream's start without a single flag mean that no flag will come: about two seconds of speech."""
+"""Number of partials at the start of a stream after which, if none has a stability flag, none is expected. This is
+about two seconds of speech."""
 
 SENTENCE_ENDS = (
     *".!?",
@@ -20,20 +23,20 @@ SENTENCE_ENDS = (
     "\N{MYANMAR SIGN SECTION}",
     "\N{KHMER SIGN KHAN}",
 )
-"""Of the scripts that are transcribed; wide and narrow forms and the ellipsis are compatible with one of these."""
+"""Sentence ends of the transcribed scripts. Wide and narrow forms and the ellipsis are compatible with one of these."""
 CLOSING = frozenset(["Pe", "Pf", "Zs"])
-"""Brackets, quotation marks and spaces."""
+"""Unicode categories of closing brackets, closing quotation marks and spaces."""
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether the text ends with a sentence, closing quotation marks and brackets left aside."""
+    """Return True if the text ends with a sentence. Closing quotation marks and brackets are ignored."""
     end = len(text)
     while end and (text[end - 1] in "\"'" or unicodedata.category(text[end - 1]) in CLOSING):
         end -= 1
     return unicodedata.normalize("NFKC", text[end - 1 : end]).endswith(SENTENCE_ENDS)
 
 
-def sure_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: int) -> bool:
-    """Whether a version may be shown without waiting; `age_ms` is how long its result has been known."""
+def is_stable_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: int) -> bool:
+    """Return True if a version may be shown without waiting. `age_ms` is the time since the result's first version."""
     sure = age_ms >= pause_ms if result.stability is None else result.stability >= min_stability
     return sure or ends_sentence(result.text)

@@ -1,4 +1,4 @@
-"""Frames of AWS's event-stream encoding, as Amazon Transcribe takes and sends them.
+"""Encoding and decoding of AWS event-stream frames, as Amazon Transcribe uses them.
 
 Botocore reads frames, but it cannot write them. A malformed frame is refused as a whole, and the exception contains
 nothing of it.
@@ -12,9 +12,9 @@ from zlib import crc32
 from botocore.eventstream import EventStreamBuffer
 
 STRING = 7
-"""Type of a header's value."""
+"""Type code of a header whose value is a string."""
 OVERHEAD = 16
-"""Bytes of a frame without headers and payload: two lengths and two checksums."""
+"""Size of a frame without headers and payload: two lengths and two checksums."""
 
 
 class MalformedFrame(Exception):
@@ -24,14 +24,14 @@ class MalformedFrame(Exception):
         super().__init__("malformed event-stream frame")
 
 
-class Message(NamedTuple):
+class EventStreamMessage(NamedTuple):
     """A decoded frame."""
 
     headers: Mapping[str, object]
     payload: bytes
 
 
-def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
+def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
     """Return a message as a frame."""
     head = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     lengths = struct.pack("!II", OVERHEAD + len(head) + len(payload), len(head))
@@ -39,14 +39,14 @@ def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
     return frame + struct.pack("!I", crc32(frame))
 
 
-def audio_event(chunk: bytes) -> bytes:
-    """Return a frame with a piece of audio. An empty piece ends the stream."""
-    return encode(
+def encode_audio_event(chunk: bytes) -> bytes:
+    """Return a frame with a chunk of audio. An empty chunk ends the stream."""
+    return encode_frame(
         {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"}, chunk
     )
 
 
-def decode(frame: bytes) -> Message:
+def decode_frame(frame: bytes) -> EventStreamMessage:
     """Return the message of one complete frame. Raises MalformedFrame."""
     buffer = EventStreamBuffer()
     buffer.add_data(frame)
@@ -55,8 +55,8 @@ def decode(frame: bytes) -> Message:
     except Exception:  # noqa: BLE001 - checksums, lengths, text and types all fail in ways of their own
         message = None
     if message is None or message.prelude.total_length != len(frame):
-        raise MalformedFrame  # Outside of the handler, because the parser's exception may contain the peer's bytes.
-    return Message(message.headers, message.payload)
+        raise MalformedFrame  # raised outside the except block, because the parser's exception may contain the peer's bytes
+    return EventStreamMessage(message.headers, message.payload)
 
 
 def _header(name: bytes, value: bytes) -> bytes:

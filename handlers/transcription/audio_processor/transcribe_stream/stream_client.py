@@ -1,8 +1,8 @@
-"""One conversation with Amazon Transcribe over a WebSocket.
+"""Client of one stream of Amazon Transcribe over a WebSocket.
 
-It decides how a conversation may end, and in what time. When to send and when to listen is the caller's business, and
-so is the meaning of a transcript. Whatever goes wrong is one of a few codes: nothing that the peer sent, and no signed
-address, is in an exception or a log line.
+This module decides how a stream can end and fail, and how long that takes. The caller decides when to send and to
+receive, and reads the transcripts. Each failure is reported as one of a few codes: no exception and no log line
+contains anything that the peer sent, or the presigned URL.
 """
 
 import time
@@ -15,80 +15,80 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.http11 import Response
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+    EventStreamMessage,
     MalformedFrame,
-    Message,
-    audio_event,
-    decode,
+    decode_frame,
+    encode_audio_event,
 )
-from handlers.transcription.audio_processor.transcribe_stream.websocket_client import Gone, WebSocket
+from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
 
 MAX_CHUNK = 32 * 1024
-"""Transcribe's limit for one audio event."""
+"""Maximum size of one audio event, as Amazon Transcribe limits it."""
 NORMAL_CLOSES = frozenset([1000, 1005])
-"""Finished, with or without saying so; 1001, a peer that goes away, may have kept results to itself."""
+"""Close codes of a normal end, with and without a code. With 1001, the peer goes away and may have kept results."""
 
 
-class FailureCode(StrEnum):
-    """How a conversation fails."""
+class StreamFailureCode(StrEnum):
+    """Cause of a stream's failure."""
 
     THROTTLED = "throttled"
-    """Too many streams, or the service is not available: it may work later."""
+    """Too many streams, or the service is unavailable. A later attempt may succeed."""
     REFUSED = "refused"
-    """The peer may not be talked to, or we may not talk to it."""
+    """Access was refused, or the peer's certificate is invalid."""
     REJECTED = "rejected"
-    """The service cannot do anything with this request or its audio."""
+    """The service refuses this request or its audio."""
     DROPPED = "dropped"
-    """There was no connection, or it was over before the conversation was."""
+    """No connection was possible, or it closed before the stream ended."""
     MALFORMED = "malformed"
-    """The peer does not speak the protocol."""
+    """The peer violated the protocol."""
     SILENT = "silent"
-    """One side said nothing for too long: the peer at the beginning, or we in between."""
+    """One side sent nothing for too long: the peer at the beginning, or this client later."""
     INTERNAL = "internal"
     """The service failed."""
 
 
-class StreamFailed(Exception):
-    """The conversation is over before its end."""
+class TranscribeStreamFailed(Exception):
+    """The stream failed before its end."""
 
-    def __init__(self, code: FailureCode) -> None:
+    def __init__(self, code: StreamFailureCode) -> None:
         super().__init__(code.value)
         self.code = code
 
 
 _EXCEPTIONS = {
-    "BadRequestException": FailureCode.REJECTED,
-    "ConflictException": FailureCode.REJECTED,
-    "ValidationException": FailureCode.REJECTED,
-    "LimitExceededException": FailureCode.THROTTLED,
-    "ServiceUnavailable": FailureCode.THROTTLED,
-    "ServiceUnavailableException": FailureCode.THROTTLED,
-    "ThrottlingException": FailureCode.THROTTLED,
-    "AccessDeniedException": FailureCode.REFUSED,
-    "ExpiredTokenException": FailureCode.REFUSED,
-    "InvalidSignatureException": FailureCode.REFUSED,
-    "UnrecognizedClientException": FailureCode.REFUSED,
+    "BadRequestException": StreamFailureCode.REJECTED,
+    "ConflictException": StreamFailureCode.REJECTED,
+    "ValidationException": StreamFailureCode.REJECTED,
+    "LimitExceededException": StreamFailureCode.THROTTLED,
+    "ServiceUnavailable": StreamFailureCode.THROTTLED,
+    "ServiceUnavailableException": StreamFailureCode.THROTTLED,
+    "ThrottlingException": StreamFailureCode.THROTTLED,
+    "AccessDeniedException": StreamFailureCode.REFUSED,
+    "ExpiredTokenException": StreamFailureCode.REFUSED,
+    "InvalidSignatureException": StreamFailureCode.REFUSED,
+    "UnrecognizedClientException": StreamFailureCode.REFUSED,
 }
 _NO_AUDIO = b"no new audio was received"
 
 
-class Stream:
-    """A conversation; `open` begins one, and leaving its block ends it, whatever state it is in."""
+class TranscribeStream:
+    """A stream. `open` opens it, and leaving its `with` block closes it in any state."""
 
     def __init__(self, connection: WebSocket) -> None:
         self._connection = connection
         self._gone = False
         self._finished = False
         self._ended = False
-        self._failure: FailureCode | None = None
+        self._failure: StreamFailureCode | None = None
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
-        """Opens the stream that a signed address stands for."""
+        """Open the stream of a presigned URL. Raises TranscribeStreamFailed."""
         try:
             return cls(WebSocket.open(url, timeout_seconds))
         except Exception as error:  # noqa: BLE001 - whatever a peer makes the library raise
-            code = _code_of_refusal(error)
-        raise StreamFailed(code)
+            code = _failure_of_opening(error)
+        raise TranscribeStreamFailed(code)
 
     def __enter__(self) -> Self:
         return self
@@ -100,24 +100,25 @@ class Stream:
 
     @property
     def ended(self) -> bool:
-        """Whether the peer has closed normally after our end: there is no more to receive."""
+        """True if the peer has closed the stream normally after `end`. Nothing more can be received."""
         return self._ended
 
     def send(self, chunk: bytes) -> None:
-        """Sends audio; no audio is no message, because an empty one would end the stream.
+        """Send audio. Empty audio sends nothing, because an empty message would end the stream.
 
-        A peer that has gone takes none, and `receive` says so: what it said before, often why it went, comes first.
+        If the peer has closed, the audio is discarded, and `receive` reports the failure. Messages that the peer sent
+        before, which often contain the reason, are received first.
         """
         for start in range(0, len(chunk), MAX_CHUNK):
             self._send(chunk[start : start + MAX_CHUNK])
 
     def end(self) -> None:
-        """Says that there is no more audio; the last results are still to come."""
+        """Signal the end of the audio to the service. The last results are still to come."""
         self._send(b"")
         self._finished = not self._gone
 
     def receive(self, timeout_seconds: float) -> bytes | None:
-        """The next transcript event's payload; none if none comes in time, or ever, because the stream has ended."""
+        """Return the payload of the next transcript event. None if none comes in time, or if the stream has ended."""
         deadline = time.monotonic() + timeout_seconds
         remaining = timeout_seconds
         while (message := self._message(remaining)) is not None:
@@ -128,73 +129,73 @@ class Stream:
         return None
 
     def close(self) -> None:
-        """Ends the conversation where it stands, if it still does."""
+        """Close the stream, if it is still open."""
         self._connection.close()
 
     def _send(self, chunk: bytes) -> None:
         self._check()
         try:
-            self._connection.send(audio_event(chunk))
-        except Gone:
+            self._connection.send(encode_audio_event(chunk))
+        except PeerGone:
             self._gone = True
 
     def _message(self, timeout_seconds: float) -> str | bytes | None:
         self._check()
         message = self._connection.receive(timeout_seconds)
-        if message is None and self._connection.over:
-            self._ended = self._finished and self._connection.their_close in NORMAL_CLOSES
+        if message is None and self._connection.is_over:
+            self._ended = self._finished and self._connection.peer_close_code in NORMAL_CLOSES
             if not self._ended:
-                self._fail(FailureCode.MALFORMED if self._connection.broken else FailureCode.DROPPED)
+                self._fail(StreamFailureCode.MALFORMED if self._connection.is_broken else StreamFailureCode.DROPPED)
         return message
 
     def _payload(self, message: str | bytes) -> bytes | None:
-        """A transcript event's payload; events of kinds that came after this was written are passed over."""
+        """Return the payload of a transcript event. Events of unknown types are ignored."""
         try:
-            event = decode(message) if isinstance(message, bytes) else None
+            event = decode_frame(message) if isinstance(message, bytes) else None
         except MalformedFrame:
             event = None
         if event is None:
-            self._fail(FailureCode.MALFORMED)
-        if (failure := _failure_of(event)) is not None:
+            self._fail(StreamFailureCode.MALFORMED)
+        if (failure := _failure_of_message(event)) is not None:
             self._fail(failure)
         return event.payload if event.headers.get(":event-type") == "TranscriptEvent" else None
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise StreamFailed(self._failure)
+            raise TranscribeStreamFailed(self._failure)
 
-    def _fail(self, code: FailureCode) -> NoReturn:
+    def _fail(self, code: StreamFailureCode) -> NoReturn:
         self._failure = code
-        raise StreamFailed(code)
+        raise TranscribeStreamFailed(code)
 
 
-def _code_of_refusal(error: Exception) -> FailureCode:
+def _failure_of_opening(error: Exception) -> StreamFailureCode:
     match error:
         case TimeoutError():
-            return FailureCode.SILENT
+            return StreamFailureCode.SILENT
         case SSLCertVerificationError():
-            return FailureCode.REFUSED
+            return StreamFailureCode.REFUSED
         case InvalidStatus(response=Response(status_code=429 | 503)):
-            return FailureCode.THROTTLED
+            return StreamFailureCode.THROTTLED
         case InvalidStatus(response=Response(status_code=status)) if status >= 400:
-            return FailureCode.REFUSED if status < 500 else FailureCode.INTERNAL
+            return StreamFailureCode.REFUSED if status < 500 else StreamFailureCode.INTERNAL
         case OSError():
-            return FailureCode.DROPPED
+            return StreamFailureCode.DROPPED
         case InvalidMessage(__cause__=EOFError()):
-            return FailureCode.DROPPED
+            return StreamFailureCode.DROPPED
         case _:
-            return FailureCode.MALFORMED
+            return StreamFailureCode.MALFORMED
 
 
-def _failure_of(message: Message) -> FailureCode | None:
+def _failure_of_message(message: EventStreamMessage) -> StreamFailureCode | None:
     match message.headers.get(":message-type"), message.headers.get(":exception-type"):
         case "event", _:
             return None
         case "exception", "BadRequestException" if _NO_AUDIO in message.payload:
-            return FailureCode.SILENT
+            return StreamFailureCode.SILENT
         case "exception", str(kind):
-            return _EXCEPTIONS.get(kind, FailureCode.INTERNAL)
+            return _EXCEPTIONS.get(kind, StreamFailureCode.INTERNAL)
         case "error", _:
-            return FailureCode.INTERNAL
+            return StreamFailureCode.INTERNAL
         case _:
-            return FailureCode.MALFORMED
+            return StreamFailureCode.MALFORMED

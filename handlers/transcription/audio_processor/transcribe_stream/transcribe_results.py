@@ -1,7 +1,7 @@
-"""Results of one TranscriptEvent of Amazon Transcribe. Pure.
+"""Parser for the results in a TranscriptEvent of Amazon Transcribe.
 
-The payload comes over the network, so every size has a bound and every number a range, and an exception contains
-nothing of what was said. `captions` decides what a result is worth to a reader.
+The payload comes over the network, so every size and every number has a limit, and an exception contains nothing of the
+transcript. `caption_rules` decides which results are shown.
 """
 
 from contextlib import suppress
@@ -12,28 +12,28 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
 MAX_PAYLOAD_BYTES = 256 * 1024
-"""An event about five seconds of speech has some ten kilobytes."""
+"""Maximum size of a payload. An event about five seconds of speech has some ten kilobytes."""
 MAX_RESULTS = 32
-"""Of one event; Transcribe sends one or two."""
+"""Maximum number of results in one event. Amazon Transcribe sends one or two."""
 MAX_ITEMS = 1000
-"""Words and punctuation marks of one result."""
+"""Maximum number of words and punctuation marks in one result."""
 MAX_TEXT_CHARS = 2000
-"""The fastest speakers reach 30 characters a second."""
+"""Maximum length of a text. The fastest speakers reach 30 characters a second."""
 MAX_ID_CHARS = 128
-"""Transcribe's ids are UUIDs."""
+"""Maximum length of a result's id. Amazon Transcribe uses UUIDs."""
 MAX_SECONDS = 4 * 60 * 60
-"""How long a stream of Transcribe may last."""
+"""Maximum duration of a stream of Amazon Transcribe."""
 
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 
 
-class NotResults(ValueError):
+class InvalidTranscriptEvent(ValueError):
     """The payload is not a TranscriptEvent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One version of one result: Transcribe sends a result again and again, until it is final."""
+    """One version of one result. Amazon Transcribe sends new versions until the result is final."""
 
     result_id: str
     text: str
@@ -41,25 +41,25 @@ class Result:
     start_ms: int
     end_ms: int
     stability: float | None
-    """Share of its items that are marked as stable; none where no item says whether it is."""
+    """Share of the items that are marked as stable; None if no item has the mark."""
 
 
-class _Part(BaseModel):
+class _EventPart(BaseModel):
     """Base of the parts of an event."""
 
     model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_pascal)
 
 
-class _Item(_Part):
+class _ResultItem(_EventPart):
     stable: bool | None = None
 
 
-class _Alternative(_Part):
+class _Alternative(_EventPart):
     transcript: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
-    items: Annotated[list[_Item], Field(max_length=MAX_ITEMS)] | None = None
+    items: Annotated[list[_ResultItem], Field(max_length=MAX_ITEMS)] | None = None
 
 
-class _Result(_Part):
+class _Result(_EventPart):
     result_id: Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS)]
     is_partial: bool
     start_time: Seconds
@@ -67,31 +67,31 @@ class _Result(_Part):
     alternatives: Annotated[list[_Alternative], Field(max_length=MAX_ITEMS)] | None = None
 
 
-class _Transcript(_Part):
+class _Transcript(_EventPart):
     results: Annotated[list[_Result], Field(max_length=MAX_RESULTS)]
 
 
-class _Event(_Part):
+class _Event(_EventPart):
     transcript: _Transcript
 
 
-def results_of(payload: bytes) -> list[Result]:
-    """Return the results of one event that have a text, and finals that have none any more. Raises NotResults."""
+def parse_results(payload: bytes) -> list[Result]:
+    """Return the results of one event, without partials that have no text. Raises InvalidTranscriptEvent."""
     event = None
     if len(payload) <= MAX_PAYLOAD_BYTES:
         with suppress(ValidationError):
             event = _Event.model_validate_json(payload)
-    if event is None or any(one.end_time < one.start_time for one in event.transcript.results):
-        # Outside of the handler, because a validation error contains the payload.
-        raise NotResults("the payload is no TranscriptEvent")
+    if event is None or any(result.end_time < result.start_time for result in event.transcript.results):
+        # Raised outside the `with` block, because a validation error contains the payload.
+        raise InvalidTranscriptEvent("the payload is not a TranscriptEvent")
     results = map(_result, event.transcript.results)
-    return [one for one in results if one.text or one.final]
+    return [result for result in results if result.text or result.final]
 
 
 def _result(received: _Result) -> Result:
     best = received.alternatives[0] if received.alternatives else _Alternative()
     items = best.items or []
-    flags = [one.stable for one in items if one.stable is not None]
+    flags = [item.stable for item in items if item.stable is not None]
     return Result(
         result_id=received.result_id,
         text=(best.transcript or "").strip(),

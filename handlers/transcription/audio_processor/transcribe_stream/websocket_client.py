@@ -1,8 +1,8 @@
-"""A WebSocket client that works in its caller's thread alone, and never for longer than it is allowed to.
+"""WebSocket client that reads and writes only in the thread of its caller, and never for longer than its time limits.
 
-It decides when bytes are read and written: only inside of a call. A second thread that reads, as the library's own
-client has one, would use one TLS session from two threads, which OpenSSL does not allow. The protocol itself is the
-library's, and what the messages mean is left to the caller.
+Bytes are read and written only during a call. The library's own client has a second thread that reads. It would use one
+TLS session from two threads, which OpenSSL does not allow. The library implements the protocol, and the caller
+interprets the messages.
 """
 
 import contextlib
@@ -22,45 +22,47 @@ from websockets.uri import WebSocketURI, parse_uri
 
 MAX_MESSAGE = 256 * 1024
 MAX_WAITING = 16
-"""Messages that may wait to be received while something is sent."""
-MAX_PARTS = 1_000
-"""Of one message: each is kept until the last has come, and may be empty."""
-MAX_OWED = 256 * 1024
-"""Answers to pings that may wait to be written: a peer that asks for them and reads none is let go."""
+"""Maximum number of received messages that wait while something is sent."""
+MAX_FRAMES = 1_000
+"""Maximum number of frames of one message. Each is kept until the last one has come, and may be empty."""
+MAX_UNWRITTEN_ANSWERS = 256 * 1024
+"""Maximum size of answers to pings that wait to be written. A peer that sends pings and reads no answers is
+disconnected."""
 READ_BYTES = 64 * 1024
-"""More than a TLS record: nothing is left inside of TLS, where waiting for the socket would not show it."""
+"""Size of one read. It exceeds a TLS record, so that no data remains inside TLS, where polling the socket would not
+show it."""
 SEND_SECONDS = 0.2
-"""A peer that takes nothing for as long, when what the system holds for it is full, will not take any more; nor may an
-invocation wait longer for it."""
+"""Time limit for sending when the system's buffer is full. A peer that reads nothing for so long will not read any
+more, and an invocation cannot wait longer."""
 CLOSE_SECONDS = 0.1
-"""For a good-bye, which changes nothing any more: all that was to be heard has been."""
+"""Time limit for the closing handshake. All messages that matter were received before."""
 
-# Not in the hierarchy, so that no configuration of the process makes it write frames or addresses.
-_UNHEARD = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001
+# Not in the logger hierarchy, so that no configuration of the process makes it log frames or URLs.
+_SILENT_LOGGER = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001
 
 
-class Gone(Exception):
-    """The peer takes no more messages."""
+class PeerGone(Exception):
+    """The peer accepts no more messages."""
 
 
 class WebSocket:
-    """An open connection."""
+    """An open WebSocket connection."""
 
     def __init__(self, sock: socket.socket, uri: WebSocketURI) -> None:
         self._socket = sock
-        self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_UNHEARD)
+        self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_SILENT_LOGGER)
         self._outgoing = bytearray()
-        self._parts: list[Frame] = []
+        self._frames: list[Frame] = []
         self._messages: deque[bytes | str] = deque()
-        self._deaf = False
-        self._owed = 0
+        self._sending_stopped = False
+        self._unwritten_answers = 0
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
-        """Connects; raises what the network, TLS or the library's handshake raises."""
+        """Connect to a URL. Raises the exceptions of the network, of TLS and of the library's handshake."""
         deadline = time.monotonic() + timeout_seconds
         uri = parse_uri(url)
-        sock = _reached(uri, deadline)
+        sock = _connect(uri, deadline)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(max(0.001, deadline - time.monotonic()))
@@ -68,7 +70,7 @@ class WebSocket:
                 sock = ssl.create_default_context().wrap_socket(sock, server_hostname=uri.host)
             sock.setblocking(False)
             opened = cls(sock, uri)
-            opened._shake_hands(deadline)
+            opened._open_handshake(deadline)
         except BaseException:
             sock.close()
             raise
@@ -83,52 +85,52 @@ class WebSocket:
         self.close()
 
     @property
-    def over(self) -> bool:
-        """Whether nothing can be received any more."""
+    def is_over(self) -> bool:
+        """True if no more message can be received."""
         return self._protocol.state is not State.OPEN and not self._messages
 
     @property
-    def their_close(self) -> int | None:
-        """The code with which the peer has closed, if it has."""
+    def peer_close_code(self) -> int | None:
+        """Code with which the peer has closed the connection; None if it has not."""
         return None if self._protocol.close_rcvd is None else self._protocol.close_rcvd.code
 
     @property
-    def broken(self) -> bool:
-        """Whether the peer has broken the protocol."""
+    def is_broken(self) -> bool:
+        """True if the peer has violated the protocol."""
         return self._protocol.parser_exc is not None and not isinstance(self._protocol.parser_exc, EOFError)
 
     def send(self, message: bytes) -> None:
-        """Sends a binary message."""
-        self._step(0)  # a peer that has closed meanwhile is to be noticed before it is spoken to
-        if self._deaf or self._protocol.state is not State.OPEN:
-            raise Gone
+        """Send a binary message. Raises PeerGone."""
+        self._step(0)  # notice a peer that has closed before sending to it
+        if self._sending_stopped or self._protocol.state is not State.OPEN:
+            raise PeerGone
         self._protocol.send_binary(message)
         deadline = time.monotonic() + SEND_SECONDS
-        while self._collect():
-            if not self._step(deadline) and self._collect():
-                self._lose()
-                raise Gone
+        while self._has_outgoing():
+            if not self._step(deadline) and self._has_outgoing():
+                self._disconnect()
+                raise PeerGone
 
     def receive(self, timeout_seconds: float) -> bytes | str | None:
-        """The next message; none if none comes in time, or ever. A text's content is nobody's business here."""
+        """Return the next message. None if none comes in time or ever. The content of a text message is discarded."""
         deadline = time.monotonic() + timeout_seconds
-        while not self._messages and not self.over and self._step(deadline):
+        while not self._messages and not self.is_over and self._step(deadline):
             pass
         return self._messages.popleft() if self._messages else None
 
     def close(self) -> None:
-        """Says good-bye, waits a moment for the answer, and lets go in any case."""
+        """Send a close frame, wait a moment for the answer, and close the connection in any case."""
         deadline = time.monotonic() + CLOSE_SECONDS
         with contextlib.suppress(Exception):
             if self._protocol.state is State.OPEN:
                 self._protocol.send_close(1000)
             self._messages.clear()
-            while (self._collect() or self._awaits_good_bye()) and self._step(deadline):
+            while (self._has_outgoing() or self._awaits_close()) and self._step(deadline):
                 self._messages.clear()
-        self._lose()
+        self._disconnect()
         self._socket.close()
 
-    def _shake_hands(self, deadline: float) -> None:
+    def _open_handshake(self, deadline: float) -> None:
         self._protocol.send_request(self._protocol.connect())
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
             if not self._step(deadline):
@@ -138,16 +140,16 @@ class WebSocket:
         if self._protocol.state is State.CONNECTING:
             raise TimeoutError
 
-    def _awaits_good_bye(self) -> bool:
-        return self._protocol.state is State.CLOSING and self.their_close is None and not self.broken
+    def _awaits_close(self) -> bool:
+        return self._protocol.state is State.CLOSING and self.peer_close_code is None and not self.is_broken
 
     def _step(self, deadline: float) -> bool:
-        """Writes what waits and reads what has come, once; false if the time is over."""
+        """Write and read once. Return False if the time is over."""
         if self._protocol.state is State.CLOSED:
             return False
         reading = len(self._messages) < MAX_WAITING
         poll = select.poll()
-        poll.register(self._socket, (select.POLLIN if reading else 0) | (select.POLLOUT if self._collect() else 0))
+        poll.register(self._socket, (select.POLLIN if reading else 0) | (select.POLLOUT if self._has_outgoing() else 0))
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return False
         try:
@@ -155,13 +157,15 @@ class WebSocket:
             if reading:
                 self._read()
         except OSError:
-            self._lose()
+            self._disconnect()
         return time.monotonic() < deadline
 
-    def _collect(self) -> bool:
-        """Whether anything waits to be written. The library's mark for the end is left out: closing says it too."""
+    def _has_outgoing(self) -> bool:
+        """Return True if data waits to be written. The library's end-of-file marker is ignored, because closing has
+        the same effect.
+        """
         self._outgoing += b"".join(self._protocol.data_to_send())
-        if self._deaf:
+        if self._sending_stopped:
             self._outgoing.clear()
         return bool(self._outgoing)
 
@@ -172,8 +176,8 @@ class WebSocket:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError:
-            # What it has said before may still be read.
-            self._deaf = True
+            # Data that the peer sent before may still be read.
+            self._sending_stopped = True
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -181,35 +185,39 @@ class WebSocket:
             if data:
                 waiting = len(self._outgoing)
                 self._protocol.receive_data(data)
-                self._collect()
-                self._owed = self._owed + len(self._outgoing) - waiting if self._outgoing else 0
-                if self._owed > MAX_OWED:
-                    self._lose()
+                self._has_outgoing()
+                self._unwritten_answers = (
+                    self._unwritten_answers + len(self._outgoing) - waiting if self._outgoing else 0
+                )
+                if self._unwritten_answers > MAX_UNWRITTEN_ANSWERS:
+                    self._disconnect()
             else:
                 self._protocol.receive_eof()
-            self._take()
+            self._collect_messages()
 
-    def _take(self) -> None:
+    def _collect_messages(self) -> None:
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame) and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
-                self._parts.append(frame)
-                if len(self._parts) > MAX_PARTS:
-                    self._parts.clear()
-                    self._lose()
+                self._frames.append(frame)
+                if len(self._frames) > MAX_FRAMES:
+                    self._frames.clear()
+                    self._disconnect()
                     return
                 if frame.fin:
-                    binary = self._parts[0].opcode is Opcode.BINARY
-                    self._messages.append(b"".join(part.data for part in self._parts) if binary else "")
-                    self._parts.clear()
+                    binary = self._frames[0].opcode is Opcode.BINARY
+                    self._messages.append(b"".join(frame.data for frame in self._frames) if binary else "")
+                    self._frames.clear()
 
-    def _lose(self) -> None:
-        """Nothing goes out or comes in any more."""
-        self._deaf = True
+    def _disconnect(self) -> None:
+        """Stop sending and receiving."""
+        self._sending_stopped = True
         self._protocol.receive_eof()
 
 
-def _reached(uri: WebSocketURI, deadline: float) -> socket.socket:
-    """A connection to the first of the host's addresses that answers; all of them together have the time."""
+def _connect(uri: WebSocketURI, deadline: float) -> socket.socket:
+    """Connect to the first address of the host that answers. All addresses together have the time until the
+    deadline.
+    """
     failure: OSError = TimeoutError()
     for family, kind, protocol, _, address in socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM):
         left = deadline - time.monotonic()

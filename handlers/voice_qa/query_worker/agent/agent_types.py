@@ -1,8 +1,8 @@
-"""What an agent is asked, what it answers, and how that can fail: the same whoever answers.
+"""Types for agents: the question, the pieces of an answer, and the ways in which answering can fail. All agents use the
+same types.
 
-It decides the types alone. How a question travels is `agent_lines`' business, and for how long one waits for the answer
-is `agent_answer`'s. What is said, and where it can be heard, is in no `repr`: neither a question nor a piece of an
-answer gets into a log by accident.
+`agent_protocol` defines the request and the response, and `streamed_answer` the time limits. Texts, audio and URLs are
+excluded from every `repr`, so that no question and no piece of an answer gets into a log by accident.
 """
 
 import hashlib
@@ -13,42 +13,42 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 SESSION_LENGTH = range(33, 257)
-"""Characters: what Bedrock AgentCore takes for a session's id."""
+"""Length of a session id in characters that Bedrock AgentCore accepts."""
 MAX_RETRY_AFTER_MS = 300_000
-"""Longer than this is nobody told to wait, whatever the peer says."""
+"""Maximum wait before a retry, whatever the agent asks for."""
 
 
 class AgentCode(StrEnum):
-    """How an answer fails."""
+    """Failure of an answer, as it is logged."""
 
     REFUSED = "refused"
-    """The agent may not be talked to, or we may not talk to it."""
+    """Access to the agent is refused, or its certificate is not valid."""
     UNAVAILABLE = "unavailable"
-    """Nobody answers there now."""
+    """The agent does not accept connections now."""
     THROTTLED = "throttled"
-    """It has too much to do."""
+    """The agent is overloaded."""
     FIRST_BYTE_LATE = "first_byte_late"
-    """It did not begin in time."""
+    """The answer did not start in time."""
     TOO_SLOW = "too_slow"
-    """It began, and then said nothing for too long, or did not come to an end."""
+    """The answer started, but paused too long or did not end in time."""
     BROKEN_OFF = "broken_off"
-    """The answer ended before it was done."""
+    """The connection ended before the answer was complete."""
     MALFORMED = "malformed"
-    """It does not speak the protocol."""
+    """The response violates the protocol."""
     TOO_MUCH = "too_much"
-    """It said more than an answer may hold."""
+    """The answer exceeds a size limit."""
     REJECTED = "rejected"
-    """It cannot do anything with this question."""
+    """The agent refuses this question."""
     FAILED = "failed"
-    """It failed."""
+    """The agent failed."""
 
 
 LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.REJECTED])
-"""Asking the same again is of no use, unless the agent itself says so."""
+"""Failures for which asking again does not help, unless the agent states otherwise."""
 
 
 class AgentFailed(Exception):
-    """There is no whole answer; pieces that came before it stand."""
+    """There is no complete answer. Pieces that were received remain valid."""
 
     def __init__(self, code: AgentCode, *, retryable: bool | None = None, retry_after_ms: int | None = None) -> None:
         super().__init__(code.value)
@@ -59,18 +59,18 @@ class AgentFailed(Exception):
 
 @dataclass(frozen=True)
 class Lecture:
-    """What the question is about."""
+    """The lecture of a question."""
 
     lecture_id: str
     url: str = field(repr=False)
-    """Presigned: whoever has it can fetch the audio."""
+    """Presigned URL with which anyone can fetch the audio."""
     format: str
     duration_ms: int
 
 
 @dataclass(frozen=True)
 class SpokenQuery:
-    """A question as audio."""
+    """A spoken question."""
 
     url: str = field(repr=False)
     format: str
@@ -78,67 +78,67 @@ class SpokenQuery:
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """A question as text."""
+    """A written question."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A question of before, and what was answered."""
+    """A turn of the conversation: an earlier question and its answer."""
 
     question: str = field(repr=False)
     answer: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Question:
-    """All that an agent is told."""
+class AgentQuestion:
+    """A question with its context, as an agent gets it."""
 
     query_id: str
     session_id: str
-    """Opaque, the same for all of a session's questions, and nobody else's: as `opaque` makes it."""
+    """Opaque id, equal for all questions of a session and for no other question. `opaque_session_id` creates it."""
     lecture: Lecture
     query: SpokenQuery | WrittenQuery
     conversation: tuple[Turn, ...] = ()
     language: str = "en-US"
 
     def __post_init__(self) -> None:
-        """Refuses an id that an agent could not take."""
+        """Raise ValueError for a session id that an agent cannot accept."""
         if len(self.session_id) not in SESSION_LENGTH:
-            raise ValueError("an agent's session has an id of 33 to 256 characters")
+            raise ValueError("the session id of an agent must have 33 to 256 characters")
 
 
-def opaque(session_id: str) -> str:
-    """A session's id as agents get it: it says nothing about who asks."""
+def opaque_session_id(session_id: str) -> str:
+    """Return the session id for agents, which does not reveal the guest."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
-class AudioFormat(StrEnum):
-    """How an answer sounds."""
+class AnswerAudioFormat(StrEnum):
+    """Format of a spoken answer."""
 
     OGG_OPUS = "ogg-opus"
     MP3 = "mp3"
 
 
 @dataclass(frozen=True)
-class TextPiece:
-    """More of the answer's text; the pieces joined are the text."""
+class AgentTextPiece:
+    """The next part of the answer's text. The joined pieces are the text."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class AudioPiece:
-    """More of the answer's audio: playable alone, and the pieces joined are playable too."""
+class AgentAudioPiece:
+    """The next part of the spoken answer. It can be played alone, and so can the joined pieces."""
 
     audio: bytes = field(repr=False)
-    format: AudioFormat
+    format: AnswerAudioFormat
 
 
 @dataclass(frozen=True)
-class CitationPiece:
-    """Where in the lecture it is said; it lies within."""
+class AgentCitationPiece:
+    """The section of the lecture that supports the answer. It lies within the lecture."""
 
     start_ms: int
     end_ms: int
@@ -146,22 +146,22 @@ class CitationPiece:
 
 
 @dataclass(frozen=True)
-class TranscriptPiece:
-    """What was understood of the question; a later one stands for an earlier one."""
+class AgentTranscriptPiece:
+    """The agent's transcript of the question. It replaces an earlier one."""
 
     text: str = field(repr=False)
 
 
-Piece = TextPiece | AudioPiece | CitationPiece | TranscriptPiece
+AgentPiece = AgentTextPiece | AgentAudioPiece | AgentCitationPiece | AgentTranscriptPiece
 
 
-class Answer(ABC):
-    """An answer while it is made. Leaving its block lets go of it, whatever state it is in."""
+class AgentAnswer(ABC):
+    """An answer while it is produced. Leaving its `with` block closes it in any state."""
 
     @property
     @abstractmethod
     def dropped_citations(self) -> int:
-        """How many citations pointed out of the lecture so far."""
+        """Number of citations so far that lie outside the lecture."""
 
     def __enter__(self) -> Self:
         return self
@@ -170,16 +170,16 @@ class Answer(ABC):
         self.close()
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[AgentPiece]:
         """Yield the pieces as they come. Raises AgentFailed if the answer does not reach its end."""
 
     @abstractmethod
     def close(self) -> None:
-        """End the answer where it stands."""
+        """Close the answer in its current state."""
 
 
 class Agent(Protocol):
-    """Whoever answers."""
+    """A service that answers questions."""
 
-    def answer(self, question: Question) -> Answer:
-        """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
+    def answer(self, question: AgentQuestion) -> AgentAnswer:
+        """Send the question and return the answer once it has started. Raises AgentFailed."""

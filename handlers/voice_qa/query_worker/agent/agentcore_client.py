@@ -1,8 +1,9 @@
-"""An agent that runs in Bedrock AgentCore Runtime: the same question and the same lines, by `InvokeAgentRuntime`.
+"""Client of an agent in Bedrock AgentCore Runtime. It sends the same question and reads the same lines, with
+`InvokeAgentRuntime`.
 
-It decides how that operation is called and what its errors mean; a test holds the request to the one that boto3 makes.
-boto3 itself is not used to call it: its body reader fills a buffer of a kilobyte before it gives a line, so that words
-would come late, and its time limits begin again with each byte.
+This module signs the request and maps the errors of the operation. A test compares the request with boto3's. boto3
+itself is not used, because its body reader fills a buffer of one kilobyte before it returns a line, which would delay
+words, and its timeouts start again with each byte.
 """
 
 import logging
@@ -17,71 +18,76 @@ from botocore.credentials import Credentials
 
 from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, Question
-from handlers.voice_qa.query_worker.agent.http_client import Address
-from handlers.voice_qa.query_worker.agent.http_connection import Request
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits, StreamedAnswer, Verdict, begun
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
+from handlers.voice_qa.query_worker.agent.http_client import AgentAddress
+from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
+from handlers.voice_qa.query_worker.agent.streamed_answer import (
+    AnswerLimits,
+    ResponseVerdict,
+    StreamedAnswer,
+    start_answer,
+)
 
 SERVICE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 QUALIFIER = "DEFAULT"
-"""The endpoint that every runtime has."""
+"""Name of the endpoint that every runtime has."""
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):bedrock-agentcore:(?P<region>[a-z0-9-]+):[0-9]{12}:runtime/[\w-]+")
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
-_VERDICTS: Mapping[int, Verdict] = {
+_VERDICTS: Mapping[int, ResponseVerdict] = {
     # ServiceQuotaExceededException: too many sessions at once.
-    HTTPStatus.PAYMENT_REQUIRED: Verdict(AgentCode.THROTTLED, passes=True),
+    HTTPStatus.PAYMENT_REQUIRED: ResponseVerdict(AgentCode.THROTTLED, retryable=True),
     # ThrottlingException
-    HTTPStatus.TOO_MANY_REQUESTS: Verdict(AgentCode.THROTTLED, passes=True),
-    # AccessDeniedException, and whatever is wrong with the signature
-    HTTPStatus.FORBIDDEN: Verdict(AgentCode.REFUSED),
+    HTTPStatus.TOO_MANY_REQUESTS: ResponseVerdict(AgentCode.THROTTLED, retryable=True),
+    # AccessDeniedException, and invalid signatures
+    HTTPStatus.FORBIDDEN: ResponseVerdict(AgentCode.REFUSED),
     # ResourceNotFoundException
-    HTTPStatus.NOT_FOUND: Verdict(AgentCode.REFUSED),
-    # RetryableConflictException: the session is being begun or ended.
-    HTTPStatus.CONFLICT: Verdict(AgentCode.UNAVAILABLE, passes=True),
+    HTTPStatus.NOT_FOUND: ResponseVerdict(AgentCode.REFUSED),
+    # RetryableConflictException: the session is being started or ended.
+    HTTPStatus.CONFLICT: ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True),
     # RuntimeClientError: the agent itself failed.
-    HTTPStatus.FAILED_DEPENDENCY: Verdict(AgentCode.FAILED),
-    # InternalServerException, and what stands before the service
-    HTTPStatus.INTERNAL_SERVER_ERROR: Verdict(AgentCode.FAILED, passes=True),
-    HTTPStatus.BAD_GATEWAY: Verdict(AgentCode.UNAVAILABLE, passes=True),
-    HTTPStatus.SERVICE_UNAVAILABLE: Verdict(AgentCode.UNAVAILABLE, passes=True),
-    HTTPStatus.GATEWAY_TIMEOUT: Verdict(AgentCode.UNAVAILABLE, passes=True),
+    HTTPStatus.FAILED_DEPENDENCY: ResponseVerdict(AgentCode.FAILED),
+    # InternalServerException, and errors of the load balancer in front of the service
+    HTTPStatus.INTERNAL_SERVER_ERROR: ResponseVerdict(AgentCode.FAILED, retryable=True),
+    HTTPStatus.BAD_GATEWAY: ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True),
+    HTTPStatus.SERVICE_UNAVAILABLE: ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True),
+    HTTPStatus.GATEWAY_TIMEOUT: ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True),
 }
 
-# At DEBUG it writes what it signs, session token and all, and the signature.
+# At level DEBUG, botocore logs the signed request, including the session token and the signature.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 
 class BedrockAgent:
-    """Asks a runtime."""
+    """Sends questions to a runtime."""
 
     def __init__(
         self,
         runtime_arn: str,
         credentials: Credentials,
-        limits: Limits,
+        limits: AnswerLimits,
         timing: RetryTiming | None = None,
         *,
         qualifier: str = QUALIFIER,
         endpoint: str | None = None,
     ) -> None:
-        """`endpoint` is the origin of another AgentCore than that of the runtime's region."""
+        """Initialise the client. `endpoint` replaces the AgentCore endpoint of the runtime's region."""
         arn = _ARN.fullmatch(runtime_arn)
         if arn is None:
-            raise ValueError("a runtime is named by its ARN")
+            raise ValueError("agentcore_runtime_arn is not the ARN of an AgentCore runtime")
         self._region = arn["region"]
         suffix = _SUFFIXES.get(arn["partition"], "amazonaws.com")
         self._origin = (endpoint or f"https://{SERVICE}.{self._region}.{suffix}").rstrip("/")
-        self._address = Address.of(self._origin)
+        self._address = AgentAddress.from_endpoint(self._origin)
         self._target = f"/runtimes/{quote(runtime_arn, safe='')}/invocations?{urlencode({'qualifier': qualifier})}"
         self._credentials = credentials
         self._limits = limits
         self._timing = timing or RetryTiming()
 
-    def answer(self, question: Question) -> StreamedAnswer:
-        """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
+    def answer(self, question: AgentQuestion) -> StreamedAnswer:
+        """Send the question and return the answer once it has started. Raises AgentFailed."""
         body = request_body(question)
-        return begun(
+        return start_answer(
             lambda: self._request(question.session_id, body),
             _VERDICTS,
             question.lecture.duration_ms,
@@ -89,11 +95,11 @@ class BedrockAgent:
             self._timing,
         )
 
-    def _request(self, session_id: str, body: bytes) -> Request:
+    def _request(self, session_id: str, body: bytes) -> HttpRequest:
         headers = {"Content-Type": CONTENT_TYPE, "Accept": ACCEPTED, SESSION_HEADER: session_id}
         signed = AWSRequest("POST", self._origin + self._target, headers, body)
-        # Frozen: credentials that are renewed between two of its reads would mix old and new.
+        # Frozen, because credentials that are refreshed between two reads would mix old and new values.
         SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(signed)
         address = self._address
         sent = {**signed.headers, "Host": address.authority}
-        return Request(address.host, address.port, address.tls, self._target, sent, body)
+        return HttpRequest(address.host, address.port, address.tls, self._target, sent, body)

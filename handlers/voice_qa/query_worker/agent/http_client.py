@@ -1,7 +1,7 @@
-"""An agent that is an HTTP service, in a private network or behind TLS.
+"""Client of an agent that is an HTTP service, in a private network or with TLS.
 
-It decides where a question goes and what the service's refusals mean. The service's address is the deployment's: checked
-in its settings and once more here, and never changed by an answer.
+This module builds the request and maps the service's error statuses. The endpoint comes from the deployment. It is
+validated in the stack settings and again here, and no response changes it.
 """
 
 import ssl
@@ -11,23 +11,28 @@ from http import HTTPStatus
 from typing import Self
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.voice_qa.environment import endpoint_parts
+from handlers.voice_qa.environment import parse_endpoint
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, Question
-from handlers.voice_qa.query_worker.agent.http_connection import Request
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits, StreamedAnswer, Verdict, begun
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
+from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
+from handlers.voice_qa.query_worker.agent.streamed_answer import (
+    AnswerLimits,
+    ResponseVerdict,
+    StreamedAnswer,
+    start_answer,
+)
 
 PATH = "/answer"
 _PORTS = {"http": 80, "https": 443}
-_BUSY = Verdict(AgentCode.UNAVAILABLE, passes=True)
-_CLOSED = Verdict(AgentCode.REFUSED)
-_VERDICTS: Mapping[int, Verdict] = {
-    HTTPStatus.UNAUTHORIZED: _CLOSED,
-    HTTPStatus.FORBIDDEN: _CLOSED,
-    HTTPStatus.NOT_FOUND: _CLOSED,
-    HTTPStatus.METHOD_NOT_ALLOWED: _CLOSED,
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _CLOSED,
-    HTTPStatus.TOO_MANY_REQUESTS: Verdict(AgentCode.THROTTLED, passes=True),
+_BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
+_NO_ACCESS = ResponseVerdict(AgentCode.REFUSED)
+_VERDICTS: Mapping[int, ResponseVerdict] = {
+    HTTPStatus.UNAUTHORIZED: _NO_ACCESS,
+    HTTPStatus.FORBIDDEN: _NO_ACCESS,
+    HTTPStatus.NOT_FOUND: _NO_ACCESS,
+    HTTPStatus.METHOD_NOT_ALLOWED: _NO_ACCESS,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _NO_ACCESS,
+    HTTPStatus.TOO_MANY_REQUESTS: ResponseVerdict(AgentCode.THROTTLED, retryable=True),
     HTTPStatus.BAD_GATEWAY: _BUSY,
     HTTPStatus.SERVICE_UNAVAILABLE: _BUSY,
     HTTPStatus.GATEWAY_TIMEOUT: _BUSY,
@@ -35,43 +40,43 @@ _VERDICTS: Mapping[int, Verdict] = {
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a service is."""
+class AgentAddress:
+    """Address of an HTTP service."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
     path: str
-    """Without a slash at its end."""
+    """Path without a slash at its end."""
 
     @property
     def authority(self) -> str:
-        """Host and port as signatures and HTTP have them: the usual port is left out."""
+        """Host and port for signatures and the Host header, without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS["http" if self.tls is None else "https"] else f"{host}:{self.port}"
 
     @classmethod
-    def of(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
-        """The address that an endpoint names; raises ValueError. `tls` is used instead of what is usual."""
-        parts = endpoint_parts(endpoint)
+    def from_endpoint(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
+        """Return the address of an endpoint. Raises ValueError. `tls` replaces the default TLS context."""
+        parts = parse_endpoint(endpoint)
         context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
 
 
 class HttpAgent:
-    """Asks a service."""
+    """Sends questions to an HTTP service."""
 
     def __init__(
-        self, endpoint: str, limits: Limits, timing: RetryTiming | None = None, tls: ssl.SSLContext | None = None
+        self, endpoint: str, limits: AnswerLimits, timing: RetryTiming | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._address = Address.of(endpoint, tls)
+        self._address = AgentAddress.from_endpoint(endpoint, tls)
         self._limits = limits
         self._timing = timing or RetryTiming()
 
-    def answer(self, question: Question) -> StreamedAnswer:
-        """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
+    def answer(self, question: AgentQuestion) -> StreamedAnswer:
+        """Send the question and return the answer once it has started. Raises AgentFailed."""
         address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
         target, body = address.path + PATH, request_body(question)
-        request = Request(address.host, address.port, address.tls, target, headers, body)
-        return begun(lambda: request, _VERDICTS, question.lecture.duration_ms, self._limits, self._timing)
+        request = HttpRequest(address.host, address.port, address.tls, target, headers, body)
+        return start_answer(lambda: request, _VERDICTS, question.lecture.duration_ms, self._limits, self._timing)

@@ -1,11 +1,10 @@
-"""One HTTP request and its response, each step of it with a time at which it is over.
+"""One HTTP request and its response, with a deadline for each step.
 
-It decides how one exchange goes: a connection of its own that is never used again, certificates checked as usual, no
-redirect followed, no proxy taken from the environment, no encoding undone. Whether to ask again and what the body means
-is left to others.
+Each request has its own connection, which is never reused. Certificates are verified as usual. Redirects, proxies of
+the environment and content encodings are not supported. The caller decides about retries and interprets the body.
 
-The standard library's client does HTTP. What it lacks is a limit for the whole of a step: its timeout begins again with
-each byte, so that a peer that trickles can hold it for ever. Here each read of the socket gets what is left.
+The standard library's client implements HTTP. It has no limit for a whole step: its timeout starts again with each
+byte, so a peer that sends slowly could hold it for ever. Here, each read of the socket gets only the remaining time.
 """
 
 import contextlib
@@ -22,51 +21,54 @@ from typing_extensions import Buffer
 READ_BYTES = 64 * 1024
 
 
-class Unreachable(Exception):
-    """There is no connection, and the time for one is over."""
+class HostUnreachable(Exception):
+    """No connection was made in time."""
 
 
-class Malformed(Exception):
-    """The peer does not speak HTTP."""
+class MalformedResponse(Exception):
+    """The peer violated HTTP."""
 
 
-class Cut(Exception):
-    """The body is over before its end."""
+class TruncatedBody(Exception):
+    """The body ended before its announced end."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """A POST, ready to be sent."""
+class HttpRequest:
+    """A POST request."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
-    """None: in the clear."""
+    """TLS context; None for plain HTTP."""
     target: str = field(repr=False)
     """Path and query."""
     headers: Mapping[str, str] = field(repr=False)
-    """With the host as the peer is to see it."""
+    """Headers, including `Host`."""
     body: bytes = field(repr=False)
 
 
-class Exchange:
-    """A response whose head has come; the body is read bit by bit."""
+class HttpExchange:
+    """A response whose headers have arrived. Its body is read in chunks."""
 
     def __init__(self, sock: "_Socket", response: http.client.HTTPResponse) -> None:
         self._socket = sock
         self._response = response
 
     @classmethod
-    def begin(cls, request: Request, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
-        """Sends, and waits for the response's head; raises OSError (TimeoutError among them), Unreachable or Malformed."""
-        connected = _connected(request, min(now() + connect_seconds, deadline), now)
+    def start(cls, request: HttpRequest, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
+        """Send the request and return the response once its headers have arrived.
+
+        Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
+        """
+        connected = _connect(request, min(now() + connect_seconds, deadline), now)
         if connected is None:
-            raise Unreachable
+            raise HostUnreachable
         sock = _Socket(connected, now, deadline)
         try:
             connection = http.client.HTTPConnection(request.host, request.port)
             connection.sock = sock
-            # Whoever does not want the whole of it may have answered already.
+            # A service that refuses the request may have answered before it received the whole body.
             with contextlib.suppress(ConnectionError):
                 connection.request("POST", request.target, request.body, {**request.headers, "Connection": "close"})
             response = _head(connection)
@@ -75,37 +77,37 @@ class Exchange:
             raise
         if response is None:
             sock.release()
-            raise Malformed
+            raise MalformedResponse
         return cls(sock, response)
 
     @property
     def status(self) -> int:
-        """The response's status."""
+        """Status code of the response."""
         return self._response.status
 
     def header(self, name: str) -> str | None:
-        """A header of the response."""
+        """Return a header of the response."""
         return self._response.getheader(name)
 
     def read(self, deadline: float) -> bytes:
-        """What has come of the body, at least a byte; none at its end. Raises OSError, Malformed or Cut."""
+        """Return the next bytes of the body; nothing at its end. Raises OSError, MalformedResponse or TruncatedBody."""
         self._socket.deadline = deadline
         try:
             return self._response.read1(READ_BYTES)
         except http.client.IncompleteRead:
-            failure: type[Exception] = Cut
+            failure: type[Exception] = TruncatedBody
         except http.client.HTTPException:
-            failure = Malformed
+            failure = MalformedResponse
         raise failure
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Close the connection."""
         self._response.close()
         self._socket.release()
 
 
-def _connected(request: Request, deadline: float, now: Callable[[], float]) -> socket.socket | None:
-    """A socket, if there is one in time; each address that a name stands for gets the whole of it."""
+def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
+    """Return a connected socket; None if the time is over. Each IP address of the host gets the whole time."""
     try:
         sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))
     except TimeoutError:
@@ -136,14 +138,15 @@ def _head(connection: http.client.HTTPConnection) -> http.client.HTTPResponse | 
     except http.client.RemoteDisconnected:
         raise
     except (http.client.HTTPException, ValueError):
-        # It holds what the peer said.
+        # The exception contains data of the peer.
         return None
 
 
 class _Socket(io.RawIOBase):
-    """A socket whose reads share one deadline, as http.client uses it.
+    """Socket for http.client whose reads share one deadline.
 
-    http.client closes the socket of a response that it still reads. So `close` does nothing, and `release` closes.
+    http.client closes the socket of a response that it still reads. So `close` does nothing, and `release` closes the
+    socket.
     """
 
     def __init__(self, sock: socket.socket, now: Callable[[], float], deadline: float) -> None:
@@ -168,7 +171,7 @@ class _Socket(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def release(self) -> None:
         self._socket.close()

@@ -1,12 +1,12 @@
-"""Asks an agent, waits for the answer's first byte, and reads the answer as it comes.
+"""Sending of a question to an agent, and reading of the answer while it arrives.
 
-Before the first byte, what may pass by itself is tried again a few times; after it, nothing is. All attempts and the
-pauses between them share one limit. A pause grows with each attempt and has a random length, so that callers that failed
-together do not come back together. What the agent asks for by `Retry-After` comes on top, if there is time for it.
+Before the first byte, transient failures are retried a few times; after it, nothing is retried. All attempts and the
+pauses between them share one time limit. A pause grows with each attempt and has a random length, so that callers that
+failed together do not return together. A `Retry-After` of the agent is added, if there is time for it.
 
-After the first byte, there are limits for the silence between two lines and for the whole answer. The silence is the
-agent's alone: the time that the caller takes for a piece only counts for the whole. An answer is whole when the agent
-says so, never because the connection has ended.
+After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller takes
+for a piece counts only for the whole answer. An answer is complete when the agent sends `done`, never because the connection
+has ended.
 """
 
 import ssl
@@ -16,74 +16,80 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.voice_qa.query_worker.agent.agent_protocol import Reader
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Answer, Piece
-from handlers.voice_qa.query_worker.agent.http_connection import Cut, Exchange, Malformed, Request, Unreachable
+from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
+from handlers.voice_qa.query_worker.agent.agent_types import AgentAnswer, AgentCode, AgentFailed, AgentPiece
+from handlers.voice_qa.query_worker.agent.http_connection import (
+    HostUnreachable,
+    HttpExchange,
+    HttpRequest,
+    MalformedResponse,
+    TruncatedBody,
+)
 
 MAX_ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 2.0
+MAX_PAUSE_SECONDS = 2.0
 _MAX_DIGITS = 6
-"""Of a Retry-After: eleven days."""
+"""Maximum number of digits in a Retry-After header: eleven days."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long one waits."""
+class AnswerLimits:
+    """Time limits of an answer."""
 
     connect_seconds: float = 2.0
     first_byte_seconds: float = 10.0
-    """From the question to the answer's first byte, with all attempts and the pauses between them."""
+    """Time from the question to the first byte of the answer, including all attempts and the pauses between them."""
     silence_seconds: float = 20.0
-    """From one line to the next."""
+    """Time between two lines."""
     answer_seconds: float = 600.0
-    """From the question to the answer's end."""
+    """Time from the question to the end of the answer."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a response that is no answer means."""
+class ResponseVerdict:
+    """Meaning of a response that is not an answer."""
 
     code: AgentCode
-    passes: bool = False
-    """Whether it may be different in a moment."""
-    after_seconds: int = 0
-    """What the agent asks to wait for, at least."""
+    retryable: bool = False
+    """True if a retry may succeed."""
+    retry_after_seconds: int = 0
+    """Minimum time to wait, as the agent asks for it."""
 
 
-class StreamedAnswer(Answer):
-    """An answer that has begun."""
+class StreamedAnswer(AgentAnswer):
+    """An answer that has started."""
 
     def __init__(
         self,
-        body: Exchange,
-        begun: bytes,
+        body: HttpExchange,
+        first_bytes: bytes,
         *,
-        reader: Reader,
-        limits: Limits,
+        reader: AnswerReader,
+        limits: AnswerLimits,
         asked_at: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`begun` is what has been read of it already."""
+        """Initialise the answer. `first_bytes` are the bytes that were read before."""
         self._body = body
         self._reader = reader
         self._silence_seconds = limits.silence_seconds
         self._end = asked_at + limits.answer_seconds
         self._now = now
-        self._pieces = self._read(begun)
+        self._pieces = self._read(first_bytes)
 
     @property
     def dropped_citations(self) -> int:
         return self._reader.dropped_citations
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[AgentPiece]:
         return self._pieces
 
     def close(self) -> None:
         self._pieces.close()
         self._body.close()
 
-    def _read(self, data: bytes) -> Generator[Piece, None, None]:
+    def _read(self, data: bytes) -> Generator[AgentPiece, None, None]:
         try:
             quiet_until = self._now() + self._silence_seconds
             while not self._reader.done:
@@ -95,18 +101,18 @@ class StreamedAnswer(Answer):
                 if self._reader.lines > lines:
                     quiet_until = self._now() + self._silence_seconds
                 if not self._reader.done:
-                    data = self._more(min(quiet_until, self._end))
+                    data = self._read_more(min(quiet_until, self._end))
         finally:
             self._body.close()
 
-    def _more(self, deadline: float) -> bytes:
+    def _read_more(self, deadline: float) -> bytes:
         try:
             data = self._body.read(deadline)
         except TimeoutError:
             code = AgentCode.TOO_SLOW
-        except Malformed:
+        except MalformedResponse:
             code = AgentCode.MALFORMED
-        except (OSError, Cut):
+        except (OSError, TruncatedBody):
             code = AgentCode.BROKEN_OFF
         else:
             if data:
@@ -115,81 +121,87 @@ class StreamedAnswer(Answer):
         raise AgentFailed(code)
 
 
-def begun(
-    request: Callable[[], Request],
-    verdicts: Mapping[int, Verdict],
+def start_answer(
+    create_request: Callable[[], HttpRequest],
+    verdicts: Mapping[int, ResponseVerdict],
     duration_ms: int,
-    limits: Limits,
+    limits: AnswerLimits,
     timing: RetryTiming,
 ) -> StreamedAnswer:
-    """Return an answer whose first byte has come. Raises AgentFailed.
+    """Return an answer whose first byte has arrived. Raises AgentFailed.
 
-    `request` makes the question for one attempt; `verdicts` says what a status means; `duration_ms` is the lecture's.
+    `create_request` creates the request of one attempt. `verdicts` maps a status to its meaning. `duration_ms` is the
+    duration of the lecture.
     """
     asked_at = timing.now()
     deadline = asked_at + limits.first_byte_seconds
     attempt = 0
     while True:
-        outcome = _attempt(request, verdicts, limits, deadline, timing.now)
-        if not isinstance(outcome, Verdict):
+        outcome = _attempt(create_request, verdicts, limits, deadline, timing.now)
+        if not isinstance(outcome, ResponseVerdict):
             exchange, data = outcome
-            reader = Reader(duration_ms)
+            reader = AnswerReader(duration_ms)
             return StreamedAnswer(exchange, data, reader=reader, limits=limits, asked_at=asked_at, now=timing.now)
         attempt += 1
-        pause = outcome.after_seconds + timing.share() * min(
-            LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
+        pause = outcome.retry_after_seconds + timing.share() * min(
+            MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
         )
-        if not outcome.passes or attempt == MAX_ATTEMPTS or timing.now() + pause >= deadline:
-            raise AgentFailed(outcome.code, retry_after_ms=outcome.after_seconds * 1000 or None)
+        if not outcome.retryable or attempt == MAX_ATTEMPTS or timing.now() + pause >= deadline:
+            raise AgentFailed(outcome.code, retry_after_ms=outcome.retry_after_seconds * 1000 or None)
         timing.wait(pause)
 
 
-def _verdict(status: int, known: Mapping[int, Verdict]) -> Verdict:
+def _verdict(status: int, verdicts: Mapping[int, ResponseVerdict]) -> ResponseVerdict:
     """Return the meaning of a status other than 200."""
-    if status in known:
-        return known[status]
+    if status in verdicts:
+        return verdicts[status]
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Verdict(AgentCode.REFUSED)
+        return ResponseVerdict(AgentCode.REFUSED)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict(AgentCode.REJECTED)
-    return Verdict(AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.MALFORMED)
+        return ResponseVerdict(AgentCode.REJECTED)
+    return ResponseVerdict(AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.MALFORMED)
 
 
 def _attempt(
-    request: Callable[[], Request],
-    verdicts: Mapping[int, Verdict],
-    limits: Limits,
+    create_request: Callable[[], HttpRequest],
+    verdicts: Mapping[int, ResponseVerdict],
+    limits: AnswerLimits,
     deadline: float,
     now: Callable[[], float],
-) -> tuple[Exchange, bytes] | Verdict:
-    exchange: Exchange | None = None
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
+    exchange: HttpExchange | None = None
     try:
-        exchange = Exchange.begin(request(), limits.connect_seconds, deadline, now)
-        outcome = _first(exchange, verdicts, deadline)
+        exchange = HttpExchange.start(create_request(), limits.connect_seconds, deadline, now)
+        outcome = _read_first_bytes(exchange, verdicts, deadline)
     except TimeoutError:
-        outcome = Verdict(AgentCode.FIRST_BYTE_LATE)
+        outcome = ResponseVerdict(AgentCode.FIRST_BYTE_LATE)
     except ssl.SSLCertVerificationError:
-        outcome = Verdict(AgentCode.REFUSED)
-    except Malformed:
-        outcome = Verdict(AgentCode.MALFORMED)
-    except (OSError, Cut, Unreachable):
-        outcome = Verdict(AgentCode.UNAVAILABLE, passes=True)
-    if exchange is not None and isinstance(outcome, Verdict):
+        outcome = ResponseVerdict(AgentCode.REFUSED)
+    except MalformedResponse:
+        outcome = ResponseVerdict(AgentCode.MALFORMED)
+    except (OSError, TruncatedBody, HostUnreachable):
+        outcome = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
+    if exchange is not None and isinstance(outcome, ResponseVerdict):
         exchange.close()
     return outcome
 
 
-def _first(exchange: Exchange, verdicts: Mapping[int, Verdict], deadline: float) -> tuple[Exchange, bytes] | Verdict:
+def _read_first_bytes(
+    exchange: HttpExchange, verdicts: Mapping[int, ResponseVerdict], deadline: float
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
     if exchange.status != HTTPStatus.OK:
-        return replace(_verdict(exchange.status, verdicts), after_seconds=_after(exchange.header("Retry-After")))
+        return replace(
+            _verdict(exchange.status, verdicts),
+            retry_after_seconds=_retry_after_seconds(exchange.header("Retry-After")),
+        )
     if (exchange.header("Content-Encoding") or "identity").lower() != "identity":
-        # We said that we take none: whoever packs an answer anyhow may have packed any amount of it.
-        return Verdict(AgentCode.MALFORMED)
+        # The request accepts no encoding. A body that is compressed anyway could have any size when it is decompressed.
+        return ResponseVerdict(AgentCode.MALFORMED)
     data = exchange.read(deadline)
-    return (exchange, data) if data else Verdict(AgentCode.UNAVAILABLE, passes=True)
+    return (exchange, data) if data else ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
 
 
-def _after(header: str | None) -> int:
-    """Seconds; a date says nothing, because nobody knows whose clock it is by."""
-    told = (header or "").strip()
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= _MAX_DIGITS else 0
+def _retry_after_seconds(header: str | None) -> int:
+    """Return the seconds of a Retry-After header. A date counts as 0, because the clocks may differ."""
+    value = (header or "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS else 0

@@ -28,7 +28,7 @@ from tests.handlers.common.audio.sample_files import (
     spoken,
 )
 from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
-from tests.handlers.transcription.recordings import heard_ms, looped, recording
+from tests.handlers.transcription.recordings import decoded_ms, loop_audio, recording
 
 pytestmark = pytest.mark.media
 HOURS_MS = 3 * 3600 * 1000
@@ -58,7 +58,7 @@ def test_a_format_is_recognised_by_content(kind: str) -> None:
     audio = spoken(kind)
     found = probe(ranged(audio))
     assert (found.format, found.codec) == KINDS[kind]
-    assert found.duration_ms == pytest.approx(heard_ms(audio), abs=60)
+    assert found.duration_ms == pytest.approx(decoded_ms(audio), abs=60)
     assert found.duration_ms == pytest.approx(SECONDS * 1000, abs=60)
 
 
@@ -286,7 +286,7 @@ def hours_of_flac() -> RangedFile:
 
 def hours_of_mp4() -> RangedFile:
     minute = recording("mp4", "-b:a", "8k", rate=8000, seconds=64, source=SILENCE)
-    return ranged(looped(minute, "mp4", HOURS_MS / 1000))
+    return ranged(loop_audio(minute, "mp4", HOURS_MS / 1000))
 
 
 @pytest.mark.parametrize(

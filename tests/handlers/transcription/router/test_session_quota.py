@@ -1,98 +1,116 @@
-"""A user's open sessions: those that can be used are never more than he may have, whatever comes at the same time."""
+"""Limit on a user's open sessions, with concurrent requests."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from handlers.transcription.live_table import Connection
-from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS, Quota
-from handlers.transcription.utterance_slots import Flight, Live, Place
-from tests.handlers.transcription.router_setup import LIMITS, Scene
+from handlers.transcription.live_table import ClientConnection
+from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS, SessionQuota
+from handlers.transcription.utterance_slots import LiveItem, SessionSlots, Slot
+from tests.handlers.transcription.router_harness import LIMITS, RouterHarness
 
 
-def silent(scene: Scene, connection: str = "c1") -> list[str]:
-    """As many sessions as may be, of which nothing was heard for long, on a connection that is there."""
-    scene.connect(connection)
-    opened = [str(scene.says("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
-    scene.clock.now_ms += IDLE_MS + 1
-    assert scene.says("ping", connection)["type"] == "pong"
+def silent_sessions(router_harness: RouterHarness, connection: str = "c1") -> list[str]:
+    """Open as many sessions as allowed, on an open connection, and let them become idle."""
+    router_harness.connect(connection)
+    opened = [str(router_harness.send("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
+    router_harness.clock.now_ms += IDLE_MS + 1
+    assert router_harness.send("ping", connection)["type"] == "pong"
     return opened
 
 
-def usable(scene: Scene, sessions: list[str], connection: str = "c1") -> list[str]:
-    return [one for one in sessions if scene.says("ping", connection, sessionId=one)["type"] == "pong"]
+def usable_sessions(router_harness: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
+    return [
+        session for session in sessions if router_harness.send("ping", connection, sessionId=session)["type"] == "pong"
+    ]
 
 
-def before(scene: Scene, monkeypatch: pytest.MonkeyPatch, model: type[Live], act: Callable[[], object]) -> None:
-    """Something else happens right before the second change of such an item; the first is what finds no room."""
-    change, seen = scene.live.change, []
+def act_before_second_change(
+    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem], act: Callable[[], object]
+) -> None:
+    """Call `act` right before the second change of an item of this model. The first change finds no room."""
+    change, seen = router_harness.live.change, []
 
-    def changed(of: type[Live], *given: Any) -> Any:
+    def changed(of: type[LiveItem], *given: Any) -> Any:
         if of is model:
             seen.append(of)
             if len(seen) == 2:
                 act()
         return change(of, *given)
 
-    monkeypatch.setattr(scene.live, "change", changed)
+    monkeypatch.setattr(router_harness.live, "change", changed)
 
 
-def test_a_session_that_made_room_is_used_again_only_once_it_is_opened_again(scene: Scene) -> None:
-    first, second = silent(scene)
-    scene.says("ping", sessionId=second)
-    assert scene.says("open")["type"] == "opened"
-    refused = [scene.utters(first), scene.says("ping", sessionId=first), scene.says("direct", sessionId=first)]
-    assert {one["code"] for one in refused} == {"SESSION_ELSEWHERE"}
-    assert scene.says("open", sessionId=first)["code"] == "TOO_MANY_SESSIONS"
-    scene.says("close", sessionId=second)
-    assert scene.says("open", sessionId=first)["sessionId"] == first
-    assert scene.utters(first)["type"] == "accepted"
+def test_a_session_that_made_room_must_be_opened_again_before_use(router_harness: RouterHarness) -> None:
+    first, second = silent_sessions(router_harness)
+    router_harness.send("ping", sessionId=second)
+    assert router_harness.send("open")["type"] == "opened"
+    refused = [
+        router_harness.send_utterance(first),
+        router_harness.send("ping", sessionId=first),
+        router_harness.send("direct", sessionId=first),
+    ]
+    assert {item["code"] for item in refused} == {"SESSION_ELSEWHERE"}
+    assert router_harness.send("open", sessionId=first)["code"] == "TOO_MANY_SESSIONS"
+    router_harness.send("close", sessionId=second)
+    assert router_harness.send("open", sessionId=first)["sessionId"] == first
+    assert router_harness.send_utterance(first)["type"] == "accepted"
 
 
-def test_however_often_somebody_comes_back_there_are_only_so_many_sessions_in_use(scene: Scene) -> None:
-    sessions = [session for number in range(4) for session in silent(scene, f"c{number}")]
-    spoken = [scene.utters(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)]
+def test_reconnecting_never_raises_the_number_of_usable_sessions(router_harness: RouterHarness) -> None:
+    sessions = [session for number in range(4) for session in silent_sessions(router_harness, f"c{number}")]
+    spoken = [
+        router_harness.send_utterance(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)
+    ]
     assert spoken.count("accepted") == LIMITS.sessions_per_user
 
 
-def test_a_session_that_is_opened_while_it_makes_room_counts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions = silent(scene)
-    before(scene, monkeypatch, Quota, lambda: scene.says("open", sessionId=sessions[0]))
-    newer = str(scene.says("open")["sessionId"])
-    assert usable(scene, [*sessions, newer]) == [sessions[0], newer], "and no more room is made than is needed"
-
-
-def test_two_that_need_room_at_once_get_no_more_than_there_is(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions, newer = silent(scene), []
-    before(scene, monkeypatch, Quota, lambda: newer.append(str(scene.says("open")["sessionId"])))
-    newer.append(str(scene.says("open")["sessionId"]))
-    assert sorted(usable(scene, [*sessions, *newer])) == sorted(newer)
-
-
-def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_right_then(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+def test_a_session_that_is_opened_while_it_makes_room_counts(
+    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = scene.opens("c1")
-    scene.connect("c2")
-    with monkeypatch.context() as meanwhile:
-        change = scene.live.change
+    sessions = silent_sessions(router_harness)
+    act_before_second_change(
+        router_harness, monkeypatch, SessionQuota, lambda: router_harness.send("open", sessionId=sessions[0])
+    )
+    newer = str(router_harness.send("open")["sessionId"])
+    assert usable_sessions(router_harness, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
 
-        def changed(of: type[Live], *given: Any) -> Any:
-            if of is Connection:
+
+def test_two_concurrent_requests_for_room_never_exceed_the_limit(
+    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, newer = silent_sessions(router_harness), []
+    act_before_second_change(
+        router_harness, monkeypatch, SessionQuota, lambda: newer.append(str(router_harness.send("open")["sessionId"]))
+    )
+    newer.append(str(router_harness.send("open")["sessionId"]))
+    assert sorted(usable_sessions(router_harness, [*sessions, *newer])) == sorted(newer)
+
+
+def test_a_session_that_moves_while_its_old_connection_closes_counts(
+    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = router_harness.open_session("c1")
+    router_harness.connect("c2")
+    with monkeypatch.context() as meanwhile:
+        change = router_harness.live.change
+
+        def changed(of: type[LiveItem], *given: Any) -> Any:
+            if of is ClientConnection:
                 meanwhile.undo()
-                scene.disconnect("c1")
+                router_harness.disconnect("c1")
             return change(of, *given)
 
-        meanwhile.setattr(scene.live, "change", changed)
-        scene.says("open", "c2", sessionId=session)
-    scene.clock.now_ms += DETACHED_MS
-    opened = [scene.says("open", "c2")["type"] for _ in range(LIMITS.sessions_per_user)]
+        meanwhile.setattr(router_harness.live, "change", changed)
+        router_harness.send("open", "c2", sessionId=session)
+    router_harness.clock.now_ms += DETACHED_MS
+    opened = [router_harness.send("open", "c2")["type"] for _ in range(LIMITS.sessions_per_user)]
     assert opened.count("opened") == LIMITS.sessions_per_user - 1
 
 
-def test_a_session_is_not_silent_while_something_of_it_is_in_the_air() -> None:
-    flight = Flight(connection="c1", seen_ms=100, places=(Place(utterance="a", attempt=1, overdue_ms=900),))
-    assert not flight.silent(heard_ms=500, now_ms=899)
-    assert flight.silent(heard_ms=500, now_ms=900)
-    assert not flight.silent(heard_ms=100, now_ms=900)
+def test_a_session_with_an_utterance_in_progress_is_not_silent() -> None:
+    slots = SessionSlots(connection="c1", seen_ms=100, slots=(Slot(utterance="a", attempt=1, overdue_ms=900),))
+    assert not slots.is_silent(since_ms=500, now_ms=899)
+    assert slots.is_silent(since_ms=500, now_ms=900)
+    assert not slots.is_silent(since_ms=100, now_ms=900)

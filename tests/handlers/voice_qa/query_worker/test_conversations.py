@@ -1,4 +1,4 @@
-"""Conversations: bounded for the table and for the agent, whoever wrote what is there."""
+"""Conversations: limited for the table and for the agent, whatever a guest wrote."""
 
 from typing import Any
 
@@ -10,34 +10,34 @@ from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.voice_qa.query_worker import conversations
 from handlers.voice_qa.query_worker.conversations import (
+    CONTEXT_CHARACTERS,
+    CONTEXT_TURNS,
     MAX_ANSWER,
     MAX_ITEM,
-    TOLD_CHARACTERS,
-    TOLD_TURNS,
     Conversations,
-    KeptTurn,
-    appended,
-    size_of,
-    told,
-    turns_of,
+    StoredTurn,
+    append_turn,
+    context_turns,
+    parse_turns,
+    stored_size,
 )
-from tests.handlers.transcription.router_setup import START_MS, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import TABLE, Stage
+from tests.handlers.transcription.router_harness import START_MS, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import TABLE, LectureHarness
 
 AT = "2026-01-01T00:00:00.000Z"
 KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}
-TYPED = {name: {"S": one} for name, one in KEY.items()}
+TYPED = {name: {"S": item} for name, item in KEY.items()}
 GOOD: dict[str, Any] = {
     "M": {"queryId": {"S": "query-0001"}, "question": {"S": "Q"}, "answer": {"S": "A"}, "at": {"S": AT}}
 }
 
 
-def turn(number: int, question: str = "Q", answer: str = "A") -> KeptTurn:
-    return KeptTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=AT)
+def turn(number: int, question: str = "Q", answer: str = "A") -> StoredTurn:
+    return StoredTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=AT)
 
 
-def ids(turns: tuple[KeptTurn, ...]) -> list[str]:
-    return [one.query_id for one in turns]
+def ids(turns: tuple[StoredTurn, ...]) -> list[str]:
+    return [turn.query_id for turn in turns]
 
 
 TURNS = st.lists(
@@ -53,29 +53,29 @@ TURNS = st.lists(
 
 
 @given(turns=TURNS, more=st.integers(0, 400_000))
-def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns: list[KeptTurn], more: int) -> None:
+def test_an_item_never_grows_too_large_and_always_has_the_newest_turn(turns: list[StoredTurn], more: int) -> None:
     new = turn(99, "q" * more, "€" * more)
-    kept = appended(turns, new)
-    assert sum(map(size_of, kept)) < MAX_ITEM
+    kept = append_turn(turns, new)
+    assert sum(map(stored_size, kept)) < MAX_ITEM
     assert ids(kept)[-1] == new.query_id
     assert len(set(ids(kept))) == len(kept)
     assert new.answer.startswith(kept[-1].answer)
 
 
-def test_the_oldest_turns_go_first_and_a_turn_is_there_once() -> None:
-    grown: tuple[KeptTurn, ...] = ()
+def test_the_oldest_turns_are_dropped_first_and_a_turn_is_stored_once() -> None:
+    grown: tuple[StoredTurn, ...] = ()
     for number in range(6):
-        grown = appended(grown, turn(number, answer="a" * 100_000))
+        grown = append_turn(grown, turn(number, answer="a" * 100_000))
     assert ids(grown) == ["query-0003", "query-0004", "query-0005"]
-    kept = appended((turn(1), turn(2)), turn(1, answer="other"))
-    assert [(one.query_id, one.answer) for one in kept] == [("query-0001", "A"), ("query-0002", "A")]
+    kept = append_turn((turn(1), turn(2)), turn(1, answer="other"))
+    assert [(turn.query_id, turn.answer) for turn in kept] == [("query-0001", "A"), ("query-0002", "A")]
 
 
-def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
-    heard = told(tuple(turn(number, "q" * 9_000, f"{number}" + "a" * 9_000) for number in range(30)))
-    assert len(heard) == TOLD_TURNS
+def test_an_agent_gets_only_the_last_turns() -> None:
+    heard = context_turns(tuple(turn(number, "q" * 9_000, f"{number}" + "a" * 9_000) for number in range(30)))
+    assert len(heard) == CONTEXT_TURNS
     assert heard[0].answer.startswith("20")
-    assert {len(one.question) for one in heard} | {len(one.answer) for one in heard} == {TOLD_CHARACTERS}
+    assert {len(turn.question) for turn in heard} | {len(turn.answer) for turn in heard} == {CONTEXT_CHARACTERS}
 
 
 @pytest.mark.parametrize(
@@ -86,28 +86,30 @@ def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
         *({"at": {"S": "yesterday"}}, {"role": {"S": "system"}}),
     ],
 )
-def test_a_turn_that_is_none_is_passed_over(changed: dict[str, Any]) -> None:
+def test_an_invalid_turn_is_ignored(changed: dict[str, Any]) -> None:
     wrong = {"M": GOOD["M"] | changed}
-    assert turns_of({"conversation": {"L": [wrong, GOOD, {"S": "x"}, {"M": {}}]}}) == (turn(1),)
-    assert turns_of({}) == turns_of({"conversation": {"S": "x"}}) == turns_of({"conversation": {"M": {}}}) == ()
+    assert parse_turns({"conversation": {"L": [wrong, GOOD, {"S": "x"}, {"M": {}}]}}) == (turn(1),)
+    assert (
+        parse_turns({}) == parse_turns({"conversation": {"S": "x"}}) == parse_turns({"conversation": {"M": {}}}) == ()
+    )
 
 
 @pytest.fixture
-def kept(stage: Stage) -> Conversations:
-    return Conversations(stage.dynamodb, TABLE, kept_days=7, clock_ms=Clock())
+def stored_turns(lecture_harness: LectureHarness) -> Conversations:
+    return Conversations(lecture_harness.dynamodb, TABLE, kept_days=7, clock_ms=Clock())
 
 
-def item(stage: Stage) -> dict[str, Any]:
-    found: dict[str, Any] = stage.dynamodb.get_item(TableName=TABLE, Key=TYPED)["Item"]
+def item(lecture_harness: LectureHarness) -> dict[str, Any]:
+    found: dict[str, Any] = lecture_harness.dynamodb.get_item(TableName=TABLE, Key=TYPED)["Item"]
     return found
 
 
-def test_an_item_has_the_form_that_guests_read(kept: Conversations, stage: Stage) -> None:
+def test_an_item_has_the_form_that_guests_read(kept: Conversations, lecture_harness: LectureHarness) -> None:
     kept.append(KEY, "query-0001", "Q", "A")
     kept.append(KEY, "query-0001", "Q", "a turn that is there is not written again")
     now = "2025-10-09T08:53:20.000Z"
     values = {"queryId": "query-0001", "question": "Q", "answer": "A", "at": now}
-    assert item(stage) == TYPED | {
+    assert item(lecture_harness) == TYPED | {
         "conversation": {"L": [{"M": {name: {"S": value} for name, value in values.items()}}]},
         "totalTurns": {"N": "1"},
         "createdAt": {"S": now},
@@ -115,27 +117,27 @@ def test_an_item_has_the_form_that_guests_read(kept: Conversations, stage: Stage
     }
 
 
-def test_a_conversation_goes_so_long_after_its_first_turn_however_long_it_goes_on(stage: Stage) -> None:
+def test_a_conversation_expires_a_fixed_time_after_its_first_turn(lecture_harness: LectureHarness) -> None:
     clock = Clock()
-    kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
+    kept = Conversations(lecture_harness.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     for number in range(4):
         kept.append(KEY, f"query-{number:04}", "Q", "A")
         clock.now_ms += 6 * 3_600_000 - 1_000
     assert len(kept.turns(KEY)) == 4
-    assert item(stage)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
-    assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 86_400)}
+    assert item(lecture_harness)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
+    assert item(lecture_harness)["expiresAt"] == {"N": str(START_MS // 1000 + 86_400)}
 
 
-def test_what_is_said_when_its_time_is_over_begins_a_new_conversation(stage: Stage) -> None:
+def test_a_turn_after_the_expiry_begins_a_new_conversation(lecture_harness: LectureHarness) -> None:
     clock = Clock()
-    kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
+    kept = Conversations(lecture_harness.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     kept.append(KEY, "query-0001", "Q", "A")
     clock.now_ms += 86_400_000
-    assert kept.turns(KEY) == (), "DynamoDB may leave it there for days"
+    assert kept.turns(KEY) == (), "DynamoDB may delete it days later"
     kept.append(KEY, "query-0002", "Q", "A")
     assert ids(kept.turns(KEY)) == ["query-0002"]
-    assert item(stage)["createdAt"] == {"S": "2025-10-10T08:53:20.000Z"}
-    assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 2 * 86_400)}
+    assert item(lecture_harness)["createdAt"] == {"S": "2025-10-10T08:53:20.000Z"}
+    assert item(lecture_harness)["expiresAt"] == {"N": str(START_MS // 1000 + 2 * 86_400)}
 
 
 LATEST = START_MS // 1000 + 7 * 86_400
@@ -149,33 +151,37 @@ LATEST = START_MS // 1000 + 7 * 86_400
         *(({"S": "never"}, LATEST), ({"NULL": True}, LATEST)),
     ],
 )
-def test_no_guest_makes_a_conversation_stay(
-    kept: Conversations, stage: Stage, theirs: dict[str, Any], expected: int
+def test_a_guest_cannot_extend_a_conversations_lifetime(
+    kept: Conversations, lecture_harness: LectureHarness, theirs: dict[str, Any], expected: int
 ) -> None:
     written = {"conversation": {"L": [GOOD]}, "totalTurns": {"N": "1"}, "expiresAt": theirs}
-    stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | written)
+    lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | written)
     kept.append(KEY, "query-0002", "Q", "A")
-    assert item(stage)["expiresAt"] == {"N": str(expected)}
+    assert item(lecture_harness)["expiresAt"] == {"N": str(expected)}
     assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
 
 
-def test_turns_count_on_where_old_ones_go(kept: Conversations, stage: Stage) -> None:
+def test_the_count_includes_dropped_turns(kept: Conversations, lecture_harness: LectureHarness) -> None:
     for number in range(5):
         kept.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
-    assert item(stage)["totalTurns"] == {"N": "5"}
+    assert item(lecture_harness)["totalTurns"] == {"N": "5"}
     assert ids(kept.turns(KEY)) == ["query-0004"]
 
 
-def test_an_item_of_400_kb_takes_the_turn(kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    # moto adds the new value to the one whose place it takes.
+def test_an_item_of_400_kb_accepts_the_turn(
+    kept: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # moto adds the size of the new value to that of the replaced one.
     monkeypatch.delattr(LimitedSizeDict, "__setitem__")
     turns = [{"M": GOOD["M"] | {"queryId": {"S": f"query-{n:04}"}, "answer": {"S": "a" * 3_900}}} for n in range(95)]
-    stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}})
+    lecture_harness.dynamodb.put_item(
+        TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}}
+    )
     kept.append(KEY, "query-9999", "Q", "b" * 2 * MAX_ANSWER)
     after = kept.turns(KEY)
     assert ids(after)[-1] == "query-9999"
     assert len(after[-1].answer) == MAX_ANSWER
-    assert sum(map(size_of, after)) < MAX_ITEM
+    assert sum(map(stored_size, after)) < MAX_ITEM
 
 
 @pytest.mark.parametrize(
@@ -185,53 +191,57 @@ def test_an_item_of_400_kb_takes_the_turn(kept: Conversations, stage: Stage, mon
         *(({"N": number}, 2) for number in ("-3", "1.5", "1" + "0" * 30)),
     ],
 )
-def test_what_a_guest_wrote_as_the_count_does_no_harm(
-    kept: Conversations, stage: Stage, total: dict[str, Any] | None, expected: int
+def test_any_count_that_a_guest_wrote_does_no_harm(
+    kept: Conversations, lecture_harness: LectureHarness, total: dict[str, Any] | None, expected: int
 ) -> None:
     theirs = {"conversation": {"L": [GOOD, {"S": "x"}]}, **({} if total is None else {"totalTurns": total})}
-    stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | theirs | {"createdAt": {"N": "1"}})
+    lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | theirs | {"createdAt": {"N": "1"}})
     kept.append(KEY, "query-0002", "Q", "A")
-    assert item(stage)["totalTurns"] == {"N": str(expected)}
+    assert item(lecture_harness)["totalTurns"] == {"N": str(expected)}
     assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
 
 
 @pytest.mark.parametrize(("there", "over"), [(True, False), (True, True), (False, False)])
-def test_of_two_writers_both_are_kept(
-    kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
+def test_the_turns_of_two_concurrent_writers_are_both_stored(
+    kept: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
 ) -> None:
     if there:
         kept.append(KEY, "query-0000", "Q", "A")
     if over:
-        stage.dynamodb.put_item(TableName=TABLE, Item=item(stage) | {"expiresAt": {"N": str(START_MS // 1000)}})
+        lecture_harness.dynamodb.put_item(
+            TableName=TABLE, Item=item(lecture_harness) | {"expiresAt": {"N": str(START_MS // 1000)}}
+        )
     cut_in = [1, 2]
-    grown = conversations.appended
+    grown = conversations.append_turn
 
-    def meanwhile(turns: tuple[KeptTurn, ...], new: KeptTurn) -> tuple[KeptTurn, ...]:
+    def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
         if cut_in:
             kept.append(KEY, f"query-{cut_in.pop():04}", "Q", "A")
         return grown(turns, new)
 
-    monkeypatch.setattr(conversations, "appended", meanwhile)
+    monkeypatch.setattr(conversations, "append_turn", meanwhile)
     kept.append(KEY, "query-0003", "Q", "A")
     expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there and not over else set())
     assert set(ids(kept.turns(KEY))) == expected
-    assert item(stage)["totalTurns"] == {"N": str(3 + there)}, "it counts on, or a write could not be told from another"
+    assert item(lecture_harness)["totalTurns"] == {"N": str(3 + there)}, (
+        "each write changes the count, which the condition compares"
+    )
 
 
-def test_an_item_that_changes_all_the_time_is_given_up(
-    kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch
+def test_an_item_that_changes_all_the_time_raises_an_error(
+    kept: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grown = conversations.appended
+    grown = conversations.append_turn
     count = iter(range(1, 100))
 
-    def meanwhile(turns: tuple[KeptTurn, ...], new: KeptTurn) -> tuple[KeptTurn, ...]:
-        stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"totalTurns": {"N": str(next(count))}})
+    def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
+        lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"totalTurns": {"N": str(next(count))}})
         return grown(turns, new)
 
-    monkeypatch.setattr(conversations, "appended", meanwhile)
+    monkeypatch.setattr(conversations, "append_turn", meanwhile)
     with pytest.raises(TooManyWriters):
         kept.append(KEY, "query-0003", "Q", "A")
 
 
-def test_nothing_said_is_in_a_turns_repr() -> None:
+def test_no_text_is_in_a_turns_representation() -> None:
     assert "canary" not in repr(turn(1, "canary", "canary"))

@@ -1,4 +1,4 @@
-"""Answers in the bucket: as they were sent, and read back with suspicion."""
+"""Stored answers: kept as they were sent, and validated when they are read."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import stored_answers as module
-from handlers.voice_qa.query_worker.stored_answers import Answers, NotKept
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, Stage
+from handlers.voice_qa.query_worker.stored_answers import AnswerNotStored, AnswerStore
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LectureHarness
 
 WHO, QUERY = "us-east-1:guest", "query-number-1"
 NAME = f"responses/{WHO}/{QUERY}.1"
@@ -25,13 +25,13 @@ def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
 
 
 @pytest.fixture
-def answers(stage: Stage) -> Answers:
-    return Answers(stage.s3, BUCKET, url_seconds=600)
+def answers(lecture_harness: LectureHarness) -> AnswerStore:
+    return AnswerStore(lecture_harness.s3, BUCKET, url_seconds=600)
 
 
-def put(stage: Stage, *lines: object) -> None:
-    body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
-    stage.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
+def put(lecture_harness: LectureHarness, *lines: object) -> None:
+    body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    lecture_harness.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -44,7 +44,7 @@ CONTENTS = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(contents=CONTENTS)
-def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[tuple[str, Any]]) -> None:
+def test_a_stored_answer_is_read_back_as_it_was_sent(answers: AnswerStore, contents: list[tuple[str, Any]]) -> None:
     kinds: dict[str, Callable[[int, Any], Piece]] = {
         "text": lambda number, text: TextPiece(query_id=QUERY, attempt=1, number=number, text=text),
         "transcript": lambda number, text: TranscriptPiece(query_id=QUERY, attempt=1, number=number, text=text),
@@ -54,39 +54,41 @@ def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[
         "audio": audio,
     }
     made = [kinds[kind](number, value) for number, (kind, value) in enumerate(contents)]
-    answers.keep(WHO, QUERY, 1, made)
-    assert answers.kept(WHO, QUERY, 1) == tuple(made)
+    answers.put(WHO, QUERY, 1, made)
+    assert answers.get(WHO, QUERY, 1) == tuple(made)
 
 
 @pytest.mark.parametrize(
     ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
 )
 def test_the_spoken_answer_is_one_file(
-    answers: Answers, stage: Stage, kind: str, extension: str, content_type: str
+    answers: AnswerStore, lecture_harness: LectureHarness, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
-    answers.keep(WHO, QUERY, 1, pieces)
-    found = stage.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
+    answers.put(WHO, QUERY, 1, pieces)
+    found = lecture_harness.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
     assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
     url = answers.audio_url(WHO, QUERY, 1, pieces)
     assert url is not None
     assert f"{QUERY}.1.{extension}" in url
 
 
-def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
+def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lecture_harness: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
-    answers.keep(WHO, QUERY, 1, pieces)
-    assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
+    answers.put(WHO, QUERY, 1, pieces)
+    assert [uploaded["Key"] for uploaded in lecture_harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [
+        f"{NAME}.jsonl"
+    ]
     assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
 
-def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_another_matter(
-    answers: Answers, stage: Stage
+def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_error(
+    answers: AnswerStore, lecture_harness: LectureHarness
 ) -> None:
-    with pytest.raises(NotKept):
-        answers.kept(WHO, QUERY, 1)
+    with pytest.raises(AnswerNotStored):
+        answers.get(WHO, QUERY, 1)
     with pytest.raises(ClientError):
-        Answers(stage.s3, "no-such-bucket", url_seconds=600).kept(WHO, QUERY, 1)
+        AnswerStore(lecture_harness.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
@@ -102,19 +104,21 @@ def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_anot
         ],
     ],
 )
-def test_what_is_no_answer_is_not_kept(answers: Answers, stage: Stage, lines: list[object]) -> None:
-    put(stage, *lines)
-    with pytest.raises(NotKept) as raised:
-        answers.kept(WHO, QUERY, 1)
+def test_an_invalid_object_is_not_a_stored_answer(
+    answers: AnswerStore, lecture_harness: LectureHarness, lines: list[object]
+) -> None:
+    put(lecture_harness, *lines)
+    with pytest.raises(AnswerNotStored) as raised:
+        answers.get(WHO, QUERY, 1)
     assert str(raised.value) == ""
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
-def test_more_than_an_answer_can_hold_is_none(
-    answers: Answers, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+def test_an_object_above_the_limit_is_not_a_stored_answer(
+    answers: AnswerStore, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    """Read up to the limit, its first line would be an answer."""
+    """If it were read only up to the limit, its first line would be a valid answer."""
     monkeypatch.setattr(module, limit, value)
-    put(stage, LINE, LINE | {"number": 1})
-    with pytest.raises(NotKept):
-        answers.kept(WHO, QUERY, 1)
+    put(lecture_harness, LINE, LINE | {"number": 1})
+    with pytest.raises(AnswerNotStored):
+        answers.get(WHO, QUERY, 1)

@@ -1,4 +1,4 @@
-"""The validator's environment: what a deployment may set, and what it may not."""
+"""Environment of the lecture validator: allowed and refused values."""
 
 import pytest
 from pydantic import ValidationError
@@ -9,11 +9,11 @@ from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnv
 NEEDED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}
 
 
-def test_the_formats_are_those_that_can_be_read() -> None:
+def test_the_allowed_formats_are_the_supported_ones() -> None:
     assert set(FORMATS) == set(AudioFormat)
 
 
-def test_what_is_written_is_what_is_read() -> None:
+def test_variables_are_read_back_unchanged() -> None:
     environment = ValidatorEnvironment.model_validate(NEEDED | {"LECTURE_FORMATS": "mp3,flac"})
     assert ValidatorEnvironment.model_validate(environment.variables()) == environment
 
@@ -30,6 +30,6 @@ def test_what_is_written_is_what_is_read() -> None:
         {"SWEEP_SECONDS": "841"},
     ],
 )
-def test_limits_that_make_no_sense_are_refused(wrong: dict[str, str]) -> None:
+def test_contradictory_limits_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         ValidatorEnvironment.model_validate(NEEDED | wrong)

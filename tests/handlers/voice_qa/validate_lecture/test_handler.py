@@ -1,4 +1,4 @@
-"""The function itself: made of its environment, called by the queue and by the schedule."""
+"""The lecture validator's entry point, invoked by the queue and by the schedule."""
 
 from collections.abc import Iterator
 
@@ -6,29 +6,29 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.voice_qa.validate_lecture import handler
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, Stage, notification
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, notification
 
 
 @pytest.fixture(autouse=True)
-def _environment(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _environment(lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LECTURE_FORMATS": "mp3,flac"}.items():
         monkeypatch.setenv(name, value)
-    handler._made.cache_clear()
+    handler._validator_and_sweep.cache_clear()
     yield
-    handler._made.cache_clear()
+    handler._validator_and_sweep.cache_clear()
 
 
-def test_a_batch_is_validated_and_names_what_goes_back(stage: Stage) -> None:
+def test_a_batch_is_validated_and_failed_messages_are_returned(lecture_harness: LectureHarness) -> None:
     messages = [
-        {"messageId": "good", "body": notification(stage.put(b"no recording"))},
+        {"messageId": "good", "body": notification(lecture_harness.put(b"no recording"))},
         {"messageId": "bad", "body": "no notification"},
     ]
     assert handler.handler({"Records": messages}, None) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
-    assert stage.item()["reason"] == "This is no recording of a known format. Allowed are flac, mp3."
+    assert lecture_harness.item()["reason"] == "The format of the file is unknown. Allowed formats: flac, mp3."
 
 
-def test_the_schedule_sweeps(stage: Stage) -> None:
-    stage.put(b"too young to be swept")
+def test_the_schedule_starts_the_sweep(lecture_harness: LectureHarness) -> None:
+    lecture_harness.put(b"too young to be swept")
     assert handler.handler({"kind": "sweep"}, None) == {
         "checked": 0,
         "missing": 0,
@@ -41,6 +41,6 @@ def test_the_schedule_sweeps(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"kind": "flush"}, {"kind": None}])
-def test_anything_else_is_refused(stage: Stage, event: dict[str, object]) -> None:
+def test_any_other_event_is_refused(lecture_harness: LectureHarness, event: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         handler.handler(event, None)

@@ -1,37 +1,37 @@
-"""The audio bucket: what it gives of one version, and which one is current."""
+"""The audio bucket: reading one version, and finding the current one."""
 
 import pytest
 
 from handlers.common.audio.ranged_file import BLOCK
 from handlers.voice_qa.validate_lecture.lecture_bucket import ObjectGone
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, KEY, Stage
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, KEY, LectureHarness
 
 
-def test_an_older_version_is_read_as_it_was(stage: Stage) -> None:
+def test_an_older_version_is_read_as_it_was(lecture_harness: LectureHarness) -> None:
     data = bytes(range(256)) * 1024
-    one, _ = stage.put(data), stage.put(b"newer")
-    file = stage.bucket.open(one)
+    one, _ = lecture_harness.put(data), lecture_harness.put(b"newer")
+    file = lecture_harness.bucket.open(one)
     assert file.at(BLOCK - 2, 4) == data[BLOCK - 2 : BLOCK + 2]
     assert file.fetched == 2 * BLOCK
     assert file.read() == data
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_the_last_upload_is_current_until_it_is_deleted(stage: Stage, versioned: bool) -> None:
+def test_the_last_upload_is_current_until_it_is_deleted(lecture_harness: LectureHarness, versioned: bool) -> None:
     if not versioned:
-        stage.unversioned()
-    older, newer = stage.put(b"older"), stage.put(b"newer")
-    assert not stage.bucket.is_current(older)
-    assert stage.bucket.is_current(newer)
-    stage.s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert not stage.bucket.is_current(newer)
+        lecture_harness.unversioned()
+    older, newer = lecture_harness.put(b"older"), lecture_harness.put(b"newer")
+    assert not lecture_harness.bucket.is_current(older)
+    assert lecture_harness.bucket.is_current(newer)
+    lecture_harness.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    assert not lecture_harness.bucket.is_current(newer)
 
 
-def test_an_object_that_changes_while_it_is_read_is_gone(stage: Stage) -> None:
-    stage.unversioned()
-    one = stage.put(bytes(3 * BLOCK))
-    file = stage.bucket.open(one)
+def test_an_object_that_changes_while_it_is_read_is_gone(lecture_harness: LectureHarness) -> None:
+    lecture_harness.unversioned()
+    one = lecture_harness.put(bytes(3 * BLOCK))
+    file = lecture_harness.bucket.open(one)
     assert file.at(0, 1) == b"\0"
-    stage.put(b"x" * 3 * BLOCK)
+    lecture_harness.put(b"x" * 3 * BLOCK)
     with pytest.raises(ObjectGone):
         file.at(2 * BLOCK, 1)

@@ -1,4 +1,4 @@
-"""The sweep: uploads that nobody announced get their verdict, and those that were announced are left alone."""
+"""The sweep validates uploads without a notification and leaves all others unchanged."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,85 +7,93 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.lectures import PREFIX
-from handlers.voice_qa.validate_lecture.lecture_sweep import GRACE
+from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa.validate_lecture.lecture_sweep import NOTIFICATION_GRACE_PERIOD
 from tests.handlers.common.audio.sample_files import spoken
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, ID, KEY, Stage
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, ID, KEY, LectureHarness
 
 pytestmark = pytest.mark.media
 HOUR = timedelta(hours=1)
 NAMES = ("checked", "missing", "ready", "rejected", "ignored", "failed", "unfinished")
-NOTHING = dict.fromkeys(NAMES, 0)
+NO_RANGE_KEY = dict.fromkeys(NAMES, 0)
 
 
-def swept(**found: int) -> dict[str, int]:
-    return NOTHING | found
+def sweep_counts(**found: int) -> dict[str, int]:
+    return NO_RANGE_KEY | found
 
 
-def arrived(stage: Stage, key: str = KEY) -> datetime:
-    """When the bucket says that an object came: it has a clock of its own."""
-    moment: datetime = stage.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"]
+def arrival_time(lecture_harness: LectureHarness, key: str = KEY) -> datetime:
+    """Return the time at which the object arrived. The bucket has its own clock."""
+    moment: datetime = lecture_harness.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"]
     return moment
 
 
-def test_a_lecture_that_nobody_announced_is_validated(stage: Stage) -> None:
-    stage.put(spoken("mp3"))
-    stage.now = arrived(stage) + HOUR
-    assert stage.sweep().run() == swept(checked=1, missing=1, ready=1)
-    assert stage.item()["status"] == "ready"
-    before = stage.item()
-    stage.now += HOUR
-    assert stage.sweep().run() == swept(checked=1)
-    assert stage.item() == before
+def test_a_lecture_without_a_notification_is_validated(lecture_harness: LectureHarness) -> None:
+    lecture_harness.put(spoken("mp3"))
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1, missing=1, ready=1)
+    assert lecture_harness.item()["status"] == "ready"
+    before = lecture_harness.item()
+    lecture_harness.now += HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1)
+    assert lecture_harness.item() == before
 
 
-def test_a_lecture_that_was_announced_is_left_alone(stage: Stage) -> None:
-    stage.handle(stage.put(spoken("mp3")))
-    before, stage.now = stage.item(), arrived(stage) + HOUR
-    assert stage.sweep().run() == swept(checked=1)
-    assert stage.item() == before
+def test_a_lecture_that_is_validated_already_is_unchanged(lecture_harness: LectureHarness) -> None:
+    lecture_harness.handle(lecture_harness.put(spoken("mp3")))
+    before, lecture_harness.now = lecture_harness.item(), arrival_time(lecture_harness) + HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1)
+    assert lecture_harness.item() == before
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_only_the_current_version_counts_and_it_takes_the_lecture_whatever_its_time(
-    stage: Stage, versioned: bool
-) -> None:
+def test_only_the_current_version_counts_whatever_its_time(lecture_harness: LectureHarness, versioned: bool) -> None:
     if not versioned:
-        stage.unversioned()
-    stage.handle(stage.put(b"bad", arrived=datetime.fromisoformat("2099-01-01T00:00:00Z")))
-    stage.put(spoken("mp3"))
-    stage.put(spoken("wav"))
-    stage.now = arrived(stage) + HOUR
-    assert stage.sweep().run() == swept(checked=1, missing=1, ready=1)
-    assert stage.item()["format"] == "wav"
+        lecture_harness.unversioned()
+    lecture_harness.handle(lecture_harness.put(b"bad", arrived=datetime.fromisoformat("2099-01-01T00:00:00Z")))
+    lecture_harness.put(spoken("mp3"))
+    lecture_harness.put(spoken("wav"))
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
+    assert lecture_harness.sweep().run() == sweep_counts(checked=1, missing=1, ready=1)
+    assert lecture_harness.item()["format"] == "wav"
 
 
 @pytest.mark.parametrize(
-    ("age", "checked"), [(GRACE, 1), (GRACE - timedelta(seconds=1), 0), (48 * HOUR, 1), (48.1 * HOUR, 0)]
+    ("age", "checked"),
+    [
+        (NOTIFICATION_GRACE_PERIOD, 1),
+        (NOTIFICATION_GRACE_PERIOD - timedelta(seconds=1), 0),
+        (48 * HOUR, 1),
+        (48.1 * HOUR, 0),
+    ],
 )
-def test_what_is_too_young_or_too_old_is_not_looked_at(stage: Stage, age: timedelta, checked: int) -> None:
-    stage.put(b"bad")
-    stage.now = arrived(stage) + age
-    assert stage.sweep().run()["checked"] == checked
+def test_objects_that_are_too_young_or_too_old_are_ignored(
+    lecture_harness: LectureHarness, age: timedelta, checked: int
+) -> None:
+    lecture_harness.put(b"bad")
+    lecture_harness.now = arrival_time(lecture_harness) + age
+    assert lecture_harness.sweep().run()["checked"] == checked
 
 
-def test_all_pages_are_looked_at_recent_ids_first(stage: Stage) -> None:
-    stage.put(b"bad")
-    began = arrived(stage)
+def test_all_pages_are_checked_with_recent_ids_first(lecture_harness: LectureHarness) -> None:
+    lecture_harness.put(b"bad")
+    began = arrival_time(lecture_harness)
     ids = [ulid(began + shift * HOUR, 7) for shift in (-1, 1, -2, 2, -99, -98, -97, -96)]
-    for one in ids:
-        stage.put(b"bad", f"lectures/{one}/a")
-    stage.put(b"bad", "lectures/zzz")
-    # Where the recent ones begin: moto takes a marker for a key that there is.
-    stage.put(b"bad", PREFIX + ulid(began - 47 * HOUR, 0))
-    stage.put(b"bad", "lecturesz")
-    stage.now = began + HOUR
-    times = iter([stage.now] * 3 + [stage.now + HOUR])
-    first = stage.sweep(clock=lambda: next(times)).run()
-    assert first == swept(checked=3, missing=3, rejected=3, unfinished=1), "one page, and the time is over"
-    assert {one for one in ids if stage.item(one)} == {ids[0], ids[2], ids[1]}, "in the order of their ids"
-    assert stage.sweep().run() == swept(checked=11, missing=8, rejected=6, ignored=2)
-    assert all(stage.item(one) for one in [*ids, ID])
+    for lecture_id in ids:
+        lecture_harness.put(b"bad", f"lectures/{lecture_id}/a")
+    lecture_harness.put(b"bad", "lectures/zzz")
+    # The first recent id. moto treats a marker as an existing key.
+    lecture_harness.put(b"bad", LECTURES_PREFIX + ulid(began - 47 * HOUR, 0))
+    lecture_harness.put(b"bad", "lecturesz")
+    lecture_harness.now = began + HOUR
+    times = iter([lecture_harness.now] * 3 + [lecture_harness.now + HOUR])
+    first = lecture_harness.sweep(clock=lambda: next(times)).run()
+    assert first == sweep_counts(checked=3, missing=3, rejected=3, unfinished=1), "one page, then the time is over"
+    assert {lecture_id for lecture_id in ids if lecture_harness.item(lecture_id)} == {ids[0], ids[2], ids[1]}, (
+        "in the order of their ids"
+    )
+    assert lecture_harness.sweep().run() == sweep_counts(checked=11, missing=8, rejected=6, ignored=2)
+    assert all(lecture_harness.item(lecture_id) for lecture_id in [*ids, ID])
 
 
 @pytest.mark.parametrize(
@@ -95,23 +103,25 @@ def test_all_pages_are_looked_at_recent_ids_first(stage: Stage) -> None:
         *(("lectures/", 0), ("lectures/monday/", 0), (f"lectures/{ID}/", 0)),
     ],
 )
-def test_an_object_that_names_no_lecture_is_missed_each_time_and_a_folder_is_not(
-    stage: Stage, key: str, found: int
+def test_an_object_without_a_lecture_id_is_missing_each_time_and_a_folder_is_not(
+    lecture_harness: LectureHarness, key: str, found: int
 ) -> None:
-    """Whoever put it there waits for a lecture that nobody will ever hear of."""
-    stage.put(b"bad", key)
-    stage.now = arrived(stage, key) + HOUR
-    # Where the recent ones begin: moto takes a marker for a key that there is. It names no lecture either.
-    stage.put(b"bad", PREFIX + ulid(stage.now - 48 * HOUR, 0))
+    """The person who uploaded it waits for a lecture that will never be validated."""
+    lecture_harness.put(b"bad", key)
+    lecture_harness.now = arrival_time(lecture_harness, key) + HOUR
+    # The first recent id. moto treats a marker as an existing key.
+    lecture_harness.put(b"bad", LECTURES_PREFIX + ulid(lecture_harness.now - 48 * HOUR, 0))
     for _ in range(2):
-        assert stage.sweep().run() == swept(checked=1 + found, missing=1 + found, ignored=1 + found)
+        assert lecture_harness.sweep().run() == sweep_counts(checked=1 + found, missing=1 + found, ignored=1 + found)
 
 
-def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    stage.put(b"bad")
-    stage.put(b"bad", KEY + "2")
-    stage.now = arrived(stage) + HOUR
-    real = stage.s3
+def test_one_failure_is_counted_and_the_sweep_continues(
+    lecture_harness: LectureHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lecture_harness.put(b"bad")
+    lecture_harness.put(b"bad", KEY + "2")
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
+    real = lecture_harness.s3
 
     class Once:
         failed = False
@@ -122,14 +132,14 @@ def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytes
                 raise ReadTimeoutError(endpoint_url="x")
             return getattr(real, name)
 
-    stage.s3 = Once()
-    assert stage.sweep().run() == swept(checked=2, missing=2, rejected=1, failed=1)
+    lecture_harness.s3 = Once()
+    assert lecture_harness.sweep().run() == sweep_counts(checked=2, missing=2, rejected=1, failed=1)
     assert '"missing":2' in capsys.readouterr().out
 
 
-def test_an_empty_bucket_is_nothing_and_a_deleted_lecture_is_not_found(stage: Stage) -> None:
-    assert stage.sweep().run() == NOTHING
-    stage.put(b"bad")
-    stage.now = arrived(stage) + HOUR
-    stage.s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert stage.sweep().run() == NOTHING
+def test_an_empty_bucket_counts_nothing_and_a_deleted_lecture_is_not_found(lecture_harness: LectureHarness) -> None:
+    assert lecture_harness.sweep().run() == NO_RANGE_KEY
+    lecture_harness.put(b"bad")
+    lecture_harness.now = arrival_time(lecture_harness) + HOUR
+    lecture_harness.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    assert lecture_harness.sweep().run() == NO_RANGE_KEY

@@ -1,4 +1,4 @@
-"""Uploads validated: once each version, whatever the order of events, and with failures that stay where they belong."""
+"""Validation of uploads: once per version, in any order of events, with failures isolated to their messages."""
 
 from datetime import timedelta
 from itertools import permutations
@@ -9,17 +9,17 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
-from handlers.voice_qa.lectures import upload_of
-from handlers.voice_qa.validate_lecture.lecture_validation import Outcome
+from handlers.voice_qa.lectures import parse_upload
+from handlers.voice_qa.validate_lecture.lecture_validation import ValidationOutcome
 from tests.handlers.common.audio.sample_files import spoken
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import (
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     BUCKET,
     ID,
     KEY,
     NOW,
     OTHER,
     TABLE,
-    Stage,
+    LectureHarness,
     notification,
 )
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.media
 SECOND = timedelta(seconds=1)
 
 
-class Failing:
-    """A client of which one operation fails, some times."""
+class FailingClient:
+    """Client whose operation fails a number of times."""
 
     def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
         self._client, self._operation, self._error, self._left = client, operation, error, times
@@ -40,14 +40,14 @@ class Failing:
         return getattr(self._client, name)
 
 
-def refused(code: str, status: int, operation: str = "GetObject") -> ClientError:
+def client_error(code: str, status: int, operation: str = "GetObject") -> ClientError:
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)  # type: ignore[typeddict-item]
 
 
-def test_a_lecture_that_is_well_becomes_ready(stage: Stage) -> None:
-    one = stage.put(spoken("mp3"), arrived=NOW - SECOND)
-    assert stage.handle(one) == []
-    item = stage.item()
+def test_a_valid_lecture_becomes_ready(lecture_harness: LectureHarness) -> None:
+    one = lecture_harness.put(spoken("mp3"), arrived=NOW - SECOND)
+    assert lecture_harness.handle(one) == []
+    item = lecture_harness.item()
     assert item.pop("duration_ms") == pytest.approx(12345, abs=60)
     assert item == {
         "sessionId": f"lecture#{ID}",
@@ -67,168 +67,185 @@ def test_a_lecture_that_is_well_becomes_ready(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("data", "code"), [(b"", "EMPTY"), (b"hello", "UNKNOWN_FORMAT"), (b"fLaC" + bytes(50), "UNREADABLE")]
 )
-def test_a_lecture_that_is_not_is_rejected_with_its_reason(stage: Stage, data: bytes, code: str) -> None:
-    assert stage.handle(stage.put(data)) == []
-    item = stage.item()
+def test_an_invalid_lecture_is_rejected_with_its_reason(
+    lecture_harness: LectureHarness, data: bytes, code: str
+) -> None:
+    assert lecture_harness.handle(lecture_harness.put(data)) == []
+    item = lecture_harness.item()
     assert (item["status"], item["reason_code"]) == ("rejected", code)
     assert item["reason"].endswith(".")
     assert "format" not in item
 
 
-def test_a_file_that_is_too_large_is_not_read(stage: Stage) -> None:
-    one = stage.put(b"x").model_copy(update={"size": 10**12})
-    stage.s3 = Failing(stage.s3, "get_object", AssertionError("read"))
-    assert stage.handle(one) == []
-    assert stage.item()["reason_code"] == "TOO_LARGE"
+def test_a_file_that_is_too_large_is_not_read(lecture_harness: LectureHarness) -> None:
+    one = lecture_harness.put(b"x").model_copy(update={"size": 10**12})
+    lecture_harness.s3 = FailingClient(lecture_harness.s3, "get_object", AssertionError("read"))
+    assert lecture_harness.handle(one) == []
+    assert lecture_harness.item()["reason_code"] == "TOO_LARGE"
 
 
-def test_what_others_wrote_on_the_item_stays(stage: Stage) -> None:
+def test_attributes_that_other_writers_set_are_kept(lecture_harness: LectureHarness) -> None:
     key = {"sessionId": {"S": f"lecture#{ID}"}, "lectureId": {"S": ID}}
-    stage.dynamodb.put_item(TableName=TABLE, Item=key | {"owner": {"S": "somebody"}, "status": {"S": "awaited"}})
-    stage.handle(stage.put(spoken("mp3")))
-    assert (stage.item()["owner"], stage.item()["status"]) == ("somebody", "ready")
-    stage.handle(stage.put(b"now something else"))
-    assert (stage.item()["owner"], stage.item()["status"]) == ("somebody", "rejected")
+    lecture_harness.dynamodb.put_item(
+        TableName=TABLE, Item=key | {"owner": {"S": "somebody"}, "status": {"S": "awaited"}}
+    )
+    lecture_harness.handle(lecture_harness.put(spoken("mp3")))
+    assert (lecture_harness.item()["owner"], lecture_harness.item()["status"]) == ("somebody", "ready")
+    lecture_harness.handle(lecture_harness.put(b"now something else"))
+    assert (lecture_harness.item()["owner"], lecture_harness.item()["status"]) == ("somebody", "rejected")
 
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", None])
-def test_the_same_event_twice_changes_nothing_and_reads_nothing(stage: Stage, kind: str | None) -> None:
-    one = stage.put(spoken(kind) if kind else b"bad")
-    stage.handle(one)
-    assert stage.item().get("format") == kind, "whatever the name is"
-    before, stage.now = stage.item(), stage.now + SECOND
-    stage.s3 = Failing(stage.s3, "get_object", AssertionError("read"))
-    assert stage.handle(one, one) == []
-    assert stage.item() == before
+def test_a_repeated_event_changes_nothing_and_reads_nothing(lecture_harness: LectureHarness, kind: str | None) -> None:
+    one = lecture_harness.put(spoken(kind) if kind else b"bad")
+    lecture_harness.handle(one)
+    assert lecture_harness.item().get("format") == kind, "whatever its name is"
+    before, lecture_harness.now = lecture_harness.item(), lecture_harness.now + SECOND
+    lecture_harness.s3 = FailingClient(lecture_harness.s3, "get_object", AssertionError("read"))
+    assert lecture_harness.handle(one, one) == []
+    assert lecture_harness.item() == before
 
 
-def test_a_newer_version_takes_the_lecture_and_nothing_stays_of_the_older(stage: Stage) -> None:
-    stage.handle(stage.put(b"bad"))
-    stage.handle(stage.put(spoken("mp3")))
-    item = stage.item()
+def test_a_newer_version_replaces_the_whole_result_of_the_older_one(lecture_harness: LectureHarness) -> None:
+    lecture_harness.handle(lecture_harness.put(b"bad"))
+    lecture_harness.handle(lecture_harness.put(spoken("mp3")))
+    item = lecture_harness.item()
     assert item["status"] == "ready"
     assert not item.keys() & {"reason", "reason_code"}
-    stage.handle(stage.put(b"bad again"))
-    assert not stage.item().keys() & {"format", "duration_ms"}
+    lecture_harness.handle(lecture_harness.put(b"bad again"))
+    assert not lecture_harness.item().keys() & {"format", "duration_ms"}
 
 
 @pytest.mark.parametrize("versioned", [True, False])
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_in_whatever_order_events_come_the_newest_version_stays(
-    stage: Stage, order: tuple[int, ...], versioned: bool
+def test_the_newest_version_stays_for_any_order_of_events(
+    lecture_harness: LectureHarness, order: tuple[int, ...], versioned: bool
 ) -> None:
     if not versioned:
-        stage.unversioned()
+        lecture_harness.unversioned()
     versions = [
-        stage.put(data, arrived=NOW - place * SECOND)  # as if their clocks ran backwards
+        lecture_harness.put(data, arrived=NOW - place * SECOND)  # as if their clocks ran backwards
         for place, data in enumerate((b"bad", spoken("mp3"), spoken("wav")))
     ]
     for place in order:
-        assert stage.handle(versions[place]) == []
-        assert stage.handle(versions[0]) == []
-    assert (stage.item()["status"], stage.item()["format"]) == ("ready", "wav")
-    assert stage.item()["version_id"] == versions[2].version_id
+        assert lecture_harness.handle(versions[place]) == []
+        assert lecture_harness.handle(versions[0]) == []
+    assert (lecture_harness.item()["status"], lecture_harness.item()["format"]) == ("ready", "wav")
+    assert lecture_harness.item()["version_id"] == versions[2].version_id
 
 
-def test_of_files_with_different_names_the_later_one_is_the_lecture(stage: Stage) -> None:
-    first = stage.put(spoken("mp3"), f"lectures/{ID}/1")
-    second = stage.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
-    for one in (second, first, second):
-        stage.handle(one)
-    assert stage.item()["object_key"] == f"lectures/{ID}/2"
+def test_of_files_with_different_names_the_later_one_counts(lecture_harness: LectureHarness) -> None:
+    first = lecture_harness.put(spoken("mp3"), f"lectures/{ID}/1")
+    second = lecture_harness.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
+    for stream in (second, first, second):
+        lecture_harness.handle(stream)
+    assert lecture_harness.item()["object_key"] == f"lectures/{ID}/2"
 
 
-def test_a_misplaced_file_is_recorded_and_never_in_the_way(stage: Stage) -> None:
-    stray = stage.put(spoken("mp3"), f"lectures/{ID}/a/b.mp3", NOW + SECOND)
-    stage.handle(stray)
-    assert (stage.item()["status"], stage.item()["reason_code"]) == ("rejected", "MISPLACED")
-    stage.handle(stage.put(spoken("mp3")))
-    assert stage.item()["status"] == "ready"
-    stage.handle(stray)
-    assert stage.item()["status"] == "ready"
+def test_a_misplaced_file_is_recorded_only_if_there_is_no_other(lecture_harness: LectureHarness) -> None:
+    stray = lecture_harness.put(spoken("mp3"), f"lectures/{ID}/a/b.mp3", NOW + SECOND)
+    lecture_harness.handle(stray)
+    assert (lecture_harness.item()["status"], lecture_harness.item()["reason_code"]) == ("rejected", "MISPLACED")
+    lecture_harness.handle(lecture_harness.put(spoken("mp3")))
+    assert lecture_harness.item()["status"] == "ready"
+    lecture_harness.handle(stray)
+    assert lecture_harness.item()["status"] == "ready"
 
 
-def test_what_names_no_lecture_is_counted_and_leaves_no_item(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    assert stage.handle(stage.put(b"x", "lectures/canary.mp3"), stage.put(b"", f"lectures/{ID}/")) == []
-    assert stage.items() == 0
+def test_an_object_without_a_lecture_id_is_counted_and_leaves_no_item(
+    lecture_harness: LectureHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        lecture_harness.handle(
+            lecture_harness.put(b"x", "lectures/canary.mp3"), lecture_harness.put(b"", f"lectures/{ID}/")
+        )
+        == []
+    )
+    assert lecture_harness.items() == 0
     written = capsys.readouterr().out
     assert written.count("lecture_key_ignored") == 2
     assert '"ignored":2' in written
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_a_version_that_is_gone_is_done(stage: Stage, versioned: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deleted_version_ends_the_validation(
+    lecture_harness: LectureHarness, versioned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     if not versioned:
-        stage.unversioned()
-    one = stage.put(spoken("mp3"))
-    stage.s3.delete_object(Bucket=BUCKET, Key=KEY, **({"VersionId": one.version_id} if versioned else {}))
-    assert stage.handle(one) == []
-    assert stage.items() == 0
+        lecture_harness.unversioned()
+    one = lecture_harness.put(spoken("mp3"))
+    lecture_harness.s3.delete_object(Bucket=BUCKET, Key=KEY, **({"VersionId": one.version_id} if versioned else {}))
+    assert lecture_harness.handle(one) == []
+    assert lecture_harness.items() == 0
     assert "lecture_gone" in capsys.readouterr().out
 
 
-def test_an_object_without_versions_that_was_overwritten_is_gone(stage: Stage) -> None:
-    stage.unversioned()
-    one, _ = stage.put(spoken("mp3")), stage.put(spoken("mp3") + b"more")
-    assert stage.handle(one) == []
-    assert stage.items() == 0
+def test_an_overwritten_object_without_versions_is_gone(lecture_harness: LectureHarness) -> None:
+    lecture_harness.unversioned()
+    one, _ = lecture_harness.put(spoken("mp3")), lecture_harness.put(spoken("mp3") + b"more")
+    assert lecture_harness.handle(one) == []
+    assert lecture_harness.items() == 0
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        refused(*one)
-        for one in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
+        client_error(*failure)
+        for failure in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
     ],
 )
-def test_storage_that_fails_sends_back_its_message_alone(stage: Stage, error: ClientError) -> None:
-    one, other = stage.put(spoken("mp3")), stage.put(spoken("mp3"), f"lectures/{OTHER}/a")
-    stage.s3 = Failing(stage.s3, "get_object", error, times=1)
-    assert stage.handle(one, other) == ["0"]
-    assert not stage.item()
-    assert stage.item(OTHER)["status"] == "ready"
-    assert stage.handle(one) == []
+def test_a_failing_bucket_returns_only_its_own_message(lecture_harness: LectureHarness, error: ClientError) -> None:
+    one, other = lecture_harness.put(spoken("mp3")), lecture_harness.put(spoken("mp3"), f"lectures/{OTHER}/a")
+    lecture_harness.s3 = FailingClient(lecture_harness.s3, "get_object", error, times=1)
+    assert lecture_harness.handle(one, other) == ["0"]
+    assert not lecture_harness.item()
+    assert lecture_harness.item(OTHER)["status"] == "ready"
+    assert lecture_harness.handle(one) == []
 
 
 @pytest.mark.parametrize("operation", ["get_item", "update_item"])
-def test_a_table_that_fails_sends_the_message_back(stage: Stage, operation: str) -> None:
-    one = stage.put(spoken("mp3"))
-    stage.dynamodb = Failing(stage.dynamodb, operation, refused("ThrottlingException", 400), times=1)
-    assert stage.handle(one) == ["0"]
-    assert stage.handle(one) == []
-    assert stage.item()["status"] == "ready"
+def test_a_failing_table_returns_the_message(lecture_harness: LectureHarness, operation: str) -> None:
+    one = lecture_harness.put(spoken("mp3"))
+    lecture_harness.dynamodb = FailingClient(
+        lecture_harness.dynamodb, operation, client_error("ThrottlingException", 400), times=1
+    )
+    assert lecture_harness.handle(one) == ["0"]
+    assert lecture_harness.handle(one) == []
+    assert lecture_harness.item()["status"] == "ready"
 
 
-def test_a_bucket_that_cannot_tell_what_is_current_sends_the_message_back(stage: Stage) -> None:
-    stage.handle(stage.put(spoken("mp3")))
-    one = stage.put(spoken("wav"))
-    stage.s3 = Failing(stage.s3, "head_object", refused("500", 500, "HeadObject"), times=1)
-    assert stage.handle(one) == ["0"]
-    assert stage.handle(one) == []
-    assert stage.item()["format"] == "wav"
-    deleted = stage.put(spoken("flac"))
-    stage.s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert stage.handle(deleted) == []
-    assert stage.item()["format"] == "wav", "nothing is newer if the object was deleted since"
+def test_a_bucket_that_cannot_name_the_current_version_returns_the_message(lecture_harness: LectureHarness) -> None:
+    lecture_harness.handle(lecture_harness.put(spoken("mp3")))
+    one = lecture_harness.put(spoken("wav"))
+    lecture_harness.s3 = FailingClient(
+        lecture_harness.s3, "head_object", client_error("500", 500, "HeadObject"), times=1
+    )
+    assert lecture_harness.handle(one) == ["0"]
+    assert lecture_harness.handle(one) == []
+    assert lecture_harness.item()["format"] == "wav"
+    deleted = lecture_harness.put(spoken("flac"))
+    lecture_harness.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    assert lecture_harness.handle(deleted) == []
+    assert lecture_harness.item()["format"] == "wav", "no version is newer if the object was deleted since"
 
 
-def test_poison_is_refused_and_the_rest_of_the_batch_goes_on(stage: Stage) -> None:
+def test_an_invalid_message_is_refused_and_the_rest_of_the_batch_continues(lecture_harness: LectureHarness) -> None:
     foreign = NewObject(bucket="other", key=KEY, version_id="v", size=1, etag="e", arrived=NOW)
-    assert stage.handle("not json", stage.put(spoken("mp3")), "{}", foreign) == ["0", "2", "3"]
-    assert stage.item()["status"] == "ready"
+    assert lecture_harness.handle("not json", lecture_harness.put(spoken("mp3")), "{}", foreign) == ["0", "2", "3"]
+    assert lecture_harness.item()["status"] == "ready"
 
 
-def test_the_records_of_a_message_before_a_bad_one_are_validated(stage: Stage) -> None:
-    good = notification(stage.put(spoken("mp3")))
-    assert stage.handle(good.replace("]}", ', {"x": 1}]}')) == ["0"]
-    assert stage.item()["status"] == "ready"
+def test_the_records_of_a_message_before_an_invalid_one_are_validated(lecture_harness: LectureHarness) -> None:
+    good = notification(lecture_harness.put(spoken("mp3")))
+    assert lecture_harness.handle(good.replace("]}", ', {"x": 1}]}')) == ["0"]
+    assert lecture_harness.item()["status"] == "ready"
 
 
-class Meddling:
-    """A table in which somebody else writes just before an update."""
+class TableWithConcurrentWriter:
+    """Table to which another writer writes just before an update."""
 
-    def __init__(self, stage: Stage, client: Any, meddle: list[NewObject]) -> None:
-        self._stage, self._client, self._meddle = stage, client, meddle
+    def __init__(self, lecture_harness: LectureHarness, client: Any, meddle: list[NewObject]) -> None:
+        self._stage, self._client, self._meddle = lecture_harness, client, meddle
 
     def __getattr__(self, name: str) -> Any:
         if name == "update_item" and self._meddle:
@@ -238,31 +255,33 @@ class Meddling:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_of_two_that_validate_at_once_the_newer_one_stays(stage: Stage, first: bool) -> None:
+def test_of_two_concurrent_validations_the_newer_upload_stays(lecture_harness: LectureHarness, first: bool) -> None:
     if not first:
-        stage.handle(stage.put(b"bad"))
-    older = upload_of(stage.put(spoken("mp3")))
+        lecture_harness.handle(lecture_harness.put(b"bad"))
+    older = parse_upload(lecture_harness.put(spoken("mp3")))
     assert older is not None
-    newer = stage.put(spoken("wav"), KEY if first else f"lectures/{ID}/2", NOW + SECOND)
-    stage.dynamodb = Meddling(stage, stage.dynamodb, [newer])
-    assert stage.validator.validate(older) is Outcome.OLDER
-    assert stage.item()["format"] == "wav"
+    newer = lecture_harness.put(spoken("wav"), KEY if first else f"lectures/{ID}/2", NOW + SECOND)
+    lecture_harness.dynamodb = TableWithConcurrentWriter(lecture_harness, lecture_harness.dynamodb, [newer])
+    assert lecture_harness.validator.validate(older) is ValidationOutcome.OLDER
+    assert lecture_harness.item()["format"] == "wav"
 
 
-def test_one_upload_that_is_validated_twice_at_once_is_written_once(stage: Stage) -> None:
-    one = stage.put(spoken("mp3"))
-    upload = upload_of(one)
+def test_an_upload_that_is_validated_twice_at_the_same_time_is_written_once(lecture_harness: LectureHarness) -> None:
+    one = lecture_harness.put(spoken("mp3"))
+    upload = parse_upload(one)
     assert upload is not None
-    stage.dynamodb = Meddling(stage, stage.dynamodb, [one])
-    assert stage.validator.validate(upload) is Outcome.SAME
+    lecture_harness.dynamodb = TableWithConcurrentWriter(lecture_harness, lecture_harness.dynamodb, [one])
+    assert lecture_harness.validator.validate(upload) is ValidationOutcome.SAME
 
 
-def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> None:
-    upload = upload_of(stage.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
+def test_a_lecture_that_changes_each_time_is_retried_later(lecture_harness: LectureHarness) -> None:
+    upload = parse_upload(lecture_harness.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
     assert upload is not None
-    others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(MAX_ATTEMPTS)]
+    others = [
+        lecture_harness.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(MAX_ATTEMPTS)
+    ]
 
-    class Busy(Meddling):
+    class Busy(TableWithConcurrentWriter):
         def __getattr__(self, name: str) -> Any:
             if name == "update_item":
                 found = super().__getattr__(name)
@@ -271,18 +290,20 @@ def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> 
             return getattr(self._client, name)
 
     others.reverse()
-    stage.dynamodb = Busy(stage, stage.dynamodb, others)
+    lecture_harness.dynamodb = Busy(lecture_harness, lecture_harness.dynamodb, others)
     with pytest.raises(TooManyWriters):
-        stage.validator.validate(upload)
+        lecture_harness.validator.validate(upload)
 
 
-def test_no_key_name_or_id_is_ever_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    one = stage.put(spoken("mp3"))
-    stage.handle(one, one, stage.put(b"canary"), stage.put(b"x", f"lectures/{OTHER}/canary/x"))
-    stage.handle(stage.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
-    stage.s3 = Failing(stage.s3, "get_object", refused("canary", 503))
-    stage.handle(stage.put(b"y"))
-    stage.sweep().run()
+def test_no_key_name_or_id_is_logged(lecture_harness: LectureHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    one = lecture_harness.put(spoken("mp3"))
+    lecture_harness.handle(
+        one, one, lecture_harness.put(b"canary"), lecture_harness.put(b"x", f"lectures/{OTHER}/canary/x")
+    )
+    lecture_harness.handle(lecture_harness.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
+    lecture_harness.s3 = FailingClient(lecture_harness.s3, "get_object", client_error("canary", 503))
+    lecture_harness.handle(lecture_harness.put(b"y"))
+    lecture_harness.sweep().run()
     written = capsys.readouterr()
     assert written.out.count("message_failed") == 1
     for canary in ("canary", ID, OTHER, one.etag, one.version_id):

@@ -1,4 +1,4 @@
-"""The socket from outside: who may connect, what answers a message, and what the function is made of."""
+"""The WebSocket handler from outside: authorization, answers, and the function's configuration."""
 
 import json
 from collections.abc import Iterator
@@ -11,24 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.time_and_ids import clock
-from handlers.voice_qa.table_records import Connection, connection_key
+from handlers.voice_qa.table_records import GuestConnection, connection_key
 from handlers.voice_qa.websocket_handler import handler
-from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LECTURE, POOL, Scene, scened
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
+from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, POOL, SocketHarness, create_socket_harness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 WORKER = "arn:aws:lambda:us-east-1:123456789012:function:worker:live"
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """Nobody is connected yet."""
-    with scened(monkeypatch) as made:
+def socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+    """Return a handler without connections."""
+    with create_socket_harness(monkeypatch) as made:
         yield made
 
 
-def test_a_guest_of_the_pool_connects_as_himself(scene: Scene) -> None:
-    assert scene.connect() == {"statusCode": 200}
-    assert scene.items.read(Connection, connection_key("c1")) == Connection(identity=ANN)
+def test_a_guest_of_the_pool_connects_with_the_signed_identity(socket_harness: SocketHarness) -> None:
+    assert socket_harness.connect() == {"statusCode": 200}
+    assert socket_harness.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_guest_of_the_pool_connects_as_himself(scene: Scene) -> None:
         ),
     ],
 )
-def test_an_identity_without_the_form_of_one_is_nobody(scene: Scene, identity: Any) -> None:
-    _assert_refused(scene, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL}})
+def test_an_invalid_identity_is_refused(socket_harness: SocketHarness, identity: Any) -> None:
+    _assert_refused(socket_harness, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL}})
 
 
 SIGNED: dict[str, Any] = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POOL}
@@ -61,23 +61,25 @@ SIGNED: dict[str, Any] = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POO
         ),
     ],
 )
-def test_a_handshake_that_no_guest_of_the_pool_signed_is_refused(scene: Scene, said: dict[str, Any]) -> None:
-    _assert_refused(scene, said)
-    scene.handler._identity_pool = ""
-    _assert_refused(scene, {"identity": SIGNED | {"cognitoIdentityPoolId": ""}})
+def test_a_handshake_without_a_guests_signature_is_refused(socket_harness: SocketHarness, said: dict[str, Any]) -> None:
+    _assert_refused(socket_harness, said)
+    socket_harness.handler._identity_pool = ""
+    _assert_refused(socket_harness, {"identity": SIGNED | {"cognitoIdentityPoolId": ""}})
 
 
-def _assert_refused(scene: Scene, said: dict[str, Any]) -> None:
-    answer = scene.event("c1", "CONNECT", said)
+def _assert_refused(socket_harness: SocketHarness, said: dict[str, Any]) -> None:
+    answer = socket_harness.event("c1", "CONNECT", said)
     assert answer["statusCode"] == 401
     assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
-    assert scene.says("ping")["code"] == "UNAUTHENTICATED", "and the connection is known to nobody"
+    assert socket_harness.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 @pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
-def test_the_protocol_comes_back_to_a_browser_that_offered_it_first(scene: Scene, name: str, offered: str) -> None:
-    answer = scene.connect(headers={"Host": "x", name: offered})
+def test_the_protocol_is_selected_if_the_browser_offers_it_first(
+    socket_harness: SocketHarness, name: str, offered: str
+) -> None:
+    answer = socket_harness.connect(headers={"Host": "x", name: offered})
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.voice-qa.v1"}}
 
 
@@ -89,38 +91,40 @@ def test_the_protocol_comes_back_to_a_browser_that_offered_it_first(scene: Scene
         *({"Sec-WebSocket-Protocol": "polyphony.voice-qa.v10"}, {"Sec-WebSocket-Protocol": "POLYPHONY.VOICE-QA.V1"}),
     ],
 )
-def test_no_other_protocol_comes_back_and_none_is_needed(scene: Scene, headers: Any) -> None:
-    assert scene.connect(headers=headers) == {"statusCode": 200}
+def test_no_other_protocol_is_selected_and_none_is_required(socket_harness: SocketHarness, headers: Any) -> None:
+    assert socket_harness.connect(headers=headers) == {"statusCode": 200}
 
 
-def test_the_end_of_a_connection_changes_nothing(scene: Scene) -> None:
-    scene.connect()
-    before = scene.stored()
-    assert scene.event("c1", "DISCONNECT", {}) == {"statusCode": 200}
-    assert scene.stored() == before
+def test_the_end_of_a_connection_changes_nothing(socket_harness: SocketHarness) -> None:
+    socket_harness.connect()
+    before = socket_harness.stored()
+    assert socket_harness.event("c1", "DISCONNECT", {}) == {"statusCode": 200}
+    assert socket_harness.stored() == before
 
 
-def test_a_ping_is_answered(scene: Scene) -> None:
-    scene.connect()
-    assert scene.says("ping") == {"id": "m1", "type": "pong"}
+def test_a_ping_is_answered(socket_harness: SocketHarness) -> None:
+    socket_harness.connect()
+    assert socket_harness.send("ping") == {"id": "m1", "type": "pong"}
 
 
 @pytest.mark.parametrize("action", ["ping", "upload", "query"])
-def test_a_connection_that_is_not_known_gets_nothing(scene: Scene, action: str) -> None:
-    scene.connect("c1")
+def test_an_unknown_connection_is_refused(socket_harness: SocketHarness, action: str) -> None:
+    socket_harness.connect("c1")
     content = {"kind": "lecture", "contentType": "audio/ogg", "queryId": "question-1", "lectureId": LECTURE}
-    assert scene.says(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
-    assert (scene.called, len(scene.stored())) == ([], 2), "but the lecture and the other connection nothing is stored"
+    assert socket_harness.send(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
+    assert (socket_harness.called, len(socket_harness.stored())) == ([], 2), (
+        "only the lecture and the other connection are stored"
+    )
 
 
-def test_what_a_message_says_of_identities_is_not_heard(scene: Scene) -> None:
-    scene.connect()
+def test_identities_in_a_message_are_ignored(socket_harness: SocketHarness) -> None:
+    socket_harness.connect()
     forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
-    scene.asks(**forged)
-    upload = scene.says("upload", kind="query", contentType="audio/ogg", **forged)
-    assert [one.identity for one in scene.called] == [ANN]
+    socket_harness.ask(**forged)
+    upload = socket_harness.send("upload", kind="query", contentType="audio/ogg", **forged)
+    assert [event.identity for event in socket_harness.called] == [ANN]
     assert upload["key"].startswith(f"queries/{ANN}/")
-    assert BOB not in json.dumps(scene.stored())
+    assert BOB not in json.dumps(socket_harness.stored())
 
 
 @pytest.mark.parametrize(
@@ -131,32 +135,36 @@ def test_what_a_message_says_of_identities_is_not_heard(scene: Scene) -> None:
         *((body, "MALFORMED") for body in ('{"action": "upload"}', '{"action": "query"}')),
     ],
 )
-def test_what_is_no_message_gets_one_clear_answer(scene: Scene, body: str | None, code: str) -> None:
-    scene.connect()
-    answer = scene.sends(body)
+def test_an_invalid_message_gets_one_clear_answer(socket_harness: SocketHarness, body: str | None, code: str) -> None:
+    socket_harness.connect()
+    answer = socket_harness.send_text(body)
     assert (answer["type"], answer["code"]) == ("error", code)
-    assert scene.says("ping")["type"] == "pong", "the connection is as good as before"
+    assert socket_harness.send("ping")["type"] == "pong", "the connection still works"
 
 
-def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.connect()
-    monkeypatch.setattr(scene.handler._uploads, "ready", lambda *_: 1 / 0)
-    answer = scene.says("upload", kind="query", contentType="audio/ogg")
+def test_an_internal_error_is_answered_without_details(
+    socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket_harness.connect()
+    monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
+    answer = socket_harness.send("upload", kind="query", contentType="audio/ogg")
     assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
     assert "zero" not in json.dumps(answer)
 
 
-def test_no_identity_key_text_or_address_is_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    scene.connect()
-    scene.connect("c2", "canary-identity")
-    key = scene.says("upload", kind="query", contentType="audio/ogg")["key"]
-    scene.says("upload", kind="lecture", contentType="audio/ogg")
-    scene.asks("question-1", text="canary-text")
-    scene.asks("question-2", text=None, audioKey=key)
-    scene.asks("question-3", text=None, audioKey="queries/canary-key")
-    scene.refusing = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
-    scene.ends("question-1")
-    assert scene.asks("question-4", lectureId=LECTURE, text="canary-text")["code"] == "UNAVAILABLE"
+def test_no_identity_key_text_or_url_is_logged(
+    socket_harness: SocketHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    socket_harness.connect()
+    socket_harness.connect("c2", "canary-identity")
+    key = socket_harness.send("upload", kind="query", contentType="audio/ogg")["key"]
+    socket_harness.send("upload", kind="lecture", contentType="audio/ogg")
+    socket_harness.ask("question-1", text="canary-text")
+    socket_harness.ask("question-2", text=None, audioKey=key)
+    socket_harness.ask("question-3", text=None, audioKey="queries/canary-key")
+    socket_harness.refusing = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
+    socket_harness.end_question("question-1")
+    assert socket_harness.ask("question-4", lectureId=LECTURE, text="canary-text")["code"] == "UNAVAILABLE"
     logged = capsys.readouterr().out
     assert "connection_refused" in logged
     assert "worker_not_called" in logged
@@ -165,8 +173,8 @@ def test_no_identity_key_text_or_address_is_logged(scene: Scene, capsys: pytest.
 
 
 @pytest.fixture
-def function(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """The function as the deployment sets it up; what it calls its worker with."""
+def function(socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """Return the function as the deployment configures it, and the events with which it invokes its worker."""
     invoked: list[dict[str, Any]] = []
 
     class Functions:
@@ -197,7 +205,7 @@ def function(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dic
     handler._handler.cache_clear()
 
 
-def _told(event_type: str, **content: Any) -> dict[str, Any]:
+def _api_event(event_type: str, **content: Any) -> dict[str, Any]:
     signed = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POOL}
     context = {
         "connectionId": "c1",
@@ -211,27 +219,33 @@ def _told(event_type: str, **content: Any) -> dict[str, Any]:
     return said
 
 
-def test_the_function_does_what_its_environment_says(scene: Scene, function: list[dict[str, Any]]) -> None:
-    _told("CONNECT")
-    upload = _told("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
+def test_the_function_uses_its_environment(socket_harness: SocketHarness, function: list[dict[str, Any]]) -> None:
+    _api_event("CONNECT")
+    upload = _api_event("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
     assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
-    assert _told("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")["code"] == "UPLOAD_REFUSED"
+    assert _api_event("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")["code"] == "UPLOAD_REFUSED"
     question = {"action": "query", "lectureId": LECTURE, "text": "Why?"}
-    assert _told("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
-    assert _told("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
+    assert _api_event("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
+    assert _api_event("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
     [asked] = function
     assert (asked["FunctionName"], asked["InvocationType"]) == (WORKER, "Event")
     assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
 
 
-def test_what_is_kept_goes_days_after_its_last_change(scene: Scene, function: list[dict[str, Any]]) -> None:
+def test_items_expire_days_after_their_last_change(
+    socket_harness: SocketHarness, function: list[dict[str, Any]]
+) -> None:
     before = clock.now_ms() // 1000 + 3 * 24 * 3600
-    _told("CONNECT")
-    [kept] = [int(one["expiresAt"]["N"]) for one in scene.stored() if one["sessionId"]["S"].startswith("connection#")]
+    _api_event("CONNECT")
+    [kept] = [
+        int(item["expiresAt"]["N"])
+        for item in socket_harness.stored()
+        if item["sessionId"]["S"].startswith("connection#")
+    ]
     assert before <= kept <= clock.now_ms() // 1000 + 3 * 24 * 3600
 
 
 @given(st.text())
-def test_whatever_is_let_in_can_be_a_part_of_keys(text: str) -> None:
+def test_every_accepted_identity_can_be_part_of_a_key(text: str) -> None:
     identity = handler._identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
     assert identity is None or not set(identity) & set("/#\n ")

@@ -1,4 +1,4 @@
-"""Questions: what is refused, what is counted, and when a worker is called."""
+"""Intake of questions: what is refused, what is counted, and when a worker is invoked."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
-from handlers.voice_qa.table_records import HOUR_MS, MOST_CALLS, Call, Place, Question, Status
+from handlers.voice_qa.lectures import LectureStatus, LectureUpload, LectureVerdict
+from handlers.voice_qa.table_records import HOUR_MS, MAX_CALLS, Listener, QuestionRecord, QuestionStatus, WorkerEvent
 from handlers.voice_qa.websocket_handler.question_intake import COUNTED_MS
-from tests.handlers.transcription.router_setup import START_MS
-from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LECTURE, LIMITS, Scene
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
+from tests.handlers.transcription.router_harness import START_MS
+from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, LIMITS, SocketHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 ULID = "01ARYZ6S410000000000000001"
 OTHER = "01ARYZ6S410000000000000002"
@@ -22,8 +22,8 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
 REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
 
 
-def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
-    answer = scene.asks(text="Why?", language="de-DE", sessionId=ULID, attempt=2, resumeFrom=3)
+def test_a_question_is_stored_and_a_worker_is_invoked(socket_harness: SocketHarness) -> None:
+    answer = socket_harness.ask(text="Why?", language="de-DE", sessionId=ULID, attempt=2, resumeFrom=3)
     assert answer == {
         "id": "m1",
         "type": "queryAccepted",
@@ -31,41 +31,41 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         "sessionId": ULID,
         "repeated": False,
     }
-    assert scene.called == [Call(identity=ANN, query_id="question-1")]
-    assert scene.question() == Question(
-        status=Status.ACCEPTED,
+    assert socket_harness.called == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert socket_harness.question() == QuestionRecord(
+        status=QuestionStatus.ACCEPTED,
         lecture_id=LECTURE,
         session=ULID,
         text="Why?",
         language="de-DE",
-        place=Place(connection="c1", attempt=2, resume_from=3, times=1),
+        listener=Listener(connection="c1", attempt=2, resume_from=3, request_count=1),
         asked_ms=START_MS,
         calls=1,
     )
 
 
-def test_a_question_may_be_spoken_and_without_a_session_a_new_one_begins(scene: Scene) -> None:
+def test_a_question_can_be_spoken_and_starts_a_new_session_without_a_session_id(socket_harness: SocketHarness) -> None:
     key = f"queries/{ANN}/{ULID}"
-    first, second = scene.asks("question-1", text=None, audioKey=key), scene.asks("question-2")
+    first, second = socket_harness.ask("question-1", text=None, audioKey=key), socket_harness.ask("question-2")
     assert len({first["sessionId"], second["sessionId"], ULID}) == 3
-    asked = scene.question()
+    asked = socket_harness.question()
     assert (asked.audio_key, asked.text, asked.session) == (key, None, first["sessionId"])
 
 
 @pytest.mark.parametrize("again", [None, OTHER])
-def test_a_question_keeps_its_session(scene: Scene, again: str | None) -> None:
-    session = scene.asks()["sessionId"]
-    assert scene.asks(sessionId=again)["sessionId"] == session
-    scene.puts(Question(status=Status.FAILED, retryable=True, session=session))
-    assert scene.asks(sessionId=again)["sessionId"] == session
-    assert scene.question().session == session
+def test_a_question_keeps_its_session(socket_harness: SocketHarness, again: str | None) -> None:
+    session = socket_harness.ask()["sessionId"]
+    assert socket_harness.ask(sessionId=again)["sessionId"] == session
+    socket_harness.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=session))
+    assert socket_harness.ask(sessionId=again)["sessionId"] == session
+    assert socket_harness.question().session == session
 
 
 @pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN}/{ULID}"}])
-def test_a_question_is_either_spoken_or_written(scene: Scene, content: dict[str, Any]) -> None:
-    answer = scene.asks(**content)
-    assert (answer["code"], [one["field"] for one in answer["fields"]]) == ("MALFORMED", ["audioKey"])
-    _assert_nothing_happened(scene)
+def test_a_question_is_either_spoken_or_written(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
+    answer = socket_harness.ask(**content)
+    assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
+    _assert_nothing_happened(socket_harness)
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_a_question_is_either_spoken_or_written(scene: Scene, content: dict[str,
         *({"resumeFrom": 100_001}, {"resumeFrom": "x"}, {"attempt": 0}, {"attempt": 100_001}),
     ],
 )
-def test_what_breaks_a_bound_is_refused(scene: Scene, content: dict[str, Any]) -> None:
-    assert scene.asks(**content)["code"] == "MALFORMED"
-    _assert_nothing_happened(scene)
+def test_values_out_of_range_are_refused(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
+    assert socket_harness.ask(**content)["code"] == "MALFORMED"
+    _assert_nothing_happened(socket_harness)
 
 
 @pytest.mark.parametrize(
     "key",
     [f"queries/{BOB}/{ULID}", f"queries/{ANN}/../{BOB}/{ULID}", f"lectures/{ULID}/{ULID}", f"queries/{ANN}/x", ""],
 )
-def test_somebody_elses_audio_is_foreign(scene: Scene, key: str) -> None:
-    assert scene.asks(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
-    _assert_nothing_happened(scene)
+def test_another_guests_audio_is_refused(socket_harness: SocketHarness, key: str) -> None:
+    assert socket_harness.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
+    _assert_nothing_happened(socket_harness)
 
 
 @pytest.mark.parametrize(
@@ -99,42 +99,49 @@ def test_somebody_elses_audio_is_foreign(scene: Scene, key: str) -> None:
         *(({"status": "READY"}, "LECTURE_NOT_READY"), ({"status": "rejected"}, "LECTURE_REJECTED")),
     ],
 )
-def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[str, str], code: str) -> None:
-    scene.lecture(**attributes)
-    assert scene.asks()["code"] == code
-    assert scene.asks(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
-    _assert_nothing_happened(scene)
+def test_only_a_ready_lecture_can_be_asked_about(
+    socket_harness: SocketHarness, attributes: dict[str, str], code: str
+) -> None:
+    socket_harness.lecture(**attributes)
+    assert socket_harness.ask()["code"] == code
+    assert socket_harness.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
+    _assert_nothing_happened(socket_harness)
 
 
 @pytest.mark.parametrize(
     "known",
     [
-        Question(status=Status.ACCEPTED),
-        Question(status=Status.RUNNING, running_until_ms=START_MS + 1),
-        Question(status=Status.ANSWERED),
+        QuestionRecord(status=QuestionStatus.ACCEPTED),
+        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1),
+        QuestionRecord(status=QuestionStatus.ANSWERED),
     ],
 )
-def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lecture(
-    scene: Scene, known: Question
+def test_an_answer_that_has_begun_continues_whatever_happens_to_its_lecture(
+    socket_harness: SocketHarness, known: QuestionRecord
 ) -> None:
-    scene.puts(known.model_copy(update={"session": ULID, "place": Place(connection="c0", times=1)}))
-    scene.lecture(status="rejected", reason="The file is empty.")
-    assert scene.asks(resumeFrom=2)["type"] == "queryAccepted"
-    assert scene.question().place == Place(connection="c1", resume_from=2, times=2)
+    socket_harness.put_question(
+        known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=1)})
+    )
+    socket_harness.lecture(status="rejected", reason="The file is empty.")
+    assert socket_harness.ask(resumeFrom=2)["type"] == "queryAccepted"
+    assert socket_harness.question().listener == Listener(connection="c1", resume_from=2, request_count=2)
 
 
 @pytest.mark.parametrize(
     "known",
-    [Question(status=Status.RUNNING, running_until_ms=START_MS), Question(status=Status.FAILED, retryable=True)],
+    [
+        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS),
+        QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
+    ],
 )
-def test_an_answer_that_would_begin_anew_needs_a_ready_lecture(scene: Scene, known: Question) -> None:
-    scene.puts(known)
-    scene.lecture(status="rejected", reason="The file is empty.")
-    assert scene.asks()["code"] == "LECTURE_REJECTED"
-    assert (scene.question(), scene.called, scene.allowance().asked_ms) == (known, [], ())
+def test_a_new_answer_attempt_needs_a_ready_lecture(socket_harness: SocketHarness, known: QuestionRecord) -> None:
+    socket_harness.put_question(known)
+    socket_harness.lecture(status="rejected", reason="The file is empty.")
+    assert socket_harness.ask()["code"] == "LECTURE_REJECTED"
+    assert (socket_harness.question(), socket_harness.called, socket_harness.allowance().asked_ms) == (known, [], ())
 
 
-def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length(scene: Scene) -> None:
+def test_a_rejected_lecture_gives_the_validators_reason_truncated(socket_harness: SocketHarness) -> None:
     one = NewObject(
         bucket=BUCKET,
         key=f"lectures/{ULID}/x",
@@ -143,174 +150,191 @@ def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length
         etag="e",
         arrived=datetime(2026, 1, 3, tzinfo=UTC),
     )
-    verdict = Verdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
-    LectureTable(scene.dynamodb, TABLE).record(Upload(ULID, one), verdict, None, one.arrived)
-    answer = scene.asks(lectureId=ULID)
+    verdict = LectureVerdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
+    LectureTable(socket_harness.dynamodb, TABLE).write_verdict(LectureUpload(ULID, one), verdict, None, one.arrived)
+    answer = socket_harness.ask(lectureId=ULID)
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
-    scene.lecture(status="rejected", reason="x" * 10_000)
-    assert len(scene.asks()["message"]) == 300
-    scene.lecture(status="rejected", reason="")
-    assert scene.asks()["message"]
+    socket_harness.lecture(status="rejected", reason="x" * 10_000)
+    assert len(socket_harness.ask()["message"]) == 300
+    socket_harness.lecture(status="rejected", reason="")
+    assert socket_harness.ask()["message"]
 
 
 @pytest.mark.parametrize(
     ("known", "called"),
     [
-        (Question(status=Status.ACCEPTED), 1),
-        (Question(status=Status.RUNNING, running_until_ms=START_MS + 1), 0),
-        (Question(status=Status.RUNNING, running_until_ms=START_MS), 1),
-        (Question(status=Status.ANSWERED), 1),
-        (Question(status=Status.FAILED, retryable=True), 1),
+        (QuestionRecord(status=QuestionStatus.ACCEPTED), 1),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS), 1),
+        (QuestionRecord(status=QuestionStatus.ANSWERED), 1),
+        (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1),
     ],
 )
-def test_asked_again_a_question_is_heard_on_the_new_connection(scene: Scene, known: Question, called: int) -> None:
-    scene.puts(known.model_copy(update={"session": ULID, "place": Place(connection="c0", times=4)}))
-    answer = scene.asks(resumeFrom=2)
+def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
+    socket_harness: SocketHarness, known: QuestionRecord, called: int
+) -> None:
+    socket_harness.put_question(
+        known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)})
+    )
+    answer = socket_harness.ask(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)
-    assert len(scene.called) == called
-    assert scene.question().place == Place(connection="c1", resume_from=2, times=5)
+    assert len(socket_harness.called) == called
+    assert socket_harness.question().listener == Listener(connection="c1", resume_from=2, request_count=5)
 
 
-@pytest.mark.parametrize("status", [Status.RUNNING, Status.ANSWERED])
-def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Status) -> None:
-    known = Question(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
-    scene.puts(known)
-    scene.asks(text="How?")
-    calls = 1 if status is Status.ANSWERED else 0
-    assert scene.question() == known.model_copy(update={"place": Place(connection="c1", times=1), "calls": calls})
+@pytest.mark.parametrize("status", [QuestionStatus.RUNNING, QuestionStatus.ANSWERED])
+def test_the_first_version_of_a_question_is_answered(socket_harness: SocketHarness, status: QuestionStatus) -> None:
+    known = QuestionRecord(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
+    socket_harness.put_question(known)
+    socket_harness.ask(text="How?")
+    calls = 1 if status is QuestionStatus.ANSWERED else 0
+    assert socket_harness.question() == known.model_copy(
+        update={"listener": Listener(connection="c1", request_count=1), "calls": calls}
+    )
 
 
-def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> None:
-    scene.puts(Question(status=Status.FAILED, code="AUDIO_EMPTY"))
-    answer = scene.asks()
+def test_an_unanswerable_question_is_not_answered_again(socket_harness: SocketHarness) -> None:
+    socket_harness.put_question(QuestionRecord(status=QuestionStatus.FAILED, code="AUDIO_EMPTY"))
+    answer = socket_harness.ask()
     assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
-    assert (scene.called, scene.allowance().asked_ms) == ([], ())
-    assert scene.question().status is Status.FAILED
+    assert (socket_harness.called, socket_harness.allowance().asked_ms) == ([], ())
+    assert socket_harness.question().status is QuestionStatus.FAILED
 
 
-def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None:
-    scene.connect("c2", BOB)
-    scene.asks(text="Why?")
-    assert not scene.asks(connection="c2", text="How?")["repeated"]
-    assert (scene.question().text, scene.question(identity=BOB).text) == ("Why?", "How?")
-    assert scene.called == [Call(identity=ANN, query_id="question-1"), Call(identity=BOB, query_id="question-1")]
+def test_two_guests_can_use_the_same_name_for_their_questions(socket_harness: SocketHarness) -> None:
+    socket_harness.connect("c2", BOB)
+    socket_harness.ask(text="Why?")
+    assert not socket_harness.ask(connection="c2", text="How?")["repeated"]
+    assert (socket_harness.question().text, socket_harness.question(identity=BOB).text) == ("Why?", "How?")
+    assert socket_harness.called == [
+        WorkerEvent(identity=ANN, query_id="question-1"),
+        WorkerEvent(identity=BOB, query_id="question-1"),
+    ]
 
 
-def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
+def test_the_number_of_concurrent_questions_is_limited(socket_harness: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
-        assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
-    answered = Question(status=Status.ANSWERED, session=ULID, place=Place(connection="c0"))
-    scene.puts(answered, "question-y")
-    for name, known in (("question-x", Question()), ("question-y", answered)):
-        refused = scene.asks(name)
-        assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
-        assert scene.question(name) == known, "a question that is refused stays as it was"
-    scene.connect("c2", BOB)
-    assert scene.asks("question-x", "c2")["type"] == "queryAccepted", "one's questions are no other's business"
-    scene.ends("question-0")
-    assert scene.asks("question-x")["type"] == "queryAccepted"
+        assert socket_harness.ask(f"question-{number}")["type"] == "queryAccepted"
+    answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, listener=Listener(connection="c0"))
+    socket_harness.put_question(answered, "question-y")
+    for name, known in (("question-x", QuestionRecord()), ("question-y", answered)):
+        refused = socket_harness.ask(name)
+        assert (refused["code"], len(socket_harness.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
+        assert socket_harness.question(name) == known, "a refused question does not change"
+    socket_harness.connect("c2", BOB)
+    assert socket_harness.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
+    socket_harness.end_question("question-0")
+    assert socket_harness.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
+def test_an_abandoned_question_stops_counting(socket_harness: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
-        scene.asks(f"question-{number}")
-    scene.clock.now_ms += COUNTED_MS - 1
-    assert scene.asks("question-x")["code"] == "TOO_MANY_QUERIES"
-    scene.clock.now_ms += 1
-    assert scene.asks("question-x")["type"] == "queryAccepted"
+        socket_harness.ask(f"question-{number}")
+    socket_harness.clock.now_ms += COUNTED_MS - 1
+    assert socket_harness.ask("question-x")["code"] == "TOO_MANY_QUERIES"
+    socket_harness.clock.now_ms += 1
+    assert socket_harness.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
+def test_the_number_of_questions_in_an_hour_is_limited(socket_harness: SocketHarness) -> None:
     for number in range(LIMITS.queries_per_hour):
-        assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
-        scene.ends(f"question-{number}")
-    scene.clock.now_ms += HOUR_MS - 1
-    assert scene.asks("question-x")["code"] == "TOO_MANY_QUERIES"
-    scene.clock.now_ms += 1
-    assert scene.asks("question-x")["type"] == "queryAccepted"
+        assert socket_harness.ask(f"question-{number}")["type"] == "queryAccepted"
+        socket_harness.end_question(f"question-{number}")
+    socket_harness.clock.now_ms += HOUR_MS - 1
+    assert socket_harness.ask("question-x")["code"] == "TOO_MANY_QUERIES"
+    socket_harness.clock.now_ms += 1
+    assert socket_harness.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(scene: Scene) -> None:
+def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(socket_harness: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
-        scene.asks(f"question-{number}")
-    before = scene.allowance().asked_ms
-    running = Question(status=Status.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
-    for status in (Question(status=Status.ACCEPTED, session=ULID), running):
-        scene.puts(status, "question-0")
+        socket_harness.ask(f"question-{number}")
+    before = socket_harness.allowance().asked_ms
+    running = QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
+    for status in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=ULID), running):
+        socket_harness.put_question(status, "question-0")
         for _ in range(LIMITS.queries_per_hour + 1):
-            assert scene.asks("question-0")["type"] == "queryAccepted"
-    assert scene.allowance().asked_ms == before
+            assert socket_harness.ask("question-0")["type"] == "queryAccepted"
+    assert socket_harness.allowance().asked_ms == before
 
 
 @pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
-@pytest.mark.parametrize("known", [Question(), Question(status=Status.ANSWERED, session=ULID, attempt=3)])
-def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
-    scene: Scene, refusing: Exception, known: Question
+@pytest.mark.parametrize(
+    "known", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, attempt=3)]
+)
+def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repeated(
+    socket_harness: SocketHarness, refusing: Exception, known: QuestionRecord
 ) -> None:
-    scene.puts(known)
-    scene.refusing = refusing
-    answer = scene.asks()
-    assert (answer["code"], scene.called) == ("UNAVAILABLE", [])
-    assert (scene.allowance().running, scene.allowance().asked_ms) == ((), ())
-    scene.refusing = None
-    again = scene.asks()
-    assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
-    assert scene.called == [Call(identity=ANN, query_id="question-1")]
-    assert scene.allowance().asked_ms == (START_MS,)
-    assert scene.question().attempt == known.attempt, "an answer that is kept is not forgotten"
+    socket_harness.put_question(known)
+    socket_harness.refusing = refusing
+    answer = socket_harness.ask()
+    assert (answer["code"], socket_harness.called) == ("UNAVAILABLE", [])
+    assert (socket_harness.allowance().running, socket_harness.allowance().asked_ms) == ((), ())
+    socket_harness.refusing = None
+    again = socket_harness.ask()
+    assert (again["type"], again["sessionId"]) == ("queryAccepted", socket_harness.question().session)
+    assert socket_harness.called == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert socket_harness.allowance().asked_ms == (START_MS,)
+    assert socket_harness.question().attempt == known.attempt, "a stored answer is not lost"
 
 
-def test_a_call_that_fails_takes_nothing_from_the_questions_allowed(scene: Scene) -> None:
-    scene.refusing = UNREACHABLE
+def test_a_failed_invocation_does_not_count(socket_harness: SocketHarness) -> None:
+    socket_harness.refusing = UNREACHABLE
     for number in range(LIMITS.queries_per_hour + 1):
-        scene.clock.now_ms += 1
-        assert scene.asks(f"question-{number}")["code"] == "UNAVAILABLE"
+        socket_harness.clock.now_ms += 1
+        assert socket_harness.ask(f"question-{number}")["code"] == "UNAVAILABLE"
 
 
-def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene: Scene) -> None:
-    scene.asks()
-    scene.clock.now_ms += 1
-    scene.refusing = UNREACHABLE
-    assert scene.asks()["code"] == "UNAVAILABLE"
-    assert [name for name, _ in scene.allowance().running] == ["question-1"]
-    assert scene.allowance().asked_ms == (START_MS,)
+def test_a_failed_invocation_does_not_uncount_an_earlier_request(socket_harness: SocketHarness) -> None:
+    socket_harness.ask()
+    socket_harness.clock.now_ms += 1
+    socket_harness.refusing = UNREACHABLE
+    assert socket_harness.ask()["code"] == "UNAVAILABLE"
+    assert [name for name, _ in socket_harness.allowance().running] == ["question-1"]
+    assert socket_harness.allowance().asked_ms == (START_MS,)
 
 
-def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_that_collides_with_another_request_is_counted_once(
+    socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     met: list[int] = []
-    asked = Question.asked
+    asked = QuestionRecord.ask
 
-    def late(self: Question, new: Question, now_ms: int) -> Any:
+    def late(self: QuestionRecord, new: QuestionRecord, now_ms: int) -> Any:
         met.append(1)
         if len(met) == 1:
-            scene.puts(Question(status=Status.FAILED, retryable=True, session=ULID))
+            socket_harness.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=ULID))
         return asked(self, new, now_ms)
 
-    monkeypatch.setattr(Question, "asked", late)
-    assert scene.asks()["sessionId"] == ULID
-    assert (len(met), scene.allowance().asked_ms, len(scene.called)) == (2, (START_MS,), 1)
+    monkeypatch.setattr(QuestionRecord, "ask", late)
+    assert socket_harness.ask()["sessionId"] == ULID
+    assert (len(met), socket_harness.allowance().asked_ms, len(socket_harness.called)) == (2, (START_MS,), 1)
 
 
-def _assert_nothing_happened(scene: Scene) -> None:
-    kinds = {one["sessionId"]["S"].split("#")[0] for one in scene.stored()}
-    assert (scene.called, kinds) == ([], {"connection", "lecture"})
+def _assert_nothing_happened(socket_harness: SocketHarness) -> None:
+    kinds = {item["sessionId"]["S"].split("#")[0] for item in socket_harness.stored()}
+    assert (socket_harness.called, kinds) == ([], {"connection", "lecture"})
 
 
 @pytest.mark.parametrize(("until_ms", "said"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
-def test_a_question_without_calls_left_is_taken_only_while_somebody_works_on_it(
-    scene: Scene, until_ms: int, said: str
+def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_answered(
+    socket_harness: SocketHarness, until_ms: int, said: str
 ) -> None:
-    scene.puts(Question(status=Status.RUNNING, running_until_ms=until_ms, session=ULID, calls=MOST_CALLS))
-    answer = scene.asks()
+    socket_harness.put_question(
+        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=until_ms, session=ULID, calls=MAX_CALLS)
+    )
+    answer = socket_harness.ask()
     assert (answer["type"], answer.get("code")) == (said, "TOO_MANY_QUERIES" if said == "error" else None)
-    assert scene.called == []
+    assert socket_harness.called == []
 
 
-@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.ANSWERED])
-def test_a_question_calls_only_so_many_workers(scene: Scene, status: Status) -> None:
-    """Each call costs, also one that only plays what was kept."""
-    scene.puts(Question(status=status, session=ULID))
-    answers = [scene.asks() for _ in range(MOST_CALLS + 1)]
-    assert [one["type"] for one in answers] == ["queryAccepted"] * MOST_CALLS + ["error"]
+@pytest.mark.parametrize("status", [QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED])
+def test_the_number_of_worker_invocations_for_a_question_is_limited(
+    socket_harness: SocketHarness, status: QuestionStatus
+) -> None:
+    """Each invocation costs money, even if it only sends a stored answer."""
+    socket_harness.put_question(QuestionRecord(status=status, session=ULID))
+    answers = [socket_harness.ask() for _ in range(MAX_CALLS + 1)]
+    assert [answer["type"] for answer in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]
     assert answers[-1]["code"] == "TOO_MANY_QUERIES"
-    assert len(scene.called) == MOST_CALLS
+    assert len(socket_harness.called) == MAX_CALLS

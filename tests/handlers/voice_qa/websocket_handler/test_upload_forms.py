@@ -1,4 +1,4 @@
-"""Forms for uploads, decoded: what S3 will hold an upload to."""
+"""Upload forms, decoded: the limits that S3 enforces."""
 
 import base64
 import json
@@ -15,41 +15,45 @@ from handlers.common.aws.clients import build_presigning_config
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.time_and_ids.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
+from handlers.voice_qa.lectures import LectureStatus, LectureVerdict, parse_upload
 from handlers.voice_qa.table_records import DAY_MS
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
-from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LIMITS, Scene
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
+from tests.handlers.voice_qa.socket_harness import ANN, BOB, LIMITS, SocketHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ULID = "01ARYZ6S410000000000000001"
 
 
 def policy(answer: dict[str, Any]) -> dict[str, Any]:
-    """What was signed."""
+    """Return the signed policy."""
     decoded: dict[str, Any] = json.loads(base64.b64decode(answer["fields"]["policy"]))
     return decoded
 
 
-def test_a_form_holds_for_a_while(scene: Scene) -> None:
-    answer = scene.says("upload", kind="query", contentType="audio/webm")
+def test_a_form_has_a_limited_lifetime(socket_harness: SocketHarness) -> None:
+    answer = socket_harness.send("upload", kind="query", contentType="audio/webm")
     begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
     lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
     assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
 
 
-def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own_and_can_be_asked_with(scene: Scene) -> None:
-    first, second = (scene.says("upload", kind="query", contentType="audio/ogg") for _ in range(2))
+def test_a_spoken_question_is_uploaded_below_the_guests_own_prefix_and_can_be_asked(
+    socket_harness: SocketHarness,
+) -> None:
+    first, second = (socket_harness.send("upload", kind="query", contentType="audio/ogg") for _ in range(2))
     assert is_own_query(ANN, first["key"])
     assert first["key"] != second["key"]
     assert "lectureId" not in first
-    assert len(scene.stored()) == 2, "the lecture and the connection: an upload of a question is nobody's business yet"
-    assert scene.asks(text=None, audioKey=first["key"])["type"] == "queryAccepted"
+    assert len(socket_harness.stored()) == 2, (
+        "only the lecture and the connection: the upload of a question stores no item"
+    )
+    assert socket_harness.ask(text=None, audioKey=first["key"])["type"] == "queryAccepted"
 
 
 @pytest.mark.parametrize(("kind", "most"), [("query", LIMITS.max_query_bytes), ("lecture", LIMITS.max_lecture_bytes)])
-def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: str, most: int) -> None:
-    answer = scene.says("upload", kind=kind, contentType="audio/webm")
+def test_a_form_is_limited_to_one_key_one_type_and_a_size(socket_harness: SocketHarness, kind: str, most: int) -> None:
+    answer = socket_harness.send("upload", kind=kind, contentType="audio/webm")
     fields = answer["fields"]
     assert (answer["type"], answer["kind"], answer["id"]) == ("uploadReady", kind, "m1")
     assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, LIMITS.url_seconds)
@@ -59,42 +63,44 @@ def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: s
     assert ["content-length-range", 1, most] in conditions
     assert {"bucket": BUCKET} in conditions
     assert {"key": answer["key"]} in conditions
-    loose = [one for one in conditions if isinstance(one, list) and one[0] != "content-length-range"]
-    assert loose == [], "nothing is matched by how it begins"
+    loose = [
+        condition for condition in conditions if isinstance(condition, list) and condition[0] != "content-length-range"
+    ]
+    assert loose == [], "no condition is a prefix match"
 
 
-def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
-    lecture = scene.says("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
-    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{lecture}"]
+def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(socket_harness: SocketHarness) -> None:
+    lecture = socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
+    [item] = [item for item in socket_harness.stored() if item["sessionId"]["S"] == f"lecture#{lecture}"]
     assert item == {
         "sessionId": {"S": f"lecture#{lecture}"},
         "lectureId": {"S": lecture},
         "owner": {"S": ANN},
         "schema_version": {"N": "1"},
     }
-    assert scene.asks(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
+    assert socket_harness.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
 
 
-def test_a_lecture_is_uploaded_where_its_validator_looks_and_keeps_its_owner_with_the_verdict(scene: Scene) -> None:
-    answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
-    upload = upload_of(_object(answer["key"]))
+def test_a_lecture_is_uploaded_to_the_validated_prefix_and_keeps_its_owner(socket_harness: SocketHarness) -> None:
+    answer = socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")
+    upload = parse_upload(_object(answer["key"]))
     assert upload is not None
     assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
-    table = LectureTable(scene.dynamodb, TABLE)
-    verdict = Verdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
-    assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
-    assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-    table.reserve(upload.lecture_id, BOB)
-    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
+    table = LectureTable(socket_harness.dynamodb, TABLE)
+    verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
+    assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
+    assert socket_harness.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
+    table.store_owner(upload.lecture_id, BOB)
+    [item] = [item for item in socket_harness.stored() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
 
 
-def test_where_guests_upload_no_lectures_none_is_begun(scene: Scene) -> None:
-    scene = Scene(scene.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
-    before = scene.stored()
-    assert scene.says("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
-    assert scene.stored() == before
-    assert scene.says("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
+def test_without_guest_uploads_no_lecture_is_created(socket_harness: SocketHarness) -> None:
+    socket_harness = SocketHarness(socket_harness.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
+    before = socket_harness.stored()
+    assert socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
+    assert socket_harness.stored() == before
+    assert socket_harness.send("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
 
 
 @pytest.mark.parametrize(
@@ -105,13 +111,13 @@ def test_where_guests_upload_no_lectures_none_is_begun(scene: Scene) -> None:
         {"kind": "query", "contentType": "audio/ogg; codecs=opus"},
     ],
 )
-def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]) -> None:
-    assert scene.says("upload", **content)["code"] == "MALFORMED"
+def test_other_kinds_and_content_types_are_refused(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
+    assert socket_harness.send("upload", **content)["code"] == "MALFORMED"
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
 @pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.{region}"), (True, "s3-accelerate")])
-def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
+def test_form_urls_name_the_region_or_the_edge_and_use_the_current_signature_version(
     region: str, host: str, *, accelerated: bool
 ) -> None:
     config = build_presigning_config(accelerated=accelerated)
@@ -130,14 +136,14 @@ def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current
         f"queries/{ANN}/{'0' * 25}U",
     ],
 )
-def test_other_keys_are_foreign(key: str) -> None:
+def test_other_keys_are_not_the_guests_own(key: str) -> None:
     assert not is_own_query(ANN, key)
-    assert not is_own_query(".*", f"queries/{ANN}/{ULID}"), "an identity is no pattern"
+    assert not is_own_query(".*", f"queries/{ANN}/{ULID}"), "an identity is not a pattern"
 
 
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
 @example(ULID)
-def test_a_key_is_ones_own_only_with_one_id_below_ones_own_place(rest: str) -> None:
+def test_a_key_belongs_to_a_guest_only_with_one_id_below_the_guests_prefix(rest: str) -> None:
     own = is_own_query(ANN, f"queries/{ANN}/{rest}")
     assert own == (len(rest) == 26 and set(rest) <= set(ALPHABET) and rest[0] in "01234567")
 
@@ -146,10 +152,10 @@ def _object(key: str) -> NewObject:
     return NewObject(bucket=BUCKET, key=key, version_id="v1", size=9, etag="e1", arrived=NOW)
 
 
-def test_lectures_of_one_guest_are_few_a_day(scene: Scene) -> None:
-    """Each form lets gigabytes in."""
-    answers = [scene.says("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
-    assert [one["type"] for one in answers] == ["uploadReady"] * 3 + ["error"]
+def test_the_number_of_a_guests_lectures_per_day_is_limited(socket_harness: SocketHarness) -> None:
+    """Each form accepts gigabytes."""
+    answers = [socket_harness.send("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
+    assert [answer["type"] for answer in answers] == ["uploadReady"] * 3 + ["error"]
     assert answers[-1]["code"] == "UPLOAD_REFUSED"
-    scene.clock.now_ms += DAY_MS
-    assert scene.says("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"
+    socket_harness.clock.now_ms += DAY_MS
+    assert socket_harness.send("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"

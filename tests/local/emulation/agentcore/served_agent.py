@@ -8,7 +8,14 @@ from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from handlers.voice_qa.query_worker.agent.agent_types import Lecture, Question, SpokenQuery, Turn, WrittenQuery, opaque
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentQuestion,
+    Lecture,
+    SpokenQuery,
+    Turn,
+    WrittenQuery,
+    opaque_session_id,
+)
 from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
 from local.emulation.speech.tone_words import speech
 from local.http_server import running
@@ -72,7 +79,7 @@ def question(
     lecture_format: str = "ogg",
     query_id: str = "query",
     before: tuple[Turn, ...] = (),
-) -> Question:
+) -> AgentQuestion:
     """Return a question about a lecture of a minute."""
     lecture = Lecture("lecture", lecture_url, lecture_format, 60_000)
-    return Question(query_id, opaque("session"), lecture, query, before)
+    return AgentQuestion(query_id, opaque_session_id("session"), lecture, query, before)

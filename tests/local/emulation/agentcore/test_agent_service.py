@@ -9,20 +9,20 @@ import pytest
 
 from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentAudioPiece,
+    AgentCitationPiece,
     AgentCode,
     AgentFailed,
-    AudioPiece,
-    CitationPiece,
-    Piece,
-    Question,
+    AgentPiece,
+    AgentQuestion,
+    AgentTextPiece,
+    AgentTranscriptPiece,
     SpokenQuery,
-    TextPiece,
-    TranscriptPiece,
     Turn,
     WrittenQuery,
 )
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from local.emulation.agentcore.agent_answers import NOTHING, Passage, best, passages, reply, spoken, words_of
 from local.emulation.agentcore.agent_service import Fault, serve
 from local.emulation.speech.audio_files import heard_in
@@ -53,16 +53,16 @@ def lecture(files: Shelf) -> str:
 
 def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
     wait = (lambda _: None) if waits is None else waits.append
-    return HttpAgent(endpoint, Limits(first_byte_seconds=PATIENCE), RetryTiming(wait=wait))
+    return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=PATIENCE), RetryTiming(wait=wait))
 
 
-def asked(endpoint: str, about: Question, waits: list[float] | None = None) -> list[Piece]:
+def asked(endpoint: str, about: AgentQuestion, waits: list[float] | None = None) -> list[AgentPiece]:
     with agent(endpoint, waits).answer(about) as found:
         return list(found)
 
 
-def failure(endpoint: str, about: Question) -> tuple[str, AgentFailed]:
-    found: list[Piece] = []
+def failure(endpoint: str, about: AgentQuestion) -> tuple[str, AgentFailed]:
+    found: list[AgentPiece] = []
     try:
         with agent(endpoint).answer(about) as pieces:
             found.extend(pieces)
@@ -71,29 +71,29 @@ def failure(endpoint: str, about: Question) -> tuple[str, AgentFailed]:
     pytest.fail("the answer did not fail")
 
 
-def said(pieces: list[Piece]) -> str:
-    return "".join(piece.text for piece in pieces if isinstance(piece, TextPiece))
+def said(pieces: list[AgentPiece]) -> str:
+    return "".join(piece.text for piece in pieces if isinstance(piece, AgentTextPiece))
 
 
-def cited(pieces: list[Piece]) -> list[CitationPiece]:
-    return [piece for piece in pieces if isinstance(piece, CitationPiece)]
+def cited(pieces: list[AgentPiece]) -> list[AgentCitationPiece]:
+    return [piece for piece in pieces if isinstance(piece, AgentCitationPiece)]
 
 
 def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
     pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
-    assert pieces[0] == TranscriptPiece("When do captions come?")
+    assert pieces[0] == AgentTranscriptPiece("When do captions come?")
     assert said(pieces) == CAPTIONS
     [citation] = cited(pieces)
     assert citation.quote == "captions come back again"
     assert citation.start_ms == pytest.approx(3880, abs=60)
     assert citation.end_ms == pytest.approx(4920, abs=60)
-    assert len([piece for piece in pieces if isinstance(piece, TextPiece)]) == 8
+    assert len([piece for piece in pieces if isinstance(piece, AgentTextPiece)]) == 8
 
 
 def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> None:
     url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
     pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
-    assert pieces[0] == TranscriptPiece("speak of captions")
+    assert pieces[0] == AgentTranscriptPiece("speak of captions")
     assert [one.quote for one in cited(pieces)] == ["we speak of the stream", "captions come back again"]
 
 
@@ -113,12 +113,12 @@ def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, le
         path.write_bytes(audio)
         return [one.text for one in heard_in(path, ["ogg"]) if isinstance(one, Word)]
 
-    sounds = [piece.audio for piece in pieces if isinstance(piece, AudioPiece)]
+    sounds = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
     words = ["you", "captions", "come", "back", "again"]
     assert [heard(sound) for sound in sounds] == [words[:4], words[4:]]
     assert heard(b"".join(sounds)) == words
     kinds = [type(piece) for piece in pieces]
-    assert kinds.index(AudioPiece) < max(at for at, kind in enumerate(kinds) if kind is TextPiece)
+    assert kinds.index(AgentAudioPiece) < max(at for at, kind in enumerate(kinds) if kind is AgentTextPiece)
 
 
 def test_what_the_lecture_does_not_say_is_not_cited(endpoint: str, lecture: str) -> None:
@@ -190,7 +190,7 @@ def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture
     wanted = {"captions": CAPTIONS, "hello": "At 0:00 you hear: hello world this is a test."}
     found: list[tuple[str, str]] = []
     with agent(endpoint).answer(question(lecture, WrittenQuery("captions"))) as left:
-        assert isinstance(next(iter(left)), TranscriptPiece)
+        assert isinstance(next(iter(left)), AgentTranscriptPiece)
 
     def ask(word: str) -> None:
         found.append((word, said(asked(endpoint, question(lecture, WrittenQuery(word))))))

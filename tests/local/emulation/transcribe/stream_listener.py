@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.credentials import Credentials
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
 from tests.local.emulation.server_threads import PATIENCE, served
 
@@ -26,7 +26,7 @@ def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
 def address(endpoint: str, encoding: Encoding = "pcm", *, stabilised: bool = True, language: str = "en-US") -> str:
     """A signed address of a stream there."""
     request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
-    return presigned_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
+    return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def result(one: dict[str, Any]) -> Result:
     )
 
 
-def rest(stream: Stream) -> list[Result]:
+def rest(stream: TranscribeStream) -> list[Result]:
     """All results until the stream has ended."""
     found: list[Result] = []
     while (payload := stream.receive(PATIENCE)) is not None:

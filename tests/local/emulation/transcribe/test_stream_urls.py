@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 from botocore.credentials import Credentials
 
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
+from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
 from local.emulation.transcribe.stream_urls import BadRequest, StreamSettings, refusal_of, settings_of
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -19,7 +19,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def address(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = "pcm") -> str:
     request = StreamRequest("en-US", 16000, encoding, stabilised=stabilised)
-    url = presigned_url(Credentials("key", "secret", token), "eu-west-1", request, expires_seconds=60)
+    url = presign_stream_url(Credentials("key", "secret", token), "eu-west-1", request, expires_seconds=60)
     return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")
 
 

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, Stream, StreamFailed
+from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode_frame
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+    StreamFailureCode,
+    TranscribeStream,
+    TranscribeStreamFailed,
+)
 from handlers.transcription.stream_signing import Encoding
 from local.emulation.speech.audio_files import encoded
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
@@ -24,20 +28,20 @@ def endpoint() -> Iterator[str]:
 
 
 def heard(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
-    with Stream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
         stream.send(speech(words, RATE))
         stream.end()
         return rest(stream)
 
 
-def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[Result], FailureCode]:
+def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[Result], StreamFailureCode]:
     found: list[Result] = []
-    with Stream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
         stream.send(speech(words, RATE))
         try:
             while (payload := stream.receive(PATIENCE)) is not None:
                 found += results(payload)
-        except StreamFailed as failed:
+        except TranscribeStreamFailed as failed:
             return found, failed.code
     pytest.fail("the stream did not fail")
 
@@ -75,7 +79,7 @@ def test_nothing_is_flagged_where_stabilisation_was_not_asked_for(endpoint: str)
 
 
 def test_results_come_while_audio_is_still_being_sent(endpoint: str) -> None:
-    with Stream.open(address(endpoint), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         stream.send(speech(["hello", "world", SENTENCE_END], RATE))
         found = [one for _ in range(3) for one in results(stream.receive(PATIENCE) or b"")]
         assert [one.text for one in found] == ["Hello", "Hello world", "Hello world."]
@@ -87,7 +91,7 @@ def test_results_come_while_audio_is_still_being_sent(endpoint: str) -> None:
 
 
 def test_silence_says_nothing(endpoint: str) -> None:
-    with Stream.open(address(endpoint), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         stream.send(silence(2, RATE))
         stream.end()
         assert rest(stream) == []
@@ -98,7 +102,7 @@ def test_silence_says_nothing(endpoint: str) -> None:
 @pytest.mark.parametrize("piece", [317, 8000])
 def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) -> None:
     audio = encoded(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
-    with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
         for start in range(0, len(audio), piece):
             stream.send(audio[start : start + piece])
         stream.end()
@@ -109,7 +113,7 @@ def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) 
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_compressed_audio_is_heard_before_its_end(endpoint: str, encoding: Encoding) -> None:
     audio = encoded(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
-    with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
         stream.send(audio[: len(audio) // 2])
         assert [one.text for one in results(stream.receive(PATIENCE) or b"")] == ["Hello"]
 
@@ -117,24 +121,24 @@ def test_compressed_audio_is_heard_before_its_end(endpoint: str, encoding: Encod
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding) -> None:
-    with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
         stream.send(speech(SENTENCE, RATE))
         stream.end()
-        with pytest.raises(StreamFailed) as failed:
+        with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is FailureCode.REJECTED
+        assert failed.value.code is StreamFailureCode.REJECTED
 
 
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Fault.THROTTLED, FailureCode.THROTTLED),
-        (Fault.DROPPED, FailureCode.DROPPED),
-        (Fault.MALFORMED, FailureCode.MALFORMED),
-        (Fault.BROKEN, FailureCode.INTERNAL),
+        (Fault.THROTTLED, StreamFailureCode.THROTTLED),
+        (Fault.DROPPED, StreamFailureCode.DROPPED),
+        (Fault.MALFORMED, StreamFailureCode.MALFORMED),
+        (Fault.BROKEN, StreamFailureCode.INTERNAL),
     ],
 )
-def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: Fault, code: FailureCode) -> None:
+def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: Fault, code: StreamFailureCode) -> None:
     found, failed = failure(endpoint, "hello", "world", fault, "again", "again")
     assert [one.text for one in found] == ["Hello", "Hello world"]
     assert failed == code
@@ -170,20 +174,20 @@ def test_a_sentence_stays_without_its_final_and_the_next_has_one(endpoint: str) 
 
 
 def test_no_audio_for_too_long_is_a_silence() -> None:
-    with listening(silence_seconds=0.05) as endpoint, Stream.open(address(endpoint), PATIENCE) as stream:
-        with pytest.raises(StreamFailed) as failed:
+    with listening(silence_seconds=0.05) as endpoint, TranscribeStream.open(address(endpoint), PATIENCE) as stream:
+        with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is FailureCode.SILENT
+        assert failed.value.code is StreamFailureCode.SILENT
 
 
 def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refused(endpoint: str) -> None:
-    with Stream.open(address(endpoint, language="english"), PATIENCE) as stream:
-        with pytest.raises(StreamFailed) as failed:
+    with TranscribeStream.open(address(endpoint, language="english"), PATIENCE) as stream:
+        with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is FailureCode.REJECTED
-    with pytest.raises(StreamFailed) as failed:
-        Stream.open(address(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), PATIENCE)
-    assert failed.value.code is FailureCode.REFUSED
+        assert failed.value.code is StreamFailureCode.REJECTED
+    with pytest.raises(TranscribeStreamFailed) as failed:
+        TranscribeStream.open(address(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), PATIENCE)
+    assert failed.value.code is StreamFailureCode.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -191,21 +195,21 @@ def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refu
     [
         "text",
         b"no frame",
-        encode({":message-type": "event", ":event-type": "AudioEvent"}, b"xy") * 2,
-        encode({":message-type": "event", ":event-type": "OtherEvent"}, b"xy"),
-        encode({":message-type": "event", ":event-type": "AudioEvent"}, bytes(MAX_CHUNK + 2)),
+        encode_frame({":message-type": "event", ":event-type": "AudioEvent"}, b"xy") * 2,
+        encode_frame({":message-type": "event", ":event-type": "OtherEvent"}, b"xy"),
+        encode_frame({":message-type": "event", ":event-type": "AudioEvent"}, bytes(MAX_CHUNK + 2)),
     ],
     ids=["text", "noise", "two", "other", "long"],
 )
 def test_what_is_no_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
-    with Stream.open(address(endpoint), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         _say(stream, message)
-        with pytest.raises(StreamFailed) as failed:
+        with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is FailureCode.REJECTED
+        assert failed.value.code is StreamFailureCode.REJECTED
 
 
-def _say(stream: Stream, message: str | bytes) -> None:
+def _say(stream: TranscribeStream, message: str | bytes) -> None:
     """What our client never would."""
     if isinstance(message, str):
         stream._connection._protocol.send_text(message.encode())
@@ -214,7 +218,10 @@ def _say(stream: Stream, message: str | bytes) -> None:
 
 
 def test_streams_at_the_same_time_do_not_hear_each_other(endpoint: str) -> None:
-    with Stream.open(address(endpoint), PATIENCE) as one, Stream.open(address(endpoint), PATIENCE) as other:
+    with (
+        TranscribeStream.open(address(endpoint), PATIENCE) as one,
+        TranscribeStream.open(address(endpoint), PATIENCE) as other,
+    ):
         one.send(speech(["hello"], RATE))
         other.send(speech(["good"], RATE))
         one.send(speech(["world"], RATE))
@@ -224,7 +231,7 @@ def test_streams_at_the_same_time_do_not_hear_each_other(endpoint: str) -> None:
 
 
 def test_it_serves_on_after_a_caller_has_vanished(endpoint: str) -> None:
-    stream = Stream.open(address(endpoint), PATIENCE)
+    stream = TranscribeStream.open(address(endpoint), PATIENCE)
     stream.send(speech(["hello"], RATE))
     stream._connection._socket.close()
     stream.close()

@@ -1,4 +1,4 @@
-"""Streams made up at random, and what must hold of the captions they get, told from what went in and came out alone."""
+"""Random streams, and properties that must hold for their captions, computed only from input and output."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions import pending_results, shown_texts
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Captions, Kind
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.captions.pending_results import WINDOW_MS
-from handlers.transcription.audio_processor.captions.shown_texts import normalised
+from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import Thresholds
-from tests.handlers.transcription.captioning import Reader, thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds
+from tests.handlers.transcription.caption_samples import Reader, thresholds
 
 TICK_MS = 5000
-"""Even a caller that does not ask when to look again looks so often."""
+"""Interval at which even a caller that ignores `next_due_ms` calls `due`."""
 
 TEXTS = st.sampled_from(["yes", "Yes.", "yes, I do", "no", "no", "never!", "so", "so what?", "?"])
 STABILITY = st.sampled_from([1.0, 0.9, 0.85, 0.5, 0.0, None])
@@ -42,15 +42,15 @@ LIMITS = st.builds(
 
 @dataclass
 class Trace:
-    """What went in, what came out, and when."""
+    """Input and output of the caption rules, with times."""
 
-    limits: Thresholds
+    limits: CaptionThresholds
     captions: Captions
     punctual: bool = True
-    """Whether it was asked again whenever it said so; otherwise when something arrived, or after a tick."""
+    """True if `due` is called at every `next_due_ms`; otherwise, it is called when a result arrives or after a tick."""
     ended_ms: int = 0
     looked: list[tuple[int, Result | None]] = field(default_factory=list)
-    """Every call: with the result that arrived, or with none."""
+    """Every call: its time, and the result that arrived or None."""
     shown: list[tuple[int, Caption]] = field(default_factory=list)
 
     @property
@@ -58,7 +58,7 @@ class Trace:
         return [(at_ms, result) for at_ms, result in self.looked if result is not None]
 
     def _note(self, now_ms: int, captions: Iterable[Caption]) -> None:
-        self.shown += [(now_ms, one) for one in captions]
+        self.shown += [(now_ms, caption) for caption in captions]
 
     def run(self, stream: list[tuple[int, Result]]) -> None:
         now_ms = 0
@@ -82,25 +82,23 @@ class Trace:
 
     def _check_after_looking(self, now_ms: int) -> None:
         for known in self.captions._open._open.values():
-            assert known.unsure is None or now_ms - known.unsure_since_ms < self.limits.max_buffer_ms
+            assert known.deferred is None or now_ms - known.deferred_since_ms < self.limits.max_buffer_ms
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
-        assert next_ms is None or next_ms > now_ms, "everything that was due is done"
+        assert next_ms is None or next_ms > now_ms, "`due` leaves nothing that is due"
         assert self.captions.due(now_ms) == []
 
 
 def sizes(captions: Captions) -> tuple[int, ...]:
-    """How much is kept of each kind."""
+    """Return the number of stored items of each kind."""
     parts = (captions._open, captions._finals, captions._texts, captions._open._closed)
-    return (*(len(one) for one in parts), len(captions._lines))
+    return (*(len(part) for part in parts), len(captions._lines))
 
 
 def check_sizes(captions: Captions) -> None:
-    """Against the bounds as they are now."""
+    """Check the sizes against the current limits."""
     most = (pending_results.MAX_OPEN, pending_results.MAX_HELD, shown_texts.MAX_TEXTS, pending_results.MAX_CLOSED)
-    lines = (
-        pending_results.MAX_OPEN + pending_results.MAX_HELD
-    )  # of results that are open, and of those whose finals wait
+    lines = pending_results.MAX_OPEN + pending_results.MAX_HELD  # of open results, and of those whose finals wait
     assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
 
 
@@ -116,15 +114,15 @@ def check(trace: Trace) -> None:
 
 @dataclass(frozen=True)
 class _Ended:
-    """What a result ended as, and when it did."""
+    """The last version of a result, and the time at which it ended."""
 
     result: Result
     received_ms: int
     ended_ms: int
 
 
-def _ended(trace: Trace) -> dict[str, _Ended]:
-    """With its first final, or with the last partial before somebody saw that it had been silent for too long."""
+def _result_ends(trace: Trace) -> dict[str, _Ended]:
+    """Return each result's end: its first final, or its last partial at the first call after its orphan timeout."""
     heard: dict[str, tuple[int, Result]] = {}
     ended: dict[str, _Ended] = {}
 
@@ -147,21 +145,21 @@ def _ended(trace: Trace) -> dict[str, _Ended]:
 
 def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> bool:
     return any(
-        one.kind is Kind.FINAL
-        and one.result_id != result.result_id
-        and normalised(one.text) == normalised(result.text)
+        caption.kind is CaptionKind.FINAL
+        and caption.result_id != result.result_id
+        and normalize_text(caption.text) == normalize_text(result.text)
         and at_ms <= to_ms
         and at_ms + trace.limits.dedup_ms > from_ms
-        for at_ms, one in trace.shown
+        for at_ms, caption in trace.shown
     )
 
 
 def _check_finals_once(trace: Trace) -> None:
-    """Each result that ended is a final on display, or was the same as another final at that time."""
-    finals = [one for _, one in trace.shown if one.kind is Kind.FINAL]
-    by_id = {one.result_id: one for one in finals}
+    """Each ended result is shown as a final, or repeats the text of another final shown at that time."""
+    finals = [caption for _, caption in trace.shown if caption.kind is CaptionKind.FINAL]
+    by_id = {caption.result_id: caption for caption in finals}
     assert len(by_id) == len(finals)
-    ended = _ended(trace)
+    ended = _result_ends(trace)
     assert by_id.keys() <= ended.keys()
     for result_id, last in ended.items():
         if result_id in by_id:
@@ -171,92 +169,98 @@ def _check_finals_once(trace: Trace) -> None:
         else:
             latest_ms = last.ended_ms + trace.limits.max_buffer_ms + TICK_MS
             assert _repeats_another(trace, last.result, last.ended_ms, latest_ms), "a final was lost"
-    assert trace.captions.counts.orphans == sum(not one.result.final for one in ended.values())
+    assert trace.captions.counts.orphans == sum(not value.result.final for value in ended.values())
 
 
 def _check_order(trace: Trace) -> None:
-    """A final leaves before one that starts earlier only if that one is not known, or somebody waited too long."""
-    finals = [(at_ms, one) for at_ms, one in trace.shown if one.kind is Kind.FINAL]
-    ended = _ended(trace)
-    for number, (at_ms, one) in enumerate(finals):
+    """A final comes before an earlier one only if the earlier one was not known yet, or a final had waited too long."""
+    finals = [(at_ms, caption) for at_ms, caption in trace.shown if caption.kind is CaptionKind.FINAL]
+    ended = _result_ends(trace)
+    for number, (at_ms, caption) in enumerate(finals):
         gone = {other.result_id for other_ms, other in finals[:number] if other_ms < at_ms}
-        # Who has waited too long takes along those that start before it, even if its own words are known already.
+        # A final that has waited too long takes the finals that start before it with it, even if the text is known
+        # already.
         late = any(
-            other.result.start_ms >= one.start_ms
+            other.result.start_ms >= caption.start_ms
             and other.ended_ms <= at_ms
             and at_ms - other.received_ms >= trace.limits.max_buffer_ms
             for result_id, other in ended.items()
             if result_id not in gone
         )
         for _, later in finals[number + 1 :]:
-            if later.start_ms < one.start_ms:
-                assert ended[later.result_id].ended_ms >= at_ms, "both were there, and the later one left first"
+            if later.start_ms < caption.start_ms:
+                assert ended[later.result_id].ended_ms >= at_ms, "both were known, and the later one was shown first"
                 heard = [(when, result) for when, result in trace.arrived if result.result_id == later.result_id]
                 before = [result for when, result in heard if when < at_ms]
                 meanwhile = [result for when, result in heard if when == at_ms]
                 starts = [result.start_ms for result in [*before[-1:], *meanwhile]]
-                assert late or not before or max(starts) >= one.start_ms
+                assert late or not before or max(starts) >= caption.start_ms
 
 
 def _check_ages(trace: Trace) -> None:
-    """Nothing waits for longer than a buffer; then a partial at most for its second, an orphan was silent before."""
+    """No caption waits longer than the buffer. After that, a partial waits at most for the rate limit, and an orphan
+    was silent before."""
     late_ms = 0 if trace.punctual else 2 * TICK_MS  # both are noticed late
-    for at_ms, one in trace.shown:
-        if at_ms == trace.ended_ms or one.kind is Kind.RETRACTED:
+    for at_ms, caption in trace.shown:
+        if at_ms == trace.ended_ms or caption.kind is CaptionKind.RETRACTED:
             continue
-        before_ms = trace.limits.orphan_ms if one.orphan else 0
-        after_ms = WINDOW_MS if one.kind is Kind.PARTIAL else 0
-        age_ms = at_ms - one.received_ms
+        before_ms = trace.limits.orphan_ms if caption.orphan else 0
+        after_ms = WINDOW_MS if caption.kind is CaptionKind.PARTIAL else 0
+        age_ms = at_ms - caption.received_ms
         assert age_ms <= max(before_ms, trace.limits.max_buffer_ms) + after_ms + late_ms
 
 
 def check_rate(trace: Trace) -> None:
-    """No second has more partials than it may."""
-    moments = [at_ms for at_ms, one in trace.shown if one.kind is Kind.PARTIAL]
+    """No second has more partials than allowed."""
+    moments = [at_ms for at_ms, caption in trace.shown if caption.kind is CaptionKind.PARTIAL]
     for first, beyond in zip(moments, moments[trace.limits.max_rate_per_second :], strict=False):
         assert beyond - first >= 1000
 
 
 def _check_no_text_twice(trace: Trace) -> None:
-    """A partial repeats nothing that was shown lately; a final repeats no final, and no other line says the same."""
-    texts = [(at_ms, one) for at_ms, one in trace.shown if one.kind is not Kind.RETRACTED]
-    for number, (at_ms, one) in enumerate(texts):
+    """A partial repeats no recently shown text. A final repeats no final, and no other line shows the same text."""
+    texts = [(at_ms, caption) for at_ms, caption in trace.shown if caption.kind is not CaptionKind.RETRACTED]
+    for number, (at_ms, entry) in enumerate(texts):
         for later_ms, later in texts[number + 1 :]:
-            same = normalised(later.text) == normalised(one.text) and later.result_id != one.result_id
+            same = normalize_text(later.text) == normalize_text(entry.text) and later.result_id != entry.result_id
             if same and later_ms - at_ms < trace.limits.dedup_ms:
                 assert later.final
-                assert not one.final
+                assert not entry.final
     reader, since = Reader(), dict[str, int]()
-    for at_ms, one in trace.shown:
-        reader.show([one])
-        since[one.result_id] = at_ms
+    for at_ms, caption in trace.shown:
+        reader.show([caption])
+        since[caption.result_id] = at_ms
         for other in reader.display.values():
-            if one.final and other.result_id != one.result_id and normalised(other.text) == normalised(one.text):
-                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines say the same"
+            if (
+                caption.final
+                and other.result_id != caption.result_id
+                and normalize_text(other.text) == normalize_text(caption.text)
+            ):
+                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines show the same text"
 
 
 def _check_reader(trace: Trace) -> None:
-    """Lines only move forward: nothing after a final, nothing taken away that is not there, no line left half said."""
+    """Lines only advance: nothing follows a final, only shown lines are removed, and no line stays partial."""
     reader = Reader()
-    for _, one in trace.shown:
-        before = reader.display.get(one.result_id)
+    for _, caption in trace.shown:
+        before = reader.display.get(caption.result_id)
         assert before is None or not before.final
-        if one.kind is Kind.RETRACTED:
+        if caption.kind is CaptionKind.RETRACTED:
             assert before is not None
-        if one.kind is Kind.PARTIAL and before is not None:
-            assert normalised(before.text) != normalised(one.text)
-            assert before.received_ms <= one.received_ms
-        reader.show([one])
-    assert all(one.final for one in reader.display.values())
+        if caption.kind is CaptionKind.PARTIAL and before is not None:
+            assert normalize_text(before.text) != normalize_text(caption.text)
+            assert before.received_ms <= caption.received_ms
+        reader.show([caption])
+    assert all(value.final for value in reader.display.values())
 
 
 def _check_end(trace: Trace) -> None:
     captions, counts = trace.captions, trace.captions.counts
     assert captions.next_due_ms() is None
-    for one in (captions._open, captions._finals):
-        assert len(one) == 0
+    for caption in (captions._open, captions._finals):
+        assert len(caption) == 0
     assert captions.due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
-    kinds = [one.kind for _, one in trace.shown]
-    assert (kinds.count(Kind.PARTIAL), kinds.count(Kind.FINAL)) == (counts.partials, counts.finals)
+    kinds = [caption.kind for _, caption in trace.shown]
+    assert (kinds.count(CaptionKind.PARTIAL), kinds.count(CaptionKind.FINAL)) == (counts.partials, counts.finals)
     assert counts.partials + counts.dropped <= sum(not result.final for _, result in trace.arrived)
     assert all(earlier <= later for (earlier, _), (later, _) in pairwise(trace.shown))

@@ -1,4 +1,4 @@
-"""What waits, for what, and for how long at most."""
+"""Waiting results and captions: what they wait for, and for how long at most."""
 
 from itertools import pairwise
 
@@ -10,32 +10,32 @@ from handlers.transcription.audio_processor.captions.pending_results import (
     MAX_CLOSED,
     MAX_HELD,
     MAX_OPEN,
-    Final,
     FinalsInOrder,
     OpenResults,
-    Version,
+    PendingFinal,
+    ResultVersion,
 )
-from tests.handlers.transcription.captioning import DEPLOYED, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
 
 
-def test_the_newest_version_waits_and_leaves_at_a_sentences_end() -> None:
+def test_the_newest_version_waits_and_is_shown_at_the_end_of_a_sentence() -> None:
     captions = Captions(DEPLOYED)
     assert captions.take(partial("a", "hello", 0.2), 0) == []
     assert captions.take(partial("a", "hello you", 0.2), 500) == []
     assert lines(captions.take(partial("a", "Hello you.", 0.2), 1000)) == [("partial", "a", "Hello you.")]
-    assert captions.due(14_000) == [], "nothing of it waits any more"
+    assert captions.due(14_000) == [], "no version of it waits"
 
 
-def test_the_same_words_less_sure_than_before_have_waited_already() -> None:
+def test_the_same_words_with_less_stability_keep_their_waiting_time() -> None:
     captions = Captions(DEPLOYED)
     captions.take(partial("x", "early"), 0)
     captions.take(partial("a", "hello", 0.2), 0)
     captions.take(partial("a", "hello", 0.9), 1)
     assert captions.take(partial("a", "hello", 0.2), 9_000) == []
-    assert captions.counts.duplicates == 1, "judged at once"
+    assert captions.counts.duplicates == 1, "decided at once"
 
 
-def test_newer_versions_do_not_make_it_wait_longer_than_five_seconds() -> None:
+def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:
     captions = Captions(DEPLOYED)
     for number in range(5):
         assert captions.take(partial("a", f"word {number}", 0.2), 1000 * number) == []
@@ -45,7 +45,7 @@ def test_newer_versions_do_not_make_it_wait_longer_than_five_seconds() -> None:
     assert captions.next_due_ms() == 7500, "a new wait has begun"
 
 
-def test_a_final_discards_what_waits_of_its_result() -> None:
+def test_a_final_discards_its_results_waiting_partials() -> None:
     captions = Captions(DEPLOYED)
     captions.take(partial("a", "hello", 0.2), 0)
     captions.take(final("a", "hello you"), 100)
@@ -53,7 +53,7 @@ def test_a_final_discards_what_waits_of_its_result() -> None:
     assert captions.counts.dropped == 0
 
 
-def test_of_several_that_have_waited_long_enough_the_surest_leaves_first() -> None:
+def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.take(partial("a", "worse", 0.2), 0)
     captions.take(partial("b", "better", 0.4), 0)
@@ -65,10 +65,10 @@ GAPS = st.lists(st.tuples(st.integers(100, 3000), st.booleans()), min_size=1, ma
 
 
 @given(GAPS, st.sampled_from([500, 2000, 5000]), st.sampled_from([200, 1000, 2000]))
-def test_one_result_alone_is_shown_when_a_walk_through_every_moment_says(
+def test_a_single_result_is_shown_at_the_time_that_a_simulation_finds(
     gaps: list[tuple[int, bool]], most_ms: int, pause_ms: int
 ) -> None:
-    """The oracle walks in steps of a hundredth of a second and keeps nothing but what waits, and since when."""
+    """The simulation advances in steps of a hundredth of a second and stores only what waits, and since when."""
     arrivals, now_ms = dict[int, str](), 0
     for number, (gap, sentence) in enumerate(gaps):
         now_ms += gap // 10 * 10
@@ -89,9 +89,9 @@ def test_one_result_alone_is_shown_when_a_walk_through_every_moment_says(
     )
     captions, shown = Captions(changed), list[tuple[int, str]]()
     for (moment, text), (until, _) in pairwise([*arrivals.items(), (now_ms + 6000, "")]):
-        shown += [(moment, one.text) for one in captions.take(partial("a", text, 0.1), moment)]
+        shown += [(moment, caption.text) for caption in captions.take(partial("a", text, 0.1), moment)]
         while (due_ms := captions.next_due_ms()) is not None and due_ms < until:
-            shown += [(due_ms, one.text) for one in captions.due(due_ms)]
+            shown += [(due_ms, caption.text) for caption in captions.due(due_ms)]
     assert shown == expected
 
 
@@ -99,42 +99,44 @@ HELD = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 5), st.none() | s
 
 
 @given(HELD)
-def test_finals_leave_in_order_as_soon_as_nothing_before_them_is_open(steps: list[tuple[int, int, int | None]]) -> None:
+def test_finals_are_shown_in_order_once_no_earlier_result_is_open(steps: list[tuple[int, int, int | None]]) -> None:
     finals, now_ms, held = FinalsInOrder(5000), 0, list[tuple[int, int, int]]()
     for number, (gap, start_ms, first_open_ms) in enumerate(steps):
         now_ms += gap
-        finals.add(Final(Version(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
+        finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
         held = sorted([*held, (start_ms, number, now_ms)])
-        left = [one.version.number for one in finals.leaving(now_ms, first_open_ms)]
-        free = [one for one in held if first_open_ms is None or one[0] <= first_open_ms or now_ms - one[2] >= 5000]
-        expected = [one for one in held if free and one <= max(free)]
-        assert left == [one[1] for one in expected]
-        held = [one for one in held if one not in expected]
-        assert finals.next_ms() == min((one[2] + 5000 for one in held), default=None)
+        left = [caption.version.number for caption in finals.take_ready(now_ms, first_open_ms)]
+        free = [
+            final for final in held if first_open_ms is None or final[0] <= first_open_ms or now_ms - final[2] >= 5000
+        ]
+        expected = [final for final in held if free and final <= max(free)]
+        assert left == [final[1] for final in expected]
+        held = [final for final in held if final not in expected]
+        assert finals.next_overdue_ms() == min((final[2] + 5000 for final in held), default=None)
 
 
-def test_of_too_many_finals_the_first_leaves_without_waiting() -> None:
+def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
     finals = FinalsInOrder(5000)
     for number in range(MAX_HELD + 1):
         starts = 100 - number
-        finals.add(Final(Version(final("a", "x", start_ms=starts), 0, number), orphan=False))
-    assert [one.version.result.start_ms for one in finals.leaving(0, 0)] == [100 - MAX_HELD]
+        finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=starts), 0, number), orphan=False))
+    assert [caption.version.result.start_ms for caption in finals.take_ready(0, 0)] == [100 - MAX_HELD]
     assert len(finals) == MAX_HELD
 
 
-def test_ids_of_ended_results_are_forgotten_from_the_oldest_on() -> None:
+def test_the_oldest_ids_of_closed_results_are_forgotten_first() -> None:
     results = OpenResults(DEPLOYED)
     for number in range(MAX_CLOSED + 1):
         results.close(str(number))
-    assert not results.over("0")
-    assert results.over("1")
-    assert results.over(str(MAX_CLOSED))
+    assert not results.is_closed("0")
+    assert results.is_closed("1")
+    assert results.is_closed(str(MAX_CLOSED))
 
 
-def test_a_full_house_has_room_for_those_who_are_in_it() -> None:
+def test_a_full_table_still_accepts_versions_of_its_open_results() -> None:
     results = OpenResults(DEPLOYED)
     for number in range(MAX_OPEN):
-        assert not results.crowded_by(str(number))
-        results.hear(Version(partial(str(number), "x"), number, number))
-    assert results.crowded_by("another")
-    assert not results.crowded_by("0")
+        assert not results.is_full_for(str(number))
+        results.update(ResultVersion(partial(str(number), "x"), number, number))
+    assert results.is_full_for("another")
+    assert not results.is_full_for("0")

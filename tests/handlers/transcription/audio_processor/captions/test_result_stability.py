@@ -1,10 +1,10 @@
-"""When a partial is sure enough to be shown."""
+"""Decision whether a partial is stable enough to be shown."""
 
 import pytest
 
 from handlers.transcription.audio_processor.captions.caption_rules import NO_STABILITY, Captions
 from handlers.transcription.audio_processor.captions.result_stability import NO_STABILITY_RESULTS, ends_sentence
-from tests.handlers.transcription.captioning import DEPLOYED, final, lines, partial
+from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_sentence_ends_in_many_scripts(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", '"', "yes", "yes,", "3.5", "はい、", "“Yes. And", "yes -"])
-def test_other_texts_go_on(text: str) -> None:
+def test_other_texts_do_not_end_a_sentence(text: str) -> None:
     assert not ends_sentence(text)
 
 
@@ -35,17 +35,17 @@ def test_a_partial_that_ends_a_sentence_is_shown_at_once() -> None:
     assert lines(Captions(DEPLOYED).take(partial("a", "Hello.", None), 1)) == [("partial", "a", "Hello.")]
 
 
-def test_without_a_flag_a_partial_is_judged_by_how_long_its_result_is_known() -> None:
+def test_without_stability_flags_the_age_of_the_result_decides() -> None:
     captions = Captions(DEPLOYED)
     assert captions.take(partial("a", "one", None), 0) == []
     assert captions.take(partial("a", "one two", None), 1500) == []
-    assert captions.next_due_ms() == 2000, "from the first version on, not from the newest"
+    assert captions.next_due_ms() == 2000, "since its first version, not since the newest"
     assert captions.due(1999) == []
     assert lines(captions.due(2000)) == [("partial", "a", "one two")]
     assert lines(captions.take(partial("a", "one two three", None), 2100)) == [("partial", "a", "one two three")]
 
 
-def test_ten_partials_without_any_flag_turn_a_stream_to_finals_only() -> None:
+def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
     captions = Captions(DEPLOYED)
     for number in range(NO_STABILITY_RESULTS - 1):
         captions.take(partial(str(number), f"{number}", None), 10 * number)

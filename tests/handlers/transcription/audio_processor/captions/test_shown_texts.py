@@ -1,12 +1,12 @@
-"""Which texts are the same, and which of them are shown."""
+"""Comparison of texts, and suppression of repeated ones."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
-from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalised
-from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lines, partial, thresholds
+from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalize_text
+from tests.handlers.transcription.caption_samples import DEPLOYED, Reader, final, lines, partial, thresholds
 
 
 @pytest.mark.parametrize(
@@ -19,20 +19,20 @@ from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lin
         ("\N{FULLWIDTH LATIN CAPITAL LETTER A}bc", "abc"),
     ],
 )
-def test_these_are_the_same_to_a_reader(one: str, other: str) -> None:
-    assert normalised(one) == normalised(other)
+def test_texts_that_readers_consider_equal_are_equal(one: str, other: str) -> None:
+    assert normalize_text(one) == normalize_text(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("a b", "ab"), ("3.5", "35"), ("$5", "5"), ("?", "!"), ("कि", "का"), ("ja", "já")]
 )
-def test_these_are_not(one: str, other: str) -> None:
-    assert normalised(one) != normalised(other)
+def test_texts_that_readers_consider_different_are_different(one: str, other: str) -> None:
+    assert normalize_text(one) != normalize_text(other)
 
 
 @given(st.text(max_size=30))
-def test_only_nothing_is_normalised_to_nothing(text: str) -> None:
-    assert bool(normalised(text)) is bool(text.strip())
+def test_only_an_empty_text_is_normalised_to_an_empty_text(text: str) -> None:
+    assert bool(normalize_text(text)) is bool(text.strip())
 
 
 def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
@@ -43,7 +43,7 @@ def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
     assert lines(captions.take(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
 
 
-def test_showing_it_again_as_a_final_remembers_it_anew() -> None:
+def test_showing_a_text_again_as_a_final_restarts_its_time() -> None:
     captions = Captions(DEPLOYED)
     captions.take(partial("a", "hello"), 0)
     captions.take(final("a", "hello"), 8_000)
@@ -58,7 +58,7 @@ def test_a_partial_equal_to_its_own_line_is_not_shown_again() -> None:
     assert captions.counts.duplicates == 1
 
 
-def test_a_result_may_come_back_to_what_it_said_before() -> None:
+def test_a_result_can_return_to_an_earlier_text() -> None:
     captions = Captions(DEPLOYED)
     for number, text in enumerate(["ice", "eyes", "ice"]):
         assert lines(captions.take(partial("a", text), number)) == [("partial", "a", text)]
@@ -71,7 +71,7 @@ def test_a_final_equal_to_its_own_partial_is_shown() -> None:
     assert captions.counts.duplicates == 0
 
 
-def test_a_final_that_repeats_another_result_takes_its_own_line_away() -> None:
+def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
     captions, reader = Captions(DEPLOYED), Reader()
     reader.show(captions.take(final("a", "hello"), 0))
     reader.show(captions.take(partial("b", "yellow"), 1))
@@ -79,14 +79,14 @@ def test_a_final_that_repeats_another_result_takes_its_own_line_away() -> None:
     reader.show(told)
     assert lines(told) == [("retracted", "b", "")]
     assert not told[0].final
-    assert [one.text for one in reader.display.values()] == ["hello"]
+    assert [value.text for value in reader.display.values()] == ["hello"]
     assert (captions.counts.finals, captions.counts.duplicates) == (1, 1)
     assert captions.take(partial("c", "hello"), 3) == []
     assert captions.take(final("c", "hello"), 4) == [], "it has no line"
     assert captions.counts.duplicates == 3
 
 
-def test_an_orphan_that_repeats_another_result_takes_its_line_away() -> None:
+def test_an_orphan_that_repeats_another_result_removes_its_line() -> None:
     captions = Captions(thresholds(orphan_timeout=5))
     captions.take(partial("a", "yes"), 0)
     captions.take(partial("a", "hello", 0.1), 1)
@@ -95,7 +95,7 @@ def test_an_orphan_that_repeats_another_result_takes_its_line_away() -> None:
     assert captions.counts.orphans == 1
 
 
-def test_a_time_of_zero_turns_it_off() -> None:
+def test_a_time_of_zero_disables_the_suppression() -> None:
     captions = Captions(thresholds(dedup_cache_ttl=0))
     assert captions.take(final("a", "hello"), 0)
     assert captions.take(final("b", "hello"), 0)
@@ -103,30 +103,30 @@ def test_a_time_of_zero_turns_it_off() -> None:
     assert captions.counts.duplicates == 0
 
 
-def test_the_texts_remembered_are_few_and_the_oldest_go_first() -> None:
+def test_the_number_of_remembered_texts_is_limited_and_the_oldest_go_first() -> None:
     texts = ShownTexts(60_000)
     for number in range(MAX_TEXTS):
         texts.show(str(number), "a", 0)
     texts.show("0", "a", 0)
     texts.show("one too many", "a", 0)
     assert len(texts) == MAX_TEXTS
-    assert texts.by_another("0", "b", 0)
-    assert not texts.by_another("1", "b", 0)
-    assert texts.by_another("2", "b", 0)
+    assert texts.shown_by_other("0", "b", 0)
+    assert not texts.shown_by_other("1", "b", 0)
+    assert texts.shown_by_other("2", "b", 0)
 
 
 STEPS = st.tuples(st.integers(0, 6), st.sampled_from("xyz"), st.sampled_from("abc"))
 
 
 @given(st.integers(0, 12), st.lists(STEPS, max_size=40))
-def test_no_other_result_has_shown_it_within_the_time(ttl_ms: int, steps: list[tuple[int, str, str]]) -> None:
+def test_no_other_result_shows_a_text_within_the_time(ttl_ms: int, steps: list[tuple[int, str, str]]) -> None:
     texts, history, now_ms = ShownTexts(ttl_ms), list[tuple[str, str, int]](), 0
     for gap, text, result_id in steps:
         now_ms += gap
         taken = any(
             (shown, owner != result_id) == (text, True) and now_ms - at_ms < ttl_ms for shown, owner, at_ms in history
         )
-        assert (texts.by_another(text, result_id, now_ms) is not None) is taken
+        assert (texts.shown_by_other(text, result_id, now_ms) is not None) is taken
         if not taken:
             texts.show(text, result_id, now_ms)
             history.append((text, result_id, now_ms))

@@ -1,4 +1,4 @@
-"""Event-stream frames: botocore reads what is written, and every malformed frame is refused in one way."""
+"""Event-stream frames: botocore decodes the encoded ones, and every malformed frame raises the same exception."""
 
 import struct
 from zlib import crc32
@@ -8,61 +8,61 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+    EventStreamMessage,
     MalformedFrame,
-    Message,
-    audio_event,
-    decode,
-    encode,
+    decode_frame,
+    encode_audio_event,
+    encode_frame,
 )
 
-FRAME = encode({":message-type": "event", "other": "text"}, b'{"a": 1}')
+FRAME = encode_frame({":message-type": "event", "other": "text"}, b'{"a": 1}')
 
 
-def sealed(head: bytes, payload: bytes = b"") -> bytes:
-    """A frame around any bytes in place of headers, with the right lengths and checksums."""
+def frame_with_checksums(head: bytes, payload: bytes = b"") -> bytes:
+    """Return a frame with any bytes as headers, and with valid lengths and checksums."""
     lengths = struct.pack("!II", 16 + len(head) + len(payload), len(head))
     frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload
     return frame + struct.pack("!I", crc32(frame))
 
 
-def decoded(frame: bytes) -> Message | None:
-    """The message, or None if the frame is refused."""
+def decode_or_none(frame: bytes) -> EventStreamMessage | None:
+    """Return the message, or None if the frame is refused."""
     try:
-        return decode(frame)
+        return decode_frame(frame)
     except MalformedFrame:
         return None
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=60), max_size=6), st.binary(max_size=500))
-def test_what_is_encoded_is_decoded(headers: dict[str, str], payload: bytes) -> None:
-    assert decode(encode(headers, payload)) == (headers, payload)
+def test_an_encoded_frame_is_decoded(headers: dict[str, str], payload: bytes) -> None:
+    assert decode_frame(encode_frame(headers, payload)) == (headers, payload)
 
 
 @pytest.mark.parametrize("chunk", [b"\x01\x02", b""])
-def test_an_audio_event_is_the_documented_one(chunk: bytes) -> None:
-    assert decode(audio_event(chunk)) == (
+def test_an_audio_event_has_the_documented_form(chunk: bytes) -> None:
+    assert decode_frame(encode_audio_event(chunk)) == (
         {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"},
         chunk,
     )
 
 
 @pytest.mark.parametrize("at", range(len(FRAME)))
-def test_no_changed_byte_goes_unnoticed(at: int) -> None:
+def test_every_changed_byte_is_noticed(at: int) -> None:
     for change in (1, 0x80, 0xFF):
-        assert decoded(FRAME[:at] + bytes([FRAME[at] ^ change]) + FRAME[at + 1 :]) is None
+        assert decode_or_none(FRAME[:at] + bytes([FRAME[at] ^ change]) + FRAME[at + 1 :]) is None
 
 
 def test_only_one_complete_frame_is_decoded() -> None:
     for length in range(len(FRAME)):
-        assert decoded(FRAME[:length]) is None
-    assert decoded(FRAME + FRAME) is None
-    assert decoded(FRAME + b"\x00") is None
+        assert decode_or_none(FRAME[:length]) is None
+    assert decode_or_none(FRAME + FRAME) is None
+    assert decode_or_none(FRAME + b"\x00") is None
 
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
-def test_any_bytes_are_refused_or_a_message(data: bytes, head: bytes) -> None:
-    decoded(data)
-    decoded(sealed(head, b"payload"))
+def test_any_bytes_are_refused_or_decoded(data: bytes, head: bytes) -> None:
+    decode_or_none(data)
+    decode_or_none(frame_with_checksums(head, b"payload"))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_any_bytes_are_refused_or_a_message(data: bytes, head: bytes) -> None:
 )
 def test_a_refusal_contains_nothing_of_the_frame(head: bytes) -> None:
     with pytest.raises(MalformedFrame) as refused:
-        decode(sealed(head))
+        decode_frame(frame_with_checksums(head))
     assert str(refused.value) == "malformed event-stream frame"
     assert refused.value.__context__ is None

@@ -1,4 +1,4 @@
-"""Our side of a conversation, against peers that do what they should not."""
+"""The stream client against misbehaving peers."""
 
 import contextlib
 import logging
@@ -10,38 +10,44 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
 from handlers.transcription.audio_processor.transcribe_stream import websocket_client
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import decode, encode
+from handlers.transcription.audio_processor.transcribe_stream.event_stream import decode_frame, encode_frame
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     MAX_CHUNK,
-    FailureCode,
-    Stream,
-    StreamFailed,
+    StreamFailureCode,
+    TranscribeStream,
+    TranscribeStreamFailed,
 )
-from tests.handlers.transcription.websocket_peers import PATIENCE, accepting, saying, shake_hands, speaking
+from tests.handlers.transcription.websocket_peers import (
+    PATIENCE,
+    answer_handshake,
+    send_and_wait,
+    tcp_server,
+    websocket_server,
+)
 
 TRANSCRIPT = {":message-type": "event", ":event-type": "TranscriptEvent", ":content-type": "application/json"}
 
 
 def until_the_end(connection: ServerConnection) -> list[bytes]:
-    """The audio events up to the one that ends the stream."""
+    """Return the audio events up to the one that ends the stream."""
     chunks: list[bytes] = []
     while not chunks or chunks[-1]:
         message = connection.recv()
         assert isinstance(message, bytes)
-        chunks.append(decode(message).payload)
+        chunks.append(decode_frame(message).payload)
     return chunks
 
 
 def listen(url: str, heard: int) -> None:
-    with Stream.open(url, PATIENCE) as stream:
+    with TranscribeStream.open(url, PATIENCE) as stream:
         for _ in range(heard):
             assert stream.receive(PATIENCE) is not None
         stream.receive(PATIENCE)
 
 
-def failure_of(url: str, heard: int = 0) -> StreamFailed:
-    """How a conversation fails in which we only listen, after so many transcripts."""
-    with pytest.raises(StreamFailed) as failed:
+def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
+    """Return the failure of a stream that only receives, after some transcripts."""
+    with pytest.raises(TranscribeStreamFailed) as failed:
         listen(url, heard)
     return failed.value
 
@@ -49,13 +55,13 @@ def failure_of(url: str, heard: int = 0) -> StreamFailed:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        *((status, FailureCode.REFUSED) for status in (400, 403, 404)),
-        *((status, FailureCode.THROTTLED) for status in (429, 503)),
-        *((500, FailureCode.INTERNAL), (302, FailureCode.MALFORMED), (200, FailureCode.MALFORMED)),
+        *((status, StreamFailureCode.REFUSED) for status in (400, 403, 404)),
+        *((status, StreamFailureCode.THROTTLED) for status in (429, 503)),
+        *((500, StreamFailureCode.INTERNAL), (302, StreamFailureCode.MALFORMED), (200, StreamFailureCode.MALFORMED)),
     ],
 )
-def test_a_stream_that_does_not_open_says_why(status: int, code: FailureCode) -> None:
-    with speaking(saying(), status) as url:
+def test_a_stream_that_does_not_open_has_a_failure_code(status: int, code: StreamFailureCode) -> None:
+    with websocket_server(send_and_wait(), status) as url:
         assert failure_of(url).code is code
 
 
@@ -68,100 +74,108 @@ OTHERS: dict[str, Callable[[socket.socket], None]] = {
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [("noise", FailureCode.MALFORMED), ("no upgrade", FailureCode.MALFORMED), ("nothing", FailureCode.DROPPED)],
+    [
+        ("noise", StreamFailureCode.MALFORMED),
+        ("no upgrade", StreamFailureCode.MALFORMED),
+        ("nothing", StreamFailureCode.DROPPED),
+    ],
 )
-def test_a_peer_that_speaks_something_else(answer: str, code: FailureCode) -> None:
-    with accepting(OTHERS[answer]) as url:
+def test_a_peer_with_another_protocol_is_a_failure(answer: str, code: StreamFailureCode) -> None:
+    with tcp_server(OTHERS[answer]) as url:
         assert failure_of(url).code is code
-    with accepting(OTHERS[answer], polite=False) as url:
-        # Whether it is heard before our request is out is chance; that it is a failure like others is not.
-        assert failure_of(url).code in {FailureCode.MALFORMED, FailureCode.DROPPED}
+    with tcp_server(OTHERS[answer], polite=False) as url:
+        # The order of its bytes and of the request is random, but it is a failure in any case.
+        assert failure_of(url).code in {StreamFailureCode.MALFORMED, StreamFailureCode.DROPPED}
 
 
 def test_a_peer_that_never_answers_is_silent() -> None:
-    with accepting(lambda _: None) as url:
-        with pytest.raises(StreamFailed) as failed:
-            Stream.open(url, 0.05)
-        assert failed.value.code is FailureCode.SILENT
+    with tcp_server(lambda _: None) as url:
+        with pytest.raises(TranscribeStreamFailed) as failed:
+            TranscribeStream.open(url, 0.05)
+        assert failed.value.code is StreamFailureCode.SILENT
 
 
-def test_nobody_there_is_a_drop() -> None:
+def test_an_unreachable_peer_counts_as_dropped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert failure_of(f"ws://127.0.0.1:{port}/").code is FailureCode.DROPPED
+    assert failure_of(f"ws://127.0.0.1:{port}/").code is StreamFailureCode.DROPPED
 
 
 @pytest.mark.parametrize(
     ("kind", "message", "code"),
     [
-        ("BadRequestException", b"canary", FailureCode.REJECTED),
-        ("BadRequestException", b"timed out because no new audio was received for 15 seconds", FailureCode.SILENT),
-        ("LimitExceededException", b"canary", FailureCode.THROTTLED),
-        ("ServiceUnavailable", b"canary", FailureCode.THROTTLED),
-        ("AccessDeniedException", b"canary", FailureCode.REFUSED),
-        ("CanaryException", b"canary", FailureCode.INTERNAL),
+        ("BadRequestException", b"canary", StreamFailureCode.REJECTED),
+        (
+            "BadRequestException",
+            b"timed out because no new audio was received for 15 seconds",
+            StreamFailureCode.SILENT,
+        ),
+        ("LimitExceededException", b"canary", StreamFailureCode.THROTTLED),
+        ("ServiceUnavailable", b"canary", StreamFailureCode.THROTTLED),
+        ("AccessDeniedException", b"canary", StreamFailureCode.REFUSED),
+        ("CanaryException", b"canary", StreamFailureCode.INTERNAL),
     ],
 )
-def test_every_exception_has_its_code(kind: str, message: bytes, code: FailureCode) -> None:
-    frame = encode({":message-type": "exception", ":exception-type": kind}, b'{"Message": "%b"}' % message)
-    with speaking(saying(frame)) as url:
+def test_every_exception_of_the_service_has_a_failure_code(kind: str, message: bytes, code: StreamFailureCode) -> None:
+    frame = encode_frame({":message-type": "exception", ":exception-type": kind}, b'{"Message": "%b"}' % message)
+    with websocket_server(send_and_wait(frame)) as url:
         assert failure_of(url).code is code
 
 
-FRAME = encode(TRANSCRIPT, b"{}")
+FRAME = encode_frame(TRANSCRIPT, b"{}")
 
 
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        ("text", FailureCode.MALFORMED),
-        *((b"", FailureCode.MALFORMED), (FRAME * 2, FailureCode.MALFORMED)),
+        ("text", StreamFailureCode.MALFORMED),
+        *((b"", StreamFailureCode.MALFORMED), (FRAME * 2, StreamFailureCode.MALFORMED)),
         *(
-            (encode(headers, b"{}"), FailureCode.MALFORMED)
+            (encode_frame(headers, b"{}"), StreamFailureCode.MALFORMED)
             for headers in ({}, {":message-type": "exception"}, {":message-type": "canary"})
         ),
-        (encode({":message-type": "error", ":error-code": "canary"}, b""), FailureCode.INTERNAL),
+        (encode_frame({":message-type": "error", ":error-code": "canary"}, b""), StreamFailureCode.INTERNAL),
     ],
     ids=["text", "empty", "two", "no type", "no kind", "other type", "error"],
 )
-def test_a_message_that_is_no_event_is_a_failure(message: str | bytes, code: FailureCode) -> None:
-    with speaking(saying(message)) as url:
+def test_a_message_that_is_not_an_event_is_a_failure(message: str | bytes, code: StreamFailureCode) -> None:
+    with websocket_server(send_and_wait(message)) as url:
         assert failure_of(url).code is code
 
 
 def test_a_message_that_is_too_long_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_MESSAGE", len(FRAME) - 1)
-    with speaking(saying(FRAME)) as url:
-        assert failure_of(url).code is FailureCode.MALFORMED
+    with websocket_server(send_and_wait(FRAME)) as url:
+        assert failure_of(url).code is StreamFailureCode.MALFORMED
 
 
-def test_events_of_unknown_kinds_are_passed_over() -> None:
-    other = encode({**TRANSCRIPT, ":event-type": "Other"}, b"other")
-    with speaking(saying(other, other, FRAME)) as url, Stream.open(url, PATIENCE) as stream:
+def test_events_of_unknown_types_are_ignored() -> None:
+    other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
+    with websocket_server(send_and_wait(other, other, FRAME)) as url, TranscribeStream.open(url, PATIENCE) as stream:
         assert stream.receive(PATIENCE) == b"{}"
         assert stream.receive(0) is None
         assert not stream.ended
 
 
-def test_unknown_events_do_not_keep_anybody_beyond_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
-    other = encode({**TRANSCRIPT, ":event-type": "Other"}, b"other")
+    other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
 
     def flooding(connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 connection.send(other)
 
-    with speaking(flooding) as url, Stream.open(url, PATIENCE) as stream:
+    with websocket_server(flooding) as url, TranscribeStream.open(url, PATIENCE) as stream:
         assert stream.receive(0.05) is None
 
 
-def test_the_stream_has_ended_once_the_peer_closes_after_our_end() -> None:
+def test_the_stream_has_ended_once_the_peer_closes_after_the_clients_end() -> None:
     def peer(connection: ServerConnection) -> None:
         until_the_end(connection)
         connection.send(FRAME)
 
-    with speaking(peer) as url, Stream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
         stream.end()
         assert stream.receive(PATIENCE) == b"{}"
         assert [stream.receive(PATIENCE), stream.receive(PATIENCE)] == [None, None]
@@ -174,65 +188,65 @@ def test_only_a_normal_close_is_an_end(code: int, ended: bool) -> None:
         until_the_end(connection)
         connection.close(code, "canary")
 
-    with speaking(peer) as url, Stream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
         stream.end()
         if ended:
             assert stream.receive(PATIENCE) is None
             assert stream.ended
         else:
-            with pytest.raises(StreamFailed) as failed:
+            with pytest.raises(TranscribeStreamFailed) as failed:
                 stream.receive(PATIENCE)
-            assert failed.value.code is FailureCode.DROPPED
+            assert failed.value.code is StreamFailureCode.DROPPED
             assert not stream.ended
 
 
 def test_a_close_without_a_code_is_an_end() -> None:
     def peer(one: socket.socket) -> None:
-        shake_hands(one)
+        answer_handshake(one)
         one.recv(4096)
         one.sendall(b"\x88\x00")
 
-    with accepting(peer, polite=False) as url, Stream.open(url, PATIENCE) as stream:
+    with tcp_server(peer, polite=False) as url, TranscribeStream.open(url, PATIENCE) as stream:
         stream.end()
         assert stream.receive(PATIENCE) is None
         assert stream.ended
 
 
-def test_an_end_that_came_too_late_is_none() -> None:
-    with speaking(lambda _: None) as url, Stream.open(url, PATIENCE) as stream:
+def test_a_close_before_the_clients_end_is_a_failure() -> None:
+    with websocket_server(lambda _: None) as url, TranscribeStream.open(url, PATIENCE) as stream:
         while not stream._gone:
             stream.send(b"audio")
         stream.end()
-        with pytest.raises(StreamFailed) as failed:
+        with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is FailureCode.DROPPED
+        assert failed.value.code is StreamFailureCode.DROPPED
         assert not stream.ended
 
 
-def test_what_a_peer_said_before_it_went_is_heard_first() -> None:
-    limit = encode({":message-type": "exception", ":exception-type": "LimitExceededException"}, b"{}")
+def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None:
+    limit = encode_frame({":message-type": "exception", ":exception-type": "LimitExceededException"}, b"{}")
 
     def peer(connection: ServerConnection) -> None:
         connection.send(FRAME)
         connection.send(limit)
 
-    with speaking(peer) as url, Stream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
         while not stream._gone:
             stream.send(b"audio")
         assert stream.receive(0) == b"{}"
         attempts: list[Callable[[], object]] = [lambda: stream.receive(0), lambda: stream.send(b"x"), stream.end]
         for attempt in [*attempts, *attempts]:
-            with pytest.raises(StreamFailed) as failed:
+            with pytest.raises(TranscribeStreamFailed) as failed:
                 attempt()
-            assert failed.value.code is FailureCode.THROTTLED
+            assert failed.value.code is StreamFailureCode.THROTTLED
         assert not stream.ended
 
 
-def test_audio_goes_out_in_pieces_that_the_service_takes() -> None:
+def test_audio_is_sent_in_chunks_that_the_service_accepts() -> None:
     heard: list[bytes] = []
     with (
-        speaking(lambda connection: heard.extend(until_the_end(connection))) as url,
-        Stream.open(url, PATIENCE) as stream,
+        websocket_server(lambda connection: heard.extend(until_the_end(connection))) as url,
+        TranscribeStream.open(url, PATIENCE) as stream,
     ):
         stream.send(b"")
         stream.send(bytes(MAX_CHUNK) + b"rest")
@@ -243,15 +257,15 @@ def test_audio_goes_out_in_pieces_that_the_service_takes() -> None:
     assert heard == [bytes(MAX_CHUNK), b"rest", b"more", b""]
 
 
-def test_no_text_of_the_peer_and_no_address_gets_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_text_of_the_peer_and_no_url_is_exposed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    frame = encode({":message-type": "exception", ":exception-type": "CanaryException"}, b'{"Message": "canary"}')
+    frame = encode_frame({":message-type": "exception", ":exception-type": "CanaryException"}, b'{"Message": "canary"}')
     found = []
-    with speaking(saying(encode(TRANSCRIPT, b"canary"), frame)) as url:
+    with websocket_server(send_and_wait(encode_frame(TRANSCRIPT, b"canary"), frame)) as url:
         found.append(failure_of(url, heard=1))
-    with speaking(saying(b"canary")) as url:
+    with websocket_server(send_and_wait(b"canary")) as url:
         found.append(failure_of(url))
-    with speaking(saying(), 403) as url:
+    with websocket_server(send_and_wait(), 403) as url:
         found.append(failure_of(url))
     for failed in found:
         assert str(failed) == failed.code.value

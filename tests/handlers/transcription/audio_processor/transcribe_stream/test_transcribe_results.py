@@ -1,4 +1,4 @@
-"""What Transcribe says, and what only looks like it."""
+"""Parsing of transcript events, and refusal of invalid ones."""
 
 import json
 import traceback
@@ -16,11 +16,11 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
     MAX_RESULTS,
     MAX_SECONDS,
     MAX_TEXT_CHARS,
-    NotResults,
+    InvalidTranscriptEvent,
     Result,
-    results_of,
+    parse_results,
 )
-from tests.handlers.transcription.captioning import event, items, said
+from tests.handlers.transcription.caption_samples import event, items, transcript_result
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -31,12 +31,12 @@ FIELDS = st.sampled_from(["ResultId", "StartTime", "EndTime", "IsPartial", "Alte
 
 
 def test_a_result_is_read_as_it_was_sent() -> None:
-    assert results_of(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
+    assert parse_results(event(transcript_result())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
 
 
-def test_results_keep_their_order_and_finals_say_so() -> None:
-    results = results_of(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
-    assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
+def test_results_keep_their_order_and_finals_are_marked() -> None:
+    results = parse_results(event(transcript_result(ResultId="b", IsPartial=False), transcript_result(ResultId="a")))
+    assert [(result.result_id, result.final) for result in results] == [("b", True), ("a", False)]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_results_keep_their_order_and_finals_say_so() -> None:
     ],
 )
 def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | None], share: float | None) -> None:
-    (result,) = results_of(event(said(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
+    (result,) = parse_results(event(transcript_result(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
     assert result.stability == share
 
 
@@ -59,13 +59,15 @@ def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | 
     "empty", [[], None, [{}], [{"Transcript": ""}], [{"Transcript": None}], [{"Transcript": " \n"}]]
 )
 def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
-    assert [one.text for one in results_of(event(said(Alternatives=empty), said("next")))] == ["next"]
+    assert [
+        result.text for result in parse_results(event(transcript_result(Alternatives=empty), transcript_result("next")))
+    ] == ["next"]
 
 
-def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() -> None:
-    (result,) = results_of(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
+def test_only_the_first_alternative_counts_and_an_event_can_have_no_results() -> None:
+    (result,) = parse_results(event(transcript_result(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
     assert result.text == "one"
-    assert results_of(event()) == []
+    assert parse_results(event()) == []
 
 
 @pytest.mark.parametrize(
@@ -88,10 +90,10 @@ def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() ->
     ],
     ids=lambda payload: payload[:40].decode(errors="replace"),
 )
-def test_what_is_no_event_is_refused(payload: bytes) -> None:
-    with pytest.raises(NotResults) as error:
-        results_of(payload)
-    assert error.value.__context__ is None, "an exception that came before would hold the payload"
+def test_an_invalid_event_is_refused(payload: bytes) -> None:
+    with pytest.raises(InvalidTranscriptEvent) as error:
+        parse_results(payload)
+    assert error.value.__context__ is None, "a chained exception would contain the payload"
 
 
 @pytest.mark.parametrize(
@@ -113,40 +115,42 @@ def test_what_is_no_event_is_refused(payload: bytes) -> None:
     ],
     ids=lambda changes: str(changes)[:60].encode("ascii", "backslashreplace").decode(),
 )
-def test_what_is_no_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
-    with pytest.raises(NotResults) as error:
-        results_of(event(said(), said(**changes)))
+def test_an_invalid_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidTranscriptEvent) as error:
+        parse_results(event(transcript_result(), transcript_result(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))
     assert error.value.__context__ is None
 
 
-def test_as_much_as_is_allowed_is_read() -> None:
-    largest = said(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
+def test_the_largest_allowed_event_is_read() -> None:
+    largest = transcript_result(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
     largest["Alternatives"] = [{"Transcript": "t" * MAX_TEXT_CHARS, "Items": [{"Stable": True}] * MAX_ITEMS}]
-    assert len(results_of(event(largest))) == 1
-    assert len(results_of(event(*[said()] * MAX_RESULTS))) == MAX_RESULTS
-    with pytest.raises(NotResults):
-        results_of(event(*[said()] * (MAX_RESULTS + 1)))
+    assert len(parse_results(event(largest))) == 1
+    assert len(parse_results(event(*[transcript_result()] * MAX_RESULTS))) == MAX_RESULTS
+    with pytest.raises(InvalidTranscriptEvent):
+        parse_results(event(*[transcript_result()] * (MAX_RESULTS + 1)))
 
 
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_anything_is_read_or_refused(payload: bytes) -> None:
-    with suppress(NotResults):
-        assert results_of(payload) == []
+def test_any_value_is_read_or_refused(payload: bytes) -> None:
+    with suppress(InvalidTranscriptEvent):
+        assert parse_results(payload) == []
 
 
 @given(FIELDS, JSON)
-def test_any_field_may_be_anything(name: str, value: Any) -> None:
+def test_any_field_can_have_any_value(name: str, value: Any) -> None:
     try:
-        results = results_of(event(said(**{name: value})))
-    except NotResults:
+        results = parse_results(event(transcript_result(**{name: value})))
+    except InvalidTranscriptEvent:
         return
-    for one in results:
-        assert one.text
-        assert 0 <= one.start_ms <= one.end_ms
-        (one.result_id + one.text).encode()
+    for result in results:
+        assert result.text
+        assert 0 <= result.start_ms <= result.end_ms
+        (result.result_id + result.text).encode()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
-def test_every_text_comes_back(text: str) -> None:
-    assert [one.text for one in results_of(event(said(text)))] == ([text.strip()] if text.strip() else [])
+def test_every_text_is_returned_unchanged(text: str) -> None:
+    assert [result.text for result in parse_results(event(transcript_result(text)))] == (
+        [text.strip()] if text.strip() else []
+    )

@@ -1,4 +1,4 @@
-"""The WebSocket client: bounded in time and size, whatever the peer does, and nothing stays behind."""
+"""The WebSocket client: limited in time and size for any peer, and without leaked sockets."""
 
 import contextlib
 import select
@@ -15,14 +15,21 @@ from websockets.sync.server import ServerConnection
 from websockets.uri import WebSocketURI
 
 from handlers.transcription.audio_processor.transcribe_stream import websocket_client
-from handlers.transcription.audio_processor.transcribe_stream.websocket_client import Gone, WebSocket
+from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
 from tests.handlers.certificates import self_signed
-from tests.handlers.transcription.websocket_peers import PATIENCE, accepting, saying, shake_hands, speaking, stubborn
+from tests.handlers.transcription.websocket_peers import (
+    PATIENCE,
+    answer_handshake,
+    ignore_until,
+    send_and_wait,
+    tcp_server,
+    websocket_server,
+)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every socket is closed by the end of a test, also where nothing was opened."""
+    """Check that every socket is closed at the end of a test, even if no connection was opened."""
     made: list[socket.socket] = []
     init = WebSocket.__init__
 
@@ -32,12 +39,12 @@ def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(WebSocket, "__init__", remembering)
     yield
-    assert [one.fileno() for one in made] == [-1] * len(made)
+    assert [entry.fileno() for entry in made] == [-1] * len(made)
 
 
 @pytest.fixture(autouse=True)
 def _peers_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer is a thread of a busy machine, and may not run for longer than a caller would wait."""
+    """Raise the client's time limits, because the peer is a thread on a busy machine."""
     monkeypatch.setattr(websocket_client, "SEND_SECONDS", PATIENCE)
 
 
@@ -57,95 +64,97 @@ def send_forever(one: WebSocket, message: bytes) -> NoReturn:
 
 
 @pytest.mark.parametrize("length", [0, 1, 200_000, websocket_client.MAX_MESSAGE])
-def test_messages_go_out_and_come_back_whole(length: int) -> None:
-    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
+def test_messages_are_sent_and_received_unchanged(length: int) -> None:
+    with websocket_server(echo) as url, WebSocket.open(url, PATIENCE) as one:
         one.send(bytes(length))
         assert one.receive(PATIENCE) == bytes(length)
 
 
-def test_much_can_be_sent_to_a_peer_that_answers_all_of_it() -> None:
-    """Who only wrote, and the other side too, would wait for each other."""
-    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
+def test_large_messages_can_be_sent_to_a_peer_that_answers_all_of_them() -> None:
+    """If both sides only wrote, they would wait for each other."""
+    with websocket_server(echo) as url, WebSocket.open(url, PATIENCE) as one:
         for _ in range(40):
             one.send(bytes(websocket_client.MAX_MESSAGE))
         assert [len(one.receive(PATIENCE) or b"") for _ in range(40)] == [websocket_client.MAX_MESSAGE] * 40
 
 
-def test_a_ping_is_answered_while_listening_and_parts_are_put_together() -> None:
+def test_a_ping_is_answered_while_receiving_and_fragments_are_joined() -> None:
     def peer(connection: ServerConnection) -> None:
         assert connection.ping().wait(PATIENCE)
         connection.send([b"answered ", b"in ", b"parts"])
-        saying("a text, whose content is dropped")(connection)
+        send_and_wait("a text, whose content is dropped")(connection)
 
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) == b"answered in parts"
         assert one.receive(PATIENCE) == ""
         assert one.receive(0) is None
 
 
-def test_pings_fill_nobodys_memory() -> None:
+def test_pings_do_not_fill_the_memory() -> None:
     def flood(peer: socket.socket) -> None:
-        shake_hands(peer)
+        answer_handshake(peer)
         with contextlib.suppress(OSError):
             while True:
                 peer.sendall(b"\x89\x00" * 30_000)
 
-    with accepting(flood, polite=False) as url:
+    with tcp_server(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
-        assert one.over, "who asks for answers and reads none is let go"
-        assert len(one._outgoing) < 2 * websocket_client.MAX_OWED
+        assert one.is_over, "a peer that sends pings and reads no answers is disconnected"
+        assert len(one._outgoing) < 2 * websocket_client.MAX_UNWRITTEN_ANSWERS
         one._socket.close()  # so that the flood ends
 
 
-def test_a_message_of_endless_parts_is_not_waited_for() -> None:
+def test_a_message_with_endless_fragments_is_not_waited_for() -> None:
     def flood(peer: socket.socket) -> None:
-        shake_hands(peer, b"\x02\x00")
+        answer_handshake(peer, b"\x02\x00")
         with contextlib.suppress(OSError):
             while True:
                 peer.sendall(b"\x00\x00" * 30_000)
 
-    with accepting(flood, polite=False) as url:
+    with tcp_server(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
         assert one.receive(PATIENCE) is None
-        assert one.over
-        assert len(one._parts) <= websocket_client.MAX_PARTS
+        assert one.is_over
+        assert len(one._frames) <= websocket_client.MAX_FRAMES
         one._socket.close()  # so that the flood ends
 
 
 def test_a_close_is_noticed_before_the_next_message() -> None:
-    with speaking(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
         select.select([one._socket], [], [], PATIENCE)
-        with pytest.raises(Gone):
+        with pytest.raises(PeerGone):
             one.send(b"x")
 
 
-def test_all_that_a_peer_said_is_received_although_it_takes_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_messages_of_a_peer_are_received_although_it_reads_nothing_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(websocket_client, "READ_BYTES", 100)
 
     def peer(other: socket.socket) -> None:
-        shake_hands(other, SAID * 5_000)
+        answer_handshake(other, SAID * 5_000)
         other.close()
 
-    with accepting(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
-        with pytest.raises(Gone):
+    with tcp_server(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+        with pytest.raises(PeerGone):
             send_forever(one, bytes(1000))
         assert sum(1 for _ in iter(lambda: one.receive(PATIENCE), None)) == 5_000
-        assert one.over
+        assert one.is_over
 
 
-def test_what_comes_along_with_the_handshake_is_received() -> None:
-    """A peer that opens, speaks and closes at once: all of it may come in one piece."""
+def test_messages_that_arrive_with_the_handshake_are_received() -> None:
+    """A peer that opens, sends and closes at once may do so in one packet."""
 
     def answer(peer: socket.socket) -> None:
-        shake_hands(peer, SAID, b"\x88\x02\x03\xe8")
+        answer_handshake(peer, SAID, b"\x88\x02\x03\xe8")
 
-    with accepting(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+    with tcp_server(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
         assert [one.receive(PATIENCE), one.receive(PATIENCE)] == [b"said", None]
-        assert one.their_close == 1000
+        assert one.peer_close_code == 1000
 
 
-def test_a_handshake_that_trickles_is_given_up() -> None:
+def test_a_slow_handshake_times_out() -> None:
     stop = threading.Event()
 
     def trickle(peer: socket.socket) -> None:
@@ -154,7 +163,7 @@ def test_a_handshake_that_trickles_is_given_up() -> None:
             while not stop.wait(0.005):
                 peer.sendall(b"X: y\r\n" if not stop.is_set() else b"")
 
-    with accepting(trickle) as url:
+    with tcp_server(trickle) as url:
         try:
             with pytest.raises(TimeoutError):
                 WebSocket.open(url, 0.05)
@@ -162,59 +171,59 @@ def test_a_handshake_that_trickles_is_given_up() -> None:
             stop.set()
 
 
-def test_a_handshake_of_endless_headers_is_no_handshake() -> None:
+def test_a_handshake_with_endless_headers_is_refused() -> None:
     def flood(peer: socket.socket) -> None:
         with contextlib.suppress(OSError):
             peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 100_000)
 
-    with accepting(flood) as url, pytest.raises(InvalidMessage):
+    with tcp_server(flood) as url, pytest.raises(InvalidMessage):
         WebSocket.open(url, PATIENCE)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])
-def test_the_peers_close_is_known(code: int) -> None:
-    with speaking(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
+def test_the_peers_close_code_is_known(code: int) -> None:
+    with websocket_server(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
-        assert (one.over, one.their_close, one.broken) == (True, code, False)
-        with pytest.raises(Gone):
+        assert (one.is_over, one.peer_close_code, one.is_broken) == (True, code, False)
+        with pytest.raises(PeerGone):
             one.send(b"")
 
 
-def test_a_peer_that_vanishes_is_gone_without_a_close() -> None:
-    with speaking(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
+def test_a_peer_that_vanishes_is_over_without_a_close_code() -> None:
+    with websocket_server(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
-        assert (one.over, one.their_close, one.broken) == (True, None, False)
+        assert (one.is_over, one.peer_close_code, one.is_broken) == (True, None, False)
 
 
-def test_a_frame_that_cannot_be_breaks_the_protocol() -> None:
+def test_an_invalid_frame_violates_the_protocol() -> None:
     def peer(connection: ServerConnection) -> None:
         connection.socket.sendall(b"\xff\xff\xff\xff")
-        saying()(connection)
+        send_and_wait()(connection)
 
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
-        assert one.broken
-        assert not one._awaits_good_bye()
+        assert one.is_broken
+        assert not one._awaits_close()
 
 
-def test_only_so_much_is_kept_while_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_messages_kept_while_sending_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_WAITING", 2)
     monkeypatch.setattr(websocket_client, "READ_BYTES", 50)
-    with speaking(saying(*[bytes(48)] * 20)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(send_and_wait(*[bytes(48)] * 20)) as url, WebSocket.open(url, PATIENCE) as one:
         for _ in range(200):
             one.send(b"x")
         assert len(one._messages) <= 2
         assert [one.receive(PATIENCE) for _ in range(20)] == [bytes(48)] * 20
 
 
-def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sending_to_a_peer_that_reads_nothing_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "SEND_SECONDS", 0.05)
     go = threading.Event()
-    with speaking(stubborn(go)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(ignore_until(go)) as url, WebSocket.open(url, PATIENCE) as one:
         try:
-            with pytest.raises(Gone):
+            with pytest.raises(PeerGone):
                 send_forever(one, bytes(100_000))
-            assert one.over
+            assert one.is_over
         finally:
             go.set()
 
@@ -222,27 +231,27 @@ def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 def test_closing_does_not_wait_for_a_peer_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
     go = threading.Event()
-    with speaking(stubborn(go)) as url:
+    with websocket_server(ignore_until(go)) as url:
         try:
             one = WebSocket.open(url, PATIENCE)
             one.close()
             one.close()
             assert one.receive(PATIENCE) is None
-            assert one.over
+            assert one.is_over
         finally:
             go.set()
 
 
-def test_closing_says_good_bye() -> None:
+def test_closing_sends_a_close_frame() -> None:
     left: list[int | None] = []
     done = threading.Event()
 
     def peer(connection: ServerConnection) -> None:
-        saying(*[bytes(1000)] * 200)(connection)
+        send_and_wait(*[bytes(1000)] * 200)(connection)
         left.append(connection.close_code)
         done.set()
 
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) == bytes(1000)
         one.close()
         assert done.wait(PATIENCE)
@@ -252,19 +261,19 @@ def test_closing_says_good_bye() -> None:
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with speaking(saying(b"said")) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(send_and_wait(b"said")) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) == b"said"
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_certificates_are_checked(tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_verified(tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    # Not a peer with a thread for reading: it would use its session from two threads, and drop some.
-    with accepting(lambda peer: shake_hands(peer, SAID * 30_000), polite=False, context=context) as url:
+    # The server has no second thread for reading, because two threads would use one TLS session and lose data.
+    with tcp_server(lambda peer: answer_handshake(peer, SAID * 30_000), polite=False, context=context) as url:
         if trusted:
             with WebSocket.open(url, PATIENCE) as one:
                 assert [one.receive(PATIENCE) for _ in range(30_000)] == [b"said"] * 30_000

@@ -1,4 +1,4 @@
-"""Peers that do what a test tells them, connection by connection, and a clock that goes when it is told to."""
+"""Servers that follow a script for each connection, and a clock that tests advance."""
 
 import base64
 import contextlib
@@ -16,23 +16,23 @@ from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import (
     Agent,
     AgentFailed,
+    AgentPiece,
+    AgentQuestion,
+    AgentTextPiece,
     Lecture,
-    Piece,
-    Question,
-    TextPiece,
     Turn,
     WrittenQuery,
-    opaque,
+    opaque_session_id,
 )
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 
 CANARY = "canary-7d1f"
-"""What a peer says and nobody may repeat."""
+"""Text of a peer that must not be repeated."""
 DURATION_MS = 60_000
-QUESTION = Question(
+QUESTION = AgentQuestion(
     query_id="query-1",
-    session_id=opaque("us-east-1:identity#session"),
+    session_id=opaque_session_id("us-east-1:identity#session"),
     lecture=Lecture("lecture-1", "http://127.0.0.1/lecture?signature", "mp3", DURATION_MS),
     query=WrittenQuery("What is a stream?"),
     conversation=(Turn("Who speaks?", "Nobody."),),
@@ -42,7 +42,7 @@ Script = Callable[[socket.socket], None]
 
 @dataclass
 class Clock:
-    """Time and chance of a test."""
+    """Clock and random numbers of a test."""
 
     at: float = 1000.0
     waits: list[float] = field(default_factory=list)
@@ -58,11 +58,11 @@ class Clock:
 
 @dataclass
 class Peer:
-    """A server on a port of its own, and what it was sent."""
+    """A server on its own port, and the requests that it received."""
 
     port: int
     requests: list[tuple[str, bytes]] = field(default_factory=list)
-    """Head and body."""
+    """Headers and body of each request."""
 
     @property
     def endpoint(self) -> str:
@@ -71,7 +71,7 @@ class Peer:
 
 @contextlib.contextmanager
 def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | None = None) -> Iterator[Peer]:
-    """A server that does one script for each connection, and refuses connections after the last."""
+    """Run a server that follows one script per connection and refuses connections after the last one."""
     listener = socket.create_server(("127.0.0.1", 0))
     serving = Peer(listener.getsockname()[1])
 
@@ -82,7 +82,7 @@ def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | 
                     connection = listener.accept()[0]
                     with connection:
                         connection.settimeout(20)
-                        serving.requests.append((read or received)(connection))
+                        serving.requests.append((read or read_request)(connection))
                         script(connection)
 
     thread = threading.Thread(target=serve, name="peer")
@@ -90,7 +90,7 @@ def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | 
     try:
         yield serving
     finally:
-        # A script that nobody came for: whoever waits for a connection gets one.
+        # The client did not connect for this script. This connection ends the wait.
         while thread.is_alive():
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", serving.port), timeout=1).close()
@@ -98,31 +98,31 @@ def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | 
 
 
 def unused_port() -> int:
-    """A port where nobody listens."""
+    """Return a port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def status(code: int, **headers: str) -> Script:
-    """An answer of a status alone, with the peer's own words in reason, headers and body."""
+    """Return a script that answers with a status and the peer's own text in reason, headers and body."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     body = f"HTTP/1.1 {code} {CANARY}\r\nX-Peer: {CANARY}\r\n{lines}Content-Length: {len(CANARY)}\r\n\r\n{CANARY}"
     return lambda connection: connection.sendall(body.encode())
 
 
 def raw(*parts: bytes) -> Script:
-    """Bytes as they stand."""
+    """Return a script that sends these bytes."""
     return lambda connection: connection.sendall(b"".join(parts))
 
 
 def head(*headers: str) -> bytes:
-    """The head of an answer whose body ends with the connection."""
+    """Return response headers for a body that ends with the connection."""
     return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/jsonl", *headers, "", ""]).encode()
 
 
 def answer(*messages: dict[str, Any]) -> Script:
-    """A whole answer, chunk by chunk."""
+    """Return a script that sends a complete answer in chunks."""
 
     def script(connection: socket.socket) -> None:
         connection.sendall(head("Transfer-Encoding: chunked"))
@@ -154,36 +154,36 @@ DONE = {"type": "done"}
 
 
 def first_bytes(connection: socket.socket) -> tuple[str, bytes]:
-    """Not more of a request than its beginning."""
+    """Read only the beginning of a request."""
     return connection.recv(100).decode(), b""
 
 
-def received(connection: socket.socket) -> tuple[str, bytes]:
-    """A whole request: head and body."""
+def read_request(connection: socket.socket) -> tuple[str, bytes]:
+    """Read a complete request: headers and body."""
     with connection.makefile("rb") as file:
         lines = []
         while (found := file.readline()) not in {b"\r\n", b""}:
             lines.append(found.decode())
-        length = next((int(one.split(":")[1]) for one in lines if one.lower().startswith("content-length:")), 0)
+        length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
         return "".join(lines), file.read(length)
 
 
 SHORT = answer(text("Hello."), DONE)
-HELLO = [TextPiece("Hello.")]
+HELLO = [AgentTextPiece("Hello.")]
 
 
-def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
-    return HttpAgent(endpoint, limits or Limits(), RetryTiming(clock.now, clock.wait, lambda: clock.share))
+def agent(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> Agent:
+    return HttpAgent(endpoint, limits or AnswerLimits(), RetryTiming(clock.now, clock.wait, lambda: clock.share))
 
 
-def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:
+def ask(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> list[AgentPiece]:
     with agent(endpoint, clock, limits).answer(QUESTION) as found:
         return list(found)
 
 
-def failure(endpoint: str, clock: Clock, limits: Limits | None = None) -> AgentFailed:
+def failure(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> AgentFailed:
     with pytest.raises(AgentFailed) as failed:
-        asked(endpoint, clock, limits)
+        ask(endpoint, clock, limits)
     assert CANARY not in "".join(traceback.format_exception(failed.value))
     assert failed.value.__context__ is failed.value.__cause__ is None
     return failed.value

@@ -1,4 +1,4 @@
-"""The lines of an answer: what each means, how much there may be, and that nothing at all breaks the reader."""
+"""The agent protocol: the meaning of each line, the limits, and robustness of the reader."""
 
 import base64
 import contextlib
@@ -15,22 +15,22 @@ from handlers.voice_qa.query_worker.agent.agent_protocol import (
     MAX_CITATIONS,
     MAX_LINE,
     MAX_TEXT,
-    Reader,
+    AnswerReader,
     request_body,
 )
 from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentAudioPiece,
+    AgentCitationPiece,
     AgentCode,
     AgentFailed,
-    AudioFormat,
-    AudioPiece,
-    CitationPiece,
+    AgentPiece,
+    AgentQuestion,
+    AgentTextPiece,
+    AgentTranscriptPiece,
+    AnswerAudioFormat,
     Lecture,
-    Piece,
-    Question,
     SpokenQuery,
-    TextPiece,
-    TranscriptPiece,
-    opaque,
+    opaque_session_id,
 )
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
@@ -51,52 +51,52 @@ WHOLE = [
     text("is."),
     DONE,
 ]
-PIECES: list[Piece] = [
-    TranscriptPiece("what is a stream"),
-    TextPiece("A stream "),
-    AudioPiece(b"sound", AudioFormat.OGG_OPUS),
-    CitationPiece(0, DURATION_MS, "a stream is"),
-    TextPiece("is."),
+PIECES: list[AgentPiece] = [
+    AgentTranscriptPiece("what is a stream"),
+    AgentTextPiece("A stream "),
+    AgentAudioPiece(b"sound", AnswerAudioFormat.OGG_OPUS),
+    AgentCitationPiece(0, DURATION_MS, "a stream is"),
+    AgentTextPiece("is."),
 ]
 
 
-def read(*messages: dict[str, Any]) -> list[Piece]:
-    return list(Reader(DURATION_MS).feed(b"".join(map(line, messages))))
+def read(*messages: dict[str, Any]) -> list[AgentPiece]:
+    return list(AnswerReader(DURATION_MS).feed(b"".join(map(line, messages))))
 
 
 def code(data: bytes) -> AgentCode:
     with pytest.raises(AgentFailed) as failed:
-        list(Reader(DURATION_MS).feed(data))
+        list(AnswerReader(DURATION_MS).feed(data))
     return failed.value.code
 
 
-def test_each_line_is_a_piece_until_it_is_done() -> None:
-    reader = Reader(DURATION_MS)
+def test_each_line_is_a_piece_until_done() -> None:
+    reader = AnswerReader(DURATION_MS)
     assert list(reader.feed(b"".join(map(line, [*WHOLE, text("more")])))) == PIECES
     assert reader.done
     assert list(reader.feed(b"no json\n")) == []
 
 
 @given(st.data())
-def test_it_does_not_matter_how_the_bytes_are_cut(data: st.DataObject) -> None:
+def test_the_division_of_the_bytes_does_not_matter(data: st.DataObject) -> None:
     whole = b"".join(map(line, WHOLE))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
-    reader = Reader(DURATION_MS)
+    reader = AnswerReader(DURATION_MS)
     parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert [piece for part in parts for piece in reader.feed(part)] == PIECES
     assert reader.done
 
 
-def test_lines_may_come_as_server_sent_events() -> None:
-    events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(one).strip() for one in WHOLE)
-    assert list(Reader(DURATION_MS).feed(events)) == PIECES
-    assert list(Reader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [TextPiece("close")]
+def test_lines_can_come_as_server_sent_events() -> None:
+    events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(piece).strip() for piece in WHOLE)
+    assert list(AnswerReader(DURATION_MS).feed(events)) == PIECES
+    assert list(AnswerReader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [AgentTextPiece("close")]
 
 
-def test_what_is_not_known_or_holds_nothing_is_no_piece() -> None:
-    assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [TextPiece("known")]
+def test_unknown_or_empty_messages_give_no_piece() -> None:
+    assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [AgentTextPiece("known")]
     assert read(text(""), audio(b"")) == []
-    assert list(Reader(DURATION_MS).feed(b"\n\r\n  \n")) == []
+    assert list(AnswerReader(DURATION_MS).feed(b"\n\r\n  \n")) == []
 
 
 @pytest.mark.parametrize(
@@ -119,25 +119,25 @@ def test_what_is_not_known_or_holds_nothing_is_no_piece() -> None:
         line({"type": "citation", "startMs": 0, "endMs": 1}),
     ],
 )
-def test_what_is_no_line_of_the_protocol_is_malformed(data: bytes) -> None:
+def test_an_invalid_line_is_malformed(data: bytes) -> None:
     assert code(data) is AgentCode.MALFORMED
 
 
-def test_all_audio_is_of_one_format() -> None:
+def test_all_audio_must_have_one_format() -> None:
     assert code(line(audio(b"a")) + line(audio(b"b", "mp3"))) is AgentCode.MALFORMED
     assert read(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
-        AudioPiece(b"a", AudioFormat.MP3),
-        AudioPiece(b"b", AudioFormat.MP3),
+        AgentAudioPiece(b"a", AnswerAudioFormat.MP3),
+        AgentAudioPiece(b"b", AnswerAudioFormat.MP3),
     ]
 
 
 @pytest.mark.parametrize(
     ("start", "end"), [(-1, 1), (1, 1), (2, 1), (0, DURATION_MS + 1), (DURATION_MS, DURATION_MS + 1), (10**400, 1)]
 )
-def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
-    reader = Reader(DURATION_MS)
+def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
+    reader = AnswerReader(DURATION_MS)
     data = line(citation(start, end)) + line(citation(0, 1)) + line(DONE)
-    assert list(reader.feed(data)) == [CitationPiece(0, 1, "said")]
+    assert list(reader.feed(data)) == [AgentCitationPiece(0, 1, "said")]
     assert reader.dropped_citations == 1
     assert reader.done
 
@@ -153,13 +153,13 @@ def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int
         ({"code": CANARY}, AgentCode.FAILED, True),
         ({"code": ["rejected"]}, AgentCode.FAILED, True),
         ({}, AgentCode.FAILED, True),
-        # The server of Bedrock AgentCore's own library ends an answer so if its agent raised.
+        # The server of Bedrock AgentCore's own library ends an answer like this if its agent raised an exception.
         ({"type": None, "error": f"Throttled: {CANARY}", "error_type": "EventError"}, AgentCode.FAILED, True),
     ],
 )
-def test_an_agent_may_say_itself_that_it_fails(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
-    reader = Reader(DURATION_MS)
-    assert list(reader.feed(line(text("so far")))) == [TextPiece("so far")]
+def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
+    reader = AnswerReader(DURATION_MS)
+    assert list(reader.feed(line(text("so far")))) == [AgentTextPiece("so far")]
     said = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
     with pytest.raises(AgentFailed) as failed:
         list(reader.feed(line(said)))
@@ -167,44 +167,44 @@ def test_an_agent_may_say_itself_that_it_fails(message: dict[str, Any], expected
     assert CANARY not in repr(failed.value)
 
 
-def padded(length: int) -> bytes:
+def padded_line(length: int) -> bytes:
     return json.dumps({"type": "other", "x": ""}).encode()[:-2] + b"x" * (length - 26) + b'"}'
 
 
-@pytest.mark.parametrize("piece", [1000, MAX_LINE * 2])
-def test_a_line_has_a_length(piece: int) -> None:
-    def fed(data: bytes) -> list[Piece]:
-        reader = Reader(DURATION_MS)
-        return [one for at in range(0, len(data), piece) for one in reader.feed(data[at : at + piece])]
+@pytest.mark.parametrize("size", [1000, MAX_LINE * 2])
+def test_the_length_of_a_line_is_limited(size: int) -> None:
+    def feed_in_parts(data: bytes) -> list[AgentPiece]:
+        reader = AnswerReader(DURATION_MS)
+        return [piece for at in range(0, len(data), size) for piece in reader.feed(data[at : at + size])]
 
-    assert len(padded(MAX_LINE)) == MAX_LINE
-    assert fed(padded(MAX_LINE) + b"\n" + line(text("a"))) == [TextPiece("a")]
-    for long in (padded(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
+    assert len(padded_line(MAX_LINE)) == MAX_LINE
+    assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
+    for long in (padded_line(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
         with pytest.raises(AgentFailed) as failed:
-            fed(long)
+            feed_in_parts(long)
         assert failed.value.code is AgentCode.TOO_MUCH
 
 
-def test_all_that_is_read_counts_as_text() -> None:
+def test_all_text_counts_towards_the_text_limit() -> None:
     part = "é" * (MAX_TEXT // 2 // 4)
     full = [text(part), {"type": "transcript", "text": part}, citation(0, 1, part), citation(5, 4, part), text("")]
     assert len(read(*full)) == 3
     assert code(b"".join(map(line, [*full, text("a")]))) is AgentCode.TOO_MUCH
 
 
-def test_there_is_an_end_to_citations_and_to_audio() -> None:
+def test_the_amount_of_citations_and_audio_is_limited() -> None:
     assert len(read(*[citation(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
     assert code(line(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
     part = MAX_AUDIO // 128
     data = b'{"type":"audio","format":"mp3","audio":"%b"}\n' % base64.b64encode(bytes(part))
-    assert sum(1 for _ in Reader(DURATION_MS).feed(data * 128)) == 128
+    assert sum(1 for _ in AnswerReader(DURATION_MS).feed(data * 128)) == 128
     assert code(data * 128 + line(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
 
 
-def test_there_is_an_end_to_everything_else() -> None:
-    reader = Reader(DURATION_MS)
+def test_the_total_size_is_limited() -> None:
+    reader = AnswerReader(DURATION_MS)
     for _ in range(MAX_BYTES // MAX_LINE):
-        assert list(reader.feed(padded(MAX_LINE - 1) + b"\n")) == []
+        assert list(reader.feed(padded_line(MAX_LINE - 1) + b"\n")) == []
     with pytest.raises(AgentFailed) as failed:
         list(reader.feed(b"\n"))
     assert failed.value.code is AgentCode.TOO_MUCH
@@ -221,32 +221,32 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(st.binary() | JSON.map(lambda one: json.dumps(one).encode()) | objects(JSON).map(line)))
-def test_no_bytes_at_all_break_it_in_another_way_than_ours(lines: list[bytes]) -> None:
-    reader = Reader(DURATION_MS)
-    pieces: list[Piece] = []
+@given(st.lists(st.binary() | JSON.map(lambda item: json.dumps(item).encode()) | objects(JSON).map(line)))
+def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
+    reader = AnswerReader(DURATION_MS)
+    pieces: list[AgentPiece] = []
     with contextlib.suppress(AgentFailed):
-        pieces.extend(piece for one in lines for piece in reader.feed(one + b"\n"))
+        pieces.extend(piece for line in lines for piece in reader.feed(line + b"\n"))
     for piece in pieces:
-        if isinstance(piece, CitationPiece):
+        if isinstance(piece, AgentCitationPiece):
             assert 0 <= piece.start_ms < piece.end_ms <= DURATION_MS
-        if isinstance(piece, TextPiece):
+        if isinstance(piece, AgentTextPiece):
             assert piece.text.encode()
 
 
-def test_no_words_of_the_peer_are_in_a_failure() -> None:
+def test_a_failure_contains_no_text_of_the_peer() -> None:
     for data in (CANARY.encode(), line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY})):
         with pytest.raises(AgentFailed) as failed:
-            list(Reader(DURATION_MS).feed(data + b"\n"))
+            list(AnswerReader(DURATION_MS).feed(data + b"\n"))
         assert CANARY not in repr(failed.value)
         assert failed.value.__context__ is failed.value.__cause__ is None
 
 
-def test_a_question_goes_out_as_the_protocol_says() -> None:
+def test_a_question_is_sent_as_the_protocol_defines() -> None:
     assert json.loads(request_body(QUESTION)) == {
         "schemaVersion": 1,
         "queryId": "query-1",
-        "sessionId": opaque("us-east-1:identity#session"),
+        "sessionId": opaque_session_id("us-east-1:identity#session"),
         "lecture": {
             "lectureId": "lecture-1",
             "url": "http://127.0.0.1/lecture?signature",
@@ -258,7 +258,9 @@ def test_a_question_goes_out_as_the_protocol_says() -> None:
         "language": "en-US",
     }
 
-    question = Question("query", opaque("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("there", "webm"))
+    question = AgentQuestion(
+        "query", opaque_session_id("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("there", "webm")
+    )
     sent = json.loads(request_body(question))
     assert sent["query"] == {"url": "there", "format": "webm"}
     assert sent["conversation"] == []

@@ -1,4 +1,4 @@
-"""An agent in AgentCore Runtime: the request is the one that boto3 makes, and its errors are ours."""
+"""Client of AgentCore Runtime: the request equals boto3's, and the service's errors are mapped."""
 
 import json
 import logging
@@ -12,9 +12,9 @@ from botocore.credentials import Credentials
 
 from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, TextPiece
+from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, AgentTextPiece
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
@@ -42,11 +42,11 @@ HEADERS = (
 
 def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
     timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
-    return BedrockAgent(ARN, CREDENTIALS, Limits(), timing, qualifier=qualifier, endpoint=endpoint)
+    return BedrockAgent(ARN, CREDENTIALS, AnswerLimits(), timing, qualifier=qualifier, endpoint=endpoint)
 
 
 def headers(head: str) -> dict[str, str]:
-    pairs = (one.split(": ", 1) for one in head.splitlines()[1:])
+    pairs = (line.split(": ", 1) for line in head.splitlines()[1:])
     return {name.lower(): value for name, value in pairs}
 
 
@@ -76,13 +76,13 @@ def boto3_asks(endpoint: str, qualifier: str) -> None:
 
 
 @pytest.mark.parametrize("qualifier", ["DEFAULT", "blue_1"])
-def test_the_request_is_boto3s_own(clock: Clock, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
-    # Both sign at the same second, whenever each is asked.
+def test_the_request_equals_boto3s(clock: Clock, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
+    # Both sign with the same time.
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     told = answer(text("Hello."), DONE)
     with peer(told, told) as serving:
         with agent(serving.endpoint, clock, qualifier).answer(QUESTION) as found:
-            assert list(found) == [TextPiece("Hello.")]
+            assert list(found) == [AgentTextPiece("Hello.")]
         boto3_asks(serving.endpoint, qualifier)
         (ours, our_body), (theirs, their_body) = serving.requests
     assert ours.splitlines()[0] == theirs.splitlines()[0]
@@ -92,10 +92,10 @@ def test_the_request_is_boto3s_own(clock: Clock, monkeypatch: pytest.MonkeyPatch
     assert json.loads(our_body)["queryId"] == QUESTION.query_id
 
 
-def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
-    events = b"".join(b"data: " + line(one) + b"\n" for one in (text("Hello."), DONE))
+def test_lines_can_be_wrapped_as_events(clock: Clock) -> None:
+    events = b"".join(b"data: " + line(line_message) + b"\n" for line_message in (text("Hello."), DONE))
     with peer(raw(head(), events)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
-        assert list(found) == [TextPiece("Hello.")]
+        assert list(found) == [AgentTextPiece("Hello.")]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
         *((424, AgentCode.FAILED, 1), (500, AgentCode.FAILED, 4)),
     ],
 )
-def test_each_error_of_the_service_is_one_of_ours(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
+def test_each_error_of_the_service_is_mapped(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
     with peer(*[status(code)] * attempts) as serving:
         with pytest.raises(AgentFailed) as failed:
             agent(serving.endpoint, clock).answer(QUESTION)
@@ -140,12 +140,12 @@ def test_the_statuses_are_those_of_the_services_model() -> None:
         ),
     ],
 )
-def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
-    found = BedrockAgent(arn, CREDENTIALS, Limits())
+def test_a_runtime_is_called_in_its_region(arn: str, host: str) -> None:
+    found = BedrockAgent(arn, CREDENTIALS, AnswerLimits())
     assert (found._address.authority, found._address.port) == (host, 443)
     assert found._address.tls is not None
     sent = found._request(QUESTION.session_id, b"{}").headers
-    assert sent["Host"] == host, "as it was signed"
+    assert sent["Host"] == host, "the signed URL"
     assert "host" in sent["Authorization"]
 
 
@@ -156,12 +156,12 @@ def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
         *(ARN.replace("eu-west-1", "evil.example/"), ARN.replace("runtime/", "memory/")),
     ],
 )
-def test_what_is_no_runtime_is_refused(arn: str) -> None:
+def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
     with pytest.raises(ValueError, match="ARN"):
-        BedrockAgent(arn, CREDENTIALS, Limits())
+        BedrockAgent(arn, CREDENTIALS, AnswerLimits())
 
 
-def test_nothing_that_signs_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_credential_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with peer(answer(DONE)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
         assert list(found) == []

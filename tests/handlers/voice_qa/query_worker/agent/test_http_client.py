@@ -1,4 +1,4 @@
-"""An agent over HTTP: every way in which it can fail, on real sockets and by a clock that the test moves."""
+"""Client of an HTTP agent: every kind of failure, on real sockets and with a clock that the test advances."""
 
 import gzip
 import socket
@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from handlers.voice_qa.query_worker.agent.agent_protocol import MAX_LINE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Piece, TextPiece, WrittenQuery
-from handlers.voice_qa.query_worker.agent.http_client import Address, HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentCode,
+    AgentFailed,
+    AgentPiece,
+    AgentTextPiece,
+    WrittenQuery,
+)
+from handlers.voice_qa.query_worker.agent.http_client import AgentAddress, HttpAgent
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
@@ -24,7 +30,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     Script,
     agent,
     answer,
-    asked,
+    ask,
     citation,
     failure,
     first_bytes,
@@ -39,7 +45,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
 
 
 def closing(serving: Script, after: Callable[[], object]) -> Script:
-    """What is done on the peer's side before it closes."""
+    """Record actions of the peer before it closes the connection."""
 
     def script(connection: socket.socket) -> None:
         serving(connection)
@@ -48,7 +54,7 @@ def closing(serving: Script, after: Callable[[], object]) -> Script:
     return script
 
 
-def test_a_question_is_asked_and_answered(clock: Clock) -> None:
+def test_a_question_is_sent_and_answered(clock: Clock) -> None:
     with (
         peer(answer(text("Hello."), citation(0, 10**9), DONE)) as serving,
         agent(serving.endpoint + "/base/", clock).answer(QUESTION) as found,
@@ -64,7 +70,7 @@ def test_a_question_is_asked_and_answered(clock: Clock) -> None:
     assert clock.waits == []
 
 
-def test_pieces_come_while_the_rest_is_not_there_yet(clock: Clock) -> None:
+def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
     heard = threading.Event()
 
     def script(connection: socket.socket) -> None:
@@ -74,13 +80,13 @@ def test_pieces_come_while_the_rest_is_not_there_yet(clock: Clock) -> None:
 
     with peer(script) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
         pieces = iter(found)
-        assert next(pieces) == TextPiece("first")
+        assert next(pieces) == AgentTextPiece("first")
         heard.set()
-        assert list(pieces) == [TextPiece("second")]
+        assert list(pieces) == [AgentTextPiece("second")]
 
 
 @pytest.mark.parametrize(("behind", "pieces"), [(DONE, 2), (text("more"), 1), (text("more"), 0)])
-def test_whoever_has_the_end_or_leaves_early_lets_go_of_a_connection_that_stays(
+def test_the_connection_is_closed_at_the_end_or_when_the_caller_leaves(
     clock: Clock, behind: dict[str, Any], pieces: int
 ) -> None:
     gone = threading.Event()
@@ -97,20 +103,20 @@ def test_whoever_has_the_end_or_leaves_early_lets_go_of_a_connection_that_stays(
         assert list(found) == []
 
 
-def test_a_proxy_of_the_environment_is_not_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_used(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
     monkeypatch.setenv("no_proxy", "")
     with peer(SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
 
 
-def test_a_packed_answer_is_not_unpacked(clock: Clock) -> None:
+def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
     bomb = gzip.compress(bytes(50 * 1024 * 1024))
     with peer(raw(head("Content-Encoding: gzip"), bomb)) as serving:
         assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
     with peer(raw(head("Content-Encoding: Identity"), line(DONE))) as serving:
-        assert asked(serving.endpoint, clock) == []
+        assert ask(serving.endpoint, clock) == []
     with peer(raw(head(), bomb, b"\n")) as serving:
         assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
 
@@ -125,22 +131,22 @@ def test_a_packed_answer_is_not_unpacked(clock: Clock) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 70_000,
     ],
 )
-def test_what_is_no_http_is_malformed(clock: Clock, said: bytes) -> None:
+def test_an_invalid_http_response_is_malformed(clock: Clock, said: bytes) -> None:
     with peer(raw(said)) as serving:
         assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", head()])
-def test_a_peer_that_says_nothing_is_not_waited_for(said: bytes) -> None:
+def test_a_silent_peer_times_out(said: bytes) -> None:
     over = threading.Event()
     with peer(closing(raw(said), lambda: over.wait(20))) as serving:
         with pytest.raises(AgentFailed) as failed:
-            HttpAgent(serving.endpoint, Limits(first_byte_seconds=0.05)).answer(QUESTION)
+            HttpAgent(serving.endpoint, AnswerLimits(first_byte_seconds=0.05)).answer(QUESTION)
         over.set()
     assert failed.value.code is AgentCode.FIRST_BYTE_LATE
 
 
-def test_a_head_that_trickles_does_not_stretch_the_time(clock: Clock) -> None:
+def test_slow_headers_do_not_extend_the_timeout(clock: Clock) -> None:
     def trickle(connection: socket.socket) -> None:
         while True:
             clock.at += 1
@@ -150,9 +156,9 @@ def test_a_head_that_trickles_does_not_stretch_the_time(clock: Clock) -> None:
         assert failure(serving.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
 
 
-def test_a_silent_peer_is_let_go_of() -> None:
+def test_a_peer_that_stops_sending_is_disconnected() -> None:
     over = threading.Event()
-    limits = Limits(silence_seconds=0.05)
+    limits = AnswerLimits(silence_seconds=0.05)
     with peer(closing(raw(head(), line(text("first"))), lambda: over.wait(20))) as serving:
         with HttpAgent(serving.endpoint, limits).answer(QUESTION) as found, pytest.raises(AgentFailed) as failed:
             list(found)
@@ -160,8 +166,8 @@ def test_a_silent_peer_is_let_go_of() -> None:
     assert failed.value.code is AgentCode.TOO_SLOW
 
 
-def heard(endpoint: str, clock: Clock, each: Callable[[Piece], None]) -> AgentFailed:
-    """How an answer fails, and what is done with each of its pieces until then."""
+def failure_while_reading(endpoint: str, clock: Clock, each: Callable[[AgentPiece], None]) -> AgentFailed:
+    """Return the failure of an answer, and call a function with each piece before it."""
     with agent(endpoint, clock).answer(QUESTION) as streamed:
         try:
             for piece in streamed:
@@ -171,16 +177,16 @@ def heard(endpoint: str, clock: Clock, each: Callable[[Piece], None]) -> AgentFa
     pytest.fail("the answer did not fail")
 
 
-def test_fifteen_minutes_of_talk_are_too_slow(clock: Clock) -> None:
+def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
     said = answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
-    found: list[Piece] = []
+    found: list[AgentPiece] = []
 
-    def each(piece: Piece) -> None:
+    def each(piece: AgentPiece) -> None:
         found.append(piece)
         clock.at += 60
 
     with peer(said) as serving:
-        assert heard(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
+        assert failure_while_reading(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
     assert len(found) == 10
 
 
@@ -195,29 +201,29 @@ def test_fifteen_minutes_of_talk_are_too_slow(clock: Clock) -> None:
         (line({"type": "error", "code": "throttled", "message": CANARY}), AgentCode.THROTTLED),
     ],
 )
-def test_nothing_is_tried_again_after_the_first_byte(clock: Clock, rest: bytes, expected: AgentCode) -> None:
-    found: list[Piece] = []
+def test_nothing_is_retried_after_the_first_byte(clock: Clock, rest: bytes, expected: AgentCode) -> None:
+    found: list[AgentPiece] = []
     with peer(raw(head(), line(text("first")), rest)) as serving:
         with agent(serving.endpoint, clock).answer(QUESTION) as streamed, pytest.raises(AgentFailed) as failed:
             found.extend(streamed)
         assert len(serving.requests) == 1
     assert failed.value.code is expected
     assert CANARY not in "".join(traceback.format_exception(failed.value))
-    assert found == [TextPiece("first")] or expected is not AgentCode.BROKEN_OFF
+    assert found == [AgentTextPiece("first")] or expected is not AgentCode.BROKEN_OFF
     assert clock.waits == []
 
 
 @pytest.mark.parametrize(
     "rest", [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"], ids=["no chunk", "half", "no end", "no size"]
 )
-def test_a_body_that_stops_half_way_is_broken_off(clock: Clock, rest: bytes) -> None:
+def test_a_body_that_stops_half_way_is_interrupted(clock: Clock, rest: bytes) -> None:
     first = line(text("first"))
     said = head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n" % (len(first), first) + rest
     with peer(raw(said)) as serving:
         assert failure(serving.endpoint, clock).code is AgentCode.BROKEN_OFF
 
 
-def test_a_connection_that_is_torn_is_broken_off(clock: Clock) -> None:
+def test_a_reset_connection_is_interrupted(clock: Clock) -> None:
     read = threading.Event()
 
     def script(connection: socket.socket) -> None:
@@ -226,10 +232,10 @@ def test_a_connection_that_is_torn_is_broken_off(clock: Clock) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     with peer(script) as serving:
-        assert heard(serving.endpoint, clock, lambda _: read.set()).code is AgentCode.BROKEN_OFF
+        assert failure_while_reading(serving.endpoint, clock, lambda _: read.set()).code is AgentCode.BROKEN_OFF
 
 
-def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clock) -> None:
+def test_a_refusal_before_the_end_of_the_request_is_received(clock: Clock) -> None:
     long = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
     with peer(status(413), read=first_bytes) as serving:
         with pytest.raises(AgentFailed) as failed:
@@ -245,9 +251,9 @@ def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clo
         *("http://8.8.8.8", "http://[2001:4860:4860::8888]/"),
     ],
 )
-def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
-        Address.of(endpoint)
+        AgentAddress.from_endpoint(endpoint)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +267,7 @@ def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
         ("http://[::1]:5000", "[::1]:5000"),
     ],
 )
-def test_an_endpoint_says_who_is_meant(endpoint: str, authority: str) -> None:
-    address = Address.of(endpoint)
+def test_an_endpoint_determines_host_port_and_path(endpoint: str, authority: str) -> None:
+    address = AgentAddress.from_endpoint(endpoint)
     assert address.authority == authority
     assert (address.tls is None) is endpoint.startswith("http:")

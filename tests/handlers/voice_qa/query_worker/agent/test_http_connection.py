@@ -1,4 +1,4 @@
-"""An agent behind TLS."""
+"""HTTP connection to an agent with TLS."""
 
 import socket
 import ssl
@@ -11,7 +11,7 @@ import pytest
 from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.certificates import self_signed
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,
@@ -19,7 +19,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     SHORT,
     Clock,
     failure,
-    received,
+    read_request,
 )
 
 
@@ -39,7 +39,7 @@ def secure(certificate: Path) -> Iterator[str]:
             connection = listener.accept()[0]
             connection.settimeout(20)
             with connection, context.wrap_socket(connection, server_side=True) as wrapped:
-                received(wrapped)
+                read_request(wrapped)
                 SHORT(wrapped)
         except OSError:
             return
@@ -51,13 +51,13 @@ def secure(certificate: Path) -> Iterator[str]:
     listener.close()
 
 
-def test_a_certificate_that_nobody_knows_is_refused(secure: str, clock: Clock) -> None:
+def test_an_untrusted_certificate_is_refused(secure: str, clock: Clock) -> None:
     assert failure(secure, clock).code is AgentCode.REFUSED
     assert clock.waits == []
 
 
-def test_an_answer_comes_through_tls(secure: str, certificate: Path, clock: Clock) -> None:
+def test_an_answer_arrives_over_tls(secure: str, certificate: Path, clock: Clock) -> None:
     trusting = ssl.create_default_context(cafile=certificate)
     timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
-    with HttpAgent(secure, Limits(), timing, trusting).answer(QUESTION) as found:
+    with HttpAgent(secure, AnswerLimits(), timing, trusting).answer(QUESTION) as found:
         assert list(found) == HELLO

@@ -1,21 +1,27 @@
-"""How long an answer is waited for: by a body that gives what a test says, at the time that it says."""
+"""Time limits of an answer, with a scripted body."""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent.agent_protocol import Reader
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Answer, Piece, TextPiece
-from handlers.voice_qa.query_worker.agent.http_connection import Exchange
-from handlers.voice_qa.query_worker.agent.streamed_answer import Limits, StreamedAnswer
+from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentAnswer,
+    AgentCode,
+    AgentFailed,
+    AgentPiece,
+    AgentTextPiece,
+)
+from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
+from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits, StreamedAnswer
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, line, text
 
 WAITING = line({"type": "waiting"})
 
 
-class Body(Exchange):
-    """Gives each part so many seconds after the one before."""
+class Body(HttpExchange):
+    """Body that returns each part some seconds after the previous one."""
 
     def __init__(self, clock: Clock, step: float, parts: Iterable[bytes]) -> None:
         self.closed = 0
@@ -34,59 +40,59 @@ class Body(Exchange):
         self.closed += 1
 
 
-def streamed(body: Body, clock: Clock, limits: Limits | None = None, begun: bytes = b"") -> Answer:
-    reader = Reader(DURATION_MS)
-    return StreamedAnswer(body, begun, reader=reader, limits=limits or Limits(), asked_at=clock.at, now=clock.now)
+def create_answer(body: Body, clock: Clock, limits: AnswerLimits | None = None, begun: bytes = b"") -> AgentAnswer:
+    reader = AnswerReader(DURATION_MS)
+    return StreamedAnswer(body, begun, reader=reader, limits=limits or AnswerLimits(), asked_at=clock.at, now=clock.now)
 
 
 def failure(step: float, parts: Iterable[bytes], begun: bytes = b"") -> tuple[AgentCode, float]:
-    """How it failed, and after how long."""
+    """Return the failure and its time."""
     clock = Clock()
     body = Body(clock, step, parts)
     with pytest.raises(AgentFailed) as failed:
-        list(streamed(body, clock, begun=begun))
+        list(create_answer(body, clock, begun=begun))
     assert body.closed
     return failed.value.code, clock.at - Clock().at
 
 
-def test_a_line_that_trickles_is_silence() -> None:
+def test_a_line_that_arrives_slowly_counts_as_silence() -> None:
     letters = [bytes([byte]) for byte in line(text("a")) + line(DONE)]
     assert failure(2, letters) == (AgentCode.TOO_SLOW, 20)
 
 
-def test_each_line_breaks_the_silence() -> None:
+def test_each_line_restarts_the_silence_limit() -> None:
     clock = Clock()
-    with streamed(Body(clock, 19, [WAITING, line(text("a")), line(DONE)]), clock) as found:
-        assert list(found) == [TextPiece("a")]
+    with create_answer(Body(clock, 19, [WAITING, line(text("a")), line(DONE)]), clock) as found:
+        assert list(found) == [AgentTextPiece("a")]
 
 
-def test_signs_of_life_do_not_go_on_for_ever() -> None:
+def test_empty_lines_do_not_extend_the_answer_limit() -> None:
     assert failure(7, repeat(WAITING, 1000)) == (AgentCode.TOO_SLOW, 600)
 
 
-def test_the_callers_time_is_no_silence_but_counts_for_the_whole() -> None:
+def test_the_callers_time_is_not_silence_but_counts_for_the_whole_answer() -> None:
     clock = Clock()
-    pieces: list[Piece] = []
-    answer = streamed(Body(clock, 15, [line(text("b")), line(DONE)]), clock, begun=line(text("a")))
+    pieces: list[AgentPiece] = []
+    answer = create_answer(Body(clock, 15, [line(text("b")), line(DONE)]), clock, begun=line(text("a")))
     for piece in answer:
         pieces.append(piece)
         clock.at += 100
-    assert pieces == [TextPiece("a"), TextPiece("b")]
+    assert pieces == [AgentTextPiece("a"), AgentTextPiece("b")]
 
 
-def test_a_whole_answer_lets_go_at_once() -> None:
+def test_a_complete_answer_closes_its_connection_at_once() -> None:
     clock = Clock()
     body = Body(clock, 1, [])
-    answer = streamed(body, clock, begun=line(text("a")) + line(DONE))
-    assert list(answer) == [TextPiece("a")]
+    answer = create_answer(body, clock, begun=line(text("a")) + line(DONE))
+    assert list(answer) == [AgentTextPiece("a")]
     assert body.closed
     assert clock.at == Clock().at
 
 
-def test_an_answer_that_nobody_listens_to_any_more_says_nothing() -> None:
+def test_a_closed_answer_yields_nothing() -> None:
     clock = Clock()
     body = Body(clock, 1, [line(text("b"))])
-    with streamed(body, clock, begun=line(text("a"))) as answer:
-        assert next(iter(answer)) == TextPiece("a")
+    with create_answer(body, clock, begun=line(text("a"))) as answer:
+        assert next(iter(answer)) == AgentTextPiece("a")
     assert body.closed
     assert list(answer) == []

@@ -1,4 +1,4 @@
-"""Bucket and table as moto plays them, with a validator and a sweep on them, and a clock that is set by hand."""
+"""Bucket and table in moto, with a lecture validator, a sweep and a manual clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import Limits
+from handlers.voice_qa.lectures import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import FORMATS
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
-from handlers.voice_qa.validate_lecture.lecture_validation import Validator
+from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
+from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.s3_messages import body, record
 from tests.moto_tables import create_table
 
@@ -27,53 +27,53 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 KEY = f"lectures/{ID}/canary name.mp3"
-LIMITS = Limits.of(1, 3600, 10 * 1024**2, FORMATS)
+LIMITS = LectureLimits.from_values(1, 3600, 10 * 1024**2, FORMATS)
 
 
 @cache
 def _clients() -> tuple[Any, Any]:
-    """Made once: most of a test's time would be theirs."""
+    """Create the clients once, because that would take most of a test's time."""
     return boto3.client("s3"), boto3.client("dynamodb")
 
 
 @dataclass
-class Stage:
-    """What tests of lectures act on."""
+class LectureHarness:
+    """Bucket, table, validator and sweep."""
 
     s3: Any
     dynamodb: Any
     now: datetime = NOW
-    limits: Limits = LIMITS
+    limits: LectureLimits = LIMITS
 
     @property
     def bucket(self) -> LectureBucket:
         return LectureBucket(self.s3, BUCKET, page_size=3)
 
     @property
-    def validator(self) -> Validator:
+    def validator(self) -> LectureValidator:
         table = LectureTable(self.dynamodb, TABLE)
-        return Validator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared())
+        return LectureValidator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared_aws())
 
-    def sweep(self, clock: Callable[[], datetime] | None = None) -> Sweep:
+    def sweep(self, clock: Callable[[], datetime] | None = None) -> LectureSweep:
         times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
-        return Sweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
+        return LectureSweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared_aws())
 
     def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
-        """Uploads; what S3 would announce of it."""
+        """Upload an object and return the notification's content."""
         answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
         version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
         return NewObject(bucket=BUCKET, key=key, version_id=version, size=len(data), etag=etag, arrived=arrived)
 
     def handle(self, *announced: NewObject | str) -> list[str]:
-        """One batch, a message for each; which go back, by their place."""
+        """Validate one batch with a message for each notification. Return the indexes of failed messages."""
         messages = [
-            {"messageId": str(place), "body": one if isinstance(one, str) else notification(one)}
-            for place, one in enumerate(announced)
+            {"messageId": str(place), "body": uploaded if isinstance(uploaded, str) else notification(uploaded)}
+            for place, uploaded in enumerate(announced)
         ]
-        return [one["itemIdentifier"] for one in self.validator.handle(messages)["batchItemFailures"]]
+        return [message["itemIdentifier"] for message in self.validator.handle(messages)["batchItemFailures"]]
 
     def item(self, lecture_id: str = ID) -> dict[str, Any]:
-        """A lecture's item, plain."""
+        """Return a lecture's item as plain values."""
         key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
         found = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
         return {name: int(value["N"]) if "N" in value else value["S"] for name, value in found.items()}
@@ -82,36 +82,36 @@ class Stage:
         return len(self.dynamodb.scan(TableName=TABLE)["Items"])
 
     def unversioned(self) -> None:
-        """From now on, objects have no versions: in a bucket that never had any."""
+        """Make the bucket unversioned, as if it had never had versions."""
         self.s3.delete_bucket(Bucket=BUCKET)
         self.s3.create_bucket(Bucket=BUCKET)
 
 
 def notification(one: NewObject) -> str:
-    """As S3 writes it."""
+    """Return the notification as S3 writes it."""
     announced = record(one.key, eventTime=one.arrived.isoformat())
     announced["s3"]["bucket"]["name"] = one.bucket
     announced["s3"]["object"] |= {"size": one.size, "eTag": one.etag, "versionId": one.version_id}
     return body(announced)
 
 
-def _shared() -> dict[str, Any]:
+def _shared_aws() -> dict[str, Any]:
     return {"parallel": ParallelCalls(1), "log": EventLog("DEBUG")}
 
 
 @contextmanager
-def staged() -> Iterator[Stage]:
-    """The stage; the environment has credentials by then."""
+def create_lecture_harness() -> Iterator[LectureHarness]:
+    """Return the harness. The environment has credentials by then."""
     with mock_aws():
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         create_table(dynamodb, TABLE, "sessionId", "lectureId")
-        yield Stage(s3, dynamodb)
+        yield LectureHarness(s3, dynamodb)
 
 
 def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:
-    """A lecture's item as the validator leaves it, unless told otherwise."""
+    """Write a lecture's item as the validator does, with some changes."""
     plain = {
         "status": "ready",
         "format": "mp3",
@@ -121,5 +121,5 @@ def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None
         **attributes,
     }
     key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-    item = {name: {"N": str(one)} if isinstance(one, int) else {"S": one} for name, one in plain.items()}
+    item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in plain.items()}
     dynamodb.put_item(TableName=TABLE, Item={**key, **item})

@@ -1,4 +1,4 @@
-"""A worker with everything that it talks to: bucket and table as moto plays them, an agent that follows a script."""
+"""Query worker with moto's bucket and table, and a scripted agent."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,15 +13,22 @@ from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AudioFormat
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.conversations import Conversations
-from handlers.voice_qa.query_worker.handler import Worker
-from handlers.voice_qa.query_worker.question_answering import Answering, Outcome
-from handlers.voice_qa.query_worker.question_context import Materials
-from handlers.voice_qa.query_worker.stored_answers import Answers
-from handlers.voice_qa.table_records import Allowance, Place, Question, allowance_key, conversation_key, query_key
-from tests.handlers.transcription.router_setup import Clients, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, Stage, put_lecture
+from handlers.voice_qa.query_worker.handler import QueryWorker
+from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
+from handlers.voice_qa.query_worker.question_context import QuestionContext
+from handlers.voice_qa.query_worker.stored_answers import AnswerStore
+from handlers.voice_qa.table_records import (
+    Allowance,
+    Listener,
+    QuestionRecord,
+    allowance_key,
+    conversation_key,
+    query_key,
+)
+from tests.handlers.transcription.router_harness import Clients, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY, QUERY, SESSION = "us-east-1:canary-guest", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
 LECTURE = "01M7W8GQNQY865WCQPRM59D2J8"
@@ -31,24 +38,24 @@ WORDS = "What is the canary?"
 REMAINING_MS = 900_000
 MAX_QUERY_BYTES = 1_000
 
-HELLO, WORLD = agent_types.TextPiece("Canaries "), agent_types.TextPiece("sing.")
-SOUND = agent_types.AudioPiece(b"OggS canary", AudioFormat.OGG_OPUS)
+HELLO, WORLD = agent_types.AgentTextPiece("Canaries "), agent_types.AgentTextPiece("sing.")
+SOUND = agent_types.AgentAudioPiece(b"OggS canary", AnswerAudioFormat.OGG_OPUS)
 BROKE = AgentFailed(AgentCode.BROKEN_OFF)
 ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
-Step = agent_types.Piece | Exception | Callable[[], object]
-"""What the agent says, how it fails, or what happens meanwhile."""
+Step = agent_types.AgentPiece | Exception | Callable[[], object]
+"""A step of the script: a piece, a failure, or an action in between."""
 
 
 @dataclass
-class ScriptedAnswer(agent_types.Answer):
-    """An answer as it is written."""
+class ScriptedAnswer(agent_types.AgentAnswer):
+    """Scripted answer."""
 
     steps: Sequence[Step]
     dropped_citations: int = 0
     closed: bool = False
 
-    def __iter__(self) -> Iterator[agent_types.Piece]:
+    def __iter__(self) -> Iterator[agent_types.AgentPiece]:
         for step in self.steps:
             if isinstance(step, Exception):
                 raise step
@@ -63,12 +70,12 @@ class ScriptedAnswer(agent_types.Answer):
 
 @dataclass
 class ScriptedAgent:
-    """Answers by its scripts, one a question."""
+    """Agent that answers each question with the next script."""
 
     scripts: list[ScriptedAnswer | Exception] = field(default_factory=list)
-    asked: list[agent_types.Question] = field(default_factory=list)
+    asked: list[agent_types.AgentQuestion] = field(default_factory=list)
 
-    def answer(self, question: agent_types.Question) -> agent_types.Answer:
+    def answer(self, question: agent_types.AgentQuestion) -> agent_types.AgentAnswer:
         self.asked.append(question)
         script = self.scripts.pop(0)
         if isinstance(script, Exception):
@@ -78,7 +85,7 @@ class ScriptedAgent:
 
 @dataclass
 class Listeners(Clients):
-    """Clients that may fail for a while, and something that happens when one was sent a message."""
+    """Fake clients that can fail for a while, and an action after a post."""
 
     failures: list[Exception] = field(default_factory=list)
     after: Callable[[str, Message], None] = lambda *_: None
@@ -92,19 +99,23 @@ class Listeners(Clients):
         return there
 
     def numbers(self, connection_id: str) -> list[int]:
-        """Numbers of the pieces that one was sent, in order."""
+        """Return the numbers of the pieces that a client received, in order."""
         return [number for _, number in self.pieces(connection_id)]
 
     def pieces(self, connection_id: str) -> list[tuple[int, int]]:
-        """Attempts and numbers of the pieces that one was sent, in order."""
-        return [(one["attempt"], one["number"]) for one in self.inbox.get(connection_id, []) if "number" in one]
+        """Return the attempts and numbers of the pieces that a client received, in order."""
+        return [
+            (message["attempt"], message["number"])
+            for message in self.inbox.get(connection_id, [])
+            if "number" in message
+        ]
 
 
 @dataclass
-class Desk:
-    """One guest, on connection `c1`, with a ready lecture and a question."""
+class WorkerHarness:
+    """One guest on connection `c1`, with a ready lecture and a question."""
 
-    stage: Stage
+    lecture_harness: LectureHarness
     clock: Clock = field(default_factory=Clock)
     clients: Listeners = field(default_factory=Listeners)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
@@ -112,19 +123,19 @@ class Desk:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        self.dynamodb, self.s3 = self.stage.dynamodb, self.stage.s3
+        self.dynamodb, self.s3 = self.lecture_harness.dynamodb, self.lecture_harness.s3
         self.items = VersionedItems(
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )
         self.conversations = Conversations(self.dynamodb, TABLE, kept_days=7, clock_ms=self.clock)
-        self.answers = Answers(self.s3, BUCKET, url_seconds=600)
+        self.answers = AnswerStore(self.s3, BUCKET, url_seconds=600)
 
     @cached_property
-    def worker(self) -> Worker:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+    def worker(self) -> QueryWorker:
+        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log = EventLog("DEBUG")
-        answering = Answering(
-            Materials(
+        answering = QuestionAnswering(
+            QuestionContext(
                 LectureTable(self.dynamodb, TABLE),
                 self.s3,
                 self.conversations,
@@ -139,56 +150,60 @@ class Desk:
             pause=self.paused.append,
             log=log,
         )
-        return Worker(self.items, answering, log)
+        return QueryWorker(self.items, answering, log)
 
     def lecture(self, **attributes: str | int) -> None:
-        """The lecture's item, and its recording."""
+        """Store the lecture's item and its recording."""
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
         put_lecture(self.dynamodb, LECTURE, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
 
-    def asks(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
-        """The guest asks, or asks again; whether a worker is to be called."""
+    def ask(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
+        """Ask the question, perhaps again. Return True if a worker must be invoked."""
         plain = {"lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
         words = {} if "audio_key" in asked else {"text": WORDS}
-        place = Place(connection=connection, attempt=attempt, resume_from=resume_from)
-        new = Question(place=place, **plain | words | asked)
+        place = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
+        new = QuestionRecord(place=place, **plain | words | asked)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
-            Allowance, allowance_key(IDENTITY), lambda one: one.taken(QUERY, self.clock.now_ms, until_ms, 2, 60)
+            Allowance,
+            allowance_key(IDENTITY),
+            lambda state: state.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
         )
-        return self.items.change(Question, query_key(IDENTITY, QUERY), lambda one: one.asked(new, self.clock.now_ms))
+        return self.items.change(
+            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.ask(new, self.clock.now_ms)
+        )
 
-    def speaks(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
-        """The guest asks by voice."""
+    def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
+        """Upload a spoken question."""
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
-        self.asks(audio_key=AUDIO_KEY)
+        self.ask(audio_key=AUDIO_KEY)
 
-    def answers_with(self, *steps: Step, dropped_citations: int = 0) -> ScriptedAnswer:
-        """The agent's next answer."""
+    def script_answer(self, *steps: Step, dropped_citations: int = 0) -> ScriptedAnswer:
+        """Set the agent's next answer."""
         script = ScriptedAnswer(steps, dropped_citations)
         self.agent.scripts.append(script)
         return script
 
-    def call(self, request_id: str | None = None) -> Outcome:
-        """Calls the worker; Lambda names each call, and one that it makes again by the same name."""
+    def call(self, request_id: str | None = None) -> AnswerOutcome:
+        """Invoke the worker. A retry by Lambda has the same request id."""
         self.calls += 1
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
-    def hears(self, *steps: Step) -> Outcome:
-        """The guest asks, the agent answers so, and the worker is called."""
-        self.asks()
-        self.answers_with(*steps)
+    def answer_question(self, *steps: Step) -> AnswerOutcome:
+        """Ask the question, script the answer, and invoke the worker."""
+        self.ask()
+        self.script_answer(*steps)
         return self.call()
 
-    def said(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
-        return self.clients.of(connection, kind)
+    def sent_messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
+        return self.clients.sent_to(connection, kind)
 
     def text(self, connection: str = "c1") -> str:
-        return "".join(one["text"] for one in self.said("text", connection))
+        return "".join(message["text"] for message in self.sent_messages("text", connection))
 
     def wait(self, milliseconds: int) -> Callable[[], None]:
-        """A step: time passes."""
+        """Return a step that advances the clock."""
 
         def passes() -> None:
             self.clock.now_ms += milliseconds
@@ -196,19 +211,19 @@ class Desk:
         return passes
 
     def logged(self, output: str, event: str) -> list[dict[str, Any]]:
-        """Lines of one event."""
+        """Return the log lines of one event."""
         return [line for line in map(json.loads, output.splitlines()) if line["message"] == event]
 
     @property
-    def question(self) -> Question:
-        return self.items.read(Question, query_key(IDENTITY, QUERY))
+    def question(self) -> QuestionRecord:
+        return self.items.read(QuestionRecord, query_key(IDENTITY, QUERY))
 
     @property
     def counted(self) -> int:
-        """Questions that count as being answered."""
+        """Return the questions that count as being answered."""
         return len(self.items.read(Allowance, allowance_key(IDENTITY)).running)
 
     @property
     def turns(self) -> list[tuple[str, str]]:
         key = conversation_key(IDENTITY, SESSION, LECTURE)
-        return [(one.question, one.answer) for one in self.conversations.turns(key)]
+        return [(turn.question, turn.answer) for turn in self.conversations.turns(key)]

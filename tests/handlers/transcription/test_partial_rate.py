@@ -1,23 +1,23 @@
-"""How many partials leave in a second, and which."""
+"""Rate limit of partials: how many are shown in a second, and which."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
-from handlers.transcription.audio_processor.captions.pending_results import Rate
-from tests.handlers.transcription.captioning import final, lines, partial, thresholds
+from handlers.transcription.audio_processor.captions.pending_results import PartialRate
+from tests.handlers.transcription.caption_samples import final, lines, partial, thresholds
 
 
 def busy(most: int = 2) -> Captions:
-    """A stream whose second is used up: its partials left at 0, at most so many."""
+    """Return captions whose rate limit is used up by partials at time 0."""
     captions = Captions(thresholds(max_rate_per_second=most))
     for number in range(most):
         assert captions.take(partial(f"early {number}", f"early {number}"), 0)
     return captions
 
 
-def test_any_second_counts_not_only_whole_ones() -> None:
+def test_any_second_counts_and_not_only_whole_ones() -> None:
     captions = Captions(thresholds(max_rate_per_second=2))
     assert captions.take(partial("a", "one"), 900)
     assert captions.take(partial("a", "two"), 1100)
@@ -38,18 +38,18 @@ def test_any_second_counts_not_only_whole_ones() -> None:
         ([("a", "hello", 1.0), ("a", "hello you", 0.9), ("a", "hello all", 0.9)], ("a", "hello")),
     ],
 )
-def test_the_surest_and_then_the_newest_leaves_and_the_others_are_dropped_and_counted(
+def test_the_most_stable_and_newest_candidate_is_shown_and_the_others_are_counted(
     candidates: list[tuple[str, str, float | None]], leaves: tuple[str, str]
 ) -> None:
     captions = busy()
-    for one in candidates:
-        captions.take(partial(*one), 100)
+    for candidate in candidates:
+        captions.take(partial(*candidate), 100)
     assert lines(captions.due(1000)) == [("partial", *leaves)]
     assert captions.counts.dropped == len(candidates) - 1
     assert captions.due(2000) == []
 
 
-def test_one_that_has_waited_long_enough_in_the_free_moment_comes_after_those_that_competed_for_it() -> None:
+def test_a_deferred_partial_comes_after_the_candidates_of_the_same_moment() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.take(partial("a", "unsure", 0.1), 0)
     captions.take(partial("b", "early"), 1000)
@@ -58,7 +58,7 @@ def test_one_that_has_waited_long_enough_in_the_free_moment_comes_after_those_th
     assert lines(captions.due(3000)) == [("partial", "a", "unsure")]
 
 
-def test_candidates_of_a_result_that_became_final_are_not_dropped_but_replaced() -> None:
+def test_candidates_of_a_result_that_became_final_do_not_count_as_dropped() -> None:
     captions = busy()
     captions.take(partial("a", "one"), 100)
     captions.take(partial("a", "two"), 200)
@@ -67,7 +67,7 @@ def test_candidates_of_a_result_that_became_final_are_not_dropped_but_replaced()
     assert captions.counts.dropped == 0
 
 
-def test_those_that_turned_out_as_duplicates_make_room_for_the_next_best() -> None:
+def test_duplicates_make_room_for_the_next_best_candidate() -> None:
     captions = busy()
     captions.take(partial("a", "same", 1.0), 100)
     captions.take(partial("b", "other", 0.9), 150)
@@ -85,14 +85,14 @@ def test_finals_are_never_limited() -> None:
 
 
 @given(st.integers(1, 4), st.lists(st.sampled_from([0, 1, 250, 499, 500, 999, 1000, 1001]), max_size=40))
-def test_a_moment_is_free_exactly_when_fewer_than_the_rate_left_in_the_second_before(
+def test_a_moment_is_free_if_fewer_partials_than_the_rate_were_shown_in_the_second_before(
     most: int, gaps: list[int]
 ) -> None:
-    rate, left, now_ms = Rate(most), list[int](), 0
+    rate, left, now_ms = PartialRate(most), list[int](), 0
     for gap in gaps:
         now_ms += gap
-        free = sum(now_ms - 1000 < one <= now_ms for one in left) < most
-        assert rate.free(now_ms) is free
+        free = sum(now_ms - 1000 < candidate <= now_ms for candidate in left) < most
+        assert rate.is_free(now_ms) is free
         if free:
-            rate.leave(now_ms)
+            rate.add_partial(now_ms)
             left.append(now_ms)

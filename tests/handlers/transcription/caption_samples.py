@@ -1,18 +1,18 @@
-"""Results, thresholds and a reader for the tests of captions."""
+"""Sample results, thresholds and a client display for tests of captions."""
 
 import json
 from typing import Any
 
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, Kind
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-from handlers.transcription.caption_thresholds import SessionSettings, Thresholds
+from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 
-DEPLOYED = Thresholds(sessions_table_name="sessions", live_table_name="live")
+DEPLOYED = CaptionThresholds(sessions_table_name="sessions", live_table_name="live")
 
 
-def thresholds(**changes: Any) -> Thresholds:
-    """As deployed, but for these."""
-    return DEPLOYED.with_session(SessionSettings(**changes))
+def thresholds(**changes: Any) -> CaptionThresholds:
+    """Return the default thresholds with some changes."""
+    return DEPLOYED.for_session(SessionSettings(**changes))
 
 
 def partial(result_id: str, text: str, stability: float | None = 1.0, *, start_ms: int = 0) -> Result:
@@ -24,32 +24,32 @@ def final(result_id: str, text: str, *, start_ms: int = 0) -> Result:
 
 
 def lines(captions: list[Caption]) -> list[tuple[str, str, str]]:
-    """What a reader is told, in short."""
-    return [(one.kind.value, one.result_id, one.text) for one in captions]
+    """Return captions as pairs of kind and text."""
+    return [(caption.kind.value, caption.result_id, caption.text) for caption in captions]
 
 
 class Reader:
-    """A client's display."""
+    """The lines that a client shows."""
 
     def __init__(self) -> None:
         self.display: dict[str, Caption] = {}
 
     def show(self, captions: list[Caption]) -> None:
-        for one in captions:
-            if one.kind is Kind.RETRACTED:
-                del self.display[one.result_id]
+        for caption in captions:
+            if caption.kind is CaptionKind.RETRACTED:
+                del self.display[caption.result_id]
             else:
-                self.display[one.result_id] = one
+                self.display[caption.result_id] = caption
 
 
 def items(*stable: bool | None) -> list[dict[str, Any]]:
-    """Items as Transcribe marks them, or does not."""
+    """Return items with or without the stability mark, as Amazon Transcribe sends them."""
     plain = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
-    return [plain if one is None else {**plain, "Stable": one} for one in stable]
+    return [plain if flag is None else {**plain, "Stable": flag} for flag in stable]
 
 
-def said(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
-    """A result as Transcribe sends it; what is changed to nothing is left out."""
+def transcript_result(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
+    """Return a result as Amazon Transcribe sends it. A field that is changed to None is omitted."""
     fields = {
         "ResultId": "a",
         "StartTime": 0.1,
@@ -63,5 +63,5 @@ def said(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
 
 
 def event(*results: Any) -> bytes:
-    """A TranscriptEvent."""
+    """Return the payload of a TranscriptEvent."""
     return json.dumps({"Transcript": {"Results": list(results)}, "Other": 1}).encode()

@@ -1,4 +1,4 @@
-"""What is tried again before an answer begins, when, and what is not."""
+"""Retries before an answer starts: which failures are retried, and when."""
 
 import socket
 
@@ -10,7 +10,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,
     SHORT,
     Clock,
-    asked,
+    ask,
     failure,
     head,
     peer,
@@ -21,23 +21,23 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
 
 
 @pytest.mark.parametrize("code", [502, 503, 504, 429])
-def test_a_trouble_that_passes_is_tried_again(clock: Clock, code: int) -> None:
+def test_a_transient_failure_is_retried(clock: Clock, code: int) -> None:
     with peer(status(code), status(code), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
         assert len(serving.requests) == 3
     assert clock.waits == [0.1, 0.2]
 
 
-def test_a_connection_that_breaks_before_the_first_byte_is_tried_again(clock: Clock) -> None:
+def test_a_connection_that_closes_before_the_first_byte_is_retried(clock: Clock) -> None:
     with peer(raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(head()), raw(head("Content-Length: 9")), SHORT) as serving:
         with pytest.raises(AgentFailed) as failed:
-            asked(serving.endpoint, clock)
+            ask(serving.endpoint, clock)
         assert failed.value.code is AgentCode.UNAVAILABLE
         assert len(serving.requests) == MAX_ATTEMPTS
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
 
 
-def test_nobody_there_is_tried_a_few_times_only(clock: Clock) -> None:
+def test_an_unreachable_agent_is_retried_a_limited_number_of_times(clock: Clock) -> None:
     failed = failure(f"http://127.0.0.1:{unused_port()}", clock)
     assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
     assert clock.waits == [0.1, 0.2, 0.4]
@@ -51,14 +51,14 @@ def test_pauses_grow_and_are_random(clock: Clock, share: float, waits: list[floa
     assert clock.waits == waits
 
 
-def test_the_agent_says_when_to_come_back(clock: Clock) -> None:
+def test_retry_after_extends_the_pause(clock: Clock) -> None:
     with peer(status(429, Retry_After="3"), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
     assert clock.waits == [3.1]
 
 
 @pytest.mark.parametrize(("after", "told"), [("11", 11_000), ("99999", 300_000)])
-def test_who_is_to_come_back_too_late_is_told_when(clock: Clock, after: str, told: int) -> None:
+def test_a_too_long_retry_after_is_passed_to_the_caller(clock: Clock, after: str, told: int) -> None:
     with peer(status(429, Retry_After=after)) as serving:
         failed = failure(serving.endpoint, clock)
     assert (failed.code, failed.retry_after_ms, failed.retryable) == (AgentCode.THROTTLED, told, True)
@@ -66,13 +66,13 @@ def test_who_is_to_come_back_too_late_is_told_when(clock: Clock, after: str, tol
 
 
 @pytest.mark.parametrize("after", ["", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²"])
-def test_a_time_that_cannot_be_read_is_none(clock: Clock, after: str) -> None:
+def test_an_unreadable_retry_after_is_ignored(clock: Clock, after: str) -> None:
     with peer(status(429, Retry_After=after), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
+        assert ask(serving.endpoint, clock) == HELLO
     assert clock.waits == [0.1]
 
 
-def test_attempts_and_pauses_share_the_time_for_the_first_byte(clock: Clock) -> None:
+def test_attempts_and_pauses_share_the_limit_for_the_first_byte(clock: Clock) -> None:
     def late(connection: socket.socket) -> None:
         clock.at += 4.9
         status(503)(connection)

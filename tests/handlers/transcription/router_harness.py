@@ -1,4 +1,4 @@
-"""What a test of transcription stands on: tables, a clock, clients that listen, a Transcribe that follows a script, a router."""
+"""Router with tables, a clock, fake clients and a scripted Amazon Transcribe."""
 
 import base64
 import json
@@ -16,15 +16,18 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.clock import new_id
 from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, StreamFailed
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+    StreamFailureCode,
+    TranscribeStreamFailed,
+)
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
-from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Work
-from handlers.transcription.router.client_messages import Routes
-from handlers.transcription.router.connection_authorization import Gate
+from handlers.transcription.messages import ProcessorEvent
+from handlers.transcription.router.client_message_handler import ClientMessageHandler
+from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
+from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
-from handlers.transcription.sessions import Sessions
+from handlers.transcription.sessions import SessionTable
 from handlers.transcription.stream_signing import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
@@ -44,13 +47,13 @@ LIMITS = RouterEnvironment(
 
 @cache
 def _client() -> Any:
-    """Made once: most of a test's time would be its."""
+    """Create the client once, because that would take most of a test's time."""
     return boto3.client("dynamodb")
 
 
 @contextmanager
 def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Both tables as moto plays them, empty."""
+    """Create both tables in moto, empty."""
     credentials(monkeypatch)
     with mock_aws():
         client = _client()
@@ -61,7 +64,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @dataclass
 class Clock:
-    """Time that passes when somebody waits."""
+    """Clock that advances when the tested code waits."""
 
     now_ms: int = START_MS
 
@@ -70,20 +73,20 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How long the others let somebody wait. Our side waits no longer for a peer than its own limits say."""
+class PeerDelays:
+    """Delays of the peers. The tested code waits no longer than its own limits."""
 
     opening_ms: tuple[int, ...] = ()
-    """Of one stream after the other; those beyond open at once."""
+    """Seconds until each stream opens. Later streams open at once."""
     taking_ms: tuple[int | None, ...] = ()
-    """How long into one stream after the other the peer takes audio, if not to the end."""
+    """Seconds for which the peer of each stream accepts audio; to the end by default."""
     closing_ms: int = 0
     calling_ms: int = 0
-    """For each call of AWS' own services."""
+    """Milliseconds of each AWS call."""
 
 
-class Calling:
-    """A client of an AWS service whose calls take time."""
+class SlowAwsClient:
+    """AWS client whose calls take time."""
 
     def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
         self._client, self._clock, self._milliseconds = client, clock, milliseconds
@@ -99,7 +102,7 @@ class Calling:
 
 @dataclass
 class Clients(WebSocketConnections):
-    """Clients that keep what they are sent; those that are gone take nothing."""
+    """Fake clients that keep the messages sent to them. Clients in `gone` accept none."""
 
     gone: set[str] = field(default_factory=set)
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -114,13 +117,13 @@ class Clients(WebSocketConnections):
         self.inbox.setdefault(connection_id, []).append(sent)
         return True
 
-    def of(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
-        """What one client was sent of a kind."""
-        return [one for one in self.inbox.get(connection_id, []) if one["type"] == kind]
+    def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
+        """Return the messages of a kind that one client received."""
+        return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
 
 
 def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
-    """One result as Amazon Transcribe sends it."""
+    """Return an event with one result, as Amazon Transcribe sends it."""
     flag = {} if stable is None else {"Stable": stable}
     items = [{"Content": word, "Type": "pronunciation", **flag} for word in text.split()]
     result = {
@@ -133,13 +136,13 @@ def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable
     return json.dumps({"Transcript": {"Results": [result]}}).encode()
 
 
-Step = tuple[int, bytes | FailureCode | None]
-"""When in the stream, and what: an event, a failure, or nothing more to come."""
+Step = tuple[int, bytes | StreamFailureCode | None]
+"""A step: its time in the stream, and an event, a failure or the end."""
 
 
 @dataclass
-class Script:
-    """A conversation that goes as it is written; waiting for it moves the clock."""
+class ScriptedStream:
+    """Scripted stream. Waiting for it advances the clock."""
 
     clock: Clock
     steps: Sequence[Step]
@@ -149,7 +152,7 @@ class Script:
     sent: list[bytes] = field(default_factory=list)
     sent_at: list[int] = field(default_factory=list)
     waited_ms: list[int] = field(default_factory=list)
-    """For how long somebody was ready to wait for each event."""
+    """Timeouts with which the tested code waited for each event."""
     ended: bool = False
     finished_ms: int | None = None
     deaf: bool = False
@@ -172,7 +175,7 @@ class Script:
             self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
 
     def _take_in(self) -> None:
-        """A piece of audio; a peer that takes none keeps us for as long as we wait for it."""
+        """Accept a chunk of audio. A peer that accepts none blocks the sender until its time limit."""
         late = self.taking_ms is not None and self.clock.now_ms - self.begun_ms >= self.taking_ms
         if late and not self.deaf:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
@@ -183,29 +186,29 @@ class Script:
         until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._left or self.begun_ms + self._left[0][0] > until:
             if self.deaf:
-                raise StreamFailed(FailureCode.DROPPED)
+                raise TranscribeStreamFailed(StreamFailureCode.DROPPED)
             self.clock.now_ms = until
             return None
         at, what = self._left.pop(0)
         self.clock.now_ms = max(self.clock.now_ms, self.begun_ms + at)
-        if isinstance(what, FailureCode):
-            raise StreamFailed(what)
+        if isinstance(what, StreamFailureCode):
+            raise TranscribeStreamFailed(what)
         self.ended = what is None
         return what
 
 
 @dataclass
-class Transcribe:
-    """Opens one conversation after another, each by its own script."""
+class ScriptedTranscribe:
+    """Opens streams, each with the next script."""
 
     clock: Clock
-    scripts: list[Sequence[Step] | FailureCode]
-    pace: Pace = field(default_factory=Pace)
+    scripts: list[Sequence[Step] | StreamFailureCode]
+    pace: PeerDelays = field(default_factory=PeerDelays)
     requests: list[StreamRequest] = field(default_factory=list)
-    conversations: list[Script] = field(default_factory=list)
+    conversations: list[ScriptedStream] = field(default_factory=list)
 
     @contextmanager
-    def open(self, request: StreamRequest, seconds: float) -> Iterator[Script]:
+    def open(self, request: StreamRequest, seconds: float) -> Iterator[ScriptedStream]:
         self.requests.append(request)
         script = self.scripts.pop(0)
         number = len(self.requests) - 1
@@ -213,10 +216,10 @@ class Transcribe:
         taking_ms = (*self.pace.taking_ms, *[None] * number, None)[number]
         self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
         if opening_ms > seconds * 1000:
-            raise StreamFailed(FailureCode.SILENT)
-        if isinstance(script, FailureCode):
-            raise StreamFailed(script)
-        self.conversations.append(Script(self.clock, script, taking_ms, self.pace.closing_ms))
+            raise TranscribeStreamFailed(StreamFailureCode.SILENT)
+        if isinstance(script, StreamFailureCode):
+            raise TranscribeStreamFailed(script)
+        self.conversations.append(ScriptedStream(self.clock, script, taking_ms, self.pace.closing_ms))
         try:
             yield self.conversations[-1]
         finally:
@@ -224,31 +227,31 @@ class Transcribe:
 
 
 @dataclass
-class Scene:
-    """A router with its tables, and everything that it talks to."""
+class RouterHarness:
+    """Router with its tables and fakes."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
-    handed: list[Work] = field(default_factory=list)
+    handed: list[ProcessorEvent] = field(default_factory=list)
     refusing: Exception | None = None
-    gate: Gate = field(default_factory=lambda: Gate(None))
+    gate: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
     limits: RouterEnvironment = LIMITS
     level: str = "DEBUG"
 
     def __post_init__(self) -> None:
         self.live = LiveTable(self.dynamodb, LIVE, self.clock)
-        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
+        self.sessions = SessionTable(self.dynamodb, SESSIONS, self.clock)
 
     @cached_property
     def router(self) -> Router:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log = EventLog(self.level)
-        routes = Routes(
+        routes = ClientMessageHandler(
             self.sessions,
             self.live,
             self.limits,
-            hand_over=self._hand_over,
+            invoke_processor=self._hand_over,
             presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,
             new_id=new_id,
@@ -257,51 +260,53 @@ class Scene:
         return Router(routes, self.live, self.clients, lambda: self.gate, log)
 
     def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
-        """A handshake."""
+        """Send a handshake."""
         offered = ", ".join(offers or ("polyphony.transcription.v1", "user.ann"))
         headers = {"Sec-WebSocket-Protocol": offered}
         return self._event(connection, "CONNECT", "$connect", headers=headers)
 
     def disconnect(self, connection: str = "c1") -> dict[str, Any]:
-        """The end of a connection."""
+        """Report the end of a connection."""
         return self._event(connection, "DISCONNECT", "$disconnect")
 
-    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
-        """A message, and its answer."""
-        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+    def send(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """Send a message and return its answer."""
+        return self.send_text(json.dumps({"action": action, "id": "m1", **content}), connection)
 
-    def sends(self, body: str, connection: str = "c1") -> dict[str, Any]:
-        """Any text as a message, and its answer."""
+    def send_text(self, body: str, connection: str = "c1") -> dict[str, Any]:
+        """Send any text as a message and return its answer."""
         response = self._event(connection, "MESSAGE", "$default", body=body)
-        assert response["statusCode"] == 200, "an error is an answer: the connection stays"
+        assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
-    def opens(self, connection: str = "c1", **asked: Any) -> str:
-        """Connects, opens a session, gives its id."""
+    def open_session(self, connection: str = "c1", **asked: Any) -> str:
+        """Connect, open a session and return its id."""
         self.connect(connection)
-        return str(self.says("open", connection, **asked)["sessionId"])
+        return str(self.send("open", connection, **asked)["sessionId"])
 
-    def utters(self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1) -> dict[str, Any]:
-        """One utterance of silence."""
-        return self.says(
+    def send_utterance(
+        self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1
+    ) -> dict[str, Any]:
+        """Send one utterance of silence."""
+        return self.send(
             "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
         )
 
-    def sweeps(self) -> int:
-        """Has the schedule call it."""
+    def run_sweep(self) -> int:
+        """Invoke the router as the schedule does."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
 
     def _event(self, connection: str, kind: str, route: str, **more: Any) -> dict[str, Any]:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
         return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
 
-    def _hand_over(self, work: Work) -> None:
+    def _hand_over(self, work: ProcessorEvent) -> None:
         if self.refusing is not None:
             raise self.refusing
         self.handed.append(work)
 
 
 def silence(seconds: float) -> str:
-    """Samples of nothing at 16 kHz, as base64."""
+    """Return silence as base64 of samples at 16 kHz."""
     return base64.b64encode(bytes(2 * round(16_000 * seconds))).decode()

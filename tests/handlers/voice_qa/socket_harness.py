@@ -1,4 +1,4 @@
-"""What a test of the socket stands on: the table as moto plays it, a clock, ids in order, a worker that is only called."""
+"""WebSocket handler with moto's table, a clock, ordered ids, and a fake query worker."""
 
 import json
 from collections.abc import Iterator
@@ -15,15 +15,22 @@ from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.versioned_items import VersionedItems
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import TTL_ATTRIBUTE, Allowance, Call, Question, allowance_key, query_key
+from handlers.voice_qa.table_records import (
+    TTL_ATTRIBUTE,
+    Allowance,
+    QuestionRecord,
+    WorkerEvent,
+    allowance_key,
+    query_key,
+)
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
-from handlers.voice_qa.websocket_handler.question_intake import Asking
-from handlers.voice_qa.websocket_handler.upload_forms import Uploads
+from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
+from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
-from tests.handlers.transcription.router_setup import START_MS, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, put_lecture, staged
+from tests.handlers.transcription.router_harness import START_MS, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
 
 POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
 ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
@@ -46,17 +53,17 @@ LIMITS = SocketEnvironment(
 
 @cache
 def _s3() -> Any:
-    """Made once: most of a test's time would be its."""
+    """Create the client once, because that would take most of a test's time."""
     return boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config()))
 
 
 @dataclass
-class Scene:
-    """A socket handler with its table, and everything that it talks to."""
+class SocketHarness:
+    """WebSocket handler with its table and fakes."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
-    called: list[Call] = field(default_factory=list)
+    called: list[WorkerEvent] = field(default_factory=list)
     refusing: Exception | None = None
     limits: SocketEnvironment = LIMITS
     ids: int = 0
@@ -67,64 +74,70 @@ class Scene:
 
     @cached_property
     def handler(self) -> SocketHandler:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
-        uploads = Uploads(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
-        asking = Asking(
-            self.items, lectures, self.limits, call=self._call, new_id=self._new_id, clock_ms=self.clock, log=log
+        uploads = UploadForms(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
+        asking = QuestionIntake(
+            self.items,
+            lectures,
+            self.limits,
+            invoke_worker=self._call,
+            new_id=self._new_id,
+            clock_ms=self.clock,
+            log=log,
         )
         return SocketHandler(self.items, uploads, asking, identity_pool=POOL, log=log)
 
     def connect(self, connection: str = "c1", identity: Any = ANN, pool: Any = POOL, **more: Any) -> dict[str, Any]:
-        """A handshake that somebody signed."""
+        """Send a signed handshake."""
         signed = {"cognitoIdentityId": identity, "cognitoIdentityPoolId": pool}
         return self.event(connection, "CONNECT", {"identity": signed}, **more)
 
-    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
-        """A message, and its answer."""
-        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+    def send(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """Send a message and return its answer."""
+        return self.send_text(json.dumps({"action": action, "id": "m1", **content}), connection)
 
-    def sends(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
-        """Any text as a message, and its answer."""
+    def send_text(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
+        """Send any text as a message and return its answer."""
         response = self.event(connection, "MESSAGE", {}, body=body)
-        assert response["statusCode"] == 200, "an error is an answer: the connection stays"
+        assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
-    def asks(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
-        """A written question about the lecture, unless told otherwise."""
+    def ask(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """Ask a question about the lecture, a written one by default."""
         asked = {"queryId": query_id, "lectureId": LECTURE, "text": "Why?", **content}
-        return self.says("query", connection, **{name: value for name, value in asked.items() if value is not None})
+        return self.send("query", connection, **{name: value for name, value in asked.items() if value is not None})
 
     def event(self, connection: str, kind: str, said: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Anything that API Gateway tells."""
+        """Handle an API Gateway event."""
         context = {"connectionId": connection, "eventType": kind, "routeKey": "$default", "requestId": "r1", **said}
         return self.handler.handle({"requestContext": context, **more})
 
     def lecture(self, lecture_id: str = LECTURE, **attributes: str) -> None:
-        """Writes a lecture's item."""
+        """Write a lecture's item."""
         put_lecture(self.dynamodb, lecture_id, **attributes)
 
-    def question(self, query_id: str = "question-1", identity: str = ANN) -> Question:
-        return self.items.read(Question, query_key(identity, query_id))
+    def question(self, query_id: str = "question-1", identity: str = ANN) -> QuestionRecord:
+        return self.items.read(QuestionRecord, query_key(identity, query_id))
 
-    def puts(self, question: Question, query_id: str = "question-1") -> None:
-        """The worker's part: a question stands as the test wants it."""
-        self.items.change(Question, query_key(ANN, query_id), lambda _: (question, None))
+    def put_question(self, question: QuestionRecord, query_id: str = "question-1") -> None:
+        """Store a question's record, as the worker would."""
+        self.items.change(QuestionRecord, query_key(ANN, query_id), lambda _: (question, None))
 
     def allowance(self, identity: str = ANN) -> Allowance:
         return self.items.read(Allowance, allowance_key(identity))
 
-    def ends(self, query_id: str) -> None:
-        """The worker's part: a question is over."""
-        self.items.change(Allowance, allowance_key(ANN), lambda one: (one.ended(query_id), None))
+    def end_question(self, query_id: str) -> None:
+        """End a question, as the worker would."""
+        self.items.change(Allowance, allowance_key(ANN), lambda state: (state.end_question(query_id), None))
 
     def stored(self) -> list[dict[str, Any]]:
-        """Everything in the table."""
+        """Return all items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
-    def _call(self, call: Call) -> None:
+    def _call(self, call: WorkerEvent) -> None:
         if self.refusing is not None:
             raise self.refusing
         self.called.append(call)
@@ -135,10 +148,10 @@ class Scene:
 
 
 @contextmanager
-def scened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """The scene; its lecture is ready."""
+def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+    """Return the harness with a ready lecture."""
     credentials(monkeypatch)
-    with staged() as stage:
-        scene = Scene(stage.dynamodb)
-        scene.lecture()
-        yield scene
+    with create_lecture_harness() as lecture_harness:
+        socket_harness = SocketHarness(lecture_harness.dynamodb)
+        socket_harness.lecture()
+        yield socket_harness

@@ -1,0 +1,259 @@
+"""Processing of one utterance: start its attempt, transcribe it, then report its end to the client and to CloudWatch.
+
+An attempt that cannot be started was given up already or is being processed by another invocation, so it is ignored.
+Audio and text are kept only in memory.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.messages import Message
+from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
+from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts, Captions
+from handlers.transcription.audio_processor.metrics import UtteranceMetrics
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.audio_processor.utterance_transcription import (
+    EndCause,
+    UtteranceEnd,
+    UtteranceOutcome,
+    UtteranceTranscription,
+)
+from handlers.transcription.caption_thresholds import CaptionThresholds
+from handlers.transcription.environment import GIVEN_UP_EVENT
+from handlers.transcription.live_table import LiveTable, session_slots_key
+from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
+from handlers.transcription.sessions import Session, SessionTable
+from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.utterance_audio import Utterance, check_utterance
+from handlers.transcription.utterance_slots import SessionSlots
+
+OVERDUE_MS = 8_000
+"""Time beyond the utterance's own length after which a started attempt counts as lost. It is far more than an attempt may
+take."""
+RESERVE_MS = 3_000
+"""Part of the invocation's time that is reserved for telling the client how the utterance ended."""
+
+MAX_ATTEMPTS = 3
+"""Number of attempts with a stream after which an utterance is given up."""
+WAIT_MS = 3_000
+"""Time after which the client sends an utterance again for which no stream was free. Most streams have ended by then."""
+RETRIED = "retried"
+
+OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
+
+
+@dataclass(frozen=True)
+class ProcessorInvocation:
+    """One invocation of the audio processor."""
+
+    event: ProcessorEvent
+    audio: Utterance
+    entered_ms: int
+    max_ms: int
+    """Maximum time for the transcription."""
+
+
+class UtteranceProcessor:
+    """Processes utterances, one at a time."""
+
+    def __init__(
+        self,
+        sessions: SessionTable,
+        live: LiveTable,
+        connections: WebSocketConnections,
+        metrics: UtteranceMetrics,
+        *,
+        thresholds: CaptionThresholds,
+        open_stream: OpenStream,
+        clock_ms: Callable[[], int],
+        log: EventLog,
+    ) -> None:
+        self._sessions = sessions
+        self._live = live
+        self._connections = connections
+        self._metrics = metrics
+        self._thresholds = thresholds
+        self._open_stream = open_stream
+        self._clock_ms = clock_ms
+        self._log = log
+
+    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> UtteranceEnd | None:
+        """Process one utterance. Return None if its session is missing or its attempt cannot be started."""
+        entered_ms = self._clock_ms()
+        parsed = ProcessorEvent.model_validate(event)
+        session = self._sessions.find(parsed.session_id)
+        if session is None:
+            self._log.error("session_missing", session_hash=hash_for_log(parsed.session_id))
+            return None
+        audio = check_utterance(base64.b64decode(parsed.audio), session.encoding, session.sample_rate)
+        connection = self._start_attempt(parsed, audio)
+        if connection is None:
+            self._log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
+            return None
+        invocation = ProcessorInvocation(parsed, audio, entered_ms, remaining_ms - RESERVE_MS)
+        return self._transcribe(invocation, session, connection)
+
+    def _start_attempt(self, event: ProcessorEvent, audio: Utterance) -> str | None:
+        """Return the session's connection; None if the attempt cannot be started."""
+
+        def start(slots: SessionSlots) -> tuple[SessionSlots, str | None]:
+            now_ms = self._clock_ms()
+            overdue_ms = now_ms + audio.duration_ms + OVERDUE_MS
+            changed, started = slots.start(event.utterance, event.attempt, now_ms, overdue_ms)
+            return changed, slots.connection if started else None
+
+        return self._live.change(SessionSlots, session_slots_key(event.session_id), start)
+
+    def _transcribe(self, invocation: ProcessorInvocation, session: Session, connection: str) -> UtteranceEnd:
+        event = invocation.event
+        thresholds = self._thresholds.for_session(session.settings)
+        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=False)
+        delivery = CaptionDelivery(
+            event,
+            session,
+            connection,
+            live=self._live,
+            connections=self._connections,
+            dedup_seconds=thresholds.dedup_cache_ttl,
+            clock_ms=self._clock_ms,
+            log=self._log,
+        )
+        transcription = UtteranceTranscription(
+            invocation.audio,
+            open_stream=lambda partials, seconds: self._open_stream(replace(request, stabilised=partials), seconds),
+            create_captions=lambda finals_only: Captions(thresholds, final_only=finals_only),
+            delivery=delivery,
+            clock_ms=self._clock_ms,
+        )
+        finals_only = event.attempts > 1 or not thresholds.partial_results_enabled
+        try:
+            outcome = transcription.run(
+                invocation.entered_ms, event.from_ms, invocation.max_ms, finals_only=finals_only
+            )
+        except Exception:
+            broken = UtteranceOutcome(UtteranceEnd.BROKEN, transcription.valid_ms, EndCause.INTERNAL)
+            self._finish(invocation, transcription, delivery, broken)
+            raise
+        self._finish(invocation, transcription, delivery, outcome)
+        return outcome.end
+
+    def _finish(
+        self,
+        invocation: ProcessorInvocation,
+        transcription: UtteranceTranscription,
+        delivery: CaptionDelivery,
+        outcome: UtteranceOutcome,
+    ) -> None:
+        """Return the slot, notify the client, log, and put the metrics, in this order."""
+        event, all_counts = invocation.event, [captions.counts for captions in transcription.streams]
+        give_up_reason = _give_up_reason(event, outcome)
+        must_repeat = outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE} and not give_up_reason
+
+        def end(slots: SessionSlots) -> tuple[SessionSlots, tuple[str, Again | None] | None]:
+            if not slots.holds_slot(event.utterance, event.attempt):
+                return slots, None
+            sent_elsewhere = delivery.was_sent_elsewhere(slots.connection)
+            if not (must_repeat or (sent_elsewhere and not give_up_reason and event.attempts < MAX_ATTEMPTS)):
+                finished = slots.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
+                return finished, (slots.connection, None)
+            again = Again(
+                utterance=event.utterance,
+                from_ms=0 if sent_elsewhere else outcome.from_ms,
+                wait_ms=WAIT_MS if outcome.throttled else None,
+            )
+            wait_until_ms = self._clock_ms() + WAIT_MS if outcome.throttled else 0
+            planned = slots.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
+            return planned, (slots.connection, again)
+
+        # A replaced attempt changes no slot and sends nothing. An attempt that lost its slot without noticing gets None
+        # from `end`.
+        ended = (
+            None
+            if outcome.end is UtteranceEnd.OVERTAKEN
+            else self._live.change(SessionSlots, session_slots_key(event.session_id), end)
+        )
+        if ended and outcome.end is not UtteranceEnd.GONE:
+            connection, again = ended
+            if give_up_reason:
+                # Logged as an error, because no log level filters errors out and an alarm counts this event.
+                self._log.error(
+                    GIVEN_UP_EVENT,
+                    session_hash=hash_for_log(event.session_id),
+                    outcome=outcome.end,
+                    cause=outcome.cause or "",
+                )
+            delivery.follow_client(connection)
+            self._send(delivery, _last_message(event, all_counts, delivery.final_count, again, give_up_reason))
+        fallback = _fallback(event, all_counts)
+        self._log.info(
+            "utterance_ended",
+            session_hash=hash_for_log(event.session_id),
+            outcome=outcome.end,
+            cause=outcome.cause or "",
+            fallback=fallback or "",
+            milliseconds=self._clock_ms() - invocation.entered_ms,
+            finals=delivery.final_count,
+            partials=sum(counts.partials for counts in all_counts),
+            dropped=sum(counts.dropped for counts in all_counts),
+            duplicates=delivery.duplicate_count + sum(counts.duplicates for counts in all_counts),
+            orphans=sum(counts.orphans for counts in all_counts),
+        )
+        try:
+            self._metrics.put(delivery.latencies_ms, all_counts)
+        except (ClientError, BotoCoreError) as error:
+            self._log.error("metrics_lost", error_type=type(error).__name__)
+
+    def _send(self, delivery: CaptionDelivery, message: Message) -> None:
+        try:
+            delivery.send(message)
+        except ClientGone:
+            self._log.info("client_gone")
+        except (ClientError, BotoCoreError) as error:
+            # The answer to the client's next ping, or to its next `open`, contains how the utterance ended.
+            self._log.error("last_word_lost", error_type=type(error).__name__)
+
+
+def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | None:
+    """Return the reason for giving the utterance up, for the client; None if it is not given up."""
+    if outcome.end is UtteranceEnd.REJECTED:
+        return "Amazon Transcribe refuses this utterance. Sending it again would not help."
+    if outcome.end is UtteranceEnd.BROKEN and event.attempts >= MAX_ATTEMPTS and not outcome.throttled:
+        return "This utterance failed three times and is given up."
+    return None
+
+
+def _last_message(
+    event: ProcessorEvent,
+    all_counts: Sequence[CaptionCounts],
+    final_count: int,
+    again: Again | None,
+    give_up_reason: str | None,
+) -> Message:
+    if give_up_reason:
+        return Failed(
+            code=TranscriptionErrorCode.NOT_TRANSCRIBED,
+            message=give_up_reason,
+            session_id=event.session_id,
+            utterance=event.utterance,
+        )
+    if again is not None:
+        return Resend(session_id=event.session_id, utterances=(again,))
+    return Done(
+        session_id=event.session_id,
+        utterance=event.utterance,
+        sequence=event.sequence,
+        finals=final_count,
+        fallback=_fallback(event, all_counts),
+    )
+
+
+def _fallback(event: ProcessorEvent, all_counts: Sequence[CaptionCounts]) -> str | None:
+    """Return the reason for showing only finals; None if partials were shown or are disabled."""
+    return next((counts.fallback for counts in all_counts if counts.fallback), RETRIED if event.attempts > 1 else None)

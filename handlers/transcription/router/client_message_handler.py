@@ -1,0 +1,311 @@
+"""Handling of client messages: open and close sessions, and pass utterances to the audio processor.
+
+The router takes a slot for an utterance before it invokes the processor. So no session has more concurrent streams than
+allowed, and a repeated message is transcribed once. Lost utterances are reported with every answer and by the sweep.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.websocket.messages import ReplyMessage
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key, session_slots_key
+from handlers.transcription.messages import (
+    Accepted,
+    Again,
+    Audio,
+    Close,
+    Closed,
+    Direct,
+    DirectAddress,
+    Open,
+    Opened,
+    Ping,
+    Pong,
+    ProcessorEvent,
+    TranscriptionErrorCode,
+)
+from handlers.transcription.router.environment import RouterEnvironment
+from handlers.transcription.router.session_quota import SessionCounter
+from handlers.transcription.sessions import Session, SessionStatus, SessionTable
+from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.utterance_audio import BadAudio, check_utterance
+from handlers.transcription.utterance_slots import SessionSlots, SlotDecision, SlotOutcome
+
+MAX_START_MS = 20_000
+"""Time after which an utterance that no processor has started counts as lost. Lambda would keep trying for a minute."""
+DIRECT_WITHIN_MS = 5 * 60 * 1000
+"""Period in which presigned URLs are counted; the maximum lifetime of a URL."""
+
+
+@dataclass(frozen=True)
+class ConnectedUser:
+    """The user who sent a message, and the connection."""
+
+    user: str
+    connection: str
+
+
+class ClientMessageHandler:
+    """Handles parsed client messages and returns their answers."""
+
+    def __init__(
+        self,
+        sessions: SessionTable,
+        live: LiveTable,
+        environment: RouterEnvironment,
+        *,
+        invoke_processor: Callable[[ProcessorEvent], None],
+        presign: Callable[[StreamRequest, int], str],
+        clock_ms: Callable[[], int],
+        new_id: Callable[[], str],
+        log: EventLog,
+    ) -> None:
+        self._sessions = sessions
+        self._live = live
+        self._environment = environment
+        self._invoke_processor = invoke_processor
+        self._presign = presign
+        self._clock_ms = clock_ms
+        self._new_id = new_id
+        self._log = log
+        self._counter = SessionCounter(live, environment.sessions_per_user, clock_ms)
+
+    def open_session(self, caller: ConnectedUser, message: Open) -> ReplyMessage:
+        """Open a new session, or move one of the user's sessions to this connection."""
+        if message.session_id:
+            session = self._own_session(caller.user, message.session_id)
+        else:
+            session = self._create_session(caller.user, message)
+        self._counter.count_open(caller.user, session, caller.connection)
+        if caller.connection:
+            self._live.change(
+                ClientConnection,
+                connection_key(caller.connection),
+                lambda connection: (connection.add_session(session.session_id), None),
+            )
+        slots = self._updated_slots(
+            session.session_id, caller, lambda slots: slots.move_to(caller.connection, message.unfinished)
+        )
+        return Opened(
+            session_id=session.session_id,
+            expires_at=_timestamp(session.ends_at * 1000),
+            in_flight=self._environment.in_flight,
+            resend=self._resends(slots),
+            done=slots.done,
+            failed=slots.failed,
+        )
+
+    def accept_utterance(self, caller: ConnectedUser, message: Audio) -> ReplyMessage:
+        """Take a slot for an utterance and invoke the processor."""
+        session = self._own_session(caller.user, message.session_id)
+        _check_audio(message, session)
+        now_ms = self._clock_ms()
+
+        def take_slot(slots: SessionSlots) -> tuple[SessionSlots, tuple[SlotDecision, tuple[str, ...], SessionSlots]]:
+            remaining, lost = (
+                _check_connection(slots, caller).note_message(caller.connection, now_ms).remove_overdue(now_ms)
+            )
+            changed, decision = remaining.take_slot(
+                message.utterance, now_ms + MAX_START_MS, self._environment.in_flight, now_ms
+            )
+            return changed, (decision, lost, changed)
+
+        key = session_slots_key(session.session_id)
+        decision, lost, slots = self._live.change(SessionSlots, key, take_slot)
+        self._log_lost(session.session_id, lost)
+        if decision.outcome is SlotOutcome.BUSY:
+            raise HandlerError(
+                TranscriptionErrorCode.BUSY,
+                f"{self._environment.in_flight} utterances of this session are in progress, which is the maximum."
+                " Wait for the end of an utterance.",
+                429,
+            )
+        if decision.outcome is SlotOutcome.EARLY:
+            raise HandlerError(
+                TranscriptionErrorCode.BUSY, "No stream is free for this utterance yet. Send it again later.", 429
+            )
+        if decision.outcome is SlotOutcome.TAKEN:
+            self._start_attempt(message, decision, key, now_ms)
+        return Accepted(
+            session_id=session.session_id,
+            utterance=message.utterance,
+            repeated=decision.outcome is SlotOutcome.REPEATED,
+            done=message.utterance in slots.done,
+            failed=message.utterance in slots.failed,
+            resend=tuple(again for again in self._resends(slots) if again.utterance != message.utterance),
+        )
+
+    def ping(self, caller: ConnectedUser, message: Ping) -> ReplyMessage:
+        """Return a session's pending resends and ended utterances, if the message names a session."""
+        if message.session_id is None:
+            return Pong()
+        session = self._own_session(caller.user, message.session_id)
+        slots = self._updated_slots(session.session_id, caller, lambda slots: _check_connection(slots, caller))
+        return Pong(resend=self._resends(slots), done=slots.done, failed=slots.failed)
+
+    def close_session(self, caller: ConnectedUser, message: Close) -> ReplyMessage:
+        """Close a session; closing it again changes nothing. It counts until its last utterance has ended."""
+        if not self._sessions.close(message.session_id, caller.user):
+            raise _unknown_session()
+        self._counter.count_closed(caller.user, message.session_id)
+        return Closed(session_id=message.session_id)
+
+    def disconnect(self, connection_id: str) -> None:
+        """Stop counting the sessions of a closed connection soon. The user can still open them again."""
+        self._counter.count_disconnected(connection_id)
+
+    def create_direct_url(self, caller: ConnectedUser, message: Direct) -> ReplyMessage:
+        """Return a presigned URL with which the client streams directly to Amazon Transcribe."""
+        session = self._own_session(caller.user, message.session_id)
+        now_ms, seconds = self._clock_ms(), self._environment.direct_seconds
+
+        def count(slots: SessionSlots) -> tuple[SessionSlots, bool]:
+            return _check_connection(slots, caller).count_direct_url(
+                now_ms, self._environment.in_flight, DIRECT_WITHIN_MS
+            )
+
+        if not self._environment.direct_enabled:
+            raise HandlerError(
+                TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.", 403
+            )
+        if not self._live.change(SessionSlots, session_slots_key(session.session_id), count):
+            raise HandlerError(
+                TranscriptionErrorCode.DIRECT_REFUSED,
+                f"Limit of {self._environment.in_flight} URLs in five minutes reached. Try again later.",
+                429,
+            )
+        self._log.info("direct_issued", session_hash=hash_for_log(session.session_id))
+        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
+        return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
+
+    def _updated_slots(
+        self, session_id: str, caller: ConnectedUser, change: Callable[[SessionSlots], SessionSlots]
+    ) -> SessionSlots:
+        """Apply a change and remove overdue slots. Also record that the client uses this connection."""
+        now_ms = self._clock_ms()
+
+        def update(slots: SessionSlots) -> tuple[SessionSlots, tuple[SessionSlots, tuple[str, ...]]]:
+            remaining, lost = change(slots).note_message(caller.connection, now_ms).remove_overdue(now_ms)
+            return remaining, (remaining, lost)
+
+        slots, lost = self._live.change(SessionSlots, session_slots_key(session_id), update)
+        self._log_lost(session_id, lost)
+        return slots
+
+    def _resends(self, slots: SessionSlots) -> tuple[Again, ...]:
+        """Return the utterances that the client must send again, except those in progress."""
+        now_ms = self._clock_ms()
+        return tuple(
+            Again(
+                utterance=resend.utterance,
+                from_ms=resend.from_ms,
+                wait_ms=resend.wait_until_ms - now_ms if resend.wait_until_ms > now_ms else None,
+            )
+            for resend in slots.resends
+            if not slots.has_slot(resend.utterance)
+        )
+
+    def _log_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
+        """Log lost utterances. An alarm counts them."""
+        if lost:
+            self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
+
+    def _create_session(self, user: str, message: Open) -> Session:
+        languages = self._environment.languages.split(",")
+        if message.language not in languages:
+            raise HandlerError(
+                TranscriptionErrorCode.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(languages)}."
+            )
+        now_ms = self._clock_ms()
+        session = Session(
+            session_id=self._new_id(),
+            owner=user,
+            status=SessionStatus.OPEN,
+            language=message.language,
+            encoding=message.encoding,
+            sample_rate=message.sample_rate,
+            settings=message.settings,
+            secret=secrets.token_hex(32),
+            created_at=_timestamp(now_ms),
+            ends_at=now_ms // 1000 + self._environment.session_seconds,
+        )
+        self._sessions.add(session)
+        return session
+
+    def _own_session(self, user: str, session_id: str) -> Session:
+        """Return an open session of this user. Another user's session gives the same error as an unknown one."""
+        session = self._sessions.find(session_id)
+        if session is None or session.owner != user:
+            raise _unknown_session()
+        if not session.is_open(self._clock_ms()):
+            raise HandlerError(
+                TranscriptionErrorCode.SESSION_CLOSED, "This session is closed. Open another session.", 409
+            )
+        return session
+
+    def _start_attempt(self, message: Audio, decision: SlotDecision, key: str, accepted_ms: int) -> None:
+        event = ProcessorEvent(
+            session_id=message.session_id,
+            utterance=message.utterance,
+            attempt=decision.attempt,
+            sequence=message.sequence,
+            from_ms=decision.from_ms,
+            attempts=decision.attempts,
+            accepted_ms=accepted_ms,
+            audio=message.audio,
+        )
+        try:
+            self._invoke_processor(event)
+        except (ClientError, BotoCoreError) as error:
+            # The invocation may have succeeded. Without its slot, a processor that has not started does nothing.
+            if not self._live.change(
+                SessionSlots, key, lambda slots: slots.release_unstarted(message.utterance, decision.attempt)
+            ):
+                return
+            # Logged as an error, because no log level filters errors out and an alarm counts this event.
+            self._log.error("processor_not_called", error_type=type(error).__name__)
+            raise HandlerError(
+                TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again.", 503
+            ) from None
+
+
+def _check_connection(slots: SessionSlots, caller: ConnectedUser) -> SessionSlots:
+    """Raise HandlerError unless the session was last opened on this connection, which is where it counts."""
+    if slots.connection != caller.connection:
+        raise HandlerError(
+            TranscriptionErrorCode.SESSION_ELSEWHERE,
+            "This session is not open on this connection. Open it with its sessionId.",
+            409,
+        )
+    return slots
+
+
+def _check_audio(message: Audio, session: Session) -> None:
+    """Raise HandlerError for audio that Amazon Transcribe would refuse or misinterpret."""
+    try:
+        audio = base64.b64decode(message.audio, validate=True)
+    except (binascii.Error, ValueError):
+        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, "audio is not base64.") from None
+    try:
+        check_utterance(audio, session.encoding, session.sample_rate)
+    except BadAudio as error:
+        raise HandlerError(
+            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[FieldProblem("audio", error.code)]
+        ) from None
+
+
+def _unknown_session() -> HandlerError:
+    return HandlerError(TranscriptionErrorCode.SESSION_UNKNOWN, "You have no session with this id.", 404)
+
+
+def _timestamp(moment_ms: int) -> str:
+    return timestamp(datetime.fromtimestamp(moment_ms / 1000, UTC))

@@ -1,0 +1,58 @@
+"""Sweep that asks clients to send lost utterances again. A schedule starts it every minute."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.websocket.connections import WebSocketConnections
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import Again, Resend
+from handlers.transcription.utterance_slots import SessionSlots
+
+SLOTS_KEY_PREFIX = "flight#"
+
+
+class SweepFailed(Exception):
+    """The sweep failed for some sessions. It processed all others."""
+
+
+class LostUtteranceSweep:
+    """Removes overdue slots and notifies their clients."""
+
+    def __init__(self, live: LiveTable, connections: WebSocketConnections, log: EventLog) -> None:
+        self._live = live
+        self._connections = connections
+        self._log = log
+
+    def run(self, now_ms: int) -> int:
+        """Process all sessions with overdue slots, and return the number of lost utterances.
+
+        A failure for one session does not stop the others. Raises SweepFailed at the end.
+        """
+        count = failed = 0
+        for key in self._live.overdue_keys(now_ms):
+            try:
+                count += self._sweep_session(key, now_ms)
+            except Exception as error:  # noqa: BLE001 - counted, and raised at the end as one
+                self._log.error("sweep_failed", error_type=type(error).__name__)
+                failed += 1
+        if failed:
+            raise SweepFailed(f"{failed} sessions could not be swept")
+        return count
+
+    def _sweep_session(self, key: str, now_ms: int) -> int:
+        def sweep(slots: SessionSlots) -> tuple[SessionSlots, tuple[str, tuple[str, ...]]]:
+            remaining, lost = slots.remove_overdue(now_ms)
+            return remaining, (slots.connection, lost)
+
+        connection, lost = self._live.change(SessionSlots, key, sweep)
+        if not lost:
+            return 0
+        session_id = key.removeprefix(SLOTS_KEY_PREFIX)
+        self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
+        resends = tuple(Again(utterance=utterance, from_ms=0) for utterance in lost)
+        try:
+            self._connections.post(connection, Resend(session_id=session_id, utterances=resends))
+        except (ClientError, BotoCoreError) as error:
+            # The answer to the client's next ping lists the utterances too.
+            self._log.warning("resend_not_told", error_type=type(error).__name__)
+        return len(lost)

@@ -1,0 +1,165 @@
+"""Invalid input: each mistake gets one clear error, and connection, session and other users are not affected."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.messages import REQUESTS
+from handlers.transcription.utterance_slots import SessionSlots
+from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
+from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
+
+NEVER = "0" * 26
+
+
+def other_session(router_harness: RouterHarness) -> str:
+    """Return another user's session on connection `c2`."""
+    router_harness.connect("c2", "polyphony.transcription.v1", "user.bob")
+    return str(router_harness.send("open", "c2")["sessionId"])
+
+
+def utterance_message(session: str, **changes: Any) -> str:
+    """Return a valid message with an utterance, with some changes."""
+    content = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
+    return json.dumps({**content, "audio": recorded_second(8_000), **changes})
+
+
+def recorded_second(rate: int) -> str:
+    """Return a second of FLAC."""
+    return base64.b64encode(flac_file(frame(0, rate), info=streaminfo(rate=rate))).decode()
+
+
+BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "unknown session": (lambda _: utterance_message(NEVER), "SESSION_UNKNOWN", "no session with this id"),
+    "no session's name": (lambda _: utterance_message("anything"), "MALFORMED", "sessionId"),
+    "another sample rate": (
+        lambda s: utterance_message(s, audio=recorded_second(16_000)),
+        "BAD_AUDIO",
+        "16000 Hz, but the session has 8000",
+    ),
+    "a rate that nobody has": (
+        lambda _: '{"action": "open", "encoding": "pcm", "sampleRate": 11025}',
+        "MALFORMED",
+        "24000, 32000, 44100 or 48000",
+    ),
+    "a rate that the encoding has not": (
+        lambda _: '{"action": "open", "encoding": "ogg-opus", "sampleRate": 44100}',
+        "MALFORMED",
+        "[8000, 16000, 24000, 48000]",
+    ),
+    "samples instead of a file": (
+        lambda s: utterance_message(s, audio=silence(1)),
+        "BAD_AUDIO",
+        "does not begin like flac",
+    ),
+    "no base64": (lambda s: utterance_message(s, audio="%%%%"), "BAD_AUDIO", "base64"),
+    "half a base64": (lambda s: utterance_message(s, audio=recorded_second(8_000)[:-3]), "BAD_AUDIO", "base64"),
+    "no audio": (lambda s: utterance_message(s, audio=""), "MALFORMED", "audio"),
+    "too much audio": (lambda s: utterance_message(s, audio="A" * 129_028), "MALFORMED", "at most 129024"),
+    "too long": (lambda s: utterance_message(s, audio=base64.b64encode(long_file()).decode()), "BAD_AUDIO", "5 s"),
+    "cut off": (lambda s: utterance_message(s, audio=base64.b64encode(long_file()[:99]).decode()), "BAD_AUDIO", "FLAC"),
+    "no place in the speech": (lambda s: utterance_message(s, sequence=-1), "MALFORMED", "sequence"),
+    "a name that is none": (lambda s: utterance_message(s, utterance="a b"), "MALFORMED", "utterance"),
+    "half a JSON": (lambda s: utterance_message(s)[:-1], "MALFORMED_MESSAGE", "one JSON object"),
+    "two JSONs": (lambda s: utterance_message(s) * 2, "MALFORMED_MESSAGE", "one JSON object"),
+    "no action": (lambda s: utterance_message(s, action=None), "UNKNOWN_ACTION", "open, audio, ping, close, direct"),
+    "an action that is none": (lambda _: '{"action": ["open"]}', "UNKNOWN_ACTION", "open, audio"),
+    "a list": (lambda _: "[1]", "MALFORMED_MESSAGE", "one JSON object"),
+    "endless nesting": (lambda _: "[" * 60_000, "MALFORMED_MESSAGE", "one JSON object"),
+    "an encoding that is none": (lambda _: '{"action": "open", "encoding": "mp3"}', "MALFORMED", "encoding"),
+    "a language that is none": (lambda _: '{"action": "open", "language": "klingon"}', "MALFORMED", "language"),
+    "another language": (lambda _: '{"action": "open", "language": "zz-ZZ"}', "LANGUAGE_UNKNOWN", "de-DE"),
+    "a setting out of range": (
+        lambda _: '{"action": "open", "settings": {"maxRatePerSecond": 1000}}',
+        "MALFORMED",
+        "maxRatePerSecond",
+    ),
+    "a setting that is none": (
+        lambda _: '{"action": "open", "settings": {"minStabilty": 1}}',
+        "MALFORMED",
+        "minStabilty",
+    ),
+}
+
+
+def long_file() -> bytes:
+    """Return six seconds of FLAC."""
+    return flac_file(*[frame(number, 8_000) for number in range(6)], info=streaminfo(rate=8_000))
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(router_harness: RouterHarness, kind: str) -> None:
+    ann = router_harness.open_session("c1", encoding="flac", sampleRate=8_000)
+    bob = other_session(router_harness)
+    body, code, says = BAD[kind]
+    answer = router_harness.send_text(body(ann))
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert says in f"{answer['message']} {answer.get('fields')}"
+    assert router_harness.handed == [], "no stream is opened"
+    assert router_harness.live.read(SessionSlots, session_slots_key(ann)).slots == ()
+    assert router_harness.send_text(utterance_message(ann))["type"] == "accepted", "connection and session still work"
+    assert router_harness.send_utterance(bob, connection="c2")["type"] == "accepted"
+    assert router_harness.clients.inbox == {}, "only the answer is sent"
+
+
+def test_the_error_states_an_odd_number_of_bytes(router_harness: RouterHarness) -> None:
+    bob = other_session(router_harness)
+    answer = router_harness.send_text(utterance_message(bob, audio=base64.b64encode(bytes(3_201)).decode()), "c2")
+    assert answer["code"] == "BAD_AUDIO"
+    assert "3201 bytes, an odd number" in answer["message"]
+    assert answer["fields"] == [{"field": "audio", "rule": "ODD_BYTES"}]
+
+
+def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(router_harness: RouterHarness) -> None:
+    ann, bob = router_harness.open_session("c1"), other_session(router_harness)
+    answers = [router_harness.send_utterance(ann, f"u{number}") for number in range(50)]
+    assert [answer.get("code", answer["type"]) for answer in answers] == (
+        ["accepted"] * LIMITS.in_flight + ["BUSY"] * (50 - LIMITS.in_flight)
+    )
+    assert len(router_harness.handed) == LIMITS.in_flight
+    assert router_harness.send_utterance(bob, connection="c2")["type"] == "accepted"
+    router_harness.live.change(SessionSlots, session_slots_key(ann), lambda slots: (slots.finish("u0", 1), None))
+    assert router_harness.send_utterance(ann, "u49")["type"] == "accepted", "when a slot is free again"
+
+
+def test_a_disconnected_client_leaves_its_session_and_other_sessions_unchanged(router_harness: RouterHarness) -> None:
+    ann, bob = router_harness.open_session("c1"), other_session(router_harness)
+    router_harness.send_utterance(ann)
+    router_harness.disconnect("c1")
+    router_harness.disconnect("c1")
+    assert router_harness.send_utterance(bob, connection="c2")["type"] == "accepted"
+    router_harness.connect("c3")
+    assert router_harness.send("open", "c3", sessionId=ann)["sessionId"] == ann
+    assert router_harness.send_utterance(ann, connection="c3")["repeated"], "utterances in progress continue"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = sorted({field.alias or name for value in REQUESTS.values() for name, field in value.model_fields.items()})
+MINE = "my session"
+MESSAGES = st.builds(
+    lambda action, session, more: {**session, **more, "action": action},
+    st.sampled_from(sorted(REQUESTS)) | ANYTHING,
+    st.sampled_from([{}, {"sessionId": MINE}, {"sessionId": NEVER}]),
+    st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), ANYTHING, max_size=6),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.text(max_size=60) | ANYTHING.map(json.dumps) | MESSAGES.map(json.dumps))
+def test_any_text_gets_exactly_one_answer_and_no_internal_error(router_harness: RouterHarness, body: str) -> None:
+    router_harness.clock.now_ms += 3_600_000  # the sessions of the previous run no longer count
+    answer = router_harness.send_text(body.replace(MINE, router_harness.open_session("c1")))
+    assert answer["type"] in {"opened", "pong", "closed", "direct", "error"}
+    assert answer.get("code") != "INTERNAL"
+    assert router_harness.send("ping")["type"] == "pong"
+    assert router_harness.handed == []

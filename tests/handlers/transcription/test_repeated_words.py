@@ -1,0 +1,76 @@
+"""Utterances that failed and were spoken again: after any failures of streams and posts, their words are shown once."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, use_recording
+from tests.handlers.transcription.router_harness import LIVE, SESSIONS
+
+SAID = final(300, "Stop the motor now.", at_ms=600)
+FAILURES = st.sampled_from(list(StreamFailureCode))
+STREAMS = st.lists(
+    st.one_of(
+        FAILURES,
+        st.tuples(st.tuples(st.just(300), FAILURES)),
+        st.tuples(st.just(SAID), st.tuples(st.integers(350, 2_300), FAILURES)),
+    ),
+    max_size=6,
+)
+POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), max_size=3)
+"""Result of each post of a caption. Later posts succeed."""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
+@example(
+    "ogg-opus",
+    [*[StreamFailureCode.DROPPED] * 4, (SAID, (700, StreamFailureCode.DROPPED)), StreamFailureCode.DROPPED],
+    [],
+)
+@example("flac", [(SAID, (350, StreamFailureCode.DROPPED)), StreamFailureCode.REJECTED], [])
+@example("flac", [], ["is lost"] * 3)
+@example("pcm", [], ["is lost"] * 3)
+@example("flac", [], ["arrives unanswered"] * 3)
+def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_once(
+    dynamodb: Any, encoding: str, streams: list[Any], posts: list[str]
+) -> None:
+    """The text of retracted or lost lines is not reserved. The speaker is told about the failure and repeats the
+    words."""
+    for item in dynamodb.scan(TableName=LIVE)["Items"]:
+        dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
+    dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
+    processor_harness = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
+    processor_harness.open()
+    post, left = processor_harness.clients.post, list(posts)
+
+    def troubled(connection: str, message: Any) -> bool:
+        how = left.pop(0) if left and message.type == "caption" else "arrives"
+        taken = how == "is lost" or post(connection, message)
+        if how != "arrives":
+            raise ReadTimeoutError(endpoint_url="x")
+        return taken
+
+    def speak(utterance: str) -> None:
+        while utterance not in processor_harness.slots.done:
+            attempts = processor_harness.take(utterance).attempts
+            with suppress(ReadTimeoutError):
+                processor_harness.call(utterance, attempts=attempts)
+            processor_harness.clock.now_ms = max(
+                [processor_harness.clock(), *(slot.wait_until_ms for slot in processor_harness.slots.resends)]
+            )
+
+    with pytest.MonkeyPatch.context() as patch:
+        use_recording(patch, encoding)
+        patch.setattr(processor_harness.clients, "post", troubled)
+        speak("u1")
+        if processor_harness.slots.failed:
+            processor_harness.scripts[:] = [(SAID, ENDED)]
+            left.clear()
+            speak("u2")
+    assert processor_harness.shown_lines().text() == ["Stop the motor now."]
