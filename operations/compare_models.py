@@ -25,11 +25,11 @@ from handlers.common.bedrock.converse import BedrockModel, Manner, Usage, config
 from handlers.common.bedrock.model_questions import NoAnswer, ask
 from handlers.common.text.text_windows import Sizes, windows
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import Placed, checked, merged
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, verify_items, merge_items
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import Place, Style
-from handlers.meetings.bedrock_summarize.stored_answers import total
-from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
+from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from operations.aws_gateway import told
 from operations.command_errors import Refused
@@ -44,7 +44,7 @@ PATIENCE_SECONDS = 300.0
 """How long one question may take, with waiting for a busy model."""
 HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
-STYLE = Style(Manner(DEFAULTS["max_output_tokens"]), transcript_kept=False)
+STYLE = QuestionStyle(Manner(DEFAULTS["max_output_tokens"]), transcript_kept=False)
 Client = Callable[..., Any]
 Say = Callable[[str], None]
 
@@ -70,25 +70,25 @@ class Examiner:
 
     def _found(self, model_id: str, transcript: Transcript) -> Found:
         if not transcript.said:
-            return Found((), Tokens())
+            return Found((), SummaryTokens())
         sizes = Sizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
         cut = windows(transcript.said, sizes)
         model = BedrockModel(self.client, model_id)
         spent: list[Usage] = []
-        parts: list[tuple[Placed, ...]] = []
+        parts: list[tuple[LocatedActionItem, ...]] = []
         dropped = 0
         for window in cut:
-            question = model_requests.action_items(
-                window, Place(window.index, len(cut), transcript.language), STYLE
+            question = model_requests.action_items_question(
+                window, PartPosition(window.index, len(cut), transcript.language), STYLE
             ).question
             patience = Patience(self.timing, self.timing.now() + PATIENCE_SECONDS)
             answer = ask(model, question, patience, DEFAULTS["answer_seconds"], spent.append)
             if isinstance(answer, NoAnswer):
-                return Found((), total(spent), usable=False)
-            left = checked(answer.items, window)
+                return Found((), sum_tokens(spent), usable=False)
+            left = verify_items(answer.items, window)
             parts.append(left.placed)
             dropped += left.dropped
-        return Found(merged(parts), total(spent), dropped=dropped)
+        return Found(merge_items(parts), sum_tokens(spent), dropped=dropped)
 
 
 def main(

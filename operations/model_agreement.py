@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from handlers.meetings.bedrock_summarize.action_items import Placed, same_owner
-from handlers.meetings.bedrock_summarize.stored_answers import total
-from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, is_same_owner
+from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
+from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 
 _FAMILY = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
 """Models that the price book knows."""
@@ -25,8 +25,8 @@ HEADS = (
 class Found:
     """What one model found in one transcript."""
 
-    placed: tuple[Placed, ...]
-    tokens: Tokens
+    placed: tuple[LocatedActionItem, ...]
+    tokens: SummaryTokens
     usable: bool = True
     """Whether there was an answer at all."""
     dropped: int = 0
@@ -74,7 +74,7 @@ def overall(compared: Sequence[Compared]) -> Agreement:
     return sum((one.agreement for one in compared), Agreement())
 
 
-def cost(model_id: str, tokens: Tokens, prices: Mapping[str, float]) -> float | None:
+def cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
     """Dollars, by prices with the names of the price book; none for a model that it does not have."""
     match = _FAMILY.match(model_id)
     if match is None:
@@ -94,7 +94,7 @@ def cost(model_id: str, tokens: Tokens, prices: Mapping[str, float]) -> float | 
         return None
 
 
-def _pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> int:
+def _pairs(reference: Sequence[LocatedActionItem], candidate: Sequence[LocatedActionItem]) -> int:
     """In how many pairs both can be put at most, so that the two of each are the same."""
     partner: dict[int, int] = {}
 
@@ -111,8 +111,8 @@ def _pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> int:
     return sum(paired(at, set()) for at in range(len(reference)))
 
 
-def _same(one: Placed, other: Placed) -> bool:
-    return one.overlaps(other) and same_owner(one.item.owner, other.item.owner)
+def _same(one: LocatedActionItem, other: LocatedActionItem) -> bool:
+    return one.overlaps(other) and is_same_owner(one.item.owner, other.item.owner)
 
 
 def table(compared: Sequence[Compared], reference: str, candidate: str, prices: Mapping[str, float]) -> list[str]:
@@ -156,4 +156,4 @@ def _row(one: Compared, agreement: Agreement, models: tuple[str, str], prices: M
 
 def _summed(found: Sequence[Found]) -> Found:
     placed = tuple(one for each in found for one in each.placed)
-    return Found(placed, total([one.tokens for one in found]), dropped=sum(one.dropped for one in found))
+    return Found(placed, sum_tokens([one.tokens for one in found]), dropped=sum(one.dropped for one in found))

@@ -17,7 +17,7 @@ from handlers.ingestion.glue.json_records import Reason
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream
 from handlers.meetings.auth_exchange import error_codes as meetings
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT
@@ -119,7 +119,7 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
 
 CODES = {
     "livestream": (livestream.Code, RestCode, CommonCode, GatewayCode),
-    "meetings": (meetings.Code, CommonCode),
+    "meetings": (meetings.ExchangeErrorCode, CommonCode),
     "transcription": (transcription.Code, SocketCode, CommonCode),
     "voice-qa": (voice_qa.Code, SocketCode, CommonCode),
 }
@@ -140,7 +140,7 @@ def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> No
 
 def test_the_page_of_meetings_shows_a_complete_that_is_taken() -> None:
     [shown] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "meetings.md").read_text(), re.DOTALL)
-    assert Complete.model_validate_json(shown) == COMPLETED, "as the schema shows it"
+    assert CompleteFile.model_validate_json(shown) == COMPLETED, "as the schema shows it"
 
 
 # Decisions

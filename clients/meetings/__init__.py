@@ -19,8 +19,8 @@ from clients.meetings.client_errors import (
 from clients.meetings.meeting_reader import MeetingList
 from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, Summary, SummaryTokens
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 
@@ -43,13 +43,13 @@ __all__ = [
     "NewMeeting",
     "NotMade",
     "NotReadyInTime",
-    "Quoted",
+    "TranscriptQuote",
     "RequestRefused",
-    "Said",
+    "TranscriptSegment",
     "Stage",
     "Summary",
     "TokenRefused",
-    "Tokens",
+    "SummaryTokens",
     "Transcript",
     "UploadInterrupted",
     "Uploaded",

@@ -24,7 +24,7 @@ from clients.meetings.client_errors import ChunkRefused, MeetingsError, UploadIn
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from clients.meetings.user_credentials import Opened
 from handlers.meetings.complete_file import MAX_CHUNKS, Chunk
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
@@ -85,7 +85,7 @@ class Upload:
             content = complete.model_dump_json(by_alias=True).encode()
             self._s3.put_object(
                 Bucket=self._bucket,
-                Key=self._place.chunk(COMPLETE),
+                Key=self._place.chunk(COMPLETE_FILE_NAME),
                 Body=content,
                 ContentType="application/json",
                 ChecksumAlgorithm=SHA256,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from clients.meetings.client_errors import ExchangeFailed, ExchangeUnavailable, RequestRefused, TokenRefused
-from handlers.meetings.auth_exchange.api_models import Exchanged
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 
 PATH = "/exchange"
 TIMEOUT_SECONDS = 15.0
@@ -49,7 +49,7 @@ class HttpExchange:
         # What is on this machine is not asked for through a proxy.
         self._opener = urllib.request.build_opener(_NoRedirect, *([urllib.request.ProxyHandler({})] if here else []))
 
-    def __call__(self) -> Exchanged:
+    def __call__(self) -> ExchangeResponse:
         """Credentials of the token's user; raises ExchangeFailed."""
         body = json.dumps({"token": self._token(), "sessionName": self._session_name}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "polyphony-client"}
@@ -63,7 +63,7 @@ class HttpExchange:
         except (OSError, http.client.HTTPException) as error:
             raise ExchangeUnavailable("UNREACHABLE", f"the API did not answer ({type(error).__name__})") from None
         try:
-            return Exchanged.model_validate_json(content)
+            return ExchangeResponse.model_validate_json(content)
         except ValidationError:
             raise ExchangeFailed("NOT_UNDERSTOOD", "the API answered what this client does not understand") from None
 

@@ -17,7 +17,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Refresh
 
 from clients.meetings.client_errors import ExchangeFailed, ExchangeUnavailable, MeetingsError, UserChanged
 from clients.meetings.token_exchange_request import on_this_machine
-from handlers.meetings.auth_exchange.api_models import Exchanged
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -46,7 +46,7 @@ class Access:
 
     def __init__(
         self,
-        exchange: Callable[[], Exchanged],
+        exchange: Callable[[], ExchangeResponse],
         clock: Callable[[], datetime],
         connections: int,
         endpoint_url: str | None = None,
@@ -72,7 +72,7 @@ class Access:
                 self._opened = self._open(self._exchange())
             return self._opened
 
-    def _open(self, first: Exchanged) -> Opened:
+    def _open(self, first: ExchangeResponse) -> Opened:
         core = botocore.session.get_session()
         given = _Given(renewing(first, self._exchange, self._clock))
         core.register_component("credential_provider", CredentialResolver([given]))
@@ -101,7 +101,7 @@ class _Given(CredentialProvider):
 
 
 def renewing(
-    first: Exchanged, exchange: Callable[[], Exchanged], clock: Callable[[], datetime]
+    first: ExchangeResponse, exchange: Callable[[], ExchangeResponse], clock: Callable[[], datetime]
 ) -> RefreshableCredentials:
     """Credentials that renew themselves when it is time."""
     ends, early = _end(first, clock()), _moment(first.renew_after)
@@ -122,7 +122,7 @@ class _Renewal:
     """Gives new credentials in botocore's form. botocore calls it from one thread at a time."""
 
     def __init__(
-        self, exchange: Callable[[], Exchanged], user: str, ends: datetime, clock: Callable[[], datetime]
+        self, exchange: Callable[[], ExchangeResponse], user: str, ends: datetime, clock: Callable[[], datetime]
     ) -> None:
         self._exchange = exchange
         self._user = user
@@ -154,7 +154,7 @@ class _Renewal:
         }
 
 
-def _end(given: Exchanged, now: datetime) -> datetime:
+def _end(given: ExchangeResponse, now: datetime) -> datetime:
     """When credentials end, which they have not yet unless this machine is in another time."""
     ends = _moment(given.expiration)
     if ends <= now:

@@ -28,23 +28,23 @@ from handlers.meetings.metrics import (
 )
 
 RUNBOOK = "meetings-late"
-SPOT = "spot-interruptions"
-MODELS = "models-refuse"
-REFUSALS = ("ModelRefused", "SummaryUnusable")
+SPOT_RUNBOOK = "spot-interruptions"
+MODEL_RUNBOOK = "models-refuse"
+MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
 """What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
-MISSED = ("recording_unheard", "recording_unattended", "recordings_unchecked")
+MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
 """What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
-SWEPT = '{ $.message = "meeting_sweep" }'
+SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR = 3600
-INTERRUPTIONS_AN_HOUR = 5
-LONGEST_WAIT_SECONDS = 1_800
+MAX_INTERRUPTIONS_PER_HOUR = 5
+MAX_QUEUE_SECONDS = 1_800
 """Of a message that announces an upload."""
-BUSY_ANSWERS = 20
+MAX_BUSY_ANSWERS = 20
 """Summaries that a busy model may put off in five minutes: the workflow asks again."""
 
 
 @dataclass(frozen=True)
-class WatchArgs:
+class MeetingAlarmsArgs:
     """What is watched."""
 
     scope: Scope
@@ -57,7 +57,7 @@ class WatchArgs:
     functions: Mapping[str, Function]
 
 
-def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
+def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
     """Register the meetings' own alarms."""
     scope, critical = args.scope, Severity.CRITICAL
     steps, summarize, sweep = (args.functions[one] for one in ("steps", "summarize", "sweep"))
@@ -79,7 +79,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
         ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
     ):
-        swept = sweep.logged(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=period)
+        swept = sweep.logged(what, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period)
         alarm(what, scope, swept, 0, says, RUNBOOK, opts)
     interrupted = steps.logged(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
@@ -87,31 +87,37 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     for what, metric, threshold, says, runbook in (
         (
             "processing-late",
-            _measure(args, PROCESSING_DURATION, "p95"),
+            _meeting_metric(args, PROCESSING_DURATION, "p95"),
             args.settings.processing.alarm_minutes * 60,
             "Meetings take longer than they should from recording to summary.",
             RUNBOOK,
         ),
-        ("spot-interruptions", interrupted, INTERRUPTIONS_AN_HOUR, "Spare machines are taken back often.", SPOT),
+        (
+            "spot-interruptions",
+            interrupted,
+            MAX_INTERRUPTIONS_PER_HOUR,
+            "Spare machines are taken back often.",
+            SPOT_RUNBOOK,
+        ),
         (
             "uploads-waiting",
             Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
-            LONGEST_WAIT_SECONDS,
+            MAX_QUEUE_SECONDS,
             "News of uploads waits.",
             RUNBOOK,
         ),
     ):
         alarm(what, scope, metric, threshold, says, runbook, opts)
-    refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
-    missed = " || ".join(f'$.message = "{one}"' for one in MISSED)
+    refusals = " || ".join(f'$.error_type = "{one}"' for one in MODEL_ERRORS)
+    missed = " || ".join(f'$.message = "{one}"' for one in MISSED_RECORDING_EVENTS)
     for what, function, pattern, threshold, says, runbook in (
         (
             "model-throttles",
             summarize,
             '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
-            BUSY_ANSWERS,
+            MAX_BUSY_ANSWERS,
             "A model puts summaries off.",
-            MODELS,
+            MODEL_RUNBOOK,
         ),
         (
             "model-errors",
@@ -119,7 +125,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
             f'{{ $.message = "summary_failed" && ({refusals}) }}',
             0,
             "A model gives no summary.",
-            MODELS,
+            MODEL_RUNBOOK,
         ),
         (
             "recordings-unheard",
@@ -133,21 +139,25 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         function.alarm_on_lines(what, pattern, says, runbook, opts, threshold=threshold)
 
 
-def charts(args: WatchArgs) -> list[list[Chart]]:
+def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
     """The four metrics, what storage, table and traces take, and the functions."""
     named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": EVERYTHING}
     return [
         [
             Chart(
                 "from recording to summary, in seconds",
-                [_measure(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
+                [_meeting_metric(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
             ),
-            Chart("tokens of a summary", [_measure(args, name, "Average") for name in (INPUT_TOKENS, OUTPUT_TOKENS)]),
+            Chart(
+                "tokens of a summary",
+                [_meeting_metric(args, name, "Average") for name in (INPUT_TOKENS, OUTPUT_TOKENS)],
+            ),
         ],
         [
-            Chart("growth of storage, in bytes", [_measure(args, STORAGE_GROWTH, "Sum")]),
+            Chart("growth of storage, in bytes", [_meeting_metric(args, STORAGE_GROWTH, "Sum")]),
             Chart(
-                "ffmpeg's seconds for a second of recording", [_measure(args, FFMPEG_RATIO, s) for s in ("p50", "p95")]
+                "ffmpeg's seconds for a second of recording",
+                [_meeting_metric(args, FFMPEG_RATIO, s) for s in ("p50", "p95")],
             ),
         ],
         [
@@ -198,5 +208,5 @@ def charts(args: WatchArgs) -> list[list[Chart]]:
     ]
 
 
-def _measure(args: WatchArgs, name: str, statistic: str) -> Metric:
+def _meeting_metric(args: MeetingAlarmsArgs, name: str, statistic: str) -> Metric:
     return Metric(NAMESPACE, name, {STACK: args.scope.context.stack_label}, statistic)

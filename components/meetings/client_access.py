@@ -27,13 +27,13 @@ from handlers.meetings.meeting_record import INDEX
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
 
 CLIENT = "client"
-OWN = f"${{aws:PrincipalTag/{USER_TAG}}}"
+CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
 """Stands for the name of whichever user asks."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
 @dataclass(frozen=True)
-class AccessArgs:
+class ClientAccessArgs:
     """What clients get to."""
 
     scope: Scope
@@ -42,10 +42,10 @@ class AccessArgs:
     table: Table
 
 
-class Access(pulumi.ComponentResource):
+class ClientAccess(pulumi.ComponentResource):
     """The exchange, and the role of clients."""
 
-    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: ClientAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Access", name, None, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
@@ -59,8 +59,8 @@ class Access(pulumi.ComponentResource):
                 scope,
                 CLIENT,
                 "MeetingsClient",
-                trust(self.function.role_arn),
-                [*own_objects(args.bucket), *own_meetings(args.table)],
+                client_trust_policy(self.function.role_arn),
+                [*own_object_grants(args.bucket), *own_meeting_grants(args.table)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.function])),
         )
@@ -90,7 +90,7 @@ class Access(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "origin": settings.exchange.cors_origin,
                 },
-                grants=[grant("sts", ["AssumeRole", "TagSession"], role_arn, _TAGGED)],
+                grants=[grant("sts", ["AssumeRole", "TagSession"], role_arn, _USER_TAG_CONDITION)],
             ),
             self._child,
         )
@@ -115,7 +115,7 @@ class Access(pulumi.ComponentResource):
         )
 
 
-_TAGGED = {
+_USER_TAG_CONDITION = {
     "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
@@ -123,27 +123,30 @@ _TAGGED = {
 """A session has this tag and no other; `ForAllValues` also holds where there is none, hence `Null`."""
 
 
-def trust(role_arn: str) -> str:
+def client_trust_policy(role_arn: str) -> str:
     """Who takes on the clients' role: the exchange alone, and for somebody."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": role_arn},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": _TAGGED,
+        "Condition": _USER_TAG_CONDITION,
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def own_objects(bucket: Bucket) -> list[Grant]:
+def own_object_grants(bucket: Bucket) -> list[Grant]:
     """Uploads below one's own name, and what became of them."""
     return [
-        bucket.grant("PutObject", prefix=f"{RAW}{OWN}/*"),
-        *(bucket.grant("GetObject", prefix=f"{kind}{OWN}/*") for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)),
-        bucket.grant_list(f"{RAW}{OWN}/*"),
+        bucket.grant("PutObject", prefix=f"{RAW}{CALLER_USER}/*"),
+        *(
+            bucket.grant("GetObject", prefix=f"{kind}{CALLER_USER}/*")
+            for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+        ),
+        bucket.grant_list(f"{RAW}{CALLER_USER}/*"),
     ]
 
 
-def own_meetings(table: Table) -> list[Grant]:
+def own_meeting_grants(table: Table) -> list[Grant]:
     """One's own items. `ForAllValues` also holds for a request that names no key, hence `Null` beside it."""
-    mine = {"ForAllValues:StringEquals": {LEADING_KEYS: OWN}, "Null": {LEADING_KEYS: "false"}}
+    mine = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
     return [table.grant("GetItem").when(mine), table.grant("Query", index=INDEX).when(mine)]

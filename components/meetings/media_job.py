@@ -24,7 +24,7 @@ RESERVED_GIGABYTES = 5
 
 
 @dataclass(frozen=True)
-class MediaArgs:
+class MediaProcessingArgs:
     """What the job needs."""
 
     scope: Scope
@@ -32,10 +32,10 @@ class MediaArgs:
     bucket: Bucket
 
 
-class Media(pulumi.ComponentResource):
+class MediaProcessing(pulumi.ComponentResource):
     """The job and where it is submitted to."""
 
-    def __init__(self, name: str, args: MediaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: MediaProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Media", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         scope, processing = args.scope, args.settings.processing
@@ -72,7 +72,7 @@ class Media(pulumi.ComponentResource):
                 attempts=ATTEMPTS,
                 timeout_seconds=processing.timeout_minutes * 60,
                 variables=self._variables(args),
-                grants=grants(args.bucket),
+                grants=media_job_grants(args.bucket),
             ),
             self._child,
         )
@@ -82,7 +82,7 @@ class Media(pulumi.ComponentResource):
         """What the workflow needs to have it run."""
         return self.job.grants_run([one.arn for one in self.queues])
 
-    def _variables(self, args: MediaArgs) -> dict[str, str]:
+    def _variables(self, args: MediaProcessingArgs) -> dict[str, str]:
         deployment = MediaDeployment(
             log_level=args.scope.log_level.value,
             bucket_name=args.bucket.name,
@@ -94,7 +94,7 @@ class Media(pulumi.ComponentResource):
         return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}
 
 
-def grants(bucket: Bucket) -> list[Grant]:
+def media_job_grants(bucket: Bucket) -> list[Grant]:
     """What the job may do: read chunks, write what it makes and look whether that is there already, and keep notes."""
     return [
         bucket.grant("GetObject", prefix=f"{RAW}*"),

@@ -13,30 +13,30 @@ from collections.abc import Sequence
 from typing import Final
 
 from components.blocks.workflow.state_definitions import Retry, State, catch, choice, retry, set_variables, task, wait
-from components.meetings.workflow_expressions import CALL_SECONDS, KNOWN_AS, RECORDING, caught
+from components.meetings.workflow_expressions import CALL_SECONDS, JOB_NAME_PARTS, RECORDING, catch_failure
 from components.settings.meetings_media import ProcessingSettings
 from components.settings.polling import pause
-from handlers.meetings.media_job.environment import ABOUT
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 
-START: Final = "Media"
+FIRST_STATE: Final = "Media"
 SUBMIT: Final = "arn:aws:states:::batch:submitJob"
 BATCH: Final = "arn:aws:states:::aws-sdk:batch"
-JOB_NAME: Final = f"{{% 'media-' & {KNOWN_AS} %}}"
-REFUSED: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
+JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
+THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
 """What was too much, and so not done. `Batch.AWSBatchException`, which is often that too, may have been done as well."""
-BUSY: Final = (
-    *REFUSED,
+RETRYABLE_ERRORS: Final = (
+    *THROTTLING_ERRORS,
     "Batch.ServerException",
     "Batch.BatchException",
     "Batch.SdkClientException",
     "States.Timeout",
 )
 """What may be asked again whatever became of it, since asking does nothing."""
-SUBMISSIONS: Final = 6
+MAX_SUBMISSIONS: Final = 6
 """How often a job is submitted to a queue whose answers are lost, or do not say whether it was: before each, it is looked for."""
-NO_MACHINE: Final = "No spare machine in processing.capacityMinutes"
-TOO_LATE: Final = "Nobody waits for it any longer"
-SEEN: Final = """(
+NO_CAPACITY_REASON: Final = "No spare machine in processing.capacityMinutes"
+TIME_LIMIT_REASON: Final = "Nobody waits for it any longer"
+DESCRIBED_JOB: Final = """(
   $seen := $states.result.Jobs[0];
   $status := $exists($seen) ? $seen.Status : 'SUBMITTED';
   $on := $status = 'RUNNING';
@@ -61,11 +61,11 @@ SEEN: Final = """(
 Stopped is a container that was killed or told to end, or never was, and not for having taken all of its time: what a
 container ended with by itself it would end with anywhere.
 """
-NEW: Final = (
+NEW_JOB: Final = (
     "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "
     "'spent': 0, 'left': false, 'stopped': false}"
 )
-FOUND: Final = (
+LISTED_JOB: Final = (
     "($living := $states.result.JobSummaryList[$not(Status in ['SUCCEEDED', 'FAILED'])][0]; "
     "$id := $exists($living) ? $living.JobId : ''; %(new)s)"
 )
@@ -79,13 +79,15 @@ def media_states(
     Where they lead to, `$before + $job.attempts` is how often the job was begun.
     """
     first, last = queues[0], queues[-1]
-    asked_again = [retry(BUSY, attempts=10, first_seconds=5)]
-    environment = [{"Name": name, "Value": value} for name, value in zip(ABOUT, RECORDING.values(), strict=True)]
+    asked_again = [retry(RETRYABLE_ERRORS, attempts=10, first_seconds=5)]
+    environment = [
+        {"Name": name, "Value": value} for name, value in zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)
+    ]
     late = f"$job.spent >= ($queue = '{last}' ? {settings.on_demand_seconds} : {settings.spot_seconds})"
-    fallback = _Fallback(first, last, settings) if first != last else None
+    fallback = _OnDemandFallback(first, last, settings) if first != last else None
     return {
         # One on demand may live where nobody would look for it: there first, then where one is submitted.
-        START: set_variables(
+        FIRST_STATE: set_variables(
             {"queue": last, "to": first, "before": 0, "lost": 0, "error": "MediaNotSubmitted"}, "FindMedia"
         ),
         "FindMedia": task(
@@ -94,14 +96,14 @@ def media_states(
             CALL_SECONDS,
             to="MediaFound",
             retries=asked_again,
-            catches=[caught(failed)],
-            assign={"job": f"{{% {FOUND % {'new': _new('$id', settings)}} %}}"},
+            catches=[catch_failure(failed)],
+            assign={"job": f"{{% {LISTED_JOB % {'new': _new_job('$id', settings)}} %}}"},
         ),
         "MediaFound": choice(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
                 *(fallback.elsewhere if fallback else ()),
-                (f"{{% $lost >= {SUBMISSIONS} %}}", failed),
+                (f"{{% $lost >= {MAX_SUBMISSIONS} %}}", failed),
             ],
             otherwise="SubmitMedia",
         ),
@@ -115,12 +117,12 @@ def media_states(
             },
             CALL_SECONDS,
             to="WaitForMedia",
-            retries=[retry(REFUSED, attempts=6, first_seconds=5)],
+            retries=[retry(THROTTLING_ERRORS, attempts=6, first_seconds=5)],
             catches=[
-                caught(failed, "Batch.ClientException"),
-                caught("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
+                catch_failure(failed, "Batch.ClientException"),
+                catch_failure("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
             ],
-            assign={"job": f"{{% {_new('$states.result.JobId', settings)} %}}"},
+            assign={"job": f"{{% {_new_job('$states.result.JobId', settings)} %}}"},
         ),
         "AnswerLost": wait(settings.poll_seconds, "FindMedia"),
         "WaitForMedia": wait("{% $job.pause %}", "AskForMedia"),
@@ -130,9 +132,9 @@ def media_states(
             CALL_SECONDS,
             to="MediaOver",
             retries=asked_again,
-            catches=[caught("EndMedia")],
+            catches=[catch_failure("EndMedia")],
             assign={
-                "job": f"{{% {SEEN % {'pause': pause('$phase', settings.poll_seconds)}} %}}",
+                "job": f"{{% {DESCRIBED_JOB % {'pause': pause('$phase', settings.poll_seconds)}} %}}",
                 "error": "{% $states.result.Jobs[0].Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}",
             },
         ),
@@ -148,7 +150,7 @@ def media_states(
         ),
         "EndMedia": task(
             f"{BATCH}:terminateJob",
-            {"JobId": "{% $job.id %}", "Reason": TOO_LATE},
+            {"JobId": "{% $job.id %}", "Reason": TIME_LIMIT_REASON},
             CALL_SECONDS,
             to=failed,
             retries=asked_again,
@@ -158,7 +160,7 @@ def media_states(
     }
 
 
-class _Fallback:
+class _OnDemandFallback:
     """From spare machines to those on demand."""
 
     def __init__(self, spare: str, on_demand: str, settings: ProcessingSettings) -> None:
@@ -179,11 +181,11 @@ class _Fallback:
             # A cancelled job has failed; one that was given a machine meanwhile runs. Either is seen when it is asked about.
             "LeaveSpare": task(
                 f"{BATCH}:cancelJob",
-                {"JobId": "{% $job.id %}", "Reason": NO_MACHINE},
+                {"JobId": "{% $job.id %}", "Reason": NO_CAPACITY_REASON},
                 CALL_SECONDS,
                 to="WaitForMedia",
                 retries=again,
-                catches=[caught("EndMedia")],
+                catches=[catch_failure("EndMedia")],
                 assign={"job": "{% $merge([$job, {'left': true}]) %}"},
             ),
             "MediaOnDemand": set_variables(
@@ -198,5 +200,5 @@ class _Fallback:
         }
 
 
-def _new(id_: str, settings: ProcessingSettings) -> str:
-    return NEW % {"id": id_, "pause": settings.poll_seconds}
+def _new_job(id_: str, settings: ProcessingSettings) -> str:
+    return NEW_JOB % {"id": id_, "pause": settings.poll_seconds}

@@ -19,17 +19,17 @@ from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
 from components.blocks.storage.table import Index, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import recording_workflow
-from components.meetings.alarms_and_charts import BUSY_ANSWERS, WatchArgs, charts, watch
-from components.meetings.client_access import Access, AccessArgs
-from components.meetings.media_job import Media, MediaArgs
-from components.meetings.sweeps import Care, CareArgs
+from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, dashboard_charts, create_alarms
+from components.meetings.client_access import ClientAccess, ClientAccessArgs
+from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
+from components.meetings.sweeps import MeetingSweeps, MeetingSweepsArgs
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.metrics import NAMESPACE
-from handlers.meetings.s3_keys import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.s3_keys import AUDIO, COMPLETE_FILE_NAME, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 from handlers.meetings.start.environment import StartEnvironment
 from handlers.meetings.workflow_steps.environment import StepsEnvironment
 
@@ -52,18 +52,20 @@ class Meetings(pulumi.ComponentResource):
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
         self._store()
-        self.access = Access(
-            "meetings-access", AccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        self.access = ClientAccess(
+            "meetings-access", ClientAccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
-        self.media = Media("meetings-media-processing", MediaArgs(args.scope, args.settings, self.bucket), self._child)
+        self.media = MediaProcessing(
+            "meetings-media-processing", MediaProcessingArgs(args.scope, args.settings, self.bucket), self._child
+        )
         self._process()
         self._take_in()
-        self.care = Care(
+        self.care = MeetingSweeps(
             "meetings-care",
-            CareArgs(args.scope, args.settings, self.bucket, self.table, self.workflow, self.moving_grants()),
+            MeetingSweepsArgs(args.scope, args.settings, self.bucket, self.table, self.workflow, self.moving_grants()),
             self._child,
         )
-        watched = WatchArgs(
+        watched = MeetingAlarmsArgs(
             scope=args.scope,
             settings=args.settings,
             table=self.table,
@@ -73,8 +75,8 @@ class Meetings(pulumi.ComponentResource):
             api=self.access.api,
             functions=self.functions,
         )
-        watch(watched, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, charts(watched)), self._child)
+        create_alarms(watched, self._child)
+        Dashboard("overview", DashboardArgs(args.scope, dashboard_charts(watched)), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.access.api.url,
             "bucket": self.bucket.name,
@@ -170,15 +172,17 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="MeetingWorkflow",
                 comment="One recording: put it together, transcribe it, summarise it, mark what became of it",
-                start=recording_workflow.start(),
-                states=recording_workflow.states(self.media, self.steps, self.summarize, self.bucket.name, settings),
+                start=recording_workflow.first_state(),
+                states=recording_workflow.workflow_states(
+                    self.media, self.steps, self.summarize, self.bucket.name, settings
+                ),
                 grants=[
                     self.steps.grant_invoke(),
                     self.summarize.grant_invoke(),
                     *self.media.grants_run(),
                     *self._speech(),
                 ],
-                timeout_seconds=recording_workflow.longest_seconds(settings),
+                timeout_seconds=recording_workflow.timeout_seconds(settings),
             ),
             self._child,
         )
@@ -187,7 +191,7 @@ class Meetings(pulumi.ComponentResource):
         """What whoever moves meetings on may do: change items, look at uploads, begin the work."""
         return [
             self.table.grant("GetItem", "PutItem", "DeleteItem"),
-            self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE}"),
+            self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}"),
             self.bucket.grant_list(),
             grant("states", ["StartExecution"], workflow_arn(self._scope)),
         ]
@@ -238,7 +242,7 @@ class Meetings(pulumi.ComponentResource):
                 ],
                 # A busy model ends an invocation like any fault does, and the workflow asks again. What fails for good ends
                 # its meeting, which rings by itself.
-                errors_above=BUSY_ANSWERS,
+                errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,
         )

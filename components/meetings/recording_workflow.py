@@ -19,38 +19,38 @@ from components.blocks.workflow.state_definitions import (
     retry,
     task,
 )
-from components.meetings.media_job import Media
-from components.meetings.media_states import START, media_states
-from components.meetings.transcription_states import speech_states
-from components.meetings.workflow_expressions import CALL_SECONDS, MEETING, RECORDING, caught
+from components.meetings.media_job import MediaProcessing
+from components.meetings.media_states import FIRST_STATE, media_states
+from components.meetings.transcription_states import transcription_states
+from components.meetings.workflow_expressions import CALL_SECONDS, STEP_INPUT, RECORDING, catch_failure
 from components.settings import MeetingsSettings
 from components.settings.polling import at_most
 from handlers.meetings.meeting_record import MeetingReason
 
 STEP_SECONDS = 120
-BESIDE_SECONDS = 3 * 3600
+OTHER_STEPS_SECONDS = 3 * 3600
 """For the steps around what is waited for, and what is asked again."""
 FAILED = "Failed"
-STEP_AGAIN = retry(["StepFailed"], attempts=6, first_seconds=5)
+STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
-def start() -> str:
+def first_state() -> str:
     """The first state."""
-    return START
+    return FIRST_STATE
 
 
-def longest_seconds(settings: MeetingsSettings) -> int:
+def timeout_seconds(settings: MeetingsSettings) -> int:
     """The workflow's own limit: all that it may wait for, one after the other, and the steps around."""
     job = at_most(settings.processing.spot_seconds) + at_most(settings.processing.on_demand_seconds)
     rounds = -(-settings.audio_parts // settings.speech.at_once)
-    return job + rounds * at_most(settings.speech.max_minutes * 60) + BESIDE_SECONDS
+    return job + rounds * at_most(settings.speech.max_minutes * 60) + OTHER_STEPS_SECONDS
 
 
-def states(
-    media: Media, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
+def workflow_states(
+    media: MediaProcessing, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
     """All states by name."""
-    failed = {reason: f"Give{_word(reason)}Up" for reason in _GIVEN_UP}
+    failed = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(
             [one.arn for one in media.queues],
@@ -67,7 +67,7 @@ def states(
             assign={"media": "{% $states.result.Payload %}"},
         ),
         "AnythingToHear": choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
-        "Transcribe": speech_states(
+        "Transcribe": transcription_states(
             bucket,
             media.job.scope.context.stack_label,
             settings,
@@ -95,7 +95,7 @@ def states(
                 retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
                 retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
             ],
-            catches=[caught(failed[MeetingReason.SUMMARY_FAILED])],
+            catches=[catch_failure(failed[MeetingReason.SUMMARY_FAILED])],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},
         ),
         "Finish": _step(
@@ -104,16 +104,16 @@ def states(
             to="Done",
             failed=failed[MeetingReason.SUMMARY_FAILED],
         ),
-        **{failed[reason]: _marked(steps, reason) for reason in _GIVEN_UP},
+        **{failed[reason]: _fail_step(steps, reason) for reason in _FAILURE_REASONS},
         FAILED: fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
         "Done": SUCCEED,
     }
 
 
-_GIVEN_UP = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED)
+_FAILURE_REASONS = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED)
 
 
-def _word(reason: MeetingReason) -> str:
+def _stage_name(reason: MeetingReason) -> str:
     return reason.removesuffix("_FAILED").capitalize()
 
 
@@ -123,14 +123,14 @@ def _step(
     """One of the workflow's own steps; it can be made again."""
     return call(
         steps.live_arn,
-        {**step, **MEETING},
+        {**step, **STEP_INPUT},
         STEP_SECONDS,
         to=to,
-        retries=[STEP_AGAIN],
-        catches=[caught(failed) if failed != FAILED else catch(FAILED)],
+        retries=[STEP_RETRY],
+        catches=[catch_failure(failed) if failed != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )
 
 
-def _marked(steps: Function, reason: MeetingReason) -> State:
+def _fail_step(steps: Function, reason: MeetingReason) -> State:
     return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, failed=FAILED)

@@ -23,12 +23,12 @@ from handlers.meetings.sweep.environment import SweepEnvironment
 
 FINISH_SECONDS = 30
 """Kept for what is being done when the time ends."""
-LONGEST_WAIT_DAYS = 14
+MAX_INCOMPLETE_DAYS = 14
 """Chunks that are lacking are not waited for any longer, however long those that came are kept."""
 
 
 @dataclass(frozen=True)
-class CareArgs:
+class MeetingSweepsArgs:
     """What looking after meetings needs."""
 
     scope: Scope
@@ -40,10 +40,10 @@ class CareArgs:
     """What moves meetings on."""
 
 
-class Care(pulumi.ComponentResource):
+class MeetingSweeps(pulumi.ComponentResource):
     """Two functions, each with its schedule."""
 
-    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: MeetingSweepsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
@@ -76,7 +76,7 @@ class Care(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
-                    "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
+                    "incomplete_minutes": min(settings.kept.raw_days, MAX_INCOMPLETE_DAYS) * 24 * 60,
                     "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],

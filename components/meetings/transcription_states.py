@@ -9,30 +9,30 @@ from collections.abc import Mapping
 from typing import Final
 
 from components.blocks.workflow.state_definitions import SUCCEED, State, catch, choice, each, fail, retry, task, wait
-from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, KNOWN_AS, caught
+from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, JOB_NAME_PARTS, catch_failure
 from components.settings import MeetingsSettings
 from components.settings.polling import pause
 
 MAX_SPEAKERS: Final = 10
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
-BUSY: Final = (
+RETRYABLE_ERRORS: Final = (
     "Transcribe.LimitExceededException",
     "Transcribe.InternalFailureException",
     "Transcribe.SdkClientException",
     "States.Timeout",
 )
 """What may be asked again whatever became of it: a job is known by its name, and asking does nothing."""
-UNNAMED: Final = "Transcribe.TranscribeException"
+UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
 """What Transcribe's API has no name for: a call that was throttled, and one that is denied."""
-PART: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
+PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 """Of a part, in the digits that its key has."""
 WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 
 
-def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
+def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
     """Each part of `$media.audio`; `label`: the stack's, with which the jobs' names begin."""
     first_pause = settings.processing.poll_seconds
-    name = f"'{label}-' & {KNOWN_AS} & '-' & $string({INPUT}.attempt) & '-' & {PART}"
+    name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
     begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
     inside: Mapping[str, State] = {
         "PartThere": choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
@@ -44,14 +44,14 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
                 "MediaFormat": "flac",
                 "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
                 "OutputBucketName": bucket,
-                "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART} & '.json' %}}",
+                "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART_DIGITS} & '.json' %}}",
                 "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": MAX_SPEAKERS},
             },
             CALL_SECONDS,
             to="WaitForPart",
             retries=[
-                retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600),
-                retry([UNNAMED], attempts=6, first_seconds=5),
+                retry(RETRYABLE_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
+                retry([UNNAMED_ERROR], attempts=6, first_seconds=5),
             ],
             # It was begun already, by a try whose answer was lost.
             catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
@@ -63,7 +63,7 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
             {"TranscriptionJobName": "{% $name %}"},
             CALL_SECONDS,
             to="PartDone",
-            retries=[retry([*BUSY, UNNAMED], attempts=10, first_seconds=5)],
+            retries=[retry([*RETRYABLE_ERRORS, UNNAMED_ERROR], attempts=10, first_seconds=5)],
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
                 "spent": "{% $spent + $pause %}",
@@ -82,4 +82,6 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
         "PartFailed": fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
         "PartTooLate": fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
-    return each("{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[caught(failed)])
+    return each(
+        "{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[catch_failure(failed)]
+    )

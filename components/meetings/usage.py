@@ -36,7 +36,7 @@ OUTPUT_TOKENS = 750
 """Assumed, of each of two questions: an hour of speech is about 9,000 words of which each is asked about twice."""
 TRANSITIONS = 20
 """Of a recording that gets a spare machine at once and is one part, beside what is asked."""
-TRANSITIONS_A_ROUND = 3
+TRANSITIONS_PER_CHECK = 3
 TRANSCRIBE_HOURS = 1 / 6
 """Assumed: Transcribe takes ten minutes for an hour."""
 AUDIO_GB_PER_HOUR = 0.06
@@ -63,7 +63,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     spot = settings.processing.engine is Engine.BATCH_SPOT
     # Twice the processors take half the time of what is encoded, and as long for the rest.
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if spot else copying + encoding / 2
-    asked = meetings * _rounds(settings)
+    asked = meetings * _status_checks(settings)
     sweeps = DAYS * 24 * 60 / SWEEP_MINUTES
     firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
@@ -75,11 +75,13 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-steps": of_function(
             2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
         ),
-        "meetings-bedrock-summarize": of_function(meetings, SUMMARY_MILLISECONDS, **_tokens(settings, hours, meetings)),
+        "meetings-bedrock-summarize": of_function(
+            meetings, SUMMARY_MILLISECONDS, **_summary_tokens(settings, hours, meetings)
+        ),
         "meetings-sweep": of_function(sweeps, SWEEP_MILLISECONDS),
         "meetings-storage": of_function(DAYS, STORAGE_MILLISECONDS),
         "meetings-workflow": {
-            "transitions": meetings * TRANSITIONS + asked * TRANSITIONS_A_ROUND,
+            "transitions": meetings * TRANSITIONS + asked * TRANSITIONS_PER_CHECK,
             "transcribeMinutes": hours * 60,
             "logGb": 0,
         },
@@ -108,7 +110,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     }
 
 
-def _rounds(settings: MeetingsSettings) -> float:
+def _status_checks(settings: MeetingsSettings) -> float:
     """How often the job and the transcription of a recording are asked about, one with another."""
     load = settings.load
     pause = settings.processing.poll_seconds
@@ -122,7 +124,7 @@ def _rounds(settings: MeetingsSettings) -> float:
     )
 
 
-def _tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
+def _summary_tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
     """Two questions about the same transcript, each of its own model."""
     models = (settings.models.summary, settings.models.action_items)
     each = [tokens(one, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for one in models]

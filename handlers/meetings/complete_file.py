@@ -14,16 +14,16 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
-from handlers.meetings.s3_keys import CHUNK_NAME, COMPLETE
-from handlers.meetings.transcribe_languages import LANGUAGES, known
+from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
+from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 
-MAX_BYTES = 1024 * 1024
+MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 CONTENT_DIGITS = 32
 
 
-def _moment(said: str) -> str:
+def _validate_timestamp(said: str) -> str:
     try:
         return timestamp(datetime.fromisoformat(said))
     except ValueError:
@@ -31,19 +31,19 @@ def _moment(said: str) -> str:
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
+ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME_PATTERN}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
 Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
-Moment = Annotated[
+UtcTimestamp = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
-    AfterValidator(_moment),
+    AfterValidator(_validate_timestamp),
 ]
 """One that there is: meetings are listed by it."""
-Language = Annotated[str, AfterValidator(known), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
+Language = Annotated[str, AfterValidator(validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
 """One that Amazon Transcribe has: another is refused before anything is made of the recording."""
 
 
@@ -58,12 +58,12 @@ class Chunk(Message):
     """Hexadecimal, in small letters."""
 
 
-class Complete(Message):
+class CompleteFile(Message):
     """Says that a recording is whole."""
 
     schema_version: Literal[1]
     title: Title
-    started_at: Moment
+    started_at: UtcTimestamp
     """In UTC, with milliseconds and `Z`."""
     language: Language = "en-US"
     participants: Participants = ()
@@ -75,7 +75,7 @@ class Complete(Message):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         names = [one.name for one in self.chunks]
-        if len(set(names)) != len(names) or COMPLETE in names:
+        if len(set(names)) != len(names) or COMPLETE_FILE_NAME in names:
             raise PydanticCustomError("chunk_names", "chunks have names of their own, and none is complete.json")
         return self
 

@@ -13,26 +13,28 @@ from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.uploaded_recording import Uploads
-from handlers.meetings.workflow_start import Starting
+from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.workflow_start import RecordingStarter
 
 
 @dataclass(frozen=True)
-class Gateways:
+class MeetingGateways:
     """On clients of this container's."""
 
     store: MeetingStore
     table: MeetingTable
     executions: Executions
-    starting: Starting
+    starting: RecordingStarter
     log: EventLog
     clock: Callable[[], datetime]
 
 
-def gateways(environment: MeetingsEnvironment) -> Gateways:
+def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
     """Made once a container."""
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = Executions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=clock.now, log=log)
-    return Gateways(MeetingStore(s3, environment.bucket_name), table, executions, starting, log, clock.now)
+    starting = RecordingStarter(
+        table, UploadedRecordings(s3, environment.bucket_name), executions, clock=clock.now, log=log
+    )
+    return MeetingGateways(MeetingStore(s3, environment.bucket_name), table, executions, starting, log, clock.now)

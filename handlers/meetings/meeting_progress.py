@@ -13,13 +13,13 @@ from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.media_result import WrongChunk
-from handlers.meetings.meeting_record import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
-FIRST_LOOK: Final = timedelta(minutes=15)
+FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
 """After which somebody looks at what was begun: what is started is running by then."""
-PLACES: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
+PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
     (MeetingStatus.PROCESSING, Stage.TRANSCRIPTION): 2,
@@ -27,17 +27,17 @@ PLACES: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.FAILED, None): 4,
     (MeetingStatus.READY, None): 5,
 }
-FAILURES: Final[Mapping[Stage, MeetingReason]] = {
+STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.MEDIA: MeetingReason.MEDIA_FAILED,
     Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
     Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
 }
 """What it is where a stage fails and says no more."""
-_OPEN = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
+_UNFINISHED = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
 
 
 @dataclass(frozen=True)
-class Execution:
+class MeetingExecution:
     """An execution of the workflow: one attempt at one recording.
 
     Its name says of which meeting it is, of which content, and which attempt: the name of an execution that has ended
@@ -49,7 +49,7 @@ class Execution:
     attempt: int
 
     @classmethod
-    def of(cls, record: MeetingRecord) -> "Execution":
+    def of(cls, record: MeetingRecord) -> "MeetingExecution":
         """The one that a meeting's item is about."""
         return cls(Recording(record.meeting, record.content), record.attempt)
 
@@ -75,10 +75,10 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Word:
+class ExecutionReport:
     """What an execution says of its recording."""
 
-    execution: Execution
+    execution: MeetingExecution
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
@@ -87,63 +87,63 @@ class Word:
     """What else the meeting's item is to say, by the fields' names."""
 
 
-def place(record: MeetingRecord) -> tuple[int, int]:
+def progress_rank(record: MeetingRecord) -> tuple[int, int]:
     """Where a meeting stands; only ever more."""
-    return record.attempt, PLACES[record.status, record.stage]
+    return record.attempt, PROGRESS_RANKS[record.status, record.stage]
 
 
-def about(record: MeetingRecord, execution: Execution) -> bool:
+def is_current(record: MeetingRecord, execution: MeetingExecution) -> bool:
     """Whether a meeting's item is about this attempt."""
     return (record.content, record.attempt) == (execution.recording.content, execution.attempt)
 
 
-def heard(record: MeetingRecord, word: Word, at: datetime) -> MeetingRecord:
+def apply_report(record: MeetingRecord, word: ExecutionReport, at: datetime) -> MeetingRecord:
     """A meeting once a word is heard; the same where that is old."""
-    if not about(record, word.execution):
+    if not is_current(record, word.execution):
         return record
     changed: dict[str, object] = {"status": word.status, "stage": word.stage, "reason": word.reason, **word.facts}
     if word.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # somebody else has said what came of the chunks
         changed["attempt"] = record.attempt + 1
-    after = record.model_copy(update={**changed, **listed(word.wrong)})
-    return stamped(record, after, at) if place(after) > place(record) else record
+    after = record.model_copy(update={**changed, **wrong_chunk_fields(word.wrong)})
+    return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
-def failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
+def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
     """A meeting that is given up by whoever has seen it as it is."""
     update = {"status": MeetingStatus.FAILED, "stage": None, "reason": reason}
-    return stamped(record, record.model_copy(update=update), at)
+    return stamp_change(record, record.model_copy(update=update), at)
 
 
-def again(record: MeetingRecord, at: datetime) -> MeetingRecord:
+def restart(record: MeetingRecord, at: datetime) -> MeetingRecord:
     """A meeting that is to be looked at as if its chunks had just arrived, since an attempt came to nothing."""
     update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
-    return stamped(record, record.model_copy(update=update), at)
+    return stamp_change(record, record.model_copy(update=update), at)
 
 
-def postponed(record: MeetingRecord, until: datetime) -> MeetingRecord:
+def postpone(record: MeetingRecord, until: datetime) -> MeetingRecord:
     """A meeting that nobody need look at before then; to its user it is the same."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
-def listed(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
+def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
     """What an item says of chunks that are wrong."""
-    return {"wrong": wrong[:MAX_WRONG], "wrong_count": len(wrong)}
+    return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}
 
 
-def stamped(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
+def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
     """What is to be written of a meeting as it is to be; the very same where nothing changes."""
     if before is not None and after == before:
         return before
-    now, moved = timestamp(at), before is None or place(before) != place(after)
+    now, moved = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
     # Whoever goes on with the same is looked at when it was due before.
     goes_on = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
-    due = before.due if before is not None and goes_on else timestamp(at + FIRST_LOOK)
+    due = before.due if before is not None and goes_on else timestamp(at + FIRST_SWEEP_DELAY)
     update = {
         "version": 1 if before is None else before.version + 1,
         "since": now if moved else after.since,
-        "due": due if after.status in _OPEN else None,
+        "due": due if after.status in _UNFINISHED else None,
         "updated_at": now,
     }
     return after.model_copy(update=update)

@@ -15,9 +15,9 @@ SORT = "meetingId"
 INDEX = "GSI-1"
 INDEX_SORT = "startedAt"
 """The index's partition is the user too."""
-OPEN = "#open"
+DUE_PARTITION = "#open"
 """The partition of what somebody is to look at again: no user has this name, so no role bound to one reads it."""
-MAX_WRONG = 1_000
+MAX_LISTED_CHUNKS = 1_000
 """Chunks that an item lists, since it has 400 KB; `wrongCount` says how many there are."""
 
 

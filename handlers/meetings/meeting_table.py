@@ -19,22 +19,22 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, plain, stored
 from handlers.common.aws.versioned_items import TooManyWriters
-from handlers.meetings.meeting_record import OPEN, PARTITION, SORT, MeetingRecord
+from handlers.meetings.meeting_record import DUE_PARTITION, PARTITION, SORT, MeetingRecord
 from handlers.meetings.s3_keys import MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-ATTEMPTS = 8
+MAX_WRITE_ATTEMPTS = 8
 """More than can collide: a few functions write to one meeting, each a few times in hours."""
-BEATEN = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Why a transaction is cancelled where another was quicker."""
-CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
+CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
 """The same of a single write."""
 
 
 @dataclass(frozen=True)
-class Change:
+class MeetingChange:
     """A meeting before and after a move; the same where it did not move."""
 
     before: MeetingRecord
@@ -47,7 +47,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Due:
+class DueMeeting:
     """A meeting that is to be looked at."""
 
     meeting: MeetingId
@@ -63,7 +63,7 @@ class MeetingTable:
 
     def read(self, meeting: MeetingId) -> MeetingRecord | None:
         """A meeting; none where there is none."""
-        answer = self._client.get_item(TableName=self._name, Key=_key(meeting), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._name, Key=_meeting_key(meeting), ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else MeetingRecord.model_validate(plain(item))
 
@@ -71,34 +71,34 @@ class MeetingTable:
         """Writes a meeting that is as it was seen; whether it was."""
         return self._written(before, after) or self.read(after.meeting) == after
 
-    def change(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> Change | None:
+    def change(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
         """Moves a meeting; none where there is none. The move may be made more than once."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_WRITE_ATTEMPTS):
             before = self.read(meeting)
             if before is None:
                 return None
             after = move(before)
             if after == before or self.write(before, after):
-                return Change(before, after)
+                return MeetingChange(before, after)
         raise TooManyWriters
 
-    def due(self, before: str) -> Iterator[Due]:
+    def due(self, before: str) -> Iterator[DueMeeting]:
         """Meetings that were to be looked at before then, the most urgent first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="#partition = :open AND #sort < :before",
             ExpressionAttributeNames={"#partition": PARTITION, "#sort": SORT},
-            ExpressionAttributeValues=stored({":open": OPEN, ":before": before}),
+            ExpressionAttributeValues=stored({":open": DUE_PARTITION, ":before": before}),
             ConsistentRead=True,
         )
         for page in pages:
             for item in page["Items"]:
                 due, user, meeting_id = item[SORT]["S"].split("#")
-                yield Due(MeetingId(user, meeting_id), due)
+                yield DueMeeting(MeetingId(user, meeting_id), due)
 
-    def dismiss(self, due: Due) -> None:
+    def dismiss(self, due: DueMeeting) -> None:
         """Takes away what says that a meeting is due: it is not, or was put there by nobody."""
-        self._client.delete_item(TableName=self._name, Key=_open(due.meeting, due.due))
+        self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due))
 
     def _written(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
         meeting, put = after.meeting, self._put(before, after)
@@ -107,14 +107,14 @@ class MeetingTable:
             return self._alone(put)
         items: list[Any] = [{"Put": put}]
         if old is not None:
-            items.append({"Delete": {"TableName": self._name, "Key": _open(meeting, old)}})
+            items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old)}})
         if new is not None:
-            items.append({"Put": {"TableName": self._name, "Item": _open(meeting, new)}})
+            items.append({"Put": {"TableName": self._name, "Item": _due_key(meeting, new)}})
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as error:
             reasons = {one.get("Code", "None") for one in error.response["CancellationReasons"]} - {"None"}
-            if reasons <= BEATEN:
+            if reasons <= CONFLICT_REASONS:
                 return False
             raise
         return True
@@ -123,7 +123,7 @@ class MeetingTable:
         try:
             self._client.put_item(**put)
         except ClientError as error:
-            if error.response["Error"]["Code"] in CONFLICTS:
+            if error.response["Error"]["Code"] in CONFLICT_ERRORS:
                 return False
             raise
         return True
@@ -141,9 +141,9 @@ class MeetingTable:
         return {"TableName": self._name, "Item": stored(after.model_dump(mode="json", by_alias=True)), **seen}
 
 
-def _key(meeting: MeetingId) -> Item:
+def _meeting_key(meeting: MeetingId) -> Item:
     return stored({PARTITION: meeting.user, SORT: meeting.meeting_id})
 
 
-def _open(meeting: MeetingId, due: str) -> Item:
-    return stored({PARTITION: OPEN, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})
+def _due_key(meeting: MeetingId, due: str) -> Item:
+    return stored({PARTITION: DUE_PARTITION, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})

@@ -25,7 +25,7 @@ USER: Final = "User"
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeetingMetric:
     """One number."""
 
     name: str
@@ -35,14 +35,14 @@ class Measure:
     """The user whose it is, in the form that nobody can be found by."""
 
 
-class Metrics:
+class MeetingMetrics:
     """What CloudWatch is told."""
 
     def __init__(self, client: "CloudWatchClient", stack: str) -> None:
         self._client = client
         self._stack = stack
 
-    def put(self, measures: Sequence[Measure]) -> None:
+    def put(self, measures: Sequence[MeetingMetric]) -> None:
         """Sends up to a thousand numbers."""
         if not measures:
             return
@@ -59,7 +59,7 @@ class Metrics:
             ],
         )
 
-    def put_or_log(self, measures: Sequence[Measure], event_log: EventLog) -> None:
+    def put_or_log(self, measures: Sequence[MeetingMetric], event_log: EventLog) -> None:
         """Send numbers; log a failure, because the work that the numbers describe is done."""
         try:
             self.put(measures)

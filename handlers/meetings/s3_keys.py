@@ -21,14 +21,14 @@ TRANSCRIPTS: Final = "transcripts/"
 SUMMARIES: Final = "summaries/"
 WORK: Final = "work/"
 """What the media job needs to go on after an interruption, and says when it ends."""
-COMPLETE: Final = "complete.json"
+COMPLETE_FILE_NAME: Final = "complete.json"
 """The name of what says that a recording is whole; no chunk may have it."""
 USER_TAG: Final = "user"
 """The tag of a session that has a user's name: what roles compare these keys with, as `${aws:PrincipalTag/user}`."""
-CHUNK_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-CONTENT: Final = r"[0-9a-f]{32}"
-Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
-_RAW_KEY = re.compile(rf"{RAW}({user_ids.PATTERN})/({ulid.PATTERN})/({CHUNK_NAME})", re.ASCII)
+CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+CONTENT_PATTERN: Final = r"[0-9a-f]{32}"
+Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_PATTERN}$")]
+_UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.PATTERN})/({ulid.PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class MeetingId:
 
     def chunk(self, name: str) -> str:
         """The key of one of its uploads."""
-        if re.fullmatch(CHUNK_NAME, name) is None:
+        if re.fullmatch(CHUNK_NAME_PATTERN, name) is None:
             raise ValueError("no name of a chunk")
         return self.raw + name
 
@@ -62,7 +62,7 @@ class Recording:
     content: str
 
     def __post_init__(self) -> None:
-        if re.fullmatch(CONTENT, self.content) is None:
+        if re.fullmatch(CONTENT_PATTERN, self.content) is None:
             raise ValueError("a content is 32 hexadecimal digits")
 
     @property
@@ -116,7 +116,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class RawKey:
+class UploadKey:
     """What the key of an upload says."""
 
     meeting: MeetingId
@@ -125,13 +125,13 @@ class RawKey:
     @property
     def completes(self) -> bool:
         """Whether this says that the recording is whole."""
-        return self.name == COMPLETE
+        return self.name == COMPLETE_FILE_NAME
 
 
-def raw_key(key: str) -> RawKey | None:
+def parse_upload_key(key: str) -> UploadKey | None:
     """What a key below `raw/` says; none where it is not of the form, or climbs out of it."""
-    match = _RAW_KEY.fullmatch(key)
+    match = _UPLOAD_KEY.fullmatch(key)
     if match is None:
         return None
     user, meeting_id, name = match.groups()
-    return RawKey(MeetingId(user, meeting_id), name)
+    return UploadKey(MeetingId(user, meeting_id), name)

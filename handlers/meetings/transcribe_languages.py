@@ -24,7 +24,7 @@ LANGUAGES: Final = frozenset(
 )
 
 
-def known(language: str) -> str:
+def validate_language(language: str) -> str:
     """The language; raises a problem of its own kind where there is no such one."""
     if language not in LANGUAGES:
         raise PydanticCustomError("language_unknown", "one that Amazon Transcribe has, by its code: en-US, de-DE")

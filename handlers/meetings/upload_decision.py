@@ -15,22 +15,22 @@ from datetime import datetime
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.meeting_progress import listed, stamped
+from handlers.meetings.meeting_progress import wrong_chunk_fields, stamp_change
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 
 @dataclass(frozen=True)
-class Said:
+class UploadedCompleteFile:
     """A `complete.json` as it was read."""
 
     mark: str
     """Which one: another object has another mark."""
     at: datetime
     """When it was put there."""
-    complete: Complete | None
+    complete: CompleteFile | None
     """None where it says nothing useful."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
     cause: str = ""
@@ -40,7 +40,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Seen:
+class UploadedChunks:
     """A recording's chunks as they were found."""
 
     wrong: tuple[WrongChunk, ...]
@@ -51,56 +51,62 @@ class Seen:
     """When the last of them was put there."""
 
 
-See = Callable[[Complete], Seen]
+FindChunks = Callable[[CompleteFile], UploadedChunks]
 
 
-def decided(record: MeetingRecord | None, meeting: MeetingId, said: Said, see: See, at: datetime) -> MeetingRecord:
+def apply_upload(
+    record: MeetingRecord | None, meeting: MeetingId, said: UploadedCompleteFile, see: FindChunks, at: datetime
+) -> MeetingRecord:
     """A meeting by what is there now; the same as before where that changes nothing.
 
     `see`: looks at the chunks; only asked where it matters.
     """
     if said.complete is None:
-        return _refused(record, meeting, said, at)
-    if record is None or record.content != said.complete.content or _wanted_again(record, said):
-        begun = _begun(record, meeting, said, said.complete, at)
+        return _apply_malformed(record, meeting, said, at)
+    if record is None or record.content != said.complete.content or _is_retry(record, said):
+        begun = _new_attempt(record, meeting, said, said.complete, at)
     else:
-        begun = record.model_copy(update=_described(record, said, said.complete))
+        begun = record.model_copy(update=_description_fields(record, said, said.complete))
     if begun.status is not MeetingStatus.INCOMPLETE:
-        return stamped(record, begun, at)
-    return stamped(record, _seen(begun, said, see(said.complete)), at)
+        return stamp_change(record, begun, at)
+    return stamp_change(record, _apply_chunks(begun, said, see(said.complete)), at)
 
 
-def _refused(record: MeetingRecord | None, meeting: MeetingId, said: Said, at: datetime) -> MeetingRecord:
+def _apply_malformed(
+    record: MeetingRecord | None, meeting: MeetingId, said: UploadedCompleteFile, at: datetime
+) -> MeetingRecord:
     update: dict[str, object] = {
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
         "said": said.mark,
-        **listed((WrongChunk(name=COMPLETE, problem=said.problem, fields=said.fields),)),
+        **wrong_chunk_fields((WrongChunk(name=COMPLETE_FILE_NAME, problem=said.problem, fields=said.fields),)),
     }
     if record is None:
-        return stamped(None, _record(meeting, at).model_copy(update=update), at)
+        return stamp_change(None, _empty_record(meeting, at).model_copy(update=update), at)
     if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.mark:
         return record
     anew = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
-    return stamped(record, record.model_copy(update={**update, "attempt": anew}), at)
+    return stamp_change(record, record.model_copy(update={**update, "attempt": anew}), at)
 
 
-def _wanted_again(record: MeetingRecord, said: Said) -> bool:
+def _is_retry(record: MeetingRecord, said: UploadedCompleteFile) -> bool:
     """The same event may come twice, and is about the same object then."""
     return record.status is MeetingStatus.FAILED and record.said != said.mark
 
 
-def _begun(
-    record: MeetingRecord | None, meeting: MeetingId, said: Said, complete: Complete, at: datetime
+def _new_attempt(
+    record: MeetingRecord | None, meeting: MeetingId, said: UploadedCompleteFile, complete: CompleteFile, at: datetime
 ) -> MeetingRecord:
-    begun = _record(meeting, at)
+    begun = _empty_record(meeting, at)
     before: dict[str, object] = (
         {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
     )
-    return begun.model_copy(update={**before, "content": complete.content, **_described(begun, said, complete)})
+    return begun.model_copy(
+        update={**before, "content": complete.content, **_description_fields(begun, said, complete)}
+    )
 
 
-def _described(record: MeetingRecord, said: Said, complete: Complete) -> dict[str, object]:
+def _description_fields(record: MeetingRecord, said: UploadedCompleteFile, complete: CompleteFile) -> dict[str, object]:
     words: dict[str, object] = {
         "title": complete.title,
         "started_at": complete.started_at,
@@ -114,9 +120,9 @@ def _described(record: MeetingRecord, said: Said, complete: Complete) -> dict[st
     return words
 
 
-def _seen(begun: MeetingRecord, said: Said, seen: Seen) -> MeetingRecord:
+def _apply_chunks(begun: MeetingRecord, said: UploadedCompleteFile, seen: UploadedChunks) -> MeetingRecord:
     if seen.wrong:
-        return begun.model_copy(update={**listed(seen.wrong), "tried": ""})
+        return begun.model_copy(update={**wrong_chunk_fields(seen.wrong), "tried": ""})
     tried = f"{said.mark} {seen.mark}"
     if begun.tried == tried:
         return begun
@@ -125,12 +131,12 @@ def _seen(begun: MeetingRecord, said: Said, seen: Seen) -> MeetingRecord:
         "stage": Stage.MEDIA,
         "tried": tried,
         "whole_at": timestamp(said.at if seen.at is None else max(said.at, seen.at)),
-        **listed(()),
+        **wrong_chunk_fields(()),
     }
     return begun.model_copy(update=update)
 
 
-def _record(meeting: MeetingId, at: datetime) -> MeetingRecord:
+def _empty_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
     """A meeting of which nothing is known yet."""
     now = timestamp(at)
     return MeetingRecord(

@@ -21,29 +21,29 @@ from handlers.common.aws.unreadable_objects import Sealed, meant
 from handlers.common.errors import of_validation
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import MAX_BYTES, MAX_CHUNKS, Complete
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, MAX_CHUNKS, CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
-from handlers.meetings.upload_decision import Said, Seen
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
+from handlers.meetings.upload_decision import UploadedCompleteFile, UploadedChunks
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-PAGE: Final = 1_000
-MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE
+PAGE_SIZE: Final = 1_000
+MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
 """A recording that was replaced three times has not more."""
-MARK_DIGITS: Final = 32
+FINGERPRINT_DIGITS: Final = 32
 
 
-class Uploads:
+class UploadedRecordings:
     """Reads what was uploaded, with GetObject and ListObjectsV2."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def said(self, meeting: MeetingId) -> Said | None:
+    def said(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """A meeting's `complete.json`; none where there is none. One that is sealed says nothing useful."""
         try:
             return self._read(meeting)
@@ -54,37 +54,39 @@ class Uploads:
         except Sealed:
             return there
 
-    def _read(self, meeting: MeetingId) -> Said | None:
+    def _read(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.chunk(COMPLETE))
+            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.chunk(COMPLETE_FILE_NAME))
         except self._client.exceptions.NoSuchKey:
             return None
         except ClientError as error:
             raise meant(error) from None
         at = answer["LastModified"]
-        mark = said_mark(answer["ETag"], at)
+        mark = complete_file_fingerprint(answer["ETag"], at)
         with closing(answer["Body"]) as body:
-            if answer["ContentLength"] > MAX_BYTES:
-                return Said(mark, at, None, ChunkProblem.SIZE, cause="too_long")
+            if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:
+                return UploadedCompleteFile(mark, at, None, ChunkProblem.SIZE, cause="too_long")
             text = body.read()
         try:
-            return Said(mark, at, Complete.model_validate_json(text))
+            return UploadedCompleteFile(mark, at, CompleteFile.model_validate_json(text))
         except ValidationError as error:
             wrong = tuple(WrongField(field=one.field, rule=one.rule) for one in of_validation(error))
             cause = f"{wrong[0].field}: {wrong[0].rule}"
-            return Said(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
+            return UploadedCompleteFile(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
 
-    def _sealed(self, meeting: MeetingId) -> Said | None:
+    def _sealed(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """What a list says of it: without the client's key, nothing else does."""
-        key = meeting.chunk(COMPLETE)
+        key = meeting.chunk(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         found = next((one for one in page.get("Contents", ()) if one["Key"] == key), None)
         if found is None:
             return None
         at = found["LastModified"]
-        return Said(said_mark(found["ETag"], at), at, None, ChunkProblem.UNREADABLE, cause="sealed")
+        return UploadedCompleteFile(
+            complete_file_fingerprint(found["ETag"], at), at, None, ChunkProblem.UNREADABLE, cause="sealed"
+        )
 
-    def seen(self, meeting: MeetingId, complete: Complete) -> Seen:
+    def seen(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
         """A recording's chunks."""
         there = self._listed(meeting, {one.name for one in complete.chunks})
         wrong: list[WrongChunk] = []
@@ -95,32 +97,32 @@ class Uploads:
             elif found["Size"] != chunk.bytes:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
         last = max((one["LastModified"] for one in there.values()), default=None)
-        return Seen(tuple(wrong), _mark(complete, there), last)
+        return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, there), last)
 
     def _listed(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket,
             Prefix=meeting.raw,
-            PaginationConfig={"PageSize": PAGE, "MaxItems": MAX_PAGES * PAGE},
+            PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
         begins = len(meeting.raw)
         found = {one["Key"][begins:]: one for page in pages for one in page.get("Contents", ())}
         return {name: found[name] for name in names & found.keys()}
 
 
-def said_mark(etag: str, at: datetime) -> str:
+def complete_file_fingerprint(etag: str, at: datetime) -> str:
     """Which `complete.json` it is, whether it was read or listed: reading it tells whole seconds."""
     return f"{etag}@{timestamp(at.replace(microsecond=0))}"
 
 
-def _mark(complete: Complete, there: "dict[str, ObjectTypeDef]") -> str:
+def _chunks_fingerprint(complete: CompleteFile, there: "dict[str, ObjectTypeDef]") -> str:
     """What tells these objects from others: bytes by their ETags, and by when they came what was mended without them.
 
     The same bytes have the same ETag, whether they lie in an archive or not.
     """
-    objects = [_object_mark(there.get(one.name)) for one in complete.chunks]
-    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:MARK_DIGITS]
+    objects = [_object_fingerprint(there.get(one.name)) for one in complete.chunks]
+    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
-def _object_mark(one: "ObjectTypeDef | None") -> str:
+def _object_fingerprint(one: "ObjectTypeDef | None") -> str:
     return "" if one is None else f"{one['ETag']}@{timestamp(one['LastModified'])}"

@@ -16,15 +16,15 @@ from functools import partial
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.aws.workflow_executions import Executions, Started
 from handlers.common.logging import EventLog, hashed
-from handlers.meetings.meeting_progress import Execution
+from handlers.meetings.meeting_progress import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
+from handlers.meetings.meeting_table import MAX_WRITE_ATTEMPTS, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_decision import decided
-from handlers.meetings.uploaded_recording import Uploads
+from handlers.meetings.upload_decision import apply_upload
+from handlers.meetings.uploaded_recording import UploadedRecordings
 
 
-class Outcome(StrEnum):
+class UploadOutcome(StrEnum):
     """What an arrival came to."""
 
     STARTED = "started"
@@ -44,56 +44,58 @@ class NotStarted(Exception):
 
 
 @dataclass(frozen=True)
-class Starting:
+class RecordingStarter:
     """Looks at meetings' recordings."""
 
     table: MeetingTable
-    uploads: Uploads
+    uploads: UploadedRecordings
     executions: Executions
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
 
-    def look(self, meeting: MeetingId) -> Outcome:
+    def look(self, meeting: MeetingId) -> UploadOutcome:
         """Looks at what is there of a meeting, and does what follows from it; raises NotStarted or TooManyWriters."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_WRITE_ATTEMPTS):
             record = self.table.read(meeting)  # before what it is compared with
             said = self.uploads.said(meeting)
             if said is None:
-                return Outcome.GONE
+                return UploadOutcome.GONE
             if said.complete is None:
-                self.log.warning("complete_refused", code=said.problem, cause=said.cause, key_hash=known_as(meeting))
-            after = decided(record, meeting, said, partial(self.uploads.seen, meeting), self.clock())
+                self.log.warning(
+                    "complete_refused", code=said.problem, cause=said.cause, key_hash=meeting_hash(meeting)
+                )
+            after = apply_upload(record, meeting, said, partial(self.uploads.seen, meeting), self.clock())
             if after != record:
                 if not self.table.write(record, after):
                     continue
                 self.log.info(
-                    "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=known_as(meeting)
+                    "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=meeting_hash(meeting)
                 )
-            if not _newly_wrong(record, after):
-                return Outcome.REFUSED if said.complete is None else self._done(after)
+            if not _has_new_wrong_chunk(record, after):
+                return UploadOutcome.REFUSED if said.complete is None else self._done(after)
         raise TooManyWriters
 
     def start(self, record: MeetingRecord) -> None:
         """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
-        execution = Execution.of(record)
+        execution = MeetingExecution.of(record)
         started = self.executions.start(execution.name, execution.input)
         if started not in {Started.YES, Started.ALREADY}:
             raise NotStarted(started)
 
-    def _done(self, record: MeetingRecord) -> Outcome:
+    def _done(self, record: MeetingRecord) -> UploadOutcome:
         if record.stage is Stage.MEDIA:
             self.start(record)
-            return Outcome.STARTED
-        return Outcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else Outcome.UNCHANGED
+            return UploadOutcome.STARTED
+        return UploadOutcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else UploadOutcome.UNCHANGED
 
 
-def known_as(meeting: MeetingId) -> str:
+def meeting_hash(meeting: MeetingId) -> str:
     """What a log calls a meeting."""
     return hashed(f"{meeting.user}/{meeting.meeting_id}")
 
 
-def _newly_wrong(before: MeetingRecord | None, after: MeetingRecord) -> bool:
+def _has_new_wrong_chunk(before: MeetingRecord | None, after: MeetingRecord) -> bool:
     """Whether something counts as wrong that did not before."""
     known = set() if before is None else {one.name for one in before.wrong}
     return after.status is MeetingStatus.INCOMPLETE and not {one.name for one in after.wrong} <= known

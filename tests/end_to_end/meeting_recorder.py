@@ -19,7 +19,7 @@ from clients.meetings.user_credentials import Opened
 from handlers.meetings.complete_file import Chunk
 from handlers.meetings.media_result import ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import eventually
 from local.flows.meetings_client import Meetings, recorded
 
@@ -85,7 +85,7 @@ class Recorder:
             Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
             for name, path in zip(names, chunks, strict=True)
         ]
-        self.put(place.chunk(COMPLETE), meeting.complete(listed).model_dump_json(by_alias=True).encode())
+        self.put(place.chunk(COMPLETE_FILE_NAME), meeting.complete(listed).model_dump_json(by_alias=True).encode())
 
     def put(self, key: str, content: bytes) -> None:
         """An object, with its checksum."""

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from clients.meetings.user_credentials import Opened
-from handlers.meetings.meeting_record import INDEX, OPEN, PARTITION, SORT, MeetingStatus
-from handlers.meetings.s3_keys import COMPLETE
+from handlers.meetings.meeting_record import INDEX, DUE_PARTITION, PARTITION, SORT, MeetingStatus
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import Verdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
 from local.flows.http_requests import Answer, ask, send
@@ -136,7 +136,7 @@ def query(bob: Opened, partition: str, **more: Any) -> object:
 
 FOREIGN: dict[str, Callable[[Opened, str, str], object]] = {
     "read a transcript": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
-    "read an upload": lambda bob, user, _: bob.s3.get_object(Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE}"),
+    "read an upload": lambda bob, user, _: bob.s3.get_object(Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE_FILE_NAME}"),
     "list uploads": lambda bob, user, _: bob.s3.list_objects_v2(Bucket=bob.bucket, Prefix=f"raw/{user}/"),
     "list everybody's": lambda bob, _user, _key: bob.s3.list_objects_v2(Bucket=bob.bucket, Prefix="raw/"),
     "list without a prefix": lambda bob, _user, _key: bob.s3.list_objects_v2(Bucket=bob.bucket),
@@ -148,13 +148,13 @@ FOREIGN: dict[str, Callable[[Opened, str, str], object]] = {
     "delete an upload": lambda bob, _user, _key: bob.s3.delete_object(Bucket=bob.bucket, Key=f"raw/{bob.user}/x"),
     "query another's": lambda bob, user, _: query(bob, user),
     "query another's by date": lambda bob, user, _: query(bob, user, IndexName=INDEX),
-    "query what is open": lambda bob, _user, _key: query(bob, OPEN),
-    "query what is open by date": lambda bob, _user, _key: query(bob, OPEN, IndexName=INDEX),
+    "query what is open": lambda bob, _user, _key: query(bob, DUE_PARTITION),
+    "query what is open by date": lambda bob, _user, _key: query(bob, DUE_PARTITION, IndexName=INDEX),
     "read an item": lambda bob, user, key: bob.dynamodb.get_item(
         TableName=bob.table, Key={PARTITION: {"S": user}, SORT: {"S": key.split("/")[2]}}
     ),
     "read what is open": lambda bob, _user, _key: bob.dynamodb.get_item(
-        TableName=bob.table, Key={PARTITION: {"S": OPEN}, SORT: {"S": "x"}}
+        TableName=bob.table, Key={PARTITION: {"S": DUE_PARTITION}, SORT: {"S": "x"}}
     ),
     "scan": lambda bob, _user, _key: bob.dynamodb.scan(TableName=bob.table),
     "write an item": lambda bob, _user, _key: bob.dynamodb.put_item(

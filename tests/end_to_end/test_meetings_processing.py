@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import NotMade
-from components.meetings.media_states import NO_MACHINE
+from components.meetings.media_states import NO_CAPACITY_REASON
 from handlers.meetings.media_result import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
@@ -162,4 +162,4 @@ def test_a_job_that_gets_no_machine_or_keeps_none_is_done_on_demand(
 ) -> None:
     went = worked(meetings, moved[what])
     assert (moved[what].status, went.queues, went.attempts) == (READY, (SPOT, ON_DEMAND), attempts)
-    assert went.reasons[0] == (NO_MACHINE if what == "no machine" else RECLAIMED)
+    assert went.reasons[0] == (NO_CAPACITY_REASON if what == "no machine" else RECLAIMED)

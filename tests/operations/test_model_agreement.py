@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.bedrock_summarize.action_items import Placed
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
+from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, SummaryTokens
 from operations.compare_models import PRICES
 from operations.model_agreement import Agreement, Compared, Found, cost, overall, table
 
@@ -16,13 +16,13 @@ BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_t
 MILLION = 1_000_000
 
 
-def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> Placed:
-    item = ActionItem(text="Do it", owner=owner, quote=Quoted(text="canary", start_ms=0))
-    return Placed(item, (piece, first), (piece, last))
+def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
+    item = ActionItem(text="Do it", owner=owner, quote=TranscriptQuote(text="canary", start_ms=0))
+    return LocatedActionItem(item, (piece, first), (piece, last))
 
 
-def compared(reference: list[Placed], candidate: list[Placed], name: str = "one") -> Compared:
-    return Compared(name, Found(tuple(reference), Tokens()), Found(tuple(candidate), Tokens()))
+def compared(reference: list[LocatedActionItem], candidate: list[LocatedActionItem], name: str = "one") -> Compared:
+    return Compared(name, Found(tuple(reference), SummaryTokens()), Found(tuple(candidate), SummaryTokens()))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def compared(reference: list[Placed], candidate: list[Placed], name: str = "one"
     ],
 )
 def test_the_same_is_what_rests_on_the_same_words_and_is_the_same_persons(
-    reference: list[Placed], candidate: list[Placed], expected: Agreement
+    reference: list[LocatedActionItem], candidate: list[LocatedActionItem], expected: Agreement
 ) -> None:
     assert compared(reference, candidate).agreement == expected
 
@@ -73,7 +73,9 @@ def test_agreement_is_the_same_from_both_sides_and_whole_with_oneself(
 
 
 def test_prices_are_the_books() -> None:
-    tokens = Tokens(input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION)
+    tokens = SummaryTokens(
+        input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION
+    )
     sonnet = cost(SONNET, tokens, BOOK)
     assert sonnet == pytest.approx(3.30 + 16.50 + 0.33 + 4.125)
     assert cost(HAIKU, tokens, BOOK) == pytest.approx(1.10 + 5.50 + 0.11 + 1.375)
@@ -84,12 +86,12 @@ def test_prices_are_the_books() -> None:
 
 @pytest.mark.parametrize("model", ["us.anthropic.claude-opus-4-5-x", "us.anthropic.claude-sonnet-5", "amazon.nova"])
 def test_a_model_without_a_price_costs_nobody_knows_what(model: str) -> None:
-    assert cost(model, Tokens(), BOOK) is None
-    assert cost(SONNET, Tokens(), {}) is None
+    assert cost(model, SummaryTokens(), BOOK) is None
+    assert cost(SONNET, SummaryTokens(), {}) is None
 
 
 def test_the_table_has_a_line_a_transcript_and_one_for_all() -> None:
-    paid = Tokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
+    paid = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
     good = Compared("good", Found((placed(0, 1),), paid, dropped=1), Found((placed(0, 1),), paid))
     bad = Compared("bad", Found((placed(0, 1),), paid), Found((), paid, usable=False))
     lines = table([good, bad], SONNET, "unknown", BOOK)

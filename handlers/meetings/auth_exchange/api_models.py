@@ -10,7 +10,7 @@ from pydantic import Field
 from handlers.common.name_patterns import User
 from handlers.common.websocket.messages import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
-from handlers.meetings.complete_file import Moment
+from handlers.meetings.complete_file import UtcTimestamp
 
 Secret = Annotated[str, Field(min_length=1, repr=False)]
 
@@ -25,7 +25,7 @@ class ExchangeRequest(Message):
     left out, and what is longer than 64 is cut."""
 
 
-class Prefixes(Message):
+class UserPrefixes(Message):
     """How the keys of a user's objects begin, by kind."""
 
     raw: str
@@ -36,18 +36,18 @@ class Prefixes(Message):
     summaries: str
 
 
-class Exchanged(Message):
+class ExchangeResponse(Message):
     """Credentials, and what they are for."""
 
     access_key_id: Annotated[str, Field(min_length=1, repr=False)]
     secret_access_key: Secret
     session_token: Secret
-    expiration: Moment
-    renew_after: Moment
+    expiration: UtcTimestamp
+    renew_after: UtcTimestamp
     """From then on, exchange again: well before they end."""
     user: User
     """The caller's name here: partition of the table, and part of every key."""
     bucket_name: str
     table_name: str
     region: str
-    prefixes: Prefixes
+    prefixes: UserPrefixes

@@ -4,7 +4,7 @@ One thing: everything else clients do with the credentials that they get here, a
 """
 
 from handlers.common.http.rest_operations import Operation
-from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse, ExchangeRequest
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -13,6 +13,6 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/exchange",
         summary="Exchanges a token of the identity provider for credentials to the caller's own meetings.",
         body=ExchangeRequest,
-        answer=Exchanged,
+        answer=ExchangeResponse,
     ),
 )

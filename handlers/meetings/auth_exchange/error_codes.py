@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Code(StrEnum):
+class ExchangeErrorCode(StrEnum):
     """By what clients tell errors apart."""
 
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a code

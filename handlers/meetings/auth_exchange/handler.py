@@ -19,7 +19,7 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, Exchange, Store
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, TokenExchange, MeetingsLocation
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
@@ -27,33 +27,33 @@ _STS_CONFIG = CONFIG.merge(
 """Both attempts end before a client of the API stops waiting."""
 
 
-def acts(exchange: Exchange) -> dict[str, Callable[[Call], Answered]]:
+def operation_functions(exchange: TokenExchange) -> dict[str, Callable[[Call], Answered]]:
     """What does each operation."""
     return {"exchangeToken": exchange.exchange}
 
 
 @cache
-def _rest() -> Rest:
+def _api() -> Rest:
     """Made once a container."""
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
     client = boto3.client("sts", config=_STS_CONFIG)
     if environment.jwks_url is None:
         raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
-    exchange = Exchange(
+    exchange = TokenExchange(
         Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
         ClientRole(client, environment.client_role, environment.credential_seconds).session,
-        Store(environment.bucket_name, environment.table_name, client.meta.region_name),
+        MeetingsLocation(environment.bucket_name, environment.table_name, client.meta.region_name),
         renew_before_seconds=environment.renew_before_seconds,
         log=log,
     )
-    return Rest(OPERATIONS, acts(exchange), origin=environment.origin, log=log)
+    return Rest(OPERATIONS, operation_functions(exchange), origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:
     """The entry point of the function."""
-    return _rest().handle(event)
+    return _api().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _rest()  # while the container starts, which is faster and comes before anybody waits
+    _api()  # while the container starts, which is faster and comes before anybody waits

@@ -16,18 +16,21 @@ from handlers.common.identity.oidc_tokens import InvalidToken, Reason, Verifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings import s3_keys
-from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest, Prefixes
-from handlers.meetings.auth_exchange.error_codes import Code
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse, ExchangeRequest, UserPrefixes
+from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 
 if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
-RETRY_SECONDS = 5
-CODES = {Reason.EXPIRED: Code.TOKEN_EXPIRED, Reason.NOT_YET_VALID: Code.TOKEN_NOT_YET_VALID}
+RETRY_AFTER_SECONDS = 5
+ERROR_CODES = {
+    Reason.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
+    Reason.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
+}
 
 
 @dataclass(frozen=True)
-class Store:
+class MeetingsLocation:
     """Where meetings are."""
 
     bucket_name: str
@@ -36,7 +39,7 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class SessionCredentials:
     """The credentials of one session of the clients' role."""
 
     access_key_id: str = field(repr=False)
@@ -56,7 +59,7 @@ class ClientRole:
     arn: str
     seconds: int
 
-    def session(self, user: str, name: str) -> Credentials:
+    def session(self, user: str, name: str) -> SessionCredentials:
         """Assume the role for a user; raises ServiceFailed, which does not quote what STS says."""
         answer = called(
             self.client.assume_role,
@@ -65,18 +68,20 @@ class ClientRole:
             DurationSeconds=self.seconds,
             Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
         )
-        given = answer["Credentials"]
-        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"])
+        given = answer["SessionCredentials"]
+        return SessionCredentials(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"]
+        )
 
 
-class Exchange:
+class TokenExchange:
     """Does what the operation asks."""
 
     def __init__(
         self,
         verifier: Verifier,
-        session: Callable[[str, str], Credentials],
-        store: Store,
+        session: Callable[[str, str], SessionCredentials],
+        store: MeetingsLocation,
         *,
         renew_before_seconds: int,
         log: EventLog,
@@ -94,7 +99,7 @@ class Exchange:
         user = self._user(asked.token)
         given = self._credentials(user, asked.session_name)
         return Answered(
-            Exchanged(
+            ExchangeResponse(
                 access_key_id=given.access_key_id,
                 secret_access_key=given.secret_access_key,
                 session_token=given.session_token,
@@ -104,7 +109,7 @@ class Exchange:
                 bucket_name=self._store.bucket_name,
                 table_name=self._store.table_name,
                 region=self._store.region,
-                prefixes=prefixes(user),
+                prefixes=user_prefixes(user),
             )
         )
 
@@ -114,24 +119,26 @@ class Exchange:
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
-                raise _later("The identity provider does not answer. Try again.") from None
+                raise _unavailable("The identity provider does not answer. Try again.") from None
             self._log.info("caller_refused", cause=error.reason)
-            raise HandlerError(CODES.get(error.reason, Code.TOKEN_REFUSED), "The token is not taken.", 401) from None
+            raise HandlerError(
+                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not taken.", 401
+            ) from None
 
-    def _credentials(self, user: str, name: str) -> Credentials:
+    def _credentials(self, user: str, name: str) -> SessionCredentials:
         try:
             return self._session(user, name)
         except ServiceFailed as error:
             if error.passes:
                 self._log.warning("role_busy", cause=error.fault)
-                raise _later("Credentials cannot be given at the moment. Try again.") from None
+                raise _unavailable("Credentials cannot be given at the moment. Try again.") from None
             self._log.error("role_refused", cause=error.fault)
             raise
 
 
-def prefixes(user: str) -> Prefixes:
+def user_prefixes(user: str) -> UserPrefixes:
     """Of a user."""
-    return Prefixes(
+    return UserPrefixes(
         raw=f"{s3_keys.RAW}{user}/",
         video=f"{s3_keys.VIDEO}{user}/",
         audio=f"{s3_keys.AUDIO}{user}/",
@@ -140,5 +147,5 @@ def prefixes(user: str) -> Prefixes:
     )
 
 
-def _later(message: str) -> HandlerError:
-    return HandlerError(Code.UNAVAILABLE, message, 503, retry_after_seconds=RETRY_SECONDS)
+def _unavailable(message: str) -> HandlerError:
+    return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, 503, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -15,37 +15,37 @@ from handlers.common.bedrock.converse import BedrockModel, Guardrail, Manner, co
 from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import instructions
-from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
-from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
+from handlers.meetings.bedrock_summarize.model_requests import read_instructions
+from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
+from handlers.meetings.bedrock_summarize.summarizer import SummarySettings, Summarizer
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Metrics
+from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.summary_errors import EventMalformed
 
 
-def summarizer(environment: SummaryEnvironment) -> Summarizer:
+def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
     """On clients of this container's."""
     # boto3 has types for it, but the project does not install them for one call.
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
     log = EventLog(environment.log_level)
     models = {one: BedrockModel(bedrock, one) for one in (environment.summary_model_id, environment.action_model_id)}
-    instructions()  # read while the container starts
+    read_instructions()  # read while the container starts
     return Summarizer(
         MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        Interviewer(models, environment.answer_seconds, log, Timing()),
-        reading(environment),
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        ModelAccess(models, environment.answer_seconds, log, Timing()),
+        summary_settings(environment),
         Parallel(environment.at_once),
         log,
     )
 
 
-def reading(environment: SummaryEnvironment) -> Reading:
+def summary_settings(environment: SummaryEnvironment) -> SummarySettings:
     """How a transcript is read."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     guardrail = None if identifier is None or version is None else Guardrail(identifier, version)
-    return Reading(
+    return SummarySettings(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
         manner=Manner(environment.max_output_tokens, guardrail),
@@ -57,16 +57,16 @@ def reading(environment: SummaryEnvironment) -> Reading:
 @cache
 def _summarizer() -> Summarizer:
     """Made once a container."""
-    return summarizer(SummaryEnvironment.read())
+    return create_summarizer(SummaryEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The entry point of the function."""
-    result = _summarizer().summarize(_asked(event), context.get_remaining_time_in_millis())
+    result = _summarizer().summarize(_parse_request(event), context.get_remaining_time_in_millis())
     return result.model_dump(mode="json", by_alias=True)
 
 
-def _asked(event: Mapping[str, Any]) -> SummaryRequest:
+def _parse_request(event: Mapping[str, Any]) -> SummaryRequest:
     try:
         return SummaryRequest.model_validate(event)
     except ValidationError:

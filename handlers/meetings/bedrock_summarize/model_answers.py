@@ -12,12 +12,12 @@ from pydantic import Field
 from handlers.common.bedrock.model_answers import BadAnswer, ModelSaid, held_to, json_of
 from handlers.common.text.text_cleaning import cleaned
 
-MAX_ANSWER = 200_000
-MAX_SUMMARY = 20_000
+MAX_ANSWER_CHARACTERS = 200_000
+MAX_SUMMARY_CHARACTERS = 20_000
 MAX_ITEMS = 100
 
 
-class Task(StrEnum):
+class SummaryTask(StrEnum):
     """What a model is to do."""
 
     SUMMARY = "summary"
@@ -25,7 +25,7 @@ class Task(StrEnum):
     COMBINE = "combine"
 
 
-class Problem(StrEnum):
+class AnswerProblem(StrEnum):
     """What is wrong with an answer that is JSON, or would be, as the model is told."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
@@ -36,7 +36,7 @@ class Problem(StrEnum):
     BAD_ITEM = "At least one action item lacked a field, or had one of the wrong type or length."
 
 
-class SaidItem(ModelSaid):
+class ModelActionItem(ModelSaid):
     """An action item, as the model has it."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
@@ -55,43 +55,43 @@ class _Envelope(ModelSaid):
 
 
 @dataclass(frozen=True)
-class Items:
+class ModelActionItems:
     """The action items in an answer."""
 
-    items: tuple[SaidItem, ...] = field(repr=False)
+    items: tuple[ModelActionItem, ...] = field(repr=False)
     malformed: int = 0
     """Those that were passed over, because they were none."""
 
 
-def summary_of(text: str, task: Task, part: str) -> str:
+def parse_summary(text: str, task: SummaryTask, part: str) -> str:
     """The summary in an answer, a line a paragraph; raises BadAnswer."""
-    summary = _envelope(text, task, part).summary
-    if not isinstance(summary, str) or len(summary) > MAX_SUMMARY:
-        raise BadAnswer(Problem.NO_SUMMARY)
+    summary = _parse_envelope(text, task, part).summary
+    if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
+        raise BadAnswer(AnswerProblem.NO_SUMMARY)
     paragraphs = [clean for line in summary.splitlines() if (clean := cleaned(line))]
     if not paragraphs:
-        raise BadAnswer(Problem.NO_SUMMARY)
+        raise BadAnswer(AnswerProblem.NO_SUMMARY)
     return "\n".join(paragraphs)
 
 
-def items_of(text: str, part: str, *, patient: bool) -> Items:
+def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
     """The action items in an answer; raises BadAnswer. `patient`: single ones that are none are passed over."""
-    given = _envelope(text, Task.ACTION_ITEMS, part).items
+    given = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
     if given is None:
-        raise BadAnswer(Problem.NO_OBJECT)
+        raise BadAnswer(AnswerProblem.NO_OBJECT)
     if len(given) > MAX_ITEMS:
-        raise BadAnswer(Problem.TOO_MANY)
-    items = [item for each in given if (item := held_to(SaidItem, each)) is not None and cleaned(item.text)]
+        raise BadAnswer(AnswerProblem.TOO_MANY)
+    items = [item for each in given if (item := held_to(ModelActionItem, each)) is not None and cleaned(item.text)]
     malformed = len(given) - len(items)
     if malformed and (not patient or not items):
-        raise BadAnswer(Problem.BAD_ITEM)
-    return Items(tuple(items), malformed)
+        raise BadAnswer(AnswerProblem.BAD_ITEM)
+    return ModelActionItems(tuple(items), malformed)
 
 
-def _envelope(text: str, task: Task, part: str) -> _Envelope:
-    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
+def _parse_envelope(text: str, task: SummaryTask, part: str) -> _Envelope:
+    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER_CHARACTERS))
     if envelope is None:
-        raise BadAnswer(Problem.NO_OBJECT)
+        raise BadAnswer(AnswerProblem.NO_OBJECT)
     if (envelope.task, envelope.part) != (task.value, part):
-        raise BadAnswer(Problem.OTHER_TASK)
+        raise BadAnswer(AnswerProblem.OTHER_TASK)
     return envelope

@@ -18,19 +18,25 @@ from handlers.common.bedrock import converse
 from handlers.common.bedrock.converse import CACHE_POINT, Block, Manner, Request, lines
 from handlers.common.bedrock.model_questions import Question, repair
 from handlers.common.text.text_windows import Window
-from handlers.meetings.bedrock_summarize.model_answers import Items, Problem, Task, items_of, summary_of
-from handlers.meetings.bedrock_summarize.transcript import Said
+from handlers.meetings.bedrock_summarize.model_answers import (
+    ModelActionItems,
+    AnswerProblem,
+    SummaryTask,
+    parse_items,
+    parse_summary,
+)
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
-PROMPTS = Path(__file__).parent / "prompts"
-PART_DIGITS = 12
+PROMPTS_FOLDER = Path(__file__).parent / "prompts"
+PART_ID_DIGITS = 12
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked(Generic[T]):
+class TaskQuestion(Generic[T]):
     """One task."""
 
-    task: Task
+    task: SummaryTask
     question: Question[T]
 
     @property
@@ -41,7 +47,7 @@ class Asked(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Place:
+class PartPosition:
     """Which part of which meeting."""
 
     index: int
@@ -50,7 +56,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Style:
+class QuestionStyle:
     """How all questions are asked."""
 
     manner: Manner
@@ -59,33 +65,35 @@ class Style:
 
 
 @cache
-def instructions() -> str:
+def read_instructions() -> str:
     """The fixed part of every question."""
-    return "\n".join(one.read_text(encoding="utf-8") for one in sorted(PROMPTS.glob("*.txt")))
+    return "\n".join(one.read_text(encoding="utf-8") for one in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
-def summary(window: Window[Said], place: Place, style: Style) -> Asked[str]:
+def summary_question(window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle) -> TaskQuestion[str]:
     """Asks for the summary of a part."""
-    material = lines(_said(window))
-    read = partial(_summary, task=Task.SUMMARY, part=_name(material))
-    return _asked(Task.SUMMARY, material, place, style, read)
+    material = lines(_transcript_lines(window))
+    read = partial(_read_summary, task=SummaryTask.SUMMARY, part=_part_id(material))
+    return _question(SummaryTask.SUMMARY, material, place, style, read)
 
 
-def action_items(window: Window[Said], place: Place, style: Style) -> Asked[Items]:
+def action_items_question(
+    window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle
+) -> TaskQuestion[ModelActionItems]:
     """Asks for the action items of a part."""
-    material = lines(_said(window))
-    return _asked(Task.ACTION_ITEMS, material, place, style, partial(_items, part=_name(material)))
+    material = lines(_transcript_lines(window))
+    return _question(SummaryTask.ACTION_ITEMS, material, place, style, partial(_read_items, part=_part_id(material)))
 
 
-def combination(summaries: Sequence[str], language: str, style: Style) -> Asked[str]:
+def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
     """Asks for one summary of several."""
     material = lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
-    read = partial(_summary, task=Task.COMBINE, part=_name(material))
-    once = Style(style.manner, transcript_kept=False)
-    return _asked(Task.COMBINE, material, Place(0, 1, language), once, read)
+    read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
+    once = QuestionStyle(style.manner, transcript_kept=False)
+    return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), once, read)
 
 
-def groups(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
+def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
     """Texts in groups of so many characters at most, in their order; never one alone but at the end."""
     found: list[tuple[str, ...]] = []
     group: list[str] = []
@@ -97,10 +105,12 @@ def groups(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]
     return (*found, tuple(group)) if group else tuple(found)
 
 
-def _asked(task: Task, material: Block, place: Place, style: Style, read: Callable[[str, bool], T]) -> Asked[T]:
+def _question(
+    task: SummaryTask, material: Block, place: PartPosition, style: QuestionStyle, read: Callable[[str, bool], T]
+) -> TaskQuestion[T]:
     head: Mapping[str, Any] = {
         "task": task.value,
-        "part": _name(material),
+        "part": _part_id(material),
         "index": place.index,
         "count": place.count,
         "language": place.language,
@@ -109,25 +119,25 @@ def _asked(task: Task, material: Block, place: Place, style: Style, read: Callab
 
     def request(problem: StrEnum | None) -> Request:
         return converse.request(
-            instructions(), [*content, *([] if problem is None else [repair(problem)])], style.manner
+            read_instructions(), [*content, *([] if problem is None else [repair(problem)])], style.manner
         )
 
-    return Asked(task, Question(request, read, Problem.CUT_OFF))
+    return TaskQuestion(task, Question(request, read, AnswerProblem.CUT_OFF))
 
 
-def _said(window: Window[Said]) -> Iterator[dict[str, Any]]:
+def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, Any]]:
     for number, one in enumerate(window.passages, window.first):
         yield {"said": number, "speaker": one.speaker, "text": one.text}
 
 
-def _name(material: Block) -> str:
+def _part_id(material: Block) -> str:
     """What the answer must name, so that it is no other material's."""
-    return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_DIGITS]
+    return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_ID_DIGITS]
 
 
-def _summary(text: str, _last: bool, *, task: Task, part: str) -> str:
-    return summary_of(text, task, part)
+def _read_summary(text: str, _last: bool, *, task: SummaryTask, part: str) -> str:
+    return parse_summary(text, task, part)
 
 
-def _items(text: str, last: bool, *, part: str) -> Items:
-    return items_of(text, part, patient=last)
+def _read_items(text: str, last: bool, *, part: str) -> ModelActionItems:
+    return parse_items(text, part, patient=last)

@@ -21,31 +21,31 @@ from handlers.common.bedrock.model_answers import BadAnswer
 from handlers.common.bedrock.model_questions import ATTEMPTS, NoAnswer, Question, ask
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
-from handlers.meetings.bedrock_summarize.model_requests import Asked
-from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion
+from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable
 
-WAITED_SECONDS = 60.0
+BUSY_MODEL_SECONDS = 60.0
 """How long a model that is busy is asked again, beside the time that answers take. After that it is the workflow's turn:
 waiting there costs nothing."""
-MAX_BYTES = 2 * 1024**2
+MAX_STORED_BYTES = 2 * 1024**2
 """Of an answer that is kept."""
 T = TypeVar("T")
 
 
-class KeptAnswer(Message):
+class StoredAnswer(Message):
     """An answer that could be used."""
 
     schema_version: Literal[1] = 1
     text: str = Field(repr=False)
-    tokens: Tokens
+    tokens: SummaryTokens
     """What it cost, with the one before it that could not be used."""
 
 
 @dataclass(frozen=True)
-class Interviewer:
+class ModelAccess:
     """What asks."""
 
     models: Mapping[str, Model]
@@ -55,22 +55,22 @@ class Interviewer:
     timing: Timing
 
 
-class Interview:
+class StoredAnswers:
     """The questions about one recording."""
 
-    def __init__(self, interviewer: Interviewer, store: MeetingStore, recording: Recording, deadline: float) -> None:
+    def __init__(self, interviewer: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
         self._with = interviewer
         self._store = store
         self._recording = recording
         self._deadline = deadline
 
-    def answer(self, model_id: str, asked: Asked[T]) -> tuple[T, Tokens]:
+    def answer(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
         """The answer and what it cost, now or earlier; raises SummaryFailed."""
         key = self._recording.answer(hashlib.sha256(f"{model_id}\n{asked.name}".encode()).hexdigest())
-        data = self._store.read(key, MAX_BYTES)
+        data = self._store.read(key, MAX_STORED_BYTES)
         if data is not None:
             try:
-                found = KeptAnswer.model_validate_json(data)
+                found = StoredAnswer.model_validate_json(data)
                 return asked.question.read(found.text, True), found.tokens
             except (ValidationError, BadAnswer):
                 pass  # the rules have changed since
@@ -78,7 +78,7 @@ class Interview:
         self._store.write(key, kept.model_dump_json(by_alias=True))
         return answer, kept.tokens
 
-    def _asked(self, model_id: str, asked: Asked[T]) -> tuple[T, KeptAnswer]:
+    def _asked(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, StoredAnswer]:
         spent: list[Usage] = []
 
         def read(text: str, last: bool) -> tuple[T, str]:
@@ -90,7 +90,7 @@ class Interview:
 
         question = Question(asked.question.request, read, asked.question.cut_off)
         seconds, now = self._with.answer_seconds, self._with.timing.now()
-        patience = Patience(self._with.timing, min(self._deadline, now + ATTEMPTS * seconds + WAITED_SECONDS))
+        patience = Patience(self._with.timing, min(self._deadline, now + ATTEMPTS * seconds + BUSY_MODEL_SECONDS))
         try:
             found = ask(self._with.models[model_id], question, patience, seconds, count)
         except ServiceFailed as error:
@@ -99,10 +99,10 @@ class Interview:
             if isinstance(found, NoAnswer):
                 raise SummaryUnusable(found) if found is NoAnswer.UNUSABLE else ModelRefused(found)
             answer, text = found
-            return answer, KeptAnswer(text=text, tokens=total(spent))
+            return answer, StoredAnswer(text=text, tokens=sum_tokens(spent))
         raise ModelBusy(fault) if fault in PASSING else ModelRefused(fault)
 
-    def _count(self, asked: Asked[T], usage: Usage) -> None:
+    def _count(self, asked: TaskQuestion[T], usage: Usage) -> None:
         self._with.log.info(
             "model_answered",
             task=asked.task.value,
@@ -113,9 +113,9 @@ class Interview:
         )
 
 
-def total(spent: "list[Usage] | list[Tokens]") -> Tokens:
+def sum_tokens(spent: "list[Usage] | list[SummaryTokens]") -> SummaryTokens:
     """What several answers cost."""
-    return Tokens(
+    return SummaryTokens(
         input_tokens=sum(one.input_tokens for one in spent),
         output_tokens=sum(one.output_tokens for one in spent),
         cache_read_tokens=sum(one.cache_read_tokens for one in spent),

@@ -18,21 +18,21 @@ from handlers.common.logging import EventLog, hashed
 from handlers.common.text.text_windows import Sizes, Window, windows
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import Checked, checked, merged
-from handlers.meetings.bedrock_summarize.model_requests import Place, Style
-from handlers.meetings.bedrock_summarize.stored_answers import Interview, Interviewer, total
-from handlers.meetings.bedrock_summarize.summary import Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.action_items import VerifiedItems, verify_items, merge_items
+from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.stored_answers import StoredAnswers, ModelAccess, sum_tokens
+from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_OUTPUT_BYTES,
     BadTranscript,
-    HeardPart,
-    joined,
-    said_in,
+    TranscribedPart,
+    join_parts,
+    parse_part,
 )
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, Measure, Metrics
+from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
 
 FINISH_SECONDS = 10.0
@@ -43,7 +43,7 @@ M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
-class Reading:
+class SummarySettings:
     """How a transcript is read, and by whom."""
 
     summary_model: str
@@ -53,19 +53,19 @@ class Reading:
     overlap_characters: int
 
     @property
-    def style(self) -> Style:
+    def style(self) -> QuestionStyle:
         """How a part is asked about: one model reads it twice, and two models once each."""
-        return Style(self.manner, transcript_kept=self.summary_model == self.action_model)
+        return QuestionStyle(self.manner, transcript_kept=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)
-class _Part:
+class _PartResult:
     """What came of a part."""
 
     summary: str
-    checked: Checked
+    checked: VerifiedItems
     malformed: int
-    tokens: Tokens
+    tokens: SummaryTokens
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Summarizer:
     """Summarises meetings."""
 
     store: MeetingStore
-    metrics: Metrics
-    interviewer: Interviewer
-    reading: Reading
+    metrics: MeetingMetrics
+    interviewer: ModelAccess
+    reading: SummarySettings
     parallel: Parallel
     log: EventLog
 
@@ -101,49 +101,49 @@ class Summarizer:
     def _result(self, asked: SummaryRequest, deadline: float) -> SummaryResult:
         found = self._summary(asked)
         if found is not None:
-            return _told(asked, found, made=False)
+            return _summary_result(asked, found, made=False)
         transcript = self._transcript(asked)
         if not transcript.said:
             return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript)
-        interview = Interview(self.interviewer, self.store, asked.recording, deadline)
+        interview = StoredAnswers(self.interviewer, self.store, asked.recording, deadline)
         summary = self._made(transcript, interview)
         if not self.store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
             # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
-            return _told(asked, self._summary(asked) or summary, made=False)
+            return _summary_result(asked, self._summary(asked) or summary, made=False)
         self._measure(summary.tokens)
-        return _told(asked, summary, made=True)
+        return _summary_result(asked, summary, made=True)
 
     def _summary(self, asked: SummaryRequest) -> Summary | None:
         data = self.store.read(asked.recording.summary, MAX_SUMMARY_BYTES)
-        return None if data is None else _parsed(Summary, data)
+        return None if data is None else _parse_stored(Summary, data)
 
     def _transcript(self, asked: SummaryRequest) -> Transcript:
         """What is there, or else what the parts make."""
         recording = asked.recording
         data = self.store.read(recording.transcript, MAX_TRANSCRIPT_BYTES)
         if data is not None:
-            return _parsed(Transcript, data)
+            return _parse_stored(Transcript, data)
         parts = (self._heard(asked, at) for at in range(len(asked.audio)))
-        transcript = _readable(lambda: joined(parts, asked.language, asked.duration_ms))
+        transcript = _join_readable(lambda: join_parts(parts, asked.language, asked.duration_ms))
         self.store.write(recording.transcript, transcript.model_dump_json(by_alias=True))
         return transcript
 
-    def _heard(self, asked: SummaryRequest, at: int) -> tuple[Said, ...]:
+    def _heard(self, asked: SummaryRequest, at: int) -> tuple[TranscriptSegment, ...]:
         output = self.store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
-        part = HeardPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
-        return said_in(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
+        part = TranscribedPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
+        return parse_part(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
 
-    def _made(self, transcript: Transcript, interview: Interview) -> Summary:
+    def _made(self, transcript: Transcript, interview: StoredAnswers) -> Summary:
         reading = self.reading
         # Only the characters count: what is said in a part may take as long as it likes.
         sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
         cut = windows(transcript.said, sizes)
-        place = partial(Place, count=len(cut), language=transcript.language)
+        place = partial(PartPosition, count=len(cut), language=transcript.language)
         parts = self.parallel.all(lambda one: self._part(one, place(one.index), interview), cut)
         summary, tokens = self._combined([one.summary for one in parts], transcript.language, interview)
-        items = tuple(one.item for one in merged([one.checked.placed for one in parts]))
+        items = tuple(one.item for one in merge_items([one.checked.placed for one in parts]))
         self.log.info(
             "meeting_read",
             parts=len(parts),
@@ -157,42 +157,49 @@ class Summarizer:
             dropped=sum(one.checked.dropped for one in parts),
             summary_model=reading.summary_model,
             action_model=reading.action_model,
-            tokens=total([*(one.tokens for one in parts), tokens]),
+            tokens=sum_tokens([*(one.tokens for one in parts), tokens]),
         )
 
-    def _part(self, window: Window[Said], place: Place, interview: Interview) -> _Part:
+    def _part(self, window: Window[TranscriptSegment], place: PartPosition, interview: StoredAnswers) -> _PartResult:
         """The summary first: where one model does both, the transcript is kept when it reads it again."""
         reading = self.reading
-        summary, read = interview.answer(reading.summary_model, model_requests.summary(window, place, reading.style))
-        asked = model_requests.action_items(window, place, reading.style)
+        summary, read = interview.answer(
+            reading.summary_model, model_requests.summary_question(window, place, reading.style)
+        )
+        asked = model_requests.action_items_question(window, place, reading.style)
         answer, read_again = interview.answer(reading.action_model, asked)
-        return _Part(summary, checked(answer.items, window), answer.malformed, total([read, read_again]))
+        return _PartResult(
+            summary, verify_items(answer.items, window), answer.malformed, sum_tokens([read, read_again])
+        )
 
-    def _combined(self, summaries: Sequence[str], language: str, interview: Interview) -> tuple[str, Tokens]:
+    def _combined(self, summaries: Sequence[str], language: str, interview: StoredAnswers) -> tuple[str, SummaryTokens]:
         """One summary of all; of very many, groups become one each until one is left."""
         reading = self.reading
-        spent: list[Tokens] = []
+        spent: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
-            for group in model_requests.groups(summaries, reading.part_characters):
+            for group in model_requests.group_texts(summaries, reading.part_characters):
                 if len(group) == 1:
                     shorter += group
                     continue
-                asked = model_requests.combination(group, language, reading.style)
+                asked = model_requests.combination_question(group, language, reading.style)
                 text, tokens = interview.answer(reading.summary_model, asked)
                 shorter.append(text)
                 spent.append(tokens)
             summaries = shorter
-        return summaries[0], total(spent)
+        return summaries[0], sum_tokens(spent)
 
-    def _measure(self, tokens: Tokens) -> None:
+    def _measure(self, tokens: SummaryTokens) -> None:
         """Tells what it cost."""
         read = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
-        measures = [Measure(INPUT_TOKENS, read, "Count"), Measure(OUTPUT_TOKENS, tokens.output_tokens, "Count")]
+        measures = [
+            MeetingMetric(INPUT_TOKENS, read, "Count"),
+            MeetingMetric(OUTPUT_TOKENS, tokens.output_tokens, "Count"),
+        ]
         self.metrics.put_or_log(measures, self.log)
 
 
-def _parsed(model: type[M], data: bytes) -> M:
+def _parse_stored(model: type[M], data: bytes) -> M:
     """What was kept by this module; anything else in its place is for a person to look at."""
     try:
         return model.model_validate_json(data)
@@ -201,7 +208,7 @@ def _parsed(model: type[M], data: bytes) -> M:
     raise StorageFailed("unreadable")
 
 
-def _readable(join: Callable[[], Transcript]) -> Transcript:
+def _join_readable(join: Callable[[], Transcript]) -> Transcript:
     try:
         return join()
     except BadTranscript as bad:
@@ -209,7 +216,7 @@ def _readable(join: Callable[[], Transcript]) -> Transcript:
     raise TranscriptUnreadable(cause)
 
 
-def _told(asked: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
+def _summary_result(asked: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
     return SummaryResult(
         outcome=SummaryOutcome.SUMMARIZED,
         transcript_key=asked.recording.transcript,

@@ -6,7 +6,7 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import Milliseconds
 
 
-class Quoted(Message):
+class TranscriptQuote(Message):
     """Words of the transcript, as they stand there."""
 
     text: str
@@ -20,10 +20,10 @@ class ActionItem(Message):
     owner: str | None = None
     due: str | None = None
     """As it was said: `by Friday`, or a date."""
-    quote: Quoted
+    quote: TranscriptQuote
 
 
-class Tokens(Message):
+class SummaryTokens(Message):
     """What a summary cost, by the kind of token."""
 
     input_tokens: int = 0
@@ -42,4 +42,4 @@ class Summary(Message):
     """Action items whose quote nobody had said."""
     summary_model: str
     action_model: str
-    tokens: Tokens
+    tokens: SummaryTokens

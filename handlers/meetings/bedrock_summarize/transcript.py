@@ -6,7 +6,7 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import Milliseconds
 
 
-class Said(Message):
+class TranscriptSegment(Message):
     """What one speaker said in one go."""
 
     speaker: str
@@ -22,4 +22,4 @@ class Transcript(Message):
     schema_version: Literal[1] = 1
     language: str
     duration_ms: Milliseconds
-    said: tuple[Said, ...] = ()
+    said: tuple[TranscriptSegment, ...] = ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from handlers.common.text.text_cleaning import cleaned
 from handlers.common.text.transcribe_output import ENDS, BadOutput, Mark, Word, heard
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
 """Of a part's output. Four hours of speech have about 12 MB: each word stands there twice, with its times."""
@@ -21,15 +21,15 @@ MAX_CHARACTERS = 3_000_000
 """Of all that is said: two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
 PAUSE_MS = 1_500
-LONG_CHARACTERS = 300
+SENTENCE_END_CHARACTERS = 300
 """A piece ends with the sentence that takes it beyond this."""
-LONGEST_CHARACTERS = 1_000
+MAX_SEGMENT_CHARACTERS = 1_000
 """A piece ends here in any case, unless one word is longer."""
-MAX_MARKED_CHARACTERS = 5_000
+MAX_PUNCTUATED_CHARACTERS = 5_000
 """A piece is no longer, whatever stands behind its last word."""
-LATE_MS = 5_000
+MAX_OVERRUN_MS = 5_000
 """How much later than its part is long a word may end: encoders pad, and times are rounded."""
-NOBODY = "unknown"
+UNKNOWN_SPEAKER = "unknown"
 """Who speaks where the output does not say it."""
 _UNSPACED = frozenset(["ja", "th", "zh"])
 """Languages that write no spaces between words."""
@@ -40,7 +40,7 @@ class BadTranscript(Exception):
 
 
 @dataclass(frozen=True)
-class HeardPart:
+class TranscribedPart:
     """A part of the sound, and what was heard in it."""
 
     offset_ms: int
@@ -50,7 +50,7 @@ class HeardPart:
 
 
 @dataclass
-class _Piece:
+class _SegmentBuilder:
     speaker: str
     start_ms: int
     end_ms: int
@@ -65,7 +65,7 @@ class _Piece:
     def mark(self, text: str) -> None:
         self.words[-1] += text
         self.characters += len(text)
-        if self.characters > MAX_MARKED_CHARACTERS:
+        if self.characters > MAX_PUNCTUATED_CHARACTERS:
             raise BadTranscript("malformed")
 
     def goes_on_with(self, word: Word, speaker: str, text: str) -> bool:
@@ -73,24 +73,24 @@ class _Piece:
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
         ends = self.words[-1][-1] in ENDS
-        longest = LONG_CHARACTERS if ends else LONGEST_CHARACTERS
+        longest = SENTENCE_END_CHARACTERS if ends else MAX_SEGMENT_CHARACTERS
         return self.characters + len(text) <= longest
 
 
-def said_in(part: HeardPart, language: str, number: int | None = None) -> tuple[Said, ...]:
+def parse_part(part: TranscribedPart, language: str, number: int | None = None) -> tuple[TranscriptSegment, ...]:
     """What was said in a part, of several its number from 1; raises BadTranscript."""
     spaced = language.partition("-")[0] not in _UNSPACED
     try:
-        pieces = tuple(_grouped(heard(_text(part), part.duration_ms + LATE_MS)))
+        pieces = tuple(_group_words(heard(_decode(part), part.duration_ms + MAX_OVERRUN_MS)))
     except BadOutput as bad:
         problem = bad.problem
     else:
         return tuple(
-            Said(
+            TranscriptSegment(
                 speaker=one.speaker if number is None else f"{number}-{one.speaker}",
                 start_ms=part.offset_ms + min(one.start_ms, part.duration_ms),
                 end_ms=part.offset_ms + min(one.end_ms, part.duration_ms),
-                text=" ".join(one.words) if spaced else _unspaced(one.words),
+                text=" ".join(one.words) if spaced else _join_unspaced(one.words),
             )
             for one in pieces
         )
@@ -98,9 +98,9 @@ def said_in(part: HeardPart, language: str, number: int | None = None) -> tuple[
     raise BadTranscript(problem.value)
 
 
-def joined(parts: Iterable[Sequence[Said]], language: str, duration_ms: int) -> Transcript:
+def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
     """The transcript of what was said in all parts; raises BadTranscript."""
-    said: list[Said] = []
+    said: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
         characters += sum(len(one.text) for one in part)
@@ -111,7 +111,7 @@ def joined(parts: Iterable[Sequence[Said]], language: str, duration_ms: int) -> 
     return Transcript(language=language, duration_ms=duration_ms, said=tuple(said))
 
 
-def _text(part: HeardPart) -> str:
+def _decode(part: TranscribedPart) -> str:
     if len(part.output) > MAX_OUTPUT_BYTES:
         raise BadTranscript("too_large")
     try:
@@ -121,8 +121,8 @@ def _text(part: HeardPart) -> str:
     raise BadTranscript("no_utf8")
 
 
-def _grouped(words: Iterable[Word | Mark]) -> Iterator[_Piece]:
-    piece: _Piece | None = None
+def _group_words(words: Iterable[Word | Mark]) -> Iterator[_SegmentBuilder]:
+    piece: _SegmentBuilder | None = None
     for one in words:
         text = cleaned(one.text)
         if not text:
@@ -131,17 +131,17 @@ def _grouped(words: Iterable[Word | Mark]) -> Iterator[_Piece]:
             if piece is not None:
                 piece.mark(text)
             continue
-        speaker = cleaned(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or NOBODY
+        speaker = cleaned(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
         if piece is None or not piece.goes_on_with(one, speaker, text):
             if piece is not None:
                 yield piece
-            piece = _Piece(speaker, one.start_ms, max(one.start_ms, one.end_ms))
+            piece = _SegmentBuilder(speaker, one.start_ms, max(one.start_ms, one.end_ms))
         piece.add(text, one.end_ms)
     if piece is not None:
         yield piece
 
 
-def _unspaced(words: Sequence[str]) -> str:
+def _join_unspaced(words: Sequence[str]) -> str:
     """Words of a language without spaces; foreign ones among them keep theirs."""
     text = ""
     for word in words:

@@ -26,25 +26,25 @@ from handlers.common.errors import of_validation
 from handlers.common.logging import EventLog
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
-from handlers.meetings.media_job.job import MediaJob, Settings
-from handlers.meetings.media_job.job_bucket import Bucket
-from handlers.meetings.media_job.job_termination import Stopping
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
+from handlers.meetings.media_job.job_bucket import JobBucket
+from handlers.meetings.media_job.job_termination import JobTermination
+from handlers.meetings.media_job.recording_plan import PlanLimits
 
-FAILED, MISTAKEN, STOPPED = 1, 2, 128 + signal.SIGTERM
+FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 GRACE_SECONDS: Final = 15
 """AWS Batch kills after 30. What has not ended by itself then waits for an answer that nobody needs any more."""
-FETCHERS: Final = 8
+MAX_DOWNLOADS: Final = 8
 """Chunks that are fetched at once."""
 _SECOND: Final = 1_000_000
 
 
 def main() -> int:
     """The program; gives its exit status."""
-    stopping = Stopping()
+    stopping = JobTermination()
 
     def stop(*_: object) -> None:
-        timer = threading.Timer(GRACE_SECONDS, os._exit, (STOPPED,))
+        timer = threading.Timer(GRACE_SECONDS, os._exit, (TERMINATED,))
         timer.daemon = True
         timer.start()
         stopping.now()
@@ -54,32 +54,32 @@ def main() -> int:
         environment = MediaEnvironment.read()
     except ValidationError as error:
         for one in of_validation(error):
-            _say(f"{one.field}: {one.rule}")
-        return MISTAKEN
+            _print_error(f"{one.field}: {one.rule}")
+        return BAD_ENVIRONMENT
     log = EventLog(environment.log_level)
     try:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
-            _job(environment, Path(folder), stopping, log).run()
+            _create_job(environment, Path(folder), stopping, log).run()
     except Exception as error:  # noqa: BLE001 - the end of the program: why is said, and what it was about is not
         if stopping.told:
             log.info("media_stopped")
-            return STOPPED
-        log.error("media_failed", error_type=type(error).__name__, code=_code(error))  # noqa: TRY400 - a traceback quotes what it was about
-        _say(_reason(error))
+            return TERMINATED
+        log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400 - a traceback quotes what it was about
+        _print_error(_failure_reason(error))
         return FAILED
     return 0
 
 
-def _job(environment: MediaEnvironment, folder: Path, stopping: Stopping, log: EventLog) -> MediaJob:
+def _create_job(environment: MediaEnvironment, folder: Path, stopping: JobTermination, log: EventLog) -> MediaJob:
     scratch = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
     # What is reckoned beforehand is held to: no file of this process, or of ffmpeg's, grows beyond it.
     resource.setrlimit(resource.RLIMIT_FSIZE, (scratch, scratch))
     return MediaJob(
         environment.recording,
-        Bucket(boto3.client("s3", config=CONFIG), environment.bucket_name, stopping),
+        JobBucket(boto3.client("s3", config=CONFIG), environment.bucket_name, stopping),
         Ffmpeg(environment.ffmpeg, folder, stopping),
-        Settings(
-            Limits(
+        MediaJobSettings(
+            PlanLimits(
                 part=environment.audio_part_seconds * _SECOND,
                 piece=environment.piece_seconds * _SECOND,
                 whole=environment.max_hours * 3600 * _SECOND,
@@ -87,30 +87,30 @@ def _job(environment: MediaEnvironment, folder: Path, stopping: Stopping, log: E
             scratch=scratch,
             threads=environment.encode_threads,
         ),
-        fetchers=Parallel(FETCHERS),
+        fetchers=Parallel(MAX_DOWNLOADS),
         log=log,
     )
 
 
-def _code(error: Exception) -> str:
+def _aws_error_code(error: Exception) -> str:
     """What AWS calls it, if it was AWS."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
-def _reason(error: Exception) -> str:
+def _failure_reason(error: Exception) -> str:
     """Our own exceptions say what happened; others may quote what they were about."""
     match error:
         case FfmpegFailed():
             return f"ffmpeg: {error}"
         case ClientError():
-            return f"AWS: {_code(error)}"
+            return f"AWS: {_aws_error_code(error)}"
         case OSError():
             return f"{type(error).__name__} {error.errno}"
         case _:
             return type(error).__name__
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(f"media job: {text}", file=sys.stderr, flush=True)  # noqa: T201 - where a job says why it failed
 
 

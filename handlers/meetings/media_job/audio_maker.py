@@ -9,23 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-from handlers.meetings.media_job.chunk_facts import Sound
-from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, Ffmpeg, FfmpegFailed, Refused
+from handlers.meetings.media_job.chunk_facts import ChunkAudio
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.recording_plan import (
     BYTES_PER_SAMPLE,
-    LISTENING_RATE,
-    SOUND_BITS,
+    SOUNDTRACK_RATE,
+    AUDIO_BITS,
     SPEECH_RATE,
-    Part,
-    Plan,
+    SpeechPart,
+    RecordingPlan,
 )
 
-BLOCK: Final = 64 * 1024
-DECODING_SECONDS: Final = 3600
+BLOCK_BYTES: Final = 64 * 1024
+MAX_DECODE_SECONDS: Final = 3600
 _SECOND: Final = 1_000_000
 
 
-class Undecodable(Exception):
+class UndecodableChunks(Exception):
     """Chunks that seemed to be readable are not."""
 
     def __init__(self, *chunks: int) -> None:
@@ -34,7 +34,7 @@ class Undecodable(Exception):
 
 
 @dataclass(frozen=True)
-class Shape:
+class SampleFormat:
     """How samples are."""
 
     rate: int
@@ -51,38 +51,38 @@ class Shape:
         return "-f", "s16le", "-ar", str(self.rate), "-ac", str(self.channels)
 
 
-SPEECH: Final = Shape(SPEECH_RATE, 1)
+SPEECH: Final = SampleFormat(SPEECH_RATE, 1)
 
 
-class SoundMaker:
+class AudioMaker:
     """Makes files of sound beside the chunks, whose names it is told."""
 
-    def __init__(self, ffmpeg: Ffmpeg, plan: Plan, names: tuple[str, ...]) -> None:
+    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...]) -> None:
         self._ffmpeg = ffmpeg
         self._plan = plan
         self._names = names
 
-    def part(self, part: Part, name: str) -> None:
+    def part(self, part: SpeechPart, name: str) -> None:
         """A part of what is transcribed, as FLAC."""
         made = ("-c:a", "flac", "-f", "flac")
         self._encoded(name, SPEECH, part.first, part.samples, made)
 
     def whole(self, name: str) -> None:
         """What is heard in the video, as AAC."""
-        shape = Shape(LISTENING_RATE, self._plan.channels)
-        bits = str(SOUND_BITS * shape.channels)
+        shape = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
+        bits = str(AUDIO_BITS * shape.channels)
         made = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bits, "-f", "mp4")
         self._encoded(name, shape, 0, self._plan.samples(shape.rate)[-1], made)
 
-    def _encoded(self, name: str, shape: Shape, first: int, samples: int, made: tuple[str, ...]) -> None:
+    def _encoded(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
         try:
             self._fed(name, shape, first, samples, made)
-        except Refused:
+        except InputRefused:
             raise FfmpegFailed("it does not encode sound") from None
 
-    def _fed(self, name: str, shape: Shape, first: int, samples: int, made: tuple[str, ...]) -> None:
+    def _fed(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
         reading = ("-protocol_whitelist", "pipe", *shape.raw, "-i", "pipe:0")
-        with self._ffmpeg.started(*reading, *made, *CLEAN, name, feeds=True) as running:
+        with self._ffmpeg.started(*reading, *made, *METADATA_FREE_OPTIONS, name, feeds=True) as running:
             left = samples * shape.bytes
             for block in self._from(first, shape):
                 running.input.write(block[:left])
@@ -92,7 +92,7 @@ class SoundMaker:
             for block in _silence(left):
                 running.input.write(block)
 
-    def _from(self, first: int, shape: Shape) -> Iterator[bytes]:
+    def _from(self, first: int, shape: SampleFormat) -> Iterator[bytes]:
         """Samples of the whole from one of them on."""
         starts = self._plan.samples(shape.rate)
         for number, chunk in enumerate(self._plan.chunks):
@@ -105,36 +105,36 @@ class SoundMaker:
                     yield block[skip:]
                 skip = max(0, skip - len(block))
 
-    def _chunk(self, number: int, sound: Sound | None, shape: Shape, length: int) -> Iterator[bytes]:
+    def _chunk(self, number: int, sound: ChunkAudio | None, shape: SampleFormat, length: int) -> Iterator[bytes]:
         """A chunk's samples: exactly so many bytes."""
         if sound is None:
             yield from _silence(length)
             return
         arguments = (
-            *(*CHUNK, "-i", self._names[number], "-map", f"0:{sound.form.stream}"),
+            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{sound.form.stream}"),
             # What is missing between two moments is filled up, and what is too much taken away; nothing is stretched.
             *("-af", f"aresample={shape.rate}:async=1:first_pts=0"),
             *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *shape.raw, "pipe:1"),
         )
         left = length
         try:
-            with self._ffmpeg.started(*arguments, gives=True, seconds=DECODING_SECONDS) as running:
-                for block in _blocks(running.output):
+            with self._ffmpeg.started(*arguments, gives=True, seconds=MAX_DECODE_SECONDS) as running:
+                for block in _read_blocks(running.output):
                     if left:
                         yield block[:left]
                         left -= len(block[:left])
-        except Refused:
-            raise Undecodable(number) from None
+        except InputRefused:
+            raise UndecodableChunks(number) from None
         yield from _silence(left)
 
 
-def _blocks(output: IO[bytes]) -> Iterator[bytes]:
-    while block := output.read(BLOCK):
+def _read_blocks(output: IO[bytes]) -> Iterator[bytes]:
+    while block := output.read(BLOCK_BYTES):
         yield block
 
 
 def _silence(length: int) -> Iterator[bytes]:
-    block = bytes(min(length, BLOCK))
+    block = bytes(min(length, BLOCK_BYTES))
     while length:
         yield block[:length]
         length -= len(block[:length])

@@ -14,7 +14,7 @@ Microseconds = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Form(Message):
+class TrackFormat(Message):
     """What two tracks must share to be put one behind the other as they are."""
 
     stream: Count
@@ -25,10 +25,10 @@ class Form(Message):
     """What its decoder must know, as a checksum, and sizes or rates; how pictures are turned to be seen."""
 
 
-class Pictures(Message):
+class ChunkVideo(Message):
     """The first track of pictures that are no cover."""
 
-    form: Form
+    form: TrackFormat
     width: Count
     """As they are seen."""
     height: Count
@@ -40,10 +40,10 @@ class Pictures(Message):
     bytes: Count
 
 
-class Sound(Message):
+class ChunkAudio(Message):
     """The first track of sound."""
 
-    form: Form
+    form: TrackFormat
     channels: Count
     count: Count
     """Of its packets."""
@@ -55,11 +55,11 @@ class ChunkFacts(Message):
 
     duration: Annotated[int, Field(ge=1)]
     """In microseconds: the next chunk begins where this one ends."""
-    pictures: Pictures | None = None
-    sound: Sound | None = None
+    pictures: ChunkVideo | None = None
+    sound: ChunkAudio | None = None
 
 
-class Facts(Message):
+class RecordingFacts(Message):
     """All chunks of a recording, in their order."""
 
     schema_version: Literal[1] = 1

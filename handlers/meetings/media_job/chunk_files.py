@@ -9,13 +9,13 @@ from pathlib import Path
 
 from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.aws.unreadable_objects import Sealed
-from handlers.meetings.complete_file import Complete
-from handlers.meetings.media_job.job_bucket import Bucket, Gone
+from handlers.meetings.complete_file import CompleteFile
+from handlers.meetings.media_job.job_bucket import JobBucket, ObjectGone
 from handlers.meetings.media_result import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
 from handlers.meetings.s3_keys import MeetingId
 
 
-class Concluded(Exception):
+class JobConcluded(Exception):
     """There is nothing to be made of the recording: how, and because of which chunks."""
 
     def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
@@ -23,11 +23,11 @@ class Concluded(Exception):
         self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
 
 
-class Shelf:
+class ChunkFolder:
     """Fetches chunks that are not there yet, several at once."""
 
     def __init__(
-        self, bucket: Bucket, meeting: MeetingId, complete: Complete, folder: Path, fetchers: Parallel
+        self, bucket: JobBucket, meeting: MeetingId, complete: CompleteFile, folder: Path, fetchers: Parallel
     ) -> None:
         self.names = tuple(f"chunk-{number:04d}" for number in range(len(complete.chunks)))
         """What the chunks are called in the folder."""
@@ -40,12 +40,12 @@ class Shelf:
 
     def look(self) -> None:
         """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
-        _raise(self._fetchers.all(self._looked, range(len(self._chunks))))
+        _raise_incomplete(self._fetchers.all(self._looked, range(len(self._chunks))))
 
     def fetch(self, numbers: Iterable[int] | None = None) -> None:
         """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
         wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._here)
-        _raise(self._fetchers.all(self._fetched, wanted))
+        _raise_incomplete(self._fetchers.all(self._fetched, wanted))
         self._here.update(wanted)
 
     def clear(self) -> None:
@@ -75,13 +75,13 @@ class Shelf:
                 if hashlib.file_digest(file, "sha256").hexdigest() == chunk.sha256:
                     return None
             path.unlink()
-        except Gone:
+        except ObjectGone:
             problem = ChunkProblem.MISSING
         except Sealed:
             problem = ChunkProblem.UNREADABLE
         return WrongChunk(name=chunk.name, problem=problem)
 
 
-def _raise(found: Iterable[WrongChunk | None]) -> None:
+def _raise_incomplete(found: Iterable[WrongChunk | None]) -> None:
     if wrong := [one for one in found if one is not None]:
-        raise Concluded(MediaOutcome.INCOMPLETE, wrong)
+        raise JobConcluded(MediaOutcome.INCOMPLETE, wrong)

@@ -11,27 +11,27 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, Form, Pictures, Sound
-from handlers.meetings.media_job.ffmpeg import CHUNK, Ffmpeg, Refused
+from handlers.meetings.media_job.chunk_facts import ChunkFacts, TrackFormat, ChunkVideo, ChunkAudio
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
 
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
 """The first of each; a picture of an album's cover is none."""
-MAX_SECONDS: Final = 1800
-BROKEN_OFF: Final = ("partial file", "File ended prematurely")
+MAX_PROBE_SECONDS: Final = 1800
+TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
 """As the readers of MP4 and WebM say it. Others (transport streams, Ogg) may end anywhere."""
-LEAST: Final = 40_000
+MIN_DURATION: Final = 40_000
 """Microseconds of a chunk that is one picture of no length."""
 MONO: Final = ("mono", "1 channels")
-_MAPPED = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
+_MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
 """Whole lines: a title that says the same stands behind its name. Chapters by the hundred are said before them and after."""
-_HEADER = re.compile(rb"#(\w+) (\d+): *(.*)")
-_NOWHERE: Final = -(2**62)
+_HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
+_MIN_TIMESTAMP: Final = -(2**62)
 """Moments before this are none at all."""
 _MICROSECOND: Final = 1_000_000
 
 
 @dataclass
-class _Track:
+class _TrackPackets:
     """What is gathered of one."""
 
     said: dict[str, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class _Track:
         second = decoded * self.base.numerator // self.base.denominator
         self._second, self._in_second = second, self._in_second + 1 if second == self._second else 1
         self.fastest = max(self.fastest, self._in_second)
-        if moment < _NOWHERE:
+        if moment < _MIN_TIMESTAMP:
             return
         if self.first is None or moment < self.first:
             self.first = moment
@@ -71,22 +71,22 @@ class _Track:
         return max(0, round(end * self.base * _MICROSECOND))
 
 
-def facts_of(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
+def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
     """What a file is; raises Refused where it is no recording, or not a whole one."""
     arguments = (
-        *(*CHUNK, "-i", name),
+        *(*CHUNK_OPTIONS, "-i", name),
         *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
         *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
     )
-    with ffmpeg.started(*arguments, gives=True, seconds=MAX_SECONDS, awaited=_MAPPED) as running:
-        tracks = _gathered(running.output)
+    with ffmpeg.started(*arguments, gives=True, seconds=MAX_PROBE_SECONDS, awaited=_MAPPING_LINE) as running:
+        tracks = _read_packets(running.output)
     told = running.told()
-    if any(one in told for one in BROKEN_OFF):
-        raise Refused
-    return _facts(tracks, *_mapped(running.picked()))
+    if any(one in told for one in TRUNCATION_MESSAGES):
+        raise InputRefused
+    return _chunk_facts(tracks, *_parse_mappings(running.picked()))
 
 
-def _mapped(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
+def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
     """Which stream each track is, and by how many degrees its pictures are to be turned to be seen as they were filmed.
 
     That is said of all streams that there are, and once it is said which are read, of those.
@@ -101,12 +101,12 @@ def _mapped(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
     return streams, turned
 
 
-def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
-    tracks: dict[int, _Track] = {}
+def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
+    tracks: dict[int, _TrackPackets] = {}
     for line in lines:
         if line.startswith(b"#"):
-            if found := _HEADER.match(line):
-                track = tracks.setdefault(int(found[2]), _Track())
+            if found := _HEADER_LINE.match(line):
+                track = tracks.setdefault(int(found[2]), _TrackPackets())
                 name, value = found[1].decode(), found[3].decode(errors="replace").strip()
                 track.said[name] = value
                 if name == "tb":
@@ -117,20 +117,20 @@ def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
     return tracks
 
 
-def _facts(tracks: dict[int, _Track], streams: dict[int, int], turned: float) -> ChunkFacts:
-    pictures: Pictures | None = None
-    sound: Sound | None = None
+def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turned: float) -> ChunkFacts:
+    pictures: ChunkVideo | None = None
+    sound: ChunkAudio | None = None
     for number, track in tracks.items():
         if not track.count:
             continue
         if number not in streams:  # whether the file is to blame or ffmpeg, the job asks by a file that is good
-            raise Refused
+            raise InputRefused
         said = track.said
         parameters = [
             said.get(one, "") for one in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
         seen = said["media_type"] == "video"
-        form = Form(
+        form = TrackFormat(
             stream=streams[number],
             codec=said["codec_id"],
             time_base=said["tb"],
@@ -139,7 +139,7 @@ def _facts(tracks: dict[int, _Track], streams: dict[int, int], turned: float) ->
         if seen:
             sides = [int(one) for one in said["dimensions"].split("x")]
             width, height = reversed(sides) if abs(abs(turned) - 90) < 1 else sides
-            pictures = Pictures(
+            pictures = ChunkVideo(
                 form=form,
                 width=width,
                 height=height,
@@ -150,9 +150,9 @@ def _facts(tracks: dict[int, _Track], streams: dict[int, int], turned: float) ->
             )
         else:
             channels = 1 if said.get("channel_layout_name") in MONO else 2
-            sound = Sound(form=form, channels=channels, count=track.count, bytes=track.bytes)
+            sound = ChunkAudio(form=form, channels=channels, count=track.count, bytes=track.bytes)
     if pictures is None and sound is None:
-        raise Refused
+        raise InputRefused
     return ChunkFacts(
-        duration=max(one.ends for one in tracks.values() if one.count) or LEAST, pictures=pictures, sound=sound
+        duration=max(one.ends for one in tracks.values() if one.count) or MIN_DURATION, pictures=pictures, sound=sound
     )

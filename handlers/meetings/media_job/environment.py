@@ -12,7 +12,7 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.name_patterns import Ulid, User
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
 
-ABOUT: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
+RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 """The variables that each job sets for itself."""
 
 ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]

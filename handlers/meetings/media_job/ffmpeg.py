@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from handlers.meetings.media_job.job_termination import Process, Stopping
+from handlers.meetings.media_job.job_termination import Process, JobTermination
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
 """`mov` is MP4, M4A and 3GP as well. None of them names other files, as ffmpeg reads them unless told otherwise."""
@@ -27,28 +27,28 @@ DECODERS: Final = (
 )
 MAX_PIXELS: Final = 16 * 1024 * 1024
 """Of one picture: a 5K screen has 15 million. A picture takes memory before anybody knows what is in it."""
-_BOUNDS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
-CHUNK: Final = (*_BOUNDS, "-format_whitelist", CONTAINERS)
+_INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
+CHUNK_OPTIONS: Final = (*_INPUT_LIMITS, "-format_whitelist", CONTAINERS)
 """Before the name of a chunk."""
-LIST: Final = (
-    *(*_BOUNDS, "-format_whitelist", f"concat,{CONTAINERS}"),
+LIST_OPTIONS: Final = (
+    *(*_INPUT_LIMITS, "-format_whitelist", f"concat,{CONTAINERS}"),
     *("-f", "concat", "-safe", "1", "-auto_convert", "0", "-copyts"),
 )
 """Before the name of a list of files: one that we have written, of chunks that are no lists. Moments stay as the list has
 them: else all would move to where the sound begins, which an encoder does some milliseconds before anything is heard."""
-CLEAN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
+METADATA_FREE_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 """What is made says nothing of who made it, when, where or with what; and is the same each time."""
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 """All of it: credentials are none of its business. A statically linked ffmpeg dies of a machine's own tables of character
 sets, which it would look for as soon as a transport stream says its name."""
-MAX_SECONDS: Final = 4 * 3600
-_KEPT: Final = 16 * 1024
+MAX_RUN_SECONDS: Final = 4 * 3600
+_KEPT_BYTES: Final = 16 * 1024
 """Of what a run says: its beginning and its end, where it complains. Each so many bytes."""
-_PICKED: Final = 64
+_MAX_MATCHED_LINES: Final = 64
 """So many of the lines that somebody waits for, wherever they are said: two a run are expected."""
 
 
-class Refused(Exception):
+class InputRefused(Exception):
     """ffmpeg can do nothing with what it was given: nor will it the next time."""
 
 
@@ -56,7 +56,7 @@ class FfmpegFailed(Exception):
     """ffmpeg is not there, was killed, or is broken."""
 
 
-class Running:
+class FfmpegRun:
     """A run of ffmpeg."""
 
     def __init__(self, process: Process, awaited: re.Pattern[bytes] | None = None) -> None:
@@ -94,25 +94,25 @@ class Running:
     def _listen(self) -> None:
         said, line = self.process.stderr, b""
         while said is not None and (piece := os.read(said.fileno(), 4096)):
-            if len(self._head) < _KEPT:
+            if len(self._head) < _KEPT_BYTES:
                 self._head += piece
             else:
-                self._tail = (self._tail + piece)[-_KEPT:]
+                self._tail = (self._tail + piece)[-_KEPT_BYTES:]
             if self._awaited is not None:
                 *lines, line = (line + piece).split(b"\n")
-                line = line[:_KEPT]  # its beginning says already that it is none of them
+                line = line[:_KEPT_BYTES]  # its beginning says already that it is none of them
                 self._pick(self._awaited, lines)
 
     def _pick(self, awaited: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
         found = (awaited.fullmatch(line) for line in lines)
-        self._picked += [one for one in found if one][: _PICKED - len(self._picked)]
+        self._picked += [one for one in found if one][: _MAX_MATCHED_LINES - len(self._picked)]
 
 
 class Ffmpeg:
     """Starts runs, one or several at once, and knows for how long there was any."""
 
     def __init__(
-        self, path: str, folder: Path, stopping: Stopping, clock: Callable[[], float] = time.monotonic
+        self, path: str, folder: Path, stopping: JobTermination, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder = folder
         """Where the names of files that runs are given are."""
@@ -138,9 +138,9 @@ class Ffmpeg:
         *arguments: str,
         feeds: bool = False,
         gives: bool = False,
-        seconds: float = MAX_SECONDS,
+        seconds: float = MAX_RUN_SECONDS,
         awaited: re.Pattern[bytes] | None = None,
-    ) -> Iterator[Running]:
+    ) -> Iterator[FfmpegRun]:
         """A run that reads what it is fed, or writes what it gives, through pipes. Lines that are awaited are picked out.
 
         It is waited for at the end of the block, and killed where the block is left with an exception. Raises Refused
@@ -148,7 +148,7 @@ class Ffmpeg:
         """
         process = self._stopping.start(lambda: self._begun(arguments, feeds=feeds, gives=gives))
         self._counted(1)
-        running = Running(process, awaited)
+        running = FfmpegRun(process, awaited)
         timer = threading.Timer(seconds, process.kill)
         timer.daemon = True
         timer.start()
@@ -156,7 +156,7 @@ class Ffmpeg:
             with suppress(BrokenPipeError):  # it ended before it had read all: how it ended says why
                 yield running
             if process.stdin is not None:
-                _closed(process.stdin)
+                _close(process.stdin)
             process.wait()
         finally:
             in_time = timer.is_alive()
@@ -168,10 +168,10 @@ class Ffmpeg:
             running.told()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
-                    _closed(pipe)
+                    _close(pipe)
         self._stopping.check()
         if process.returncode > 0 or not in_time:
-            raise Refused
+            raise InputRefused
         if process.returncode < 0:
             raise FfmpegFailed("it was killed")
 
@@ -199,7 +199,7 @@ class Ffmpeg:
             self._at_once += more
 
 
-def _closed(pipe: IO[bytes]) -> None:
+def _close(pipe: IO[bytes]) -> None:
     """What could not be written any more is not missed: how the run ended has been asked."""
     with suppress(BrokenPipeError):
         pipe.close()

@@ -17,31 +17,31 @@ from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.aws.unreadable_objects import Sealed
 from handlers.common.logging import EventLog, hashed
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_file import MAX_BYTES, Complete
-from handlers.meetings.media_job.audio_maker import Undecodable
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, Facts
-from handlers.meetings.media_job.chunk_files import Concluded, Shelf
-from handlers.meetings.media_job.chunk_probe import facts_of
-from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.job_bucket import Bucket, TooLong
-from handlers.meetings.media_job.job_steps import Steps
-from handlers.meetings.media_job.recording_plan import Limits, Plan
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, CompleteFile
+from handlers.meetings.media_job.audio_maker import UndecodableChunks
+from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
+from handlers.meetings.media_job.chunk_files import JobConcluded, ChunkFolder
+from handlers.meetings.media_job.chunk_probe import probe_chunk
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
+from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
+from handlers.meetings.media_job.job_steps import JobSteps
+from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
 from handlers.meetings.media_result import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
-from handlers.meetings.s3_keys import COMPLETE, Recording
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
-DONE: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
+FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""
-MAX_NOTE: Final = 16 * 1024 * 1024
+MAX_NOTE_BYTES: Final = 16 * 1024 * 1024
 """Bytes of what we keep of up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
 M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
-class Settings:
+class MediaJobSettings:
     """What there is to work with."""
 
-    limits: Limits
+    limits: PlanLimits
     scratch: int
     """Bytes on the disk."""
     threads: int
@@ -53,9 +53,9 @@ class MediaJob:
     def __init__(
         self,
         recording: Recording,
-        bucket: Bucket,
+        bucket: JobBucket,
         ffmpeg: Ffmpeg,
-        settings: Settings,
+        settings: MediaJobSettings,
         *,
         fetchers: Parallel,
         log: EventLog,
@@ -75,7 +75,7 @@ class MediaJob:
         if result is None:
             try:
                 result = self._made()
-            except Concluded as concluded:
+            except JobConcluded as concluded:
                 result = concluded.result
             self._bucket.write(self._recording.media_result, result.model_dump_json(by_alias=True).encode())
         self._log.info(
@@ -90,7 +90,7 @@ class MediaJob:
     def _said(self) -> MediaResult | None:
         """What an earlier job has made, if all of it is still there."""
         result = self._read(MediaResult, self._recording.media_result)
-        if result is None or result.outcome not in DONE:
+        if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
         keys = [one.key for one in result.audio] + ([result.video_key] if result.video_key else [])
         return result if all(self._bucket.find(key) for key in keys) else None
@@ -98,23 +98,23 @@ class MediaJob:
     def _made(self) -> MediaResult:
         complete = self._complete()
         if complete.size > self._settings.scratch:
-            raise Concluded(MediaOutcome.TOO_LARGE)
-        shelf = Shelf(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._fetchers)
+            raise JobConcluded(MediaOutcome.TOO_LARGE)
+        shelf = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._fetchers)
         facts = self._facts(complete, shelf)
         try:
             try:
                 return self._steps(complete, shelf, facts)
-            except Refused:
+            except InputRefused:
                 self._log.warning("media_not_copied", key_hash=self._about)
                 return self._steps(complete, shelf, self._noted(facts.model_copy(update={"uncopiable": True})))
-        except Undecodable as undecodable:
+        except UndecodableChunks as undecodable:
             raise self._unreadable(complete, undecodable.chunks) from None
 
-    def _steps(self, complete: Complete, shelf: Shelf, facts: Facts) -> MediaResult:
-        plan = Plan(facts, self._settings.limits)
+    def _steps(self, complete: CompleteFile, shelf: ChunkFolder, facts: RecordingFacts) -> MediaResult:
+        plan = RecordingPlan(facts, self._settings.limits)
         if plan.too_long or plan.space(complete.size) > self._settings.scratch:
-            raise Concluded(MediaOutcome.TOO_LARGE)
-        steps = Steps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
+            raise JobConcluded(MediaOutcome.TOO_LARGE)
+        steps = JobSteps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
         audio_ms = sum(steps.part(one) for one in plan.parts)
         video_ms = steps.video() if plan.has_pictures else 0
         return MediaResult(
@@ -129,25 +129,25 @@ class MediaJob:
             ffmpeg_ms=facts.ffmpeg_ms + audio_ms + video_ms,
         )
 
-    def _complete(self) -> Complete:
+    def _complete(self) -> CompleteFile:
         """What the recording is, if it still is what was asked for."""
         problem = ChunkProblem.MISSING
         try:
-            body = self._bucket.read(f"{self._recording.meeting.raw}{COMPLETE}", MAX_BYTES)
+            body = self._bucket.read(f"{self._recording.meeting.raw}{COMPLETE_FILE_NAME}", MAX_COMPLETE_FILE_BYTES)
             if body is not None:
-                complete = Complete.model_validate_json(body)
+                complete = CompleteFile.model_validate_json(body)
                 if complete.content != self._recording.content:
-                    raise Concluded(MediaOutcome.SUPERSEDED)
+                    raise JobConcluded(MediaOutcome.SUPERSEDED)
                 return complete
-        except TooLong:
+        except ObjectTooLong:
             problem = ChunkProblem.SIZE
         except (ValidationError, Sealed):
             problem = ChunkProblem.UNREADABLE
-        raise Concluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE, problem=problem)])
+        raise JobConcluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
-    def _facts(self, complete: Complete, shelf: Shelf) -> Facts:
+    def _facts(self, complete: CompleteFile, shelf: ChunkFolder) -> RecordingFacts:
         """What the chunks are: as it was found out before, or by reading all of them."""
-        known = self._read(Facts, self._note)
+        known = self._read(RecordingFacts, self._note)
         if known is not None:
             return known
         shelf.look()
@@ -158,15 +158,15 @@ class MediaJob:
             raise self._unreadable(complete, bad)
         self._log.info("media_probed", key_hash=self._about, files=len(found))
         chunks = tuple(one for one in found if one is not None)
-        return self._noted(Facts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
+        return self._noted(RecordingFacts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
 
     def _probed(self, name: str) -> ChunkFacts | None:
         try:
-            return facts_of(self._ffmpeg, name)
-        except Refused:
+            return probe_chunk(self._ffmpeg, name)
+        except InputRefused:
             return None
 
-    def _unreadable(self, complete: Complete, numbers: tuple[int, ...]) -> Concluded:
+    def _unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
         """The chunks are at fault, once ffmpeg has shown that it works: a broken one would blame every recording."""
         name = "working"
         with wave.open(str(self._ffmpeg.folder / name), "wb") as file:
@@ -175,17 +175,17 @@ class MediaJob:
         if self._probed(name) is None:
             raise FfmpegFailed("it cannot read what it must")
         wrong = (WrongChunk(name=complete.chunks[one].name, problem=ChunkProblem.UNREADABLE) for one in numbers)
-        return Concluded(MediaOutcome.UNREADABLE, wrong)
+        return JobConcluded(MediaOutcome.UNREADABLE, wrong)
 
     def _read(self, kind: type[M], key: str) -> M | None:
         """A note of ours; none where there is none, or one that another edition of this has left."""
-        body = self._bucket.read(key, MAX_NOTE)
+        body = self._bucket.read(key, MAX_NOTE_BYTES)
         try:
             return None if body is None else kind.model_validate_json(body)
         except ValidationError:
             return None
 
-    def _noted(self, facts: Facts) -> Facts:
+    def _noted(self, facts: RecordingFacts) -> RecordingFacts:
         self._bucket.write(self._note, facts.model_dump_json(by_alias=True).encode())
         return facts
 

@@ -19,34 +19,34 @@ from s3transfer.futures import TransferFuture
 from s3transfer.manager import TransferConfig, TransferManager
 
 from handlers.common.aws.unreadable_objects import meant
-from handlers.meetings.media_job.job_termination import Stopping
+from handlers.meetings.media_job.job_termination import JobTermination
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-PART: Final = 16 * 1024 * 1024
+PART_BYTES: Final = 16 * 1024 * 1024
 """Bytes of one part of a transfer. An upload may have 10,000 parts."""
-TRANSFERS: Final = 8
+MAX_REQUESTS: Final = 8
 """Requests that send or fetch at once."""
-QUEUED: Final = 100
+MAX_QUEUED_PIECES: Final = 100
 """Received pieces of 256 KB that wait for the disk, for each download."""
-GONE: Final = frozenset({"404", "NoSuchKey"})
-BAD: Final = "400"
+NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
+BAD_REQUEST_CODE: Final = "400"
 """What S3 says to a question that has no answer with words: a key of the client's own, but credentials too."""
-RECIPE: Final = "recipe"
-FFMPEG_MS: Final = "ffmpeg-ms"
+RECIPE_METADATA: Final = "recipe"
+FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 
 
-class TooLong(Exception):
+class ObjectTooLong(Exception):
     """An object has more bytes than are read of one."""
 
 
-class Gone(Exception):
+class ObjectGone(Exception):
     """An object is not there, or was replaced while it was read."""
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredMedia:
     """An object that was looked at."""
 
     size: int
@@ -64,18 +64,18 @@ class _Transfer:
         self.future.cancel()
 
 
-class Bucket:
+class JobBucket:
     """One bucket."""
 
-    def __init__(self, client: "S3Client", name: str, stopping: Stopping, part: int = PART) -> None:
+    def __init__(self, client: "S3Client", name: str, stopping: JobTermination, part: int = PART_BYTES) -> None:
         self._client = client
         self._name = name
         self._stopping = stopping
         config = TransferConfig(
             multipart_threshold=part + 1,
             multipart_chunksize=part,
-            max_request_concurrency=TRANSFERS,
-            max_io_queue_size=QUEUED,
+            max_request_concurrency=MAX_REQUESTS,
+            max_io_queue_size=MAX_QUEUED_PIECES,
         )
         self._transfers = TransferManager(client, config)
 
@@ -85,35 +85,37 @@ class Bucket:
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
         except ClientError as error:
-            if _code(error) in GONE:
+            if _error_code(error) in NOT_FOUND_CODES:
                 return None
             raise meant(error) from None
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > limit:
-                raise TooLong
+                raise ObjectTooLong
             return body.read()
 
-    def find(self, key: str) -> Found | None:
+    def find(self, key: str) -> StoredMedia | None:
         """What there is of an object, without reading it."""
         self._stopping.check()
         try:
             answer = self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as error:
-            if _code(error) in GONE:
+            if _error_code(error) in NOT_FOUND_CODES:
                 return None
             raise self._meaning(key, error) from None
         metadata = answer["Metadata"]
-        took = metadata.get(FFMPEG_MS, "0")
-        return Found(answer["ContentLength"], metadata.get(RECIPE, ""), int(took) if took.isdecimal() else 0)
+        took = metadata.get(FFMPEG_MS_METADATA, "0")
+        return StoredMedia(
+            answer["ContentLength"], metadata.get(RECIPE_METADATA, ""), int(took) if took.isdecimal() else 0
+        )
 
     def download(self, key: str, path: Path) -> None:
         """An object as a file; raises Gone."""
         try:
             self._transfer(lambda: self._transfers.download(self._name, key, os.fspath(path)))
         except S3DownloadFailedError:
-            raise Gone from None
+            raise ObjectGone from None
         except ClientError as error:
-            raise Gone if _code(error) in GONE else self._meaning(key, error) from None
+            raise ObjectGone if _error_code(error) in NOT_FOUND_CODES else self._meaning(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
         """A small object: JSON."""
@@ -122,7 +124,7 @@ class Bucket:
 
     def upload(self, key: str, path: Path, kind: str, recipe: str, ffmpeg_ms: int) -> None:
         """A file as an object: whole, or not at all."""
-        more = {"ContentType": kind, "Metadata": {RECIPE: recipe, FFMPEG_MS: str(ffmpeg_ms)}}
+        more = {"ContentType": kind, "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)}}
         self._transfer(lambda: self._transfers.upload(os.fspath(path), self._name, key, more))
 
     def _transfer(self, begin: Callable[[], TransferFuture]) -> None:
@@ -137,7 +139,7 @@ class Bucket:
 
     def _meaning(self, key: str, error: ClientError) -> Exception:
         """What an error says; one without words is asked about again, in a way that is answered with a reason."""
-        if _code(error) != BAD:
+        if _error_code(error) != BAD_REQUEST_CODE:
             return meant(error)
         try:
             self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")
@@ -146,5 +148,5 @@ class Bucket:
         return error
 
 
-def _code(error: ClientError) -> str:
+def _error_code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])

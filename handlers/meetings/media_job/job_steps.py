@@ -10,32 +10,32 @@ from dataclasses import replace
 from typing import Final
 
 from handlers.common.logging import EventLog, hashed
-from handlers.meetings.media_job.audio_maker import SoundMaker, Undecodable
-from handlers.meetings.media_job.chunk_files import Shelf
-from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.job_bucket import Bucket
-from handlers.meetings.media_job.recording_plan import Part, Piece, Plan
+from handlers.meetings.media_job.audio_maker import AudioMaker, UndecodableChunks
+from handlers.meetings.media_job.chunk_files import ChunkFolder
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
+from handlers.meetings.media_job.job_bucket import JobBucket
+from handlers.meetings.media_job.recording_plan import SpeechPart, VideoPiece, RecordingPlan
 from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 
-EDITION: Final = 2
+RECIPE_VERSION: Final = 2
 """Of how things are made: raised when that changes, so that nothing is put together of old and new."""
 FLAC, MP4 = "audio/flac", "video/mp4"
-MADE: Final = "made"
+RESULT_NAME: Final = "made"
 """What a step's result is called on the disk."""
-SOUND: Final = "sound"
+SOUNDTRACK_NAME: Final = "sound"
 
 
-class Steps:
+class JobSteps:
     """Does what is not done yet. Each step says how many milliseconds ffmpeg took for it, now or then."""
 
     def __init__(
         self,
         recording: Recording,
-        bucket: Bucket,
+        bucket: JobBucket,
         ffmpeg: Ffmpeg,
-        plan: Plan,
-        shelf: Shelf,
+        plan: RecordingPlan,
+        shelf: ChunkFolder,
         threads: int,
         log: EventLog,
     ) -> None:
@@ -45,16 +45,16 @@ class Steps:
         self._plan = plan
         self._shelf = shelf
         self._log = log
-        self._sound = SoundMaker(ffmpeg, plan, shelf.names)
+        self._sound = AudioMaker(ffmpeg, plan, shelf.names)
         self._pictures = VideoMaker(ffmpeg, plan, shelf.names, threads)
         self._heard = tuple(number for number, one in enumerate(plan.chunks) if one.sound is not None)
 
-    def part(self, part: Part) -> int:
+    def part(self, part: SpeechPart) -> int:
         """A part of what is transcribed."""
 
         def make() -> None:
             self._shelf.fetch(self._heard)
-            self._sound.part(part, MADE)
+            self._sound.part(part, RESULT_NAME)
 
         return self._step(self._recording.audio(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
 
@@ -74,7 +74,7 @@ class Steps:
     def _copy(self) -> None:
         sound = self._listened()
         self._shelf.fetch()
-        self._pictures.joined(MADE, sound)
+        self._pictures.joined(RESULT_NAME, sound)
 
     def _join(self) -> None:
         sound = self._listened()
@@ -86,8 +86,8 @@ class Steps:
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
         try:
-            self._pictures.joined(MADE, sound, names)
-        except Refused:
+            self._pictures.joined(RESULT_NAME, sound, names)
+        except InputRefused:
             raise FfmpegFailed("it does not put its own pieces together") from None
 
     def _listened(self) -> str | None:
@@ -95,41 +95,41 @@ class Steps:
         if not self._plan.has_sound or self._plan.copies_sound:
             return None
         self._shelf.fetch(self._heard)
-        self._sound.whole(SOUND)
-        return SOUND
+        self._sound.whole(SOUNDTRACK_NAME)
+        return SOUNDTRACK_NAME
 
-    def _piece(self, piece: Piece, look: str) -> int:
+    def _piece(self, piece: VideoPiece, look: str) -> int:
         spans = " ".join(f"{one.chunk}:{one.begin}-{one.end}" for one in piece.spans)
 
         def make() -> None:
             self._shelf.fetch(one.chunk for one in piece.spans)
             try:
-                self._pictures.piece(piece, MADE)
-            except Refused:
+                self._pictures.piece(piece, RESULT_NAME)
+            except InputRefused:
                 if bad := self._pictures.guilty(piece):
-                    raise Undecodable(*bad) from None
+                    raise UndecodableChunks(*bad) from None
                 self._log.warning("media_piece_is_black", key_hash=hashed(self._piece_key(piece)))
                 self._black(piece)
 
         return self._step(self._piece_key(piece), f"{look} {hashed(spans)}", MP4, make)
 
-    def _black(self, piece: Piece) -> None:
+    def _black(self, piece: VideoPiece) -> None:
         try:
-            self._pictures.piece(replace(piece, form=None), MADE)
-        except Refused:
+            self._pictures.piece(replace(piece, form=None), RESULT_NAME)
+        except InputRefused:
             raise FfmpegFailed("it does not encode pictures") from None
 
-    def _piece_key(self, piece: Piece) -> str:
+    def _piece_key(self, piece: VideoPiece) -> str:
         return f"{self._recording.work}pieces/{piece.number:05d}.mp4"
 
     def _step(self, key: str, recipe: str, kind: str, make: Callable[[], None], before: int = 0) -> int:
         done = self._done(key, recipe)
         if done is not None:
             return done
-        begun, made = self._ffmpeg.milliseconds, self._ffmpeg.folder / MADE
+        begun, made = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
         make()
         took = self._ffmpeg.milliseconds - begun + before
-        self._bucket.upload(key, made, kind, _of(recipe), took)
+        self._bucket.upload(key, made, kind, _versioned(recipe), took)
         size = made.stat().st_size
         made.unlink()
         self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=took)
@@ -137,8 +137,8 @@ class Steps:
 
     def _done(self, key: str, recipe: str) -> int | None:
         found = self._bucket.find(key)
-        return found.ffmpeg_ms if found is not None and found.recipe == _of(recipe) else None
+        return found.ffmpeg_ms if found is not None and found.recipe == _versioned(recipe) else None
 
 
-def _of(recipe: str) -> str:
-    return f"{EDITION} {recipe}"
+def _versioned(recipe: str) -> str:
+    return f"{RECIPE_VERSION} {recipe}"

@@ -21,11 +21,11 @@ class Killable(Protocol):
 K = TypeVar("K", bound=Killable)
 
 
-class Stopped(Exception):
+class JobTerminated(Exception):
     """The job has been told to end."""
 
 
-class Stopping:
+class JobTermination:
     """Knows whether to go on, and what runs."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Stopping:
     def check(self) -> None:
         """Raises Stopped once the job has been told to end."""
         if self._told:
-            raise Stopped
+            raise JobTerminated
 
     def start(self, begin: Callable[[], K]) -> K:
         """Begins what ends when the job does."""

@@ -16,34 +16,34 @@ from itertools import pairwise
 from math import ceil
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import Facts, Form
+from handlers.meetings.media_job.chunk_facts import RecordingFacts, TrackFormat
 
-COPIED_PICTURES: Final = frozenset({"h264", "hevc", "vp9", "av1"})
-COPIED_SOUND: Final = frozenset({"aac", "mp3", "opus"})
+COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
+COPIED_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus"})
 SPEECH_RATE: Final = 16_000
 """Of the sound that is transcribed; mono."""
-LISTENING_RATE: Final = 48_000
+SOUNDTRACK_RATE: Final = 48_000
 """Of the sound in a video that could not be copied."""
-LEAST_SAMPLES: Final = SPEECH_RATE // 2
+MIN_SAMPLES: Final = SPEECH_RATE // 2
 """Amazon Transcribe takes nothing shorter than half a second."""
 BYTES_PER_SAMPLE: Final = 2
-MAX_RATE: Final = 30
+MAX_FRAME_RATE: Final = 30
 """Pictures a second, of what is encoded: meetings are faces and slides."""
-LONG_SIDE, SHORT_SIDE = 1920, 1080
+MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
 """Of what is encoded, at most."""
-MAX_BITS: Final = 2_500_000
+MAX_VIDEO_BITS: Final = 2_500_000
 """A second, of what is encoded."""
-SOUND_BITS: Final = 64_000
+AUDIO_BITS: Final = 64_000
 """A second and channel."""
 _SECOND: Final = 1_000_000
-_SPARE: Final = 4 * 1024 * 1024
+_HEADER_BYTES: Final = 4 * 1024 * 1024
 """Bytes of heads and of what is rounded."""
-_ENTRY: Final = 32
+_INDEX_ENTRY_BYTES: Final = 32
 """Bytes that a packet takes in an MP4 beside itself."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class PlanLimits:
     """What a deployment says of how long things are. Microseconds."""
 
     part: int
@@ -52,7 +52,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Part:
+class SpeechPart:
     """A part of the sound that is transcribed."""
 
     number: int
@@ -72,7 +72,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Span:
+class ChunkSpan:
     """A part of a chunk, or all of it: from and to in microseconds of its own."""
 
     chunk: int
@@ -86,12 +86,12 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Piece:
+class VideoPiece:
     """What is encoded at once: whole chunks of the same form, or a span of one."""
 
     number: int
-    spans: tuple[Span, ...]
-    form: Form | None
+    spans: tuple[ChunkSpan, ...]
+    form: TrackFormat | None
     """None: there are no pictures, so it is black."""
 
     @property
@@ -100,10 +100,10 @@ class Piece:
         return sum(one.duration for one in self.spans)
 
 
-class Plan:
+class RecordingPlan:
     """What there is to do for a recording."""
 
-    def __init__(self, facts: Facts, limits: Limits) -> None:
+    def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
         self.copies_pictures = not facts.uncopiable and self._copiable()
         self._limits = limits
@@ -140,7 +140,7 @@ class Plan:
     def copies_sound(self) -> bool:
         """Whether the video gets its sound as it is."""
         sound = self.chunks[0].sound
-        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_SOUND
+        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_AUDIO_CODECS
 
     @property
     def channels(self) -> int:
@@ -152,22 +152,23 @@ class Plan:
         return tuple((one * rate + _SECOND // 2) // _SECOND for one in self.starts)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[SpeechPart, ...]:
         """Parts of about the same length, so that none is too short to be transcribed."""
         if not self.has_sound:
             return ()
-        samples = max(LEAST_SAMPLES, self.samples(SPEECH_RATE)[-1])
+        samples = max(MIN_SAMPLES, self.samples(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
         count = ceil(milliseconds * 1000 / self._limits.part)
         each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
-            Part(number, first, min(each, samples - first)) for number, first in enumerate(range(0, samples, each))
+            SpeechPart(number, first, min(each, samples - first))
+            for number, first in enumerate(range(0, samples, each))
         )
 
     @cached_property
-    def pieces(self) -> tuple[Piece, ...]:
+    def pieces(self) -> tuple[VideoPiece, ...]:
         """What is encoded, in its order."""
-        found: list[Piece] = []
+        found: list[VideoPiece] = []
         for span, form, whole in self._spans():
             last = found[-1] if found else None
             joins = (
@@ -178,9 +179,9 @@ class Plan:
                 and last.duration + span.duration <= self._limits.piece
             )
             if last is not None and joins:
-                found[-1] = Piece(last.number, (*last.spans, span), form)
+                found[-1] = VideoPiece(last.number, (*last.spans, span), form)
             else:
-                found.append(Piece(len(found), (span,), form))
+                found.append(VideoPiece(len(found), (span,), form))
         return tuple(found)
 
     @cached_property
@@ -188,47 +189,47 @@ class Plan:
         """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
         seen = [(one.pictures, one.duration) for one in self.chunks if one.pictures]
         most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
-        return max(1, min(MAX_RATE, ceil(most)))
+        return max(1, min(MAX_FRAME_RATE, ceil(most)))
 
     @cached_property
     def size(self) -> tuple[int, int]:
         """Width and height of what is encoded: those of the largest chunk, as far as they are allowed, and even."""
         sizes = [(one.pictures.width, one.pictures.height) for one in self.chunks if one.pictures]
         width, height = max(sizes, key=lambda one: one[0] * one[1])
-        share = min(1.0, LONG_SIDE / max(width, height), SHORT_SIDE / min(width, height))
+        share = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
 
     def space(self, uploaded: int) -> int:
         """The most bytes that making it takes on the disk at once, `uploaded` being those of all chunks."""
         seconds = self.duration / _SECOND + 1
-        heard = max((one.samples for one in self.parts), default=0) * BYTES_PER_SAMPLE + _SPARE
+        heard = max((one.samples for one in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_pictures:
             return uploaded + heard
-        index = sum(one.pictures.count if one.pictures else 0 for one in self.chunks) * _ENTRY
-        index += round(seconds * LISTENING_RATE / 1024) * _ENTRY
+        index = sum(one.pictures.count if one.pictures else 0 for one in self.chunks) * _INDEX_ENTRY_BYTES
+        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
         sound = self._sound_bytes(seconds)
         if self.copies_pictures:
             seen = sum(one.pictures.bytes for one in self.chunks if one.pictures)
-            return uploaded + max(heard, sound + seen + index + _SPARE)
-        pieces = round(seconds * MAX_BITS / 8) + len(self.pieces) * _SPARE // 16
-        one = round(max(one.duration for one in self.pieces) / _SECOND * MAX_BITS / 8) + _SPARE
+            return uploaded + max(heard, sound + seen + index + _HEADER_BYTES)
+        pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
+        one = round(max(one.duration for one in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
         kept = uploaded if self.copies_sound else sound
-        return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _SPARE)
+        return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _HEADER_BYTES)
 
     def _sound_bytes(self, seconds: float) -> int:
         if self.copies_sound:
             return sum(one.sound.bytes for one in self.chunks if one.sound)
-        return round(seconds * SOUND_BITS * self.channels / 8 * 1.25) if self.has_sound else 0
+        return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_sound else 0
 
     def _copiable(self) -> bool:
         forms = {one.pictures.form if one.pictures else None for one in self.chunks}
         (form, *others) = forms
-        return form is not None and not others and form.codec in COPIED_PICTURES
+        return form is not None and not others and form.codec in COPIED_VIDEO_CODECS
 
-    def _spans(self) -> Iterator[tuple[Span, Form | None, bool]]:
+    def _spans(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
         """Chunks, and spans of those that are too long for a piece; with their form, and whether they are whole."""
         for number, one in enumerate(self.chunks):
             count = ceil(one.duration / self._limits.piece)
             bounds = [one.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
-                yield Span(number, begin, end), one.pictures.form if one.pictures else None, count == 1
+                yield ChunkSpan(number, begin, end), one.pictures.form if one.pictures else None, count == 1

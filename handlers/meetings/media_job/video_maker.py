@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from handlers.meetings.media_job.chunk_probe import facts_of
-from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, LIST, Ffmpeg, Refused
-from handlers.meetings.media_job.recording_plan import MAX_BITS, Piece, Plan
+from handlers.meetings.media_job.chunk_probe import probe_chunk
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, LIST_OPTIONS, Ffmpeg, InputRefused
+from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BITS, VideoPiece, RecordingPlan
 
 TIME_SCALE: Final = 90_000
-KEY_SECONDS: Final = 5
+KEYFRAME_SECONDS: Final = 5
 """How far apart pictures are that a player can begin with."""
-TOLERANCE: Final = 1_000_000
+DURATION_TOLERANCE: Final = 1_000_000
 """Microseconds, beside one picture, by which a video may be shorter or longer than its chunks together."""
-ENCODED: Final = "libx264"
-FITTED: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
-COLOURS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
+VIDEO_ENCODER: Final = "libx264"
+SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
+COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
 """What all pieces say of their colours: an MP4 says it once. Told to the encoder itself, which else goes by the pictures."""
 _SECOND: Final = 1_000_000
 
@@ -27,32 +27,39 @@ _SECOND: Final = 1_000_000
 class VideoMaker:
     """Makes files of pictures beside the chunks, whose names it is told."""
 
-    def __init__(self, ffmpeg: Ffmpeg, plan: Plan, names: tuple[str, ...], threads: int) -> None:
+    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...], threads: int) -> None:
         self._ffmpeg = ffmpeg
         self._plan = plan
         self._names = names
         self._threads = threads
 
-    def piece(self, piece: Piece, name: str) -> None:
+    def piece(self, piece: VideoPiece, name: str) -> None:
         """A piece, encoded: as large, fast and long as all others."""
         seconds = f"{piece.duration / _SECOND:.6f}"
         self._ffmpeg.run(
             *self._read(piece, seconds),
-            *("-an", "-sn", "-dn", "-c:v", ENCODED, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
-            *COLOURS,
-            *("-maxrate", str(MAX_BITS), "-bufsize", str(2 * MAX_BITS), "-g", str(KEY_SECONDS * self._plan.rate)),
+            *("-an", "-sn", "-dn", "-c:v", VIDEO_ENCODER, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
+            *COLOUR_OPTIONS,
+            *(
+                "-maxrate",
+                str(MAX_VIDEO_BITS),
+                "-bufsize",
+                str(2 * MAX_VIDEO_BITS),
+                "-g",
+                str(KEYFRAME_SECONDS * self._plan.rate),
+            ),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Pictures that cannot be decoded are left out; a piece without any is no piece.
-            *("-abort_on", "empty_output", *CLEAN, "-f", "mp4", name),
+            *("-abort_on", "empty_output", *METADATA_FREE_OPTIONS, "-f", "mp4", name),
         )
 
-    def guilty(self, piece: Piece) -> tuple[int, ...]:
+    def guilty(self, piece: VideoPiece) -> tuple[int, ...]:
         """The chunks of a piece that could not be made because of them."""
         found = []
         for span in piece.spans:
             try:
-                self._ffmpeg.run(*CHUNK, "-i", self._names[span.chunk], "-map", "0:V:0", "-f", "null", "-")
-            except Refused:
+                self._ffmpeg.run(*CHUNK_OPTIONS, "-i", self._names[span.chunk], "-map", "0:V:0", "-f", "null", "-")
+            except InputRefused:
                 found.append(span.chunk)
         return tuple(found)
 
@@ -61,21 +68,31 @@ class VideoMaker:
         reads, maps = self._seen(pieces)
         heard = self._plan.chunks[0].sound
         if sound is not None:
-            reads, maps = (*reads, *CHUNK, "-i", sound), (*maps, "-map", "1:0")
+            reads, maps = (*reads, *CHUNK_OPTIONS, "-i", sound), (*maps, "-map", "1:0")
         elif self._plan.copies_sound and heard is not None:
             reads, maps = (*reads, *self._as_they_are("heard")), (*maps, "-map", f"1:{heard.form.stream}")
         self._ffmpeg.run(
-            *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
+            *reads,
+            *maps,
+            "-c",
+            "copy",
+            *self._tag(),
+            *METADATA_FREE_OPTIONS,
+            "-movflags",
+            "+faststart",
+            "-f",
+            "mp4",
+            name,
         )
-        away = abs(facts_of(self._ffmpeg, name).duration - self._plan.duration)
-        if away > TOLERANCE + self._picture:
-            raise Refused
+        away = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)
+        if away > DURATION_TOLERANCE + self._picture:
+            raise InputRefused
 
     def _seen(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """How the pictures are read, and which they are of what is read."""
         if pieces:
             listed = self._list("seen", pieces, [one.duration for one in self._plan.pieces])
-            return (*LIST, "-i", listed), ("-map", "0:0")
+            return (*LIST_OPTIONS, "-i", listed), ("-map", "0:0")
         pictures = self._plan.chunks[0].pictures
         if pictures is None:
             raise ValueError("there are no pictures to copy")
@@ -83,7 +100,7 @@ class VideoMaker:
 
     def _as_they_are(self, name: str) -> tuple[str, ...]:
         """All chunks. A single one is a list too: so its moments are counted from its own beginning, as everybody's are."""
-        return *LIST, "-i", self._list(name, self._names, [one.duration for one in self._plan.chunks])
+        return *LIST_OPTIONS, "-i", self._list(name, self._names, [one.duration for one in self._plan.chunks])
 
     def _tag(self) -> tuple[str, ...]:
         """Of two names that MP4 has for HEVC, Apple's players know one."""
@@ -91,20 +108,26 @@ class VideoMaker:
         copied = self._plan.copies_pictures and pictures is not None and pictures.form.codec == "hevc"
         return ("-tag:v", "hvc1") if copied else ()
 
-    def _read(self, piece: Piece, seconds: str) -> tuple[str, ...]:
+    def _read(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
         width, height = self._plan.size
         if piece.form is None:
             black = f"color=c=black:s={width}x{height}:r={self._plan.rate}:d={seconds},format=yuv420p[black]"
             return "-filter_complex", black, "-map", "[black]"
-        fitted = f"scale=iw*sar:ih,scale={width}:{height}:{FITTED},pad={width}:{height}:-1:-1,setsar=1"
+        fitted = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
         drawn = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._standing},{fitted}")
         threads = ("-threads", str(self._threads))
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
             names = [self._names[one.chunk] for one in piece.spans]
-            return *threads, *LIST, "-i", self._list("seen", names, [one.duration for one in piece.spans]), *drawn
+            return (
+                *threads,
+                *LIST_OPTIONS,
+                "-i",
+                self._list("seen", names, [one.duration for one in piece.spans]),
+                *drawn,
+            )
         place = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
-        return *threads, *CHUNK, *place, "-i", self._names[first.chunk], *drawn
+        return *threads, *CHUNK_OPTIONS, *place, "-i", self._names[first.chunk], *drawn
 
     @property
     def _picture(self) -> int:

@@ -10,23 +10,23 @@ from functools import cache
 from typing import Any
 
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.meetings.gateways import gateways
+from handlers.meetings.gateways import create_gateways
 from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.start.upload_events import Arrivals
+from handlers.meetings.start.upload_events import UploadEvents
 
 
 @cache
-def _arrivals() -> Arrivals:
+def _upload_events() -> UploadEvents:
     """Made once a container."""
     environment = StartEnvironment.read()
-    made = gateways(environment)
-    return Arrivals(made.table, made.starting, bucket=environment.bucket_name, log=made.log)
+    made = create_gateways(environment)
+    return UploadEvents(made.table, made.starting, bucket=environment.bucket_name, log=made.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     """The entry point of the function."""
-    return _arrivals().handle(event["Records"])
+    return _upload_events().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _arrivals()  # while the container starts, which is faster and comes before anybody waits
+    _upload_events()  # while the container starts, which is faster and comes before anybody waits

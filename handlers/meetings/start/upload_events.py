@@ -13,14 +13,14 @@ from handlers.common.aws.sqs_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.s3_keys import raw_key
-from handlers.meetings.workflow_start import Outcome, Starting
+from handlers.meetings.s3_keys import parse_upload_key
+from handlers.meetings.workflow_start import UploadOutcome, RecordingStarter
 
 
-class Arrivals:
+class UploadEvents:
     """Acts on events of new objects, as queue messages bring them."""
 
-    def __init__(self, table: MeetingTable, starting: Starting, *, bucket: str, log: EventLog) -> None:
+    def __init__(self, table: MeetingTable, starting: RecordingStarter, *, bucket: str, log: EventLog) -> None:
         self._table = table
         self._starting = starting
         self._bucket = bucket
@@ -30,20 +30,20 @@ class Arrivals:
         """One batch; the answer names the messages to deliver again."""
         look, read = cache(self._starting.look), cache(self._table.read)
 
-        def act(body: str) -> Outcome:
+        def act(body: str) -> UploadOutcome:
             key = new_object(body, self._bucket).key
-            arrived = raw_key(key)
+            arrived = parse_upload_key(key)
             if arrived is None:
                 self._log.warning("recording_key_refused", key_hash=hashed(key))
-                return Outcome.IGNORED
-            if arrived.completes or _lacks(read(arrived.meeting), arrived.name):
+                return UploadOutcome.IGNORED
+            if arrived.completes or _is_waiting_for(read(arrived.meeting), arrived.name):
                 return look(arrived.meeting)
-            return Outcome.UNCHANGED
+            return UploadOutcome.UNCHANGED
 
         return acted_on(messages, act, self._log, about="recording")
 
 
-def _lacks(record: MeetingRecord | None, name: str) -> bool:
+def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:
     """Whether a meeting waits for a chunk of this name, as far as its item lists those that it lacks."""
     if record is None or record.status is not MeetingStatus.INCOMPLETE:
         return False

@@ -11,31 +11,31 @@ from pydantic import BaseModel
 
 from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.parallel_calls import Parallel
-from handlers.meetings.gateways import gateways
-from handlers.meetings.metrics import Metrics
+from handlers.meetings.gateways import create_gateways
+from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.storage.environment import StorageEnvironment
-from handlers.meetings.storage.storage_count import PREFIXES, StorageGrowth
-from handlers.meetings.storage.unannounced_recordings import Unheard
+from handlers.meetings.storage.storage_count import COUNTED_PREFIXES, StorageCounter
+from handlers.meetings.storage.unannounced_recordings import UnannouncedRecordings
 
 
-class Call(BaseModel):
+class StorageScheduleEvent(BaseModel):
     """What the schedule sends."""
 
     kind: Literal["storage"]
 
 
 @cache
-def _storage_growth() -> StorageGrowth:
+def _storage_counter() -> StorageCounter:
     """Made once a container."""
     environment = StorageEnvironment.read()
-    made = gateways(environment)
-    return StorageGrowth(
+    made = create_gateways(environment)
+    return StorageCounter(
         made.store,
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        Unheard(made.table, made.starting, clock=made.clock, log=made.log),
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        UnannouncedRecordings(made.table, made.starting, clock=made.clock, log=made.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
-        parallel=Parallel(len(PREFIXES)),
+        parallel=Parallel(len(COUNTED_PREFIXES)),
         clock=made.clock,
         log=made.log,
     )
@@ -43,5 +43,5 @@ def _storage_growth() -> StorageGrowth:
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """The entry point of the function."""
-    Call.model_validate(event)
-    return asdict(_storage_growth().run())
+    StorageScheduleEvent.model_validate(event)
+    return asdict(_storage_counter().run())

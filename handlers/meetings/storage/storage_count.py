@@ -21,15 +21,15 @@ from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Metrics
-from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, raw_key
-from handlers.meetings.storage.storage_totals import OTHERS, Totals, growth, measures
-from handlers.meetings.storage.unannounced_recordings import Announced, Unheard
-from handlers.meetings.uploaded_recording import said_mark
+from handlers.meetings.metrics import MeetingMetrics
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
+from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.unannounced_recordings import ListedCompleteFile, UnannouncedRecordings
+from handlers.meetings.uploaded_recording import complete_file_fingerprint
 
-PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 """Where users have something. What is being worked on is ours, and goes by itself."""
-KEPT: Final = f"{WORK}storage/"
+COUNTS_PREFIX: Final = f"{WORK}storage/"
 """Where counts are kept: a day's is `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -37,12 +37,12 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _USER: Final = re.compile(rf"({user_ids.PATTERN})/", re.ASCII)
 
 
-class OutOfTime(Exception):
+class CountOutOfTime(Exception):
     """There are more objects than can be listed in the time that there is."""
 
 
 @dataclass(frozen=True)
-class Counted:
+class StorageCountResult:
     """What one count came to."""
 
     objects: int
@@ -54,21 +54,21 @@ class Counted:
 
 
 @dataclass
-class Listed:
+class PrefixListing:
     """What is below one prefix."""
 
     objects: int = 0
     by_user: Counter[str] = field(default_factory=Counter)
-    announced: list[Announced] = field(default_factory=list)
+    announced: list[ListedCompleteFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class StorageGrowth:
+class StorageCounter:
     """Counts."""
 
     store: MeetingStore
-    metrics: Metrics
-    unheard: Unheard
+    metrics: MeetingMetrics
+    unheard: UnannouncedRecordings
     _: KW_ONLY
     max_users: int
     budget: timedelta
@@ -76,59 +76,61 @@ class StorageGrowth:
     clock: Callable[[], datetime]
     log: EventLog
 
-    def run(self) -> Counted:
+    def run(self) -> StorageCountResult:
         """Counts this day, if it has not been; raises OutOfTime."""
         began = self.clock()
         if self._kept(began.date()) is not None:
-            return Counted(0, 0, 0)
+            return StorageCountResult(0, 0, 0)
         ends = began + self.budget
-        found = self.parallel.all(lambda prefix: self._list(prefix, ends), PREFIXES)
+        found = self.parallel.all(lambda prefix: self._list(prefix, ends), COUNTED_PREFIXES)
         begun = self.unheard.begin((announced for one in found for announced in one.announced), ends)
         by_user: Counter[str] = Counter()
         for one in found:
             by_user.update(one.by_user)
-        totals = Totals(day=began.date(), bytes_of=by_user)
+        totals = StorageTotals(day=began.date(), bytes_of=by_user)
         before = next((one for one in self._earlier(began.date()) if one is not None), None)
-        told = [] if before is None else measures(growth(before, totals), self.max_users)
+        told = [] if before is None else growth_metrics(daily_growth(before, totals), self.max_users)
         self.metrics.put(told)
-        self.store.write(_key(totals.day), totals.model_dump_json(by_alias=True))
-        counted = Counted(sum(one.objects for one in found), len(by_user), len(told), begun)
+        self.store.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
+        counted = StorageCountResult(sum(one.objects for one in found), len(by_user), len(told), begun)
         self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
         return counted
 
-    def _list(self, prefix: str, ends: datetime) -> Listed:
-        listed = Listed()
+    def _list(self, prefix: str, ends: datetime) -> PrefixListing:
+        listed = PrefixListing()
         for page in self.store.pages(prefix):
             if self.clock() > ends:
-                raise OutOfTime
+                raise CountOutOfTime
             for one in page:
                 listed.objects += 1
-                listed.by_user[_owner(one["Key"], prefix)] += one["Size"]
-                upload = raw_key(one["Key"])
+                listed.by_user[_owner_of(one["Key"], prefix)] += one["Size"]
+                upload = parse_upload_key(one["Key"])
                 if upload is not None and upload.completes:
                     came = one["LastModified"]
-                    listed.announced.append(Announced(upload.meeting, came, said_mark(one["ETag"], came)))
+                    listed.announced.append(
+                        ListedCompleteFile(upload.meeting, came, complete_file_fingerprint(one["ETag"], came))
+                    )
         return listed
 
-    def _earlier(self, day: date) -> Iterator[Totals | None]:
+    def _earlier(self, day: date) -> Iterator[StorageTotals | None]:
         """The days before, the last one first."""
         return (self._kept(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
 
-    def _kept(self, day: date) -> Totals | None:
+    def _kept(self, day: date) -> StorageTotals | None:
         """A day's count; none where there is none, or one that another edition of this has left."""
-        text = self.store.read(_key(day), MAX_BYTES)
+        text = self.store.read(_count_key(day), MAX_BYTES)
         try:
-            return None if text is None else Totals.model_validate_json(text)
+            return None if text is None else StorageTotals.model_validate_json(text)
         except ValidationError:
             self.log.warning("storage_count_unreadable")
             return None
 
 
-def _key(day: date) -> str:
-    return f"{KEPT}{day.isoformat()}.json"
+def _count_key(day: date) -> str:
+    return f"{COUNTS_PREFIX}{day.isoformat()}.json"
 
 
-def _owner(key: str, prefix: str) -> str:
+def _owner_of(key: str, prefix: str) -> str:
     """Whose an object is, by its key. What is nobody's is counted with the others."""
     found = _USER.match(key, len(prefix))
     return OTHERS if found is None else found[1]

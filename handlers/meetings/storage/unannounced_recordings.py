@@ -15,17 +15,17 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import Outcome, Starting, known_as
+from handlers.meetings.workflow_start import UploadOutcome, RecordingStarter, meeting_hash
 
-PATIENCE: Final = timedelta(hours=1)
+NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """An event may still be on its way for so long."""
 
-BEGUN: Final = frozenset({Outcome.STARTED, Outcome.INCOMPLETE})
+PROCESSED_LATE: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
 """What comes of a recording that is looked at a day late."""
 
 
 @dataclass(frozen=True)
-class Announced:
+class ListedCompleteFile:
     """A `complete.json` as it was listed."""
 
     meeting: MeetingId
@@ -33,37 +33,37 @@ class Announced:
     mark: str
 
 
-class Unheard:
+class UnannouncedRecordings:
     """Begins what was never begun."""
 
     def __init__(
-        self, table: MeetingTable, starting: Starting, *, clock: Callable[[], datetime], log: EventLog
+        self, table: MeetingTable, starting: RecordingStarter, *, clock: Callable[[], datetime], log: EventLog
     ) -> None:
         self._table = table
         self._starting = starting
         self._clock = clock
         self._log = log
 
-    def begin(self, announced: Iterable[Announced], ends: datetime) -> int:
+    def begin(self, announced: Iterable[ListedCompleteFile], ends: datetime) -> int:
         """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
         count = SweepLoop(self._log, self._clock, ends - self._clock()).run(
             ([one] for one in announced),
             lambda one: [self._look(one)] if self._missed(one) else [],
             failure_event="recording_unattended",
-            describe=lambda one: {"key_hash": known_as(one.meeting)},
+            describe=lambda one: {"key_hash": meeting_hash(one.meeting)},
         )
         if count["unfinished"]:
             self._log.error("recordings_unchecked", cause="out_of_time")
-        return count[Outcome.STARTED]
+        return count[UploadOutcome.STARTED]
 
-    def _missed(self, one: Announced) -> bool:
-        if self._clock() - one.came < PATIENCE:
+    def _missed(self, one: ListedCompleteFile) -> bool:
+        if self._clock() - one.came < NOTIFICATION_GRACE_PERIOD:
             return False
         record = self._table.read(one.meeting)
         return record is None or record.said != one.mark
 
-    def _look(self, one: Announced) -> Outcome:
+    def _look(self, one: ListedCompleteFile) -> UploadOutcome:
         outcome = self._starting.look(one.meeting)
-        if outcome in BEGUN:
-            self._log.warning("recording_unheard", key_hash=known_as(one.meeting))
+        if outcome in PROCESSED_LATE:
+            self._log.warning("recording_unheard", key_hash=meeting_hash(one.meeting))
         return outcome

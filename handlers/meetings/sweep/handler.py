@@ -7,27 +7,27 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from handlers.meetings.gateways import gateways
+from handlers.meetings.gateways import create_gateways
 from handlers.meetings.sweep.environment import SweepEnvironment
-from handlers.meetings.sweep.meeting_sweep import Limits, Sweep
+from handlers.meetings.sweep.meeting_sweep import MeetingTimeLimits, MeetingSweep
 
 
-class Call(BaseModel):
+class SweepScheduleEvent(BaseModel):
     """What the schedule sends."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _sweep() -> Sweep:
+def _sweep() -> MeetingSweep:
     """Made once a container."""
     environment = SweepEnvironment.read()
-    made = gateways(environment)
-    return Sweep(
+    made = create_gateways(environment)
+    return MeetingSweep(
         made.table,
         made.executions,
         made.starting,
-        limits=Limits(
+        limits=MeetingTimeLimits(
             processing=timedelta(minutes=environment.processing_minutes),
             incomplete=timedelta(minutes=environment.incomplete_minutes),
             give_up=timedelta(minutes=environment.give_up_minutes),
@@ -40,5 +40,5 @@ def _sweep() -> Sweep:
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """The entry point of the function."""
-    Call.model_validate(event)
+    SweepScheduleEvent.model_validate(event)
     return _sweep().run()

@@ -16,17 +16,17 @@ from handlers.common.aws.workflow_executions import Executions, ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import FAILURES, Execution, again, failed, postponed
+from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, restart, mark_failed, postpone
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import Due, MeetingTable
-from handlers.meetings.workflow_start import Outcome, Starting, known_as
+from handlers.meetings.meeting_table import DueMeeting, MeetingTable
+from handlers.meetings.workflow_start import UploadOutcome, RecordingStarter, meeting_hash
 
-LOOK_AGAIN: Final = timedelta(hours=6)
+INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 """Between two looks at what is incomplete."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class MeetingTimeLimits:
     """How long what may take."""
 
     processing: timedelta
@@ -34,7 +34,7 @@ class Limits:
     give_up: timedelta
 
 
-class Found(StrEnum):
+class MeetingSweepOutcome(StrEnum):
     """What was done about a meeting."""
 
     WAITING = "waiting"
@@ -48,16 +48,16 @@ class Found(StrEnum):
     """Another was quicker."""
 
 
-class Sweep:
+class MeetingSweep:
     """Ends or begins anew what nobody else will."""
 
     def __init__(
         self,
         table: MeetingTable,
         executions: Executions,
-        starting: Starting,
+        starting: RecordingStarter,
         *,
-        limits: Limits,
+        limits: MeetingTimeLimits,
         budget: timedelta,
         clock: Callable[[], datetime],
         log: EventLog,
@@ -77,68 +77,73 @@ class Sweep:
             ([due] for due in self._table.due(timestamp(self._clock()))),
             lambda due: [self._look(due)],
             failure_event="meeting_unattended",
-            describe=lambda due: {"key_hash": known_as(due.meeting)},
+            describe=lambda due: {"key_hash": meeting_hash(due.meeting)},
         )
         return self._loop.report(
-            "meeting_sweep", count, Found.STARTED, Found.ENDED, Found.TIMED_OUT, Found.NEVER_COMPLETE
+            "meeting_sweep",
+            count,
+            MeetingSweepOutcome.STARTED,
+            MeetingSweepOutcome.ENDED,
+            MeetingSweepOutcome.TIMED_OUT,
+            MeetingSweepOutcome.NEVER_COMPLETE,
         )
 
-    def _look(self, due: Due) -> Found:
+    def _look(self, due: DueMeeting) -> MeetingSweepOutcome:
         record = self._table.read(due.meeting)
         if record is None or record.due != due.due:
             self._table.dismiss(due)
-            return Found.NOT_DUE
+            return MeetingSweepOutcome.NOT_DUE
         if record.status is MeetingStatus.INCOMPLETE:
             return self._incomplete(record, due)
         return self._processing(record, due)
 
-    def _incomplete(self, record: MeetingRecord, due: Due) -> Found:
+    def _incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         ends = datetime.fromisoformat(record.since) + self._limits.incomplete
         if self._clock() >= ends:
-            return self._failed(record, MeetingReason.NEVER_COMPLETE, Found.NEVER_COMPLETE)
-        if self._starting.look(due.meeting) is Outcome.STARTED:
-            return Found.STARTED
-        return self._postponed(record, min(ends, self._clock() + LOOK_AGAIN))
+            return self._failed(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
+        if self._starting.look(due.meeting) is UploadOutcome.STARTED:
+            return MeetingSweepOutcome.STARTED
+        return self._postponed(record, min(ends, self._clock() + INCOMPLETE_CHECK_INTERVAL))
 
-    def _processing(self, record: MeetingRecord, due: Due) -> Found:
+    def _processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         asked_for = datetime.fromisoformat(record.since) + self._limits.processing
         if self._clock() < asked_for:
             return self._postponed(record, asked_for)
-        execution = Execution.of(record)
+        execution = MeetingExecution.of(record)
         match self._executions.status(self._executions.arn(execution.name)):
             case ExecutionStatus.RUNNING:
                 return self._postponed(record, self._clock() + self._limits.processing)
             case ExecutionStatus.TIMED_OUT:
-                return self._failed(record, MeetingReason.TIMED_OUT, Found.TIMED_OUT)
+                return self._failed(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
-                return self._failed(record, FAILURES[record.stage or Stage.MEDIA], Found.ENDED)
+                return self._failed(record, STAGE_FAILURES[record.stage or Stage.MEDIA], MeetingSweepOutcome.ENDED)
             case ExecutionStatus.SUCCEEDED if not self._given_up(record):
                 return self._anew(record, due)
             case None if not self._given_up(record):
                 self._starting.start(record)
                 self._postponed(record, self._clock() + self._limits.processing)
-                return Found.STARTED
-        return self._failed(record, MeetingReason.TIMED_OUT, Found.TIMED_OUT)
+                return MeetingSweepOutcome.STARTED
+        return self._failed(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
     def _given_up(self, record: MeetingRecord) -> bool:
         """By when its recording was whole, which no attempt changes."""
         whole = datetime.fromisoformat(record.whole_at or record.created_at)
         return self._clock() - whole > self._limits.give_up
 
-    def _anew(self, record: MeetingRecord, due: Due) -> Found:
-        if not self._table.write(record, again(record, self._clock())):
-            return Found.NOT_DUE
+    def _anew(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+        if not self._table.write(record, restart(record, self._clock())):
+            return MeetingSweepOutcome.NOT_DUE
         self._starting.look(due.meeting)
-        return Found.STARTED
+        return MeetingSweepOutcome.STARTED
 
-    def _failed(self, record: MeetingRecord, reason: MeetingReason, found: Found) -> Found:
-        if not self._table.write(record, failed(record, reason, self._clock())):
-            return Found.NOT_DUE
+    def _failed(self, record: MeetingRecord, reason: MeetingReason, found: MeetingSweepOutcome) -> MeetingSweepOutcome:
+        if not self._table.write(record, mark_failed(record, reason, self._clock())):
+            return MeetingSweepOutcome.NOT_DUE
         # What never came is the user's; what ended without a word, or came to nothing, is ours.
-        say = self._log.info if found is Found.NEVER_COMPLETE else self._log.error
-        say("meeting_given_up", code=reason, key_hash=known_as(record.meeting))
+        say = self._log.info if found is MeetingSweepOutcome.NEVER_COMPLETE else self._log.error
+        say("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
         return found
 
-    def _postponed(self, record: MeetingRecord, until: datetime) -> Found:
-        self._table.write(record, postponed(record, until))
-        return Found.WAITING
+    def _postponed(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
+        self._table.write(record, postpone(record, until))
+        return MeetingSweepOutcome.WAITING

@@ -8,21 +8,21 @@ from typing import Any
 import boto3
 
 from handlers.common.aws.clients import CONFIG
-from handlers.meetings.gateways import gateways
-from handlers.meetings.metrics import Metrics
+from handlers.meetings.gateways import create_gateways
+from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.workflow_steps.environment import StepsEnvironment
-from handlers.meetings.workflow_steps.step_operations import Step, Steps
-from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, Results
+from handlers.meetings.workflow_steps.step_operations import StepEvent, WorkflowSteps
+from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
 
 
 class StepFailed(Exception):
     """A step could not be made, and may be made again. Says what kind of thing it was; AWS' own words quote keys."""
 
 
-def done(steps: Steps, event: Mapping[str, Any]) -> dict[str, Any]:
+def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
     """Makes the step that an event asks for; raises ResultMissing, ResultMalformed or StepFailed."""
     try:
-        return steps.done(Step.model_validate(event)).model_dump(mode="json", by_alias=True)
+        return steps.done(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):
         raise
     except Exception as error:  # noqa: BLE001 - what it says may quote what it was about
@@ -31,15 +31,15 @@ def done(steps: Steps, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _steps() -> Steps:
+def _steps() -> WorkflowSteps:
     """Made once a container."""
     environment = StepsEnvironment.read()
-    made = gateways(environment)
-    return Steps(
+    made = create_gateways(environment)
+    return WorkflowSteps(
         made.table,
-        Results(made.store),
+        WorkflowResults(made.store),
         made.starting,
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         clock=made.clock,
         log=made.log,
     )
@@ -47,7 +47,7 @@ def _steps() -> Steps:
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """The entry point of the function."""
-    return done(_steps(), event)
+    return run_step(_steps(), event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

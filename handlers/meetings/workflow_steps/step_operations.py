@@ -17,18 +17,24 @@ from handlers.common.logging import EventLog
 from handlers.common.name_patterns import Ulid, User
 from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
-from handlers.meetings.meeting_progress import FAILURES, Execution, Word, about, heard
+from handlers.meetings.meeting_progress import (
+    STAGE_FAILURES,
+    MeetingExecution,
+    ExecutionReport,
+    is_current,
+    apply_report,
+)
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import Change, MeetingTable
-from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, Measure, Metrics
+from handlers.meetings.meeting_table import MeetingChange, MeetingTable
+from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
-from handlers.meetings.workflow_start import Starting, known_as
-from handlers.meetings.workflow_steps.workflow_results import Results
+from handlers.meetings.workflow_start import RecordingStarter, meeting_hash
+from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
 
-UNNAMED: Final = "unnamed"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
+UNNAMED_ERROR: Final = "unnamed"
+_ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 """An error's, as the workflow knows it."""
-Failure = Literal[
+FailureReason = Literal[
     MeetingReason.MEDIA_FAILED,
     MeetingReason.TRANSCRIPTION_FAILED,
     MeetingReason.SUMMARY_FAILED,
@@ -36,7 +42,7 @@ Failure = Literal[
 ]
 
 
-class Step(Message):
+class StepEvent(Message):
     """What the workflow sends: its own input, the step, and what the step needs beside."""
 
     step: Literal["media", "transcribed", "finish", "fail"]
@@ -48,15 +54,15 @@ class Step(Message):
     """With `media`: how often the job was begun, of which all but the last lost their machine."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """With `finish`: what came of the summary, in its own words."""
-    reason: Failure | None = None
+    reason: FailureReason | None = None
     """With `fail`; without, it is the failure of the stage that the meeting is at."""
-    error: str = UNNAMED
+    error: str = UNNAMED_ERROR
     """With `fail`: the error's name, for the log."""
 
     @property
-    def execution(self) -> Execution:
+    def execution(self) -> MeetingExecution:
         """Which one says it."""
-        return Execution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
+        return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
 
 
 class StepOutcome(StrEnum):
@@ -70,40 +76,40 @@ class StepOutcome(StrEnum):
     """The meeting is about something else by now."""
 
 
-class Told(Message):
+class StepResult(Message):
     """What a step answers."""
 
     outcome: StepOutcome | MediaOutcome
 
 
-class PartTold(AudioPart):
+class StepAudioPart(AudioPart):
     """A part of the sound, as the workflow has it transcribed."""
 
     transcribed: bool
     """Whether its transcript is there: left by an earlier attempt, or by this one before the step was made again."""
 
 
-class MediaTold(Told):
+class MediaStepResult(StepResult):
     """What the workflow goes on with."""
 
-    audio: tuple[PartTold, ...] = ()
+    audio: tuple[StepAudioPart, ...] = ()
     language: str = ""
     duration_ms: Milliseconds = 0
 
 
 @dataclass(frozen=True)
-class Steps:
+class WorkflowSteps:
     """Makes steps."""
 
     table: MeetingTable
-    results: Results
-    starting: Starting
-    metrics: Metrics
+    results: WorkflowResults
+    starting: RecordingStarter
+    metrics: MeetingMetrics
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
 
-    def done(self, step: Step) -> Told:
+    def done(self, step: StepEvent) -> StepResult:
         """Makes one step."""
         match step.step:
             case "media":
@@ -115,13 +121,15 @@ class Steps:
             case "fail":
                 return self.fail(step.execution, step.reason, step.error)
 
-    def media(self, execution: Execution, attempts: int = 1) -> MediaTold:
+    def media(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
         """The media job has ended; raises ResultMissing or ResultMalformed where it does not say with what."""
         result = self.results.media(execution.recording)
-        word = _word(execution, result)
-        change = None if word is None else self._change(execution, lambda record: heard(record, word, self.clock()))
+        word = _report_media_result(execution, result)
+        change = (
+            None if word is None else self._change(execution, lambda record: apply_report(record, word, self.clock()))
+        )
         if change is None:
-            return MediaTold(outcome=MediaOutcome.SUPERSEDED)
+            return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         if change.moved:
             self.log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
             self._measure(change.after, result)
@@ -129,56 +137,60 @@ class Steps:
             # A chunk may have come after the job looked and before the item said that it is lacking.
             self.starting.look(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
-            return MediaTold(outcome=result.outcome)
-        if not about(change.after, execution):
-            return MediaTold(outcome=MediaOutcome.SUPERSEDED)
+            return MediaStepResult(outcome=result.outcome)
+        if not is_current(change.after, execution):
+            return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         language = change.after.language
         heard_already = self.results.heard(execution.recording, language, result.audio)
-        return MediaTold(
+        return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
-                PartTold(**one.model_dump(), transcribed=transcribed)
+                StepAudioPart(**one.model_dump(), transcribed=transcribed)
                 for one, transcribed in zip(result.audio, heard_already, strict=True)
             ),
             language=language,
             duration_ms=result.duration_ms,
         )
 
-    def transcribed(self, execution: Execution) -> Told:
+    def transcribed(self, execution: MeetingExecution) -> StepResult:
         """Every part of the sound has a transcript; the summary is next."""
-        word = Word(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
-        change = self._change(execution, lambda record: heard(record, word, self.clock()))
-        return _told(change, execution, StepOutcome.GOES_ON)
+        word = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
+        change = self._change(execution, lambda record: apply_report(record, word, self.clock()))
+        return _step_result(change, execution, StepOutcome.GOES_ON)
 
-    def finish(self, execution: Execution, *, said: bool) -> Told:
+    def finish(self, execution: MeetingExecution, *, said: bool) -> StepResult:
         """There is a summary, or nothing was said that could have one."""
         recording = execution.recording
         result = self.results.media(recording)
         made = {"transcript_key": recording.transcript, "summary_key": recording.summary if said else None}
         reason = None if said else MeetingReason.NOTHING_SAID
-        word = Word(execution, MeetingStatus.READY, reason=reason, facts={**_facts(result), **made})
-        change = self._change(execution, lambda record: heard(record, word, self.clock()))
+        word = ExecutionReport(execution, MeetingStatus.READY, reason=reason, facts={**_video_fields(result), **made})
+        change = self._change(execution, lambda record: apply_report(record, word, self.clock()))
         if change is not None and change.moved:
             self._measure(change.after)
-        return _told(change, execution, StepOutcome.READY)
+        return _step_result(change, execution, StepOutcome.READY)
 
-    def fail(self, execution: Execution, reason: MeetingReason | None, error: str) -> Told:
+    def fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
         """Something cannot be done; what was made until then is there."""
         recording = execution.recording
         transcript = {"transcript_key": recording.transcript} if self.results.has_transcript(recording) else {}
 
         def move(record: MeetingRecord) -> MeetingRecord:
-            why = reason or FAILURES[record.stage or Stage.MEDIA]
-            return heard(record, Word(execution, MeetingStatus.FAILED, reason=why, facts=transcript), self.clock())
+            why = reason or STAGE_FAILURES[record.stage or Stage.MEDIA]
+            return apply_report(
+                record, ExecutionReport(execution, MeetingStatus.FAILED, reason=why, facts=transcript), self.clock()
+            )
 
         change = self._change(execution, move)
         if change is not None and change.moved:
-            cause = error if _NAME.fullmatch(error) else UNNAMED
+            cause = error if _ERROR_NAME.fullmatch(error) else UNNAMED_ERROR
             self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
         done = change is not None and change.after.status is MeetingStatus.READY
-        return _told(change, execution, StepOutcome.READY if done else StepOutcome.FAILED)
+        return _step_result(change, execution, StepOutcome.READY if done else StepOutcome.FAILED)
 
-    def _change(self, execution: Execution, move: Callable[[MeetingRecord], MeetingRecord]) -> Change | None:
+    def _change(
+        self, execution: MeetingExecution, move: Callable[[MeetingRecord], MeetingRecord]
+    ) -> MeetingChange | None:
         change = self.table.change(execution.recording.meeting, move)
         if change is not None and change.moved:
             self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
@@ -186,47 +198,47 @@ class Steps:
 
     def _measure(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
         """Tells what there is to tell of a meeting that has just moved. A number that is lost is no reason to fail."""
-        self.metrics.put_or_log([*_ratio(result), *self._duration(record)], self.log)
+        self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._duration(record)], self.log)
 
-    def _duration(self, record: MeetingRecord) -> Sequence[Measure]:
+    def _duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
         if record.status is not MeetingStatus.READY or record.whole_at is None:
             return []
         took = self.clock() - datetime.fromisoformat(record.whole_at)
-        return [Measure(PROCESSING_DURATION, max(0.0, took.total_seconds()), "Seconds")]
+        return [MeetingMetric(PROCESSING_DURATION, max(0.0, took.total_seconds()), "Seconds")]
 
 
-def _word(execution: Execution, result: MediaResult) -> Word | None:
+def _report_media_result(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
     """What the media job says of its meeting; none where that is not what it was about."""
-    facts = _facts(result)
+    facts = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:
-            return Word(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, facts=facts)
+            return ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, facts=facts)
         case MediaOutcome.NO_AUDIO:
-            return Word(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, facts=facts)
+            return ExecutionReport(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, facts=facts)
         case MediaOutcome.INCOMPLETE:
-            return Word(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
+            return ExecutionReport(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
         case MediaOutcome.UNREADABLE:
-            return Word(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
+            return ExecutionReport(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
         case MediaOutcome.TOO_LARGE:
-            return Word(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
+            return ExecutionReport(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
         case MediaOutcome.SUPERSEDED:
             return None
 
 
-def _facts(result: MediaResult) -> dict[str, object]:
+def _video_fields(result: MediaResult) -> dict[str, object]:
     return {"video_key": result.video_key, "duration_ms": result.duration_ms}
 
 
-def _ratio(result: MediaResult | None) -> Sequence[Measure]:
+def _ffmpeg_ratio(result: MediaResult | None) -> Sequence[MeetingMetric]:
     if result is None or not result.duration_ms:
         return []
-    return [Measure(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None")]
+    return [MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None")]
 
 
-def _told(change: Change | None, execution: Execution, outcome: StepOutcome) -> Told:
-    superseded = change is None or not about(change.after, execution)
-    return Told(outcome=StepOutcome.SUPERSEDED if superseded else outcome)
+def _step_result(change: MeetingChange | None, execution: MeetingExecution, outcome: StepOutcome) -> StepResult:
+    superseded = change is None or not is_current(change.after, execution)
+    return StepResult(outcome=StepOutcome.SUPERSEDED if superseded else outcome)
 
 
-def _hash(execution: Execution) -> str:
-    return known_as(execution.recording.meeting)
+def _hash(execution: MeetingExecution) -> str:
+    return meeting_hash(execution.recording.meeting)

@@ -12,7 +12,7 @@ from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.s3_keys import Recording
 
-MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
 """Of a result: it may name 5,000 chunks."""
 
 
@@ -24,7 +24,7 @@ class ResultMalformed(Exception):
     """What the media job said is not what it is to say."""
 
 
-class Results:
+class WorkflowResults:
     """Reads results."""
 
     def __init__(self, store: MeetingStore) -> None:
@@ -32,14 +32,14 @@ class Results:
 
     def media(self, recording: Recording) -> MediaResult:
         """What the media job said last; raises ResultMissing or ResultMalformed."""
-        text = self._store.read(recording.media_result, MAX_BYTES)
+        text = self._store.read(recording.media_result, MAX_RESULT_BYTES)
         if text is None:
             raise ResultMissing
         try:
             result = MediaResult.model_validate_json(text)
         except ValidationError:
             raise ResultMalformed from None
-        if not _own(recording, result):
+        if not _names_own_objects(recording, result):
             raise ResultMalformed
         return result
 
@@ -61,7 +61,7 @@ class Results:
         ]
 
 
-def _own(recording: Recording, result: MediaResult) -> bool:
+def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
     """Whether all that it names is this recording's, and there is something to hear where it says so."""
     parts = [recording.audio(number) for number in range(len(result.audio))]
     return (

@@ -24,15 +24,15 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.handler import acts
-from handlers.meetings.auth_exchange.token_exchange import Credentials, Exchange, Store
+from handlers.meetings.auth_exchange.handler import operation_functions
+from handlers.meetings.auth_exchange.token_exchange import SessionCredentials, TokenExchange, MeetingsLocation
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, KeysOf, Provider
 
-STORE = Store("recordings", "meetings", "us-east-1")
+STORE = MeetingsLocation("recordings", "meetings", "us-east-1")
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR, RENEW_BEFORE = 3600, 900
 Answer = tuple[int, dict[str, str], bytes]
@@ -69,17 +69,17 @@ class Backend:
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
         verifier = Verifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
-        self._exchange = Exchange(
+        self._exchange = TokenExchange(
             verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
         )
-        self._rest = Rest(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
+        self._rest = Rest(OPERATIONS, operation_functions(self._exchange), origin="*", log=EventLog("ERROR"))
 
-    def session(self, user: str, name: str) -> Credentials:
+    def session(self, user: str, name: str) -> SessionCredentials:
         """STS' part: each session has a number in its key."""
         assert name
         self.exchanges += 1
         number = f"{self.exchanges:04d}"
-        return Credentials(
+        return SessionCredentials(
             f"AKIDEXAMPLE{number}", f"secret-{user}", f"session-{number}", self.now + timedelta(seconds=HOUR)
         )
 

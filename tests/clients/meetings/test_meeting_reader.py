@@ -15,8 +15,8 @@ from clients.meetings.meeting_reader import between, content_of, matches
 from handlers.common.aws.dynamodb_values import stored
 from handlers.common.identity.user_ids import user_id
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, Summary, SummaryTokens
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from tests.clients.meetings.fake_backend import START, Backend
 
@@ -159,13 +159,13 @@ def test_a_meeting_in_an_unknown_form_ends_no_list_and_is_told(backend: Backend,
 
 SUMMARY = Summary(
     summary="They met.",
-    action_items=(ActionItem(text="Send it", owner="Ann", quote=Quoted(text="I will send it", start_ms=500)),),
+    action_items=(ActionItem(text="Send it", owner="Ann", quote=TranscriptQuote(text="I will send it", start_ms=500)),),
     summary_model="sonnet",
     action_model="haiku",
-    tokens=Tokens(input_tokens=10),
+    tokens=SummaryTokens(input_tokens=10),
 )
 TRANSCRIPT = Transcript(
-    language="en-US", duration_ms=900, said=(Said(speaker="spk_0", start_ms=0, end_ms=900, text="Hi"),)
+    language="en-US", duration_ms=900, said=(TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=900, text="Hi"),)
 )
 
 

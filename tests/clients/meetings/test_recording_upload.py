@@ -25,8 +25,8 @@ from clients.meetings import (
 from clients.meetings import recording_upload as module
 from clients.meetings.recording_upload import chunk_name
 from handlers.common.time_and_ids import ulid
-from handlers.meetings.complete_file import Chunk, Complete
-from handlers.meetings.s3_keys import MeetingId, raw_key
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.s3_keys import MeetingId, parse_upload_key
 from tests.clients.meetings.fake_backend import STORE, Backend
 
 COUNT = 6
@@ -63,11 +63,11 @@ def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backe
     client = backend.client()
     uploaded = client.upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS, "complete.json"]
-    read = [raw_key(one) for one in backend.puts]
+    read = [parse_upload_key(one) for one in backend.puts]
     assert [one and one.meeting for one in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
-    complete = Complete.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
-    assert complete == Complete(
+    complete = CompleteFile.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
+    assert complete == CompleteFile(
         schema_version=1,
         title="Weekly",
         started_at="2026-01-31T12:30:00.000Z",

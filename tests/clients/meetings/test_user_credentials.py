@@ -14,8 +14,8 @@ from botocore.credentials import RefreshableCredentials
 from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsError, TokenRefused, UserChanged
 from clients.meetings.user_credentials import LAST_SECONDS, PAUSE_SECONDS, Access, renewing
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.auth_exchange.api_models import Exchanged
-from handlers.meetings.auth_exchange.token_exchange import prefixes
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
+from handlers.meetings.auth_exchange.token_exchange import user_prefixes
 from tests.clients.meetings.fake_backend import Backend
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -38,13 +38,13 @@ class Bank:
     def __post_init__(self) -> None:
         self.credentials = renewing(self.exchange(), self.exchange, lambda: self.now)
 
-    def exchange(self) -> Exchanged:
+    def exchange(self) -> ExchangeResponse:
         self.asked += 1
         self.meanwhile()
         if self.failing is not None:
             raise self.failing
         self.given += 1
-        return Exchanged(
+        return ExchangeResponse(
             access_key_id=f"key-{self.given}",
             secret_access_key="s",
             session_token="t",
@@ -54,7 +54,7 @@ class Bank:
             bucket_name="b",
             table_name="t",
             region="us-east-1",
-            prefixes=prefixes(self.user),
+            prefixes=user_prefixes(self.user),
         )
 
     def key(self, after_seconds: float = 0) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from components.meetings.alarms_and_charts import MISSED
+from components.meetings.alarms_and_charts import MISSED_RECORDING_EVENTS
 from handlers.common.aws.service_faults import PASSING, Fault
 from handlers.common.bedrock.model_questions import NoAnswer
 from handlers.common.logging import ALLOWED
 from handlers.meetings import metrics, summary_errors
-from handlers.meetings.storage.storage_totals import measures
+from handlers.meetings.storage.storage_totals import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_names import error_name
 from local.platform.drivers.fit import service_model
@@ -21,7 +21,7 @@ from tests.handlers.meetings.meeting_setup import Told
 
 def test_the_lines_of_the_daily_look_are_those_that_it_writes() -> None:
     written = (ROOT / "handlers/meetings/storage/unannounced_recordings.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED)
+    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
 
 
 def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None:
@@ -69,7 +69,7 @@ def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
     ]
     told = Told()
     client: Any = told
-    metrics.Metrics(client, "polyphony-test").put(measures({"A" * 32: 5}, 1))
+    metrics.MeetingMetrics(client, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
     assert charted
     for one in charted:
         assert one in [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.meetings.media_states import NO_MACHINE, SUBMISSIONS, TOO_LATE
+from components.meetings.media_states import NO_CAPACITY_REASON, MAX_SUBMISSIONS, TIME_LIMIT_REASON
 from components.settings.meetings_media import ATTEMPTS
 from components.settings.polling import rounds
 from tests.components.meetings.fake_batch import RECLAIMED, Batch, Life, Walked, walk
@@ -74,7 +74,7 @@ def test_without_a_machine_it_is_cancelled_in_time_and_goes_on_on_demand() -> No
     batch = on_spare(NEVER)
     walked = went(batch, capacityMinutes=10)
     assert (walked.to, queues(batch), begun(walked)) == ("ReadMedia", ["spot", "on-demand"], 1)
-    assert batch.jobs[0].ended == NO_MACHINE
+    assert batch.jobs[0].ended == NO_CAPACITY_REASON
     assert 600 <= batch.jobs[1].began <= 700, "capacityMinutes, and what a look or two takes"
     assert batch.calls.count("canceljob") == 1
 
@@ -188,7 +188,7 @@ def test_a_job_that_never_ends_is_ended(engine: str, hours: float) -> None:
     batch = Batch(lambda _: [(0, "STARTING", {})])
     walked = went(batch, engine=engine)
     assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
-    assert [one.ended for one in batch.jobs] == [TOO_LATE]
+    assert [one.ended for one in batch.jobs] == [TIME_LIMIT_REASON]
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
@@ -210,8 +210,8 @@ def test_a_submission_whose_answer_is_lost_is_looked_for(lost: int) -> None:
 
 def test_a_queue_that_takes_nothing_is_given_up() -> None:
     for error, times in (
-        ("Batch.SdkClientException", SUBMISSIONS),
-        ("Batch.AWSBatchException", SUBMISSIONS),
+        ("Batch.SdkClientException", MAX_SUBMISSIONS),
+        ("Batch.AWSBatchException", MAX_SUBMISSIONS),
         ("Batch.ClientException", 1),
     ):
         batch = Batch(lambda _: DONE, refusing=error)

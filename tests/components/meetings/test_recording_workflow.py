@@ -9,7 +9,7 @@ from components.meetings import recording_workflow
 from components.settings.meetings_media import ATTEMPTS
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.workflow_steps.step_operations import Step, StepOutcome
+from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
 from tests.components.meetings.state_machine_runner import RECORDING, caught, chosen, filled
 from tests.components.subsystem_tests import ACCOUNT
@@ -62,7 +62,7 @@ def test_each_step_is_told_what_it_reads() -> None:
     found = {}
     for name, state in states(complete()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:
-            step = Step.model_validate(filled(state["Arguments"]["Payload"], **variables))
+            step = StepEvent.model_validate(filled(state["Arguments"]["Payload"], **variables))
             assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
             found[name] = (step.step, step.reason)
     assert found == {
@@ -76,7 +76,7 @@ def test_each_step_is_told_what_it_reads() -> None:
 def test_every_outcome_of_a_summary_is_one_that_the_last_step_takes() -> None:
     payload = states(complete())["Finish"]["Arguments"]["Payload"]
     for outcome in SummaryOutcome:
-        assert Step.model_validate(filled(payload, outcome=outcome.value)).outcome == outcome.value
+        assert StepEvent.model_validate(filled(payload, outcome=outcome.value)).outcome == outcome.value
 
 
 def test_whoever_summarises_is_told_what_he_reads() -> None:
@@ -139,5 +139,5 @@ def test_the_whole_ends_later_than_all_that_it_waits_for(changes: dict[str, Any]
     waits = (ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + 2 * job.timeout_minutes) * 60
     rounds = -(-settings.audio_parts // settings.speech.at_once)
     waits += rounds * settings.speech.max_minutes * 60 + states(found)["Summarize"]["TimeoutSeconds"]
-    assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == recording_workflow.longest_seconds(settings)
+    assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == recording_workflow.timeout_seconds(settings)
     assert workflow(found)["TimeoutSeconds"] < 365 * 24 * 3600, "an execution of Step Functions lasts a year at most"

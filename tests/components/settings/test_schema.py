@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
@@ -73,7 +73,12 @@ def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Ma
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    {"Complete": Complete, "MeetingRecord": MeetingRecord, "Transcript": Transcript, "Summary": Summary}.items(),
+    {
+        "CompleteFile": CompleteFile,
+        "MeetingRecord": MeetingRecord,
+        "Transcript": Transcript,
+        "Summary": Summary,
+    }.items(),
 )
 def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str, model: type[Message]) -> None:
     found = [example for where, what, example in examples() if (where, what) == ("docs/meetings.schema.json", name)]
@@ -95,11 +100,11 @@ def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str,
 )
 def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[str, Any], field: str) -> None:
     schema = json.loads((ROOT / "docs/meetings.schema.json").read_text())
-    whole = schema["$defs"]["Complete"]["examples"][0]
+    whole = schema["$defs"]["CompleteFile"]["examples"][0]
     only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/Complete"})
     assert only.is_valid(whole)
     with pytest.raises(ValidationError):
-        Complete.model_validate_json(json.dumps({**whole, **changed}))
+        CompleteFile.model_validate_json(json.dumps({**whole, **changed}))
     assert [str(one.absolute_path[0]) for one in only.iter_errors({**whole, **changed})] == [field]
 
 

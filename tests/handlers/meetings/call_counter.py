@@ -16,12 +16,12 @@ from handlers.common.identity.oidc_tokens import Verifier
 from handlers.common.identity.signing_keys import KeySet
 from handlers.common.logging import EventLog
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.handler import acts
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, Exchange, Store
+from handlers.meetings.auth_exchange.handler import operation_functions
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, TokenExchange, MeetingsLocation
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
-STORE = Store("recordings", "meetings", "us-east-1")
+STORE = MeetingsLocation("recordings", "meetings", "us-east-1")
 ORIGIN = "https://example.org"
 SECONDS, RENEW_BEFORE = 3600, 900
 
@@ -60,8 +60,8 @@ class Counter:
     def sends(self, body: str | None) -> "Said":
         """The same with any text as body."""
         verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
-        exchange = Exchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
-        return Said(Rest(OPERATIONS, acts(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
+        exchange = TokenExchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        return Said(Rest(OPERATIONS, operation_functions(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
 
 
 def asked(body: str | None) -> dict[str, Any]:

@@ -23,20 +23,20 @@ from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.workflow_executions import Executions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.metrics import Metrics
+from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.start.upload_events import Arrivals
-from handlers.meetings.sweep.meeting_sweep import Limits, Sweep
-from handlers.meetings.uploaded_recording import Uploads
-from handlers.meetings.workflow_start import Starting
-from handlers.meetings.workflow_steps.handler import done
-from handlers.meetings.workflow_steps.step_operations import Steps
-from handlers.meetings.workflow_steps.workflow_results import Results
+from handlers.meetings.start.upload_events import UploadEvents
+from handlers.meetings.sweep.meeting_sweep import MeetingTimeLimits, MeetingSweep
+from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.workflow_start import RecordingStarter
+from handlers.meetings.workflow_steps.handler import run_step
+from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
+from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
 
@@ -45,7 +45,7 @@ STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
 MEETING = MeetingId(ANN, ulid(START, 1))
-LIMITS = Limits(processing=timedelta(hours=1), incomplete=timedelta(days=7), give_up=timedelta(days=2))
+LIMITS = MeetingTimeLimits(processing=timedelta(hours=1), incomplete=timedelta(days=7), give_up=timedelta(days=2))
 CANARY = "canary"
 
 
@@ -133,16 +133,16 @@ class Stage:
         return Executions(self.workflows, STATE_MACHINE)
 
     @property
-    def starting(self) -> Starting:
-        uploads = Uploads(self.s3, BUCKET)
-        return Starting(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
+    def starting(self) -> RecordingStarter:
+        uploads = UploadedRecordings(self.s3, BUCKET)
+        return RecordingStarter(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
 
     @property
-    def steps(self) -> Steps:
+    def steps(self) -> WorkflowSteps:
         client: Any = self.told
-        metrics = Metrics(client, "dev")
-        results = Results(MeetingStore(self.s3, BUCKET))
-        return Steps(self.table, results, self.starting, metrics, clock=lambda: self.now, log=self.log)
+        metrics = MeetingMetrics(client, "dev")
+        results = WorkflowResults(MeetingStore(self.s3, BUCKET))
+        return WorkflowSteps(self.table, results, self.starting, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property
     def log(self) -> EventLog:
@@ -163,7 +163,7 @@ class Stage:
         for number, one in enumerate(chunks):
             self.put(meeting.chunk(f"{number}.webm"), one)
 
-    def says(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Complete:
+    def says(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
         """`complete.json` comes."""
         complete = said(*chunks, **changed)
         self.put(meeting.chunk("complete.json"), complete.model_dump_json(by_alias=True).encode())
@@ -175,7 +175,7 @@ class Stage:
         return self.handles(messages)
 
     def handles(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        arrivals = Arrivals(self.table, self.starting, bucket=BUCKET, log=self.log)
+        arrivals = UploadEvents(self.table, self.starting, bucket=BUCKET, log=self.log)
         return [one["itemIdentifier"] for one in arrivals.handle(messages)["batchItemFailures"]]
 
     def arrives(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
@@ -201,7 +201,7 @@ class Stage:
     def does(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
         """What a step answers."""
         about = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
-        return done(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
+        return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
 
     def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
         found = self.table.read(meeting)
@@ -217,7 +217,7 @@ class Stage:
         return {one.name: str(one.problem) for one in self.record(meeting).wrong}
 
     def sweeps(self) -> dict[str, int]:
-        sweep = Sweep(
+        sweep = MeetingSweep(
             self.table,
             self.executions,
             self.starting,
@@ -269,14 +269,14 @@ class Stage:
                 one.meta.events.unregister("before-call.*", note)
 
 
-def said(*chunks: bytes, **changed: Any) -> Complete:
+def said(*chunks: bytes, **changed: Any) -> CompleteFile:
     """What a client says of its recording."""
     listed = tuple(
         Chunk(name=f"{number}.webm", bytes=len(one), sha256=hashlib.sha256(one).hexdigest())
         for number, one in enumerate(chunks)
     )
     about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
-    return Complete.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
+    return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
 
 
 def created(key: str, bucket: str = BUCKET) -> str:

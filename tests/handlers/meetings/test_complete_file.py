@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.meetings.complete_file import MAX_BYTES, MAX_CHUNKS, Complete
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, MAX_CHUNKS, CompleteFile
 from handlers.meetings.transcribe_languages import LANGUAGES
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
@@ -22,14 +22,14 @@ def complete(**changed: Any) -> bytes:
 
 def test_the_same_chunks_in_another_order_are_another_content() -> None:
     chunks = [{**CHUNK, "name": f"{number}", "sha256": f"{number:064x}"} for number in range(3)]
-    there, back = (Complete.model_validate_json(complete(chunks=one)) for one in (chunks, chunks[::-1]))
+    there, back = (CompleteFile.model_validate_json(complete(chunks=one)) for one in (chunks, chunks[::-1]))
     assert there.content != back.content
     assert there.size == back.size == 3
 
 
 def test_what_people_call_it_does_not_change_the_content() -> None:
     named = complete(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
-    assert Complete.model_validate_json(named).content == Complete.model_validate_json(complete()).content
+    assert CompleteFile.model_validate_json(named).content == CompleteFile.model_validate_json(complete()).content
 
 
 def test_the_languages_are_those_that_transcribe_has() -> None:
@@ -70,14 +70,14 @@ def test_the_languages_are_those_that_transcribe_has() -> None:
 )
 def test_what_has_not_the_form_is_refused(body: bytes) -> None:
     with pytest.raises(ValidationError):
-        Complete.model_validate_json(body)
+        CompleteFile.model_validate_json(body)
 
 
 @pytest.mark.parametrize("one", ["chunks", "participants", "tags"])
 def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
-    inside = b'{"schemaVersion":1,"' + one.encode() + b'":[' + b"{}," * (MAX_BYTES // 3 - 20) + b"{}]}"
+    inside = b'{"schemaVersion":1,"' + one.encode() + b'":[' + b"{}," * (MAX_COMPLETE_FILE_BYTES // 3 - 20) + b"{}]}"
     with pytest.raises(ValidationError) as refused:
-        Complete.model_validate_json(inside)
+        CompleteFile.model_validate_json(inside)
     assert refused.value.error_count() < 10
 
 
@@ -86,4 +86,4 @@ def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
 )
 def test_whatever_comes_is_refused_in_one_way(body: bytes) -> None:
     with pytest.raises(ValidationError):
-        Complete.model_validate_json(body)
+        CompleteFile.model_validate_json(body)

@@ -10,7 +10,7 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.meetings.meeting_progress import Execution
+from handlers.meetings.meeting_progress import MeetingExecution
 from handlers.meetings.start import handler as start_handler
 from handlers.meetings.storage import handler as storage_handler
 from handlers.meetings.storage.environment import StorageEnvironment
@@ -34,10 +34,10 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         for name, value in {**STACK, "STATE_MACHINE_ARN": made["stateMachineArn"]}.items():
             monkeypatch.setenv(name, value)
         cached: tuple[Any, ...] = (
-            start_handler._arrivals,
+            start_handler._upload_events,
             workflow_steps._steps,
             sweep_handler._sweep,
-            storage_handler._storage_growth,
+            storage_handler._storage_counter,
         )
         for each in cached:
             each.cache_clear()
@@ -52,7 +52,7 @@ def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> N
     message = {"messageId": "m", "body": created(MEETING.chunk("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
     assert stage.stands() == ("processing", "media")
-    execution = Execution.of(stage.record())
+    execution = MeetingExecution.of(stage.record())
     client = boto3.client("stepfunctions")
     machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     [found] = client.list_executions(stateMachineArn=machine)["executions"]

@@ -12,23 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import stored
-from handlers.meetings.complete_file import MAX_CHUNKS, Complete
+from handlers.meetings.complete_file import MAX_CHUNKS, CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_progress import (
-    PLACES,
-    Execution,
-    Word,
-    about,
-    again,
-    failed,
-    heard,
-    listed,
-    place,
-    postponed,
+    PROGRESS_RANKS,
+    MeetingExecution,
+    ExecutionReport,
+    is_current,
+    restart,
+    mark_failed,
+    apply_report,
+    wrong_chunk_fields,
+    progress_rank,
+    postpone,
 )
-from handlers.meetings.meeting_record import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE, MeetingId, Recording
-from handlers.meetings.upload_decision import Said, Seen, decided
+from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
+from handlers.meetings.upload_decision import UploadedCompleteFile, UploadedChunks, apply_upload
 from tests.handlers.meetings.meeting_setup import ANN, BOB, MEETING, START, said
 
 FIRST, OTHER = said(b"a", b"b"), said(b"c")
@@ -36,20 +36,24 @@ WRONG = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 
 
-def looked(complete: Complete | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
+def looked(complete: CompleteFile | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
     """What becomes of a meeting when its bucket is looked at."""
 
     def move(record: MeetingRecord | None) -> MeetingRecord:
-        seen = Seen(WRONG if wrong else (), chunks, START)
-        return decided(record, MEETING, Said(mark, START, complete), lambda _: seen, LATER)
+        seen = UploadedChunks(WRONG if wrong else (), chunks, START)
+        return apply_upload(record, MEETING, UploadedCompleteFile(mark, START, complete), lambda _: seen, LATER)
 
     return move
 
 
-def told(status: MeetingStatus, stage: Stage | None = None, complete: Complete = FIRST, attempt: int = 1) -> Word:
+def told(
+    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = FIRST, attempt: int = 1
+) -> ExecutionReport:
     reason = MeetingReason.MEDIA_FAILED if status is MeetingStatus.FAILED else None
     wrong = WRONG if status is MeetingStatus.INCOMPLETE else ()
-    return Word(Execution(Recording(MEETING, complete.content), attempt), status, stage, reason, wrong)
+    return ExecutionReport(
+        MeetingExecution(Recording(MEETING, complete.content), attempt), status, stage, reason, wrong
+    )
 
 
 WORDS = [
@@ -62,18 +66,18 @@ WORDS = [
 BEGUN: MeetingRecord = looked(FIRST)(None)
 
 
-def after(words: Iterable[Word], record: MeetingRecord = BEGUN) -> MeetingRecord:
+def after(words: Iterable[ExecutionReport], record: MeetingRecord = BEGUN) -> MeetingRecord:
     for one in words:
-        record = heard(record, one, LATER)
+        record = apply_report(record, one, LATER)
     return record
 
 
 WORD = st.builds(
     lambda where, complete, attempt: told(where[0], where[1], complete, attempt),
-    st.sampled_from(sorted(PLACES, key=str)),
+    st.sampled_from(sorted(PROGRESS_RANKS, key=str)),
     st.sampled_from([FIRST, OTHER]),
     st.integers(1, 4),
-).map(lambda word: lambda record: record if record is None else heard(record, word, LATER))
+).map(lambda word: lambda record: record if record is None else apply_report(record, word, LATER))
 LOOK = st.builds(
     looked,
     st.sampled_from([FIRST, OTHER, None]),
@@ -90,7 +94,7 @@ def test_the_order_of_what_a_good_execution_says_does_not_matter() -> None:
 
 
 @given(st.permutations(WORDS), st.lists(st.sampled_from(WORDS)))
-def test_a_repeat_changes_nothing(words: list[Word], more: list[Word]) -> None:
+def test_a_repeat_changes_nothing(words: list[ExecutionReport], more: list[ExecutionReport]) -> None:
     once = after(words)
     assert after(more, once) is once
 
@@ -104,9 +108,9 @@ def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> No
         if moved is None or record is None:
             record = moved
             continue
-        assert place(moved) >= place(record)
+        assert progress_rank(moved) >= progress_rank(record)
         assert moved.version == record.version + (moved != record)
-        assert (moved.since == record.since) or place(moved) > place(record)
+        assert (moved.since == record.since) or progress_rank(moved) > progress_rank(record)
         assert (moved.due is not None) == (moved.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
         assert (moved.stage is not None) == (moved.status is MeetingStatus.PROCESSING)
         assert moved.status is not MeetingStatus.INCOMPLETE or moved.wrong_count
@@ -122,45 +126,45 @@ def test_what_is_said_of_another_content_or_attempt_changes_nothing(words: list[
 
 
 def test_what_comes_too_late_changes_nothing_but_what_is_done_after_all_counts_as_done() -> None:
-    given_up = failed(BEGUN, MeetingReason.TIMED_OUT, LATER)
-    assert heard(given_up, WORDS[1], LATER) is given_up
-    done = heard(given_up, WORDS[4], LATER)
+    given_up = mark_failed(BEGUN, MeetingReason.TIMED_OUT, LATER)
+    assert apply_report(given_up, WORDS[1], LATER) is given_up
+    done = apply_report(given_up, WORDS[4], LATER)
     assert (done.status, done.reason) == (MeetingStatus.READY, None)
     lacking, put_together = after([WORDS[0]]), after([WORDS[1]])
     assert (lacking.status, lacking.attempt) == (MeetingStatus.INCOMPLETE, 2)
-    assert heard(lacking, WORDS[3], LATER) is lacking, "it only lacks something"
-    assert heard(put_together, WORDS[0], LATER) is put_together, "its chunks were good"
+    assert apply_report(lacking, WORDS[3], LATER) is lacking, "it only lacks something"
+    assert apply_report(put_together, WORDS[0], LATER) is put_together, "its chunks were good"
 
 
 def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due() -> None:
     assert BEGUN.due == "2026-01-31T12:16:00.000Z"
-    far = postponed(BEGUN, START + timedelta(days=1))
+    far = postpone(BEGUN, START + timedelta(days=1))
     assert far.version == BEGUN.version + 1
     assert after([WORDS[1]], far).due == far.due
-    assert again(far, LATER).due == BEGUN.due
+    assert restart(far, LATER).due == BEGUN.due
     assert after([WORDS[4]], far).due is None
 
 
 def test_every_place_that_a_record_can_have_is_known() -> None:
     stages = {status: [None] for status in MeetingStatus if status is not MeetingStatus.PROCESSING}
-    assert set(PLACES) == {(one, None) for one in stages} | {(MeetingStatus.PROCESSING, one) for one in Stage}
+    assert set(PROGRESS_RANKS) == {(one, None) for one in stages} | {(MeetingStatus.PROCESSING, one) for one in Stage}
 
 
-@pytest.mark.parametrize("name", ["0.webm", COMPLETE])
+@pytest.mark.parametrize("name", ["0.webm", COMPLETE_FILE_NAME])
 @pytest.mark.parametrize("problem", ChunkProblem)
 def test_the_very_same_objects_are_not_tried_again_whatever_the_job_says_of_them(
     problem: ChunkProblem, name: str
 ) -> None:
     """Each beginning is a job that is paid for, and nothing would ever end the next ones."""
     word = replace(told(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
-    lacking = heard(BEGUN, word, LATER)
+    lacking = apply_report(BEGUN, word, LATER)
     assert looked(FIRST)(lacking) == lacking
     assert looked(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
     assert looked(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, "whoever says it again wants it tried again"
 
 
 def test_chunks_that_were_away_meanwhile_are_tried_again() -> None:
-    lacking = heard(BEGUN, told(MeetingStatus.INCOMPLETE), LATER)
+    lacking = apply_report(BEGUN, told(MeetingStatus.INCOMPLETE), LATER)
     away = looked(FIRST, wrong=True, chunks="y")(lacking)
     assert looked(FIRST)(away).status is MeetingStatus.PROCESSING
 
@@ -168,7 +172,7 @@ def test_chunks_that_were_away_meanwhile_are_tried_again() -> None:
 @given(st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([FIRST, OTHER]), st.integers(1, 999))))
 def test_names_of_executions_are_short_and_tell_users_contents_and_attempts_apart(those: list[Any]) -> None:
     made = {
-        Execution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
+        MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
         for user, complete, attempt in those
     }
     names = {one.name for one in made}
@@ -187,15 +191,15 @@ def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
             "title": "\U0001d11e" * 200,
             "participants": ("\U0001d11e" * 100,) * 100,
             "tags": ("\U0001d11e" * 50,) * 50,
-            **listed(wrong),
+            **wrong_chunk_fields(wrong),
         }
     )
     item = stored(largest.model_dump(mode="json", by_alias=True))
-    assert len(largest.wrong) == MAX_WRONG
+    assert len(largest.wrong) == MAX_LISTED_CHUNKS
     # With all that JSON puts around it, which is more than DynamoDB counts.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
 
 
 def test_an_item_is_about_one_attempt_at_one_content() -> None:
-    assert about(BEGUN, Execution.of(BEGUN))
-    assert not about(BEGUN, Execution(Execution.of(BEGUN).recording, 2))
+    assert is_current(BEGUN, MeetingExecution.of(BEGUN))
+    assert not is_current(BEGUN, MeetingExecution(MeetingExecution.of(BEGUN).recording, 2))

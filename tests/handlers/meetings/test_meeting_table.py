@@ -13,9 +13,9 @@ from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.meeting_progress import failed, heard, postponed
-from handlers.meetings.meeting_record import INDEX, OPEN, MeetingReason, MeetingRecord, MeetingStatus
-from handlers.meetings.meeting_table import Due, MeetingTable
+from handlers.meetings.meeting_progress import mark_failed, apply_report, postpone
+from handlers.meetings.meeting_record import INDEX, DUE_PARTITION, MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, START, TABLE, Stage
 from tests.handlers.meetings.test_meeting_progress import BEGUN, LATER, WORDS
@@ -38,11 +38,11 @@ def test_what_is_written_comes_back(stage: Stage) -> None:
 def test_who_comes_second_does_not_write(stage: Stage) -> None:
     assert stage.table.write(None, BEGUN)
     assert not stage.table.write(None, BEGUN.model_copy(update={"title": "mine"}))
-    first, second = (heard(BEGUN, word, LATER) for word in WORDS[1:3])
+    first, second = (apply_report(BEGUN, word, LATER) for word in WORDS[1:3])
     assert first.due == second.due == BEGUN.due
     assert stage.table.write(BEGUN, first)
     assert not stage.table.write(BEGUN, second)
-    done, given_up = (failed(first, one, LATER) for one in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED))
+    done, given_up = (mark_failed(first, one, LATER) for one in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED))
     assert stage.table.write(first, done)
     assert not stage.table.write(first, given_up)
     assert (stage.table.read(MEETING), stage.open()) == (done, [])
@@ -50,7 +50,7 @@ def test_who_comes_second_does_not_write(stage: Stage) -> None:
 
 def test_a_write_whose_answer_was_lost_has_succeeded(stage: Stage) -> None:
     stage.table.write(None, BEGUN)
-    after = heard(BEGUN, WORDS[1], LATER)
+    after = apply_report(BEGUN, WORDS[1], LATER)
     assert [stage.table.write(BEGUN, after) for _ in range(2)] == [True, True]
 
 
@@ -62,7 +62,7 @@ def test_a_move_is_made_on_top_of_what_another_wrote(stage: Stage) -> None:
         seen.append(record.title)
         if len(seen) == 1:
             stage.table.write(record, record.model_copy(update={"title": "theirs", "version": 2}))
-        return failed(record, MeetingReason.TIMED_OUT, LATER)
+        return mark_failed(record, MeetingReason.TIMED_OUT, LATER)
 
     change = stage.table.change(MEETING, move)
     assert change is not None
@@ -84,7 +84,7 @@ def test_a_meeting_that_never_holds_still_is_an_error(stage: Stage, monkeypatch:
     stage.table.write(None, BEGUN)
     monkeypatch.setattr(MeetingTable, "write", lambda *_: False)
     with pytest.raises(TooManyWriters):
-        stage.table.change(MEETING, lambda record: failed(record, MeetingReason.TIMED_OUT, LATER))
+        stage.table.change(MEETING, lambda record: mark_failed(record, MeetingReason.TIMED_OUT, LATER))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_clash_is_another_who_was_quicker_and_anything_else_is_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, call: str, codes: list[str], *, beaten: bool
 ) -> None:
     stage.table.write(None, BEGUN)
-    after = heard(BEGUN, WORDS[1 if call == "put_item" else 4], LATER)
+    after = apply_report(BEGUN, WORDS[1 if call == "put_item" else 4], LATER)
     single = ClientError({"Error": {"Code": codes[0], "Message": CANARY}}, "PutItem")
     error = single if call == "put_item" else _cancelled(stage, codes)
 
@@ -130,11 +130,11 @@ def test_what_is_due_is_found_by_when_and_whose(stage: Stage) -> None:
     for number, user in enumerate([ANN, BOB, ANN]):
         record = of(user, number)
         stage.table.write(None, record)
-        stage.table.write(record, postponed(record, START + timedelta(hours=3 - number)))
+        stage.table.write(record, postpone(record, START + timedelta(hours=3 - number)))
     found = list(stage.table.due("2026-01-31T14:30:00.000Z"))
     assert found == [
-        Due(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
-        Due(MeetingId(BOB, ulid(START, 1)), "2026-01-31T14:00:00.000Z"),
+        DueMeeting(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
+        DueMeeting(MeetingId(BOB, ulid(START, 1)), "2026-01-31T14:00:00.000Z"),
     ]
 
 
@@ -142,8 +142,8 @@ def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(stage: Stage) -> Non
     stage.table.write(None, BEGUN)
     assert stage.open() == [f"{BEGUN.due}#{ANN}#{MEETING.meeting_id}"]
     with pytest.raises(ValueError, match="user's name"):
-        MeetingId(OPEN, MEETING.meeting_id)
-    assert len(OPEN) != user_ids.LENGTH
+        MeetingId(DUE_PARTITION, MEETING.meeting_id)
+    assert len(DUE_PARTITION) != user_ids.LENGTH
     listed = stage.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
     assert [one["user"]["S"] for one in listed] == [ANN]
 
@@ -158,7 +158,7 @@ def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(stage: Stage, wo
         at = START + timedelta(minutes=number)
         stage.table.change(
             MEETING,
-            lambda one: postponed(one, at) if word is None and one.due else heard(one, word or WORDS[1], at),  # noqa: B023
+            lambda one: postpone(one, at) if word is None and one.due else apply_report(one, word or WORDS[1], at),  # noqa: B023
         )
         record = stage.record()
         waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}

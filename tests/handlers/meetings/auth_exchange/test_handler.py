@@ -14,10 +14,10 @@ from handlers.common.identity.signing_keys import REFETCH_SECONDS
 from handlers.common.identity.user_ids import user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
-from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse, ExchangeRequest
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.session_names import sanitised
-from handlers.meetings.auth_exchange.token_exchange import RETRY_SECONDS, ClientRole, Credentials
+from handlers.meetings.auth_exchange.session_names import sanitise_session_name
+from handlers.meetings.auth_exchange.token_exchange import RETRY_AFTER_SECONDS, ClientRole, SessionCredentials
 from tests.handlers.livestream.response_schemas import bad, good, validator
 from tests.handlers.meetings.call_counter import ORIGIN, RENEW_BEFORE, ROLE, SECONDS, STORE, Counter, Said, asked
 from tests.handlers.scripted_clients import stubbed
@@ -108,10 +108,10 @@ def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> 
     counter.provider.status = 500
     answer = counter.exchanges()
     assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
     assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "or no page could read it"
     counter.provider.status = 200
-    counter.seconds += RETRY_SECONDS
+    counter.seconds += RETRY_AFTER_SECONDS
     assert counter.exchanges().status == 200, "the next who asks is not told of the failure before"
 
 
@@ -141,7 +141,7 @@ def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[s
     answer = counter.sends(json.dumps(body))
     assert answer.refusal[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
     answer = counter.exchanges(name=body["sessionName"])
-    assert answer.status == (200 if len(sanitised(body["sessionName"])) >= 2 else 400)
+    assert answer.status == (200 if len(sanitise_session_name(body["sessionName"])) >= 2 else 400)
 
 
 @SHARED
@@ -152,7 +152,7 @@ def test_whatever_else_is_sent_is_refused(counter: Counter, body: Any) -> None:
 
 def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
     answer = counter.exchanges()
-    validator(Exchanged, answered=True).validate(answer.body)
+    validator(ExchangeResponse, answered=True).validate(answer.body)
     assert [one.name for one in OPERATIONS] == ["exchangeToken"]
 
 
@@ -163,7 +163,7 @@ def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
     ("anns", "bobs"), [("mac of ann", "mac-of-ann"), ("ann", "ann!"), ("x" * 64, "x" * 70), ("laptop", "laptop")]
 )
 def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, anns: str, bobs: str) -> None:
-    alike = sanitised(anns) == sanitised(bobs)
+    alike = sanitise_session_name(anns) == sanitise_session_name(bobs)
     answers = [
         counter.exchanges(counter.provider.token(sub=subject), name).body
         for subject, name in (("ann", anns), ("bob", bobs))
@@ -200,7 +200,7 @@ def test_an_sts_that_has_too_much_to_do_or_is_silent_is_asked_later(counter: Cou
         counter.role = ClientRole(Silent() if code is None else client, ROLE, SECONDS)  # type: ignore[arg-type]
         answer = counter.exchanges()
     assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
     assert CANARY not in answer.text
 
 
@@ -223,7 +223,7 @@ def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
 def test_credentials_are_in_no_text_that_is_made_of_what_holds_them() -> None:
     expiration = datetime(2026, 1, 1, tzinfo=UTC)
     texts = [
-        repr(Credentials(CANARY, CANARY, CANARY, expiration)),
+        repr(SessionCredentials(CANARY, CANARY, CANARY, expiration)),
         repr(ExchangeRequest(token=CANARY, session_name=CANARY)),
     ]
     assert CANARY not in "".join(texts)
@@ -249,9 +249,9 @@ def function(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coun
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     counter.provider.clock = clock.now
-    handler._rest.cache_clear()
+    handler._api.cache_clear()
     yield counter
-    handler._rest.cache_clear()
+    handler._api.cache_clear()
 
 
 def exchanged(token: str, name: str) -> Said:
@@ -290,5 +290,5 @@ def test_nothing_of_token_credentials_or_name_is_in_a_log_at_any_level(
     logged = capsys.readouterr()
     text = logged.out + logged.err + caplog.text
     assert "caller_refused" in text
-    for secret in [CANARY, sanitised(name), *given, *parts]:
+    for secret in [CANARY, sanitise_session_name(name), *given, *parts]:
         assert secret not in text

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from handlers.common.errors import of_validation
-from handlers.meetings.auth_exchange.session_names import LONGEST, MAX_GIVEN, SHORTEST, SessionName, sanitised
+from handlers.meetings.auth_exchange.session_names import (
+    MAX_LENGTH,
+    MAX_INPUT_LENGTH,
+    MIN_LENGTH,
+    SessionName,
+    sanitise_session_name,
+)
 
 ADAPTER: TypeAdapter[str] = TypeAdapter(SessionName)
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=,.@_-"
@@ -31,10 +37,10 @@ def of_sts() -> Any:
 @example("\u017ftreet \u212a")  # letters that become ASCII where case is folded
 def test_only_allowed_characters_are_left_in_their_order_and_not_too_many(name: str) -> None:
     kept = [one for one in name if one in ALLOWED]
-    assert sanitised(name) == "".join(kept)[:LONGEST]
+    assert sanitise_session_name(name) == "".join(kept)[:MAX_LENGTH]
 
 
-@given(st.text(st.sampled_from(ALLOWED), min_size=SHORTEST, max_size=LONGEST))
+@given(st.text(st.sampled_from(ALLOWED), min_size=MIN_LENGTH, max_size=MAX_LENGTH))
 def test_a_name_that_may_be_is_used_as_it_is(name: str) -> None:
     assert ADAPTER.validate_python(name) == name
 
@@ -42,14 +48,14 @@ def test_a_name_that_may_be_is_used_as_it_is(name: str) -> None:
 @given(ANY_TEXT)
 @example("é" * 10)
 @example("a")
-@example("a" * MAX_GIVEN)
-@example("a" * (MAX_GIVEN + 1))
+@example("a" * MAX_INPUT_LENGTH)
+@example("a" * (MAX_INPUT_LENGTH + 1))
 def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
     metadata = of_sts()
     try:
         used = ADAPTER.validate_python(name)
     except ValidationError as error:
-        assert len(sanitised(name)) < SHORTEST or len(name) > MAX_GIVEN
+        assert len(sanitise_session_name(name)) < MIN_LENGTH or len(name) > MAX_INPUT_LENGTH
         [problem] = of_validation(error)
         assert problem.rule == "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters"
     else:

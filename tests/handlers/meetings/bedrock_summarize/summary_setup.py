@@ -10,13 +10,13 @@ from handlers.common.aws.retry import Timing
 from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.converse import Manner, Reply, Request, Usage
 from handlers.common.logging import EventLog
-from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
-from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
+from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
+from handlers.meetings.bedrock_summarize.summarizer import SummarySettings, Summarizer
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Measure, Metrics
+from handlers.meetings.metrics import MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.summary_errors import StorageFailed
 from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
@@ -112,12 +112,12 @@ class Oracle:
 
 
 @dataclass
-class Meter(Metrics):
+class Meter(MeetingMetrics):
     """CloudWatch."""
 
-    told: list[Measure] = field(default_factory=list)
+    told: list[MeetingMetric] = field(default_factory=list)
 
-    def put(self, measures: Sequence[Measure]) -> None:
+    def put(self, measures: Sequence[MeetingMetric]) -> None:
         self.told += measures
 
 
@@ -154,8 +154,10 @@ class Stage:
             **changed,
         }
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
-        interviewer = Interviewer(models, ANSWER_SECONDS, log, timing)
-        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), Parallel(self.at_once), log)
+        interviewer = ModelAccess(models, ANSWER_SECONDS, log, timing)
+        made = Summarizer(
+            self.drawer, self.meter, interviewer, SummarySettings(**settings), Parallel(self.at_once), log
+        )
         return made.summarize(asked, remaining_ms)
 
     def _wait(self, seconds: float) -> None:

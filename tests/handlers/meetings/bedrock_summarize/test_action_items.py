@@ -5,10 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Sizes, Window, windows
-from handlers.meetings.bedrock_summarize.action_items import Checked, Placed, checked, merged, same_owner
-from handlers.meetings.bedrock_summarize.model_answers import SaidItem
+from handlers.meetings.bedrock_summarize.action_items import (
+    VerifiedItems,
+    LocatedActionItem,
+    verify_items,
+    merge_items,
+    is_same_owner,
+)
+from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
 from handlers.meetings.bedrock_summarize.summary import ActionItem
-from handlers.meetings.bedrock_summarize.transcript import Said
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 TEXTS = (
     "Good morning.",
@@ -17,7 +23,7 @@ TEXTS = (
     "Anna will send the report, by Friday.",
 )
 SAID = tuple(
-    Said(speaker=f"spk_{at % 2}", start_ms=at * 1_000, end_ms=at * 1_000 + 900, text=text)
+    TranscriptSegment(speaker=f"spk_{at % 2}", start_ms=at * 1_000, end_ms=at * 1_000 + 900, text=text)
     for at, text in enumerate(TEXTS)
 )
 WHOLE = Window(0, 0, len(SAID), SAID)
@@ -25,12 +31,14 @@ FIRST, SECOND = windows(SAID, Sizes(40, 60_000, 30))[:2]
 """The first has two pieces and the third as what follows."""
 
 
-def said(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> SaidItem:
-    return SaidItem.model_validate({"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": at})
+def said(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
+    return ModelActionItem.model_validate(
+        {"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": at}
+    )
 
 
-def kept(*items: SaidItem, window: Window[Said] = WHOLE) -> list[ActionItem]:
-    return [one.item for one in checked(items, window).placed]
+def kept(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE) -> list[ActionItem]:
+    return [one.item for one in verify_items(items, window).placed]
 
 
 def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
@@ -43,7 +51,7 @@ def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
 
 @pytest.mark.parametrize("quote", ["I will book a room", "report room", "room", "...", "spk_0 I will book"])
 def test_a_quote_that_was_not_said_drops_its_item(quote: str) -> None:
-    found = checked([said(quote), said("I will book the room")], WHOLE)
+    found = verify_items([said(quote), said("I will book the room")], WHOLE)
     assert (len(found.placed), found.dropped) == (1, 1)
 
 
@@ -58,12 +66,12 @@ def test_of_two_places_the_one_counts_that_the_model_means(at: int | None, start
     assert kept(said("Anna will send the report", at), window=later)[0].quote.start_ms == start_ms
 
 
-def placed(window: Window[Said], *items: SaidItem) -> tuple[Placed, ...]:
-    return checked(items, window).placed
+def placed(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[LocatedActionItem, ...]:
+    return verify_items(items, window).placed
 
 
-def texts(*parts: tuple[Placed, ...]) -> list[str]:
-    return [one.item.text for one in merged(parts)]
+def texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
+    return [one.item.text for one in merge_items(parts)]
 
 
 def test_what_two_overlapping_parts_found_is_one() -> None:
@@ -85,7 +93,7 @@ def test_two_owners_of_one_sentence_have_an_item_each() -> None:
 
 
 def test_what_is_agreed_twice_is_listed_where_it_was_said_first() -> None:
-    found = merged(
+    found = merge_items(
         [placed(WHOLE, said("send the report", 3, "Send: the report!"), said("send the report", 1, "send the report"))]
     )
     assert [one.item.quote.start_ms for one in found] == [1_000]
@@ -111,19 +119,20 @@ def test_items_are_in_the_order_in_which_they_were_said() -> None:
     ],
 )
 def test_a_first_name_fits_the_whole_one(one: str | None, other: str | None, same: bool) -> None:
-    assert same_owner(one, other) is same_owner(other, one) is same
+    assert is_same_owner(one, other) is is_same_owner(other, one) is same
 
 
 @given(st.data())
 def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
     passages = tuple(
-        Said(speaker="spk_0", start_ms=at, end_ms=at, text=f"thing number{at} is mine") for at in range(count)
+        TranscriptSegment(speaker="spk_0", start_ms=at, end_ms=at, text=f"thing number{at} is mine")
+        for at in range(count)
     )
     cut = windows(passages, Sizes(data.draw(st.integers(1, 60)), 10_000, data.draw(st.integers(0, 60))))
-    parts: list[Checked] = []
+    parts: list[VerifiedItems] = []
     for window in cut:
         numbers = range(window.first, window.first + len(window.passages))
         items = [said(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
-        parts.append(checked(items, window))
+        parts.append(verify_items(items, window))
     assert texts(*(one.placed for one in parts)) == [f"Do {at}" for at in range(count)]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from handlers.common.bedrock.converse import Guardrail, Manner
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.handler import reading
+from handlers.meetings.bedrock_summarize.handler import summary_settings
 
 NEEDED = {"BUCKET_NAME": "recordings", "STACK": "test"}
 
@@ -15,10 +15,10 @@ NEEDED = {"BUCKET_NAME": "recordings", "STACK": "test"}
 def test_sonnet_serves_both_tasks_until_haiku_is_named() -> None:
     plain = SummaryEnvironment.model_validate(NEEDED)
     assert (plain.summary_model_id, plain.action_model_id) == (SONNET, SONNET)
-    assert reading(plain).style.transcript_kept
+    assert summary_settings(plain).style.transcript_kept
     named = SummaryEnvironment.model_validate({**NEEDED, "ACTION_MODEL_ID": HAIKU})
-    assert (reading(named).summary_model, reading(named).action_model) == (SONNET, HAIKU)
-    assert not reading(named).style.transcript_kept
+    assert (summary_settings(named).summary_model, summary_settings(named).action_model) == (SONNET, HAIKU)
+    assert not summary_settings(named).style.transcript_kept
 
 
 def test_how_models_are_asked_is_the_environments() -> None:
@@ -28,8 +28,8 @@ def test_how_models_are_asked_is_the_environments() -> None:
         "GUARDRAIL_VERSION": "1",
         "MAX_OUTPUT_TOKENS": "500",
     }
-    assert reading(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, Guardrail("g", "1"))
-    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
+    assert summary_settings(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, Guardrail("g", "1"))
+    assert summary_settings(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
 
 
 def test_what_is_written_is_read_back() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import Fault
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
+from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, SummaryTokens
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
 from handlers.meetings.summary_errors import (
@@ -69,7 +69,7 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(stage: Stage, ask
     assert [one.text for one in stage.transcript.said] == [turn.text for turn in MEETING]
     assert stage.summary.summary == "They met."
     report, room = stage.summary.action_items
-    quote = Quoted(text="Anna will send the report by Friday", start_ms=MEETING[1].start_ms)
+    quote = TranscriptQuote(text="Anna will send the report by Friday", start_ms=MEETING[1].start_ms)
     assert report == ActionItem(text="Send the report", owner="Anna", due="by Friday", quote=quote)
     assert (room.owner, room.due) == ("spk_0", None)
     assert (stage.summary.summary_model, stage.summary.action_model) == (SONNET, SONNET)
@@ -101,9 +101,9 @@ def test_what_it_cost_is_told_once_with_all_that_was_read(stage: Stage, asked: S
         (INPUT_TOKENS, 2 * 1_101, None),
         (OUTPUT_TOKENS, 20, None),
     ]
-    cost = Tokens(input_tokens=200, output_tokens=20, cache_read_tokens=2_000, cache_write_tokens=2)
+    cost = SummaryTokens(input_tokens=200, output_tokens=20, cache_read_tokens=2_000, cache_write_tokens=2)
     assert stage.summary.tokens == cost
-    assert Tokens.model_validate(result.model_dump()) == cost
+    assert SummaryTokens.model_validate(result.model_dump()) == cost
 
 
 def test_two_models_do_a_task_each(stage: Stage, asked: SummaryRequest) -> None:

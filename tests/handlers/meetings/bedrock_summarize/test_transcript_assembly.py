@@ -8,19 +8,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
-    LATE_MS,
-    LONG_CHARACTERS,
-    LONGEST_CHARACTERS,
+    MAX_OVERRUN_MS,
+    SENTENCE_END_CHARACTERS,
+    MAX_SEGMENT_CHARACTERS,
     MAX_CHARACTERS,
     MAX_OUTPUT_BYTES,
-    NOBODY,
+    UNKNOWN_SPEAKER,
     PAUSE_MS,
     BadTranscript,
-    HeardPart,
-    joined,
-    said_in,
+    TranscribedPart,
+    join_parts,
+    parse_part,
 )
 from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
 
@@ -60,13 +60,13 @@ def whole(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript
     offsets, at, said = [], 0, []
     for number, part in enumerate(parts, 1):
         offsets.append(at)
-        heard = HeardPart(at, length(part), output(part))
-        said.append(said_in(heard, language, number if len(parts) > 1 else None))
+        heard = TranscribedPart(at, length(part), output(part))
+        said.append(parse_part(heard, language, number if len(parts) > 1 else None))
         at += length(part)
-    return joined(said, language, at), offsets
+    return join_parts(said, language, at), offsets
 
 
-def one(said: tuple[Turn, ...], language: str = "en-US") -> tuple[Said, ...]:
+def one(said: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
     return whole(said, language=language)[0].said
 
 
@@ -94,23 +94,25 @@ def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: li
 @given(spoken())
 def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) -> None:
     found = one(said)
-    assert all(len(piece.text) <= LONGEST_CHARACTERS for piece in found)
+    assert all(len(piece.text) <= MAX_SEGMENT_CHARACTERS for piece in found)
     by_speaker = [(speaker, " ".join(p.text for p in group)) for speaker, group in groupby(found, lambda p: p.speaker)]
     assert by_speaker == [
         (speaker, " ".join(turn.text for turn in group)) for speaker, group in groupby(said, lambda turn: turn.speaker)
     ]
     for before, after in pairwise(found):
         if before.speaker == after.speaker and after.start_ms - before.end_ms <= PAUSE_MS:
-            assert len(before.text) + len(after.text.split()[0]) + 1 > LONG_CHARACTERS, "a piece ended for no reason"
+            assert len(before.text) + len(after.text.split()[0]) + 1 > SENTENCE_END_CHARACTERS, (
+                "a piece ended for no reason"
+            )
 
 
 def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is_a_pause() -> None:
     said = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
     later = Turn("spk_1", said[-1].end_ms + PAUSE_MS + 1, "Wait.")
     assert one((*said, later)) == (
-        Said(speaker="spk_0", start_ms=0, end_ms=said[1].end_ms, text="Good morning, all. Shall we?"),
-        Said(speaker="spk_1", start_ms=said[2].start_ms, end_ms=said[2].end_ms, text="Yes."),
-        Said(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
+        TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=said[1].end_ms, text="Good morning, all. Shall we?"),
+        TranscriptSegment(speaker="spk_1", start_ms=said[2].start_ms, end_ms=said[2].end_ms, text="Yes."),
+        TranscriptSegment(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
     )
 
 
@@ -119,7 +121,7 @@ def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhe
     assert {piece.text[-1] for piece in one(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
     endless = one(turns(("spk_0", "word " * 1_000)))
     assert 4 < len(endless) < 7
-    assert all(len(piece.text) > LONG_CHARACTERS for piece in endless[:-1])
+    assert all(len(piece.text) > SENTENCE_END_CHARACTERS for piece in endless[:-1])
 
 
 def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
@@ -127,7 +129,7 @@ def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
     assert [piece.speaker for piece in whole(said)[0].said] == ["spk_0"]
     assert [piece.speaker for piece in whole(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
     nobody = json.dumps({"results": {"items": [_item("Hm")]}}).encode()
-    assert [piece.speaker for piece in said_in(HeardPart(0, 2_000, nobody), "en-US")] == [NOBODY]
+    assert [piece.speaker for piece in parse_part(TranscribedPart(0, 2_000, nobody), "en-US")] == [UNKNOWN_SPEAKER]
 
 
 @pytest.mark.parametrize(
@@ -135,28 +137,28 @@ def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
 )
 def test_languages_without_spaces_have_none(language: str, text: str) -> None:
     items = [_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_mark("。")]
-    part = HeardPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
-    assert said_in(part, language)[0].text == text.replace(" を", "を")
-    assert said_in(part, "en-US")[0].text == "今日 は AI tools を 見る。"
+    part = TranscribedPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
+    assert parse_part(part, language)[0].text == text.replace(" を", "を")
+    assert parse_part(part, "en-US")[0].text == "今日 は AI tools を 見る。"
 
 
 def test_where_nothing_is_heard_nothing_is_said() -> None:
     assert one(()) == ()
     marks = json.dumps({"results": {"items": [_mark("."), _item("\u0007")]}}).encode()
-    assert said_in(HeardPart(0, 2_000, marks), "en-US") == ()
+    assert parse_part(TranscribedPart(0, 2_000, marks), "en-US") == ()
 
 
 def test_a_word_that_ends_a_little_late_is_of_its_part_and_one_that_is_later_is_of_another() -> None:
     late = json.dumps({"results": {"items": [_item("Bye", "1.5", "2.9")]}}).encode()
-    (said,) = said_in(HeardPart(60_000, 2_000, late), "en-US")
+    (said,) = parse_part(TranscribedPart(60_000, 2_000, late), "en-US")
     assert (said.start_ms, said.end_ms) == (61_500, 62_000)
-    wrong = json.dumps({"results": {"items": [_item("Bye", "1.5", f"{(2_000 + LATE_MS + 1) / 1000}")]}}).encode()
+    wrong = json.dumps({"results": {"items": [_item("Bye", "1.5", f"{(2_000 + MAX_OVERRUN_MS + 1) / 1000}")]}}).encode()
     assert _problem(wrong) == "bad_times"
 
 
 def _problem(data: bytes) -> str:
     with pytest.raises(BadTranscript) as caught:
-        said_in(HeardPart(0, 2_000, data), "en-US")
+        parse_part(TranscribedPart(0, 2_000, data), "en-US")
     assert caught.value.__context__ is None, "what it was raised from may hold the text"
     assert CANARY not in str(caught.value)
     return str(caught.value)
@@ -178,17 +180,17 @@ def test_what_is_no_output_of_this_part_is_refused(data: bytes, expected: str) -
 
 
 def test_no_more_is_taken_than_people_can_say() -> None:
-    much = Said(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
-    assert joined([[much], [much]], "en-US", 1).said
+    much = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
+    assert join_parts([[much], [much]], "en-US", 1).said
     with pytest.raises(BadTranscript, match="too_large"):
-        joined([[much], [much], [much]], "en-US", 1)
+        join_parts([[much], [much], [much]], "en-US", 1)
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(_wrapped))
 @example(b"[" * 100_000)
 def test_whatever_a_part_has_it_is_a_transcript_or_is_refused(data: bytes) -> None:
     try:
-        found = said_in(HeardPart(0, 2_000, data), "en-US")
+        found = parse_part(TranscribedPart(0, 2_000, data), "en-US")
     except BadTranscript:
         return
     assert all(0 <= said.start_ms <= said.end_ms <= 2_000 for said in found)

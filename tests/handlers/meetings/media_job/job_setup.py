@@ -10,12 +10,12 @@ from typing import Any
 
 from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.logging import EventLog
-from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
-from handlers.meetings.media_job.job import MediaJob, Settings
-from handlers.meetings.media_job.job_bucket import Bucket
-from handlers.meetings.media_job.job_termination import Stopping
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
+from handlers.meetings.media_job.job_bucket import JobBucket
+from handlers.meetings.media_job.job_termination import JobTermination
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
 from tests.handlers.meetings.media_job.sample_videos import FFMPEG
@@ -23,7 +23,7 @@ from tests.handlers.meetings.media_job.sample_videos import FFMPEG
 BUCKET = "recordings"
 MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
 SECOND = 1_000_000
-LIMITS = Limits(part=600 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
+LIMITS = PlanLimits(part=600 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
 
 
 @dataclass
@@ -32,11 +32,11 @@ class Stage:
 
     s3: Any
     folder: Path
-    limits: Limits = LIMITS
+    limits: PlanLimits = LIMITS
     scratch: int = 100_000_000
-    stopping: Stopping = field(default_factory=Stopping)
+    stopping: JobTermination = field(default_factory=JobTermination)
     part_bytes: int = 5 * 1024 * 1024
-    complete: Complete | None = None
+    complete: CompleteFile | None = None
 
     @property
     def recording(self) -> Recording:
@@ -69,7 +69,7 @@ class Stage:
 
     def says(self, *chunks: Chunk) -> Recording:
         """Puts what says that these chunks are the recording."""
-        self.complete = Complete(
+        self.complete = CompleteFile(
             schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
         )
         self.put("complete.json", self.complete.model_dump_json(by_alias=True).encode())
@@ -87,9 +87,9 @@ class Stage:
         scratch.mkdir(exist_ok=True)
         return MediaJob(
             self.recording,
-            Bucket(self.s3, BUCKET, self.stopping, self.part_bytes),
+            JobBucket(self.s3, BUCKET, self.stopping, self.part_bytes),
             Ffmpeg(os.fspath(self.counted), scratch, self.stopping),
-            Settings(self.limits, self.scratch, threads=1),
+            MediaJobSettings(self.limits, self.scratch, threads=1),
             fetchers=Parallel(1),
             log=EventLog("DEBUG"),
         )

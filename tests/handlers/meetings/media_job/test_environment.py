@@ -3,14 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from handlers.meetings.media_job.environment import ABOUT, MediaDeployment, MediaEnvironment
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment, MediaEnvironment
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
 DEPLOYMENT = MediaDeployment(bucket_name="recordings-123456789012")
 
 
 def read(**others: str) -> MediaEnvironment:
-    job = dict(zip(ABOUT, (USER, MEETING, CONTENT), strict=True))
+    job = dict(zip(RECORDING_VARIABLES, (USER, MEETING, CONTENT), strict=True))
     return MediaEnvironment.model_validate({**DEPLOYMENT.variables(), **job, **others})
 
 
@@ -22,7 +22,7 @@ def test_a_job_is_about_one_recording_of_one_bucket() -> None:
 
 def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
     needed = {name.upper() for name in MediaEnvironment.model_fields} - {"LOG_LEVEL"}
-    assert needed == {*DEPLOYMENT.variables(), *ABOUT} - {"LOG_LEVEL"}
+    assert needed == {*DEPLOYMENT.variables(), *RECORDING_VARIABLES} - {"LOG_LEVEL"}
 
 
 @pytest.mark.parametrize(

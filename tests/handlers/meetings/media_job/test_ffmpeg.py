@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.job_termination import Stopped, Stopping
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
+from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination
 
 
-def script(folder: Path, text: str, stopping: Stopping | None = None, **more: Any) -> Ffmpeg:
+def script(folder: Path, text: str, stopping: JobTermination | None = None, **more: Any) -> Ffmpeg:
     """A program in ffmpeg's place."""
     path = folder / "program"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
-    return Ffmpeg(os.fspath(path), folder, stopping or Stopping(), **more)
+    return Ffmpeg(os.fspath(path), folder, stopping or JobTermination(), **more)
 
 
 def test_it_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,16 +27,16 @@ def test_it_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_it_says_no_to_is_not_what_it_died_of(tmp_path: Path) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(InputRefused):
         script(tmp_path, "exit 69").run()
     with pytest.raises(FfmpegFailed):
         script(tmp_path, "kill -SEGV $$").run()
     with pytest.raises(FfmpegFailed):
-        Ffmpeg("/not/there", tmp_path, Stopping()).run()
+        Ffmpeg("/not/there", tmp_path, JobTermination()).run()
 
 
 def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(Refused), script(tmp_path, "exec sleep 60").started(seconds=0.05):
+    with pytest.raises(InputRefused), script(tmp_path, "exec sleep 60").started(seconds=0.05):
         pass
 
 
@@ -47,17 +47,17 @@ def test_one_that_is_left_is_ended(tmp_path: Path) -> None:
 
 
 def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
-    stopping = Stopping()
+    stopping = JobTermination()
     one = script(tmp_path, "exec sleep 60", stopping)
-    with pytest.raises(Stopped), one.started() as running:
+    with pytest.raises(JobTerminated), one.started() as running:
         stopping.now()
     assert running.process.returncode == -9
-    with pytest.raises(Stopped):
+    with pytest.raises(JobTerminated):
         one.run()
 
 
 def test_one_that_stops_reading_says_by_its_end_why(tmp_path: Path) -> None:
-    with pytest.raises(Refused), script(tmp_path, "exit 1").started(feeds=True) as running:
+    with pytest.raises(InputRefused), script(tmp_path, "exit 1").started(feeds=True) as running:
         running.input.write(bytes(10_000_000))
 
 

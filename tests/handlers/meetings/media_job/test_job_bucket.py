@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.meetings.media_job.job_bucket import Bucket, Found, Gone, TooLong
-from handlers.meetings.media_job.job_termination import Stopped
+from handlers.meetings.media_job.job_bucket import JobBucket, StoredMedia, ObjectGone, ObjectTooLong
+from handlers.meetings.media_job.job_termination import JobTerminated
 from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
 
 LEAST_PART = 5 * 1024 * 1024
@@ -17,8 +17,8 @@ DATA = bytes(range(256)) * 4000
 
 
 @pytest.fixture
-def bucket(stage: Stage) -> Bucket:
-    return Bucket(stage.s3, BUCKET, stage.stopping, LEAST_PART)
+def bucket(stage: Stage) -> JobBucket:
+    return JobBucket(stage.s3, BUCKET, stage.stopping, LEAST_PART)
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def before(s3: Any, call: str, act: Any) -> Iterator[None]:
         s3.meta.events.unregister(event, unique_id="act")
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(stage: Stage, bucket: Bucket, tmp_path: Path) -> None:
+def test_an_answer_that_breaks_off_is_asked_for_again(stage: Stage, bucket: JobBucket, tmp_path: Path) -> None:
     stage.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * LEAST_PART))
     broken: list[str] = []
 
@@ -56,7 +56,7 @@ class Breaking:
 
 
 def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(
-    stage: Stage, bucket: Bucket, tmp_path: Path
+    stage: Stage, bucket: JobBucket, tmp_path: Path
 ) -> None:
     data = bytes(2 * LEAST_PART)
     stage.s3.put_object(Bucket=BUCKET, Key="k", Body=data)
@@ -66,24 +66,24 @@ def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(
         for body in later:
             stage.s3.put_object(Bucket=BUCKET, Key="k", Body=body)
 
-    with before(stage.s3, "GetObject", replace), pytest.raises(Gone):
+    with before(stage.s3, "GetObject", replace), pytest.raises(ObjectGone):
         bucket.download("k", tmp_path / "file")
     stage.s3.delete_object(Bucket=BUCKET, Key="k")
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         bucket.download("k", tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_small_objects_are_bounded_and_may_be_missing(stage: Stage, bucket: Bucket) -> None:
+def test_small_objects_are_bounded_and_may_be_missing(stage: Stage, bucket: JobBucket) -> None:
     assert bucket.read("k", 10) is None
     assert bucket.find("k") is None
     stage.s3.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
     assert bucket.read("k", 10) == b"0123456789"
-    with pytest.raises(TooLong):
+    with pytest.raises(ObjectTooLong):
         bucket.read("k", 9)
 
 
-def test_what_may_not_be_read_is_no_missing_object(stage: Stage, bucket: Bucket) -> None:
+def test_what_may_not_be_read_is_no_missing_object(stage: Stage, bucket: JobBucket) -> None:
     """Without the right to list, S3 answers 403 for what is not there: that must not pass for a chunk that is missing."""
 
     def refuse(**_: Any) -> None:
@@ -95,13 +95,13 @@ def test_what_may_not_be_read_is_no_missing_object(stage: Stage, bucket: Bucket)
 
 @pytest.mark.parametrize("size", [1, LEAST_PART, LEAST_PART + 1, 3 * LEAST_PART])
 def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
-    stage: Stage, bucket: Bucket, tmp_path: Path, size: int
+    stage: Stage, bucket: JobBucket, tmp_path: Path, size: int
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA[:256] * (size // 256) + DATA[: size % 256])
     bucket.upload("k", path, "video/mp4", "1 a recipe", 1234)
     assert stage.body("k") == path.read_bytes()
-    assert bucket.find("k") == Found(size, "1 a recipe", 1234)
+    assert bucket.find("k") == StoredMedia(size, "1 a recipe", 1234)
     assert stage.s3.head_object(Bucket=BUCKET, Key="k")["ContentType"] == "video/mp4"
     bucket.download("k", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
@@ -109,7 +109,7 @@ def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
 
 @pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload", "a failure"])
 def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
-    stage: Stage, bucket: Bucket, tmp_path: Path, call: str
+    stage: Stage, bucket: JobBucket, tmp_path: Path, call: str
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(3 * LEAST_PART))
@@ -120,9 +120,9 @@ def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
         elif params["query_string"].get("partNumber") == 2:
             raise ReadTimeoutError(endpoint_url="https://s3")
         if call == "CompleteMultipartUpload":
-            raise Stopped
+            raise JobTerminated
 
     stopped_at = "UploadPart" if call == "a failure" else call
-    with before(stage.s3, stopped_at, stop), pytest.raises((Stopped, ReadTimeoutError)):
+    with before(stage.s3, stopped_at, stop), pytest.raises((JobTerminated, ReadTimeoutError)):
         bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
     assert (stage.pending(), stage.keys("")) == ([], [])

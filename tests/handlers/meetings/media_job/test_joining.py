@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
@@ -108,7 +108,7 @@ def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads
 
 
 def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
-    stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
     stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
     result = stage.run()
     assert not result.copied
@@ -251,7 +251,7 @@ def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
 
 
 def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
-    stage.limits = Limits(part=2 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(part=2 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
     stage.upload(*[sample_videos.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = stage.run()
     assert [(one.offset_ms, one.duration_ms) for one in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
@@ -303,7 +303,7 @@ def test_a_cover_is_no_video(stage: Stage) -> None:
 
 
 def test_two_jobs_write_the_same(stage: Stage) -> None:
-    stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
     stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
     written = []
     for _ in range(2):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.meetings.complete_file import MAX_BYTES, Chunk
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
@@ -77,7 +77,7 @@ def test_another_content_by_now_is_left_to_its_own_job(stage: Stage) -> None:
         (b"{}", "unreadable"),
         (b"\xff\xfe canary", "unreadable"),
         (b'{"schemaVersion":1,"chunks":[{"name":"../../x"}]}', "unreadable"),
-        (b" " * (MAX_BYTES + 1), "size"),
+        (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
 def test_what_says_that_it_is_whole_may_be_gone_or_nonsense(stage: Stage, body: bytes | None, problem: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.media_job.environment import ABOUT, MediaDeployment
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from local import ROOT
 from local.platform import emulator
@@ -42,7 +42,7 @@ class Program:
         about = (MEETING.user, MEETING.meeting_id, self.stage.recording.content)
         return {
             **deployment.variables(),
-            **dict(zip(ABOUT, about, strict=True)),
+            **dict(zip(RECORDING_VARIABLES, about, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": emulator.KEY,

@@ -4,25 +4,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, Facts, Form, Pictures, Sound
-from handlers.meetings.media_job.recording_plan import LEAST_SAMPLES, MAX_RATE, SPEECH_RATE, Limits, Plan
+from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts, TrackFormat, ChunkVideo, ChunkAudio
+from handlers.meetings.media_job.recording_plan import (
+    MIN_SAMPLES,
+    MAX_FRAME_RATE,
+    SPEECH_RATE,
+    PlanLimits,
+    RecordingPlan,
+)
 
 SECOND = 1_000_000
-LIMITS = Limits(part=60 * SECOND, piece=30 * SECOND, whole=10**12)
+LIMITS = PlanLimits(part=60 * SECOND, piece=30 * SECOND, whole=10**12)
 CODECS = ("h264", "vp8")
 
 
-def form(codec: str, parameters: str = "", stream: int = 0) -> Form:
-    return Form(stream=stream, codec=codec, time_base="1/1000", parameters=parameters)
+def form(codec: str, parameters: str = "", stream: int = 0) -> TrackFormat:
+    return TrackFormat(stream=stream, codec=codec, time_base="1/1000", parameters=parameters)
 
 
 def pictures(
     codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30, fastest: int = 1
-) -> Pictures:
-    return Pictures(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
+) -> ChunkVideo:
+    return ChunkVideo(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
 
 
-SOUND = Sound(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
+SOUND = ChunkAudio(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
 
 
 @st.composite
@@ -40,28 +46,30 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
     return ChunkFacts(duration=duration, pictures=seen if shown else None, sound=draw(st.sampled_from([None, SOUND])))
 
 
-plans = st.lists(chunk(), min_size=1, max_size=6).map(lambda some: Plan(Facts(chunks=tuple(some)), LIMITS))
+plans = st.lists(chunk(), min_size=1, max_size=6).map(
+    lambda some: RecordingPlan(RecordingFacts(chunks=tuple(some)), LIMITS)
+)
 
 
-def plan_of(*chunks: ChunkFacts) -> Plan:
-    return Plan(Facts(chunks=chunks), LIMITS)
+def plan_of(*chunks: ChunkFacts) -> RecordingPlan:
+    return RecordingPlan(RecordingFacts(chunks=chunks), LIMITS)
 
 
 @given(plans)
-def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: Plan) -> None:
+def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
     place = 0
     for number, part in enumerate(plan.parts):
         assert (part.number, part.first) == (number, place)
         assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
         assert part.samples * SECOND <= LIMITS.part * SPEECH_RATE
-        assert part.samples >= LEAST_SAMPLES, "Amazon Transcribe takes nothing shorter"
+        assert part.samples >= MIN_SAMPLES, "Amazon Transcribe takes nothing shorter"
         assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
         place += part.samples
-    assert place == (max(LEAST_SAMPLES, plan.samples(SPEECH_RATE)[-1]) if plan.has_sound else 0)
+    assert place == (max(MIN_SAMPLES, plan.samples(SPEECH_RATE)[-1]) if plan.has_sound else 0)
 
 
 @given(plans)
-def test_pieces_cover_every_chunk_once_and_in_order(plan: Plan) -> None:
+def test_pieces_cover_every_chunk_once_and_in_order(plan: RecordingPlan) -> None:
     spans = [span for piece in plan.pieces for span in piece.spans]
     places = [(span.chunk, span.begin, span.end) for span in spans]
     expected = []
@@ -74,7 +82,7 @@ def test_pieces_cover_every_chunk_once_and_in_order(plan: Plan) -> None:
 
 
 @given(plans)
-def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: Plan) -> None:
+def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: RecordingPlan) -> None:
     for piece in plan.pieces:
         assert 0 < piece.duration <= LIMITS.piece
         for span in piece.spans:
@@ -88,14 +96,14 @@ def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: Plan) -> None:
 
 
 @given(plans)
-def test_rounding_does_not_add_up(plan: Plan) -> None:
+def test_rounding_does_not_add_up(plan: RecordingPlan) -> None:
     for start, sample in zip(plan.starts, plan.samples(SPEECH_RATE), strict=True):
         assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
 
 
 @given(plans)
-def test_what_is_encoded_is_bounded_and_even(plan: Plan) -> None:
-    assert 1 <= plan.rate <= MAX_RATE
+def test_what_is_encoded_is_bounded_and_even(plan: RecordingPlan) -> None:
+    assert 1 <= plan.rate <= MAX_FRAME_RATE
     if plan.has_pictures:
         width, height = plan.size
         assert (width % 2, height % 2) == (0, 0)
@@ -104,7 +112,7 @@ def test_what_is_encoded_is_bounded_and_even(plan: Plan) -> None:
 
 
 @given(plans, st.integers(1, 10**12))
-def test_the_space_is_never_less_than_what_is_fetched(plan: Plan, uploaded: int) -> None:
+def test_the_space_is_never_less_than_what_is_fetched(plan: RecordingPlan, uploaded: int) -> None:
     assert plan.space(uploaded) > uploaded
 
 
@@ -117,12 +125,12 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
         ChunkFacts(
             duration=SECOND,
-            pictures=Pictures(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
+            pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
         assert not plan_of(one, other).copies_pictures
         assert not plan_of(other, one).copies_pictures
-    assert not Plan(Facts(chunks=(one,), uncopiable=True), LIMITS).copies_pictures
+    assert not RecordingPlan(RecordingFacts(chunks=(one,), uncopiable=True), LIMITS).copies_pictures
 
 
 @pytest.mark.parametrize(

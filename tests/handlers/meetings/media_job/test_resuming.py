@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
-from handlers.meetings.media_job.job_termination import Process, Stopped, Stopping
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.job_termination import Process, JobTerminated, JobTermination
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_setup import BUCKET, LIMITS, SECOND, Stage
@@ -32,7 +32,7 @@ def written(stage: Stage) -> Any:
 
 def uploaded(stage: Stage) -> None:
     """Two chunks, which become two parts of sound, and a video of four pieces."""
-    stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(part=2 * SECOND, piece=SECOND, whole=3600 * SECOND)
     stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
 
 
@@ -51,7 +51,7 @@ def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patch:
         patch.setattr(Ffmpeg, "_begun", counted)
-        with pytest.raises(Stopped):
+        with pytest.raises(JobTerminated):
             stage.run()
     assert runs == run, "nothing was begun afterwards"
 
@@ -66,7 +66,7 @@ def test_a_step_that_was_finished_is_not_made_again(
     assert stage.keys(stage.recording.media_result) == []
     pieces, parts, known = missing(stage)
     before = len(stage.runs)
-    stage.stopping = Stopping()
+    stage.stopping = JobTermination()
     assert stage.run().outcome is MediaOutcome.READY
     assert max(written.values()) == 1, "something was written twice"
     again = stage.runs[before:]
@@ -104,7 +104,7 @@ def test_what_was_lost_since_is_made_again(stage: Stage) -> None:
 def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
     """A setting was changed while a job was interrupted."""
     stage.upload(sample_videos.spoken(3, "-c:a", "pcm_s16le", suffix="wav"))
-    stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=LIMITS.whole)
+    stage.limits = PlanLimits(part=2 * SECOND, piece=SECOND, whole=LIMITS.whole)
     assert len(stage.run().audio) == 2
     stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.media_result)
     stage.limits = LIMITS
@@ -124,7 +124,7 @@ def test_notes_of_another_edition_are_passed_over(stage: Stage, note: str) -> No
 def test_all_that_ffmpeg_took_is_told_though_it_took_two_jobs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     uploaded(stage)
     stopped_at(stage, 8, monkeypatch)
-    stage.stopping = Stopping()
+    stage.stopping = JobTermination()
     result = stage.run()
     told = [stage.s3.head_object(Bucket=BUCKET, Key=one.key)["Metadata"]["ffmpeg-ms"] for one in result.audio]
     video = stage.s3.head_object(Bucket=BUCKET, Key=stage.recording.video)["Metadata"]["ffmpeg-ms"]

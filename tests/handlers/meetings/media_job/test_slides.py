@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
@@ -47,7 +47,7 @@ def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
     stage: Stage, moments: tuple[float, ...], offset: float
 ) -> None:
     """Most of the pieces have no picture of their own."""
-    stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
     stage.upload(sample_videos.slides(*moments, lasts=30, offset=offset))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
@@ -58,7 +58,7 @@ def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mpeg4"), ("mkv", "mpeg4"), ("webm", "libvpx")])
 def test_the_last_picture_stands_while_sound_goes_on(stage: Stage, suffix: str, codec: str) -> None:
-    stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
     card = "color=black:s=64x48:r=10:d=2,drawbox=color=white:t=fill:enable='gte(t,1)'"
     sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=12")
     sound = "libopus" if suffix == "webm" else "aac"

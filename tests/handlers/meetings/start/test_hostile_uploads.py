@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.meetings.complete_file import MAX_BYTES
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.s3_keys import raw_key
+from handlers.meetings.s3_keys import parse_upload_key
 from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Stage, created, said
 
 
@@ -22,7 +22,7 @@ from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Sta
         (b"[" * 100_000, "unreadable"),
         (b'{"chunks":[' + b"{}," * 300_000 + b"{}]}", "unreadable"),
         (b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}', "unreadable"),
-        (b" " * (MAX_BYTES + 1), "size"),
+        (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
 def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come_back(
@@ -182,7 +182,7 @@ def test_a_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
 def test_a_key_of_any_other_form_is_refused_and_counted(
     stage: Stage, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert raw_key(key) is None
+    assert parse_upload_key(key) is None
     with stage.counted() as calls:
         assert stage.hears(key) == []
     assert calls == []
@@ -195,7 +195,7 @@ def test_a_key_of_any_other_form_is_refused_and_counted(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.text(max_size=60).map(lambda one: f"raw/{ANN}/{one}") | st.text(max_size=60))
 def test_whatever_key_comes_nothing_breaks(stage: Stage, key: str) -> None:
-    assert raw_key(key) is None
+    assert parse_upload_key(key) is None
     assert stage.hears(key) == []
 
 

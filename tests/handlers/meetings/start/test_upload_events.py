@@ -6,7 +6,7 @@ import pytest
 
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.uploaded_recording import Uploads
+from handlers.meetings.uploaded_recording import UploadedRecordings
 from tests.handlers.meetings.meeting_setup import ANN, MEETING, START, Stage
 
 
@@ -99,10 +99,10 @@ def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
     """It is announced before anybody is known to lack it, and never again."""
     stage.uploads(b"a")
     stage.says(b"a", b"b")
-    seen = Uploads.seen
+    seen = UploadedRecordings.seen
     looks = 0
 
-    def then_it_comes(self: Uploads, *asked: Any) -> Any:
+    def then_it_comes(self: UploadedRecordings, *asked: Any) -> Any:
         nonlocal looks
         found = seen(self, *asked)
         looks += 1
@@ -111,7 +111,7 @@ def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
             assert stage.arrives("1.webm") == []
         return found
 
-    monkeypatch.setattr(Uploads, "seen", then_it_comes)
+    monkeypatch.setattr(UploadedRecordings, "seen", then_it_comes)
     assert stage.arrives("complete.json") == []
     assert stage.stands() == ("processing", "media")
 
@@ -130,10 +130,10 @@ def test_another_content_replaces_the_first_and_is_worked_on_anew(stage: Stage) 
 def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.uploads(b"a")
     stage.says(b"a")
-    said = Uploads.said
+    said = UploadedRecordings.said
     reads = 0
 
-    def then_it_is_replaced(self: Uploads, *asked: Any) -> Any:
+    def then_it_is_replaced(self: UploadedRecordings, *asked: Any) -> Any:
         nonlocal reads
         reads += 1
         found, first = said(self, *asked), reads == 1
@@ -141,7 +141,7 @@ def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatc
             stage.whole(b"b")
         return found
 
-    monkeypatch.setattr(Uploads, "said", then_it_is_replaced)
+    monkeypatch.setattr(UploadedRecordings, "said", then_it_is_replaced)
     assert stage.arrives("complete.json") == []
     record = stage.record()
     assert [one["content"] for one in stage.workflows.inputs.values()] == [record.content]

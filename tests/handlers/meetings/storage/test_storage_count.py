@@ -12,12 +12,12 @@ from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import STORAGE_GROWTH, Metrics
+from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.storage_count import Counted, OutOfTime, StorageGrowth
-from handlers.meetings.storage.storage_totals import OTHERS, Totals, growth, measures
-from handlers.meetings.storage.unannounced_recordings import PATIENCE, Unheard
-from handlers.meetings.uploaded_recording import Uploads
+from handlers.meetings.storage.storage_count import StorageCountResult, CountOutOfTime, StorageCounter
+from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
+from handlers.meetings.uploaded_recording import UploadedRecordings
 from tests.handlers.meetings.meeting_setup import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage
 
 STACK = "dev"
@@ -33,12 +33,14 @@ class Counting:
     max_users: int = 20
     budget: timedelta = timedelta(minutes=10)
 
-    def run(self) -> Counted:
+    def run(self) -> StorageCountResult:
         client: Any = self.stage.told
-        return StorageGrowth(
+        return StorageCounter(
             MeetingStore(self.stage.s3, BUCKET),
-            Metrics(client, STACK),
-            Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
+            MeetingMetrics(client, STACK),
+            UnannouncedRecordings(
+                self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log
+            ),
             max_users=self.max_users,
             budget=self.budget,
             parallel=Parallel(1),
@@ -78,11 +80,11 @@ def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(counting: C
     stage = counting.stage
     has(stage, ANN, 2)
     has(stage, BOB, 1)
-    assert counting.run() == Counted(objects=10, users=2, told=0)
+    assert counting.run() == StorageCountResult(objects=10, users=2, told=0)
     assert stage.told.calls == []
     stage.passes(days=1)
     has(stage, ANN, 3, number=2)
-    assert counting.run() == Counted(objects=15, users=2, told=4)
+    assert counting.run() == StorageCountResult(objects=15, users=2, told=4)
     assert counting.told() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
@@ -105,7 +107,7 @@ def test_a_day_is_counted_once(counting: Counting) -> None:
     counting.run()
     stage.passes(hours=1)
     has(stage, ANN, 9)
-    assert counting.run() == Counted(0, 0, 0)
+    assert counting.run() == StorageCountResult(0, 0, 0)
     assert len(stage.told.calls) == 1
 
 
@@ -163,7 +165,7 @@ def test_what_is_nobodys_is_counted_with_the_others(counting: Counting, key: str
 def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(counting: Counting) -> None:
     counting.budget = timedelta(seconds=-1)
     has(counting.stage, ANN, 1)
-    with pytest.raises(OutOfTime):
+    with pytest.raises(CountOutOfTime):
         counting.run()
     assert counting.stage.told.calls == []
     assert "Contents" not in counting.stage.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
@@ -174,7 +176,7 @@ def test_a_count_of_another_edition_is_no_count(counting: Counting) -> None:
     stage.put("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
     stage.put(
         "work/storage/2026-01-29.json",
-        Totals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
+        StorageTotals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
     )
     has(stage, ANN, 1)
     counting.run()
@@ -225,7 +227,7 @@ def test_a_recording_that_was_announced_again_in_vain_is_begun(counting: Countin
     stage.does("fail", stage.whole(b"a"))
     stage.passes(hours=1)
     stage.says(b"a")
-    stage.passes(seconds=PATIENCE.total_seconds())
+    stage.passes(seconds=NOTIFICATION_GRACE_PERIOD.total_seconds())
     assert counting.run().begun == 1
 
 
@@ -269,7 +271,7 @@ def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_on
         for one in parsed.get("Contents", ()):
             one["LastModified"] += timedelta(milliseconds=500)
 
-    monkeypatch.setattr(Uploads, "said", lambda *_: 1 / 0)
+    monkeypatch.setattr(UploadedRecordings, "said", lambda *_: 1 / 0)
     stage.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
     counting.run()
     stage.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
@@ -315,8 +317,10 @@ USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0,
 
 @given(USERS, USERS, st.integers(0, 4))
 def test_no_byte_is_left_out_and_no_number_is_told_twice(before: Any, now: Any, most: int) -> None:
-    grown = growth(Totals(day=DAY - timedelta(days=1), bytes_of=before), Totals(day=DAY, bytes_of=now))
-    told = measures(grown, most)
+    grown = daily_growth(
+        StorageTotals(day=DAY - timedelta(days=1), bytes_of=before), StorageTotals(day=DAY, bytes_of=now)
+    )
+    told = growth_metrics(grown, most)
     [whole] = [one for one in told if one.user is None]
     users = [one for one in told if one.user is not None]
     assert len(users) == len({one.user for one in users}) <= most + 1

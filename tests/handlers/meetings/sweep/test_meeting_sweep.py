@@ -9,7 +9,7 @@ from handlers.common.aws.dynamodb_values import stored
 from handlers.common.aws.workflow_executions import Executions
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import Starting
+from handlers.meetings.workflow_start import RecordingStarter
 from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, TABLE, Stage
 
 NOTHING = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
@@ -202,16 +202,16 @@ def test_one_meetings_trouble_does_not_stop_the_others(
     for meeting in (MEETING, other):
         lacking(stage, meeting)
         stage.uploads(b"a", meeting=meeting)
-    look = Starting.look
+    look = RecordingStarter.look
 
-    def fails(self: Starting, meeting: MeetingId) -> Any:
+    def fails(self: RecordingStarter, meeting: MeetingId) -> Any:
         if meeting == MEETING:
             raise RuntimeError(CANARY)
         return look(self, meeting)
 
     stage.passes(minutes=16)
     with monkeypatch.context() as broken:
-        broken.setattr(Starting, "look", fails)
+        broken.setattr(RecordingStarter, "look", fails)
         swept = stage.sweeps()
     assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
     assert stage.stands(other) == ("processing", "media")

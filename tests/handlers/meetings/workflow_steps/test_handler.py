@@ -10,7 +10,7 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.workflow_steps.handler import StepFailed
-from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, Results
+from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
 from tests.handlers.meetings.meeting_setup import ANN, CANARY, MEETING, Stage
 
 FAILURES = ("MEDIA_FAILED", "TRANSCRIPTION_FAILED", "SUMMARY_FAILED", "TIMED_OUT")
@@ -350,7 +350,7 @@ def test_what_aws_says_of_a_failure_stays_inside(
     def broken(*_: Any) -> Any:
         raise RuntimeError(f"not authorized for {recording.media_result}")
 
-    monkeypatch.setattr(Results, "media", broken)
+    monkeypatch.setattr(WorkflowResults, "media", broken)
     with pytest.raises(StepFailed) as failed:
         stage.does("media", recording)
     assert str(failed.value) == "RuntimeError"
