@@ -53,9 +53,9 @@ def create_meeting(number: int) -> MeetingRecord:
         since=now,
         size=300_000_000,
         duration_ms=1_800_000,
-        video_key=recording.video,
-        transcript_key=recording.transcript,
-        summary_key=recording.summary,
+        video_key=recording.video_key,
+        transcript_key=recording.transcript_key,
+        summary_key=recording.summary_key,
         created_at=now,
         updated_at=now,
     )

@@ -73,9 +73,11 @@ def upload(s3: Any, case: MediaCase, file: Path) -> Recording:
         for number in range(case.file_count)
     )
     for chunk in chunks:
-        s3.upload_file(str(file), BUCKET, meeting.chunk(chunk.name))
+        s3.upload_file(str(file), BUCKET, meeting.upload_key(chunk.name))
     complete = CompleteFile(schema_version=1, title="x", started_at="2026-01-02T03:04:05.678Z", chunks=chunks)
-    s3.put_object(Bucket=BUCKET, Key=f"{meeting.raw}complete.json", Body=complete.model_dump_json(by_alias=True))
+    s3.put_object(
+        Bucket=BUCKET, Key=f"{meeting.upload_prefix}complete.json", Body=complete.model_dump_json(by_alias=True)
+    )
     return Recording(meeting, complete.content)
 
 
@@ -99,7 +101,9 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
         }
         use = run_process([sys.executable, "-m", "handlers.meetings.media_job"], environment, scratch)
         uploaded_mb = file.stat().st_size * case.file_count / MB
-    result = MediaResult.model_validate_json(s3.get_object(Bucket=BUCKET, Key=recording.media_result)["Body"].read())
+    result = MediaResult.model_validate_json(
+        s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read()
+    )
     if result.outcome is not MediaOutcome.READY:
         raise WrongResult(f"{case.name}: {result.outcome}")
     return {

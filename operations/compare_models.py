@@ -25,7 +25,7 @@ from handlers.common.bedrock.converse import BedrockModel, Manner, Usage, config
 from handlers.common.bedrock.model_questions import NoAnswer, ask
 from handlers.common.text.text_windows import Sizes, windows
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, verify_items, merge_items
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
@@ -44,7 +44,7 @@ PATIENCE_SECONDS = 300.0
 """How long one question may take, with waiting for a busy model."""
 HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
-STYLE = QuestionStyle(Manner(DEFAULTS["max_output_tokens"]), transcript_kept=False)
+STYLE = QuestionStyle(Manner(DEFAULTS["max_output_tokens"]), transcript_cached=False)
 Client = Callable[..., Any]
 Say = Callable[[str], None]
 
@@ -86,7 +86,7 @@ class Examiner:
             if isinstance(answer, NoAnswer):
                 return Found((), sum_tokens(spent), usable=False)
             left = verify_items(answer.items, window)
-            parts.append(left.placed)
+            parts.append(left.items)
             dropped += left.dropped
         return Found(merge_items(parts), sum_tokens(spent), dropped=dropped)
 

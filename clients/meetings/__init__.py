@@ -19,8 +19,8 @@ from clients.meetings.client_errors import (
 from clients.meetings.meeting_reader import MeetingList
 from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
-from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, Summary, SummaryTokens
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 
@@ -43,14 +43,14 @@ __all__ = [
     "NewMeeting",
     "NotMade",
     "NotReadyInTime",
-    "TranscriptQuote",
     "RequestRefused",
-    "TranscriptSegment",
     "Stage",
     "Summary",
-    "TokenRefused",
     "SummaryTokens",
+    "TokenRefused",
     "Transcript",
+    "TranscriptQuote",
+    "TranscriptSegment",
     "UploadInterrupted",
     "Uploaded",
     "UserChanged",

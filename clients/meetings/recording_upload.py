@@ -85,7 +85,7 @@ class Upload:
             content = complete.model_dump_json(by_alias=True).encode()
             self._s3.put_object(
                 Bucket=self._bucket,
-                Key=self._place.chunk(COMPLETE_FILE_NAME),
+                Key=self._place.upload_key(COMPLETE_FILE_NAME),
                 Body=content,
                 ContentType="application/json",
                 ChecksumAlgorithm=SHA256,
@@ -100,9 +100,13 @@ class Upload:
 
     def _there(self) -> dict[str, There]:
         """What the bucket has of this meeting, by name."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._place.raw)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._place.upload_prefix
+        )
         return {
-            one["Key"].removeprefix(self._place.raw): _there(one) for page in pages for one in page.get("Contents", ())
+            one["Key"].removeprefix(self._place.upload_prefix): _there(one)
+            for page in pages
+            for one in page.get("Contents", ())
         }
 
     def _all(self, files: Iterable[str | os.PathLike[str]], there: Mapping[str, There]) -> list[_Done]:
@@ -140,7 +144,7 @@ class Upload:
             with path.open("rb") as content:
                 self._s3.put_object(
                     Bucket=self._bucket,
-                    Key=self._place.chunk(name),
+                    Key=self._place.upload_key(name),
                     Body=content,
                     ChecksumAlgorithm=SHA256,
                     ChecksumSHA256=_base64(hashed.sha256),

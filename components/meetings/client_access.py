@@ -51,7 +51,7 @@ class ClientAccess(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         scope = args.scope
         role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
-        self.function = self._exchange(role_arn)
+        self.function = self._create_exchange(role_arn)
         # IAM takes no trust policy that names a role which is not there yet.
         role = Role(
             f"{scope.subsystem}-{CLIENT}",
@@ -65,10 +65,10 @@ class ClientAccess(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.function])),
         )
         self.role_arn = role.arn
-        self.api = self._api()
+        self.api = self._create_api()
         self.register_outputs({"apiUrl": self.api.url})
 
-    def _exchange(self, role_arn: str) -> Function:
+    def _create_exchange(self, role_arn: str) -> Function:
         args, settings = self._args, self._args.settings
         identity = args.scope.foundation.identity
         local = args.scope.context.environment is Environment.LOCAL
@@ -95,7 +95,7 @@ class ClientAccess(pulumi.ComponentResource):
             self._child,
         )
 
-    def _api(self) -> RestApi:
+    def _create_api(self) -> RestApi:
         settings = self._args.settings.exchange
         return RestApi(
             "api",

@@ -102,7 +102,7 @@ def media_states(
         "MediaFound": choice(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
-                *(fallback.elsewhere if fallback else ()),
+                *(fallback.after_search if fallback else ()),
                 (f"{{% $lost >= {MAX_SUBMISSIONS} %}}", failed),
             ],
             otherwise="SubmitMedia",
@@ -141,9 +141,9 @@ def media_states(
         "MediaOver": choice(
             [
                 ("{% $job.status = 'SUCCEEDED' %}", to),
-                *(fallback.lost if fallback else ()),
+                *(fallback.after_interruption if fallback else ()),
                 ("{% $job.status = 'FAILED' %}", failed),
-                *(fallback.nowhere if fallback else ()),
+                *(fallback.after_waiting if fallback else ()),
                 (f"{{% {late} %}}", "EndMedia"),
             ],
             otherwise="WaitForMedia",
@@ -167,11 +167,13 @@ class _OnDemandFallback:
         waited = f"$job.waits and $job.phase >= {settings.capacity_minutes * 60} and $not($job.left)"
         spare_one = f"$queue = '{spare}'"
         self._on_demand = on_demand
-        self.elsewhere = [("{% $queue != $to %}", "MediaOnSpare")]
+        self.after_search = [("{% $queue != $to %}", "MediaOnSpare")]
         """Where none lives on demand."""
-        self.lost = [(f"{{% {spare_one} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
+        self.after_interruption = [
+            (f"{{% {spare_one} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")
+        ]
         """Where one has lost its last spare machine, or never had one."""
-        self.nowhere = [(f"{{% {spare_one} and {waited} %}}", "LeaveSpare")]
+        self.after_waiting = [(f"{{% {spare_one} and {waited} %}}", "LeaveSpare")]
         """Where one has waited for a spare machine long enough."""
 
     def states(self, again: Sequence[Retry]) -> dict[str, State]:

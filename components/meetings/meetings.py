@@ -19,7 +19,7 @@ from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
 from components.blocks.storage.table import Index, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import recording_workflow
-from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, dashboard_charts, create_alarms
+from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_access import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
 from components.meetings.sweeps import MeetingSweeps, MeetingSweepsArgs
@@ -51,18 +51,20 @@ class Meetings(pulumi.ComponentResource):
         super().__init__("polyphony:meetings:Meetings", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
+        self._create_storage()
         self.access = ClientAccess(
             "meetings-access", ClientAccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
         self.media = MediaProcessing(
             "meetings-media-processing", MediaProcessingArgs(args.scope, args.settings, self.bucket), self._child
         )
-        self._process()
-        self._take_in()
+        self._create_workflow()
+        self._create_upload_queue()
         self.care = MeetingSweeps(
             "meetings-care",
-            MeetingSweepsArgs(args.scope, args.settings, self.bucket, self.table, self.workflow, self.moving_grants()),
+            MeetingSweepsArgs(
+                args.scope, args.settings, self.bucket, self.table, self.workflow, self.meeting_update_grants()
+            ),
             self._child,
         )
         watched = MeetingAlarmsArgs(
@@ -100,7 +102,7 @@ class Meetings(pulumi.ComponentResource):
             "storage": self.care.storage,
         }
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
         kept = settings.kept
         old = kept.old_version_days
@@ -140,7 +142,7 @@ class Meetings(pulumi.ComponentResource):
             self._child,
         )
 
-    def _process(self) -> None:
+    def _create_workflow(self) -> None:
         """The functions behind the workflow's steps, and the workflow."""
         scope, settings = self._scope, self._settings
         self.steps = Function(
@@ -158,14 +160,14 @@ class Meetings(pulumi.ComponentResource):
                     "stack": scope.context.stack_label,
                 },
                 grants=[
-                    *self.moving_grants(),
+                    *self.meeting_update_grants(),
                     self.bucket.grant("GetObject", prefix=f"{WORK}*"),
                     _metrics(),
                 ],
             ),
             self._child,
         )
-        self.summarize = self._summarize()
+        self.summarize = self._create_summarize_function()
         self.workflow = Workflow(
             "workflow",
             WorkflowArgs(
@@ -180,14 +182,14 @@ class Meetings(pulumi.ComponentResource):
                     self.steps.grant_invoke(),
                     self.summarize.grant_invoke(),
                     *self.media.grants_run(),
-                    *self._speech(),
+                    *self._transcription_grants(),
                 ],
                 timeout_seconds=recording_workflow.timeout_seconds(settings),
             ),
             self._child,
         )
 
-    def moving_grants(self) -> list[Grant]:
+    def meeting_update_grants(self) -> list[Grant]:
         """What whoever moves meetings on may do: change items, look at uploads, begin the work."""
         return [
             self.table.grant("GetItem", "PutItem", "DeleteItem"),
@@ -196,7 +198,7 @@ class Meetings(pulumi.ComponentResource):
             grant("states", ["StartExecution"], workflow_arn(self._scope)),
         ]
 
-    def _speech(self) -> list[Grant]:
+    def _transcription_grants(self) -> list[Grant]:
         """Transcribe reads and writes with the rights of who calls it."""
         return [
             grant("transcribe", ["StartTranscriptionJob"], "*"),
@@ -209,7 +211,7 @@ class Meetings(pulumi.ComponentResource):
             self.bucket.grant("PutObject", prefix=f"{WORK}*"),
         ]
 
-    def _summarize(self) -> Function:
+    def _create_summarize_function(self) -> Function:
         scope, models = self._scope, self._settings.models
         return Function(
             "bedrock-summarize",
@@ -247,7 +249,7 @@ class Meetings(pulumi.ComponentResource):
             self._child,
         )
 
-    def _take_in(self) -> None:
+    def _create_upload_queue(self) -> None:
         scope, settings = self._scope, self._settings
         self.uploads = Queue(
             "uploads",
@@ -272,7 +274,7 @@ class Meetings(pulumi.ComponentResource):
                     "bucket_name": self.bucket.name,
                     "state_machine_arn": workflow_arn(scope),
                 },
-                grants=self.moving_grants(),
+                grants=self.meeting_update_grants(),
                 queues=[QueueSource(self.uploads, batch_size=10, window_seconds=1, max_concurrency=5)],
             ),
             self._child,

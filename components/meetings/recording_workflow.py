@@ -22,7 +22,7 @@ from components.blocks.workflow.state_definitions import (
 from components.meetings.media_job import MediaProcessing
 from components.meetings.media_states import FIRST_STATE, media_states
 from components.meetings.transcription_states import transcription_states
-from components.meetings.workflow_expressions import CALL_SECONDS, STEP_INPUT, RECORDING, catch_failure
+from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
 from components.settings import MeetingsSettings
 from components.settings.polling import at_most
 from handlers.meetings.meeting_record import MeetingReason

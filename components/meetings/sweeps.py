@@ -36,7 +36,7 @@ class MeetingSweepsArgs:
     bucket: Bucket
     table: Table
     workflow: Workflow
-    moving: Sequence[Grant]
+    update_grants: Sequence[Grant]
     """What moves meetings on."""
 
 
@@ -49,8 +49,8 @@ class MeetingSweeps(pulumi.ComponentResource):
         self._args = args
         scope = args.scope
         self._failed = DeadLetterQueue("care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child)
-        self.sweep = self._sweep()
-        self.storage = self._storage()
+        self.sweep = self._create_sweep()
+        self.storage = self._create_storage_count()
         for what, expression, target in (
             ("sweep", f"rate({SWEEP_MINUTES} minutes)", self.sweep),
             ("storage", "cron(0 2 * * ? *)", self.storage),
@@ -62,7 +62,7 @@ class MeetingSweeps(pulumi.ComponentResource):
             )
         self.register_outputs({})
 
-    def _sweep(self) -> Function:
+    def _create_sweep(self) -> Function:
         args, settings = self._args, self._args.settings
         return Function(
             "sweep",
@@ -79,13 +79,13 @@ class MeetingSweeps(pulumi.ComponentResource):
                     "incomplete_minutes": min(settings.kept.raw_days, MAX_INCOMPLETE_DAYS) * 24 * 60,
                     "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
-                grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
+                grants=[*args.update_grants, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=Asynchronous(on_failure=self._failed),
             ),
             self._child,
         )
 
-    def _storage(self) -> Function:
+    def _create_storage_count(self) -> Function:
         args = self._args
         return Function(
             "storage",
@@ -104,7 +104,7 @@ class MeetingSweeps(pulumi.ComponentResource):
                     "count_seconds": args.settings.storage.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[
-                    *args.moving,
+                    *args.update_grants,
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
                     grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
                 ],

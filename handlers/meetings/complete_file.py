@@ -73,7 +73,7 @@ class CompleteFile(Message):
     """In their order."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_chunk_names(self) -> Self:
         names = [one.name for one in self.chunks]
         if len(set(names)) != len(names) or COMPLETE_FILE_NAME in names:
             raise PydanticCustomError("chunk_names", "chunks have names of their own, and none is complete.json")

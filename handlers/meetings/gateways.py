@@ -24,7 +24,7 @@ class MeetingGateways:
     store: MeetingStore
     table: MeetingTable
     executions: Executions
-    starting: RecordingStarter
+    starter: RecordingStarter
     log: EventLog
     clock: Callable[[], datetime]
 

@@ -49,7 +49,7 @@ class MeetingExecution:
     attempt: int
 
     @classmethod
-    def of(cls, record: MeetingRecord) -> "MeetingExecution":
+    def for_record(cls, record: MeetingRecord) -> "MeetingExecution":
         """The one that a meeting's item is about."""
         return cls(Recording(record.meeting, record.content), record.attempt)
 
@@ -83,7 +83,7 @@ class ExecutionReport:
     stage: Stage | None = None
     reason: MeetingReason | None = None
     wrong: tuple[WrongChunk, ...] = ()
-    facts: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
     """What else the meeting's item is to say, by the fields' names."""
 
 
@@ -101,7 +101,7 @@ def apply_report(record: MeetingRecord, word: ExecutionReport, at: datetime) -> 
     """A meeting once a word is heard; the same where that is old."""
     if not is_current(record, word.execution):
         return record
-    changed: dict[str, object] = {"status": word.status, "stage": word.stage, "reason": word.reason, **word.facts}
+    changed: dict[str, object] = {"status": word.status, "stage": word.stage, "reason": word.reason, **word.fields}
     if word.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # somebody else has said what came of the chunks

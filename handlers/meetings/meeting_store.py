@@ -46,15 +46,15 @@ class MeetingStore:
         """Keeps it unless something is there already; whether it did."""
         return self._put(key, data, IfNoneMatch="*")
 
-    def has(self, key: str) -> bool:
+    def exists(self, key: str) -> bool:
         """Return True if the object exists. A listing needs no permission to read the object."""
-        return key in self.times(key)
+        return key in self.list_modified_times(key)
 
-    def times(self, prefix: str) -> dict[str, datetime]:
+    def list_modified_times(self, prefix: str) -> dict[str, datetime]:
         """Return when each of the first thousand objects below a prefix was written."""
-        return {one["Key"]: one["LastModified"] for one in next(self.pages(prefix))}
+        return {one["Key"]: one["LastModified"] for one in next(self.list_pages(prefix))}
 
-    def pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
+    def list_pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
         """List the objects below a prefix, a thousand at a time."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield page.get("Contents", [])

@@ -41,7 +41,7 @@ class MeetingChange:
     after: MeetingRecord
 
     @property
-    def moved(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether this has moved it, and not another."""
         return self.before != self.after
 
@@ -51,7 +51,7 @@ class DueMeeting:
     """A meeting that is to be looked at."""
 
     meeting: MeetingId
-    due: str
+    due_at: str
 
 
 class MeetingTable:
@@ -69,9 +69,9 @@ class MeetingTable:
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
         """Writes a meeting that is as it was seen; whether it was."""
-        return self._written(before, after) or self.read(after.meeting) == after
+        return self._write_items(before, after) or self.read(after.meeting) == after
 
-    def change(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
+    def update(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
         """Moves a meeting; none where there is none. The move may be made more than once."""
         for _ in range(MAX_WRITE_ATTEMPTS):
             before = self.read(meeting)
@@ -82,7 +82,7 @@ class MeetingTable:
                 return MeetingChange(before, after)
         raise TooManyWriters
 
-    def due(self, before: str) -> Iterator[DueMeeting]:
+    def list_due(self, before: str) -> Iterator[DueMeeting]:
         """Meetings that were to be looked at before then, the most urgent first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
@@ -96,15 +96,15 @@ class MeetingTable:
                 due, user, meeting_id = item[SORT]["S"].split("#")
                 yield DueMeeting(MeetingId(user, meeting_id), due)
 
-    def dismiss(self, due: DueMeeting) -> None:
+    def delete_due_item(self, due: DueMeeting) -> None:
         """Takes away what says that a meeting is due: it is not, or was put there by nobody."""
-        self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due))
+        self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
-    def _written(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        meeting, put = after.meeting, self._put(before, after)
+    def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
+        meeting, put = after.meeting, self._put_request(before, after)
         old, new = None if before is None else before.due, after.due
         if old == new:
-            return self._alone(put)
+            return self._put_item(put)
         items: list[Any] = [{"Put": put}]
         if old is not None:
             items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old)}})
@@ -119,7 +119,7 @@ class MeetingTable:
             raise
         return True
 
-    def _alone(self, put: dict[str, Any]) -> bool:
+    def _put_item(self, put: dict[str, Any]) -> bool:
         try:
             self._client.put_item(**put)
         except ClientError as error:
@@ -128,7 +128,7 @@ class MeetingTable:
             raise
         return True
 
-    def _put(self, before: MeetingRecord | None, after: MeetingRecord) -> dict[str, Any]:
+    def _put_request(self, before: MeetingRecord | None, after: MeetingRecord) -> dict[str, Any]:
         seen: dict[str, Any] = (
             {"ConditionExpression": "attribute_not_exists(#at)", "ExpressionAttributeNames": {"#at": PARTITION}}
             if before is None

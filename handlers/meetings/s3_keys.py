@@ -43,15 +43,15 @@ class MeetingId:
             raise ValueError("a meeting has a user's name and a ULID")
 
     @property
-    def raw(self) -> str:
+    def upload_prefix(self) -> str:
         """How the keys of its uploads begin."""
         return f"{RAW}{self.user}/{self.meeting_id}/"
 
-    def chunk(self, name: str) -> str:
+    def upload_key(self, name: str) -> str:
         """The key of one of its uploads."""
         if re.fullmatch(CHUNK_NAME_PATTERN, name) is None:
             raise ValueError("no name of a chunk")
-        return self.raw + name
+        return self.upload_prefix + name
 
 
 @dataclass(frozen=True)
@@ -66,52 +66,52 @@ class Recording:
             raise ValueError("a content is 32 hexadecimal digits")
 
     @property
-    def video(self) -> str:
+    def video_key(self) -> str:
         """The key of its video."""
-        return f"{self._below(VIDEO)[:-1]}.mp4"
+        return f"{self._folder(VIDEO)[:-1]}.mp4"
 
     @property
-    def sound(self) -> str:
+    def audio_prefix(self) -> str:
         """How the keys of its sound begin."""
-        return self._below(AUDIO)
+        return self._folder(AUDIO)
 
-    def audio(self, part: int) -> str:
+    def audio_key(self, part: int) -> str:
         """The key of a part of its sound, from 0."""
-        return f"{self.sound}{part:03d}.flac"
+        return f"{self.audio_prefix}{part:03d}.flac"
 
-    def parts_heard(self, language: str) -> str:
+    def part_transcript_prefix(self, language: str) -> str:
         """How the keys of the parts' transcripts begin, heard in a language."""
-        return f"{self._below(WORK)}transcripts/{language}/"
+        return f"{self._folder(WORK)}transcripts/{language}/"
 
-    def part_transcript(self, part: int, language: str) -> str:
+    def part_transcript_key(self, part: int, language: str) -> str:
         """The key of what Amazon Transcribe makes of a part: heard in another language it is another transcript."""
-        return f"{self.parts_heard(language)}{part:03d}.json"
+        return f"{self.part_transcript_prefix(language)}{part:03d}.json"
 
-    def answer(self, question: str) -> str:
+    def answer_key(self, question: str) -> str:
         """The key of what a model answered to a question, by the question's hash."""
-        return f"{self._below(WORK)}answers/{question}.json"
+        return f"{self._folder(WORK)}answers/{question}.json"
 
     @property
-    def transcript(self) -> str:
+    def transcript_key(self) -> str:
         """The key of all that was said."""
-        return f"{self._below(TRANSCRIPTS)[:-1]}.json"
+        return f"{self._folder(TRANSCRIPTS)[:-1]}.json"
 
     @property
-    def summary(self) -> str:
+    def summary_key(self) -> str:
         """The key of its summary and action items."""
-        return f"{self._below(SUMMARIES)[:-1]}.json"
+        return f"{self._folder(SUMMARIES)[:-1]}.json"
 
     @property
-    def work(self) -> str:
+    def media_work_prefix(self) -> str:
         """How the keys of the media job's own notes begin."""
-        return f"{self._below(WORK)}media/"
+        return f"{self._folder(WORK)}media/"
 
     @property
-    def media_result(self) -> str:
+    def media_result_key(self) -> str:
         """The key of what the media job says when it ends."""
-        return f"{self.work}result.json"
+        return f"{self.media_work_prefix}result.json"
 
-    def _below(self, prefix: str) -> str:
+    def _folder(self, prefix: str) -> str:
         return f"{prefix}{self.meeting.user}/{self.meeting.meeting_id}/{self.content}/"
 
 
@@ -123,7 +123,7 @@ class UploadKey:
     name: str
 
     @property
-    def completes(self) -> bool:
+    def is_complete_file(self) -> bool:
         """Whether this says that the recording is whole."""
         return self.name == COMPLETE_FILE_NAME
 

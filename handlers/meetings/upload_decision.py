@@ -17,7 +17,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
 from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.meeting_progress import wrong_chunk_fields, stamp_change
+from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
@@ -26,16 +26,16 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 class UploadedCompleteFile:
     """A `complete.json` as it was read."""
 
-    mark: str
+    fingerprint: str
     """Which one: another object has another mark."""
-    at: datetime
+    uploaded_at: datetime
     """When it was put there."""
-    complete: CompleteFile | None
+    file: CompleteFile | None
     """None where it says nothing useful."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
     cause: str = ""
     """Then, for a log: why."""
-    fields: tuple[WrongField, ...] | None = None
+    wrong_fields: tuple[WrongField, ...] | None = None
     """Then, for its user: which fields break which rules, where it could be read."""
 
 
@@ -45,9 +45,9 @@ class UploadedChunks:
 
     wrong: tuple[WrongChunk, ...]
     """Missing, or of another size."""
-    mark: str
+    fingerprint: str
     """Which ones: where one is another object, this is another mark."""
-    at: datetime | None
+    last_uploaded_at: datetime | None
     """When the last of them was put there."""
 
 
@@ -61,15 +61,15 @@ def apply_upload(
 
     `see`: looks at the chunks; only asked where it matters.
     """
-    if said.complete is None:
+    if said.file is None:
         return _apply_malformed(record, meeting, said, at)
-    if record is None or record.content != said.complete.content or _is_retry(record, said):
-        begun = _new_attempt(record, meeting, said, said.complete, at)
+    if record is None or record.content != said.file.content or _is_retry(record, said):
+        begun = _new_attempt(record, meeting, said, said.file, at)
     else:
-        begun = record.model_copy(update=_description_fields(record, said, said.complete))
+        begun = record.model_copy(update=_description_fields(record, said, said.file))
     if begun.status is not MeetingStatus.INCOMPLETE:
         return stamp_change(record, begun, at)
-    return stamp_change(record, _apply_chunks(begun, said, see(said.complete)), at)
+    return stamp_change(record, _apply_chunks(begun, said, see(said.file)), at)
 
 
 def _apply_malformed(
@@ -78,12 +78,12 @@ def _apply_malformed(
     update: dict[str, object] = {
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
-        "said": said.mark,
-        **wrong_chunk_fields((WrongChunk(name=COMPLETE_FILE_NAME, problem=said.problem, fields=said.fields),)),
+        "said": said.fingerprint,
+        **wrong_chunk_fields((WrongChunk(name=COMPLETE_FILE_NAME, problem=said.problem, fields=said.wrong_fields),)),
     }
     if record is None:
         return stamp_change(None, _empty_record(meeting, at).model_copy(update=update), at)
-    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.mark:
+    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.fingerprint:
         return record
     anew = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
     return stamp_change(record, record.model_copy(update={**update, "attempt": anew}), at)
@@ -91,7 +91,7 @@ def _apply_malformed(
 
 def _is_retry(record: MeetingRecord, said: UploadedCompleteFile) -> bool:
     """The same event may come twice, and is about the same object then."""
-    return record.status is MeetingStatus.FAILED and record.said != said.mark
+    return record.status is MeetingStatus.FAILED and record.said != said.fingerprint
 
 
 def _new_attempt(
@@ -112,7 +112,7 @@ def _description_fields(record: MeetingRecord, said: UploadedCompleteFile, compl
         "started_at": complete.started_at,
         "participants": complete.participants,
         "tags": complete.tags,
-        "said": said.mark,
+        "said": said.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
         # What is being transcribed, or has been, stays in the language that it was taken for.
@@ -123,14 +123,16 @@ def _description_fields(record: MeetingRecord, said: UploadedCompleteFile, compl
 def _apply_chunks(begun: MeetingRecord, said: UploadedCompleteFile, seen: UploadedChunks) -> MeetingRecord:
     if seen.wrong:
         return begun.model_copy(update={**wrong_chunk_fields(seen.wrong), "tried": ""})
-    tried = f"{said.mark} {seen.mark}"
+    tried = f"{said.fingerprint} {seen.fingerprint}"
     if begun.tried == tried:
         return begun
     update = {
         "status": MeetingStatus.PROCESSING,
         "stage": Stage.MEDIA,
         "tried": tried,
-        "whole_at": timestamp(said.at if seen.at is None else max(said.at, seen.at)),
+        "whole_at": timestamp(
+            said.uploaded_at if seen.last_uploaded_at is None else max(said.uploaded_at, seen.last_uploaded_at)
+        ),
         **wrong_chunk_fields(()),
     }
     return begun.model_copy(update=update)

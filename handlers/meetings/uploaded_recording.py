@@ -21,10 +21,10 @@ from handlers.common.aws.unreadable_objects import Sealed, meant
 from handlers.common.errors import of_validation
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, MAX_CHUNKS, CompleteFile
+from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-from handlers.meetings.upload_decision import UploadedCompleteFile, UploadedChunks
+from handlers.meetings.upload_decision import UploadedChunks, UploadedCompleteFile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -43,12 +43,12 @@ class UploadedRecordings:
         self._client = client
         self._bucket = bucket
 
-    def said(self, meeting: MeetingId) -> UploadedCompleteFile | None:
+    def read_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """A meeting's `complete.json`; none where there is none. One that is sealed says nothing useful."""
         try:
             return self._read(meeting)
         except Sealed:
-            there = self._sealed(meeting)
+            there = self._list_complete_file(meeting)
         try:
             return self._read(meeting)  # another one may have come before it was listed
         except Sealed:
@@ -56,7 +56,7 @@ class UploadedRecordings:
 
     def _read(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.chunk(COMPLETE_FILE_NAME))
+            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.upload_key(COMPLETE_FILE_NAME))
         except self._client.exceptions.NoSuchKey:
             return None
         except ClientError as error:
@@ -74,9 +74,9 @@ class UploadedRecordings:
             cause = f"{wrong[0].field}: {wrong[0].rule}"
             return UploadedCompleteFile(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
 
-    def _sealed(self, meeting: MeetingId) -> UploadedCompleteFile | None:
+    def _list_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """What a list says of it: without the client's key, nothing else does."""
-        key = meeting.chunk(COMPLETE_FILE_NAME)
+        key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         found = next((one for one in page.get("Contents", ()) if one["Key"] == key), None)
         if found is None:
@@ -86,9 +86,9 @@ class UploadedRecordings:
             complete_file_fingerprint(found["ETag"], at), at, None, ChunkProblem.UNREADABLE, cause="sealed"
         )
 
-    def seen(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
+    def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
         """A recording's chunks."""
-        there = self._listed(meeting, {one.name for one in complete.chunks})
+        there = self._list_chunks(meeting, {one.name for one in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
             found = there.get(chunk.name)
@@ -99,13 +99,13 @@ class UploadedRecordings:
         last = max((one["LastModified"] for one in there.values()), default=None)
         return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, there), last)
 
-    def _listed(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
+    def _list_chunks(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket,
-            Prefix=meeting.raw,
+            Prefix=meeting.upload_prefix,
             PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
-        begins = len(meeting.raw)
+        begins = len(meeting.upload_prefix)
         found = {one["Key"][begins:]: one for page in pages for one in page.get("Contents", ())}
         return {name: found[name] for name in names & found.keys()}
 

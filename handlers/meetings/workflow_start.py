@@ -54,18 +54,18 @@ class RecordingStarter:
     clock: Callable[[], datetime]
     log: EventLog
 
-    def look(self, meeting: MeetingId) -> UploadOutcome:
+    def process_upload(self, meeting: MeetingId) -> UploadOutcome:
         """Looks at what is there of a meeting, and does what follows from it; raises NotStarted or TooManyWriters."""
         for _ in range(MAX_WRITE_ATTEMPTS):
             record = self.table.read(meeting)  # before what it is compared with
-            said = self.uploads.said(meeting)
+            said = self.uploads.read_complete_file(meeting)
             if said is None:
                 return UploadOutcome.GONE
-            if said.complete is None:
+            if said.file is None:
                 self.log.warning(
                     "complete_refused", code=said.problem, cause=said.cause, key_hash=meeting_hash(meeting)
                 )
-            after = apply_upload(record, meeting, said, partial(self.uploads.seen, meeting), self.clock())
+            after = apply_upload(record, meeting, said, partial(self.uploads.find_chunks, meeting), self.clock())
             if after != record:
                 if not self.table.write(record, after):
                     continue
@@ -73,19 +73,19 @@ class RecordingStarter:
                     "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=meeting_hash(meeting)
                 )
             if not _has_new_wrong_chunk(record, after):
-                return UploadOutcome.REFUSED if said.complete is None else self._done(after)
+                return UploadOutcome.REFUSED if said.file is None else self._start_if_complete(after)
         raise TooManyWriters
 
-    def start(self, record: MeetingRecord) -> None:
+    def start_execution(self, record: MeetingRecord) -> None:
         """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
-        execution = MeetingExecution.of(record)
+        execution = MeetingExecution.for_record(record)
         started = self.executions.start(execution.name, execution.input)
         if started not in {Started.YES, Started.ALREADY}:
             raise NotStarted(started)
 
-    def _done(self, record: MeetingRecord) -> UploadOutcome:
+    def _start_if_complete(self, record: MeetingRecord) -> UploadOutcome:
         if record.stage is Stage.MEDIA:
-            self.start(record)
+            self.start_execution(record)
             return UploadOutcome.STARTED
         return UploadOutcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else UploadOutcome.UNCHANGED
 

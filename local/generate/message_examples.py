@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from handlers.common.websocket.messages import ErrorMessage, Message, Request, WrongField
-from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, Summary, SummaryTokens
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
@@ -139,9 +139,9 @@ MEETINGS: Sequence[Message] = (
         since=ENDED,
         size=COMPLETED.size,
         duration_ms=1_800_000,
-        video_key=RECORDING.video,
-        transcript_key=RECORDING.transcript,
-        summary_key=RECORDING.summary,
+        video_key=RECORDING.video_key,
+        transcript_key=RECORDING.transcript_key,
+        summary_key=RECORDING.summary_key,
         created_at=ENDED,
         updated_at=ENDED,
     ),

@@ -80,12 +80,12 @@ class Recorder:
         names = [chunk_name(number, path) for number, path in enumerate(chunks)]
         for name, content in zip(names, there, strict=True):
             if content is not None:
-                self.put(place.chunk(name), content)
+                self.put(place.upload_key(name), content)
         listed = [
             Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
             for name, path in zip(names, chunks, strict=True)
         ]
-        self.put(place.chunk(COMPLETE_FILE_NAME), meeting.complete(listed).model_dump_json(by_alias=True).encode())
+        self.put(place.upload_key(COMPLETE_FILE_NAME), meeting.complete(listed).model_dump_json(by_alias=True).encode())
 
     def put(self, key: str, content: bytes) -> None:
         """An object, with its checksum."""

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from clients.meetings.user_credentials import Opened
-from handlers.meetings.meeting_record import INDEX, DUE_PARTITION, PARTITION, SORT, MeetingStatus
+from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import Verdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID

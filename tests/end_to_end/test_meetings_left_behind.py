@@ -88,7 +88,7 @@ def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **c
     def move(record: MeetingRecord) -> MeetingRecord:
         return record.model_copy(update={**past, "version": record.version + 1})
 
-    change = table.change(MeetingId(user, meeting_id), move)
+    change = table.update(MeetingId(user, meeting_id), move)
     assert change is not None
     return change.after
 
@@ -104,7 +104,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
     tell(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
     assert [one.text for one in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
-    result = Recording(ready.meeting, old.content).media_result
+    result = Recording(ready.meeting, old.content).media_result_key
     s3 = platform.client("s3")
 
     def said() -> Any:

@@ -114,7 +114,7 @@ def test_a_chunk_is_listed_while_it_is_missing_and_while_its_bytes_are_wrong(ann
     corrupt = right[1][:-1] + bytes([right[1][-1] ^ 1])
     ann.announce(meeting, chunks, [right[0], corrupt, None])
     assert ann.lacks(meeting.meeting_id, ChunkProblem.MISSING) == ["00002.mp4"]
-    ann.put(MeetingId(ann.opened.user, meeting.meeting_id).chunk("00002.mp4"), right[2])
+    ann.put(MeetingId(ann.opened.user, meeting.meeting_id).upload_key("00002.mp4"), right[2])
     assert ann.lacks(meeting.meeting_id, ChunkProblem.HASH) == ["00001.mp4"]
     again = ann.client.upload(meeting, chunks)
     assert (again.sent, again.kept) == (1, 2)

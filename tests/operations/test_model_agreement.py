@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
-from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, SummaryTokens
+from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
 from operations.compare_models import PRICES
 from operations.model_agreement import Agreement, Compared, Found, cost, overall, table
 

@@ -4,7 +4,7 @@ One thing: everything else clients do with the credentials that they get here, a
 """
 
 from handlers.common.http.rest_operations import Operation
-from handlers.meetings.auth_exchange.api_models import ExchangeResponse, ExchangeRequest
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(

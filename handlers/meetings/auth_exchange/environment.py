@@ -30,7 +30,7 @@ class AuthEnvironment(HandlerEnvironment):
     """How long before they end clients are told to renew them."""
 
     @model_validator(mode="after")
-    def _renewed_in_time(self) -> Self:
+    def _check_renewal(self) -> Self:
         if self.renew_before_seconds * 2 > self.credential_seconds:
             raise ValueError("renew_before_seconds is at most half of credential_seconds, or clients would only renew")
         return self

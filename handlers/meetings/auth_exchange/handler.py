@@ -19,7 +19,7 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, TokenExchange, MeetingsLocation
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
@@ -42,7 +42,7 @@ def _api() -> Rest:
         raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
     exchange = TokenExchange(
         Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
-        ClientRole(client, environment.client_role, environment.credential_seconds).session,
+        ClientRole(client, environment.client_role, environment.credential_seconds).assume,
         MeetingsLocation(environment.bucket_name, environment.table_name, client.meta.region_name),
         renew_before_seconds=environment.renew_before_seconds,
         log=log,

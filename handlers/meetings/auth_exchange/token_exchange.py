@@ -16,7 +16,7 @@ from handlers.common.identity.oidc_tokens import InvalidToken, Reason, Verifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings import s3_keys
-from handlers.meetings.auth_exchange.api_models import ExchangeResponse, ExchangeRequest, UserPrefixes
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse, UserPrefixes
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ClientRole:
     arn: str
     seconds: int
 
-    def session(self, user: str, name: str) -> SessionCredentials:
+    def assume(self, user: str, name: str) -> SessionCredentials:
         """Assume the role for a user; raises ServiceFailed, which does not quote what STS says."""
         answer = called(
             self.client.assume_role,
@@ -68,7 +68,7 @@ class ClientRole:
             DurationSeconds=self.seconds,
             Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
         )
-        given = answer["SessionCredentials"]
+        given = answer["Credentials"]
         return SessionCredentials(
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"]
         )
@@ -88,16 +88,16 @@ class TokenExchange:
     ) -> None:
         """`session` returns credentials for a user and a session name."""
         self._verifier = verifier
-        self._session = session
-        self._store = store
+        self._assume_role = session
+        self._location = store
         self._renew_before = timedelta(seconds=renew_before_seconds)
         self._log = log
 
     def exchange(self, call: Call) -> Answered:
         """Credentials of whom the token is about."""
         asked: ExchangeRequest = call.body
-        user = self._user(asked.token)
-        given = self._credentials(user, asked.session_name)
+        user = self._verify_user(asked.token)
+        given = self._create_credentials(user, asked.session_name)
         return Answered(
             ExchangeResponse(
                 access_key_id=given.access_key_id,
@@ -106,14 +106,14 @@ class TokenExchange:
                 expiration=timestamp(given.expiration),
                 renew_after=timestamp(given.expiration - self._renew_before),
                 user=user,
-                bucket_name=self._store.bucket_name,
-                table_name=self._store.table_name,
-                region=self._store.region,
+                bucket_name=self._location.bucket_name,
+                table_name=self._location.table_name,
+                region=self._location.region,
                 prefixes=user_prefixes(user),
             )
         )
 
-    def _user(self, token: str) -> str:
+    def _verify_user(self, token: str) -> str:
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
@@ -125,9 +125,9 @@ class TokenExchange:
                 ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not taken.", 401
             ) from None
 
-    def _credentials(self, user: str, name: str) -> SessionCredentials:
+    def _create_credentials(self, user: str, name: str) -> SessionCredentials:
         try:
-            return self._session(user, name)
+            return self._assume_role(user, name)
         except ServiceFailed as error:
             if error.passes:
                 self._log.warning("role_busy", cause=error.fault)

@@ -23,7 +23,7 @@ class LocatedActionItem:
     first: tuple[int, int]
     """The number of the piece that its quote begins in, and of the word there."""
     last: tuple[int, int]
-    ahead: bool = False
+    in_overlap: bool = False
     """Whether it begins in what follows its part, and so belongs to the next one."""
 
     def overlaps(self, other: "LocatedActionItem") -> bool:
@@ -35,7 +35,7 @@ class LocatedActionItem:
 class VerifiedItems:
     """What is left of an answer."""
 
-    placed: tuple[LocatedActionItem, ...]
+    items: tuple[LocatedActionItem, ...]
     dropped: int
     """Items whose quote was not said."""
 
@@ -61,7 +61,7 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
                 item,
                 first=(window.first + found.first, found.first_word),
                 last=(window.first + found.last, found.last_word),
-                ahead=found.first >= window.core,
+                in_overlap=found.first >= window.core,
             )
         )
     return VerifiedItems(tuple(placed), dropped)
@@ -76,7 +76,7 @@ def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedAc
     for index, part in enumerate(parts):
         following = parts[index + 1] if index + 1 < len(parts) else ()
         for one in sorted(part, key=_position):
-            twice = one.ahead and any(_rests_on_same_words(one, other) for other in following)
+            twice = one.in_overlap and any(_rests_on_same_words(one, other) for other in following)
             if not twice and not any(_is_same_item(one, other) for other in kept):
                 kept.append(one)
     return tuple(sorted(kept, key=_position))

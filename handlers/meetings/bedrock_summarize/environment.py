@@ -41,7 +41,7 @@ class SummaryEnvironment(HandlerEnvironment):
     """Parts that are worked on at once: the model's quota is an account's."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_settings(self) -> Self:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
             raise ValueError("a guardrail has an id and a version")
         if self.overlap_characters * 2 > self.part_characters:

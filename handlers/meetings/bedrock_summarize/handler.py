@@ -17,7 +17,7 @@ from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import read_instructions
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
-from handlers.meetings.bedrock_summarize.summarizer import SummarySettings, Summarizer
+from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.metrics import MeetingMetrics

@@ -19,8 +19,8 @@ from handlers.common.bedrock.converse import CACHE_POINT, Block, Manner, Request
 from handlers.common.bedrock.model_questions import Question, repair
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize.model_answers import (
-    ModelActionItems,
     AnswerProblem,
+    ModelActionItems,
     SummaryTask,
     parse_items,
     parse_summary,
@@ -40,7 +40,7 @@ class TaskQuestion(Generic[T]):
     question: Question[T]
 
     @property
-    def name(self) -> str:
+    def digest(self) -> str:
         """The same for the same question, whenever it is asked; without what the model is called."""
         whole = json.dumps(self.question.request(None), sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()
@@ -60,7 +60,7 @@ class QuestionStyle:
     """How all questions are asked."""
 
     manner: Manner
-    transcript_kept: bool
+    transcript_cached: bool
     """Whether a transcript is asked about again by the same model."""
 
 
@@ -89,7 +89,7 @@ def combination_question(summaries: Sequence[str], language: str, style: Questio
     """Asks for one summary of several."""
     material = lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
-    once = QuestionStyle(style.manner, transcript_kept=False)
+    once = QuestionStyle(style.manner, transcript_cached=False)
     return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), once, read)
 
 
@@ -115,7 +115,7 @@ def _question(
         "count": place.count,
         "language": place.language,
     }
-    content = [material, *([CACHE_POINT] if style.transcript_kept else []), lines([head])]
+    content = [material, *([CACHE_POINT] if style.transcript_cached else []), lines([head])]
 
     def request(problem: StrEnum | None) -> Request:
         return converse.request(

@@ -59,14 +59,14 @@ class StoredAnswers:
     """The questions about one recording."""
 
     def __init__(self, interviewer: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
-        self._with = interviewer
+        self._models = interviewer
         self._store = store
         self._recording = recording
         self._deadline = deadline
 
     def answer(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
         """The answer and what it cost, now or earlier; raises SummaryFailed."""
-        key = self._recording.answer(hashlib.sha256(f"{model_id}\n{asked.name}".encode()).hexdigest())
+        key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{asked.digest}".encode()).hexdigest())
         data = self._store.read(key, MAX_STORED_BYTES)
         if data is not None:
             try:
@@ -74,11 +74,11 @@ class StoredAnswers:
                 return asked.question.read(found.text, True), found.tokens
             except (ValidationError, BadAnswer):
                 pass  # the rules have changed since
-        answer, kept = self._asked(model_id, asked)
+        answer, kept = self._ask_model(model_id, asked)
         self._store.write(key, kept.model_dump_json(by_alias=True))
         return answer, kept.tokens
 
-    def _asked(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, StoredAnswer]:
+    def _ask_model(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, StoredAnswer]:
         spent: list[Usage] = []
 
         def read(text: str, last: bool) -> tuple[T, str]:
@@ -86,13 +86,13 @@ class StoredAnswers:
 
         def count(usage: Usage) -> None:
             spent.append(usage)
-            self._count(asked, usage)
+            self._log_usage(asked, usage)
 
         question = Question(asked.question.request, read, asked.question.cut_off)
-        seconds, now = self._with.answer_seconds, self._with.timing.now()
-        patience = Patience(self._with.timing, min(self._deadline, now + ATTEMPTS * seconds + BUSY_MODEL_SECONDS))
+        seconds, now = self._models.answer_seconds, self._models.timing.now()
+        patience = Patience(self._models.timing, min(self._deadline, now + ATTEMPTS * seconds + BUSY_MODEL_SECONDS))
         try:
-            found = ask(self._with.models[model_id], question, patience, seconds, count)
+            found = ask(self._models.models[model_id], question, patience, seconds, count)
         except ServiceFailed as error:
             fault = error.fault
         else:
@@ -102,8 +102,8 @@ class StoredAnswers:
             return answer, StoredAnswer(text=text, tokens=sum_tokens(spent))
         raise ModelBusy(fault) if fault in PASSING else ModelRefused(fault)
 
-    def _count(self, asked: TaskQuestion[T], usage: Usage) -> None:
-        self._with.log.info(
+    def _log_usage(self, asked: TaskQuestion[T], usage: Usage) -> None:
+        self._models.log.info(
             "model_answered",
             task=asked.task.value,
             input_tokens=usage.input_tokens,

@@ -18,11 +18,11 @@ from handlers.common.logging import EventLog, hashed
 from handlers.common.text.text_windows import Sizes, Window, windows
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import VerifiedItems, verify_items, merge_items
+from handlers.meetings.bedrock_summarize.action_items import VerifiedItems, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
-from handlers.meetings.bedrock_summarize.stored_answers import StoredAnswers, ModelAccess, sum_tokens
+from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
 from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_OUTPUT_BYTES,
     BadTranscript,
@@ -55,7 +55,7 @@ class SummarySettings:
     @property
     def style(self) -> QuestionStyle:
         """How a part is asked about: one model reads it twice, and two models once each."""
-        return QuestionStyle(self.manner, transcript_kept=self.summary_model == self.action_model)
+        return QuestionStyle(self.manner, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _PartResult:
     """What came of a part."""
 
     summary: str
-    checked: VerifiedItems
+    verified: VerifiedItems
     malformed: int
     tokens: SummaryTokens
 
@@ -74,17 +74,17 @@ class Summarizer:
 
     store: MeetingStore
     metrics: MeetingMetrics
-    interviewer: ModelAccess
-    reading: SummarySettings
+    models: ModelAccess
+    settings: SummarySettings
     parallel: Parallel
     log: EventLog
 
     def summarize(self, asked: SummaryRequest, remaining_ms: int) -> SummaryResult:
         """What came of a recording; raises SummaryFailed."""
-        key_hash = hashed(asked.recording.summary)
-        begun = self.interviewer.timing.now()
+        key_hash = hashed(asked.recording.summary_key)
+        begun = self.models.timing.now()
         try:
-            result = self._result(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
+            result = self._find_or_summarize(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
         except SummaryFailed as failed:
             self.log.warning("summary_failed", key_hash=key_hash, error_type=type(failed).__name__, cause=str(failed))
             raise
@@ -94,75 +94,77 @@ class Summarizer:
             outcome=result.outcome.value,
             action_items=result.action_items,
             dropped=result.dropped,
-            milliseconds=round((self.interviewer.timing.now() - begun) * 1000),
+            milliseconds=round((self.models.timing.now() - begun) * 1000),
         )
         return result
 
-    def _result(self, asked: SummaryRequest, deadline: float) -> SummaryResult:
-        found = self._summary(asked)
+    def _find_or_summarize(self, asked: SummaryRequest, deadline: float) -> SummaryResult:
+        found = self._read_summary(asked)
         if found is not None:
             return _summary_result(asked, found, made=False)
-        transcript = self._transcript(asked)
+        transcript = self._read_or_join_transcript(asked)
         if not transcript.said:
-            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript)
-        interview = StoredAnswers(self.interviewer, self.store, asked.recording, deadline)
-        summary = self._made(transcript, interview)
-        if not self.store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
+            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript_key)
+        interview = StoredAnswers(self.models, self.store, asked.recording, deadline)
+        summary = self._summarize_transcript(transcript, interview)
+        if not self.store.write_new(asked.recording.summary_key, summary.model_dump_json(by_alias=True)):
             # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
-            return _summary_result(asked, self._summary(asked) or summary, made=False)
-        self._measure(summary.tokens)
+            return _summary_result(asked, self._read_summary(asked) or summary, made=False)
+        self._put_metrics(summary.tokens)
         return _summary_result(asked, summary, made=True)
 
-    def _summary(self, asked: SummaryRequest) -> Summary | None:
-        data = self.store.read(asked.recording.summary, MAX_SUMMARY_BYTES)
+    def _read_summary(self, asked: SummaryRequest) -> Summary | None:
+        data = self.store.read(asked.recording.summary_key, MAX_SUMMARY_BYTES)
         return None if data is None else _parse_stored(Summary, data)
 
-    def _transcript(self, asked: SummaryRequest) -> Transcript:
+    def _read_or_join_transcript(self, asked: SummaryRequest) -> Transcript:
         """What is there, or else what the parts make."""
         recording = asked.recording
-        data = self.store.read(recording.transcript, MAX_TRANSCRIPT_BYTES)
+        data = self.store.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
         if data is not None:
             return _parse_stored(Transcript, data)
-        parts = (self._heard(asked, at) for at in range(len(asked.audio)))
+        parts = (self._read_part(asked, at) for at in range(len(asked.audio)))
         transcript = _join_readable(lambda: join_parts(parts, asked.language, asked.duration_ms))
-        self.store.write(recording.transcript, transcript.model_dump_json(by_alias=True))
+        self.store.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         return transcript
 
-    def _heard(self, asked: SummaryRequest, at: int) -> tuple[TranscriptSegment, ...]:
-        output = self.store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
+    def _read_part(self, asked: SummaryRequest, at: int) -> tuple[TranscriptSegment, ...]:
+        output = self.store.read(asked.recording.part_transcript_key(at, asked.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
         part = TranscribedPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
         return parse_part(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
 
-    def _made(self, transcript: Transcript, interview: StoredAnswers) -> Summary:
-        reading = self.reading
+    def _summarize_transcript(self, transcript: Transcript, interview: StoredAnswers) -> Summary:
+        reading = self.settings
         # Only the characters count: what is said in a part may take as long as it likes.
         sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
         cut = windows(transcript.said, sizes)
         place = partial(PartPosition, count=len(cut), language=transcript.language)
-        parts = self.parallel.all(lambda one: self._part(one, place(one.index), interview), cut)
-        summary, tokens = self._combined([one.summary for one in parts], transcript.language, interview)
-        items = tuple(one.item for one in merge_items([one.checked.placed for one in parts]))
+        parts = self.parallel.all(lambda one: self._summarize_part(one, place(one.index), interview), cut)
+        summary, tokens = self._combine_summaries([one.summary for one in parts], transcript.language, interview)
+        items = tuple(one.item for one in merge_items([one.verified.items for one in parts]))
         self.log.info(
             "meeting_read",
             parts=len(parts),
             action_items=len(items),
             malformed=sum(one.malformed for one in parts),
-            dropped=sum(one.checked.dropped for one in parts),
+            dropped=sum(one.verified.dropped for one in parts),
         )
         return Summary(
             summary=summary,
             action_items=items,
-            dropped=sum(one.checked.dropped for one in parts),
+            dropped=sum(one.verified.dropped for one in parts),
             summary_model=reading.summary_model,
             action_model=reading.action_model,
             tokens=sum_tokens([*(one.tokens for one in parts), tokens]),
         )
 
-    def _part(self, window: Window[TranscriptSegment], place: PartPosition, interview: StoredAnswers) -> _PartResult:
+    def _summarize_part(
+        self, window: Window[TranscriptSegment], place: PartPosition, interview: StoredAnswers
+    ) -> _PartResult:
         """The summary first: where one model does both, the transcript is kept when it reads it again."""
-        reading = self.reading
+        reading = self.settings
         summary, read = interview.answer(
             reading.summary_model, model_requests.summary_question(window, place, reading.style)
         )
@@ -172,9 +174,11 @@ class Summarizer:
             summary, verify_items(answer.items, window), answer.malformed, sum_tokens([read, read_again])
         )
 
-    def _combined(self, summaries: Sequence[str], language: str, interview: StoredAnswers) -> tuple[str, SummaryTokens]:
+    def _combine_summaries(
+        self, summaries: Sequence[str], language: str, interview: StoredAnswers
+    ) -> tuple[str, SummaryTokens]:
         """One summary of all; of very many, groups become one each until one is left."""
-        reading = self.reading
+        reading = self.settings
         spent: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
@@ -189,7 +193,7 @@ class Summarizer:
             summaries = shorter
         return summaries[0], sum_tokens(spent)
 
-    def _measure(self, tokens: SummaryTokens) -> None:
+    def _put_metrics(self, tokens: SummaryTokens) -> None:
         """Tells what it cost."""
         read = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
         measures = [
@@ -219,8 +223,8 @@ def _join_readable(join: Callable[[], Transcript]) -> Transcript:
 def _summary_result(asked: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
     return SummaryResult(
         outcome=SummaryOutcome.SUMMARIZED,
-        transcript_key=asked.recording.transcript,
-        summary_key=asked.recording.summary,
+        transcript_key=asked.recording.transcript_key,
+        summary_key=asked.recording.summary_key,
         action_items=len(summary.action_items),
         dropped=summary.dropped,
         **summary.tokens.model_dump(),

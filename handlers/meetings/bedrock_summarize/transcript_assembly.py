@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from handlers.common.text.text_cleaning import cleaned
 from handlers.common.text.transcribe_output import ENDS, BadOutput, Mark, Word, heard
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
 """Of a part's output. Four hours of speech have about 12 MB: each word stands there twice, with its times."""
@@ -57,18 +57,18 @@ class _SegmentBuilder:
     words: list[str] = field(default_factory=list)
     characters: int = 0
 
-    def add(self, text: str, end_ms: int) -> None:
+    def add_word(self, text: str, end_ms: int) -> None:
         self.words.append(text)
         self.characters += len(text) + 1
         self.end_ms = max(self.end_ms, end_ms)
 
-    def mark(self, text: str) -> None:
+    def add_punctuation(self, text: str) -> None:
         self.words[-1] += text
         self.characters += len(text)
         if self.characters > MAX_PUNCTUATED_CHARACTERS:
             raise BadTranscript("malformed")
 
-    def goes_on_with(self, word: Word, speaker: str, text: str) -> bool:
+    def is_continued_by(self, word: Word, speaker: str, text: str) -> bool:
         """Whether the word belongs to it."""
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
@@ -129,14 +129,14 @@ def _group_words(words: Iterable[Word | Mark]) -> Iterator[_SegmentBuilder]:
             continue
         if isinstance(one, Mark):
             if piece is not None:
-                piece.mark(text)
+                piece.add_punctuation(text)
             continue
         speaker = cleaned(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
-        if piece is None or not piece.goes_on_with(one, speaker, text):
+        if piece is None or not piece.is_continued_by(one, speaker, text):
             if piece is not None:
                 yield piece
             piece = _SegmentBuilder(speaker, one.start_ms, max(one.start_ms, one.end_ms))
-        piece.add(text, one.end_ms)
+        piece.add_word(text, one.end_ms)
     if piece is not None:
         yield piece
 

@@ -31,8 +31,8 @@ class SummaryRequest(Message):
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
 
     @model_validator(mode="after")
-    def _is_of_one_recording(self) -> Self:
-        if [one.key for one in self.audio] != [self.recording.audio(at) for at in range(len(self.audio))]:
+    def _check_parts(self) -> Self:
+        if [one.key for one in self.audio] != [self.recording.audio_key(at) for at in range(len(self.audio))]:
             raise ValueError("the audio's keys are the recording's own, in their order")
         offsets = [one.offset_ms for one in self.audio]
         if any(later <= before for before, later in itertools.pairwise(offsets)):

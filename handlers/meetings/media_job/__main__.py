@@ -47,7 +47,7 @@ def main() -> int:
         timer = threading.Timer(GRACE_SECONDS, os._exit, (TERMINATED,))
         timer.daemon = True
         timer.start()
-        stopping.now()
+        stopping.request()
 
     signal.signal(signal.SIGTERM, stop)
     try:
@@ -61,7 +61,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
             _create_job(environment, Path(folder), stopping, log).run()
     except Exception as error:  # noqa: BLE001 - the end of the program: why is said, and what it was about is not
-        if stopping.told:
+        if stopping.requested:
             log.info("media_stopped")
             return TERMINATED
         log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400 - a traceback quotes what it was about
@@ -80,11 +80,11 @@ def _create_job(environment: MediaEnvironment, folder: Path, stopping: JobTermin
         Ffmpeg(environment.ffmpeg, folder, stopping),
         MediaJobSettings(
             PlanLimits(
-                part=environment.audio_part_seconds * _SECOND,
-                piece=environment.piece_seconds * _SECOND,
-                whole=environment.max_hours * 3600 * _SECOND,
+                max_part=environment.audio_part_seconds * _SECOND,
+                max_piece=environment.piece_seconds * _SECOND,
+                max_recording=environment.max_hours * 3600 * _SECOND,
             ),
-            scratch=scratch,
+            scratch_bytes=scratch,
             threads=environment.encode_threads,
         ),
         fetchers=Parallel(MAX_DOWNLOADS),

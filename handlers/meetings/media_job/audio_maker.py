@@ -12,12 +12,12 @@ from typing import IO, Final
 from handlers.meetings.media_job.chunk_facts import ChunkAudio
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.recording_plan import (
+    AUDIO_BITS,
     BYTES_PER_SAMPLE,
     SOUNDTRACK_RATE,
-    AUDIO_BITS,
     SPEECH_RATE,
-    SpeechPart,
     RecordingPlan,
+    SpeechPart,
 )
 
 BLOCK_BYTES: Final = 64 * 1024
@@ -41,12 +41,12 @@ class SampleFormat:
     channels: int
 
     @property
-    def bytes(self) -> int:
+    def sample_bytes(self) -> int:
         """Of one sample of all channels."""
         return BYTES_PER_SAMPLE * self.channels
 
     @property
-    def raw(self) -> tuple[str, ...]:
+    def ffmpeg_options(self) -> tuple[str, ...]:
         """As ffmpeg is told."""
         return "-f", "s16le", "-ar", str(self.rate), "-ac", str(self.channels)
 
@@ -62,29 +62,29 @@ class AudioMaker:
         self._plan = plan
         self._names = names
 
-    def part(self, part: SpeechPart, name: str) -> None:
+    def make_part(self, part: SpeechPart, name: str) -> None:
         """A part of what is transcribed, as FLAC."""
         made = ("-c:a", "flac", "-f", "flac")
-        self._encoded(name, SPEECH, part.first, part.samples, made)
+        self._encode(name, SPEECH, part.first, part.samples, made)
 
-    def whole(self, name: str) -> None:
+    def make_soundtrack(self, name: str) -> None:
         """What is heard in the video, as AAC."""
         shape = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
         bits = str(AUDIO_BITS * shape.channels)
         made = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bits, "-f", "mp4")
-        self._encoded(name, shape, 0, self._plan.samples(shape.rate)[-1], made)
+        self._encode(name, shape, 0, self._plan.chunk_samples(shape.rate)[-1], made)
 
-    def _encoded(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
+    def _encode(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
         try:
-            self._fed(name, shape, first, samples, made)
+            self._feed_encoder(name, shape, first, samples, made)
         except InputRefused:
             raise FfmpegFailed("it does not encode sound") from None
 
-    def _fed(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
-        reading = ("-protocol_whitelist", "pipe", *shape.raw, "-i", "pipe:0")
-        with self._ffmpeg.started(*reading, *made, *METADATA_FREE_OPTIONS, name, feeds=True) as running:
-            left = samples * shape.bytes
-            for block in self._from(first, shape):
+    def _feed_encoder(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
+        reading = ("-protocol_whitelist", "pipe", *shape.ffmpeg_options, "-i", "pipe:0")
+        with self._ffmpeg.start(*reading, *made, *METADATA_FREE_OPTIONS, name, feeds=True) as running:
+            left = samples * shape.sample_bytes
+            for block in self._read_samples(first, shape):
                 running.input.write(block[:left])
                 left -= len(block[:left])
                 if not left:
@@ -92,20 +92,20 @@ class AudioMaker:
             for block in _silence(left):
                 running.input.write(block)
 
-    def _from(self, first: int, shape: SampleFormat) -> Iterator[bytes]:
+    def _read_samples(self, first: int, shape: SampleFormat) -> Iterator[bytes]:
         """Samples of the whole from one of them on."""
-        starts = self._plan.samples(shape.rate)
+        starts = self._plan.chunk_samples(shape.rate)
         for number, chunk in enumerate(self._plan.chunks):
             if starts[number + 1] <= first:
                 continue
-            skip = max(0, first - starts[number]) * shape.bytes
-            length = (starts[number + 1] - starts[number]) * shape.bytes
-            for block in self._chunk(number, chunk.sound, shape, length):
+            skip = max(0, first - starts[number]) * shape.sample_bytes
+            length = (starts[number + 1] - starts[number]) * shape.sample_bytes
+            for block in self._decode_chunk(number, chunk.sound, shape, length):
                 if skip < len(block):
                     yield block[skip:]
                 skip = max(0, skip - len(block))
 
-    def _chunk(self, number: int, sound: ChunkAudio | None, shape: SampleFormat, length: int) -> Iterator[bytes]:
+    def _decode_chunk(self, number: int, sound: ChunkAudio | None, shape: SampleFormat, length: int) -> Iterator[bytes]:
         """A chunk's samples: exactly so many bytes."""
         if sound is None:
             yield from _silence(length)
@@ -114,11 +114,11 @@ class AudioMaker:
             *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{sound.form.stream}"),
             # What is missing between two moments is filled up, and what is too much taken away; nothing is stretched.
             *("-af", f"aresample={shape.rate}:async=1:first_pts=0"),
-            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *shape.raw, "pipe:1"),
+            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *shape.ffmpeg_options, "pipe:1"),
         )
         left = length
         try:
-            with self._ffmpeg.started(*arguments, gives=True, seconds=MAX_DECODE_SECONDS) as running:
+            with self._ffmpeg.start(*arguments, gives=True, seconds=MAX_DECODE_SECONDS) as running:
                 for block in _read_blocks(running.output):
                     if left:
                         yield block[:left]

@@ -35,29 +35,29 @@ class ChunkFolder:
         self._meeting = meeting
         self._chunks = complete.chunks
         self._folder = folder
-        self._fetchers = fetchers
-        self._here: set[int] = set()
+        self._parallel = fetchers
+        self._downloaded: set[int] = set()
 
-    def look(self) -> None:
+    def check_uploads(self) -> None:
         """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
-        _raise_incomplete(self._fetchers.all(self._looked, range(len(self._chunks))))
+        _raise_incomplete(self._parallel.all(self._check_upload, range(len(self._chunks))))
 
-    def fetch(self, numbers: Iterable[int] | None = None) -> None:
+    def download(self, numbers: Iterable[int] | None = None) -> None:
         """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
-        wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._here)
-        _raise_incomplete(self._fetchers.all(self._fetched, wanted))
-        self._here.update(wanted)
+        wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
+        _raise_incomplete(self._parallel.all(self._download_chunk, wanted))
+        self._downloaded.update(wanted)
 
     def clear(self) -> None:
         """Gives the room back."""
-        for number in self._here:
+        for number in self._downloaded:
             (self._folder / self.names[number]).unlink()
-        self._here.clear()
+        self._downloaded.clear()
 
-    def _looked(self, number: int) -> WrongChunk | None:
+    def _check_upload(self, number: int) -> WrongChunk | None:
         chunk = self._chunks[number]
         try:
-            found = self._bucket.find(self._meeting.chunk(chunk.name))
+            found = self._bucket.find(self._meeting.upload_key(chunk.name))
         except Sealed:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
         if found is None:
@@ -66,11 +66,11 @@ class ChunkFolder:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE)
         return None
 
-    def _fetched(self, number: int) -> WrongChunk | None:
+    def _download_chunk(self, number: int) -> WrongChunk | None:
         chunk, path = self._chunks[number], self._folder / self.names[number]
         problem = ChunkProblem.HASH
         try:
-            self._bucket.download(self._meeting.chunk(chunk.name), path)
+            self._bucket.download(self._meeting.upload_key(chunk.name), path)
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == chunk.sha256:
                     return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, TrackFormat, ChunkVideo, ChunkAudio
+from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, ChunkVideo, TrackFormat
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
 
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
@@ -34,12 +34,12 @@ _MICROSECOND: Final = 1_000_000
 class _TrackPackets:
     """What is gathered of one."""
 
-    said: dict[str, str] = field(default_factory=dict)
-    base: Fraction = Fraction(0)
+    headers: dict[str, str] = field(default_factory=dict)
+    time_base: Fraction = Fraction(0)
     first: int | None = None
     last: int = 0
     """When the last one begins."""
-    lasts: int = 0
+    last_duration: int = 0
     end: int = 0
     count: int = 0
     fastest: int = 0
@@ -47,11 +47,11 @@ class _TrackPackets:
     _second: int = 0
     _in_second: int = 0
 
-    def packet(self, decoded: int, moment: int, duration: int, size: int) -> None:
+    def add_packet(self, decoded: int, moment: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
         # They come in the order in which they are decoded, which is as fast as they are seen.
-        second = decoded * self.base.numerator // self.base.denominator
+        second = decoded * self.time_base.numerator // self.time_base.denominator
         self._second, self._in_second = second, self._in_second + 1 if second == self._second else 1
         self.fastest = max(self.fastest, self._in_second)
         if moment < _MIN_TIMESTAMP:
@@ -59,16 +59,16 @@ class _TrackPackets:
         if self.first is None or moment < self.first:
             self.first = moment
         if moment >= self.last:
-            self.last, self.lasts = moment, duration
+            self.last, self.last_duration = moment, duration
         self.end = max(self.end, moment + duration)
 
     @property
-    def ends(self) -> int:
+    def end_microseconds(self) -> int:
         """In microseconds. Where the last one does not say how long it is, it is as long as the others."""
         end = self.end
-        if not self.lasts and self.first is not None and self.count > 1:
+        if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
-        return max(0, round(end * self.base * _MICROSECOND))
+        return max(0, round(end * self.time_base * _MICROSECOND))
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
@@ -78,12 +78,12 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
         *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
         *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
     )
-    with ffmpeg.started(*arguments, gives=True, seconds=MAX_PROBE_SECONDS, awaited=_MAPPING_LINE) as running:
+    with ffmpeg.start(*arguments, gives=True, seconds=MAX_PROBE_SECONDS, awaited=_MAPPING_LINE) as running:
         tracks = _read_packets(running.output)
-    told = running.told()
+    told = running.stderr_text()
     if any(one in told for one in TRUNCATION_MESSAGES):
         raise InputRefused
-    return _chunk_facts(tracks, *_parse_mappings(running.picked()))
+    return _chunk_facts(tracks, *_parse_mappings(running.matched_lines()))
 
 
 def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
@@ -108,12 +108,12 @@ def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
             if found := _HEADER_LINE.match(line):
                 track = tracks.setdefault(int(found[2]), _TrackPackets())
                 name, value = found[1].decode(), found[3].decode(errors="replace").strip()
-                track.said[name] = value
+                track.headers[name] = value
                 if name == "tb":
-                    track.base = Fraction(value)
+                    track.time_base = Fraction(value)
             continue
         parts = line.split(b",", 5)
-        tracks[int(parts[0])].packet(*(int(one) for one in parts[1:5]))
+        tracks[int(parts[0])].add_packet(*(int(one) for one in parts[1:5]))
     return tracks
 
 
@@ -125,7 +125,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
             continue
         if number not in streams:  # whether the file is to blame or ffmpeg, the job asks by a file that is good
             raise InputRefused
-        said = track.said
+        said = track.headers
         parameters = [
             said.get(one, "") for one in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
@@ -145,7 +145,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
                 height=height,
                 count=track.count,
                 fastest=track.fastest,
-                end=track.ends,
+                end=track.end_microseconds,
                 bytes=track.bytes,
             )
         else:
@@ -154,5 +154,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
     if pictures is None and sound is None:
         raise InputRefused
     return ChunkFacts(
-        duration=max(one.ends for one in tracks.values() if one.count) or MIN_DURATION, pictures=pictures, sound=sound
+        duration=max(one.end_microseconds for one in tracks.values() if one.count) or MIN_DURATION,
+        pictures=pictures,
+        sound=sound,
     )

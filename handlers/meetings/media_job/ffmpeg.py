@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from handlers.meetings.media_job.job_termination import Process, JobTermination
+from handlers.meetings.media_job.job_termination import JobTermination, Process
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
 """`mov` is MP4, M4A and 3GP as well. None of them names other files, as ffmpeg reads them unless told otherwise."""
@@ -62,10 +62,10 @@ class FfmpegRun:
     def __init__(self, process: Process, awaited: re.Pattern[bytes] | None = None) -> None:
         self.process = process
         self._head, self._tail = b"", b""
-        self._awaited = awaited
-        self._picked: list[re.Match[bytes]] = []
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._pattern = awaited
+        self._matches: list[re.Match[bytes]] = []
+        self._reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._reader.start()
 
     @property
     def input(self) -> IO[bytes]:
@@ -81,31 +81,31 @@ class FfmpegRun:
             raise ValueError("it writes nothing")
         return self.process.stdout
 
-    def told(self) -> str:
+    def stderr_text(self) -> str:
         """What it has said, once it has ended: for us to read, not for a log."""
-        self._listener.join()
+        self._reader.join()
         return (self._head + b"\n" + self._tail).decode(errors="replace")
 
-    def picked(self) -> list[re.Match[bytes]]:
+    def matched_lines(self) -> list[re.Match[bytes]]:
         """The whole lines that somebody has waited for, once it has ended."""
-        self._listener.join()
-        return self._picked
+        self._reader.join()
+        return self._matches
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         said, line = self.process.stderr, b""
         while said is not None and (piece := os.read(said.fileno(), 4096)):
             if len(self._head) < _KEPT_BYTES:
                 self._head += piece
             else:
                 self._tail = (self._tail + piece)[-_KEPT_BYTES:]
-            if self._awaited is not None:
+            if self._pattern is not None:
                 *lines, line = (line + piece).split(b"\n")
                 line = line[:_KEPT_BYTES]  # its beginning says already that it is none of them
-                self._pick(self._awaited, lines)
+                self._match_lines(self._pattern, lines)
 
-    def _pick(self, awaited: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
+    def _match_lines(self, awaited: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
         found = (awaited.fullmatch(line) for line in lines)
-        self._picked += [one for one in found if one][: _MAX_MATCHED_LINES - len(self._picked)]
+        self._matches += [one for one in found if one][: _MAX_MATCHED_LINES - len(self._matches)]
 
 
 class Ffmpeg:
@@ -117,23 +117,23 @@ class Ffmpeg:
         self.folder = folder
         """Where the names of files that runs are given are."""
         self._path = path
-        self._stopping = stopping
+        self._termination = stopping
         self._clock = clock
         self._lock = threading.Lock()
-        self._at_once, self._since, self._spent = 0, 0.0, 0.0
+        self._running_count, self._counted_at, self._busy_seconds = 0, 0.0, 0.0
 
     @property
     def milliseconds(self) -> int:
         """How long ffmpeg has worked."""
-        return round(self._spent * 1000)
+        return round(self._busy_seconds * 1000)
 
     def run(self, *arguments: str) -> None:
         """Runs it to its end."""
-        with self.started(*arguments):
+        with self.start(*arguments):
             pass
 
     @contextmanager
-    def started(
+    def start(
         self,
         *arguments: str,
         feeds: bool = False,
@@ -146,8 +146,8 @@ class Ffmpeg:
         It is waited for at the end of the block, and killed where the block is left with an exception. Raises Refused
         when it says that it cannot, or takes too long for it; FfmpegFailed when it was not itself that ended it.
         """
-        process = self._stopping.start(lambda: self._begun(arguments, feeds=feeds, gives=gives))
-        self._counted(1)
+        process = self._termination.start(lambda: self._popen(arguments, feeds=feeds, gives=gives))
+        self._count_run(1)
         running = FfmpegRun(process, awaited)
         timer = threading.Timer(seconds, process.kill)
         timer.daemon = True
@@ -163,19 +163,19 @@ class Ffmpeg:
             timer.cancel()
             process.kill()
             process.wait()
-            self._stopping.ended(process)
-            self._counted(-1)
-            running.told()
+            self._termination.unregister(process)
+            self._count_run(-1)
+            running.stderr_text()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
                     _close(pipe)
-        self._stopping.check()
+        self._termination.raise_if_requested()
         if process.returncode > 0 or not in_time:
             raise InputRefused
         if process.returncode < 0:
             raise FfmpegFailed("it was killed")
 
-    def _begun(self, arguments: Sequence[str], *, feeds: bool, gives: bool) -> Process:
+    def _popen(self, arguments: Sequence[str], *, feeds: bool, gives: bool) -> Process:
         command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
         try:
             return subprocess.Popen(  # noqa: S603 - a list, of our own words and names
@@ -189,14 +189,14 @@ class Ffmpeg:
         except OSError as error:
             raise FfmpegFailed("it does not start") from error
 
-    def _counted(self, more: int) -> None:
+    def _count_run(self, more: int) -> None:
         """Runs at the same time count once."""
         with self._lock:
             now = self._clock()
-            if self._at_once:
-                self._spent += now - self._since
-            self._since = now
-            self._at_once += more
+            if self._running_count:
+                self._busy_seconds += now - self._counted_at
+            self._counted_at = now
+            self._running_count += more
 
 
 def _close(pipe: IO[bytes]) -> None:

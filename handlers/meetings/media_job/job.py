@@ -20,7 +20,7 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, CompleteFile
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
-from handlers.meetings.media_job.chunk_files import JobConcluded, ChunkFolder
+from handlers.meetings.media_job.chunk_files import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
@@ -42,7 +42,7 @@ class MediaJobSettings:
     """What there is to work with."""
 
     limits: PlanLimits
-    scratch: int
+    scratch_bytes: int
     """Bytes on the disk."""
     threads: int
 
@@ -64,76 +64,82 @@ class MediaJob:
         self._bucket = bucket
         self._ffmpeg = ffmpeg
         self._settings = settings
-        self._fetchers = fetchers
+        self._parallel = fetchers
         self._log = log
-        self._about = hashed(recording.media_result)
+        self._key_hash = hashed(recording.media_result_key)
 
     def run(self) -> MediaResult:
         """Makes what is missing, and says what came of it."""
         begun = time.monotonic()
-        result = self._said()
+        result = self._read_result()
         if result is None:
             try:
-                result = self._made()
+                result = self._process()
             except JobConcluded as concluded:
                 result = concluded.result
-            self._bucket.write(self._recording.media_result, result.model_dump_json(by_alias=True).encode())
+            self._bucket.write(self._recording.media_result_key, result.model_dump_json(by_alias=True).encode())
         self._log.info(
             "media_done",
             outcome=result.outcome,
-            key_hash=self._about,
+            key_hash=self._key_hash,
             failed=len(result.wrong),
             milliseconds=round((time.monotonic() - begun) * 1000),
         )
         return result
 
-    def _said(self) -> MediaResult | None:
+    def _read_result(self) -> MediaResult | None:
         """What an earlier job has made, if all of it is still there."""
-        result = self._read(MediaResult, self._recording.media_result)
+        result = self._read_note(MediaResult, self._recording.media_result_key)
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
         keys = [one.key for one in result.audio] + ([result.video_key] if result.video_key else [])
         return result if all(self._bucket.find(key) for key in keys) else None
 
-    def _made(self) -> MediaResult:
-        complete = self._complete()
-        if complete.size > self._settings.scratch:
+    def _process(self) -> MediaResult:
+        complete = self._read_complete_file()
+        if complete.size > self._settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        shelf = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._fetchers)
-        facts = self._facts(complete, shelf)
+        shelf = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._parallel)
+        facts = self._find_facts(complete, shelf)
         try:
             try:
-                return self._steps(complete, shelf, facts)
+                return self._run_steps(complete, shelf, facts)
             except InputRefused:
-                self._log.warning("media_not_copied", key_hash=self._about)
-                return self._steps(complete, shelf, self._noted(facts.model_copy(update={"uncopiable": True})))
+                self._log.warning("media_not_copied", key_hash=self._key_hash)
+                return self._run_steps(
+                    complete, shelf, self._write_facts(facts.model_copy(update={"uncopiable": True}))
+                )
         except UndecodableChunks as undecodable:
-            raise self._unreadable(complete, undecodable.chunks) from None
+            raise self._conclude_unreadable(complete, undecodable.chunks) from None
 
-    def _steps(self, complete: CompleteFile, shelf: ChunkFolder, facts: RecordingFacts) -> MediaResult:
+    def _run_steps(self, complete: CompleteFile, shelf: ChunkFolder, facts: RecordingFacts) -> MediaResult:
         plan = RecordingPlan(facts, self._settings.limits)
-        if plan.too_long or plan.space(complete.size) > self._settings.scratch:
+        if plan.is_too_long or plan.required_bytes(complete.size) > self._settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
         steps = JobSteps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
-        audio_ms = sum(steps.part(one) for one in plan.parts)
-        video_ms = steps.video() if plan.has_pictures else 0
+        audio_ms = sum(steps.make_audio_part(one) for one in plan.parts)
+        video_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
-            outcome=MediaOutcome.READY if plan.has_sound else MediaOutcome.NO_AUDIO,
-            video_key=self._recording.video if plan.has_pictures else None,
+            outcome=MediaOutcome.READY if plan.has_audio else MediaOutcome.NO_AUDIO,
+            video_key=self._recording.video_key if plan.has_video else None,
             audio=tuple(
-                AudioPart(key=self._recording.audio(one.number), offset_ms=one.offset_ms, duration_ms=one.duration_ms)
+                AudioPart(
+                    key=self._recording.audio_key(one.number), offset_ms=one.offset_ms, duration_ms=one.duration_ms
+                )
                 for one in plan.parts
             ),
             duration_ms=round(plan.duration / 1000),
-            copied=plan.copies_pictures,
+            copied=plan.copies_video,
             ffmpeg_ms=facts.ffmpeg_ms + audio_ms + video_ms,
         )
 
-    def _complete(self) -> CompleteFile:
+    def _read_complete_file(self) -> CompleteFile:
         """What the recording is, if it still is what was asked for."""
         problem = ChunkProblem.MISSING
         try:
-            body = self._bucket.read(f"{self._recording.meeting.raw}{COMPLETE_FILE_NAME}", MAX_COMPLETE_FILE_BYTES)
+            body = self._bucket.read(
+                f"{self._recording.meeting.upload_prefix}{COMPLETE_FILE_NAME}", MAX_COMPLETE_FILE_BYTES
+            )
             if body is not None:
                 complete = CompleteFile.model_validate_json(body)
                 if complete.content != self._recording.content:
@@ -145,39 +151,39 @@ class MediaJob:
             problem = ChunkProblem.UNREADABLE
         raise JobConcluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
-    def _facts(self, complete: CompleteFile, shelf: ChunkFolder) -> RecordingFacts:
+    def _find_facts(self, complete: CompleteFile, shelf: ChunkFolder) -> RecordingFacts:
         """What the chunks are: as it was found out before, or by reading all of them."""
-        known = self._read(RecordingFacts, self._note)
+        known = self._read_note(RecordingFacts, self._facts_key)
         if known is not None:
             return known
-        shelf.look()
-        shelf.fetch()
-        found = [self._probed(name) for name in shelf.names]
+        shelf.check_uploads()
+        shelf.download()
+        found = [self._probe(name) for name in shelf.names]
         bad = tuple(number for number, one in enumerate(found) if one is None)
         if bad:
-            raise self._unreadable(complete, bad)
-        self._log.info("media_probed", key_hash=self._about, files=len(found))
+            raise self._conclude_unreadable(complete, bad)
+        self._log.info("media_probed", key_hash=self._key_hash, files=len(found))
         chunks = tuple(one for one in found if one is not None)
-        return self._noted(RecordingFacts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
+        return self._write_facts(RecordingFacts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
 
-    def _probed(self, name: str) -> ChunkFacts | None:
+    def _probe(self, name: str) -> ChunkFacts | None:
         try:
             return probe_chunk(self._ffmpeg, name)
         except InputRefused:
             return None
 
-    def _unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
+    def _conclude_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
         """The chunks are at fault, once ffmpeg has shown that it works: a broken one would blame every recording."""
         name = "working"
         with wave.open(str(self._ffmpeg.folder / name), "wb") as file:
             file.setparams((1, 2, 16_000, 0, "NONE", ""))
             file.writeframes(_HALF_A_SECOND)
-        if self._probed(name) is None:
+        if self._probe(name) is None:
             raise FfmpegFailed("it cannot read what it must")
         wrong = (WrongChunk(name=complete.chunks[one].name, problem=ChunkProblem.UNREADABLE) for one in numbers)
         return JobConcluded(MediaOutcome.UNREADABLE, wrong)
 
-    def _read(self, kind: type[M], key: str) -> M | None:
+    def _read_note(self, kind: type[M], key: str) -> M | None:
         """A note of ours; none where there is none, or one that another edition of this has left."""
         body = self._bucket.read(key, MAX_NOTE_BYTES)
         try:
@@ -185,10 +191,10 @@ class MediaJob:
         except ValidationError:
             return None
 
-    def _noted(self, facts: RecordingFacts) -> RecordingFacts:
-        self._bucket.write(self._note, facts.model_dump_json(by_alias=True).encode())
+    def _write_facts(self, facts: RecordingFacts) -> RecordingFacts:
+        self._bucket.write(self._facts_key, facts.model_dump_json(by_alias=True).encode())
         return facts
 
     @property
-    def _note(self) -> str:
-        return f"{self._recording.work}facts.json"
+    def _facts_key(self) -> str:
+        return f"{self._recording.media_work_prefix}facts.json"

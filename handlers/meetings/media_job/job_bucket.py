@@ -70,7 +70,7 @@ class JobBucket:
     def __init__(self, client: "S3Client", name: str, stopping: JobTermination, part: int = PART_BYTES) -> None:
         self._client = client
         self._name = name
-        self._stopping = stopping
+        self._termination = stopping
         config = TransferConfig(
             multipart_threshold=part + 1,
             multipart_chunksize=part,
@@ -81,7 +81,7 @@ class JobBucket:
 
     def read(self, key: str, limit: int) -> bytes | None:
         """A small object; none where it is not there."""
-        self._stopping.check()
+        self._termination.raise_if_requested()
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
         except ClientError as error:
@@ -95,13 +95,13 @@ class JobBucket:
 
     def find(self, key: str) -> StoredMedia | None:
         """What there is of an object, without reading it."""
-        self._stopping.check()
+        self._termination.raise_if_requested()
         try:
             answer = self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as error:
             if _error_code(error) in NOT_FOUND_CODES:
                 return None
-            raise self._meaning(key, error) from None
+            raise self._classify(key, error) from None
         metadata = answer["Metadata"]
         took = metadata.get(FFMPEG_MS_METADATA, "0")
         return StoredMedia(
@@ -115,11 +115,11 @@ class JobBucket:
         except S3DownloadFailedError:
             raise ObjectGone from None
         except ClientError as error:
-            raise ObjectGone if _error_code(error) in NOT_FOUND_CODES else self._meaning(key, error) from None
+            raise ObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
         """A small object: JSON."""
-        self._stopping.check()
+        self._termination.raise_if_requested()
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
     def upload(self, key: str, path: Path, kind: str, recipe: str, ffmpeg_ms: int) -> None:
@@ -128,16 +128,16 @@ class JobBucket:
         self._transfer(lambda: self._transfers.upload(os.fspath(path), self._name, key, more))
 
     def _transfer(self, begin: Callable[[], TransferFuture]) -> None:
-        transfer = self._stopping.start(lambda: _Transfer(begin()))
+        transfer = self._termination.start(lambda: _Transfer(begin()))
         try:
             transfer.future.result()
         except CancelledError:
-            self._stopping.check()
+            self._termination.raise_if_requested()
             raise
         finally:
-            self._stopping.ended(transfer)
+            self._termination.unregister(transfer)
 
-    def _meaning(self, key: str, error: ClientError) -> Exception:
+    def _classify(self, key: str, error: ClientError) -> Exception:
         """What an error says; one without words is asked about again, in a way that is answered with a reason."""
         if _error_code(error) != BAD_REQUEST_CODE:
             return meant(error)

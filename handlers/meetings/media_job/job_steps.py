@@ -14,7 +14,7 @@ from handlers.meetings.media_job.audio_maker import AudioMaker, UndecodableChunk
 from handlers.meetings.media_job.chunk_files import ChunkFolder
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket
-from handlers.meetings.media_job.recording_plan import SpeechPart, VideoPiece, RecordingPlan
+from handlers.meetings.media_job.recording_plan import RecordingPlan, SpeechPart, VideoPiece
 from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 
@@ -43,87 +43,87 @@ class JobSteps:
         self._bucket = bucket
         self._ffmpeg = ffmpeg
         self._plan = plan
-        self._shelf = shelf
+        self._chunk_folder = shelf
         self._log = log
-        self._sound = AudioMaker(ffmpeg, plan, shelf.names)
-        self._pictures = VideoMaker(ffmpeg, plan, shelf.names, threads)
-        self._heard = tuple(number for number, one in enumerate(plan.chunks) if one.sound is not None)
+        self._audio_maker = AudioMaker(ffmpeg, plan, shelf.names)
+        self._video_maker = VideoMaker(ffmpeg, plan, shelf.names, threads)
+        self._chunks_with_sound = tuple(number for number, one in enumerate(plan.chunks) if one.sound is not None)
 
-    def part(self, part: SpeechPart) -> int:
+    def make_audio_part(self, part: SpeechPart) -> int:
         """A part of what is transcribed."""
 
         def make() -> None:
-            self._shelf.fetch(self._heard)
-            self._sound.part(part, RESULT_NAME)
+            self._chunk_folder.download(self._chunks_with_sound)
+            self._audio_maker.make_part(part, RESULT_NAME)
 
-        return self._step(self._recording.audio(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
+        return self._run_step(self._recording.audio_key(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
 
-    def video(self) -> int:
+    def make_video(self) -> int:
         """The video, with its pieces if it has any. Raises Refused where pictures cannot be copied after all."""
-        key = self._recording.video
-        if self._plan.copies_pictures:
-            return self._step(key, "copied", MP4, self._copy)
-        width, height = self._plan.size
-        recipe = f"encoded {width}x{height} {self._plan.rate}"
-        done = self._done(key, recipe)
+        key = self._recording.video_key
+        if self._plan.copies_video:
+            return self._run_step(key, "copied", MP4, self._make_copied_video)
+        width, height = self._plan.frame_size
+        recipe = f"encoded {width}x{height} {self._plan.frame_rate}"
+        done = self._find_result(key, recipe)
         if done is not None:
             return done
-        before = sum(self._piece(one, recipe) for one in self._plan.pieces)
-        return self._step(key, recipe, MP4, self._join, before)
+        before = sum(self._make_piece(one, recipe) for one in self._plan.pieces)
+        return self._run_step(key, recipe, MP4, self._join_pieces, before)
 
-    def _copy(self) -> None:
-        sound = self._listened()
-        self._shelf.fetch()
-        self._pictures.joined(RESULT_NAME, sound)
+    def _make_copied_video(self) -> None:
+        sound = self._make_soundtrack()
+        self._chunk_folder.download()
+        self._video_maker.join(RESULT_NAME, sound)
 
-    def _join(self) -> None:
-        sound = self._listened()
-        if self._plan.copies_sound:
-            self._shelf.fetch()
+    def _join_pieces(self) -> None:
+        sound = self._make_soundtrack()
+        if self._plan.copies_audio:
+            self._chunk_folder.download()
         else:
-            self._shelf.clear()
+            self._chunk_folder.clear()
         names = [f"piece-{one.number:04d}" for one in self._plan.pieces]
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
         try:
-            self._pictures.joined(RESULT_NAME, sound, names)
+            self._video_maker.join(RESULT_NAME, sound, names)
         except InputRefused:
             raise FfmpegFailed("it does not put its own pieces together") from None
 
-    def _listened(self) -> str | None:
+    def _make_soundtrack(self) -> str | None:
         """The video's sound, where it has any that cannot be copied."""
-        if not self._plan.has_sound or self._plan.copies_sound:
+        if not self._plan.has_audio or self._plan.copies_audio:
             return None
-        self._shelf.fetch(self._heard)
-        self._sound.whole(SOUNDTRACK_NAME)
+        self._chunk_folder.download(self._chunks_with_sound)
+        self._audio_maker.make_soundtrack(SOUNDTRACK_NAME)
         return SOUNDTRACK_NAME
 
-    def _piece(self, piece: VideoPiece, look: str) -> int:
+    def _make_piece(self, piece: VideoPiece, look: str) -> int:
         spans = " ".join(f"{one.chunk}:{one.begin}-{one.end}" for one in piece.spans)
 
         def make() -> None:
-            self._shelf.fetch(one.chunk for one in piece.spans)
+            self._chunk_folder.download(one.chunk for one in piece.spans)
             try:
-                self._pictures.piece(piece, RESULT_NAME)
+                self._video_maker.encode_piece(piece, RESULT_NAME)
             except InputRefused:
-                if bad := self._pictures.guilty(piece):
+                if bad := self._video_maker.find_undecodable(piece):
                     raise UndecodableChunks(*bad) from None
                 self._log.warning("media_piece_is_black", key_hash=hashed(self._piece_key(piece)))
-                self._black(piece)
+                self._make_black_piece(piece)
 
-        return self._step(self._piece_key(piece), f"{look} {hashed(spans)}", MP4, make)
+        return self._run_step(self._piece_key(piece), f"{look} {hashed(spans)}", MP4, make)
 
-    def _black(self, piece: VideoPiece) -> None:
+    def _make_black_piece(self, piece: VideoPiece) -> None:
         try:
-            self._pictures.piece(replace(piece, form=None), RESULT_NAME)
+            self._video_maker.encode_piece(replace(piece, form=None), RESULT_NAME)
         except InputRefused:
             raise FfmpegFailed("it does not encode pictures") from None
 
     def _piece_key(self, piece: VideoPiece) -> str:
-        return f"{self._recording.work}pieces/{piece.number:05d}.mp4"
+        return f"{self._recording.media_work_prefix}pieces/{piece.number:05d}.mp4"
 
-    def _step(self, key: str, recipe: str, kind: str, make: Callable[[], None], before: int = 0) -> int:
-        done = self._done(key, recipe)
+    def _run_step(self, key: str, recipe: str, kind: str, make: Callable[[], None], before: int = 0) -> int:
+        done = self._find_result(key, recipe)
         if done is not None:
             return done
         begun, made = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
@@ -135,7 +135,7 @@ class JobSteps:
         self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=took)
         return took
 
-    def _done(self, key: str, recipe: str) -> int | None:
+    def _find_result(self, key: str, recipe: str) -> int | None:
         found = self._bucket.find(key)
         return found.ffmpeg_ms if found is not None and found.recipe == _versioned(recipe) else None
 

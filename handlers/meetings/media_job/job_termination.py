@@ -31,37 +31,37 @@ class JobTermination:
     def __init__(self) -> None:
         # The handler runs in the main thread, maybe in the middle of what holds this.
         self._lock = threading.RLock()
-        self._told = False
+        self._requested = False
         self._running: set[Killable] = set()
 
-    def now(self) -> None:
+    def request(self) -> None:
         """Ends what runs; everything that asks from now on is told to stop."""
         with self._lock:
-            self._told = True
+            self._requested = True
             for one in tuple(self._running):
                 one.kill()
 
     @property
-    def told(self) -> bool:
+    def requested(self) -> bool:
         """Whether the job has been told to end."""
-        return self._told
+        return self._requested
 
-    def check(self) -> None:
+    def raise_if_requested(self) -> None:
         """Raises Stopped once the job has been told to end."""
-        if self._told:
+        if self._requested:
             raise JobTerminated
 
     def start(self, begin: Callable[[], K]) -> K:
         """Begins what ends when the job does."""
         with self._lock:
-            self.check()
+            self.raise_if_requested()
             running = begin()
             self._running.add(running)
-            if self._told:
+            if self._requested:
                 running.kill()
             return running
 
-    def ended(self, running: Killable) -> None:
+    def unregister(self, running: Killable) -> None:
         """It has been waited for."""
         with self._lock:
             self._running.discard(running)

@@ -46,9 +46,9 @@ _INDEX_ENTRY_BYTES: Final = 32
 class PlanLimits:
     """What a deployment says of how long things are. Microseconds."""
 
-    part: int
-    piece: int
-    whole: int
+    max_part: int
+    max_piece: int
+    max_recording: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class RecordingPlan:
 
     def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
-        self.copies_pictures = not facts.uncopiable and self._copiable()
+        self.copies_video = not facts.uncopiable and self._is_copiable()
         self._limits = limits
 
     @cached_property
@@ -122,22 +122,22 @@ class RecordingPlan:
         return self.starts[-1]
 
     @property
-    def too_long(self) -> bool:
+    def is_too_long(self) -> bool:
         """Whether it is longer than recordings may be."""
-        return self.duration > self._limits.whole
+        return self.duration > self._limits.max_recording
 
     @property
-    def has_pictures(self) -> bool:
+    def has_video(self) -> bool:
         """Whether there will be a video."""
         return any(one.pictures is not None for one in self.chunks)
 
     @property
-    def has_sound(self) -> bool:
+    def has_audio(self) -> bool:
         """Whether anything can be heard in it."""
         return any(one.sound is not None for one in self.chunks)
 
     @property
-    def copies_sound(self) -> bool:
+    def copies_audio(self) -> bool:
         """Whether the video gets its sound as it is."""
         sound = self.chunks[0].sound
         return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_AUDIO_CODECS
@@ -147,18 +147,18 @@ class RecordingPlan:
         """Of the sound in a video that could not be copied."""
         return max((one.sound.channels for one in self.chunks if one.sound is not None), default=1)
 
-    def samples(self, rate: int) -> tuple[int, ...]:
+    def chunk_samples(self, rate: int) -> tuple[int, ...]:
         """The sample at which each chunk begins, and the one behind the last: rounded once, so that nothing adds up."""
         return tuple((one * rate + _SECOND // 2) // _SECOND for one in self.starts)
 
     @cached_property
     def parts(self) -> tuple[SpeechPart, ...]:
         """Parts of about the same length, so that none is too short to be transcribed."""
-        if not self.has_sound:
+        if not self.has_audio:
             return ()
-        samples = max(MIN_SAMPLES, self.samples(SPEECH_RATE)[-1])
+        samples = max(MIN_SAMPLES, self.chunk_samples(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
-        count = ceil(milliseconds * 1000 / self._limits.part)
+        count = ceil(milliseconds * 1000 / self._limits.max_part)
         each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
             SpeechPart(number, first, min(each, samples - first))
@@ -169,14 +169,14 @@ class RecordingPlan:
     def pieces(self) -> tuple[VideoPiece, ...]:
         """What is encoded, in its order."""
         found: list[VideoPiece] = []
-        for span, form, whole in self._spans():
+        for span, form, whole in self._split_chunks():
             last = found[-1] if found else None
             joins = (
                 last is not None
                 and whole
                 and last.form == form
                 and last.spans[0].begin == 0
-                and last.duration + span.duration <= self._limits.piece
+                and last.duration + span.duration <= self._limits.max_piece
             )
             if last is not None and joins:
                 found[-1] = VideoPiece(last.number, (*last.spans, span), form)
@@ -185,51 +185,51 @@ class RecordingPlan:
         return tuple(found)
 
     @cached_property
-    def rate(self) -> int:
+    def frame_rate(self) -> int:
         """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
         seen = [(one.pictures, one.duration) for one in self.chunks if one.pictures]
         most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
         return max(1, min(MAX_FRAME_RATE, ceil(most)))
 
     @cached_property
-    def size(self) -> tuple[int, int]:
+    def frame_size(self) -> tuple[int, int]:
         """Width and height of what is encoded: those of the largest chunk, as far as they are allowed, and even."""
         sizes = [(one.pictures.width, one.pictures.height) for one in self.chunks if one.pictures]
         width, height = max(sizes, key=lambda one: one[0] * one[1])
         share = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
 
-    def space(self, uploaded: int) -> int:
+    def required_bytes(self, uploaded: int) -> int:
         """The most bytes that making it takes on the disk at once, `uploaded` being those of all chunks."""
         seconds = self.duration / _SECOND + 1
         heard = max((one.samples for one in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
-        if not self.has_pictures:
+        if not self.has_video:
             return uploaded + heard
         index = sum(one.pictures.count if one.pictures else 0 for one in self.chunks) * _INDEX_ENTRY_BYTES
         index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
-        sound = self._sound_bytes(seconds)
-        if self.copies_pictures:
+        sound = self._soundtrack_bytes(seconds)
+        if self.copies_video:
             seen = sum(one.pictures.bytes for one in self.chunks if one.pictures)
             return uploaded + max(heard, sound + seen + index + _HEADER_BYTES)
         pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
         one = round(max(one.duration for one in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
-        kept = uploaded if self.copies_sound else sound
+        kept = uploaded if self.copies_audio else sound
         return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _HEADER_BYTES)
 
-    def _sound_bytes(self, seconds: float) -> int:
-        if self.copies_sound:
+    def _soundtrack_bytes(self, seconds: float) -> int:
+        if self.copies_audio:
             return sum(one.sound.bytes for one in self.chunks if one.sound)
-        return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_sound else 0
+        return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
 
-    def _copiable(self) -> bool:
+    def _is_copiable(self) -> bool:
         forms = {one.pictures.form if one.pictures else None for one in self.chunks}
         (form, *others) = forms
         return form is not None and not others and form.codec in COPIED_VIDEO_CODECS
 
-    def _spans(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
+    def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
         """Chunks, and spans of those that are too long for a piece; with their form, and whether they are whole."""
         for number, one in enumerate(self.chunks):
-            count = ceil(one.duration / self._limits.piece)
+            count = ceil(one.duration / self._limits.max_piece)
             bounds = [one.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
                 yield ChunkSpan(number, begin, end), one.pictures.form if one.pictures else None, count == 1

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from handlers.meetings.media_job.chunk_probe import probe_chunk
-from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, LIST_OPTIONS, Ffmpeg, InputRefused
-from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BITS, VideoPiece, RecordingPlan
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, InputRefused
+from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BITS, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
 KEYFRAME_SECONDS: Final = 5
@@ -33,11 +33,11 @@ class VideoMaker:
         self._names = names
         self._threads = threads
 
-    def piece(self, piece: VideoPiece, name: str) -> None:
+    def encode_piece(self, piece: VideoPiece, name: str) -> None:
         """A piece, encoded: as large, fast and long as all others."""
         seconds = f"{piece.duration / _SECOND:.6f}"
         self._ffmpeg.run(
-            *self._read(piece, seconds),
+            *self._piece_input(piece, seconds),
             *("-an", "-sn", "-dn", "-c:v", VIDEO_ENCODER, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
             *COLOUR_OPTIONS,
             *(
@@ -46,14 +46,14 @@ class VideoMaker:
                 "-bufsize",
                 str(2 * MAX_VIDEO_BITS),
                 "-g",
-                str(KEYFRAME_SECONDS * self._plan.rate),
+                str(KEYFRAME_SECONDS * self._plan.frame_rate),
             ),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Pictures that cannot be decoded are left out; a piece without any is no piece.
             *("-abort_on", "empty_output", *METADATA_FREE_OPTIONS, "-f", "mp4", name),
         )
 
-    def guilty(self, piece: VideoPiece) -> tuple[int, ...]:
+    def find_undecodable(self, piece: VideoPiece) -> tuple[int, ...]:
         """The chunks of a piece that could not be made because of them."""
         found = []
         for span in piece.spans:
@@ -63,20 +63,20 @@ class VideoMaker:
                 found.append(span.chunk)
         return tuple(found)
 
-    def joined(self, name: str, sound: str | None, pieces: Sequence[str] = ()) -> None:
+    def join(self, name: str, sound: str | None, pieces: Sequence[str] = ()) -> None:
         """The whole video, of chunks as they are or of pieces; and of the sound that was made, or that of the one chunk."""
-        reads, maps = self._seen(pieces)
+        reads, maps = self._video_input(pieces)
         heard = self._plan.chunks[0].sound
         if sound is not None:
             reads, maps = (*reads, *CHUNK_OPTIONS, "-i", sound), (*maps, "-map", "1:0")
-        elif self._plan.copies_sound and heard is not None:
-            reads, maps = (*reads, *self._as_they_are("heard")), (*maps, "-map", f"1:{heard.form.stream}")
+        elif self._plan.copies_audio and heard is not None:
+            reads, maps = (*reads, *self._all_chunks_input("heard")), (*maps, "-map", f"1:{heard.form.stream}")
         self._ffmpeg.run(
             *reads,
             *maps,
             "-c",
             "copy",
-            *self._tag(),
+            *self._codec_tag(),
             *METADATA_FREE_OPTIONS,
             "-movflags",
             "+faststart",
@@ -85,36 +85,36 @@ class VideoMaker:
             name,
         )
         away = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)
-        if away > DURATION_TOLERANCE + self._picture:
+        if away > DURATION_TOLERANCE + self._frame_duration:
             raise InputRefused
 
-    def _seen(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """How the pictures are read, and which they are of what is read."""
         if pieces:
-            listed = self._list("seen", pieces, [one.duration for one in self._plan.pieces])
+            listed = self._write_list("seen", pieces, [one.duration for one in self._plan.pieces])
             return (*LIST_OPTIONS, "-i", listed), ("-map", "0:0")
         pictures = self._plan.chunks[0].pictures
         if pictures is None:
             raise ValueError("there are no pictures to copy")
-        return self._as_they_are("seen"), ("-map", f"0:{pictures.form.stream}")
+        return self._all_chunks_input("seen"), ("-map", f"0:{pictures.form.stream}")
 
-    def _as_they_are(self, name: str) -> tuple[str, ...]:
+    def _all_chunks_input(self, name: str) -> tuple[str, ...]:
         """All chunks. A single one is a list too: so its moments are counted from its own beginning, as everybody's are."""
-        return *LIST_OPTIONS, "-i", self._list(name, self._names, [one.duration for one in self._plan.chunks])
+        return *LIST_OPTIONS, "-i", self._write_list(name, self._names, [one.duration for one in self._plan.chunks])
 
-    def _tag(self) -> tuple[str, ...]:
+    def _codec_tag(self) -> tuple[str, ...]:
         """Of two names that MP4 has for HEVC, Apple's players know one."""
         pictures = self._plan.chunks[0].pictures
-        copied = self._plan.copies_pictures and pictures is not None and pictures.form.codec == "hevc"
+        copied = self._plan.copies_video and pictures is not None and pictures.form.codec == "hevc"
         return ("-tag:v", "hvc1") if copied else ()
 
-    def _read(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
-        width, height = self._plan.size
+    def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
+        width, height = self._plan.frame_size
         if piece.form is None:
-            black = f"color=c=black:s={width}x{height}:r={self._plan.rate}:d={seconds},format=yuv420p[black]"
+            black = f"color=c=black:s={width}x{height}:r={self._plan.frame_rate}:d={seconds},format=yuv420p[black]"
             return "-filter_complex", black, "-map", "[black]"
         fitted = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
-        drawn = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._standing},{fitted}")
+        drawn = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._constant_rate_filter},{fitted}")
         threads = ("-threads", str(self._threads))
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
@@ -123,32 +123,32 @@ class VideoMaker:
                 *threads,
                 *LIST_OPTIONS,
                 "-i",
-                self._list("seen", names, [one.duration for one in piece.spans]),
+                self._write_list("seen", names, [one.duration for one in piece.spans]),
                 *drawn,
             )
         place = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
         return *threads, *CHUNK_OPTIONS, *place, "-i", self._names[first.chunk], *drawn
 
     @property
-    def _picture(self) -> int:
+    def _frame_duration(self) -> int:
         """How long one is, in microseconds: what the last is taken for, where nothing says how long it stands."""
         last = self._plan.chunks[-1].pictures
-        return max(_SECOND // self._plan.rate, last.end // last.count if last and last.count else 0)
+        return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
 
     @property
-    def _standing(self) -> str:
+    def _constant_rate_filter(self) -> str:
         """Each picture stands until the next one: the last for as long as anybody asks, the first before it begins too.
 
         Of a span, what is read begins with a picture that can be decoded by itself: the one that stands when the span
         begins is found from there, and what came before it is left out. Transport streams have no index: of those ffmpeg
         begins with the next such picture.
         """
-        rate = self._plan.rate
+        rate = self._plan.frame_rate
         # Moments are rounded as `fps` would by itself, which then loses a last picture that is rounded to its own end.
         rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
         return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
 
-    def _list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
+    def _write_list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
         """Writes a list; gives its name."""
         lines = (f"file {file}\nduration {duration}us\n" for file, duration in zip(files, durations, strict=True))
         Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")

@@ -20,7 +20,7 @@ def _upload_events() -> UploadEvents:
     """Made once a container."""
     environment = StartEnvironment.read()
     made = create_gateways(environment)
-    return UploadEvents(made.table, made.starting, bucket=environment.bucket_name, log=made.log)
+    return UploadEvents(made.table, made.starter, bucket=environment.bucket_name, log=made.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

@@ -14,7 +14,7 @@ from handlers.common.logging import EventLog, hashed
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import parse_upload_key
-from handlers.meetings.workflow_start import UploadOutcome, RecordingStarter
+from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome
 
 
 class UploadEvents:
@@ -28,7 +28,7 @@ class UploadEvents:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        look, read = cache(self._starting.look), cache(self._table.read)
+        look, read = cache(self._starting.process_upload), cache(self._table.read)
 
         def act(body: str) -> UploadOutcome:
             key = new_object(body, self._bucket).key
@@ -36,7 +36,7 @@ class UploadEvents:
             if arrived is None:
                 self._log.warning("recording_key_refused", key_hash=hashed(key))
                 return UploadOutcome.IGNORED
-            if arrived.completes or _is_waiting_for(read(arrived.meeting), arrived.name):
+            if arrived.is_complete_file or _is_waiting_for(read(arrived.meeting), arrived.name):
                 return look(arrived.meeting)
             return UploadOutcome.UNCHANGED
 

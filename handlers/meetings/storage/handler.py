@@ -32,7 +32,7 @@ def _storage_counter() -> StorageCounter:
     return StorageCounter(
         made.store,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        UnannouncedRecordings(made.table, made.starting, clock=made.clock, log=made.log),
+        UnannouncedRecordings(made.table, made.starter, clock=made.clock, log=made.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=Parallel(len(COUNTED_PREFIXES)),

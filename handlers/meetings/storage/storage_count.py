@@ -47,9 +47,9 @@ class StorageCountResult:
 
     objects: int
     users: int
-    told: int
+    metrics: int
     """Numbers; none of a day that has been counted, or the first one."""
-    begun: int = 0
+    started: int = 0
     """Recordings that nobody had been told of."""
 
 
@@ -59,7 +59,7 @@ class PrefixListing:
 
     objects: int = 0
     by_user: Counter[str] = field(default_factory=Counter)
-    announced: list[ListedCompleteFile] = field(default_factory=list)
+    complete_files: list[ListedCompleteFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class StorageCounter:
 
     store: MeetingStore
     metrics: MeetingMetrics
-    unheard: UnannouncedRecordings
+    unannounced: UnannouncedRecordings
     _: KW_ONLY
     max_users: int
     budget: timedelta
@@ -79,44 +79,44 @@ class StorageCounter:
     def run(self) -> StorageCountResult:
         """Counts this day, if it has not been; raises OutOfTime."""
         began = self.clock()
-        if self._kept(began.date()) is not None:
+        if self._read_count(began.date()) is not None:
             return StorageCountResult(0, 0, 0)
         ends = began + self.budget
-        found = self.parallel.all(lambda prefix: self._list(prefix, ends), COUNTED_PREFIXES)
-        begun = self.unheard.begin((announced for one in found for announced in one.announced), ends)
+        found = self.parallel.all(lambda prefix: self._list_prefix(prefix, ends), COUNTED_PREFIXES)
+        begun = self.unannounced.start((announced for one in found for announced in one.complete_files), ends)
         by_user: Counter[str] = Counter()
         for one in found:
             by_user.update(one.by_user)
         totals = StorageTotals(day=began.date(), bytes_of=by_user)
-        before = next((one for one in self._earlier(began.date()) if one is not None), None)
+        before = next((one for one in self._read_earlier(began.date()) if one is not None), None)
         told = [] if before is None else growth_metrics(daily_growth(before, totals), self.max_users)
         self.metrics.put(told)
         self.store.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
         counted = StorageCountResult(sum(one.objects for one in found), len(by_user), len(told), begun)
-        self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
+        self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.started)
         return counted
 
-    def _list(self, prefix: str, ends: datetime) -> PrefixListing:
+    def _list_prefix(self, prefix: str, ends: datetime) -> PrefixListing:
         listed = PrefixListing()
-        for page in self.store.pages(prefix):
+        for page in self.store.list_pages(prefix):
             if self.clock() > ends:
                 raise CountOutOfTime
             for one in page:
                 listed.objects += 1
                 listed.by_user[_owner_of(one["Key"], prefix)] += one["Size"]
                 upload = parse_upload_key(one["Key"])
-                if upload is not None and upload.completes:
+                if upload is not None and upload.is_complete_file:
                     came = one["LastModified"]
-                    listed.announced.append(
+                    listed.complete_files.append(
                         ListedCompleteFile(upload.meeting, came, complete_file_fingerprint(one["ETag"], came))
                     )
         return listed
 
-    def _earlier(self, day: date) -> Iterator[StorageTotals | None]:
+    def _read_earlier(self, day: date) -> Iterator[StorageTotals | None]:
         """The days before, the last one first."""
-        return (self._kept(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
+        return (self._read_count(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
 
-    def _kept(self, day: date) -> StorageTotals | None:
+    def _read_count(self, day: date) -> StorageTotals | None:
         """A day's count; none where there is none, or one that another edition of this has left."""
         text = self.store.read(_count_key(day), MAX_BYTES)
         try:

@@ -15,7 +15,7 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import UploadOutcome, RecordingStarter, meeting_hash
+from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome, meeting_hash
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """An event may still be on its way for so long."""
@@ -29,8 +29,8 @@ class ListedCompleteFile:
     """A `complete.json` as it was listed."""
 
     meeting: MeetingId
-    came: datetime
-    mark: str
+    uploaded_at: datetime
+    fingerprint: str
 
 
 class UnannouncedRecordings:
@@ -44,11 +44,11 @@ class UnannouncedRecordings:
         self._clock = clock
         self._log = log
 
-    def begin(self, announced: Iterable[ListedCompleteFile], ends: datetime) -> int:
+    def start(self, announced: Iterable[ListedCompleteFile], ends: datetime) -> int:
         """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
         count = SweepLoop(self._log, self._clock, ends - self._clock()).run(
             ([one] for one in announced),
-            lambda one: [self._look(one)] if self._missed(one) else [],
+            lambda one: [self._process(one)] if self._is_unannounced(one) else [],
             failure_event="recording_unattended",
             describe=lambda one: {"key_hash": meeting_hash(one.meeting)},
         )
@@ -56,14 +56,14 @@ class UnannouncedRecordings:
             self._log.error("recordings_unchecked", cause="out_of_time")
         return count[UploadOutcome.STARTED]
 
-    def _missed(self, one: ListedCompleteFile) -> bool:
-        if self._clock() - one.came < NOTIFICATION_GRACE_PERIOD:
+    def _is_unannounced(self, one: ListedCompleteFile) -> bool:
+        if self._clock() - one.uploaded_at < NOTIFICATION_GRACE_PERIOD:
             return False
         record = self._table.read(one.meeting)
-        return record is None or record.said != one.mark
+        return record is None or record.said != one.fingerprint
 
-    def _look(self, one: ListedCompleteFile) -> UploadOutcome:
-        outcome = self._starting.look(one.meeting)
+    def _process(self, one: ListedCompleteFile) -> UploadOutcome:
+        outcome = self._starting.process_upload(one.meeting)
         if outcome in PROCESSED_LATE:
             self._log.warning("recording_unheard", key_hash=meeting_hash(one.meeting))
         return outcome

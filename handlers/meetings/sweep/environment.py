@@ -25,7 +25,7 @@ class SweepEnvironment(MeetingsEnvironment):
     """After which a sweep begins nothing more."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_minutes(self) -> Self:
         if self.give_up_minutes <= self.processing_minutes:
             raise ValueError("a meeting is given up later than it is asked for")
         return self

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from handlers.meetings.gateways import create_gateways
 from handlers.meetings.sweep.environment import SweepEnvironment
-from handlers.meetings.sweep.meeting_sweep import MeetingTimeLimits, MeetingSweep
+from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 
 
 class SweepScheduleEvent(BaseModel):
@@ -26,7 +26,7 @@ def _sweep() -> MeetingSweep:
     return MeetingSweep(
         made.table,
         made.executions,
-        made.starting,
+        made.starter,
         limits=MeetingTimeLimits(
             processing=timedelta(minutes=environment.processing_minutes),
             incomplete=timedelta(minutes=environment.incomplete_minutes),

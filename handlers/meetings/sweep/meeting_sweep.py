@@ -16,10 +16,10 @@ from handlers.common.aws.workflow_executions import Executions, ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, restart, mark_failed, postpone
+from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, mark_failed, postpone, restart
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
-from handlers.meetings.workflow_start import UploadOutcome, RecordingStarter, meeting_hash
+from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome, meeting_hash
 
 INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 """Between two looks at what is incomplete."""
@@ -74,8 +74,8 @@ class MeetingSweep:
     def run(self) -> dict[str, int]:
         """Sweep once; return what was found, by number."""
         count = self._loop.run(
-            ([due] for due in self._table.due(timestamp(self._clock()))),
-            lambda due: [self._look(due)],
+            ([due] for due in self._table.list_due(timestamp(self._clock()))),
+            lambda due: [self._sweep_meeting(due)],
             failure_event="meeting_unattended",
             describe=lambda due: {"key_hash": meeting_hash(due.meeting)},
         )
@@ -88,55 +88,55 @@ class MeetingSweep:
             MeetingSweepOutcome.NEVER_COMPLETE,
         )
 
-    def _look(self, due: DueMeeting) -> MeetingSweepOutcome:
+    def _sweep_meeting(self, due: DueMeeting) -> MeetingSweepOutcome:
         record = self._table.read(due.meeting)
-        if record is None or record.due != due.due:
-            self._table.dismiss(due)
+        if record is None or record.due != due.due_at:
+            self._table.delete_due_item(due)
             return MeetingSweepOutcome.NOT_DUE
         if record.status is MeetingStatus.INCOMPLETE:
-            return self._incomplete(record, due)
-        return self._processing(record, due)
+            return self._sweep_incomplete(record, due)
+        return self._sweep_processing(record, due)
 
-    def _incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+    def _sweep_incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         ends = datetime.fromisoformat(record.since) + self._limits.incomplete
         if self._clock() >= ends:
-            return self._failed(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
-        if self._starting.look(due.meeting) is UploadOutcome.STARTED:
+            return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
+        if self._starting.process_upload(due.meeting) is UploadOutcome.STARTED:
             return MeetingSweepOutcome.STARTED
-        return self._postponed(record, min(ends, self._clock() + INCOMPLETE_CHECK_INTERVAL))
+        return self._postpone(record, min(ends, self._clock() + INCOMPLETE_CHECK_INTERVAL))
 
-    def _processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+    def _sweep_processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         asked_for = datetime.fromisoformat(record.since) + self._limits.processing
         if self._clock() < asked_for:
-            return self._postponed(record, asked_for)
-        execution = MeetingExecution.of(record)
+            return self._postpone(record, asked_for)
+        execution = MeetingExecution.for_record(record)
         match self._executions.status(self._executions.arn(execution.name)):
             case ExecutionStatus.RUNNING:
-                return self._postponed(record, self._clock() + self._limits.processing)
+                return self._postpone(record, self._clock() + self._limits.processing)
             case ExecutionStatus.TIMED_OUT:
-                return self._failed(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
+                return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
-                return self._failed(record, STAGE_FAILURES[record.stage or Stage.MEDIA], MeetingSweepOutcome.ENDED)
-            case ExecutionStatus.SUCCEEDED if not self._given_up(record):
-                return self._anew(record, due)
-            case None if not self._given_up(record):
-                self._starting.start(record)
-                self._postponed(record, self._clock() + self._limits.processing)
+                return self._fail(record, STAGE_FAILURES[record.stage or Stage.MEDIA], MeetingSweepOutcome.ENDED)
+            case ExecutionStatus.SUCCEEDED if not self._is_too_old(record):
+                return self._restart(record, due)
+            case None if not self._is_too_old(record):
+                self._starting.start_execution(record)
+                self._postpone(record, self._clock() + self._limits.processing)
                 return MeetingSweepOutcome.STARTED
-        return self._failed(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
+        return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
-    def _given_up(self, record: MeetingRecord) -> bool:
+    def _is_too_old(self, record: MeetingRecord) -> bool:
         """By when its recording was whole, which no attempt changes."""
         whole = datetime.fromisoformat(record.whole_at or record.created_at)
         return self._clock() - whole > self._limits.give_up
 
-    def _anew(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+    def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         if not self._table.write(record, restart(record, self._clock())):
             return MeetingSweepOutcome.NOT_DUE
-        self._starting.look(due.meeting)
+        self._starting.process_upload(due.meeting)
         return MeetingSweepOutcome.STARTED
 
-    def _failed(self, record: MeetingRecord, reason: MeetingReason, found: MeetingSweepOutcome) -> MeetingSweepOutcome:
+    def _fail(self, record: MeetingRecord, reason: MeetingReason, found: MeetingSweepOutcome) -> MeetingSweepOutcome:
         if not self._table.write(record, mark_failed(record, reason, self._clock())):
             return MeetingSweepOutcome.NOT_DUE
         # What never came is the user's; what ended without a word, or came to nothing, is ours.
@@ -144,6 +144,6 @@ class MeetingSweep:
         say("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
         return found
 
-    def _postponed(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
+    def _postpone(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
         self._table.write(record, postpone(record, until))
         return MeetingSweepOutcome.WAITING

@@ -22,7 +22,7 @@ class StepFailed(Exception):
 def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
     """Makes the step that an event asks for; raises ResultMissing, ResultMalformed or StepFailed."""
     try:
-        return steps.done(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
+        return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):
         raise
     except Exception as error:  # noqa: BLE001 - what it says may quote what it was about
@@ -38,7 +38,7 @@ def _steps() -> WorkflowSteps:
     return WorkflowSteps(
         made.table,
         WorkflowResults(made.store),
-        made.starting,
+        made.starter,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         clock=made.clock,
         log=made.log,

@@ -19,10 +19,10 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_progress import (
     STAGE_FAILURES,
-    MeetingExecution,
     ExecutionReport,
-    is_current,
+    MeetingExecution,
     apply_report,
+    is_current,
 )
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
@@ -103,45 +103,45 @@ class WorkflowSteps:
 
     table: MeetingTable
     results: WorkflowResults
-    starting: RecordingStarter
+    starter: RecordingStarter
     metrics: MeetingMetrics
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
 
-    def done(self, step: StepEvent) -> StepResult:
+    def run(self, step: StepEvent) -> StepResult:
         """Makes one step."""
         match step.step:
             case "media":
-                return self.media(step.execution, step.attempts)
+                return self.record_media_result(step.execution, step.attempts)
             case "transcribed":
-                return self.transcribed(step.execution)
+                return self.mark_transcribed(step.execution)
             case "finish":
                 return self.finish(step.execution, said=step.outcome == "summarized")
             case "fail":
                 return self.fail(step.execution, step.reason, step.error)
 
-    def media(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
+    def record_media_result(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
         """The media job has ended; raises ResultMissing or ResultMalformed where it does not say with what."""
-        result = self.results.media(execution.recording)
+        result = self.results.read_media_result(execution.recording)
         word = _report_media_result(execution, result)
         change = (
-            None if word is None else self._change(execution, lambda record: apply_report(record, word, self.clock()))
+            None if word is None else self._update(execution, lambda record: apply_report(record, word, self.clock()))
         )
         if change is None:
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
-        if change.moved:
+        if change.has_changed:
             self.log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
-            self._measure(change.after, result)
+            self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have come after the job looked and before the item said that it is lacking.
-            self.starting.look(execution.recording.meeting)
+            self.starter.process_upload(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
         if not is_current(change.after, execution):
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         language = change.after.language
-        heard_already = self.results.heard(execution.recording, language, result.audio)
+        heard_already = self.results.find_part_transcripts(execution.recording, language, result.audio)
         return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
@@ -152,55 +152,55 @@ class WorkflowSteps:
             duration_ms=result.duration_ms,
         )
 
-    def transcribed(self, execution: MeetingExecution) -> StepResult:
+    def mark_transcribed(self, execution: MeetingExecution) -> StepResult:
         """Every part of the sound has a transcript; the summary is next."""
         word = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
-        change = self._change(execution, lambda record: apply_report(record, word, self.clock()))
+        change = self._update(execution, lambda record: apply_report(record, word, self.clock()))
         return _step_result(change, execution, StepOutcome.GOES_ON)
 
     def finish(self, execution: MeetingExecution, *, said: bool) -> StepResult:
         """There is a summary, or nothing was said that could have one."""
         recording = execution.recording
-        result = self.results.media(recording)
-        made = {"transcript_key": recording.transcript, "summary_key": recording.summary if said else None}
+        result = self.results.read_media_result(recording)
+        made = {"transcript_key": recording.transcript_key, "summary_key": recording.summary_key if said else None}
         reason = None if said else MeetingReason.NOTHING_SAID
-        word = ExecutionReport(execution, MeetingStatus.READY, reason=reason, facts={**_video_fields(result), **made})
-        change = self._change(execution, lambda record: apply_report(record, word, self.clock()))
-        if change is not None and change.moved:
-            self._measure(change.after)
+        word = ExecutionReport(execution, MeetingStatus.READY, reason=reason, fields={**_video_fields(result), **made})
+        change = self._update(execution, lambda record: apply_report(record, word, self.clock()))
+        if change is not None and change.has_changed:
+            self._put_metrics(change.after)
         return _step_result(change, execution, StepOutcome.READY)
 
     def fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
         """Something cannot be done; what was made until then is there."""
         recording = execution.recording
-        transcript = {"transcript_key": recording.transcript} if self.results.has_transcript(recording) else {}
+        transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
 
         def move(record: MeetingRecord) -> MeetingRecord:
             why = reason or STAGE_FAILURES[record.stage or Stage.MEDIA]
             return apply_report(
-                record, ExecutionReport(execution, MeetingStatus.FAILED, reason=why, facts=transcript), self.clock()
+                record, ExecutionReport(execution, MeetingStatus.FAILED, reason=why, fields=transcript), self.clock()
             )
 
-        change = self._change(execution, move)
-        if change is not None and change.moved:
+        change = self._update(execution, move)
+        if change is not None and change.has_changed:
             cause = error if _ERROR_NAME.fullmatch(error) else UNNAMED_ERROR
             self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
         done = change is not None and change.after.status is MeetingStatus.READY
         return _step_result(change, execution, StepOutcome.READY if done else StepOutcome.FAILED)
 
-    def _change(
+    def _update(
         self, execution: MeetingExecution, move: Callable[[MeetingRecord], MeetingRecord]
     ) -> MeetingChange | None:
-        change = self.table.change(execution.recording.meeting, move)
-        if change is not None and change.moved:
+        change = self.table.update(execution.recording.meeting, move)
+        if change is not None and change.has_changed:
             self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
         return change
 
-    def _measure(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
+    def _put_metrics(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
         """Tells what there is to tell of a meeting that has just moved. A number that is lost is no reason to fail."""
-        self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._duration(record)], self.log)
+        self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._processing_duration(record)], self.log)
 
-    def _duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
+    def _processing_duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
         if record.status is not MeetingStatus.READY or record.whole_at is None:
             return []
         took = self.clock() - datetime.fromisoformat(record.whole_at)
@@ -212,9 +212,9 @@ def _report_media_result(execution: MeetingExecution, result: MediaResult) -> Ex
     facts = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:
-            return ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, facts=facts)
+            return ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=facts)
         case MediaOutcome.NO_AUDIO:
-            return ExecutionReport(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, facts=facts)
+            return ExecutionReport(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=facts)
         case MediaOutcome.INCOMPLETE:
             return ExecutionReport(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
         case MediaOutcome.UNREADABLE:

@@ -30,9 +30,9 @@ class WorkflowResults:
     def __init__(self, store: MeetingStore) -> None:
         self._store = store
 
-    def media(self, recording: Recording) -> MediaResult:
+    def read_media_result(self, recording: Recording) -> MediaResult:
         """What the media job said last; raises ResultMissing or ResultMalformed."""
-        text = self._store.read(recording.media_result, MAX_RESULT_BYTES)
+        text = self._store.read(recording.media_result_key, MAX_RESULT_BYTES)
         if text is None:
             raise ResultMissing
         try:
@@ -45,17 +45,20 @@ class WorkflowResults:
 
     def has_transcript(self, recording: Recording) -> bool:
         """Whether all that was said is one transcript already."""
-        return self._store.has(recording.transcript)
+        return self._store.exists(recording.transcript_key)
 
-    def heard(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
+    def find_part_transcripts(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
         """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise.
 
         Once all of it is one transcript, that is what is read, and no part is needed.
         """
         if self.has_transcript(recording):
             return [True] * len(audio)
-        made, heard = self._store.times(recording.sound), self._store.times(recording.parts_heard(language))
-        keys = [(one.key, recording.part_transcript(number, language)) for number, one in enumerate(audio)]
+        made, heard = (
+            self._store.list_modified_times(recording.audio_prefix),
+            self._store.list_modified_times(recording.part_transcript_prefix(language)),
+        )
+        keys = [(one.key, recording.part_transcript_key(number, language)) for number, one in enumerate(audio)]
         return [
             sound in made and transcript in heard and made[sound] <= heard[transcript] for sound, transcript in keys
         ]
@@ -63,9 +66,9 @@ class WorkflowResults:
 
 def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
     """Whether all that it names is this recording's, and there is something to hear where it says so."""
-    parts = [recording.audio(number) for number in range(len(result.audio))]
+    parts = [recording.audio_key(number) for number in range(len(result.audio))]
     return (
         [one.key for one in result.audio] == parts
-        and result.video_key in {None, recording.video}
+        and result.video_key in {None, recording.video_key}
         and bool(result.audio) == (result.outcome is MediaOutcome.READY)
     )

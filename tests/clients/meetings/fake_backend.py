@@ -25,7 +25,7 @@ from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
-from handlers.meetings.auth_exchange.token_exchange import SessionCredentials, TokenExchange, MeetingsLocation
+from handlers.meetings.auth_exchange.token_exchange import MeetingsLocation, SessionCredentials, TokenExchange
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
@@ -158,8 +158,8 @@ class Backend:
 
     def names(self, meeting: MeetingId) -> list[str]:
         """What was uploaded of a meeting."""
-        listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.raw).get("Contents", [])
-        return [one["Key"].removeprefix(meeting.raw) for one in listed]
+        listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.upload_prefix).get("Contents", [])
+        return [one["Key"].removeprefix(meeting.upload_prefix) for one in listed]
 
     def content(self, key: str) -> bytes:
         found: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()

@@ -45,8 +45,8 @@ def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
     """The workflow's part."""
     user = user_id(backend.provider.issuer, "ann")
     recording = Recording(MeetingId(user, uploaded.meeting_id), uploaded.content)
-    backend.makes(recording.summary, SUMMARY.model_dump_json(by_alias=True).encode())
-    backend.makes(recording.transcript, TRANSCRIPT.model_dump_json(by_alias=True).encode())
+    backend.makes(recording.summary_key, SUMMARY.model_dump_json(by_alias=True).encode())
+    backend.makes(recording.transcript_key, TRANSCRIPT.model_dump_json(by_alias=True).encode())
     backend.meeting(
         user,
         meetingId=uploaded.meeting_id,
@@ -54,8 +54,8 @@ def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
         startedAt="2026-01-31T09:30:00.000Z",
         participants=("Ann", "Bob"),
         tags=("team",),
-        summaryKey=recording.summary,
-        transcriptKey=recording.transcript,
+        summaryKey=recording.summary_key,
+        transcriptKey=recording.transcript_key,
     )
 
 

@@ -15,8 +15,8 @@ from clients.meetings.meeting_reader import between, content_of, matches
 from handlers.common.aws.dynamodb_values import stored
 from handlers.common.identity.user_ids import user_id
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, Summary, SummaryTokens
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from tests.clients.meetings.fake_backend import START, Backend
 

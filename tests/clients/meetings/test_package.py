@@ -25,7 +25,7 @@ def test_the_public_names_are_these() -> None:
         ),
         *("NotMade", "NotReadyInTime"),
         *("MeetingRecord", "MeetingStatus", "MeetingReason", "Stage", "WrongChunk", "ChunkProblem"),
-        *("Summary", "ActionItem", "Quoted", "Tokens", "Transcript", "Said"),
+        *("Summary", "ActionItem", "TranscriptQuote", "SummaryTokens", "Transcript", "TranscriptSegment"),
     }
 
 

@@ -66,7 +66,7 @@ def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backe
     read = [parse_upload_key(one) for one in backend.puts]
     assert [one and one.meeting for one in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
-    complete = CompleteFile.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
+    complete = CompleteFile.model_validate_json(backend.content(place(client).upload_key("complete.json")), strict=True)
     assert complete == CompleteFile(
         schema_version=1,
         title="Weekly",
@@ -139,7 +139,7 @@ def test_an_upload_that_lacked_its_end_sends_that_alone_and_twice_is_the_same_re
 def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
     client = backend.client()
     client.upload(MEETING, files)
-    key, good = place(client).chunk(CHUNKS[2]), files[2].read_bytes()
+    key, good = place(client).upload_key(CHUNKS[2]), files[2].read_bytes()
     put: dict[str, Any] = {"Bucket": STORE.bucket_name, "Key": key}
     match case:
         case "other bytes":

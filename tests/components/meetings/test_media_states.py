@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.meetings.media_states import NO_CAPACITY_REASON, MAX_SUBMISSIONS, TIME_LIMIT_REASON
+from components.meetings.media_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TIME_LIMIT_REASON
 from components.settings.meetings_media import ATTEMPTS
 from components.settings.polling import rounds
 from tests.components.meetings.fake_batch import RECLAIMED, Batch, Life, Walked, walk

@@ -20,7 +20,7 @@ GIVEN_UP = {
     "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",
     "GiveSummaryUp": "SUMMARY_FAILED",
 }
-AUDIO = {"key": RECORDING.audio(1), "offsetMs": 0, "durationMs": 1}
+AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
 MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
 
 
@@ -80,11 +80,11 @@ def test_every_outcome_of_a_summary_is_one_that_the_last_step_takes() -> None:
 
 
 def test_whoever_summarises_is_told_what_he_reads() -> None:
-    media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio(0)}]}
+    media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
     payload = filled(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
     asked = SummaryRequest.model_validate(payload)
     assert asked.recording == RECORDING
-    assert [part.key for part in asked.audio] == [RECORDING.audio(0)]
+    assert [part.key for part in asked.audio] == [RECORDING.audio_key(0)]
 
 
 def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> None:

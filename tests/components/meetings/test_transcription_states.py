@@ -11,7 +11,7 @@ from tests.components.meetings.recorded_deployment import BUCKET, changed, compl
 from tests.components.meetings.state_machine_runner import INPUT, RECORDING, caught, chosen, filled
 from tests.fake_engine import Recorded
 
-AUDIO = {"key": RECORDING.audio(1), "offsetMs": 0, "durationMs": 1}
+AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
 MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
 
 
@@ -39,9 +39,9 @@ def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
         "TranscriptionJobName": f"polyphony-test-{user}-{INPUT['meetingId']}-{RECORDING.content}-2-001",
         "LanguageCode": "en-US",
         "MediaFormat": "flac",
-        "Media": {"MediaFileUri": f"s3://{BUCKET}/{RECORDING.audio(1)}"},
+        "Media": {"MediaFileUri": f"s3://{BUCKET}/{RECORDING.audio_key(1)}"},
         "OutputBucketName": BUCKET,
-        "OutputKey": RECORDING.part_transcript(1, "en-US"),
+        "OutputKey": RECORDING.part_transcript_key(1, "en-US"),
         "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
     }
     assert len(asked["TranscriptionJobName"]) <= 200

@@ -17,7 +17,7 @@ from handlers.common.identity.signing_keys import KeySet
 from handlers.common.logging import EventLog
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, TokenExchange, MeetingsLocation
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
@@ -60,7 +60,7 @@ class Counter:
     def sends(self, body: str | None) -> "Said":
         """The same with any text as body."""
         verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
-        exchange = TokenExchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        exchange = TokenExchange(verifier, self.role.assume, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
         return Said(Rest(OPERATIONS, operation_functions(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
 
 

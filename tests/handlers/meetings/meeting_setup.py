@@ -31,7 +31,7 @@ from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
-from handlers.meetings.sweep.meeting_sweep import MeetingTimeLimits, MeetingSweep
+from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 from handlers.meetings.uploaded_recording import UploadedRecordings
 from handlers.meetings.workflow_start import RecordingStarter
 from handlers.meetings.workflow_steps.handler import run_step
@@ -161,12 +161,12 @@ class Stage:
     def uploads(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Chunks come, named by their places."""
         for number, one in enumerate(chunks):
-            self.put(meeting.chunk(f"{number}.webm"), one)
+            self.put(meeting.upload_key(f"{number}.webm"), one)
 
     def says(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
         """`complete.json` comes."""
         complete = said(*chunks, **changed)
-        self.put(meeting.chunk("complete.json"), complete.model_dump_json(by_alias=True).encode())
+        self.put(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
     def hears(self, *keys: str) -> list[str]:
@@ -180,7 +180,7 @@ class Stage:
 
     def arrives(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
         """Somebody is told of an upload."""
-        return self.hears(meeting.chunk(name))
+        return self.hears(meeting.upload_key(name))
 
     def whole(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
         """A whole recording comes, and is told."""
@@ -193,10 +193,10 @@ class Stage:
         """The media job's part."""
         body = {"schemaVersion": 1, "outcome": outcome, **result}
         if outcome is MediaOutcome.READY:
-            part = {"key": recording.audio(0), "offsetMs": 0, "durationMs": 60_000}
-            made = {"videoKey": recording.video, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
+            part = {"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000}
+            made = {"videoKey": recording.video_key, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
             body = {**body, **made, **result}
-        self.put(recording.media_result, json.dumps(body).encode())
+        self.put(recording.media_result_key, json.dumps(body).encode())
 
     def does(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
         """What a step answers."""

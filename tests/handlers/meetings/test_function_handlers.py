@@ -49,10 +49,10 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> None:
     stage.uploads(b"a")
     stage.says(b"a")
-    message = {"messageId": "m", "body": created(MEETING.chunk("complete.json"))}
+    message = {"messageId": "m", "body": created(MEETING.upload_key("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
     assert stage.stands() == ("processing", "media")
-    execution = MeetingExecution.of(stage.record())
+    execution = MeetingExecution.for_record(stage.record())
     client = boto3.client("stepfunctions")
     machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     [found] = client.list_executions(stateMachineArn=machine)["executions"]

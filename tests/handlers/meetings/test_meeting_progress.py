@@ -16,19 +16,19 @@ from handlers.meetings.complete_file import MAX_CHUNKS, CompleteFile
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_progress import (
     PROGRESS_RANKS,
-    MeetingExecution,
     ExecutionReport,
-    is_current,
-    restart,
-    mark_failed,
+    MeetingExecution,
     apply_report,
-    wrong_chunk_fields,
-    progress_rank,
+    is_current,
+    mark_failed,
     postpone,
+    progress_rank,
+    restart,
+    wrong_chunk_fields,
 )
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
-from handlers.meetings.upload_decision import UploadedCompleteFile, UploadedChunks, apply_upload
+from handlers.meetings.upload_decision import UploadedChunks, UploadedCompleteFile, apply_upload
 from tests.handlers.meetings.meeting_setup import ANN, BOB, MEETING, START, said
 
 FIRST, OTHER = said(b"a", b"b"), said(b"c")
@@ -201,5 +201,5 @@ def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
 
 
 def test_an_item_is_about_one_attempt_at_one_content() -> None:
-    assert is_current(BEGUN, MeetingExecution.of(BEGUN))
-    assert not is_current(BEGUN, MeetingExecution(MeetingExecution.of(BEGUN).recording, 2))
+    assert is_current(BEGUN, MeetingExecution.for_record(BEGUN))
+    assert not is_current(BEGUN, MeetingExecution(MeetingExecution.for_record(BEGUN).recording, 2))

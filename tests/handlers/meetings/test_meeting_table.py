@@ -13,8 +13,8 @@ from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.meeting_progress import mark_failed, apply_report, postpone
-from handlers.meetings.meeting_record import INDEX, DUE_PARTITION, MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.meeting_progress import apply_report, mark_failed, postpone
+from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, START, TABLE, Stage
@@ -64,27 +64,27 @@ def test_a_move_is_made_on_top_of_what_another_wrote(stage: Stage) -> None:
             stage.table.write(record, record.model_copy(update={"title": "theirs", "version": 2}))
         return mark_failed(record, MeetingReason.TIMED_OUT, LATER)
 
-    change = stage.table.change(MEETING, move)
+    change = stage.table.update(MEETING, move)
     assert change is not None
-    assert change.moved
+    assert change.has_changed
     assert (seen, change.after.title, change.after.version) == ([f"{CANARY} title", "theirs"], "theirs", 3)
 
 
 def test_a_move_that_changes_nothing_is_not_written(stage: Stage) -> None:
     stage.table.write(None, BEGUN)
     with stage.counted() as calls:
-        change = stage.table.change(MEETING, lambda record: record)
+        change = stage.table.update(MEETING, lambda record: record)
     assert change is not None
-    assert not change.moved
+    assert not change.has_changed
     assert calls == ["GetItem"]
-    assert stage.table.change(MeetingId(BOB, MEETING.meeting_id), lambda record: record) is None
+    assert stage.table.update(MeetingId(BOB, MEETING.meeting_id), lambda record: record) is None
 
 
 def test_a_meeting_that_never_holds_still_is_an_error(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.table.write(None, BEGUN)
     monkeypatch.setattr(MeetingTable, "write", lambda *_: False)
     with pytest.raises(TooManyWriters):
-        stage.table.change(MEETING, lambda record: mark_failed(record, MeetingReason.TIMED_OUT, LATER))
+        stage.table.update(MEETING, lambda record: mark_failed(record, MeetingReason.TIMED_OUT, LATER))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_due_is_found_by_when_and_whose(stage: Stage) -> None:
         record = of(user, number)
         stage.table.write(None, record)
         stage.table.write(record, postpone(record, START + timedelta(hours=3 - number)))
-    found = list(stage.table.due("2026-01-31T14:30:00.000Z"))
+    found = list(stage.table.list_due("2026-01-31T14:30:00.000Z"))
     assert found == [
         DueMeeting(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
         DueMeeting(MeetingId(BOB, ulid(START, 1)), "2026-01-31T14:00:00.000Z"),
@@ -156,7 +156,7 @@ def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(stage: Stage, wo
     stage.table.write(None, BEGUN)
     for number, word in enumerate(words):
         at = START + timedelta(minutes=number)
-        stage.table.change(
+        stage.table.update(
             MEETING,
             lambda one: postpone(one, at) if word is None and one.due else apply_report(one, word or WORDS[1], at),  # noqa: B023
         )

@@ -14,7 +14,7 @@ from handlers.common.identity.signing_keys import REFETCH_SECONDS
 from handlers.common.identity.user_ids import user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
-from handlers.meetings.auth_exchange.api_models import ExchangeResponse, ExchangeRequest
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.session_names import sanitise_session_name
 from handlers.meetings.auth_exchange.token_exchange import RETRY_AFTER_SECONDS, ClientRole, SessionCredentials

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from handlers.common.errors import of_validation
 from handlers.meetings.auth_exchange.session_names import (
-    MAX_LENGTH,
     MAX_INPUT_LENGTH,
+    MAX_LENGTH,
     MIN_LENGTH,
     SessionName,
     sanitise_session_name,

@@ -11,7 +11,7 @@ from handlers.common.aws.service_faults import Fault, ServiceFailed
 from handlers.common.bedrock.converse import Manner, Reply, Request, Usage
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
-from handlers.meetings.bedrock_summarize.summarizer import SummarySettings, Summarizer
+from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
@@ -137,8 +137,8 @@ class Stage:
         """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
         audio, at = [], 0
         for number, part in enumerate(parts):
-            self.drawer.objects[RECORDING.part_transcript(number, "en-US")] = output(part)
-            audio.append({"key": RECORDING.audio(number), "offsetMs": at, "durationMs": length(part)})
+            self.drawer.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
+            audio.append({"key": RECORDING.audio_key(number), "offsetMs": at, "durationMs": length(part)})
             at += length(part)
         return request(audio=audio, durationMs=at)
 
@@ -166,11 +166,11 @@ class Stage:
 
     @property
     def transcript(self) -> Transcript:
-        return Transcript.model_validate_json(self.drawer.objects[RECORDING.transcript])
+        return Transcript.model_validate_json(self.drawer.objects[RECORDING.transcript_key])
 
     @property
     def summary(self) -> Summary:
-        return Summary.model_validate_json(self.drawer.objects[RECORDING.summary])
+        return Summary.model_validate_json(self.drawer.objects[RECORDING.summary_key])
 
 
 def request(**changed: Any) -> SummaryRequest:
@@ -181,6 +181,6 @@ def request(**changed: Any) -> SummaryRequest:
         "content": RECORDING.content,
         "language": "en-US",
         "durationMs": 60_000,
-        "audio": [{"key": RECORDING.audio(0), "offsetMs": 0, "durationMs": 60_000}],
+        "audio": [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": 60_000}],
     }
     return SummaryRequest.model_validate({**whole, **changed})

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Sizes, Window, windows
 from handlers.meetings.bedrock_summarize.action_items import (
-    VerifiedItems,
     LocatedActionItem,
-    verify_items,
-    merge_items,
+    VerifiedItems,
     is_same_owner,
+    merge_items,
+    verify_items,
 )
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
 from handlers.meetings.bedrock_summarize.summary import ActionItem
@@ -38,7 +38,7 @@ def said(quote: str, at: int | None = None, text: str = "Do it", owner: str | No
 
 
 def kept(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE) -> list[ActionItem]:
-    return [one.item for one in verify_items(items, window).placed]
+    return [one.item for one in verify_items(items, window).items]
 
 
 def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
@@ -52,7 +52,7 @@ def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
 @pytest.mark.parametrize("quote", ["I will book a room", "report room", "room", "...", "spk_0 I will book"])
 def test_a_quote_that_was_not_said_drops_its_item(quote: str) -> None:
     found = verify_items([said(quote), said("I will book the room")], WHOLE)
-    assert (len(found.placed), found.dropped) == (1, 1)
+    assert (len(found.items), found.dropped) == (1, 1)
 
 
 def test_a_quote_that_was_said_in_another_part_was_not_said_in_this_one() -> None:
@@ -67,7 +67,7 @@ def test_of_two_places_the_one_counts_that_the_model_means(at: int | None, start
 
 
 def placed(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[LocatedActionItem, ...]:
-    return verify_items(items, window).placed
+    return verify_items(items, window).items
 
 
 def texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
@@ -78,8 +78,8 @@ def test_what_two_overlapping_parts_found_is_one() -> None:
     assert (FIRST.core, len(FIRST.passages), SECOND.first) == (1, 2, 1)
     here = placed(FIRST, said("send the report", 1, "Send it", "Anna"))
     there = placed(SECOND, said("Anna will send the report", 1, "Send the report", "Anna Berg"))
-    assert here[0].ahead
-    assert not there[0].ahead
+    assert here[0].in_overlap
+    assert not there[0].in_overlap
     assert texts(here, there) == ["Send the report"], "the later part has it whole"
     assert texts(here, ()) == ["Send it"], "and what it did not find stays"
 
@@ -135,4 +135,4 @@ def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
         numbers = range(window.first, window.first + len(window.passages))
         items = [said(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
         parts.append(verify_items(items, window))
-    assert texts(*(one.placed for one in parts)) == [f"Do {at}" for at in range(count)]
+    assert texts(*(one.items for one in parts)) == [f"Do {at}" for at in range(count)]

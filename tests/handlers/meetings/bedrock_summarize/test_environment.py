@@ -15,10 +15,10 @@ NEEDED = {"BUCKET_NAME": "recordings", "STACK": "test"}
 def test_sonnet_serves_both_tasks_until_haiku_is_named() -> None:
     plain = SummaryEnvironment.model_validate(NEEDED)
     assert (plain.summary_model_id, plain.action_model_id) == (SONNET, SONNET)
-    assert summary_settings(plain).style.transcript_kept
+    assert summary_settings(plain).style.transcript_cached
     named = SummaryEnvironment.model_validate({**NEEDED, "ACTION_MODEL_ID": HAIKU})
     assert (summary_settings(named).summary_model, summary_settings(named).action_model) == (SONNET, HAIKU)
-    assert not summary_settings(named).style.transcript_kept
+    assert not summary_settings(named).style.transcript_cached
 
 
 def test_how_models_are_asked_is_the_environments() -> None:

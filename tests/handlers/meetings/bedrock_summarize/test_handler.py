@@ -58,7 +58,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 
 def event(**changed: Any) -> dict[str, Any]:
-    audio = [{"key": RECORDING.audio(0), "offsetMs": 0, "durationMs": length(MEETING)}]
+    audio = [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": length(MEETING)}]
     return {**request(audio=audio).model_dump(mode="json", by_alias=True), "more": 1, **changed}
 
 
@@ -78,7 +78,7 @@ def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
         }
 
     monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
-    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript(0, "en-US"), Body=output(MEETING))
+    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript_key(0, "en-US"), Body=output(MEETING))
     result = handler.handler(event(), Context())
     assert (result["outcome"], result["actionItems"], result["inputTokens"]) == ("summarized", 1, 14)
     kept = json.loads(clients["s3"].get_object(Bucket=BUCKET, Key=result["summaryKey"])["Body"].read())

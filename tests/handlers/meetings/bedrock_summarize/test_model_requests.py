@@ -15,17 +15,17 @@ from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.model_answers import AnswerProblem, SummaryTask
 from handlers.meetings.bedrock_summarize.model_requests import (
     PROMPTS_FOLDER,
-    TaskQuestion,
     PartPosition,
     QuestionStyle,
+    TaskQuestion,
     group_texts,
     read_instructions,
 )
 from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 from tests.handlers.converse_shape import valid
 
-ONCE = QuestionStyle(Manner(4_000), transcript_kept=False)
-TWICE = QuestionStyle(Manner(4_000), transcript_kept=True)
+ONCE = QuestionStyle(Manner(4_000), transcript_cached=False)
+TWICE = QuestionStyle(Manner(4_000), transcript_cached=True)
 PLACE = PartPosition(2, 5, "en-US")
 
 
@@ -108,15 +108,15 @@ def test_a_second_question_is_the_first_one_and_what_was_wrong() -> None:
 
 def test_a_question_has_a_name_of_its_own_and_the_same_one_each_time() -> None:
     def name(text: str = "Hi.", style: QuestionStyle = ONCE, place: PartPosition = PLACE) -> str:
-        return model_requests.summary_question(window(text), place, style).name
+        return model_requests.summary_question(window(text), place, style).digest
 
     assert name() == name()
     others = [
         name("Ho."),
         name(style=TWICE),
-        name(style=QuestionStyle(Manner(9), transcript_kept=False)),
+        name(style=QuestionStyle(Manner(9), transcript_cached=False)),
         name(place=PartPosition(0, 5, "en-US")),
-        model_requests.action_items_question(window("Hi."), PLACE, ONCE).name,
+        model_requests.action_items_question(window("Hi."), PLACE, ONCE).digest,
     ]
     assert len({name(), *others}) == 6
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import Fault
-from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote, SummaryTokens
+from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
 from handlers.meetings.summary_errors import (
@@ -57,14 +57,14 @@ def cause(stage: Stage, asked: SummaryRequest, kind: type[SummaryFailed], **chan
     assert type(caught.value) is kind, "the workflow knows it by this name"
     assert caught.value.__context__ is None, "what it was raised from may hold what was said"
     assert CANARY not in str(caught.value)
-    assert RECORDING.summary not in stage.drawer.objects
+    assert RECORDING.summary_key not in stage.drawer.objects
     return str(caught.value)
 
 
 def test_a_meeting_has_a_transcript_a_summary_and_action_items(stage: Stage, asked: SummaryRequest) -> None:
     result = stage.summarize(asked)
     assert result.outcome is SummaryOutcome.SUMMARIZED
-    assert (result.transcript_key, result.summary_key) == (RECORDING.transcript, RECORDING.summary)
+    assert (result.transcript_key, result.summary_key) == (RECORDING.transcript_key, RECORDING.summary_key)
     assert (result.action_items, result.dropped, result.made) == (2, 0, True)
     assert [one.text for one in stage.transcript.said] == [turn.text for turn in MEETING]
     assert stage.summary.summary == "They met."
@@ -233,35 +233,35 @@ def test_whoever_is_second_keeps_the_summary_of_the_first(stage: Stage, asked: S
 def test_a_transcript_that_is_there_is_not_made_again(stage: Stage, asked: SummaryRequest) -> None:
     stage.sonnet = Oracle([Fault.REFUSED])
     cause(stage, asked, ModelRefused)
-    del stage.drawer.objects[RECORDING.part_transcript(0, "en-US")]
+    del stage.drawer.objects[RECORDING.part_transcript_key(0, "en-US")]
     stage.sonnet = Oracle()
     assert stage.summarize(asked).made
-    assert stage.drawer.written.count(RECORDING.transcript) == 1
+    assert stage.drawer.written.count(RECORDING.transcript_key) == 1
 
 
 def test_a_part_without_transcript_is_missing(stage: Stage) -> None:
     asked = stage.transcribed(MEETING, MEETING)
-    del stage.drawer.objects[RECORDING.part_transcript(1, "en-US")]
+    del stage.drawer.objects[RECORDING.part_transcript_key(1, "en-US")]
     assert cause(stage, asked, TranscriptMissing) == "part_missing"
-    assert RECORDING.transcript not in stage.drawer.objects, "half a transcript is none"
+    assert RECORDING.transcript_key not in stage.drawer.objects, "half a transcript is none"
 
 
 @pytest.mark.parametrize("data", [b"", CANARY.encode(), b'{"results": {"items": "canary"}}'])
 def test_a_part_that_is_no_transcript_is_refused(stage: Stage, asked: SummaryRequest, data: bytes) -> None:
-    stage.drawer.objects[RECORDING.part_transcript(0, "en-US")] = data
+    stage.drawer.objects[RECORDING.part_transcript_key(0, "en-US")] = data
     assert cause(stage, asked, TranscriptUnreadable) == "malformed"
 
 
 def test_a_transcript_of_another_recording_is_refused(stage: Stage, asked: SummaryRequest) -> None:
     other = Stage()
     other.transcribed([*MEETING, Turn("spk_0", 600_000, "Much later.")])
-    stage.drawer.objects[RECORDING.part_transcript(0, "en-US")] = other.drawer.objects[
-        RECORDING.part_transcript(0, "en-US")
+    stage.drawer.objects[RECORDING.part_transcript_key(0, "en-US")] = other.drawer.objects[
+        RECORDING.part_transcript_key(0, "en-US")
     ]
     assert cause(stage, asked, TranscriptUnreadable) == "bad_times"
 
 
-@pytest.mark.parametrize("key", [RECORDING.summary, RECORDING.transcript])
+@pytest.mark.parametrize("key", [RECORDING.summary_key, RECORDING.transcript_key])
 def test_what_stands_where_ours_should_is_not_read_as_ours(stage: Stage, asked: SummaryRequest, key: str) -> None:
     stage.drawer.objects[key] = b'{"summary": 7, "said": "canary"}'
     with pytest.raises(StorageFailed, match=r"^unreadable$") as caught:

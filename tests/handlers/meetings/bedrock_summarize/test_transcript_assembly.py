@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment, Transcript
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
-    MAX_OVERRUN_MS,
-    SENTENCE_END_CHARACTERS,
-    MAX_SEGMENT_CHARACTERS,
     MAX_CHARACTERS,
     MAX_OUTPUT_BYTES,
-    UNKNOWN_SPEAKER,
+    MAX_OVERRUN_MS,
+    MAX_SEGMENT_CHARACTERS,
     PAUSE_MS,
+    SENTENCE_END_CHARACTERS,
+    UNKNOWN_SPEAKER,
     BadTranscript,
     TranscribedPart,
     join_parts,

@@ -13,7 +13,7 @@ OTHER = "B" * 32
 
 def part(number: int, offset_ms: int | None = None, key: str | None = None) -> dict[str, Any]:
     offset = number * 1_000 if offset_ms is None else offset_ms
-    return {"key": key or RECORDING.audio(number), "offsetMs": offset, "durationMs": 1_000}
+    return {"key": key or RECORDING.audio_key(number), "offsetMs": offset, "durationMs": 1_000}
 
 
 def test_an_event_is_about_one_recording() -> None:
@@ -37,8 +37,8 @@ def test_an_event_is_about_one_recording() -> None:
         {"audio": [part(1), part(0)]},
         {"audio": [part(0), part(1, 0)]},
         {"audio": [part(0), part(0, 1_000)]},
-        {"audio": [part(0, key=RECORDING.audio(0).replace("A" * 32, OTHER))]},
-        {"audio": [part(0, key=RECORDING.transcript)]},
+        {"audio": [part(0, key=RECORDING.audio_key(0).replace("A" * 32, OTHER))]},
+        {"audio": [part(0, key=RECORDING.transcript_key)]},
         {"audio": [part(at) for at in range(MAX_PARTS + 1)]},
         {"user": OTHER},
     ],

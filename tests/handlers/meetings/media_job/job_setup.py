@@ -23,7 +23,7 @@ from tests.handlers.meetings.media_job.sample_videos import FFMPEG
 BUCKET = "recordings"
 MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
 SECOND = 1_000_000
-LIMITS = PlanLimits(part=600 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
+LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
 
 
 @dataclass
@@ -77,10 +77,10 @@ class Stage:
 
     def put(self, name: str, body: bytes) -> None:
         """An upload of the user's."""
-        self.s3.put_object(Bucket=BUCKET, Key=MEETING.raw + name, Body=body)
+        self.s3.put_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name, Body=body)
 
     def remove(self, name: str) -> None:
-        self.s3.delete_object(Bucket=BUCKET, Key=MEETING.raw + name)
+        self.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name)
 
     def job(self) -> MediaJob:
         scratch = self.folder / "scratch"
@@ -97,7 +97,7 @@ class Stage:
     def run(self) -> MediaResult:
         """A job's result, which is also what it leaves in the bucket."""
         result = self.job().run()
-        assert MediaResult.model_validate_json(self.body(self.recording.media_result)) == result
+        assert MediaResult.model_validate_json(self.body(self.recording.media_result_key)) == result
         return result
 
     def body(self, key: str) -> bytes:

@@ -17,7 +17,7 @@ def read(**others: str) -> MediaEnvironment:
 def test_a_job_is_about_one_recording_of_one_bucket() -> None:
     found = read()
     assert found.bucket_name == DEPLOYMENT.bucket_name
-    assert found.recording.video == f"video/{USER}/{MEETING}/{CONTENT}.mp4"
+    assert found.recording.video_key == f"video/{USER}/{MEETING}/{CONTENT}.mp4"
 
 
 def test_a_deployment_says_all_but_what_a_job_is_about() -> None:

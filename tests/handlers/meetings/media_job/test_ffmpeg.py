@@ -36,12 +36,12 @@ def test_what_it_says_no_to_is_not_what_it_died_of(tmp_path: Path) -> None:
 
 
 def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused), script(tmp_path, "exec sleep 60").started(seconds=0.05):
+    with pytest.raises(InputRefused), script(tmp_path, "exec sleep 60").start(seconds=0.05):
         pass
 
 
 def test_one_that_is_left_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), script(tmp_path, "exec sleep 60").started() as running:
+    with pytest.raises(KeyError), script(tmp_path, "exec sleep 60").start() as running:
         raise KeyError
     assert running.process.returncode == -9
 
@@ -49,22 +49,22 @@ def test_one_that_is_left_is_ended(tmp_path: Path) -> None:
 def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
     stopping = JobTermination()
     one = script(tmp_path, "exec sleep 60", stopping)
-    with pytest.raises(JobTerminated), one.started() as running:
-        stopping.now()
+    with pytest.raises(JobTerminated), one.start() as running:
+        stopping.request()
     assert running.process.returncode == -9
     with pytest.raises(JobTerminated):
         one.run()
 
 
 def test_one_that_stops_reading_says_by_its_end_why(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused), script(tmp_path, "exit 1").started(feeds=True) as running:
+    with pytest.raises(InputRefused), script(tmp_path, "exit 1").start(feeds=True) as running:
         running.input.write(bytes(10_000_000))
 
 
 def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
-    with script(tmp_path, "echo first >&2; head -c 3000000 /dev/zero >&2; echo last >&2").started() as running:
+    with script(tmp_path, "echo first >&2; head -c 3000000 /dev/zero >&2; echo last >&2").start() as running:
         pass
-    told = running.told()
+    told = running.stderr_text()
     assert len(told) < 50_000
     assert told.startswith("first")
     assert told.endswith("last\n")
@@ -72,23 +72,23 @@ def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
 
 def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(tmp_path: Path) -> None:
     flood = "yes told 7 in passing | head -c 300000 >&2"
-    with script(tmp_path, f"{flood}; printf '\ntold 1\n' >&2; {flood}").started(
+    with script(tmp_path, f"{flood}; printf '\ntold 1\n' >&2; {flood}").start(
         awaited=re.compile(rb"told (\d)")
     ) as running:
         pass
-    assert [one[1] for one in running.picked()] == [b"1"]
+    assert [one[1] for one in running.matched_lines()] == [b"1"]
 
 
 def test_what_is_waited_for_takes_no_memory_however_often_it_is_said(tmp_path: Path) -> None:
     endless = "head -c 3000000 /dev/zero >&2; yes told 1 | head -c 300000 >&2"
-    with script(tmp_path, endless).started(awaited=re.compile(rb"told (\d)")) as running:
+    with script(tmp_path, endless).start(awaited=re.compile(rb"told (\d)")) as running:
         pass
-    assert 0 < len(running.picked()) < 100
+    assert 0 < len(running.matched_lines()) < 100
 
 
 def test_runs_at_the_same_time_count_once(tmp_path: Path) -> None:
     moments = iter([0.0, 1.0, 3.0, 10.0])
     one = script(tmp_path, "", clock=lambda: next(moments))
-    with one.started(), one.started():
+    with one.start(), one.start():
         pass
     assert one.milliseconds == 10_000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.meetings.media_job.job_bucket import JobBucket, StoredMedia, ObjectGone, ObjectTooLong
+from handlers.meetings.media_job.job_bucket import JobBucket, ObjectGone, ObjectTooLong, StoredMedia
 from handlers.meetings.media_job.job_termination import JobTerminated
 from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
 
@@ -116,7 +116,7 @@ def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
 
     def stop(params: dict[str, Any], **_: Any) -> None:
         if call != "a failure":
-            stage.stopping.now()
+            stage.stopping.request()
         elif params["query_string"].get("partNumber") == 2:
             raise ReadTimeoutError(endpoint_url="https://s3")
         if call == "CompleteMultipartUpload":

@@ -33,12 +33,14 @@ def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
     stage.upload(sample_videos.filmed(3))
     result = stage.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
-    assert result.video_key == stage.recording.video
-    assert [one.key for one in result.audio] == [stage.recording.audio(0)]
+    assert result.video_key == stage.recording.video_key
+    assert [one.key for one in result.audio] == [stage.recording.audio_key(0)]
     assert not [one for one in stage.runs if "libx264" in one or "aac_coder" in one], "it was encoded"
-    assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.001)
-    assert "Audio: flac, 16000 Hz, mono" in about(stage, stage.recording.audio(0)), "as Transcribe hears best"
-    body = stage.body(stage.recording.video)
+    assert heard(stage, stage.recording.video_key) == pytest.approx(
+        heard(stage, stage.recording.audio_key(0)), abs=0.001
+    )
+    assert "Audio: flac, 16000 Hz, mono" in about(stage, stage.recording.audio_key(0)), "as Transcribe hears best"
+    body = stage.body(stage.recording.video_key)
     assert body.index(b"moov") < body.index(b"mdat"), "it begins with its index"
 
 
@@ -49,12 +51,12 @@ def test_fifty_chunks_stay_where_they_belong(stage: Stage) -> None:
     stage.upload(*chunks)
     result = stage.run()
     assert result.copied
-    seen, listened = heard(stage, stage.recording.video), heard(stage, stage.recording.audio(0))
+    seen, listened = heard(stage, stage.recording.video_key), heard(stage, stage.recording.audio_key(0))
     assert len(listened) == 50
     assert listened == pytest.approx(seen, abs=0.002)
     assert abs(result.duration_ms - 50_000) < 500, "a chunk's sound ends some milliseconds after its pictures"
     assert listened == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
-    assert "frame=  500" in about(stage, stage.recording.video)
+    assert "frame=  500" in about(stage, stage.recording.video_key)
 
 
 def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
@@ -63,12 +65,12 @@ def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
     )
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = about(stage, stage.recording.video)
+    video = about(stage, stage.recording.video_key)
     assert "Video: h264" in video
     assert "100x50 [SAR 1:1" in video
     assert "Audio: aac" in video
-    assert heard(stage, stage.recording.video) == pytest.approx([0, 2, 4], abs=0.03)
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2, 4], abs=0.03)
+    assert heard(stage, stage.recording.video_key) == pytest.approx([0, 2, 4], abs=0.03)
+    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([0, 2, 4], abs=0.03)
 
 
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
@@ -80,12 +82,12 @@ def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: 
     )
     result = stage.run()
     assert result.copied is (suffix == "mp4")
-    assert len(stage.keys(f"{stage.recording.work}pieces/")) == (0 if result.copied else 1)
-    seen = sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
-    listened = heard(stage, stage.recording.audio(0))
+    assert len(stage.keys(f"{stage.recording.media_work_prefix}pieces/")) == (0 if result.copied else 1)
+    seen = sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder)
+    listened = heard(stage, stage.recording.audio_key(0))
     assert len(listened) == 4
     assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
-    assert heard(stage, stage.recording.video) == pytest.approx(listened, abs=0.002)
+    assert heard(stage, stage.recording.video_key) == pytest.approx(listened, abs=0.002)
 
 
 def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(stage: Stage) -> None:
@@ -100,21 +102,21 @@ def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads
     stage.upload(*chunks)
     result = stage.run()
     assert result.copied
-    seen = sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
-    listened = heard(stage, stage.recording.audio(0))
+    seen = sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder)
+    listened = heard(stage, stage.recording.audio_key(0))
     assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
     assert seen == pytest.approx(listened[1:], abs=0.045)
     assert 4700 < result.duration_ms < 4900
 
 
 def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
-    stage.limits = PlanLimits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
     stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
     result = stage.run()
     assert not result.copied
-    assert len(stage.keys(f"{stage.recording.work}pieces/")) == 4, "3.02 s are four times less than one"
+    assert len(stage.keys(f"{stage.recording.media_work_prefix}pieces/")) == 4, "3.02 s are four times less than one"
     assert len([one for one in stage.runs if "libx264" in one]) == 4
-    video = about(stage, stage.recording.video)
+    video = about(stage, stage.recording.video_key)
     assert "Video: h264" in video
     assert "Audio: opus" in video, "its sound needs no encoding"
     assert abs(result.duration_ms - 3000) < 50
@@ -129,8 +131,8 @@ def test_a_file_that_does_not_begin_at_nought_begins_there(stage: Stage, options
     result = stage.run()
     assert result.copied is (options is VP9)
     assert abs(result.duration_ms - 1500) < 60
-    assert sample_videos.flashes(stage.body(stage.recording.video), stage.folder) == pytest.approx([0.5], abs=0.045)
-    for key in (stage.recording.video, stage.recording.audio(0)):
+    assert sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder) == pytest.approx([0.5], abs=0.045)
+    for key in (stage.recording.video_key, stage.recording.audio_key(0)):
         assert heard(stage, key) == pytest.approx([0, 0.5, 1], abs=0.03)
 
 
@@ -143,7 +145,7 @@ def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
         sample_videos.silent(0.5, "-c:v", "mpeg4", card=LARGER),
     )
     stage.run()
-    pieces = stage.keys(f"{stage.recording.work}pieces/")
+    pieces = stage.keys(f"{stage.recording.media_work_prefix}pieces/")
     assert len(pieces) == 4
     forms = set()
     for key in pieces:
@@ -162,8 +164,10 @@ def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str,
     stage.upload(*[sample_videos.filmed(1, *options, suffix=suffix)] * 3)
     result = stage.run()
     assert result.copied
-    assert form in about(stage, stage.recording.video)
-    assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.002)
+    assert form in about(stage, stage.recording.video_key)
+    assert heard(stage, stage.recording.video_key) == pytest.approx(
+        heard(stage, stage.recording.audio_key(0)), abs=0.002
+    )
 
 
 @pytest.mark.parametrize("count", [1, 300])
@@ -189,8 +193,8 @@ def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(st
     )
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = stage.body(stage.recording.video)
-    assert "48x64" in about(stage, stage.recording.video) or degrees == 180
+    video = stage.body(stage.recording.video_key)
+    assert "48x64" in about(stage, stage.recording.video_key) or degrees == 180
     turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
     level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
     seen = [sample_videos.corners(video, stage.folder, one + 0.5) for one in range(4)]
@@ -201,7 +205,7 @@ def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(st
 def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(stage: Stage, degrees: int) -> None:
     stage.upload(*[sample_videos.turned(degrees)] * 2)
     assert stage.run().copied
-    seen = sample_videos.corners(stage.body(stage.recording.video), stage.folder, 1.5)
+    seen = sample_videos.corners(stage.body(stage.recording.video_key), stage.folder, 1.5)
     assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
 
 
@@ -212,7 +216,7 @@ def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
     )
     result = stage.run()
     assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2], abs=0.05)
+    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([0, 2], abs=0.05)
     assert stage.keys("video/") == []
 
 
@@ -223,7 +227,7 @@ def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
 def test_sound_alone_is_taken_in_every_common_form(stage: Stage, suffix: str, codec: str) -> None:
     stage.upload(sample_videos.spoken(1, "-c:a", codec, suffix=suffix))
     assert stage.run().outcome is MediaOutcome.READY
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0], abs=0.06)
+    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([0], abs=0.06)
 
 
 def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> None:
@@ -231,27 +235,27 @@ def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> Non
     result = stage.run()
     assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
     assert result.duration_ms == 3000
-    assert "Audio" not in about(stage, stage.recording.video)
+    assert "Audio" not in about(stage, stage.recording.video_key)
 
 
 def test_chunks_without_sound_are_silent_and_shift_nothing(stage: Stage) -> None:
     stage.upload(sample_videos.silent(1), sample_videos.filmed(1), sample_videos.silent(2), sample_videos.filmed(1))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, 4], abs=0.005)
-    assert heard(stage, stage.recording.video) == pytest.approx([1, 4], abs=0.005)
+    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([1, 4], abs=0.005)
+    assert heard(stage, stage.recording.video_key) == pytest.approx([1, 4], abs=0.005)
 
 
 def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
     stage.upload(sample_videos.filmed(1), sample_videos.spoken(1), sample_videos.filmed(1))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    assert heard(stage, stage.recording.video) == pytest.approx([0, 1, 2], abs=0.005)
+    assert heard(stage, stage.recording.video_key) == pytest.approx([0, 1, 2], abs=0.005)
     assert abs(result.duration_ms - 3000) < 50
 
 
 def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
-    stage.limits = PlanLimits(part=2 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(max_part=2 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
     stage.upload(*[sample_videos.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = stage.run()
     assert [(one.offset_ms, one.duration_ms) for one in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
@@ -282,7 +286,7 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
     )
     stage.upload(late, sample_videos.filmed(1))
     result = stage.run()
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
+    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
 
 
 def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
@@ -290,7 +294,7 @@ def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
     said = ("-metadata:s", "handler_name=canary", *(one for each in told for one in ("-metadata", each)))
     stage.upload(sample_videos.filmed(1, *sample_videos.H264, *sample_videos.AAC, *said))
     stage.run()
-    for key in (stage.recording.video, stage.recording.audio(0)):
+    for key in (stage.recording.video_key, stage.recording.audio_key(0)):
         assert b"canary" not in stage.body(key)
         assert b"+48.1" not in stage.body(key)
 
@@ -303,14 +307,14 @@ def test_a_cover_is_no_video(stage: Stage) -> None:
 
 
 def test_two_jobs_write_the_same(stage: Stage) -> None:
-    stage.limits = PlanLimits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
     stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
     written = []
     for _ in range(2):
         stage.run()
-        keys = stage.keys("audio/") + stage.keys("video/") + stage.keys(f"{stage.recording.work}pieces/")
+        keys = stage.keys("audio/") + stage.keys("video/") + stage.keys(f"{stage.recording.media_work_prefix}pieces/")
         written.append({one: hashlib.sha256(stage.body(one)).hexdigest() for one in keys})
-        for key in [*keys, stage.recording.media_result]:
+        for key in [*keys, stage.recording.media_result_key]:
             stage.s3.delete_object(Bucket="recordings", Key=key)
     assert written[0] == written[1]
     assert len(written[0]) == 6, "sound, four pieces, and the video that they are"

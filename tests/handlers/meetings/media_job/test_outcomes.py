@@ -66,7 +66,7 @@ def test_another_content_by_now_is_left_to_its_own_job(stage: Stage) -> None:
     earlier = stage.recording
     stage.upload(sample_videos.filmed(2))
     assert job.run().outcome is MediaOutcome.SUPERSEDED
-    assert json.loads(stage.body(earlier.media_result))["outcome"] == "superseded"
+    assert json.loads(stage.body(earlier.media_result_key))["outcome"] == "superseded"
     assert stage.runs == []
 
 
@@ -149,7 +149,7 @@ def test_a_chunk_that_its_uploader_has_sealed_is_named_and_one_that_the_job_may_
         else:
             with pytest.raises(ClientError):
                 stage.run()
-            assert stage.keys(stage.recording.media_result) == []
+            assert stage.keys(stage.recording.media_result_key) == []
 
 
 def test_all_chunks_that_are_no_recordings_are_named(stage: Stage) -> None:
@@ -196,7 +196,7 @@ def test_subtitles_inside_a_chunk_are_left_out(stage: Stage, tmp_path: Path) -> 
         )
     )
     assert stage.run().outcome is MediaOutcome.READY
-    video = stage.body(stage.recording.video)
+    video = stage.body(stage.recording.video_key)
     assert b"canary" not in video
     assert "Subtitle" not in sample_videos.described(video, tmp_path)
 
@@ -238,7 +238,7 @@ def test_an_ffmpeg_that_does_not_work_or_does_not_say_what_it_read_blames_no_rec
     stage.counted.write_text(f"#!/bin/sh\n{program}\n")
     with pytest.raises(FfmpegFailed):
         stage.run()
-    assert stage.keys(stage.recording.media_result) == []
+    assert stage.keys(stage.recording.media_result_key) == []
 
 
 def test_pictures_that_cannot_be_copied_after_all_are_encoded(stage: Stage) -> None:
@@ -250,6 +250,6 @@ def test_pictures_that_cannot_be_copied_after_all_are_encoded(stage: Stage) -> N
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
     before = len(stage.runs)
-    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.video)
+    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.video_key)
     assert not stage.run().copied
     assert not [one for one in stage.runs[before:] if "libx264" in one], "its pieces were there"

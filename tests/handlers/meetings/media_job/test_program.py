@@ -70,7 +70,7 @@ class Program:
         return process.returncode, out, err
 
     def result(self) -> MediaResult:
-        return MediaResult.model_validate_json(self.stage.body(self.stage.recording.media_result))
+        return MediaResult.model_validate_json(self.stage.body(self.stage.recording.media_result_key))
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +130,8 @@ def test_a_job_that_a_machine_is_taken_from_ends_at_once_and_goes_on_later(progr
     with pytest.raises(ProcessLookupError):
         os.kill(ffmpeg, 0)
     assert stage.pending() == []
-    assert stage.keys(stage.recording.media_result) == []
-    assert [one[-9:] for one in stage.keys(f"{stage.recording.work}pieces/")] == ["00000.mp4"]
+    assert stage.keys(stage.recording.media_result_key) == []
+    assert [one[-9:] for one in stage.keys(f"{stage.recording.media_work_prefix}pieces/")] == ["00000.mp4"]
     assert [one.name for one in stage.folder.iterdir() if one.name.startswith("media-")] == []
 
     before = len(stage.runs)
@@ -175,4 +175,4 @@ def test_an_ffmpeg_that_dies_is_a_failure_which_the_page_explains(program: Progr
     assert program.run()[::2] == (1, "media job: ffmpeg: it was killed\n")
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
     assert "`ffmpeg: it was killed` is memory" in page
-    assert program.stage.keys(program.stage.recording.media_result) == []
+    assert program.stage.keys(program.stage.recording.media_result_key) == []

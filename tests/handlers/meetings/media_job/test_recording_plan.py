@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts, TrackFormat, ChunkVideo, ChunkAudio
+from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, ChunkVideo, RecordingFacts, TrackFormat
 from handlers.meetings.media_job.recording_plan import (
-    MIN_SAMPLES,
     MAX_FRAME_RATE,
+    MIN_SAMPLES,
     SPEECH_RATE,
     PlanLimits,
     RecordingPlan,
 )
 
 SECOND = 1_000_000
-LIMITS = PlanLimits(part=60 * SECOND, piece=30 * SECOND, whole=10**12)
+LIMITS = PlanLimits(max_part=60 * SECOND, max_piece=30 * SECOND, max_recording=10**12)
 CODECS = ("h264", "vp8")
 
 
@@ -61,11 +61,11 @@ def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: Recordin
     for number, part in enumerate(plan.parts):
         assert (part.number, part.first) == (number, place)
         assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
-        assert part.samples * SECOND <= LIMITS.part * SPEECH_RATE
+        assert part.samples * SECOND <= LIMITS.max_part * SPEECH_RATE
         assert part.samples >= MIN_SAMPLES, "Amazon Transcribe takes nothing shorter"
         assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
         place += part.samples
-    assert place == (max(MIN_SAMPLES, plan.samples(SPEECH_RATE)[-1]) if plan.has_sound else 0)
+    assert place == (max(MIN_SAMPLES, plan.chunk_samples(SPEECH_RATE)[-1]) if plan.has_audio else 0)
 
 
 @given(plans)
@@ -84,7 +84,7 @@ def test_pieces_cover_every_chunk_once_and_in_order(plan: RecordingPlan) -> None
 @given(plans)
 def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: RecordingPlan) -> None:
     for piece in plan.pieces:
-        assert 0 < piece.duration <= LIMITS.piece
+        assert 0 < piece.duration <= LIMITS.max_piece
         for span in piece.spans:
             seen = plan.chunks[span.chunk].pictures
             if piece.form is None:
@@ -97,15 +97,15 @@ def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: RecordingPlan) 
 
 @given(plans)
 def test_rounding_does_not_add_up(plan: RecordingPlan) -> None:
-    for start, sample in zip(plan.starts, plan.samples(SPEECH_RATE), strict=True):
+    for start, sample in zip(plan.starts, plan.chunk_samples(SPEECH_RATE), strict=True):
         assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
 
 
 @given(plans)
 def test_what_is_encoded_is_bounded_and_even(plan: RecordingPlan) -> None:
-    assert 1 <= plan.rate <= MAX_FRAME_RATE
-    if plan.has_pictures:
-        width, height = plan.size
+    assert 1 <= plan.frame_rate <= MAX_FRAME_RATE
+    if plan.has_video:
+        width, height = plan.frame_size
         assert (width % 2, height % 2) == (0, 0)
         assert 2 <= min(width, height) <= 1080
         assert max(width, height) <= 1920
@@ -113,13 +113,13 @@ def test_what_is_encoded_is_bounded_and_even(plan: RecordingPlan) -> None:
 
 @given(plans, st.integers(1, 10**12))
 def test_the_space_is_never_less_than_what_is_fetched(plan: RecordingPlan, uploaded: int) -> None:
-    assert plan.space(uploaded) > uploaded
+    assert plan.required_bytes(uploaded) > uploaded
 
 
 def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
     one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
-    assert plan_of(one, one).copies_pictures
-    assert (plan_of(one).copies_sound, plan_of(one, one).copies_sound) == (True, False), "of several, sound is not"
+    assert plan_of(one, one).copies_video
+    assert (plan_of(one).copies_audio, plan_of(one, one).copies_audio) == (True, False), "of several, sound is not"
     for other in (
         ChunkFacts(duration=SECOND, sound=SOUND),
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
@@ -128,9 +128,9 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
             pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
-        assert not plan_of(one, other).copies_pictures
-        assert not plan_of(other, one).copies_pictures
-    assert not RecordingPlan(RecordingFacts(chunks=(one,), uncopiable=True), LIMITS).copies_pictures
+        assert not plan_of(one, other).copies_video
+        assert not plan_of(other, one).copies_video
+    assert not RecordingPlan(RecordingFacts(chunks=(one,), uncopiable=True), LIMITS).copies_video
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
 def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
     slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
     seen = pictures(count=count, fastest=fastest)
-    assert plan_of(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).rate == rate
+    assert plan_of(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).frame_rate == rate
 
 
 def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
-from handlers.meetings.media_job.job_termination import Process, JobTerminated, JobTermination
+from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination, Process
 from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
@@ -32,13 +32,13 @@ def written(stage: Stage) -> Any:
 
 def uploaded(stage: Stage) -> None:
     """Two chunks, which become two parts of sound, and a video of four pieces."""
-    stage.limits = PlanLimits(part=2 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
     stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
 
 
 def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that is told to stop while its nth run of ffmpeg is going on."""
-    begun = Ffmpeg._begun
+    begun = Ffmpeg._popen
     runs = 0
 
     def counted(self: Ffmpeg, *arguments: Any, **named: Any) -> Process:
@@ -46,7 +46,7 @@ def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
         runs += 1
         process = begun(self, *arguments, **named)
         if runs == run:
-            stage.stopping.now()
+            stage.stopping.request()
         return process
 
     with monkeypatch.context() as patch:
@@ -63,7 +63,7 @@ def test_a_step_that_was_finished_is_not_made_again(
     uploaded(stage)
     written.clear()
     stopped_at(stage, run, monkeypatch)
-    assert stage.keys(stage.recording.media_result) == []
+    assert stage.keys(stage.recording.media_result_key) == []
     pieces, parts, known = missing(stage)
     before = len(stage.runs)
     stage.stopping = JobTermination()
@@ -77,8 +77,12 @@ def test_a_step_that_was_finished_is_not_made_again(
 
 def missing(stage: Stage) -> tuple[int, int, bool]:
     """Pieces and parts that are still to be made, and whether the chunks have been looked at."""
-    done = stage.keys(f"{stage.recording.work}pieces/")
-    return 4 - len(done), 2 - len(stage.keys("audio/")), bool(stage.keys(f"{stage.recording.work}facts.json"))
+    done = stage.keys(f"{stage.recording.media_work_prefix}pieces/")
+    return (
+        4 - len(done),
+        2 - len(stage.keys("audio/")),
+        bool(stage.keys(f"{stage.recording.media_work_prefix}facts.json")),
+    )
 
 
 def test_a_job_that_was_done_is_done(stage: Stage) -> None:
@@ -104,9 +108,9 @@ def test_what_was_lost_since_is_made_again(stage: Stage) -> None:
 def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
     """A setting was changed while a job was interrupted."""
     stage.upload(sample_videos.spoken(3, "-c:a", "pcm_s16le", suffix="wav"))
-    stage.limits = PlanLimits(part=2 * SECOND, piece=SECOND, whole=LIMITS.whole)
+    stage.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=LIMITS.max_recording)
     assert len(stage.run().audio) == 2
-    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.media_result)
+    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.media_result_key)
     stage.limits = LIMITS
     (part,) = stage.run().audio
     assert len(sample_videos.samples(stage.body(part.key), stage.folder)) == 3 * sample_videos.RATE
@@ -116,7 +120,7 @@ def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
 def test_notes_of_another_edition_are_passed_over(stage: Stage, note: str) -> None:
     stage.upload(sample_videos.spoken(1))
     stage.s3.put_object(
-        Bucket=BUCKET, Key=stage.recording.work + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
+        Bucket=BUCKET, Key=stage.recording.media_work_prefix + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
     )
     assert stage.run().outcome is MediaOutcome.READY
 
@@ -127,10 +131,10 @@ def test_all_that_ffmpeg_took_is_told_though_it_took_two_jobs(stage: Stage, monk
     stage.stopping = JobTermination()
     result = stage.run()
     told = [stage.s3.head_object(Bucket=BUCKET, Key=one.key)["Metadata"]["ffmpeg-ms"] for one in result.audio]
-    video = stage.s3.head_object(Bucket=BUCKET, Key=stage.recording.video)["Metadata"]["ffmpeg-ms"]
+    video = stage.s3.head_object(Bucket=BUCKET, Key=stage.recording.video_key)["Metadata"]["ffmpeg-ms"]
     pieces = [
         stage.s3.head_object(Bucket=BUCKET, Key=one)["Metadata"]["ffmpeg-ms"]
-        for one in stage.keys(f"{stage.recording.work}pieces/")
+        for one in stage.keys(f"{stage.recording.media_work_prefix}pieces/")
     ]
     assert int(video) > sum(int(one) for one in pieces), "the video's has its pieces' in it"
     assert result.ffmpeg_ms > sum(int(one) for one in told) + int(video), "and what it took to look at the chunks"

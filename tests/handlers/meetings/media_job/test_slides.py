@@ -16,13 +16,13 @@ AT_ONCE = 0.55
 
 
 def turns(stage: Stage) -> list[float]:
-    return sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
+    return sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder)
 
 
 def lasts(stage: Stage) -> float:
     """How long the video's pictures are, in seconds."""
     path = stage.folder / "lasting"
-    path.write_bytes(stage.body(stage.recording.video))
+    path.write_bytes(stage.body(stage.recording.video_key))
     frames = ("-map", "0:v:0", "-vf", "fps=10:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
     return len(sample_videos.ffmpeg("-i", str(path), *frames)) / 10
 
@@ -47,18 +47,18 @@ def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
     stage: Stage, moments: tuple[float, ...], offset: float
 ) -> None:
     """Most of the pieces have no picture of their own."""
-    stage.limits = PlanLimits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(max_part=600 * SECOND, max_piece=5 * SECOND, max_recording=3600 * SECOND)
     stage.upload(sample_videos.slides(*moments, lasts=30, offset=offset))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    assert len(stage.keys(f"{stage.recording.work}pieces/")) == 7
+    assert len(stage.keys(f"{stage.recording.media_work_prefix}pieces/")) == 7
     assert turns(stage) == pytest.approx(list(moments), abs=AT_ONCE)
     assert lasts(stage) == pytest.approx(result.duration_ms / 1000, abs=AT_ONCE)
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mpeg4"), ("mkv", "mpeg4"), ("webm", "libvpx")])
 def test_the_last_picture_stands_while_sound_goes_on(stage: Stage, suffix: str, codec: str) -> None:
-    stage.limits = PlanLimits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+    stage.limits = PlanLimits(max_part=600 * SECOND, max_piece=5 * SECOND, max_recording=3600 * SECOND)
     card = "color=black:s=64x48:r=10:d=2,drawbox=color=white:t=fill:enable='gte(t,1)'"
     sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=12")
     sound = "libopus" if suffix == "webm" else "aac"
@@ -76,6 +76,6 @@ def test_a_film_that_is_shown_among_slides_moves(stage: Stage, codec: str, suffi
     stage.upload(sample_videos.made(suffix, *source, *kept, "-c:v", codec))
     assert not stage.run().copied
     path = stage.folder / "moving"
-    path.write_bytes(stage.body(stage.recording.video))
+    path.write_bytes(stage.body(stage.recording.video_key))
     seen = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
     assert len({one.split(b",")[-1] for one in seen if one.startswith(b"0,")}) > 45, "of 60"

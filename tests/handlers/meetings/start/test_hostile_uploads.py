@@ -28,7 +28,7 @@ from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Sta
 def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come_back(
     stage: Stage, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.put(MEETING.chunk("complete.json"), body)
+    stage.put(MEETING.upload_key("complete.json"), body)
     for _ in range(2):
         assert stage.arrives("complete.json") == []
     assert stage.stands() == ("failed", "MALFORMED")
@@ -65,7 +65,7 @@ def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(
     stage: Stage, changed: dict[str, Any], fields: dict[str, str]
 ) -> None:
     body = {**said(b"a").model_dump(mode="json", by_alias=True), **changed}
-    stage.put(MEETING.chunk("complete.json"), json.dumps(body).encode())
+    stage.put(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     stage.arrives("complete.json")
     [wrong] = stage.record().wrong
     told = {one.field: one.rule for one in wrong.fields or ()}
@@ -116,7 +116,7 @@ def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_
 
 
 def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
-    stage.put(MEETING.chunk("complete.json.not"), b"")
+    stage.put(MEETING.upload_key("complete.json.not"), b"")
     with stage.sealed("InvalidRequest"):
         assert stage.arrives("complete.json") == []
     assert stage.stored() == []
@@ -125,7 +125,7 @@ def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -
 def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(stage: Stage) -> None:
     stage.says(b"a")
     with stage.sealed("AccessDenied"):
-        assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
+        assert stage.arrives("complete.json") == [MEETING.upload_key("complete.json")]
     assert stage.stored() == []
 
 
@@ -136,7 +136,7 @@ def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(stage: Sta
         stage.makes(recording, MediaOutcome.NO_AUDIO)
         stage.does("media", recording)
     before = stage.record()
-    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    stage.put(MEETING.upload_key("complete.json"), b"nonsense")
     assert stage.arrives("complete.json") == []
     assert stage.record() == before
 
@@ -144,7 +144,7 @@ def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(stage: Sta
 def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(stage: Stage) -> None:
     stage.says(b"a")
     stage.arrives("complete.json")
-    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    stage.put(MEETING.upload_key("complete.json"), b"nonsense")
     stage.arrives("complete.json")
     assert stage.stands() == ("failed", "MALFORMED")
     assert stage.record().title == f"{CANARY} title"
@@ -199,7 +199,7 @@ def test_whatever_key_comes_nothing_breaks(stage: Stage, key: str) -> None:
     assert stage.hears(key) == []
 
 
-@pytest.mark.parametrize("body", ["", "[]", created(MEETING.chunk("complete.json"), bucket="another")])
+@pytest.mark.parametrize("body", ["", "[]", created(MEETING.upload_key("complete.json"), bucket="another")])
 def test_what_is_no_event_of_ours_comes_again_until_it_is_parked(stage: Stage, body: str) -> None:
     assert stage.handles([{"messageId": "m", "body": body}]) == ["m"]
 
@@ -208,8 +208,8 @@ def test_nothing_that_a_client_says_is_in_a_log(stage: Stage, capsys: pytest.Cap
     stage.says(b"a", b"b", tags=[CANARY])
     stage.arrives("complete.json")
     stage.whole(b"a", b"b")
-    stage.put(MEETING.chunk("canary.webm"), b"a")
-    stage.hears(MEETING.chunk("canary.webm"), "canary")
+    stage.put(MEETING.upload_key("canary.webm"), b"a")
+    stage.hears(MEETING.upload_key("canary.webm"), "canary")
     said = capsys.readouterr().out
     assert "meeting_moved" in said
     for secret in (CANARY, ANN, MEETING.meeting_id, stage.record().content):

@@ -67,7 +67,7 @@ def test_it_goes_on_when_the_last_chunk_arrives(stage: Stage) -> None:
 def test_chunks_that_come_before_anybody_waits_cost_one_look_a_batch(stage: Stage) -> None:
     stage.uploads(b"a", b"b", b"c")
     with stage.counted() as calls:
-        assert stage.hears(*(MEETING.chunk(f"{number}.webm") for number in range(3))) == []
+        assert stage.hears(*(MEETING.upload_key(f"{number}.webm") for number in range(3))) == []
     assert calls == ["GetItem"]
     assert stage.stored() == []
 
@@ -88,7 +88,7 @@ def test_one_look_answers_for_all_of_a_meeting_in_a_batch(stage: Stage) -> None:
     stage.arrives("complete.json")
     stage.uploads(b"a", b"b", b"c")
     with stage.counted() as calls:
-        assert stage.hears(*(MEETING.chunk(f"{number}.webm") for number in (1, 2, 1))) == []
+        assert stage.hears(*(MEETING.upload_key(f"{number}.webm") for number in (1, 2, 1))) == []
     assert calls.count("ListObjectsV2") == 1
     assert stage.stands() == ("processing", "media")
 
@@ -99,7 +99,7 @@ def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
     """It is announced before anybody is known to lack it, and never again."""
     stage.uploads(b"a")
     stage.says(b"a", b"b")
-    seen = UploadedRecordings.seen
+    seen = UploadedRecordings.find_chunks
     looks = 0
 
     def then_it_comes(self: UploadedRecordings, *asked: Any) -> Any:
@@ -130,7 +130,7 @@ def test_another_content_replaces_the_first_and_is_worked_on_anew(stage: Stage) 
 def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.uploads(b"a")
     stage.says(b"a")
-    said = UploadedRecordings.said
+    said = UploadedRecordings.read_complete_file
     reads = 0
 
     def then_it_is_replaced(self: UploadedRecordings, *asked: Any) -> Any:
@@ -185,7 +185,7 @@ def test_a_start_that_may_not_have_happened_is_made_again(stage: Stage, fate: st
     stage.uploads(b"a")
     stage.says(b"a")
     stage.workflows.fates.append(fate)
-    assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
+    assert stage.arrives("complete.json") == [MEETING.upload_key("complete.json")]
     assert stage.arrives("complete.json") == []
     assert len(stage.workflows.statuses) == 1
     assert stage.stands() == ("processing", "media")
@@ -200,7 +200,7 @@ def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_fo
     stage.arrives("complete.json")
     record = stage.record()
     assert (len(record.wrong), record.wrong_count) == (3, 5)
-    stage.put(MEETING.chunk("4.webm"), chunks[-1])
+    stage.put(MEETING.upload_key("4.webm"), chunks[-1])
     stage.arrives("4.webm")
     assert stage.record().wrong_count == 4
 
@@ -209,10 +209,10 @@ def test_what_else_lies_there_is_listed_up_to_a_bound(stage: Stage, monkeypatch:
     monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 2)
     for number in range(9):
-        stage.put(MEETING.chunk(f"junk-{number}"), b"x")
+        stage.put(MEETING.upload_key(f"junk-{number}"), b"x")
     stage.whole(b"a")
     with stage.counted() as calls:
-        stage.put(MEETING.chunk("a-1"), b"x")
+        stage.put(MEETING.upload_key("a-1"), b"x")
         stage.whole(b"b")
     assert calls.count("ListObjectsV2") == 2
     assert stage.stands() == ("processing", "media")
@@ -231,5 +231,7 @@ def test_one_messages_trouble_is_its_own(stage: Stage, monkeypatch: pytest.Monke
         stage.uploads(b"a", meeting=meeting)
         stage.says(b"a", meeting=meeting)
     stage.workflows.fates.extend(["lost"])
-    assert stage.hears(MEETING.chunk("complete.json"), other.chunk("complete.json")) == [MEETING.chunk("complete.json")]
+    assert stage.hears(MEETING.upload_key("complete.json"), other.upload_key("complete.json")) == [
+        MEETING.upload_key("complete.json")
+    ]
     assert stage.stands(other) == ("processing", "media")

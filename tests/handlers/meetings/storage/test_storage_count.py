@@ -14,7 +14,7 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.storage_count import StorageCountResult, CountOutOfTime, StorageCounter
+from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCounter, StorageCountResult
 from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
 from handlers.meetings.uploaded_recording import UploadedRecordings
@@ -66,25 +66,25 @@ def has(stage: Stage, user: str, size: int, number: int = 1) -> None:
     """A user gets something everywhere."""
     recording = Recording(MeetingId(user, ulid(START, number)), "0" * 32)
     for key in (
-        recording.meeting.chunk("a"),
-        recording.video,
-        recording.audio(0),
-        recording.transcript,
-        recording.summary,
+        recording.meeting.upload_key("a"),
+        recording.video_key,
+        recording.audio_key(0),
+        recording.transcript_key,
+        recording.summary_key,
     ):
         stage.put(key, b"x" * size)
-    stage.put(recording.media_result, b"x" * 1000)
+    stage.put(recording.media_result_key, b"x" * 1000)
 
 
 def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(counting: Counting) -> None:
     stage = counting.stage
     has(stage, ANN, 2)
     has(stage, BOB, 1)
-    assert counting.run() == StorageCountResult(objects=10, users=2, told=0)
+    assert counting.run() == StorageCountResult(objects=10, users=2, metrics=0)
     assert stage.told.calls == []
     stage.passes(days=1)
     has(stage, ANN, 3, number=2)
-    assert counting.run() == StorageCountResult(objects=15, users=2, told=4)
+    assert counting.run() == StorageCountResult(objects=15, users=2, metrics=4)
     assert counting.told() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
@@ -125,7 +125,7 @@ def test_after_a_week_it_begins_anew(counting: Counting) -> None:
     counting.run()
     counting.stage.passes(days=8)
     has(counting.stage, ANN, 3)
-    assert counting.run().told == 0
+    assert counting.run().metrics == 0
 
 
 def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(counting: Counting) -> None:
@@ -137,7 +137,7 @@ def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(counting: C
     with pytest.raises(RuntimeError):
         counting.run()
     stage.told.failing = None
-    assert counting.run().told == 3
+    assert counting.run().metrics == 3
     assert counting.told() == {ANN: 5, OTHERS: 0, STACK: 5}
 
 
@@ -186,7 +186,7 @@ def test_a_count_of_another_edition_is_no_count(counting: Counting) -> None:
 def test_many_objects_are_all_counted(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = counting.stage
     for number in range(5):
-        stage.put(MEETING.chunk(f"{number}"), b"1")
+        stage.put(MEETING.upload_key(f"{number}"), b"1")
     listed = stage.s3.get_paginator
 
     def small(name: str) -> Any:
@@ -203,12 +203,12 @@ def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(countin
     stage = counting.stage
     stage.uploads(b"a", b"b")
     stage.says(b"a", b"b")
-    assert counting.run().begun == 0, "its event may still come"
+    assert counting.run().started == 0, "its event may still come"
     stage.passes(days=1)
-    assert counting.run().begun == 1
+    assert counting.run().started == 1
     assert stage.stands() == ("processing", "media")
     stage.passes(days=1)
-    assert counting.run().begun == 0
+    assert counting.run().started == 0
     assert len(stage.workflows.statuses) == 1
 
 
@@ -218,7 +218,7 @@ def test_what_was_told_is_left_alone(counting: Counting) -> None:
     assert stage.does("fail", recording)["outcome"] == "failed"
     before = stage.stored()
     stage.passes(days=1)
-    assert counting.run().begun == 0
+    assert counting.run().started == 0
     assert stage.stored() == before
 
 
@@ -228,7 +228,7 @@ def test_a_recording_that_was_announced_again_in_vain_is_begun(counting: Countin
     stage.passes(hours=1)
     stage.says(b"a")
     stage.passes(seconds=NOTIFICATION_GRACE_PERIOD.total_seconds())
-    assert counting.run().begun == 1
+    assert counting.run().started == 1
 
 
 def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
@@ -256,7 +256,7 @@ def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before
     stage.does("media", first)
     assert stage.stands() == ("processing", "transcription")
     stage.passes(days=1)
-    assert counting.run().begun == 1
+    assert counting.run().started == 1
     assert (stage.record().content, stage.stands()) == (second.content, ("processing", "media"))
 
 
@@ -286,10 +286,10 @@ def test_nonsense_beside_what_something_came_of_rings_no_bell(
     stage.makes(recording, MediaOutcome.NO_AUDIO)
     stage.does("media", recording)
     stage.passes(minutes=1)
-    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    stage.put(MEETING.upload_key("complete.json"), b"nonsense")
     for _ in range(2):
         stage.passes(days=1)
-        assert counting.run().begun == 0
+        assert counting.run().started == 0
     assert "recording_unheard" not in capsys.readouterr().out
     assert stage.stands() == ("ready", "NO_AUDIO")
 
@@ -304,7 +304,7 @@ def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
         stage.says(b"a", meeting=meeting)
     stage.passes(hours=2)
     stage.workflows.fates.append("refused")
-    assert counting.run().begun == 1
+    assert counting.run().started == 1
     assert "recording_unattended" in capsys.readouterr().out
     stage.passes(days=1)
     stage.sweeps()

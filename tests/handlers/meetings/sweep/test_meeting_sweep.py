@@ -172,7 +172,7 @@ def test_waiting_goes_on_from_when_it_began_whatever_arrives(stage: Stage) -> No
 
 def test_a_meeting_whose_complete_is_gone_too_is_given_up(stage: Stage) -> None:
     lacking(stage)
-    stage.s3.delete_object(Bucket="recordings", Key=MEETING.chunk("complete.json"))
+    stage.s3.delete_object(Bucket="recordings", Key=MEETING.upload_key("complete.json"))
     stage.passes(days=1)
     assert stage.sweeps()["checked"] == 1
     assert stage.stands() == ("incomplete",)
@@ -202,7 +202,7 @@ def test_one_meetings_trouble_does_not_stop_the_others(
     for meeting in (MEETING, other):
         lacking(stage, meeting)
         stage.uploads(b"a", meeting=meeting)
-    look = RecordingStarter.look
+    look = RecordingStarter.process_upload
 
     def fails(self: RecordingStarter, meeting: MeetingId) -> Any:
         if meeting == MEETING:

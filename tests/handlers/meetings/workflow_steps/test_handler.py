@@ -29,7 +29,7 @@ def made(stage: Stage, recording: Recording) -> dict[str, Any]:
 def test_a_recording_that_can_be_heard_goes_on_to_transcription(stage: Stage, recording: Recording) -> None:
     assert made(stage, recording) == {
         "outcome": "ready",
-        "audio": [{"key": recording.audio(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
+        "audio": [{"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
         "language": "de-DE",
         "durationMs": 60_000,
     }
@@ -40,30 +40,30 @@ def test_a_recording_that_can_be_heard_goes_on_to_transcription(stage: Stage, re
 def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again(
     stage: Stage, recording: Recording
 ) -> None:
-    parts = [{"key": recording.audio(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
+    parts = [{"key": recording.audio_key(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
     stage.makes(recording, audio=parts)
-    stage.put(recording.part_transcript(0, "de-DE"), b"of a sound that was divided otherwise")
+    stage.put(recording.part_transcript_key(0, "de-DE"), b"of a sound that was divided otherwise")
     stage.passes(minutes=1)
     for at in range(3):
-        stage.put(recording.audio(at), b"sound")
-    stage.put(recording.part_transcript(1, "de-DE"), b"what was said")
+        stage.put(recording.audio_key(at), b"sound")
+    stage.put(recording.part_transcript_key(1, "de-DE"), b"what was said")
     told = stage.does("media", recording)["audio"]
     assert [one["transcribed"] for one in told] == [False, True, False]
-    stage.put(recording.transcript, b"all that was said")
+    stage.put(recording.transcript_key, b"all that was said")
     assert all(one["transcribed"] for one in stage.does("media", recording)["audio"])
 
 
 def test_a_part_that_was_heard_in_another_language_is_heard_anew(stage: Stage, recording: Recording) -> None:
     made(stage, recording)
-    stage.put(recording.audio(0), b"sound")
-    stage.put(recording.part_transcript(0, "de-DE"), b"what was said, as German")
+    stage.put(recording.audio_key(0), b"sound")
+    stage.put(recording.part_transcript_key(0, "de-DE"), b"what was said, as German")
     stage.does("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
     stage.passes(minutes=1)
     stage.says(b"a", b"b", language="en-GB")
     stage.arrives("complete.json")
     told = stage.does("media", recording, 2)
     assert (told["language"], [one["transcribed"] for one in told["audio"]]) == ("en-GB", [False])
-    stage.put(recording.part_transcript(0, "en-GB"), b"what was said")
+    stage.put(recording.part_transcript_key(0, "en-GB"), b"what was said")
     assert [one["transcribed"] for one in stage.does("media", recording, 2)["audio"]] == [True]
 
 
@@ -75,8 +75,8 @@ def test_a_meeting_goes_all_its_way(stage: Stage, recording: Recording) -> None:
     assert stage.does("finish", recording, outcome="summarized") == {"outcome": "ready"}
     assert stage.stands() == ("ready",)
     record = stage.record()
-    assert (record.video_key, record.duration_ms) == (recording.video, 60_000)
-    assert (record.transcript_key, record.summary_key) == (recording.transcript, recording.summary)
+    assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
+    assert (record.transcript_key, record.summary_key) == (recording.transcript_key, recording.summary_key)
     assert stage.told.numbers == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
     assert stage.open() == []
 
@@ -85,16 +85,16 @@ def test_a_meeting_in_which_nothing_was_said_is_ready_without_a_summary(stage: S
     made(stage, recording)
     assert stage.does("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
     assert stage.stands() == ("ready", "NOTHING_SAID")
-    assert (stage.record().transcript_key, stage.record().summary_key) == (recording.transcript, None)
+    assert (stage.record().transcript_key, stage.record().summary_key) == (recording.transcript_key, None)
 
 
 def test_a_meeting_without_sound_is_ready_at_once(stage: Stage, recording: Recording) -> None:
-    facts = {"videoKey": recording.video, "durationMs": 60_000, "ffmpegMs": 600}
+    facts = {"videoKey": recording.video_key, "durationMs": 60_000, "ffmpegMs": 600}
     stage.makes(recording, MediaOutcome.NO_AUDIO, **facts)
     stage.passes(minutes=1)
     assert stage.does("media", recording)["outcome"] == "no_audio"
     assert stage.stands() == ("ready", "NO_AUDIO")
-    assert (stage.record().video_key, stage.record().transcript_key) == (recording.video, None)
+    assert (stage.record().video_key, stage.record().transcript_key) == (recording.video_key, None)
     assert stage.told.numbers == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
     [call] = stage.told.calls
     assert call["Namespace"] == "Polyphony/Meetings"
@@ -132,7 +132,7 @@ def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(stage:
     stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
     stage.does("media", recording)
     stage.passes(minutes=3)
-    stage.put(MEETING.chunk("1.webm"), b"b")
+    stage.put(MEETING.upload_key("1.webm"), b"b")
     stage.arrives("1.webm")
     assert stage.stands() == ("processing", "media")
     assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
@@ -140,7 +140,7 @@ def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(stage:
 
 def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, recording: Recording) -> None:
     stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    stage.put(MEETING.chunk("1.webm"), b"c")
+    stage.put(MEETING.upload_key("1.webm"), b"c")
     assert stage.arrives("1.webm") == []
     assert stage.stands() == ("processing", "media"), "nobody lacks it yet"
     for _ in range(2):
@@ -151,7 +151,7 @@ def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, r
 
 def test_a_start_that_fails_then_is_made_by_the_repeated_step(stage: Stage, recording: Recording) -> None:
     stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    stage.put(MEETING.chunk("1.webm"), b"c")
+    stage.put(MEETING.upload_key("1.webm"), b"c")
     stage.workflows.fates.append("lost")
     with pytest.raises(StepFailed, match="NotStarted"):
         stage.does("media", recording)
@@ -240,12 +240,12 @@ def test_a_failure_without_a_reason_is_its_stages(
 def test_a_meeting_that_failed_keeps_what_was_made_of_it(stage: Stage, recording: Recording, *, written: bool) -> None:
     made(stage, recording)
     if written:
-        stage.put(recording.transcript, b"{}")
-    stage.put(f"{recording.transcript}x", b"{}")
+        stage.put(recording.transcript_key, b"{}")
+    stage.put(f"{recording.transcript_key}x", b"{}")
     stage.does("fail", recording, reason="SUMMARY_FAILED")
     record = stage.record()
-    assert record.video_key == recording.video
-    assert record.transcript_key == (recording.transcript if written else None)
+    assert record.video_key == recording.video_key
+    assert record.transcript_key == (recording.transcript_key if written else None)
 
 
 def test_what_failed_and_is_done_after_all_is_ready_with_all_that_is_there(stage: Stage, recording: Recording) -> None:
@@ -253,7 +253,7 @@ def test_what_failed_and_is_done_after_all_is_ready_with_all_that_is_there(stage
     stage.does("fail", recording, reason="TIMED_OUT")
     assert stage.does("finish", recording) == {"outcome": "ready"}
     assert stage.stands() == ("ready",)
-    assert stage.record().video_key == recording.video
+    assert stage.record().video_key == recording.video_key
 
 
 def test_a_job_that_said_nothing_is_a_failure_with_a_name(stage: Stage, recording: Recording) -> None:
@@ -280,8 +280,8 @@ def test_a_result_that_is_not_the_recordings_own_is_not_believed(
     stage: Stage, recording: Recording, changed: dict[str, Any]
 ) -> None:
     stage.makes(recording)
-    body = json.loads(stage.s3.get_object(Bucket="recordings", Key=recording.media_result)["Body"].read())
-    stage.put(recording.media_result, json.dumps({**body, **changed}).encode())
+    body = json.loads(stage.s3.get_object(Bucket="recordings", Key=recording.media_result_key)["Body"].read())
+    stage.put(recording.media_result_key, json.dumps({**body, **changed}).encode())
     with pytest.raises(ResultMalformed) as refused:
         stage.does("media", recording)
     assert CANARY not in str(refused.value)
@@ -307,7 +307,7 @@ def test_how_often_the_job_lost_its_machine_is_told_once(stage: Stage, capsys: p
 
 def test_a_clock_that_is_behind_the_buckets_makes_no_negative_time(stage: Stage) -> None:
     ahead = stage.now + timedelta(seconds=3)
-    stage.put(MEETING.chunk("0.webm"), b"a", came=ahead)
+    stage.put(MEETING.upload_key("0.webm"), b"a", came=ahead)
     complete = stage.says(b"a")
     stage.arrives("complete.json")
     recording = Recording(MEETING, complete.content)
@@ -348,7 +348,7 @@ def test_what_aws_says_of_a_failure_stays_inside(
     stage: Stage, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
-        raise RuntimeError(f"not authorized for {recording.media_result}")
+        raise RuntimeError(f"not authorized for {recording.media_result_key}")
 
     monkeypatch.setattr(WorkflowResults, "media", broken)
     with pytest.raises(StepFailed) as failed:
@@ -360,7 +360,7 @@ def test_what_aws_says_of_a_failure_stays_inside(
 def test_nothing_of_a_meeting_is_in_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     recording = stage.whole(b"a")
     made(stage, recording)
-    stage.does("fail", recording, error=f"{CANARY} of {recording.video}")
+    stage.does("fail", recording, error=f"{CANARY} of {recording.video_key}")
     said = capsys.readouterr().out
     assert '"cause":"unnamed"' in said.replace(": ", ":")
     assert '"code":"TRANSCRIPTION_FAILED"' in said.replace(": ", ":")
