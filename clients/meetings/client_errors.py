@@ -4,7 +4,7 @@ What AWS itself refuses once there are credentials comes as botocore's own error
 the cause of an `UploadInterrupted`. No text of an error holds a token or credentials.
 """
 
-from handlers.meetings.media_result import WrongChunk
+from handlers.meetings.complete_file import WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord
 
 

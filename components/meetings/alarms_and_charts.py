@@ -60,7 +60,7 @@ class MeetingAlarmsArgs:
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
     """Register the meetings' own alarms."""
     scope, critical = args.scope, Severity.CRITICAL
-    steps, summarize, sweep = (args.functions[one] for one in ("steps", "summarize", "sweep"))
+    steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
     # Chunks that never come are the user's to send, and nothing is broken.
     given_up = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
     for what, function, pattern, says in (
@@ -108,8 +108,8 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         ),
     ):
         alarm(what, scope, metric, threshold, says, runbook, opts)
-    refusals = " || ".join(f'$.error_type = "{one}"' for one in MODEL_ERRORS)
-    missed = " || ".join(f'$.message = "{one}"' for one in MISSED_RECORDING_EVENTS)
+    refusals = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
+    missed = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
     for what, function, pattern, threshold, says, runbook in (
         (
             "model-throttles",
@@ -204,7 +204,7 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
             ),
             queue_chart(args.uploads),
         ],
-        *([function_chart(one), duration_chart(one)] for one in args.functions.values()),
+        *([function_chart(function), duration_chart(function)] for function in args.functions.values()),
     ]
 
 

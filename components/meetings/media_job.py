@@ -80,7 +80,7 @@ class MediaProcessing(pulumi.ComponentResource):
 
     def grants_run(self) -> list[Grant]:
         """What the workflow needs to have it run."""
-        return self.job.grants_run([one.arn for one in self.queues])
+        return self.job.grants_run([queue.arn for queue in self.queues])
 
     def _variables(self, args: MediaProcessingArgs) -> dict[str, str]:
         deployment = MediaDeployment(

@@ -86,7 +86,7 @@ class Meetings(pulumi.ComponentResource):
             "index": INDEX,
             "credential_seconds": CREDENTIAL_SECONDS,
             "raw_days": args.settings.kept.raw_days,
-            "routes": [one.route for one in OPERATIONS],
+            "routes": [operation.route for operation in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.access.api.url})
 

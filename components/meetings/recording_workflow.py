@@ -53,7 +53,7 @@ def workflow_states(
     failed = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(
-            [one.arn for one in media.queues],
+            [queue.arn for queue in media.queues],
             media.job.name,
             settings.processing,
             to="ReadMedia",

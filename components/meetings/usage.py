@@ -127,5 +127,5 @@ def _status_checks(settings: MeetingsSettings) -> float:
 def _summary_tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
     """Two questions about the same transcript, each of its own model."""
     models = (settings.models.summary, settings.models.action_items)
-    each = [tokens(one, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for one in models]
-    return {measure: sum(one.get(measure, 0) for one in each) for one in each for measure in one}
+    each = [tokens(model, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for model in models]
+    return {measure: sum(measures.get(measure, 0) for measures in each) for measures in each for measure in measures}

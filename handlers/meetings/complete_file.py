@@ -7,13 +7,14 @@ it says of the chunks decides what the recording *is*: the same chunks in the sa
 import hashlib
 import json
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import Message
+from handlers.common.websocket.messages import Message, WrongField
 from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
 from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 
@@ -74,7 +75,7 @@ class CompleteFile(Message):
 
     @model_validator(mode="after")
     def _check_chunk_names(self) -> Self:
-        names = [one.name for one in self.chunks]
+        names = [chunk.name for chunk in self.chunks]
         if len(set(names)) != len(names) or COMPLETE_FILE_NAME in names:
             raise PydanticCustomError("chunk_names", "chunks have names of their own, and none is complete.json")
         return self
@@ -82,10 +83,28 @@ class CompleteFile(Message):
     @property
     def content(self) -> str:
         """What tells this recording from others: made of the chunks' hashes in their order."""
-        said = json.dumps([one.sha256 for one in self.chunks]).encode()
+        said = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
         return hashlib.sha256(said).hexdigest()[:CONTENT_DIGITS]
 
     @property
     def size(self) -> int:
         """Bytes of all chunks."""
-        return sum(one.bytes for one in self.chunks)
+        return sum(chunk.bytes for chunk in self.chunks)
+
+
+class ChunkProblem(StrEnum):
+    """What is wrong with a chunk."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    HASH = "hash"
+    UNREADABLE = "unreadable"
+
+
+class WrongChunk(Message):
+    """A chunk, or `complete.json`, that keeps a recording from being worked on."""
+
+    name: str
+    problem: ChunkProblem
+    fields: tuple[WrongField, ...] | None = None
+    """Of a `complete.json` that has not the form: which are wrong, and the rules; an empty name is the whole."""

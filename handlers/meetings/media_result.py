@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.websocket.messages import Message, WrongField
+from handlers.common.websocket.messages import Message
+from handlers.meetings.complete_file import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
@@ -27,24 +28,6 @@ class MediaOutcome(StrEnum):
     """It does not fit into the space that the job has, or is longer than recordings may be."""
     SUPERSEDED = "superseded"
     """`complete.json` says another content by now: that one has an execution of its own, and is what the meeting is."""
-
-
-class ChunkProblem(StrEnum):
-    """What is wrong with a chunk."""
-
-    MISSING = "missing"
-    SIZE = "size"
-    HASH = "hash"
-    UNREADABLE = "unreadable"
-
-
-class WrongChunk(Message):
-    """A chunk, or `complete.json`, that keeps a recording from being worked on."""
-
-    name: str
-    problem: ChunkProblem
-    fields: tuple[WrongField, ...] | None = None
-    """Of a `complete.json` that has not the form: which are wrong, and the rules; an empty name is the whole."""
 
 
 class AudioPart(Message):

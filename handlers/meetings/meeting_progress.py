@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.media_result import WrongChunk
+from handlers.meetings.complete_file import WrongChunk
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import Recording
 

@@ -7,7 +7,7 @@ item is about the latest content of its meeting: what is heard of an older one c
 from enum import StrEnum
 
 from handlers.common.websocket.messages import Message
-from handlers.meetings.media_result import WrongChunk
+from handlers.meetings.complete_file import WrongChunk
 from handlers.meetings.s3_keys import MeetingId
 
 PARTITION = "user"

@@ -52,7 +52,7 @@ class MeetingStore:
 
     def list_modified_times(self, prefix: str) -> dict[str, datetime]:
         """Return when each of the first thousand objects below a prefix was written."""
-        return {one["Key"]: one["LastModified"] for one in next(self.list_pages(prefix))}
+        return {item["Key"]: item["LastModified"] for item in next(self.list_pages(prefix))}
 
     def list_pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
         """List the objects below a prefix, a thousand at a time."""

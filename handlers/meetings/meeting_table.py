@@ -113,7 +113,7 @@ class MeetingTable:
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as error:
-            reasons = {one.get("Code", "None") for one in error.response["CancellationReasons"]} - {"None"}
+            reasons = {reason.get("Code", "None") for reason in error.response["CancellationReasons"]} - {"None"}
             if reasons <= CONFLICT_REASONS:
                 return False
             raise

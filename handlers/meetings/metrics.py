@@ -50,12 +50,12 @@ class MeetingMetrics:
             Namespace=NAMESPACE,
             MetricData=[
                 {
-                    "MetricName": one.name,
-                    "Value": one.value,
-                    "Unit": one.unit,
-                    "Dimensions": self._dimensions(one.user),
+                    "MetricName": measure.name,
+                    "Value": measure.value,
+                    "Unit": measure.unit,
+                    "Dimensions": self._dimensions(measure.user),
                 }
-                for one in measures
+                for measure in measures
             ],
         )
 

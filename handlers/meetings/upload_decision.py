@@ -10,46 +10,14 @@ Anything else would begin a job after each job.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import CompleteFile
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.complete_file import CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-
-
-@dataclass(frozen=True)
-class UploadedCompleteFile:
-    """A `complete.json` as it was read."""
-
-    fingerprint: str
-    """Which one: another object has another mark."""
-    uploaded_at: datetime
-    """When it was put there."""
-    file: CompleteFile | None
-    """None where it says nothing useful."""
-    problem: ChunkProblem = ChunkProblem.UNREADABLE
-    cause: str = ""
-    """Then, for a log: why."""
-    wrong_fields: tuple[WrongField, ...] | None = None
-    """Then, for its user: which fields break which rules, where it could be read."""
-
-
-@dataclass(frozen=True)
-class UploadedChunks:
-    """A recording's chunks as they were found."""
-
-    wrong: tuple[WrongChunk, ...]
-    """Missing, or of another size."""
-    fingerprint: str
-    """Which ones: where one is another object, this is another mark."""
-    last_uploaded_at: datetime | None
-    """When the last of them was put there."""
-
+from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
 
 FindChunks = Callable[[CompleteFile], UploadedChunks]
 

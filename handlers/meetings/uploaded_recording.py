@@ -11,6 +11,7 @@ after some pages, what was not listed counts as missing.
 import hashlib
 import json
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +22,8 @@ from handlers.common.aws.unreadable_objects import Sealed, meant
 from handlers.common.errors import of_validation
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, CompleteFile
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-from handlers.meetings.upload_decision import UploadedChunks, UploadedCompleteFile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -34,6 +33,35 @@ PAGE_SIZE: Final = 1_000
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
 """A recording that was replaced three times has not more."""
 FINGERPRINT_DIGITS: Final = 32
+
+
+@dataclass(frozen=True)
+class UploadedCompleteFile:
+    """A `complete.json` as it was read."""
+
+    fingerprint: str
+    """Which one: another object has another mark."""
+    uploaded_at: datetime
+    """When it was put there."""
+    file: CompleteFile | None
+    """None where it says nothing useful."""
+    problem: ChunkProblem = ChunkProblem.UNREADABLE
+    cause: str = ""
+    """Then, for a log: why."""
+    wrong_fields: tuple[WrongField, ...] | None = None
+    """Then, for its user: which fields break which rules, where it could be read."""
+
+
+@dataclass(frozen=True)
+class UploadedChunks:
+    """A recording's chunks as they were found."""
+
+    wrong: tuple[WrongChunk, ...]
+    """Missing, or of another size."""
+    fingerprint: str
+    """Which ones: where one is another object, this is another mark."""
+    last_uploaded_at: datetime | None
+    """When the last of them was put there."""
 
 
 class UploadedRecordings:
@@ -70,7 +98,7 @@ class UploadedRecordings:
         try:
             return UploadedCompleteFile(mark, at, CompleteFile.model_validate_json(text))
         except ValidationError as error:
-            wrong = tuple(WrongField(field=one.field, rule=one.rule) for one in of_validation(error))
+            wrong = tuple(WrongField(field=problem.field, rule=problem.rule) for problem in of_validation(error))
             cause = f"{wrong[0].field}: {wrong[0].rule}"
             return UploadedCompleteFile(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
 
@@ -78,7 +106,7 @@ class UploadedRecordings:
         """What a list says of it: without the client's key, nothing else does."""
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
-        found = next((one for one in page.get("Contents", ()) if one["Key"] == key), None)
+        found = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
         if found is None:
             return None
         at = found["LastModified"]
@@ -88,7 +116,7 @@ class UploadedRecordings:
 
     def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
         """A recording's chunks."""
-        there = self._list_chunks(meeting, {one.name for one in complete.chunks})
+        there = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
             found = there.get(chunk.name)
@@ -96,7 +124,7 @@ class UploadedRecordings:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING))
             elif found["Size"] != chunk.bytes:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
-        last = max((one["LastModified"] for one in there.values()), default=None)
+        last = max((item["LastModified"] for item in there.values()), default=None)
         return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, there), last)
 
     def _list_chunks(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
@@ -106,7 +134,7 @@ class UploadedRecordings:
             PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
         begins = len(meeting.upload_prefix)
-        found = {one["Key"][begins:]: one for page in pages for one in page.get("Contents", ())}
+        found = {item["Key"][begins:]: item for page in pages for item in page.get("Contents", ())}
         return {name: found[name] for name in names & found.keys()}
 
 
@@ -120,7 +148,7 @@ def _chunks_fingerprint(complete: CompleteFile, there: "dict[str, ObjectTypeDef]
 
     The same bytes have the same ETag, whether they lie in an archive or not.
     """
-    objects = [_object_fingerprint(there.get(one.name)) for one in complete.chunks]
+    objects = [_object_fingerprint(there.get(chunk.name)) for chunk in complete.chunks]
     return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 

@@ -97,5 +97,5 @@ def meeting_hash(meeting: MeetingId) -> str:
 
 def _has_new_wrong_chunk(before: MeetingRecord | None, after: MeetingRecord) -> bool:
     """Whether something counts as wrong that did not before."""
-    known = set() if before is None else {one.name for one in before.wrong}
-    return after.status is MeetingStatus.INCOMPLETE and not {one.name for one in after.wrong} <= known
+    known = set() if before is None else {chunk.name for chunk in before.wrong}
+    return after.status is MeetingStatus.INCOMPLETE and not {chunk.name for chunk in after.wrong} <= known

@@ -16,8 +16,7 @@ import imageio_ffmpeg
 from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
 from clients.meetings.recording_upload import chunk_name
 from clients.meetings.user_credentials import Opened
-from handlers.meetings.complete_file import Chunk
-from handlers.meetings.media_result import ChunkProblem
+from handlers.meetings.complete_file import Chunk, ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import eventually
@@ -101,7 +100,7 @@ class Recorder:
 
         def found() -> list[str]:
             record = self._found(meeting_id, (MeetingStatus.INCOMPLETE,))
-            return [] if record is None else [one.name for one in record.wrong if one.problem is problem]
+            return [] if record is None else [chunk.name for chunk in record.wrong if chunk.problem is problem]
 
         return eventually(lambda: found() or None, f"a chunk that is {problem}", PATIENCE_SECONDS)
 
@@ -156,13 +155,13 @@ def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
     batch, logs = meetings.client("batch"), meetings.client("logs")
     about = {"name": "MEETING_ID", "value": record.meeting_id}
     listed = [
-        one
+        summary
         for queue in batch.describe_job_queues()["jobQueues"]
         for status in ("SUCCEEDED", "FAILED")
-        for one in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
+        for summary in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
     ]
-    described = batch.describe_jobs(jobs=[one["jobId"] for one in listed])["jobs"]
-    jobs = [one for one in described if about in one["container"]["environment"]]
+    described = batch.describe_jobs(jobs=[summary["jobId"] for summary in listed])["jobs"]
+    jobs = [job for job in described if about in job["container"]["environment"]]
     jobs.sort(key=lambda one: one["createdAt"])
     lines: list[str] = []
     for job in jobs:
@@ -171,10 +170,10 @@ def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
                 logGroupName=job["container"]["logConfiguration"]["options"]["awslogs-group"],
                 logStreamName=attempt["container"]["logStreamName"],
             )
-            lines += [str(json.loads(one["message"]).get("message")) for one in found["events"]]
+            lines += [str(json.loads(event["message"]).get("message")) for event in found["events"]]
     return Worked(
-        queues=tuple(one["jobQueue"].rpartition("/")[2] for one in jobs),
+        queues=tuple(job["jobQueue"].rpartition("/")[2] for job in jobs),
         lines=tuple(lines),
-        attempts=tuple(len(one["attempts"]) for one in jobs),
-        reasons=tuple(one["statusReason"] for one in jobs),
+        attempts=tuple(len(job["attempts"]) for job in jobs),
+        reasons=tuple(job["statusReason"] for job in jobs),
     )

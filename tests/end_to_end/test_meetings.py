@@ -105,7 +105,7 @@ def test_a_token_that_is_not_good_is_refused_with_a_code_and_no_more(
 )
 def test_a_malformed_request_is_told_which_field(meetings: Meetings, body: object, field: str) -> None:
     answer = exchange(meetings, body)
-    assert (answer.status, [one["field"] for one in told(answer)["fields"]]) == (400, [field])
+    assert (answer.status, [wrong_field["field"] for wrong_field in told(answer)["fields"]]) == (400, [field])
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/exchange", 405), ("POST", "/nothing", 404)])
@@ -184,8 +184,10 @@ def test_the_exchange_must_be_allowed_to_tag_a_session(platform: Platform, meeti
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
         assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
-        refused = [one for one in platform.decisions(mark) if one.verdict is not Verdict.ALLOW]
-    assert {(one.role, one.action) for one in refused} == {("polyphony-local-meetings-auth-exchange", "sts:TagSession")}
+        refused = [decision for decision in platform.decisions(mark) if decision.verdict is not Verdict.ALLOW]
+    assert {(decision.role, decision.action) for decision in refused} == {
+        ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
+    }
 
 
 @pytest.mark.usefixtures("meetings_played")
@@ -232,13 +234,13 @@ def test_nothing_of_a_meeting_is_in_a_log(platform: Platform, meetings: Meetings
 def logged(platform: Platform) -> dict[str, list[str]]:
     """What meetings' functions and its job have written, by log group."""
     logs = platform.client("logs")
-    names = [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]]
-    mine = [one for one in names if one.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))]
+    names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    mine = [name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))]
     return {
         name: [
-            one["message"]
+            event["message"]
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name)
-            for one in page["events"]
+            for event in page["events"]
         ]
         for name in mine
     }

@@ -58,7 +58,7 @@ def waiting(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
 
     def found() -> dict[str, Any] | None:
         listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
-        return next((dict(one) for one in listed if meeting_id in one["jobName"]), None)
+        return next((dict(job) for job in listed if meeting_id in job["jobName"]), None)
 
     return eventually(found, "a job that waits")
 
@@ -66,7 +66,7 @@ def waiting(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
 def executions(meetings: Meetings, meeting_id: str) -> list[str]:
     """Those of a meeting, by ARN."""
     found = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
-    return [one["executionArn"] for one in found if one["name"].startswith(meeting_id)]
+    return [entry["executionArn"] for entry in found if entry["name"].startswith(meeting_id)]
 
 
 def waits(meetings: Meetings, which: set[str]) -> str | None:
@@ -74,7 +74,7 @@ def waits(meetings: Meetings, which: set[str]) -> str | None:
     states = meetings.client("stepfunctions")
     for arn in which:
         events = states.get_execution_history(executionArn=arn)["events"]
-        if any(one.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for one in events):
+        if any(event.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for event in events):
             return arn
     return None
 
@@ -103,7 +103,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
     new = ann.client.upload(meeting, ann.said("thank you"))
     tell(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
-    assert [one.text for one in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
+    assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
     result = Recording(ready.meeting, old.content).media_result_key
     s3 = platform.client("s3")
 
@@ -231,7 +231,7 @@ def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_
 
     def failed() -> str | None:
         found = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return next((one["message"] for one in found if '"StorageFailed"' in one["message"]), None)
+        return next((entry["message"] for entry in found if '"StorageFailed"' in entry["message"]), None)
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from clients.meetings import NotMade
 from components.meetings.media_states import NO_CAPACITY_REASON
-from handlers.meetings.media_result import ChunkProblem
+from handlers.meetings.complete_file import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local.emulation.batch.batch_faults import Fault, tell
@@ -93,7 +93,9 @@ def test_a_recording_in_which_nobody_speaks_has_an_empty_transcript_and_no_summa
 
 
 def test_a_chunk_that_is_no_media_is_named(ended: dict[str, MeetingRecord]) -> None:
-    assert [(one.name, one.problem) for one in ended["no media"].wrong] == [("00000.mp4", ChunkProblem.UNREADABLE)]
+    assert [(chunk.name, chunk.problem) for chunk in ended["no media"].wrong] == [
+        ("00000.mp4", ChunkProblem.UNREADABLE)
+    ]
 
 
 def test_services_that_are_busy_for_a_while_are_waited_for(ann: Recorder, ended: dict[str, MeetingRecord]) -> None:
@@ -103,14 +105,14 @@ def test_services_that_are_busy_for_a_while_are_waited_for(ann: Recorder, ended:
 
 def test_without_a_summary_what_was_said_is_there(ann: Recorder, ended: dict[str, MeetingRecord]) -> None:
     record = ended["repeating"]
-    assert [one.text for one in ann.client.transcript(record.meeting_id).said] == ["A repeating report."]
+    assert [segment.text for segment in ann.client.transcript(record.meeting_id).said] == ["A repeating report."]
     with pytest.raises(NotMade, match="SUMMARY_FAILED"):
         ann.client.summary(record.meeting_id)
 
 
 def test_a_chunk_is_listed_while_it_is_missing_and_while_its_bytes_are_wrong(ann: Recorder) -> None:
     meeting, chunks = new_meeting(), ann.said("good day", "thank you", "agree")
-    right = [one.read_bytes() for one in chunks]
+    right = [chunk.read_bytes() for chunk in chunks]
     corrupt = right[1][:-1] + bytes([right[1][-1] ^ 1])
     ann.announce(meeting, chunks, [right[0], corrupt, None])
     assert ann.lacks(meeting.meeting_id, ChunkProblem.MISSING) == ["00002.mp4"]
@@ -121,7 +123,7 @@ def test_a_chunk_is_listed_while_it_is_missing_and_while_its_bytes_are_wrong(ann
     ready = ann.became(meeting.meeting_id)
     assert (ready.status, ready.content, ready.wrong) == (READY, again.content, ())
     said = ann.client.transcript(meeting.meeting_id).said
-    assert " ".join(one.text for one in said) == "Good day. Thank you. Agree."
+    assert " ".join(segment.text for segment in said) == "Good day. Thank you. Agree."
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +155,7 @@ def test_a_job_whose_machine_is_reclaimed_goes_on_where_it_was(
     went = worked(meetings, record)
     assert (record.status, went.queues, went.attempts) == (READY, (SPOT,), (2,))
     # Read once, and each thing made once: its sound, two pieces of its pictures, its video.
-    assert [went.lines.count(one) for one in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
+    assert [went.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
 
 
 @pytest.mark.parametrize(("what", "attempts"), [("reclaimed always", (3, 1)), ("no machine", (0, 1))])

@@ -29,7 +29,10 @@ def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
     # boto3 has types for it, but the project does not install them for one call.
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
     log = EventLog(environment.log_level)
-    models = {one: BedrockModel(bedrock, one) for one in (environment.summary_model_id, environment.action_model_id)}
+    models = {
+        model_id: BedrockModel(bedrock, model_id)
+        for model_id in (environment.summary_model_id, environment.action_model_id)
+    }
     read_instructions()  # read while the container starts
     return Summarizer(
         MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),

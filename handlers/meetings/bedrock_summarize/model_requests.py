@@ -67,7 +67,7 @@ class QuestionStyle:
 @cache
 def read_instructions() -> str:
     """The fixed part of every question."""
-    return "\n".join(one.read_text(encoding="utf-8") for one in sorted(PROMPTS_FOLDER.glob("*.txt")))
+    return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
 def summary_question(window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle) -> TaskQuestion[str]:

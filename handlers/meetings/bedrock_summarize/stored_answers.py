@@ -116,8 +116,8 @@ class StoredAnswers:
 def sum_tokens(spent: "list[Usage] | list[SummaryTokens]") -> SummaryTokens:
     """What several answers cost."""
     return SummaryTokens(
-        input_tokens=sum(one.input_tokens for one in spent),
-        output_tokens=sum(one.output_tokens for one in spent),
-        cache_read_tokens=sum(one.cache_read_tokens for one in spent),
-        cache_write_tokens=sum(one.cache_write_tokens for one in spent),
+        input_tokens=sum(usage.input_tokens for usage in spent),
+        output_tokens=sum(usage.output_tokens for usage in spent),
+        cache_read_tokens=sum(usage.cache_read_tokens for usage in spent),
+        cache_write_tokens=sum(usage.cache_write_tokens for usage in spent),
     )

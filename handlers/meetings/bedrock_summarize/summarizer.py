@@ -141,23 +141,23 @@ class Summarizer:
         sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
         cut = windows(transcript.said, sizes)
         place = partial(PartPosition, count=len(cut), language=transcript.language)
-        parts = self.parallel.all(lambda one: self._summarize_part(one, place(one.index), interview), cut)
-        summary, tokens = self._combine_summaries([one.summary for one in parts], transcript.language, interview)
-        items = tuple(one.item for one in merge_items([one.verified.items for one in parts]))
+        parts = self.parallel.all(lambda window: self._summarize_part(window, place(window.index), interview), cut)
+        summary, tokens = self._combine_summaries([part.summary for part in parts], transcript.language, interview)
+        items = tuple(item.item for item in merge_items([part.verified.items for part in parts]))
         self.log.info(
             "meeting_read",
             parts=len(parts),
             action_items=len(items),
-            malformed=sum(one.malformed for one in parts),
-            dropped=sum(one.verified.dropped for one in parts),
+            malformed=sum(part.malformed for part in parts),
+            dropped=sum(part.verified.dropped for part in parts),
         )
         return Summary(
             summary=summary,
             action_items=items,
-            dropped=sum(one.verified.dropped for one in parts),
+            dropped=sum(part.verified.dropped for part in parts),
             summary_model=reading.summary_model,
             action_model=reading.action_model,
-            tokens=sum_tokens([*(one.tokens for one in parts), tokens]),
+            tokens=sum_tokens([*(part.tokens for part in parts), tokens]),
         )
 
     def _summarize_part(

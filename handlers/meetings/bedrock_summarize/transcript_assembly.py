@@ -87,12 +87,12 @@ def parse_part(part: TranscribedPart, language: str, number: int | None = None) 
     else:
         return tuple(
             TranscriptSegment(
-                speaker=one.speaker if number is None else f"{number}-{one.speaker}",
-                start_ms=part.offset_ms + min(one.start_ms, part.duration_ms),
-                end_ms=part.offset_ms + min(one.end_ms, part.duration_ms),
-                text=" ".join(one.words) if spaced else _join_unspaced(one.words),
+                speaker=piece.speaker if number is None else f"{number}-{piece.speaker}",
+                start_ms=part.offset_ms + min(piece.start_ms, part.duration_ms),
+                end_ms=part.offset_ms + min(piece.end_ms, part.duration_ms),
+                text=" ".join(piece.words) if spaced else _join_unspaced(piece.words),
             )
-            for one in pieces
+            for piece in pieces
         )
     # Out here, so that it does not hold what it was raised from.
     raise BadTranscript(problem.value)
@@ -103,11 +103,11 @@ def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, dura
     said: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
-        characters += sum(len(one.text) for one in part)
+        characters += sum(len(segment.text) for segment in part)
         if characters > MAX_CHARACTERS:
             raise BadTranscript("too_large")
         said += part
-    said.sort(key=lambda one: (one.start_ms, one.end_ms))
+    said.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
     return Transcript(language=language, duration_ms=duration_ms, said=tuple(said))
 
 

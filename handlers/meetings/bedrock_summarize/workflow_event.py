@@ -32,9 +32,9 @@ class SummaryRequest(Message):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        if [one.key for one in self.audio] != [self.recording.audio_key(at) for at in range(len(self.audio))]:
+        if [part.key for part in self.audio] != [self.recording.audio_key(at) for at in range(len(self.audio))]:
             raise ValueError("the audio's keys are the recording's own, in their order")
-        offsets = [one.offset_ms for one in self.audio]
+        offsets = [part.offset_ms for part in self.audio]
         if any(later <= before for before, later in itertools.pairwise(offsets)):
             raise ValueError("each part begins after the one before")
         return self

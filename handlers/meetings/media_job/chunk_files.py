@@ -9,9 +9,9 @@ from pathlib import Path
 
 from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.aws.unreadable_objects import Sealed
-from handlers.meetings.complete_file import CompleteFile
+from handlers.meetings.complete_file import ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectGone
-from handlers.meetings.media_result import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
+from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
 
 
@@ -83,5 +83,5 @@ class ChunkFolder:
 
 
 def _raise_incomplete(found: Iterable[WrongChunk | None]) -> None:
-    if wrong := [one for one in found if one is not None]:
+    if wrong := [wrong_chunk for wrong_chunk in found if wrong_chunk is not None]:
         raise JobConcluded(MediaOutcome.INCOMPLETE, wrong)

@@ -81,7 +81,7 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
     with ffmpeg.start(*arguments, gives=True, seconds=MAX_PROBE_SECONDS, awaited=_MAPPING_LINE) as running:
         tracks = _read_packets(running.output)
     told = running.stderr_text()
-    if any(one in told for one in TRUNCATION_MESSAGES):
+    if any(message in told for message in TRUNCATION_MESSAGES):
         raise InputRefused
     return _chunk_facts(tracks, *_parse_mappings(running.matched_lines()))
 
@@ -113,7 +113,7 @@ def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
                     track.time_base = Fraction(value)
             continue
         parts = line.split(b",", 5)
-        tracks[int(parts[0])].add_packet(*(int(one) for one in parts[1:5]))
+        tracks[int(parts[0])].add_packet(*(int(part) for part in parts[1:5]))
     return tracks
 
 
@@ -127,7 +127,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
             raise InputRefused
         said = track.headers
         parameters = [
-            said.get(one, "") for one in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
+            said.get(header, "") for header in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
         seen = said["media_type"] == "video"
         form = TrackFormat(
@@ -137,7 +137,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
             parameters=" ".join([*parameters, f"{turned:g}"] if seen else parameters),
         )
         if seen:
-            sides = [int(one) for one in said["dimensions"].split("x")]
+            sides = [int(side) for side in said["dimensions"].split("x")]
             width, height = reversed(sides) if abs(abs(turned) - 90) < 1 else sides
             pictures = ChunkVideo(
                 form=form,
@@ -154,7 +154,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
     if pictures is None and sound is None:
         raise InputRefused
     return ChunkFacts(
-        duration=max(one.end_microseconds for one in tracks.values() if one.count) or MIN_DURATION,
+        duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
         pictures=pictures,
         sound=sound,
     )

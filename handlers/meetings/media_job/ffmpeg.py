@@ -105,7 +105,7 @@ class FfmpegRun:
 
     def _match_lines(self, awaited: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
         found = (awaited.fullmatch(line) for line in lines)
-        self._matches += [one for one in found if one][: _MAX_MATCHED_LINES - len(self._matches)]
+        self._matches += [match for match in found if match][: _MAX_MATCHED_LINES - len(self._matches)]
 
 
 class Ffmpeg:

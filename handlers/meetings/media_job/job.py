@@ -17,7 +17,7 @@ from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.aws.unreadable_objects import Sealed
 from handlers.common.logging import EventLog, hashed
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, CompleteFile
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_files import ChunkFolder, JobConcluded
@@ -26,7 +26,7 @@ from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefuse
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
 from handlers.meetings.media_job.job_steps import JobSteps
 from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
-from handlers.meetings.media_result import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
+from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
@@ -92,7 +92,7 @@ class MediaJob:
         result = self._read_note(MediaResult, self._recording.media_result_key)
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
-        keys = [one.key for one in result.audio] + ([result.video_key] if result.video_key else [])
+        keys = [part.key for part in result.audio] + ([result.video_key] if result.video_key else [])
         return result if all(self._bucket.find(key) for key in keys) else None
 
     def _process(self) -> MediaResult:
@@ -117,16 +117,16 @@ class MediaJob:
         if plan.is_too_long or plan.required_bytes(complete.size) > self._settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
         steps = JobSteps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
-        audio_ms = sum(steps.make_audio_part(one) for one in plan.parts)
+        audio_ms = sum(steps.make_audio_part(part) for part in plan.parts)
         video_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
             outcome=MediaOutcome.READY if plan.has_audio else MediaOutcome.NO_AUDIO,
             video_key=self._recording.video_key if plan.has_video else None,
             audio=tuple(
                 AudioPart(
-                    key=self._recording.audio_key(one.number), offset_ms=one.offset_ms, duration_ms=one.duration_ms
+                    key=self._recording.audio_key(part.number), offset_ms=part.offset_ms, duration_ms=part.duration_ms
                 )
-                for one in plan.parts
+                for part in plan.parts
             ),
             duration_ms=round(plan.duration / 1000),
             copied=plan.copies_video,
@@ -163,7 +163,7 @@ class MediaJob:
         if bad:
             raise self._conclude_unreadable(complete, bad)
         self._log.info("media_probed", key_hash=self._key_hash, files=len(found))
-        chunks = tuple(one for one in found if one is not None)
+        chunks = tuple(facts for facts in found if facts is not None)
         return self._write_facts(RecordingFacts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
 
     def _probe(self, name: str) -> ChunkFacts | None:
@@ -180,7 +180,7 @@ class MediaJob:
             file.writeframes(_HALF_A_SECOND)
         if self._probe(name) is None:
             raise FfmpegFailed("it cannot read what it must")
-        wrong = (WrongChunk(name=complete.chunks[one].name, problem=ChunkProblem.UNREADABLE) for one in numbers)
+        wrong = (WrongChunk(name=complete.chunks[number].name, problem=ChunkProblem.UNREADABLE) for number in numbers)
         return JobConcluded(MediaOutcome.UNREADABLE, wrong)
 
     def _read_note(self, kind: type[M], key: str) -> M | None:

@@ -68,7 +68,7 @@ class JobSteps:
         done = self._find_result(key, recipe)
         if done is not None:
             return done
-        before = sum(self._make_piece(one, recipe) for one in self._plan.pieces)
+        before = sum(self._make_piece(piece, recipe) for piece in self._plan.pieces)
         return self._run_step(key, recipe, MP4, self._join_pieces, before)
 
     def _make_copied_video(self) -> None:
@@ -82,7 +82,7 @@ class JobSteps:
             self._chunk_folder.download()
         else:
             self._chunk_folder.clear()
-        names = [f"piece-{one.number:04d}" for one in self._plan.pieces]
+        names = [f"piece-{piece.number:04d}" for piece in self._plan.pieces]
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
         try:
@@ -99,10 +99,10 @@ class JobSteps:
         return SOUNDTRACK_NAME
 
     def _make_piece(self, piece: VideoPiece, look: str) -> int:
-        spans = " ".join(f"{one.chunk}:{one.begin}-{one.end}" for one in piece.spans)
+        spans = " ".join(f"{span.chunk}:{span.begin}-{span.end}" for span in piece.spans)
 
         def make() -> None:
-            self._chunk_folder.download(one.chunk for one in piece.spans)
+            self._chunk_folder.download(span.chunk for span in piece.spans)
             try:
                 self._video_maker.encode_piece(piece, RESULT_NAME)
             except InputRefused:

@@ -97,7 +97,7 @@ class VideoPiece:
     @property
     def duration(self) -> int:
         """How long it is."""
-        return sum(one.duration for one in self.spans)
+        return sum(span.duration for span in self.spans)
 
 
 class RecordingPlan:
@@ -129,12 +129,12 @@ class RecordingPlan:
     @property
     def has_video(self) -> bool:
         """Whether there will be a video."""
-        return any(one.pictures is not None for one in self.chunks)
+        return any(chunk.pictures is not None for chunk in self.chunks)
 
     @property
     def has_audio(self) -> bool:
         """Whether anything can be heard in it."""
-        return any(one.sound is not None for one in self.chunks)
+        return any(chunk.sound is not None for chunk in self.chunks)
 
     @property
     def copies_audio(self) -> bool:
@@ -145,11 +145,11 @@ class RecordingPlan:
     @property
     def channels(self) -> int:
         """Of the sound in a video that could not be copied."""
-        return max((one.sound.channels for one in self.chunks if one.sound is not None), default=1)
+        return max((chunk.sound.channels for chunk in self.chunks if chunk.sound is not None), default=1)
 
     def chunk_samples(self, rate: int) -> tuple[int, ...]:
         """The sample at which each chunk begins, and the one behind the last: rounded once, so that nothing adds up."""
-        return tuple((one * rate + _SECOND // 2) // _SECOND for one in self.starts)
+        return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
     @cached_property
     def parts(self) -> tuple[SpeechPart, ...]:
@@ -187,42 +187,42 @@ class RecordingPlan:
     @cached_property
     def frame_rate(self) -> int:
         """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
-        seen = [(one.pictures, one.duration) for one in self.chunks if one.pictures]
+        seen = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
         most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
         return max(1, min(MAX_FRAME_RATE, ceil(most)))
 
     @cached_property
     def frame_size(self) -> tuple[int, int]:
         """Width and height of what is encoded: those of the largest chunk, as far as they are allowed, and even."""
-        sizes = [(one.pictures.width, one.pictures.height) for one in self.chunks if one.pictures]
-        width, height = max(sizes, key=lambda one: one[0] * one[1])
+        sizes = [(chunk.pictures.width, chunk.pictures.height) for chunk in self.chunks if chunk.pictures]
+        width, height = max(sizes, key=lambda size: size[0] * size[1])
         share = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
 
     def required_bytes(self, uploaded: int) -> int:
         """The most bytes that making it takes on the disk at once, `uploaded` being those of all chunks."""
         seconds = self.duration / _SECOND + 1
-        heard = max((one.samples for one in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
+        heard = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
             return uploaded + heard
-        index = sum(one.pictures.count if one.pictures else 0 for one in self.chunks) * _INDEX_ENTRY_BYTES
+        index = sum(chunk.pictures.count if chunk.pictures else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
         index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
         sound = self._soundtrack_bytes(seconds)
         if self.copies_video:
-            seen = sum(one.pictures.bytes for one in self.chunks if one.pictures)
+            seen = sum(chunk.pictures.bytes for chunk in self.chunks if chunk.pictures)
             return uploaded + max(heard, sound + seen + index + _HEADER_BYTES)
         pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
-        one = round(max(one.duration for one in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
+        one = round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
         kept = uploaded if self.copies_audio else sound
         return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _HEADER_BYTES)
 
     def _soundtrack_bytes(self, seconds: float) -> int:
         if self.copies_audio:
-            return sum(one.sound.bytes for one in self.chunks if one.sound)
+            return sum(chunk.sound.bytes for chunk in self.chunks if chunk.sound)
         return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
 
     def _is_copiable(self) -> bool:
-        forms = {one.pictures.form if one.pictures else None for one in self.chunks}
+        forms = {chunk.pictures.form if chunk.pictures else None for chunk in self.chunks}
         (form, *others) = forms
         return form is not None and not others and form.codec in COPIED_VIDEO_CODECS
 

@@ -91,7 +91,7 @@ class VideoMaker:
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """How the pictures are read, and which they are of what is read."""
         if pieces:
-            listed = self._write_list("seen", pieces, [one.duration for one in self._plan.pieces])
+            listed = self._write_list("seen", pieces, [piece.duration for piece in self._plan.pieces])
             return (*LIST_OPTIONS, "-i", listed), ("-map", "0:0")
         pictures = self._plan.chunks[0].pictures
         if pictures is None:
@@ -100,7 +100,7 @@ class VideoMaker:
 
     def _all_chunks_input(self, name: str) -> tuple[str, ...]:
         """All chunks. A single one is a list too: so its moments are counted from its own beginning, as everybody's are."""
-        return *LIST_OPTIONS, "-i", self._write_list(name, self._names, [one.duration for one in self._plan.chunks])
+        return *LIST_OPTIONS, "-i", self._write_list(name, self._names, [chunk.duration for chunk in self._plan.chunks])
 
     def _codec_tag(self) -> tuple[str, ...]:
         """Of two names that MP4 has for HEVC, Apple's players know one."""
@@ -118,12 +118,12 @@ class VideoMaker:
         threads = ("-threads", str(self._threads))
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
-            names = [self._names[one.chunk] for one in piece.spans]
+            names = [self._names[span.chunk] for span in piece.spans]
             return (
                 *threads,
                 *LIST_OPTIONS,
                 "-i",
-                self._write_list("seen", names, [one.duration for one in piece.spans]),
+                self._write_list("seen", names, [span.duration for span in piece.spans]),
                 *drawn,
             )
         place = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")

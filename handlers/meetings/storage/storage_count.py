@@ -83,16 +83,16 @@ class StorageCounter:
             return StorageCountResult(0, 0, 0)
         ends = began + self.budget
         found = self.parallel.all(lambda prefix: self._list_prefix(prefix, ends), COUNTED_PREFIXES)
-        begun = self.unannounced.start((announced for one in found for announced in one.complete_files), ends)
+        begun = self.unannounced.start((announced for listing in found for announced in listing.complete_files), ends)
         by_user: Counter[str] = Counter()
         for one in found:
             by_user.update(one.by_user)
         totals = StorageTotals(day=began.date(), bytes_of=by_user)
-        before = next((one for one in self._read_earlier(began.date()) if one is not None), None)
+        before = next((totals for totals in self._read_earlier(began.date()) if totals is not None), None)
         told = [] if before is None else growth_metrics(daily_growth(before, totals), self.max_users)
         self.metrics.put(told)
         self.store.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
-        counted = StorageCountResult(sum(one.objects for one in found), len(by_user), len(told), begun)
+        counted = StorageCountResult(sum(listing.objects for listing in found), len(by_user), len(told), begun)
         self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.started)
         return counted
 

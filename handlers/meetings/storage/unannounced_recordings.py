@@ -47,10 +47,10 @@ class UnannouncedRecordings:
     def start(self, announced: Iterable[ListedCompleteFile], ends: datetime) -> int:
         """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
         count = SweepLoop(self._log, self._clock, ends - self._clock()).run(
-            ([one] for one in announced),
-            lambda one: [self._process(one)] if self._is_unannounced(one) else [],
+            ([complete_file] for complete_file in announced),
+            lambda complete_file: [self._process(complete_file)] if self._is_unannounced(complete_file) else [],
             failure_event="recording_unattended",
-            describe=lambda one: {"key_hash": meeting_hash(one.meeting)},
+            describe=lambda complete_file: {"key_hash": meeting_hash(complete_file.meeting)},
         )
         if count["unfinished"]:
             self._log.error("recordings_unchecked", cause="out_of_time")

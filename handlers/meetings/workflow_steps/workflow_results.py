@@ -68,7 +68,7 @@ def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
     """Whether all that it names is this recording's, and there is something to hear where it says so."""
     parts = [recording.audio_key(number) for number in range(len(result.audio))]
     return (
-        [one.key for one in result.audio] == parts
+        [part.key for part in result.audio] == parts
         and result.video_key in {None, recording.video_key}
         and bool(result.audio) == (result.outcome is MediaOutcome.READY)
     )

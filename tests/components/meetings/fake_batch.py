@@ -53,13 +53,13 @@ class Batch:
 
     def listjobs(self, given: Mapping[str, Any]) -> Any:
         [name] = given["Filters"][0]["Values"]
-        found = [one for one in self.jobs if one.queue == given["JobQueue"] and one.name.lower() == name.lower()]
-        return {"JobSummaryList": [one.detail(self.now) for one in reversed(found)]}
+        found = [job for job in self.jobs if job.queue == given["JobQueue"] and job.name.lower() == name.lower()]
+        return {"JobSummaryList": [job.detail(self.now) for job in reversed(found)]}
 
     def submitjob(self, given: Mapping[str, Any]) -> Any:
         if self.refusing is not None:
             raise Refused(self.refusing)
-        living = [one.id for one in self.jobs if one.detail(self.now)["Status"] not in OVER]
+        living = [job.id for job in self.jobs if job.detail(self.now)["Status"] not in OVER]
         assert not living, f"{living} would be run twice"
         where = given["JobQueue"].rpartition("media-")[2]
         job = Job(f"job-{len(self.jobs)}", given["JobQueue"], given["JobName"], self.now, self.lives(where))
@@ -70,7 +70,7 @@ class Batch:
         return {"JobId": job.id}
 
     def describejobs(self, given: Mapping[str, Any]) -> Any:
-        return {"Jobs": [one.detail(self.now) for one in self.jobs if one.id in given["Jobs"]]}
+        return {"Jobs": [job.detail(self.now) for job in self.jobs if job.id in given["Jobs"]]}
 
     def canceljob(self, given: Mapping[str, Any]) -> Any:
         job = self._job(given)
@@ -83,7 +83,7 @@ class Batch:
         return {}
 
     def _job(self, given: Mapping[str, Any]) -> Job:
-        [job] = [one for one in self.jobs if one.id == given["JobId"]]
+        [job] = [job for job in self.jobs if job.id == given["JobId"]]
         return job
 
 

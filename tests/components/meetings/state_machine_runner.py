@@ -40,7 +40,7 @@ def filled(arguments: Any, context: Mapping[str, Any] | None = None, **variables
     if isinstance(arguments, dict):
         return {name: filled(one, context, **variables) for name, one in arguments.items()}
     if isinstance(arguments, list):
-        return [filled(one, context, **variables) for one in arguments]
+        return [filled(argument, context, **variables) for argument in arguments]
     if isinstance(arguments, str) and arguments.startswith("{%"):
         return said(arguments, context, **variables)
     return arguments

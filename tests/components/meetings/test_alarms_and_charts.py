@@ -36,7 +36,7 @@ def test_the_page_explains_each_cause_that_a_models_refusal_has() -> None:
     page = (ROOT / "docs/runbooks/models-refuse.md").read_text(encoding="utf-8")
     unusable = {NoAnswer.UNUSABLE, Fault.CONFLICT}
     causes = (set(Fault) - PASSING | set(NoAnswer)) - unusable
-    assert {one.value for one in causes if f"`{one.value}`" not in page} == set()
+    assert {cause.value for cause in causes if f"`{cause.value}`" not in page} == set()
 
 
 @pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
@@ -73,7 +73,11 @@ def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
     assert charted
     for one in charted:
         assert one in [
-            (call["Namespace"], data["MetricName"], {one["Name"]: one["Value"] for one in data["Dimensions"]})
+            (
+                call["Namespace"],
+                data["MetricName"],
+                {dimension["Name"]: dimension["Value"] for dimension in data["Dimensions"]},
+            )
             for call in told.calls
             for data in call["MetricData"]
         ]
@@ -81,7 +85,7 @@ def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
 
 def test_the_dashboard_shows_what_traces_take_by_who_measures_it() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    charts = {one["properties"]["title"]: one["properties"]["metrics"] for one in widgets}
+    charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
     for about, namespace, metric in (
         ("execution", "AWS/States", "ExecutionTime"),
         ("exchange", "AWS/ApiGateway", "Latency"),
@@ -89,7 +93,7 @@ def test_the_dashboard_shows_what_traces_take_by_who_measures_it() -> None:
         [found] = [
             metrics for title, metrics in charts.items() if title.startswith(f"what a trace of an {about} takes")
         ]
-        assert {(one[0], one[1]) for one in found} == {(namespace, metric)}
+        assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
 
 
 def test_the_buckets_latency_is_measured_where_somebody_pays_for_it() -> None:

@@ -50,8 +50,13 @@ def test_a_provider_may_have_its_keys_elsewhere() -> None:
 
 
 def test_there_is_one_operation_and_the_alias_answers_it() -> None:
-    operations = [one for path in body(plain())["paths"].values() for one in path.values() if "operationId" in one]
-    [uri] = {one["x-amazon-apigateway-integration"]["uri"] for one in operations}
+    operations = [
+        operation
+        for path in body(plain())["paths"].values()
+        for operation in path.values()
+        if "operationId" in operation
+    ]
+    [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
     assert uri.endswith(f"/functions/arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-auth-exchange:live/invocations")
 
 

@@ -21,16 +21,16 @@ def left(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
     policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
     selected: list[set[str]] = []
     gone: list[set[str]] = []
-    for rule in sorted(policy["rules"], key=lambda one: int(one["rulePriority"])):
+    for rule in sorted(policy["rules"], key=lambda rule: int(rule["rulePriority"])):
         wanted = rule["selection"]
         prefixes = tuple(wanted.get("tagPrefixList", [""]))
         if wanted["tagStatus"] == "untagged":
             assert wanted["countType"] == "sinceImagePushed"
             continue  # here every image has a tag
-        matching = [one for one in images if any(tag.startswith(prefixes) for tag in one)]
-        gone += [one for one in matching[wanted["countNumber"] :] if one not in selected]
+        matching = [image for image in images if any(tag.startswith(prefixes) for tag in image)]
+        gone += [image for image in matching[wanted["countNumber"] :] if image not in selected]
         selected += matching
-    return [one for one in images if one not in gone]
+    return [image for image in images if image not in gone]
 
 
 def job(recorded: Recorded) -> dict[str, Any]:
@@ -44,28 +44,29 @@ def container(recorded: Recorded) -> dict[str, Any]:
 
 
 def size(recorded: Recorded) -> dict[str, str]:
-    return {one["type"]: one["value"] for one in container(recorded)["resourceRequirements"]}
+    return {requirement["type"]: requirement["value"] for requirement in container(recorded)["resourceRequirements"]}
 
 
 def told(recorded: Recorded) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container(recorded)["environment"]}
+    return {variable["name"]: variable["value"] for variable in container(recorded)["environment"]}
 
 
 def capacities(recorded: Recorded) -> dict[str, str]:
     """What each queue's machines are."""
     found = recorded.all("batch.ComputeEnvironment")
     return {
-        one.inputs["namePrefix"].removeprefix(f"{PREFIX}-"): one.inputs["computeResources"]["type"] for one in found
+        environment.inputs["namePrefix"].removeprefix(f"{PREFIX}-"): environment.inputs["computeResources"]["type"]
+        for environment in found
     }
 
 
 def test_spare_machines_first_and_others_on_demand() -> None:
     assert capacities(complete()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
-    names = {one.inputs["name"] for one in complete().all("batch.JobQueue")}
+    names = {queue.inputs["name"] for queue in complete().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
     assert states(complete())["Media"]["Assign"]["to"].endswith(f":job-queue/{PREFIX}-media-spot")
-    orders = [one.inputs["computeEnvironmentOrders"] for one in complete().all("batch.JobQueue")]
-    assert [len(one) for one in orders] == [1, 1], "Batch would only use the second once the first is full"
+    orders = [queue.inputs["computeEnvironmentOrders"] for queue in complete().all("batch.JobQueue")]
+    assert [len(order) for order in orders] == [1, 1], "Batch would only use the second once the first is full"
 
 
 def test_going_back_is_one_setting_one_queue_and_twice_the_machine() -> None:
@@ -118,7 +119,7 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
         "SCRATCH_MB": "35000",
     }
     about = states(complete())["SubmitMedia"]["Arguments"]["ContainerOverrides"]["Environment"]
-    given = {**told(complete()), **{one["Name"]: one["Value"] for one in about}}
+    given = {**told(complete()), **{variable["Name"]: variable["Value"] for variable in about}}
     assert told(changed()) == {**told(complete()), "MAX_HOURS": "2"}
     of_the_image = {"SCRATCH_FOLDER", "FFMPEG"}
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
@@ -156,7 +157,7 @@ def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:
 
 
 def test_nothing_is_let_into_the_jobs_network() -> None:
-    network = {one.kind for one in complete().graph if one.type.startswith(("aws:vpc/", "aws:ec2/"))}
+    network = {resource.kind for resource in complete().graph if resource.type.startswith(("aws:vpc/", "aws:ec2/"))}
     assert not network & {"SecurityGroupIngressRule", "SecurityGroupRule", "NatGateway", "Eip"}
     for kind in ("ec2.SecurityGroup", "ec2.DefaultSecurityGroup"):
         assert "ingress" not in complete().one(kind).inputs
@@ -167,18 +168,18 @@ def test_nothing_is_let_into_the_jobs_network() -> None:
 
 def test_recordings_do_not_pass_the_internet() -> None:
     endpoints = complete().all("ec2.VpcEndpoint")
-    assert {one.inputs["serviceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
-    assert {one.inputs["vpcEndpointType"] for one in endpoints} == {"Gateway"}
+    assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
+    assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
     routes = complete().one("ec2.RouteTable").id
-    assert {tuple(one.inputs["routeTableIds"]) for one in endpoints} == {(routes,)}
+    assert {tuple(endpoint.inputs["routeTableIds"]) for endpoint in endpoints} == {(routes,)}
 
 
 def test_every_subnet_has_the_way_out_and_jobs_are_in_all_of_them() -> None:
     subnets = complete().all("ec2.Subnet")
-    assert [one.inputs["cidrBlock"] for one in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
-    assert {one.inputs["mapPublicIpOnLaunch"] for one in subnets} == {False}
-    routed = {one.inputs["subnetId"] for one in complete().all("ec2.RouteTableAssociation")}
-    assert routed == {one.id for one in subnets}
+    assert [subnet.inputs["cidrBlock"] for subnet in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
+    assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
+    routed = {association.inputs["subnetId"] for association in complete().all("ec2.RouteTableAssociation")}
+    assert routed == {subnet.id for subnet in subnets}
     for one in complete().all("batch.ComputeEnvironment"):
         resources = one.inputs["computeResources"]
         assert set(resources["subnets"]) == routed
@@ -191,6 +192,6 @@ def test_zones_and_addresses_are_settings() -> None:
 
 
 def test_the_definition_comes_after_its_roles_rights_and_its_log() -> None:
-    before = {one.name for one in complete().ancestors(complete().one("batch.JobDefinition"))}
+    before = {ancestor.name for ancestor in complete().ancestors(complete().one("batch.JobDefinition"))}
     assert {"meetings-media-logs", "meetings-media-role", "meetings-media-start-role"} <= before
     assert {"meetings-media-grants", "meetings-media-start-grants"} <= before

@@ -47,7 +47,7 @@ def _definition(processing: tuple[tuple[str, object], ...]) -> dict[str, Any]:
 
 def queues(batch: Batch) -> list[str]:
     """Where jobs were submitted to."""
-    return [one.queue.rpartition("media-")[2] for one in batch.jobs]
+    return [job.queue.rpartition("media-")[2] for job in batch.jobs]
 
 
 def on_spare(life: Life, then: Life = DONE) -> Batch:
@@ -188,7 +188,7 @@ def test_a_job_that_never_ends_is_ended(engine: str, hours: float) -> None:
     batch = Batch(lambda _: [(0, "STARTING", {})])
     walked = went(batch, engine=engine)
     assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
-    assert [one.ended for one in batch.jobs] == [TIME_LIMIT_REASON]
+    assert [job.ended for job in batch.jobs] == [TIME_LIMIT_REASON]
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
@@ -234,7 +234,7 @@ def test_a_job_whose_news_nobody_can_get_is_ended() -> None:
 
 def test_a_job_is_told_which_recording_it_is_about_and_known_by_it() -> None:
     asked = filled(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
-    environment = {one["Name"]: one["Value"] for one in asked["ContainerOverrides"]["Environment"]}
+    environment = {variable["Name"]: variable["Value"] for variable in asked["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
     assert environment == {
         "MEETING_USER": meeting.user,
@@ -277,7 +277,7 @@ def test_whatever_becomes_of_a_job_it_ends_in_bounded_steps_and_never_runs_twice
     batch.lost_answers = lost
     walked = went(batch)  # the played Batch sees to it that no two live at once
     processing = MEETINGS.settings().processing
-    spare = sum(rounds(one * 60, 30) for one in (processing.timeout_minutes, processing.capacity_minutes))
+    spare = sum(rounds(minutes * 60, 30) for minutes in (processing.timeout_minutes, processing.capacity_minutes))
     questions = ATTEMPTS * spare + rounds(processing.on_demand_seconds, 30)
     assert walked.events <= questions * 9 + 2_500, "a question is a wait, a call and a choice"
     assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)

@@ -26,8 +26,8 @@ WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
 def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
     """The bucket's lifecycle by the beginning of keys."""
     found = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert {one["status"] for one in found} == {"Enabled"}
-    return {one["filter"]["prefix"]: one for one in found}
+    assert {rule["status"] for rule in found} == {"Enabled"}
+    return {rule["filter"]["prefix"]: rule for rule in found}
 
 
 def table(recorded: Recorded) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def test_what_is_replaced_can_be_had_back_for_a_day_and_no_longer() -> None:
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
     old = {below: one for below, one in rules(complete()).items() if below}
     assert set(old) == {"raw/", "audio/", "work/", "video/", "transcripts/", "summaries/"}
-    assert {one["noncurrentVersionExpiration"]["noncurrentDays"] for one in old.values()} == {1}
+    assert {rule["noncurrentVersionExpiration"]["noncurrentDays"] for rule in old.values()} == {1}
 
 
 def test_a_meeting_is_its_users_and_one_index_has_them_by_date() -> None:
@@ -133,7 +133,11 @@ def test_models_are_settings() -> None:
     read = variables(changed(), "bedrock-summarize")
     assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, HAIKU, "99")
     assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
-    [policy] = [one for one in changed().all("iam.RolePolicy") if one.name == "meetings-bedrock-summarize-grants"]
+    [policy] = [
+        role_policy
+        for role_policy in changed().all("iam.RolePolicy")
+        if role_policy.name == "meetings-bedrock-summarize-grants"
+    ]
     assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
 
 

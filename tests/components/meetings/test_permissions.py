@@ -77,7 +77,7 @@ STARTS_JOB: set[Permission] = {
 MAY_WORKFLOW: set[Permission] = {
     # A job is submitted by name, of which there are revisions, to a queue of ours.
     *may("batch", "SubmitJob", *(f"{BATCH}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
-    *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{one}" for one in ("spot", "on-demand"))),
+    *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{capacity}" for capacity in ("spot", "on-demand"))),
     *may("batch", "DescribeJobs ListJobs", "*"),
     *may("batch", "CancelJob TerminateJob", f"{BATCH}:job/*"),
     *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
@@ -140,7 +140,7 @@ def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
 
 
 def trust(role: str) -> dict[str, Any]:
-    [one] = [one for one in complete().all("iam.Role") if one.inputs["name"] == f"{PREFIX}-{role}"]
+    [one] = [iam_role for iam_role in complete().all("iam.Role") if iam_role.inputs["name"] == f"{PREFIX}-{role}"]
     [statement] = json.loads(one.inputs["assumeRolePolicy"])["Statement"]
     found: dict[str, Any] = statement
     return found
@@ -158,7 +158,7 @@ def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None
 
 def test_the_clients_role_is_made_after_the_role_that_it_trusts() -> None:
     client = complete().one("iam.Role", "meetings-client")
-    assert "meetings-auth-exchange-role" in [one.name for one in complete().ancestors(client)]
+    assert "meetings-auth-exchange-role" in [ancestor.name for ancestor in complete().ancestors(client)]
 
 
 @pytest.mark.parametrize("role", ["media", "media-start"])
@@ -176,7 +176,7 @@ def test_the_jobs_roles_are_for_tasks_of_this_account(role: str) -> None:
 
 def test_all_of_it_is_known_before_anything_exists() -> None:
     def documents(recorded: Recorded) -> dict[str, Any]:
-        return {one.name: one.inputs["policy"] for one in recorded.all("iam.RolePolicy")}
+        return {policy.name: policy.inputs["policy"] for policy in recorded.all("iam.RolePolicy")}
 
     assert documents(plain()) == documents(complete())
 

@@ -89,9 +89,9 @@ def test_whoever_summarises_is_told_what_he_reads() -> None:
 
 def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> None:
     state = states(complete())["Summarize"]
-    [busy] = [one for one in state["Retry"] if "ModelBusy" in one["ErrorEquals"]]
+    [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
-    again = {error for one in state["Retry"] for error in one["ErrorEquals"]}
+    again = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
     assert not again & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
     for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
         assert caught(state, error)["Next"] == "GiveSummaryUp"

@@ -27,7 +27,7 @@ def parts(recorded: Recorded | None = None) -> dict[str, Any]:
 
 def attempts(name: str, error: str) -> int:
     """How often a state is tried again after an error."""
-    found = [one for one in parts()[name]["Retry"] if error in one["ErrorEquals"]]
+    found = [retrier for retrier in parts()[name]["Retry"] if error in retrier["ErrorEquals"]]
     return found[0]["MaxAttempts"] if found else 0
 
 
@@ -130,7 +130,11 @@ def test_a_question_that_is_interrupted_is_asked_again(name: str, error: str) ->
 
 def test_what_a_part_may_not_be_begun_for_is_known_within_minutes() -> None:
     """A call that is denied has the name of one that is throttled."""
-    [retry] = [one for one in parts()["StartPart"]["Retry"] if "Transcribe.TranscribeException" in one["ErrorEquals"]]
+    [retry] = [
+        retrier
+        for retrier in parts()["StartPart"]["Retry"]
+        if "Transcribe.TranscribeException" in retrier["ErrorEquals"]
+    ]
     pauses = [retry["IntervalSeconds"] * retry["BackoffRate"] ** at for at in range(retry["MaxAttempts"])]
     assert sum(pauses) <= 600
     assert attempts("StartPart", "Transcribe.BadRequestException") == 0

@@ -87,7 +87,7 @@ class Said:
     def refusal(self) -> tuple[int, str, list[str]]:
         """Status, code and wrong fields of an error."""
         assert set(self.body) == {"code", "message", "fields", "requestId"}
-        return self.status, self.body["code"], [one["field"] for one in self.body["fields"]]
+        return self.status, self.body["code"], [field["field"] for field in self.body["fields"]]
 
 
 @contextmanager

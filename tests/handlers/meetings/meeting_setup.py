@@ -111,7 +111,7 @@ class Told:
 
     @property
     def numbers(self) -> list[tuple[str, float]]:
-        return [(one["MetricName"], one["Value"]) for call in self.calls for one in call["MetricData"]]
+        return [(metric["MetricName"], metric["Value"]) for call in self.calls for metric in call["MetricData"]]
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Stage:
 
     def handles(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         arrivals = UploadEvents(self.table, self.starting, bucket=BUCKET, log=self.log)
-        return [one["itemIdentifier"] for one in arrivals.handle(messages)["batchItemFailures"]]
+        return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
 
     def arrives(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
         """Somebody is told of an upload."""
@@ -211,10 +211,10 @@ class Stage:
     def stands(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
         """Status, and stage and reason where there are any."""
         found = self.record(meeting)
-        return tuple(str(one) for one in (found.status, found.stage, found.reason) if one is not None)
+        return tuple(str(part) for part in (found.status, found.stage, found.reason) if part is not None)
 
     def wrong(self, meeting: MeetingId = MEETING) -> dict[str, str]:
-        return {one.name: str(one.problem) for one in self.record(meeting).wrong}
+        return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}
 
     def sweeps(self) -> dict[str, int]:
         sweep = MeetingSweep(
@@ -235,7 +235,7 @@ class Stage:
 
     def open(self) -> list[str]:
         """Where the sweep looks."""
-        return sorted(one[SORT]["S"] for one in self.stored() if one[PARTITION]["S"] == "#open")
+        return sorted(item[SORT]["S"] for item in self.stored() if item[PARTITION]["S"] == "#open")
 
     @contextmanager
     def sealed(self, code: str, times: int = 1000) -> Iterator[None]:

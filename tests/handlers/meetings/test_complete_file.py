@@ -22,7 +22,7 @@ def complete(**changed: Any) -> bytes:
 
 def test_the_same_chunks_in_another_order_are_another_content() -> None:
     chunks = [{**CHUNK, "name": f"{number}", "sha256": f"{number:064x}"} for number in range(3)]
-    there, back = (CompleteFile.model_validate_json(complete(chunks=one)) for one in (chunks, chunks[::-1]))
+    there, back = (CompleteFile.model_validate_json(complete(chunks=ordered)) for ordered in (chunks, chunks[::-1]))
     assert there.content != back.content
     assert there.size == back.size == 3
 
@@ -82,7 +82,8 @@ def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
 
 
 @given(
-    st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(lambda one: json.dumps(one).encode())
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
 )
 def test_whatever_comes_is_refused_in_one_way(body: bytes) -> None:
     with pytest.raises(ValidationError):

@@ -64,7 +64,7 @@ def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> N
     done = {**execution.input, "step": "finish", "outcome": "summarized"}
     assert workflow_steps.handler(done, None) == {"outcome": "ready"}
     told = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
-    assert {one["MetricName"] for one in told} == {"FfmpegRatio", "ProcessingDuration"}
+    assert {metric["MetricName"] for metric in told} == {"FfmpegRatio", "ProcessingDuration"}
     assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
     assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "told": 0, "begun": 0}
 

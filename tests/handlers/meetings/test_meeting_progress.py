@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import stored
-from handlers.meetings.complete_file import MAX_CHUNKS, CompleteFile
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import (
     PROGRESS_RANKS,
     ExecutionReport,
@@ -28,7 +27,8 @@ from handlers.meetings.meeting_progress import (
 )
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
-from handlers.meetings.upload_decision import UploadedChunks, UploadedCompleteFile, apply_upload
+from handlers.meetings.upload_decision import apply_upload
+from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
 from tests.handlers.meetings.meeting_setup import ANN, BOB, MEETING, START, said
 
 FIRST, OTHER = said(b"a", b"b"), said(b"c")
@@ -147,7 +147,9 @@ def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due()
 
 def test_every_place_that_a_record_can_have_is_known() -> None:
     stages = {status: [None] for status in MeetingStatus if status is not MeetingStatus.PROCESSING}
-    assert set(PROGRESS_RANKS) == {(one, None) for one in stages} | {(MeetingStatus.PROCESSING, one) for one in Stage}
+    assert set(PROGRESS_RANKS) == {(stage, None) for stage in stages} | {
+        (MeetingStatus.PROCESSING, stage) for stage in Stage
+    }
 
 
 @pytest.mark.parametrize("name", ["0.webm", COMPLETE_FILE_NAME])
@@ -175,10 +177,10 @@ def test_names_of_executions_are_short_and_tell_users_contents_and_attempts_apar
         MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
         for user, complete, attempt in those
     }
-    names = {one.name for one in made}
+    names = {execution.name for execution in made}
     assert len(names) == len(made)
     assert all(len(name) <= 80 and name.startswith(MEETING.meeting_id) and name.isascii() for name in names)
-    assert len({json.dumps(one.input) for one in made}) == len(made)
+    assert len({json.dumps(execution.input) for execution in made}) == len(made)
 
 
 def test_the_largest_item_there_can_be_fits_into_the_table() -> None:

@@ -12,7 +12,7 @@ from handlers.common.aws.dynamodb_values import plain
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.complete_file import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_progress import apply_report, mark_failed, postpone
 from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
@@ -31,7 +31,7 @@ def test_what_is_written_comes_back(stage: Stage) -> None:
     assert stage.table.read(MEETING) is None
     assert stage.table.write(None, record)
     assert stage.table.read(MEETING) == record
-    [item] = [plain(one) for one in stage.stored() if one["user"]["S"] == ANN]
+    [item] = [plain(item) for item in stage.stored() if item["user"]["S"] == ANN]
     assert (item["meetingId"], item["startedAt"]) == (MEETING.meeting_id, "2026-01-31T10:00:00.000Z")
 
 
@@ -42,7 +42,9 @@ def test_who_comes_second_does_not_write(stage: Stage) -> None:
     assert first.due == second.due == BEGUN.due
     assert stage.table.write(BEGUN, first)
     assert not stage.table.write(BEGUN, second)
-    done, given_up = (mark_failed(first, one, LATER) for one in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED))
+    done, given_up = (
+        mark_failed(first, reason, LATER) for reason in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED)
+    )
     assert stage.table.write(first, done)
     assert not stage.table.write(first, given_up)
     assert (stage.table.read(MEETING), stage.open()) == (done, [])
@@ -145,7 +147,7 @@ def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(stage: Stage) -> Non
         MeetingId(DUE_PARTITION, MEETING.meeting_id)
     assert len(DUE_PARTITION) != user_ids.LENGTH
     listed = stage.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
-    assert [one["user"]["S"] for one in listed] == [ANN]
+    assert [item["user"]["S"] for item in listed] == [ANN]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
@@ -158,7 +160,9 @@ def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(stage: Stage, wo
         at = START + timedelta(minutes=number)
         stage.table.update(
             MEETING,
-            lambda one: postpone(one, at) if word is None and one.due else apply_report(one, word or WORDS[1], at),  # noqa: B023
+            lambda record: (
+                postpone(record, at) if word is None and record.due else apply_report(record, word or WORDS[1], at)
+            ),  # noqa: B023
         )
         record = stage.record()
         waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}

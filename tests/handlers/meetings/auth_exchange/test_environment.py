@@ -29,7 +29,7 @@ def test_an_hour_is_given_and_the_last_quarter_of_it_is_for_renewing() -> None:
 def test_an_environment_without_what_is_needed_is_refused(name: str) -> None:
     with pytest.raises(ValidationError) as raised:
         AuthEnvironment.model_validate({key: value for key, value in NEEDED.items() if key != name})
-    assert [one["loc"][0] for one in raised.value.errors()] == [name.upper()]
+    assert [error["loc"][0] for error in raised.value.errors()] == [name.upper()]
 
 
 @pytest.mark.parametrize(

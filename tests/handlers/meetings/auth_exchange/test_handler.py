@@ -71,11 +71,11 @@ def test_credentials_are_to_be_renewed_well_before_they_end(counter: Counter) ->
 
 
 REFUSED: dict[str, tuple[Callable[[Provider], str], str]] = {
-    "a wrong key": (lambda one: one.signed(one.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
-    "no signature": (lambda one: assembled({"alg": "none", "kid": "first"}, one.claims()), "TOKEN_REFUSED"),
-    "another audience": (lambda one: one.token(aud="others"), "TOKEN_REFUSED"),
-    "expired": (lambda one: one.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
-    "not yet valid": (lambda one: one.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
+    "a wrong key": (lambda provider: provider.signed(provider.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
+    "no signature": (lambda provider: assembled({"alg": "none", "kid": "first"}, provider.claims()), "TOKEN_REFUSED"),
+    "another audience": (lambda provider: provider.token(aud="others"), "TOKEN_REFUSED"),
+    "expired": (lambda provider: provider.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
+    "not yet valid": (lambda provider: provider.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
     "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
     "a surrogate": (lambda _: "\ud800", "TOKEN_REFUSED"),
 }
@@ -127,7 +127,7 @@ def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> 
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
         ("x", []),
     ],
-    ids=lambda one: json.dumps(one)[:40],
+    ids=lambda body: json.dumps(body)[:40],
 )
 def test_a_malformed_body_is_a_400_with_the_field(counter: Counter, body: Any, fields: list[str]) -> None:
     assert counter.sends(json.dumps(body)).refusal == (400, "MALFORMED", fields)
@@ -153,7 +153,7 @@ def test_whatever_else_is_sent_is_refused(counter: Counter, body: Any) -> None:
 def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
     answer = counter.exchanges()
     validator(ExchangeResponse, answered=True).validate(answer.body)
-    assert [one.name for one in OPERATIONS] == ["exchangeToken"]
+    assert [operation.name for operation in OPERATIONS] == ["exchangeToken"]
 
 
 # Two users
@@ -168,12 +168,12 @@ def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, an
         counter.exchanges(counter.provider.token(sub=subject), name).body
         for subject, name in (("ann", anns), ("bob", bobs))
     ]
-    tags = [one["Tags"][0]["Value"] for one in counter.sessions]
-    names = [one["RoleSessionName"] for one in counter.sessions]
+    tags = [session["Tags"][0]["Value"] for session in counter.sessions]
+    names = [session["RoleSessionName"] for session in counter.sessions]
     assert (names[0] == names[1]) == alike
     assert tags == [user_id(counter.provider.issuer, subject) for subject in ("ann", "bob")]
     assert tags[0] != tags[1]
-    assert [one["user"] for one in answers] == tags
+    assert [answer["user"] for answer in answers] == tags
     assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
 
 
@@ -215,7 +215,7 @@ def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
     assert answer.refusal == (500, "INTERNAL", [])
     logged = capsys.readouterr().out
     assert CANARY not in answer.text + logged
-    assert [(one["level"], one["cause"]) for one in map(json.loads, logged.splitlines()) if "cause" in one] == [
+    assert [(line["level"], line["cause"]) for line in map(json.loads, logged.splitlines()) if "cause" in line] == [
         ("ERROR", cause)
     ]
 
@@ -285,7 +285,7 @@ def test_nothing_of_token_credentials_or_name_is_in_a_log_at_any_level(
     provider.rotate("third")
     answers.append(exchanged(provider.token(sub=CANARY), name))
     assert answers[0].status == 200
-    given = [answers[0].body[one] for one in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
+    given = [answers[0].body[field] for field in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
     parts = [part for token in tokens for part in token.split(".") if len(part) > 20]
     logged = capsys.readouterr()
     text = logged.out + logged.err + caplog.text

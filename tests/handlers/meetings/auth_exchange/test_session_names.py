@@ -36,7 +36,7 @@ def of_sts() -> Any:
 @example("x" * 65)
 @example("\u017ftreet \u212a")  # letters that become ASCII where case is folded
 def test_only_allowed_characters_are_left_in_their_order_and_not_too_many(name: str) -> None:
-    kept = [one for one in name if one in ALLOWED]
+    kept = [character for character in name if character in ALLOWED]
     assert sanitise_session_name(name) == "".join(kept)[:MAX_LENGTH]
 
 

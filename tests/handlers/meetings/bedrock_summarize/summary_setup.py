@@ -108,7 +108,7 @@ class Oracle:
 
     @property
     def tasks(self) -> list[str]:
-        return [lines(one)[-1]["task"] for one in self.asked]
+        return [lines(request)[-1]["task"] for request in self.asked]
 
 
 @dataclass

@@ -38,7 +38,7 @@ def said(quote: str, at: int | None = None, text: str = "Do it", owner: str | No
 
 
 def kept(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE) -> list[ActionItem]:
-    return [one.item for one in verify_items(items, window).items]
+    return [item.item for item in verify_items(items, window).items]
 
 
 def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
@@ -71,7 +71,7 @@ def placed(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[
 
 
 def texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
-    return [one.item.text for one in merge_items(parts)]
+    return [item.item.text for item in merge_items(parts)]
 
 
 def test_what_two_overlapping_parts_found_is_one() -> None:
@@ -96,7 +96,7 @@ def test_what_is_agreed_twice_is_listed_where_it_was_said_first() -> None:
     found = merge_items(
         [placed(WHOLE, said("send the report", 3, "Send: the report!"), said("send the report", 1, "send the report"))]
     )
-    assert [one.item.quote.start_ms for one in found] == [1_000]
+    assert [located.item.quote.start_ms for located in found] == [1_000]
 
 
 def test_items_are_in_the_order_in_which_they_were_said() -> None:
@@ -135,4 +135,4 @@ def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
         numbers = range(window.first, window.first + len(window.passages))
         items = [said(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
         parts.append(verify_items(items, window))
-    assert texts(*(one.items for one in parts)) == [f"Do {at}" for at in range(count)]
+    assert texts(*(part.items for part in parts)) == [f"Do {at}" for at in range(count)]

@@ -86,7 +86,7 @@ def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
     assert kept["actionItems"][0]["quote"]["startMs"] == MEETING[1].start_ms
     assert asked[0]["modelId"].startswith("us.anthropic.claude-sonnet-4-5-")
     told = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
-    assert {one["MetricName"] for one in told} == {"SummaryInputTokens", "SummaryOutputTokens"}
+    assert {metric["MetricName"] for metric in told} == {"SummaryInputTokens", "SummaryOutputTokens"}
     assert handler.handler(event(), Context()) == {**result, "made": False}
     assert len(asked) == 2
 

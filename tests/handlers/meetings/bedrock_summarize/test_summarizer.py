@@ -66,7 +66,7 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(stage: Stage, ask
     assert result.outcome is SummaryOutcome.SUMMARIZED
     assert (result.transcript_key, result.summary_key) == (RECORDING.transcript_key, RECORDING.summary_key)
     assert (result.action_items, result.dropped, result.made) == (2, 0, True)
-    assert [one.text for one in stage.transcript.said] == [turn.text for turn in MEETING]
+    assert [segment.text for segment in stage.transcript.said] == [turn.text for turn in MEETING]
     assert stage.summary.summary == "They met."
     report, room = stage.summary.action_items
     quote = TranscriptQuote(text="Anna will send the report by Friday", start_ms=MEETING[1].start_ms)
@@ -97,7 +97,7 @@ def test_where_nothing_is_said_no_model_is_asked(stage: Stage) -> None:
 
 def test_what_it_cost_is_told_once_with_all_that_was_read(stage: Stage, asked: SummaryRequest) -> None:
     result = stage.summarize(asked)
-    assert [(one.name, one.value, one.user) for one in stage.meter.told] == [
+    assert [(metric.name, metric.value, metric.user) for metric in stage.meter.told] == [
         (INPUT_TOKENS, 2 * 1_101, None),
         (OUTPUT_TOKENS, 20, None),
     ]
@@ -271,7 +271,7 @@ def test_what_stands_where_ours_should_is_not_read_as_ours(stage: Stage, asked: 
 
 def test_several_parts_of_the_sound_make_one_transcript(stage: Stage) -> None:
     stage.summarize(stage.transcribed(MEETING, turns(("spk_0", "Anna will call Bob."))))
-    assert [one.speaker for one in stage.transcript.said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
+    assert [segment.speaker for segment in stage.transcript.said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
 
 
 def long_meeting(count: int = 60) -> tuple[Turn, ...]:
@@ -294,14 +294,14 @@ def promising(given: list[Line]) -> str:
 def test_a_long_transcript_is_read_in_parts_that_become_one(stage: Stage) -> None:
     stage.sonnet = Oracle([promising])
     result = stage.summarize(stage.transcribed(long_meeting()), part_characters=1_000)
-    heads = [lines(one)[-1] for one in stage.sonnet.asked]
+    heads = [lines(request)[-1] for request in stage.sonnet.asked]
     count = heads[0]["count"]
     assert count > 4
     assert [head["index"] for head in heads if head["task"] == "summary"] == list(range(count))
     assert stage.sonnet.tasks == ["summary", "actionItems"] * count + ["combine"]
-    assert all(sum(len(line.get("text", "")) for line in lines(one)) < 1_300 for one in stage.sonnet.asked[:-1])
+    assert all(sum(len(line.get("text", "")) for line in lines(request)) < 1_300 for request in stage.sonnet.asked[:-1])
     assert result.action_items == 60, "each promise once, though parts overlap"
-    times = [one.quote.start_ms for one in stage.summary.action_items]
+    times = [item.quote.start_ms for item in stage.summary.action_items]
     assert times == sorted(times)
     assert stage.summary.summary.startswith("From 0 to ")
     assert stage.summary.tokens.output_tokens == 10 * (2 * count + 1)
@@ -310,7 +310,7 @@ def test_a_long_transcript_is_read_in_parts_that_become_one(stage: Stage) -> Non
 def test_very_many_parts_are_combined_in_groups(stage: Stage) -> None:
     stage.sonnet = Oracle([lambda given: answering(summary=given[-1]["part"] + " word" * 50)(given)])
     stage.summarize(stage.transcribed(long_meeting(200)), part_characters=1_000)
-    combined = [lines(one)[:-1] for one in stage.sonnet.asked if lines(one)[-1]["task"] == "combine"]
+    combined = [lines(request)[:-1] for request in stage.sonnet.asked if lines(request)[-1]["task"] == "combine"]
     assert len(combined) > 4
     assert all(len(given) > 1 for given in combined)
     assert all(sum(len(line["text"]) for line in given) <= 1_000 for given in combined)
@@ -323,7 +323,7 @@ def test_a_long_transcript_goes_on_with_the_part_that_it_broke_off_at(stage: Sta
         stage.summarize(asked, part_characters=1_000)
     stage.sonnet = Oracle([promising])
     assert stage.summarize(asked, part_characters=1_000).action_items == 60
-    heads = [lines(one)[-1] for one in stage.sonnet.asked]
+    heads = [lines(request)[-1] for request in stage.sonnet.asked]
     assert (heads[0]["task"], heads[0]["index"]) == ("actionItems", 2)
 
 

@@ -107,7 +107,7 @@ class Stage:
 
     def keys(self, prefix: str) -> list[str]:
         """What there is below a prefix."""
-        return [one["Key"] for one in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
     def pending(self) -> list[Any]:
         """Uploads that were begun and neither ended nor given up."""
@@ -115,7 +115,7 @@ class Stage:
 
     def wrong(self, result: MediaResult) -> dict[str, str]:
         """What is wrong with which chunk."""
-        return {one.name: one.problem.value for one in result.wrong}
+        return {chunk.name: chunk.problem.value for chunk in result.wrong}
 
 
 def plain(result: MediaResult) -> dict[str, Any]:

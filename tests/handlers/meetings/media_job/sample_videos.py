@@ -68,7 +68,7 @@ def slides(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: flo
     It has sound where it says how long it lasts. Else nothing says how long the last picture stands.
     """
     shown = [0, *moments]
-    kept, white = ("+".join(f"eq(n,{round(10 * one)})" for one in some) for some in (shown, shown[1::2]))
+    kept, white = ("+".join(f"eq(n,{round(10 * seconds)})" for seconds in some) for some in (shown, shown[1::2]))
     card = f"color=black:s=64x48:r=10:d={shown[-1] + 1},drawbox=color=white:t=fill:enable='{white}'"
     sound = ("-f", "lavfi", "-i", f"{BEEP.format(every=9999)}:d={lasts}", "-c:a", "libopus") if lasts else ()
     # What is interleaved, if only with nothing, has no rate that a file could name.
@@ -84,7 +84,7 @@ def filmed_in_chunks(count: int) -> tuple[bytes, ...]:
         sources = ("-f", "lavfi", "-i", CARD, "-f", "lavfi", "-i", HALFWAY)
         cut = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
         ffmpeg(*sources, *H264, *AAC, *cut, f"{folder}/%03d.mp4")
-        return tuple(one.read_bytes() for one in sorted(Path(folder).glob("*.mp4")))
+        return tuple(path.read_bytes() for path in sorted(Path(folder).glob("*.mp4")))
 
 
 def samples(file: bytes, folder: Path) -> "array.array[int]":
@@ -106,7 +106,7 @@ def flashes(file: bytes, folder: Path) -> list[float]:
     path = folder / "seen"
     path.write_bytes(file)
     frames = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
-    seen = [one > 127 for one in ffmpeg("-i", str(path), *frames)]
+    seen = [pixel > 127 for pixel in ffmpeg("-i", str(path), *frames)]
     return [place / 50 for place in range(1, len(seen)) if seen[place] != seen[place - 1]]
 
 
@@ -115,7 +115,7 @@ def corners(file: bytes, folder: Path, at: float) -> str:
     path = folder / "cornered"
     path.write_bytes(file)
     fields = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
-    seen = "".join("x" if one > 140 else "." for one in ffmpeg("-ss", str(at), "-i", str(path), *fields))
+    seen = "".join("x" if pixel > 140 else "." for pixel in ffmpeg("-ss", str(at), "-i", str(path), *fields))
     return " ".join(seen[row : row + 3] for row in (0, 3, 6))
 
 

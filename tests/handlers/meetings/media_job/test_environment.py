@@ -28,12 +28,12 @@ def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[("MEETING_USER", one) for one in ("", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31)],
-        *[("MEETING_ID", one) for one in ("", "../../x", MEETING.lower(), f"{MEETING}\n")],
-        *[("CONTENT", one) for one in ("", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx")],
-        *[("BUCKET_NAME", one) for one in ("", "A", "a/b", "arn:aws:s3:::x")],
-        *[("SCRATCH_MB", one) for one in ("0", "-1", "much", "1e9")],
-        *[("AUDIO_PART_SECONDS", one) for one in ("59", "14341")],
+        *[("MEETING_USER", bad_value) for bad_value in ("", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31)],
+        *[("MEETING_ID", bad_value) for bad_value in ("", "../../x", MEETING.lower(), f"{MEETING}\n")],
+        *[("CONTENT", bad_value) for bad_value in ("", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx")],
+        *[("BUCKET_NAME", bad_value) for bad_value in ("", "A", "a/b", "arn:aws:s3:::x")],
+        *[("SCRATCH_MB", bad_value) for bad_value in ("0", "-1", "much", "1e9")],
+        *[("AUDIO_PART_SECONDS", bad_value) for bad_value in ("59", "14341")],
         ("MAX_HOURS", "25"),
         ("PIECE_SECONDS", "0"),
         ("ENCODE_THREADS", "0"),
@@ -42,5 +42,5 @@ def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
 def test_anything_else_is_refused_without_being_repeated(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as caught:
         read(**{name: value})
-    assert [one["loc"] for one in caught.value.errors()] == [(name,)]
+    assert [error["loc"] for error in caught.value.errors()] == [(name,)]
     assert len(value) < 6 or value not in str(caught.value)

@@ -76,7 +76,7 @@ def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(
         awaited=re.compile(rb"told (\d)")
     ) as running:
         pass
-    assert [one[1] for one in running.matched_lines()] == [b"1"]
+    assert [line[1] for line in running.matched_lines()] == [b"1"]
 
 
 def test_what_is_waited_for_takes_no_memory_however_often_it_is_said(tmp_path: Path) -> None:

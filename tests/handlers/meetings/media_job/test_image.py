@@ -49,14 +49,14 @@ def test_nothing_else_of_the_project_goes_in() -> None:
     assert {source for source, _ in COPIED} == allowed
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     assert "*" in ignored
-    assert {one.removeprefix("!") for one in ignored if one.startswith("!")} == allowed
+    assert {pattern.removeprefix("!") for pattern in ignored if pattern.startswith("!")} == allowed
 
 
 def test_the_local_platform_runs_what_is_in_it() -> None:
     image = IMAGES["meetings-media-images"]
     assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", image.module]
     assert {source for source, _ in COPIED if source.startswith("handlers")} == set(image.packages)
-    assert dict(one.split("=") for one in instruction("ENV").split()) == image.variables
+    assert dict(assignment.split("=") for assignment in instruction("ENV").split()) == image.variables
     places = {name.upper(): field.default for name, field in MediaDeployment.model_fields.items()}
     assert set(image.places) == {"FFMPEG", "SCRATCH_FOLDER"}
     assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the disk that the job is told of is made"
@@ -75,5 +75,5 @@ def test_what_is_copied_and_locked_is_all_that_the_job_imports(tmp_path: Path) -
     locked = set(re.findall(r"^([a-z0-9_.-]+)==", LOCK, re.MULTILINE))
     known = packages_distributions()
     found = {name for module in done.stdout.split() for name in known.get(module, ())}
-    assert {one.lower().replace("_", "-") for one in found} - OPTIONAL <= locked
+    assert {package.lower().replace("_", "-") for package in found} - OPTIONAL <= locked
     assert "boto3" in found

@@ -34,8 +34,8 @@ def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
     result = stage.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
     assert result.video_key == stage.recording.video_key
-    assert [one.key for one in result.audio] == [stage.recording.audio_key(0)]
-    assert not [one for one in stage.runs if "libx264" in one or "aac_coder" in one], "it was encoded"
+    assert [part.key for part in result.audio] == [stage.recording.audio_key(0)]
+    assert not [run for run in stage.runs if "libx264" in run or "aac_coder" in run], "it was encoded"
     assert heard(stage, stage.recording.video_key) == pytest.approx(
         heard(stage, stage.recording.audio_key(0)), abs=0.001
     )
@@ -78,7 +78,7 @@ def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: 
     """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
     colours = ["black", "white", "black", "white"]
     stage.upload(
-        *[sample_videos.filmed(1.2, *options, suffix=suffix, card=f"color={one}:s=64x48:r=25") for one in colours]
+        *[sample_videos.filmed(1.2, *options, suffix=suffix, card=f"color={colour}:s=64x48:r=25") for colour in colours]
     )
     result = stage.run()
     assert result.copied is (suffix == "mp4")
@@ -115,7 +115,7 @@ def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -
     result = stage.run()
     assert not result.copied
     assert len(stage.keys(f"{stage.recording.media_work_prefix}pieces/")) == 4, "3.02 s are four times less than one"
-    assert len([one for one in stage.runs if "libx264" in one]) == 4
+    assert len([run for run in stage.runs if "libx264" in run]) == 4
     video = about(stage, stage.recording.video_key)
     assert "Video: h264" in video
     assert "Audio: opus" in video, "its sound needs no encoding"
@@ -152,7 +152,7 @@ def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
         path = stage.folder / "piece"
         path.write_bytes(stage.body(key))
         lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
-        forms.add(tuple(one for one in lines if one.startswith(("#extradata", "#tb", "#dimensions"))))
+        forms.add(tuple(line for line in lines if line.startswith(("#extradata", "#tb", "#dimensions"))))
     assert len(forms) == 1, forms
 
 
@@ -174,7 +174,9 @@ def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str,
 def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(stage: Stage, count: int) -> None:
     """Before and after it says which streams it reads, ffmpeg names them all."""
     title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
-    chapters = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={one}\nEND={one + 1}\n{title}" for one in range(count))
+    chapters = "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={chapter}\nEND={chapter + 1}\n{title}" for chapter in range(count)
+    )
     (stage.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
     (stage.folder / "plain.mp4").write_bytes(sample_videos.filmed(2))
     sources = ("-i", str(stage.folder / "plain.mp4"), "-i", str(stage.folder / "chapters"))
@@ -197,7 +199,7 @@ def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(st
     assert "48x64" in about(stage, stage.recording.video_key) or degrees == 180
     turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
     level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
-    seen = [sample_videos.corners(video, stage.folder, one + 0.5) for one in range(4)]
+    seen = [sample_videos.corners(video, stage.folder, second + 0.5) for second in range(4)]
     assert seen == [turned, turned, level, turned]
 
 
@@ -258,7 +260,7 @@ def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
     stage.limits = PlanLimits(max_part=2 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
     stage.upload(*[sample_videos.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = stage.run()
-    assert [(one.offset_ms, one.duration_ms) for one in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
+    assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     found = []
     for one in result.audio:
         samples = sample_videos.samples(stage.body(one.key), stage.folder)
@@ -291,7 +293,7 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
 
 def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
     told = ("title=canary", "location=+48.1+11.5/", "artist=canary")
-    said = ("-metadata:s", "handler_name=canary", *(one for each in told for one in ("-metadata", each)))
+    said = ("-metadata:s", "handler_name=canary", *(argument for each in told for argument in ("-metadata", each)))
     stage.upload(sample_videos.filmed(1, *sample_videos.H264, *sample_videos.AAC, *said))
     stage.run()
     for key in (stage.recording.video_key, stage.recording.audio_key(0)):
@@ -313,7 +315,7 @@ def test_two_jobs_write_the_same(stage: Stage) -> None:
     for _ in range(2):
         stage.run()
         keys = stage.keys("audio/") + stage.keys("video/") + stage.keys(f"{stage.recording.media_work_prefix}pieces/")
-        written.append({one: hashlib.sha256(stage.body(one)).hexdigest() for one in keys})
+        written.append({key: hashlib.sha256(stage.body(key)).hexdigest() for key in keys})
         for key in [*keys, stage.recording.media_result_key]:
             stage.s3.delete_object(Bucket="recordings", Key=key)
     assert written[0] == written[1]

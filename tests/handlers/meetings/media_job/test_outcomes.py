@@ -252,4 +252,4 @@ def test_pictures_that_cannot_be_copied_after_all_are_encoded(stage: Stage) -> N
     before = len(stage.runs)
     stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.video_key)
     assert not stage.run().copied
-    assert not [one for one in stage.runs[before:] if "libx264" in one], "its pieces were there"
+    assert not [run for run in stage.runs[before:] if "libx264" in run], "its pieces were there"

@@ -98,7 +98,9 @@ def test_a_recording_is_put_together_and_the_status_is_0(program: Program) -> No
     assert "media_done" in out
     for secret in ("canary", MEETING.user, MEETING.meeting_id, program.stage.recording.content, emulator.KEY + '"'):
         assert secret not in out
-    assert [one.name for one in program.stage.folder.iterdir() if one.name.startswith("media-")] == [], "it cleans up"
+    assert [path.name for path in program.stage.folder.iterdir() if path.name.startswith("media-")] == [], (
+        "it cleans up"
+    )
     runs = len(program.stage.runs)
     assert program.run()[0] == 0
     assert len(program.stage.runs) == runs, "it was done"
@@ -131,15 +133,15 @@ def test_a_job_that_a_machine_is_taken_from_ends_at_once_and_goes_on_later(progr
         os.kill(ffmpeg, 0)
     assert stage.pending() == []
     assert stage.keys(stage.recording.media_result_key) == []
-    assert [one[-9:] for one in stage.keys(f"{stage.recording.media_work_prefix}pieces/")] == ["00000.mp4"]
-    assert [one.name for one in stage.folder.iterdir() if one.name.startswith("media-")] == []
+    assert [key[-9:] for key in stage.keys(f"{stage.recording.media_work_prefix}pieces/")] == ["00000.mp4"]
+    assert [path.name for path in stage.folder.iterdir() if path.name.startswith("media-")] == []
 
     before = len(stage.runs)
     assert program.run()[::2] == (0, "")
     again = stage.runs[before:]
     assert program.result().outcome is MediaOutcome.READY
-    assert len([one for one in again if "libx264" in one]) == 3, "the first of four pieces was there"
-    assert not [one for one in again if "-c:a flac" in one or ("framecrc" in one and "chunk-" in one)]
+    assert len([run for run in again if "libx264" in run]) == 3, "the first of four pieces was there"
+    assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
 
 
 def test_an_environment_that_names_no_recording_is_2_and_says_what_is_wrong(program: Program) -> None:

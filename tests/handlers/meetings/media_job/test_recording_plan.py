@@ -145,4 +145,4 @@ def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count:
 
 def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:
     parts = plan_of(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
-    assert [(one.offset_ms, one.duration_ms) for one in parts] == [(0, 30_050), (30_050, 30_050)]
+    assert [(part.offset_ms, part.duration_ms) for part in parts] == [(0, 30_050), (30_050, 30_050)]

@@ -70,9 +70,9 @@ def test_a_step_that_was_finished_is_not_made_again(
     assert stage.run().outcome is MediaOutcome.READY
     assert max(written.values()) == 1, "something was written twice"
     again = stage.runs[before:]
-    assert len([one for one in again if "libx264" in one]) == pieces
-    assert len([one for one in again if "-c:a flac" in one]) == parts
-    assert len([one for one in again if "framecrc" in one and "chunk-" in one]) == (0 if known else 2)
+    assert len([line for line in again if "libx264" in line]) == pieces
+    assert len([line for line in again if "-c:a flac" in line]) == parts
+    assert len([line for line in again if "framecrc" in line and "chunk-" in line]) == (0 if known else 2)
 
 
 def missing(stage: Stage) -> tuple[int, int, bool]:
@@ -102,7 +102,7 @@ def test_what_was_lost_since_is_made_again(stage: Stage) -> None:
     stage.s3.delete_object(Bucket=BUCKET, Key=result.audio[1].key)
     assert stage.run().model_copy(update={"ffmpeg_ms": 0}) == result.model_copy(update={"ffmpeg_ms": 0})
     assert result.audio[1].key in stage.keys("audio/")
-    assert not [one for one in stage.runs[runs:] if "libx264" in one or "framecrc" in one]
+    assert not [run for run in stage.runs[runs:] if "libx264" in run or "framecrc" in run]
 
 
 def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
@@ -130,11 +130,13 @@ def test_all_that_ffmpeg_took_is_told_though_it_took_two_jobs(stage: Stage, monk
     stopped_at(stage, 8, monkeypatch)
     stage.stopping = JobTermination()
     result = stage.run()
-    told = [stage.s3.head_object(Bucket=BUCKET, Key=one.key)["Metadata"]["ffmpeg-ms"] for one in result.audio]
+    told = [stage.s3.head_object(Bucket=BUCKET, Key=part.key)["Metadata"]["ffmpeg-ms"] for part in result.audio]
     video = stage.s3.head_object(Bucket=BUCKET, Key=stage.recording.video_key)["Metadata"]["ffmpeg-ms"]
     pieces = [
-        stage.s3.head_object(Bucket=BUCKET, Key=one)["Metadata"]["ffmpeg-ms"]
-        for one in stage.keys(f"{stage.recording.media_work_prefix}pieces/")
+        stage.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]["ffmpeg-ms"]
+        for key in stage.keys(f"{stage.recording.media_work_prefix}pieces/")
     ]
-    assert int(video) > sum(int(one) for one in pieces), "the video's has its pieces' in it"
-    assert result.ffmpeg_ms > sum(int(one) for one in told) + int(video), "and what it took to look at the chunks"
+    assert int(video) > sum(int(piece) for piece in pieces), "the video's has its pieces' in it"
+    assert result.ffmpeg_ms > sum(int(milliseconds) for milliseconds in told) + int(video), (
+        "and what it took to look at the chunks"
+    )

@@ -35,7 +35,7 @@ def test_a_silent_screen_is_put_together_though_nothing_says_when_it_ends(stage:
     assert (result.outcome, result.copied) == (MediaOutcome.NO_AUDIO, codec == "libvpx-vp9")
     each = result.duration_ms / 1000 / count
     assert each == pytest.approx(27.8 * 11 / 10, abs=0.1), "the last picture is as long as the others"
-    expected = [one + number * each for number in range(count) for one in SELDOM]
+    expected = [seconds + number * each for number in range(count) for seconds in SELDOM]
     assert turns(stage) == pytest.approx(expected, abs=0.05 if result.copied else AT_ONCE)
     if not result.copied:
         assert lasts(stage) == pytest.approx(result.duration_ms / 1000, abs=AT_ONCE)
@@ -78,4 +78,4 @@ def test_a_film_that_is_shown_among_slides_moves(stage: Stage, codec: str, suffi
     path = stage.folder / "moving"
     path.write_bytes(stage.body(stage.recording.video_key))
     seen = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
-    assert len({one.split(b",")[-1] for one in seen if one.startswith(b"0,")}) > 45, "of 60"
+    assert len({line.split(b",")[-1] for line in seen if line.startswith(b"0,")}) > 45, "of 60"

@@ -68,7 +68,7 @@ def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(
     stage.put(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     stage.arrives("complete.json")
     [wrong] = stage.record().wrong
-    told = {one.field: one.rule for one in wrong.fields or ()}
+    told = {problem.field: problem.rule for problem in wrong.fields or ()}
     assert all(rule in told.get(field, "") for field, rule in fields.items()), told
     assert CANARY not in str(wrong)
 
@@ -193,7 +193,7 @@ def test_a_key_of_any_other_form_is_refused_and_counted(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(st.text(max_size=60).map(lambda one: f"raw/{ANN}/{one}") | st.text(max_size=60))
+@given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
 def test_whatever_key_comes_nothing_breaks(stage: Stage, key: str) -> None:
     assert parse_upload_key(key) is None
     assert stage.hears(key) == []

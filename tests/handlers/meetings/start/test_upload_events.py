@@ -124,7 +124,10 @@ def test_another_content_replaces_the_first_and_is_worked_on_anew(stage: Stage) 
     record = stage.record()
     assert (record.content, record.title, record.attempt) == (second.content, "Other", 2)
     assert record.created_at == "2026-01-31T12:00:00.000Z"
-    assert [one["content"] for one in stage.workflows.inputs.values()] == [first.content, second.content]
+    assert [execution_input["content"] for execution_input in stage.workflows.inputs.values()] == [
+        first.content,
+        second.content,
+    ]
 
 
 def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,14 +147,14 @@ def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatc
     monkeypatch.setattr(UploadedRecordings, "said", then_it_is_replaced)
     assert stage.arrives("complete.json") == []
     record = stage.record()
-    assert [one["content"] for one in stage.workflows.inputs.values()] == [record.content]
+    assert [execution_input["content"] for execution_input in stage.workflows.inputs.values()] == [record.content]
 
 
 def test_what_was_replaced_and_is_back_is_worked_on_under_a_new_name(stage: Stage) -> None:
     for chunk in (b"a", b"b", b"a"):
         stage.whole(chunk)
         stage.passes(minutes=1)
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2, 3]
+    assert [execution_input["attempt"] for execution_input in stage.workflows.inputs.values()] == [1, 2, 3]
     first, _, third = stage.workflows.inputs
     assert first[:-1] == third[:-1]
 
@@ -177,7 +180,7 @@ def test_a_failed_meeting_is_tried_again_when_it_is_said_again_and_not_by_a_repe
     stage.passes(minutes=1)
     stage.whole(b"a")
     assert stage.stands() == ("processing", "media")
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+    assert [execution_input["attempt"] for execution_input in stage.workflows.inputs.values()] == [1, 2]
 
 
 @pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])

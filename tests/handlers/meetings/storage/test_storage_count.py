@@ -51,9 +51,9 @@ class Counting:
     def told(self) -> dict[str, float]:
         """The last numbers, by user, and by stack for all of them together."""
         return {
-            one["Dimensions"][-1]["Value"]: one["Value"]
-            for one in self.stage.told.calls[-1]["MetricData"]
-            if one["MetricName"] == STORAGE_GROWTH
+            metric["Dimensions"][-1]["Value"]: metric["Value"]
+            for metric in self.stage.told.calls[-1]["MetricData"]
+            if metric["MetricName"] == STORAGE_GROWTH
         }
 
 
@@ -321,7 +321,7 @@ def test_no_byte_is_left_out_and_no_number_is_told_twice(before: Any, now: Any, 
         StorageTotals(day=DAY - timedelta(days=1), bytes_of=before), StorageTotals(day=DAY, bytes_of=now)
     )
     told = growth_metrics(grown, most)
-    [whole] = [one for one in told if one.user is None]
-    users = [one for one in told if one.user is not None]
-    assert len(users) == len({one.user for one in users}) <= most + 1
-    assert whole.value == sum(one.value for one in users) == sum(now.values()) - sum(before.values())
+    [whole] = [metric for metric in told if metric.user is None]
+    users = [metric for metric in told if metric.user is not None]
+    assert len(users) == len({user.user for user in users}) <= most + 1
+    assert whole.value == sum(user.value for user in users) == sum(now.values()) - sum(before.values())

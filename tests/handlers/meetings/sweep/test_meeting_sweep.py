@@ -93,7 +93,7 @@ def test_what_ended_well_and_left_its_meeting_where_it_was_is_begun_anew(stage: 
     stage.workflows.ends("SUCCEEDED")
     stage.passes(minutes=61)
     assert stage.sweeps()["started"] == 1
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+    assert [execution_input["attempt"] for execution_input in stage.workflows.inputs.values()] == [1, 2]
     assert stage.stands() == ("processing", "media")
 
 
@@ -231,8 +231,8 @@ def test_what_is_given_up_is_an_error_where_it_is_not_the_users(
     stage.workflows.ends("ABORTED")
     stage.passes(minutes=61)
     assert (stage.sweeps()["never_complete"], stage.sweeps()) == (1, NOTHING)
-    lines = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
-    given_up = {one["code"]: one["level"] for one in lines if one["message"] == "meeting_given_up"}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    given_up = {line["code"]: line["level"] for line in lines if line["message"] == "meeting_given_up"}
     assert given_up == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
-    swept = [one for one in lines if one["message"] == "meeting_sweep"]
-    assert [(one["failed"], one["unfinished"]) for one in swept] == [(0, 0), (0, 0)], "what alarms read"
+    swept = [line for line in lines if line["message"] == "meeting_sweep"]
+    assert [(report["failed"], report["unfinished"]) for report in swept] == [(0, 0), (0, 0)], "what alarms read"

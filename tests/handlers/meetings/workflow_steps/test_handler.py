@@ -48,9 +48,9 @@ def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again
         stage.put(recording.audio_key(at), b"sound")
     stage.put(recording.part_transcript_key(1, "de-DE"), b"what was said")
     told = stage.does("media", recording)["audio"]
-    assert [one["transcribed"] for one in told] == [False, True, False]
+    assert [part["transcribed"] for part in told] == [False, True, False]
     stage.put(recording.transcript_key, b"all that was said")
-    assert all(one["transcribed"] for one in stage.does("media", recording)["audio"])
+    assert all(part["transcribed"] for part in stage.does("media", recording)["audio"])
 
 
 def test_a_part_that_was_heard_in_another_language_is_heard_anew(stage: Stage, recording: Recording) -> None:
@@ -62,9 +62,9 @@ def test_a_part_that_was_heard_in_another_language_is_heard_anew(stage: Stage, r
     stage.says(b"a", b"b", language="en-GB")
     stage.arrives("complete.json")
     told = stage.does("media", recording, 2)
-    assert (told["language"], [one["transcribed"] for one in told["audio"]]) == ("en-GB", [False])
+    assert (told["language"], [part["transcribed"] for part in told["audio"]]) == ("en-GB", [False])
     stage.put(recording.part_transcript_key(0, "en-GB"), b"what was said")
-    assert [one["transcribed"] for one in stage.does("media", recording, 2)["audio"]] == [True]
+    assert [part["transcribed"] for part in stage.does("media", recording, 2)["audio"]] == [True]
 
 
 def test_a_meeting_goes_all_its_way(stage: Stage, recording: Recording) -> None:
@@ -98,7 +98,7 @@ def test_a_meeting_without_sound_is_ready_at_once(stage: Stage, recording: Recor
     assert stage.told.numbers == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
     [call] = stage.told.calls
     assert call["Namespace"] == "Polyphony/Meetings"
-    assert [one["Dimensions"] for one in call["MetricData"]] == [[{"Name": "Stack", "Value": "dev"}]] * 2
+    assert [metric["Dimensions"] for metric in call["MetricData"]] == [[{"Name": "Stack", "Value": "dev"}]] * 2
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(stage:
     stage.put(MEETING.upload_key("1.webm"), b"b")
     stage.arrives("1.webm")
     assert stage.stands() == ("processing", "media")
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+    assert [execution_input["attempt"] for execution_input in stage.workflows.inputs.values()] == [1, 2]
 
 
 def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, recording: Recording) -> None:
@@ -146,7 +146,7 @@ def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, r
     for _ in range(2):
         assert stage.does("media", recording)["outcome"] == "incomplete"
         assert stage.stands() == ("processing", "media")
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+    assert [execution_input["attempt"] for execution_input in stage.workflows.inputs.values()] == [1, 2]
 
 
 def test_a_start_that_fails_then_is_made_by_the_repeated_step(stage: Stage, recording: Recording) -> None:
@@ -158,7 +158,7 @@ def test_a_start_that_fails_then_is_made_by_the_repeated_step(stage: Stage, reco
     assert len(stage.workflows.statuses) == 1
     assert stage.does("fail", recording, error="StepFailed") == {"outcome": "superseded"}
     assert stage.arrives("complete.json") == []
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+    assert [execution_input["attempt"] for execution_input in stage.workflows.inputs.values()] == [1, 2]
 
 
 def test_a_job_that_found_another_recording_marks_nothing(stage: Stage, recording: Recording) -> None:
