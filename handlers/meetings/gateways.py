@@ -1,4 +1,4 @@
-"""What every function that moves meetings on is made of: table, bucket, workflow, log and clock."""
+"""The objects that every function which changes meetings needs: gateways to AWS, the log and the clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,6 @@ from handlers.meetings.workflow_start import RecordingStarter
 
 @dataclass(frozen=True)
 class MeetingGateways:
-    """On clients of this container's."""
-
     store: MeetingStore
     table: MeetingTable
     executions: Executions
@@ -30,11 +28,11 @@ class MeetingGateways:
 
 
 def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
-    """Made once a container."""
+    """Create the gateways; a function calls this once per container."""
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = Executions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    starting = RecordingStarter(
+    starter = RecordingStarter(
         table, UploadedRecordings(s3, environment.bucket_name), executions, clock=clock.now, log=log
     )
-    return MeetingGateways(MeetingStore(s3, environment.bucket_name), table, executions, starting, log, clock.now)
+    return MeetingGateways(MeetingStore(s3, environment.bucket_name), table, executions, starter, log, clock.now)

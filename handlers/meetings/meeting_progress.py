@@ -1,8 +1,9 @@
-"""Where a meeting stands, and how it moves on by what its executions say. Pure.
+"""Progress of a meeting: applies reports of executions to the meeting's record. It makes no AWS calls.
 
-A meeting's place is its attempt and, within that, how far it has come; it only rises. So what is heard again, late, of
-an earlier attempt or of another content changes nothing. A failure is no end: what was given up and is done after all
-counts as done. What cannot be worked on before more of it has arrived waits for its next attempt.
+A meeting's rank is its attempt and, within the attempt, its stage and status. The rank only rises, so repeated reports,
+late reports, and reports of an earlier attempt or of another content change nothing. A failure is not final: a meeting
+that was marked as failed becomes ready if its execution finishes after all. A meeting whose chunks are wrong waits for
+new uploads with its next attempt.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""After which somebody looks at what was begun: what is started is running by then."""
+"""Time until the sweep first checks a changed meeting. Its execution runs by then, if it was started."""
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
@@ -32,17 +33,17 @@ STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
     Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
 }
-"""What it is where a stage fails and says no more."""
+"""Reason for a failed stage, if the report names no other reason."""
 _UNFINISHED = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
 
 
 @dataclass(frozen=True)
 class MeetingExecution:
-    """An execution of the workflow: one attempt at one recording.
+    """An execution of the workflow: one attempt to process one recording.
 
-    Its name says of which meeting it is, of which content, and which attempt: the name of an execution that has ended
-    is refused for 90 days, so that what is begun anew has a number of its own. The hash has the user in it: two users
-    may call a meeting the same.
+    Its name identifies meeting, content and attempt. Step Functions refuses the name of an ended execution for 90 days,
+    so a new attempt needs a new name. The hash in the name includes the user, because two users may have the same
+    meeting id.
     """
 
     recording: Recording
@@ -50,20 +51,20 @@ class MeetingExecution:
 
     @classmethod
     def for_record(cls, record: MeetingRecord) -> "MeetingExecution":
-        """The one that a meeting's item is about."""
+        """Return the execution of a record's current attempt."""
         return cls(Recording(record.meeting, record.content), record.attempt)
 
     @property
     def name(self) -> str:
-        """At most 80 characters, as long as a meeting is begun anew less than 10^20 times."""
+        """Execution name. It has at most 80 characters if the attempt has at most 20 digits."""
         meeting = self.recording.meeting
-        said = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
-        digest = hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+        identity = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]
         return f"{meeting.meeting_id}-{digest}-{self.attempt}"
 
     @property
     def input(self) -> dict[str, object]:
-        """What the workflow is given, and gives each of its steps. The same again is the same text."""
+        """Input of the execution, which it also passes to each of its steps. Equal executions have equal inputs."""
         meeting = self.recording.meeting
         return {
             "schemaVersion": 1,
@@ -76,7 +77,7 @@ class MeetingExecution:
 
 @dataclass(frozen=True)
 class ExecutionReport:
-    """What an execution says of its recording."""
+    """Report of an execution about its recording."""
 
     execution: MeetingExecution
     status: MeetingStatus
@@ -84,65 +85,70 @@ class ExecutionReport:
     reason: MeetingReason | None = None
     wrong: tuple[WrongChunk, ...] = ()
     fields: Mapping[str, object] = field(default_factory=dict)
-    """What else the meeting's item is to say, by the fields' names."""
+    """Further fields of the meeting's record to set, by name."""
 
 
 def progress_rank(record: MeetingRecord) -> tuple[int, int]:
-    """Where a meeting stands; only ever more."""
+    """Return the rank of a record: its attempt, then the rank of its status and stage."""
     return record.attempt, PROGRESS_RANKS[record.status, record.stage]
 
 
 def is_current(record: MeetingRecord, execution: MeetingExecution) -> bool:
-    """Whether a meeting's item is about this attempt."""
+    """Return True if the record's current attempt is this execution."""
     return (record.content, record.attempt) == (execution.recording.content, execution.attempt)
 
 
-def apply_report(record: MeetingRecord, word: ExecutionReport, at: datetime) -> MeetingRecord:
-    """A meeting once a word is heard; the same where that is old."""
-    if not is_current(record, word.execution):
+def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -> MeetingRecord:
+    """Apply an execution's report to the meeting's record; ignore stale reports."""
+    if not is_current(record, report.execution):
         return record
-    changed: dict[str, object] = {"status": word.status, "stage": word.stage, "reason": word.reason, **word.fields}
-    if word.status is MeetingStatus.INCOMPLETE:
+    changed: dict[str, object] = {
+        "status": report.status,
+        "stage": report.stage,
+        "reason": report.reason,
+        **report.fields,
+    }
+    if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
-            return record  # somebody else has said what came of the chunks
+            return record  # the chunks were already accepted
         changed["attempt"] = record.attempt + 1
-    after = record.model_copy(update={**changed, **wrong_chunk_fields(word.wrong)})
+    after = record.model_copy(update={**changed, **wrong_chunk_fields(report.wrong)})
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
 def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
-    """A meeting that is given up by whoever has seen it as it is."""
+    """Return the record as failed. The caller writes it only if the record is unchanged."""
     update = {"status": MeetingStatus.FAILED, "stage": None, "reason": reason}
     return stamp_change(record, record.model_copy(update=update), at)
 
 
 def restart(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """A meeting that is to be looked at as if its chunks had just arrived, since an attempt came to nothing."""
+    """Return the record with a new attempt that checks the uploads again, after an attempt ended without a result."""
     update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
     return stamp_change(record, record.model_copy(update=update), at)
 
 
 def postpone(record: MeetingRecord, until: datetime) -> MeetingRecord:
-    """A meeting that nobody need look at before then; to its user it is the same."""
+    """Return the record with a later time for the next sweep. Clients see no change."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
 def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
-    """What an item says of chunks that are wrong."""
+    """Return the record's fields that list wrong chunks."""
     return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}
 
 
 def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
-    """What is to be written of a meeting as it is to be; the very same where nothing changes."""
+    """Return the changed record with its new version, times and due time; return `before` itself if nothing changed."""
     if before is not None and after == before:
         return before
-    now, moved = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
-    # Whoever goes on with the same is looked at when it was due before.
-    goes_on = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
-    due = before.due if before is not None and goes_on else timestamp(at + FIRST_SWEEP_DELAY)
+    now, has_moved = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
+    # A change within the same attempt and status does not move the next sweep.
+    is_continued = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
+    due = before.due if before is not None and is_continued else timestamp(at + FIRST_SWEEP_DELAY)
     update = {
         "version": 1 if before is None else before.version + 1,
-        "since": now if moved else after.since,
+        "since": now if has_moved else after.since,
         "due": due if after.status in _UNFINISHED else None,
         "updated_at": now,
     }

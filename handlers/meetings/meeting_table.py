@@ -1,14 +1,15 @@
-"""Meetings in their table: read as they are now, and written if they still are as they were seen.
+"""DynamoDB gateway for meeting records: consistent reads, and writes that fail if the record has changed meanwhile.
 
-What is written follows from what was read (`standing.py`, `deciding.py`), so each write names the version that it
-follows. Where another was quicker it is not written; whoever wanted it reads again and makes his move on top of what is
-there. The client repeats calls whose answers are lost: a write that finds itself done has succeeded.
+A new record is computed from the one that was read (`meeting_progress.py`, `upload_decision.py`), so every write names
+the version that was read. If another writer was faster, the caller reads again and computes its change again. boto3
+repeats a call whose response was lost. So a write that fails its condition still counts as done if the table holds
+exactly the record that was to be written.
 
-A meeting that somebody is to look at again has a second item, in the partition `#open` and sorted by when:
-`<due>#<user># <meetingId>`. So the sweep finds what is due without an index of its own and without reading what is not.
-Both items are written in one transaction. No user is called `#open`, so a role that is bound to a user's name never
-reads that partition; its items have no `startedAt`, so the index does not have them. All of it is one partition, which
-takes a thousand writes a second: a meeting makes two or three.
+A meeting that the sweep has to check has a second item, in the partition `#open` with the sort key
+`<due>#<user>#<meetingId>`. The sweep thus finds due meetings without another index and reads no others. One transaction
+writes both items. No user is called `#open`, so a role that is restricted to its user's partition cannot read these
+items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts a
+thousand writes per second; a meeting causes two or three.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,64 +27,65 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_WRITE_ATTEMPTS = 8
-"""More than can collide: a few functions write to one meeting, each a few times in hours."""
+"""More than can collide, because only a few functions write to one meeting, a few times in hours."""
 CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-"""Why a transaction is cancelled where another was quicker."""
+"""Cancellation reasons of a transaction if another writer was faster."""
 CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
-"""The same of a single write."""
+"""Error codes of a single write if another writer was faster."""
 
 
 @dataclass(frozen=True)
 class MeetingChange:
-    """A meeting before and after a move; the same where it did not move."""
+    """A meeting's record before and after an update. Both are equal if nothing changed."""
 
     before: MeetingRecord
     after: MeetingRecord
 
     @property
     def has_changed(self) -> bool:
-        """Whether this has moved it, and not another."""
+        """True if this update changed the record."""
         return self.before != self.after
 
 
 @dataclass(frozen=True)
 class DueMeeting:
-    """A meeting that is to be looked at."""
+    """An item of the due partition."""
 
     meeting: MeetingId
     due_at: str
 
 
 class MeetingTable:
-    """Reads and writes meetings."""
-
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
     def read(self, meeting: MeetingId) -> MeetingRecord | None:
-        """A meeting; none where there is none."""
+        """Return a meeting's record, or None if it does not exist."""
         answer = self._client.get_item(TableName=self._name, Key=_meeting_key(meeting), ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else MeetingRecord.model_validate(plain(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        """Writes a meeting that is as it was seen; whether it was."""
+        """Write a record if its previous version is unchanged; return True if the table now holds it."""
         return self._write_items(before, after) or self.read(after.meeting) == after
 
-    def update(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
-        """Moves a meeting; none where there is none. The move may be made more than once."""
+    def update(self, meeting: MeetingId, change: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
+        """Apply a change to a meeting's record; return None if the meeting does not exist.
+
+        `change` may be called several times. Raises TooManyWriters if every attempt collides with another writer.
+        """
         for _ in range(MAX_WRITE_ATTEMPTS):
             before = self.read(meeting)
             if before is None:
                 return None
-            after = move(before)
+            after = change(before)
             if after == before or self.write(before, after):
                 return MeetingChange(before, after)
         raise TooManyWriters
 
     def list_due(self, before: str) -> Iterator[DueMeeting]:
-        """Meetings that were to be looked at before then, the most urgent first."""
+        """Yield the meetings that were due before a time, the earliest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="#partition = :open AND #sort < :before",
@@ -97,7 +99,7 @@ class MeetingTable:
                 yield DueMeeting(MeetingId(user, meeting_id), due)
 
     def delete_due_item(self, due: DueMeeting) -> None:
-        """Takes away what says that a meeting is due: it is not, or was put there by nobody."""
+        """Delete a due item whose meeting is not due at that time."""
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
@@ -129,7 +131,7 @@ class MeetingTable:
         return True
 
     def _put_request(self, before: MeetingRecord | None, after: MeetingRecord) -> dict[str, Any]:
-        seen: dict[str, Any] = (
+        condition: dict[str, Any] = (
             {"ConditionExpression": "attribute_not_exists(#at)", "ExpressionAttributeNames": {"#at": PARTITION}}
             if before is None
             else {
@@ -138,7 +140,7 @@ class MeetingTable:
                 "ExpressionAttributeValues": {":seen": {"N": str(before.version)}},
             }
         )
-        return {"TableName": self._name, "Item": stored(after.model_dump(mode="json", by_alias=True)), **seen}
+        return {"TableName": self._name, "Item": stored(after.model_dump(mode="json", by_alias=True)), **condition}
 
 
 def _meeting_key(meeting: MeetingId) -> Item:

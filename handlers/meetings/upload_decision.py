@@ -1,12 +1,13 @@
-"""What becomes of a meeting by what its bucket holds: `complete.json`, and the chunks that it lists. Pure.
+"""Decides how a meeting's record changes according to the uploads in the bucket. It makes no AWS calls.
 
-A `complete.json` that says nothing useful fails a meeting that nothing has come of yet, and no other. One that says
-another content begins anew; so does a new one of a meeting that failed or that the media job has refused, since whoever
-puts it there wants it tried again. Otherwise one that says the same content in other words changes the words alone.
+- A malformed `complete.json` fails a meeting that has no recording in progress or finished. It does not change others.
+- Another content starts a new attempt. So does a new `complete.json` for a failed meeting, because the client wants a
+  retry.
+- Otherwise, a new `complete.json` with the same content only changes the description.
 
-Chunks are looked at by name and size. What is in them, and whether they can be read, only the media job finds out: what
-it has refused, for whatever reason, is not tried again until one of the chunks or `complete.json` is another object.
-Anything else would begin a job after each job.
+This module compares names and sizes of chunks. Only the media job checks the chunks' hashes and decodes them. If the
+media job rejected a recording, processing starts again only after a chunk or `complete.json` was uploaded again.
+Otherwise each rejection would start the next job.
 """
 
 from collections.abc import Callable
@@ -23,91 +24,95 @@ FindChunks = Callable[[CompleteFile], UploadedChunks]
 
 
 def apply_upload(
-    record: MeetingRecord | None, meeting: MeetingId, said: UploadedCompleteFile, see: FindChunks, at: datetime
+    record: MeetingRecord | None,
+    meeting: MeetingId,
+    upload: UploadedCompleteFile,
+    find_chunks: FindChunks,
+    at: datetime,
 ) -> MeetingRecord:
-    """A meeting by what is there now; the same as before where that changes nothing.
+    """Return the record according to the current uploads; return the same record if nothing changes.
 
-    `see`: looks at the chunks; only asked where it matters.
+    `find_chunks` lists the chunks. It is only called if the result depends on them.
     """
-    if said.file is None:
-        return _apply_malformed(record, meeting, said, at)
-    if record is None or record.content != said.file.content or _is_retry(record, said):
-        begun = _new_attempt(record, meeting, said, said.file, at)
+    if upload.file is None:
+        return _apply_malformed(record, meeting, upload, at)
+    if record is None or record.content != upload.file.content or _is_retry(record, upload):
+        updated = _new_attempt(record, meeting, upload, upload.file, at)
     else:
-        begun = record.model_copy(update=_description_fields(record, said, said.file))
-    if begun.status is not MeetingStatus.INCOMPLETE:
-        return stamp_change(record, begun, at)
-    return stamp_change(record, _apply_chunks(begun, said, see(said.file)), at)
+        updated = record.model_copy(update=_description_fields(record, upload, upload.file))
+    if updated.status is not MeetingStatus.INCOMPLETE:
+        return stamp_change(record, updated, at)
+    return stamp_change(record, _apply_chunks(updated, upload, find_chunks(upload.file)), at)
 
 
 def _apply_malformed(
-    record: MeetingRecord | None, meeting: MeetingId, said: UploadedCompleteFile, at: datetime
+    record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, at: datetime
 ) -> MeetingRecord:
     update: dict[str, object] = {
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
-        "said": said.fingerprint,
-        **wrong_chunk_fields((WrongChunk(name=COMPLETE_FILE_NAME, problem=said.problem, fields=said.wrong_fields),)),
+        "said": upload.fingerprint,
+        **wrong_chunk_fields(
+            (WrongChunk(name=COMPLETE_FILE_NAME, problem=upload.problem, fields=upload.wrong_fields),)
+        ),
     }
     if record is None:
         return stamp_change(None, _empty_record(meeting, at).model_copy(update=update), at)
-    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.fingerprint:
+    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == upload.fingerprint:
         return record
-    anew = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
-    return stamp_change(record, record.model_copy(update={**update, "attempt": anew}), at)
+    attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
+    return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 
 
-def _is_retry(record: MeetingRecord, said: UploadedCompleteFile) -> bool:
-    """The same event may come twice, and is about the same object then."""
-    return record.status is MeetingStatus.FAILED and record.said != said.fingerprint
+def _is_retry(record: MeetingRecord, upload: UploadedCompleteFile) -> bool:
+    """Return True if a failed meeting has a new `complete.json`. A repeated event names the same object and is no
+    retry.
+    """
+    return record.status is MeetingStatus.FAILED and record.said != upload.fingerprint
 
 
 def _new_attempt(
-    record: MeetingRecord | None, meeting: MeetingId, said: UploadedCompleteFile, complete: CompleteFile, at: datetime
+    record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, file: CompleteFile, at: datetime
 ) -> MeetingRecord:
-    begun = _empty_record(meeting, at)
-    before: dict[str, object] = (
-        {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
-    )
-    return begun.model_copy(
-        update={**before, "content": complete.content, **_description_fields(begun, said, complete)}
-    )
+    new = _empty_record(meeting, at)
+    kept: dict[str, object] = {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
+    return new.model_copy(update={**kept, "content": file.content, **_description_fields(new, upload, file)})
 
 
-def _description_fields(record: MeetingRecord, said: UploadedCompleteFile, complete: CompleteFile) -> dict[str, object]:
-    words: dict[str, object] = {
-        "title": complete.title,
-        "started_at": complete.started_at,
-        "participants": complete.participants,
-        "tags": complete.tags,
-        "said": said.fingerprint,
+def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, file: CompleteFile) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "title": file.title,
+        "started_at": file.started_at,
+        "participants": file.participants,
+        "tags": file.tags,
+        "said": upload.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
-        # What is being transcribed, or has been, stays in the language that it was taken for.
-        words |= {"language": complete.language, "size": complete.size}
-    return words
+        # The language is fixed once processing has started.
+        fields |= {"language": file.language, "size": file.size}
+    return fields
 
 
-def _apply_chunks(begun: MeetingRecord, said: UploadedCompleteFile, seen: UploadedChunks) -> MeetingRecord:
-    if seen.wrong:
-        return begun.model_copy(update={**wrong_chunk_fields(seen.wrong), "tried": ""})
-    tried = f"{said.fingerprint} {seen.fingerprint}"
-    if begun.tried == tried:
-        return begun
+def _apply_chunks(record: MeetingRecord, upload: UploadedCompleteFile, chunks: UploadedChunks) -> MeetingRecord:
+    if chunks.wrong:
+        return record.model_copy(update={**wrong_chunk_fields(chunks.wrong), "tried": ""})
+    tried = f"{upload.fingerprint} {chunks.fingerprint}"
+    if record.tried == tried:
+        return record
     update = {
         "status": MeetingStatus.PROCESSING,
         "stage": Stage.MEDIA,
         "tried": tried,
         "whole_at": timestamp(
-            said.uploaded_at if seen.last_uploaded_at is None else max(said.uploaded_at, seen.last_uploaded_at)
+            upload.uploaded_at if chunks.last_uploaded_at is None else max(upload.uploaded_at, chunks.last_uploaded_at)
         ),
         **wrong_chunk_fields(()),
     }
-    return begun.model_copy(update=update)
+    return record.model_copy(update=update)
 
 
 def _empty_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
-    """A meeting of which nothing is known yet."""
+    """Return the record of a meeting without any known content."""
     now = timestamp(at)
     return MeetingRecord(
         user=meeting.user,

@@ -1,11 +1,11 @@
-"""What the bucket holds of a meeting's recording: `complete.json` and chunks, as they are at this moment.
+"""Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
 
-An event may be late, and a bucket need not keep versions: so it is not asked what an event says, but what is there. S3
-answers with what was written last, so whoever reads the meeting's item first, then this, and writes the item only if it
-still is as it was, never goes back to something older.
+An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects instead of
+those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
+uploads, and writes the record only if its version is unchanged, therefore never overwrites newer state with older.
 
-Chunks are listed, a thousand at once, and not asked for one by one. A client decides how much else lies beside them:
-after some pages, what was not listed counts as missing.
+Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
+lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that was not listed by then counts as missing.
 """
 
 import hashlib
@@ -31,56 +31,58 @@ if TYPE_CHECKING:
 
 PAGE_SIZE: Final = 1_000
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""A recording that was replaced three times has not more."""
+"""Enough for a recording that was replaced three times."""
 FINGERPRINT_DIGITS: Final = 32
 
 
 @dataclass(frozen=True)
 class UploadedCompleteFile:
-    """A `complete.json` as it was read."""
+    """An uploaded `complete.json`, parsed if possible."""
 
     fingerprint: str
-    """Which one: another object has another mark."""
+    """Identifies the object. Another upload has another fingerprint."""
     uploaded_at: datetime
-    """When it was put there."""
     file: CompleteFile | None
-    """None where it says nothing useful."""
+    """The parsed file, or None if it is malformed or cannot be read."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
     cause: str = ""
-    """Then, for a log: why."""
+    """Why the file could not be used, for the log."""
     wrong_fields: tuple[WrongField, ...] | None = None
-    """Then, for its user: which fields break which rules, where it could be read."""
+    """The malformed fields and the rules that they break, for the user. None if the file could not be read."""
 
 
 @dataclass(frozen=True)
 class UploadedChunks:
-    """A recording's chunks as they were found."""
+    """A recording's chunks as S3 lists them."""
 
     wrong: tuple[WrongChunk, ...]
-    """Missing, or of another size."""
+    """Chunks that are missing or have another size than announced."""
     fingerprint: str
-    """Which ones: where one is another object, this is another mark."""
+    """Identifies the listed objects. Replacing a chunk changes it."""
     last_uploaded_at: datetime | None
-    """When the last of them was put there."""
+    """When the newest of the listed chunks was uploaded. None if no chunk was found."""
 
 
 class UploadedRecordings:
-    """Reads what was uploaded, with GetObject and ListObjectsV2."""
+    """Reads uploads with GetObject and ListObjectsV2."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def read_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
-        """A meeting's `complete.json`; none where there is none. One that is sealed says nothing useful."""
+        """Return a meeting's `complete.json`, or None if it does not exist.
+
+        A file that the client encrypted with its own key, or that is archived, cannot be read. It counts as malformed.
+        """
         try:
             return self._read(meeting)
         except Sealed:
-            there = self._list_complete_file(meeting)
+            listed = self._list_complete_file(meeting)
         try:
-            return self._read(meeting)  # another one may have come before it was listed
+            return self._read(meeting)  # the file may have been replaced between the read and the listing
         except Sealed:
-            return there
+            return listed
 
     def _read(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         try:
@@ -89,43 +91,49 @@ class UploadedRecordings:
             return None
         except ClientError as error:
             raise meant(error) from None
-        at = answer["LastModified"]
-        mark = complete_file_fingerprint(answer["ETag"], at)
+        uploaded_at = answer["LastModified"]
+        fingerprint = complete_file_fingerprint(answer["ETag"], uploaded_at)
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:
-                return UploadedCompleteFile(mark, at, None, ChunkProblem.SIZE, cause="too_long")
+                return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.SIZE, cause="too_long")
             text = body.read()
         try:
-            return UploadedCompleteFile(mark, at, CompleteFile.model_validate_json(text))
+            return UploadedCompleteFile(fingerprint, uploaded_at, CompleteFile.model_validate_json(text))
         except ValidationError as error:
-            wrong = tuple(WrongField(field=problem.field, rule=problem.rule) for problem in of_validation(error))
-            cause = f"{wrong[0].field}: {wrong[0].rule}"
-            return UploadedCompleteFile(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
+            wrong_fields = tuple(WrongField(field=problem.field, rule=problem.rule) for problem in of_validation(error))
+            cause = f"{wrong_fields[0].field}: {wrong_fields[0].rule}"
+            return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.UNREADABLE, cause, wrong_fields)
 
     def _list_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
-        """What a list says of it: without the client's key, nothing else does."""
+        """Describe an unreadable `complete.json` by its list entry, because a HEAD request would need the client's key
+        too.
+        """
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         found = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
         if found is None:
             return None
-        at = found["LastModified"]
+        uploaded_at = found["LastModified"]
         return UploadedCompleteFile(
-            complete_file_fingerprint(found["ETag"], at), at, None, ChunkProblem.UNREADABLE, cause="sealed"
+            complete_file_fingerprint(found["ETag"], uploaded_at),
+            uploaded_at,
+            None,
+            ChunkProblem.UNREADABLE,
+            cause="sealed",
         )
 
     def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
-        """A recording's chunks."""
-        there = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
+        """List the chunks of a recording and compare them with `complete.json`."""
+        listed = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
-            found = there.get(chunk.name)
+            found = listed.get(chunk.name)
             if found is None:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING))
             elif found["Size"] != chunk.bytes:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
-        last = max((item["LastModified"] for item in there.values()), default=None)
-        return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, there), last)
+        last = max((item["LastModified"] for item in listed.values()), default=None)
+        return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, listed), last)
 
     def _list_chunks(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
         pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -133,24 +141,27 @@ class UploadedRecordings:
             Prefix=meeting.upload_prefix,
             PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
-        begins = len(meeting.upload_prefix)
-        found = {item["Key"][begins:]: item for page in pages for item in page.get("Contents", ())}
+        prefix_length = len(meeting.upload_prefix)
+        found = {item["Key"][prefix_length:]: item for page in pages for item in page.get("Contents", ())}
         return {name: found[name] for name in names & found.keys()}
 
 
-def complete_file_fingerprint(etag: str, at: datetime) -> str:
-    """Which `complete.json` it is, whether it was read or listed: reading it tells whole seconds."""
-    return f"{etag}@{timestamp(at.replace(microsecond=0))}"
-
-
-def _chunks_fingerprint(complete: CompleteFile, there: "dict[str, ObjectTypeDef]") -> str:
-    """What tells these objects from others: bytes by their ETags, and by when they came what was mended without them.
-
-    The same bytes have the same ETag, whether they lie in an archive or not.
+def complete_file_fingerprint(etag: str, modified_at: datetime) -> str:
+    """Return the fingerprint of a `complete.json`. GetObject reports whole seconds and a listing milliseconds, so
+    milliseconds are dropped.
     """
-    objects = [_object_fingerprint(there.get(chunk.name)) for chunk in complete.chunks]
-    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:FINGERPRINT_DIGITS]
+    return f"{etag}@{timestamp(modified_at.replace(microsecond=0))}"
 
 
-def _object_fingerprint(one: "ObjectTypeDef | None") -> str:
-    return "" if one is None else f"{one['ETag']}@{timestamp(one['LastModified'])}"
+def _chunks_fingerprint(complete: CompleteFile, listed: "dict[str, ObjectTypeDef]") -> str:
+    """Hash the ETags and modification times of the chunks.
+
+    A replaced chunk with the same bytes has the same ETag. The time shows that it was uploaded again, for example
+    because the first object was archived and could not be read.
+    """
+    fingerprints = [_object_fingerprint(listed.get(chunk.name)) for chunk in complete.chunks]
+    return hashlib.sha256(json.dumps(fingerprints).encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def _object_fingerprint(item: "ObjectTypeDef | None") -> str:
+    return "" if item is None else f"{item['ETag']}@{timestamp(item['LastModified'])}"
