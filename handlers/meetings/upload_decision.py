@@ -1,11 +1,11 @@
-"""Decides how a meeting's record changes according to the uploads in the bucket. It makes no AWS calls.
+"""Rules by which the uploads in the bucket change a meeting's record. They make no AWS calls.
 
 - A malformed `complete.json` fails a meeting that has no recording in progress or finished. It does not change others.
 - Another content starts a new attempt. So does a new `complete.json` for a failed meeting, because the client wants a
   retry.
 - Otherwise, a new `complete.json` with the same content only changes the description.
 
-This module compares names and sizes of chunks. Only the media job checks the chunks' hashes and decodes them. If the
+These rules compare names and sizes of chunks. Only the media job checks the chunks' hashes and decodes them. If the
 media job rejected a recording, processing starts again only after a chunk or `complete.json` was uploaded again.
 Otherwise each rejection would start the next job.
 """

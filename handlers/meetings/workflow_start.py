@@ -1,4 +1,4 @@
-"""Starts the workflow of a meeting whose recording is complete, and records which chunks are missing otherwise.
+"""Start of the workflow of a complete recording, and the check that finds missing chunks of an incomplete one.
 
 The record is written first, and the execution is started afterwards. An invocation that finds a record which is about
 to start its execution starts it under the same name. So a start whose response was lost can be repeated safely.

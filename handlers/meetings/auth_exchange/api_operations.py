@@ -1,6 +1,6 @@
-"""Meetings' REST API: what it offers. Pure.
+"""Operations of the meetings REST API.
 
-One thing: everything else clients do with the credentials that they get here, and with AWS itself.
+There is only one. Clients do everything else by calling AWS with the credentials that it returns.
 """
 
 from handlers.common.http.rest_operations import Operation
@@ -11,7 +11,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="exchangeToken",
         method="POST",
         path="/exchange",
-        summary="Exchanges a token of the identity provider for credentials to the caller's own meetings.",
+        summary="Exchange a token of the identity provider for AWS credentials to the caller's own meetings.",
         body=ExchangeRequest,
         answer=ExchangeResponse,
     ),

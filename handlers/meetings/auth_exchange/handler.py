@@ -1,6 +1,6 @@
-"""The function behind `POST /exchange`: wires tokens and the clients' role to the operation.
+"""Lambda function behind `POST /exchange`, which exchanges an identity provider's token for AWS credentials.
 
-Anybody may call it: the token in the body is what tells who does. So bodies must not be logged by the gateway either.
+The endpoint is public, because the token in the body identifies the caller. So API Gateway must not log bodies either.
 """
 
 import os
@@ -28,18 +28,17 @@ _STS_CONFIG = CONFIG.merge(
 
 
 def operation_functions(exchange: TokenExchange) -> dict[str, Callable[[Call], Answered]]:
-    """What does each operation."""
+    """Return the functions that implement the operations, by operation name."""
     return {"exchangeToken": exchange.exchange}
 
 
 @cache
 def _api() -> Rest:
-    """Made once a container."""
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
     client = boto3.client("sts", config=_STS_CONFIG)
     if environment.jwks_url is None:
-        raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
+        raise ValueError("JWKS_URL is missing: set it to the URL of the identity provider's keys")
     exchange = TokenExchange(
         Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
         ClientRole(client, environment.client_role, environment.credential_seconds).assume,
@@ -51,9 +50,8 @@ def _api() -> Rest:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:
-    """The entry point of the function."""
     return _api().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _api()  # while the container starts, which is faster and comes before anybody waits
+    _api()  # the initialisation phase is faster, and no client waits for it

@@ -1,7 +1,7 @@
-"""Exchanges a token for credentials: who the token is about, is what the credentials are bound to.
+"""Exchange of a token for AWS credentials that are restricted to the token's user.
 
-A token that is refused is told apart only as far as another token may help. Who asks, what for and with what is in no
-log line; that somebody was refused, and why, is.
+The error for a refused token is only specific if another token may help. Logs contain the fact and reason of a refusal,
+but neither the user nor the token.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ ERROR_CODES = {
 
 @dataclass(frozen=True)
 class MeetingsLocation:
-    """Where meetings are."""
+    """The resources that hold the meetings."""
 
     bucket_name: str
     table_name: str
@@ -40,7 +40,7 @@ class MeetingsLocation:
 
 @dataclass(frozen=True)
 class SessionCredentials:
-    """The credentials of one session of the clients' role."""
+    """AWS credentials of one session of the clients' role."""
 
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
@@ -50,9 +50,9 @@ class SessionCredentials:
 
 @dataclass(frozen=True)
 class ClientRole:
-    """The role whose credentials clients get.
+    """The role whose credentials clients receive.
 
-    The role's policies compare object keys and partitions with the session tag. The trust policy requires the tag.
+    Its policies compare object keys and partition keys with the session tag. Its trust policy requires the tag.
     """
 
     client: "STSClient"
@@ -60,7 +60,7 @@ class ClientRole:
     seconds: int
 
     def assume(self, user: str, name: str) -> SessionCredentials:
-        """Assume the role for a user; raises ServiceFailed, which does not quote what STS says."""
+        """Assume the role for a user. Raises ServiceFailed, which does not quote the STS error."""
         answer = called(
             self.client.assume_role,
             RoleArn=self.arn,
@@ -68,15 +68,16 @@ class ClientRole:
             DurationSeconds=self.seconds,
             Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
         )
-        given = answer["Credentials"]
+        credentials = answer["Credentials"]
         return SessionCredentials(
-            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"]
+            credentials["AccessKeyId"],
+            credentials["SecretAccessKey"],
+            credentials["SessionToken"],
+            credentials["Expiration"],
         )
 
 
 class TokenExchange:
-    """Does what the operation asks."""
-
     def __init__(
         self,
         verifier: Verifier,
@@ -95,16 +96,16 @@ class TokenExchange:
 
     def exchange(self, call: Call) -> Answered:
         """Credentials of whom the token is about."""
-        asked: ExchangeRequest = call.body
-        user = self._verify_user(asked.token)
-        given = self._create_credentials(user, asked.session_name)
+        request: ExchangeRequest = call.body
+        user = self._verify_user(request.token)
+        credentials = self._create_credentials(user, request.session_name)
         return Answered(
             ExchangeResponse(
-                access_key_id=given.access_key_id,
-                secret_access_key=given.secret_access_key,
-                session_token=given.session_token,
-                expiration=timestamp(given.expiration),
-                renew_after=timestamp(given.expiration - self._renew_before),
+                access_key_id=credentials.access_key_id,
+                secret_access_key=credentials.secret_access_key,
+                session_token=credentials.session_token,
+                expiration=timestamp(credentials.expiration),
+                renew_after=timestamp(credentials.expiration - self._renew_before),
                 user=user,
                 bucket_name=self._location.bucket_name,
                 table_name=self._location.table_name,
@@ -119,10 +120,10 @@ class TokenExchange:
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
-                raise _unavailable("The identity provider does not answer. Try again.") from None
+                raise _unavailable("The identity provider does not respond. Try again.") from None
             self._log.info("caller_refused", cause=error.reason)
             raise HandlerError(
-                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not taken.", 401
+                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid.", 401
             ) from None
 
     def _create_credentials(self, user: str, name: str) -> SessionCredentials:
@@ -131,13 +132,13 @@ class TokenExchange:
         except ServiceFailed as error:
             if error.passes:
                 self._log.warning("role_busy", cause=error.fault)
-                raise _unavailable("Credentials cannot be given at the moment. Try again.") from None
+                raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
             self._log.error("role_refused", cause=error.fault)
             raise
 
 
 def user_prefixes(user: str) -> UserPrefixes:
-    """Of a user."""
+    """Return the key prefixes of a user's objects."""
     return UserPrefixes(
         raw=f"{s3_keys.RAW}{user}/",
         video=f"{s3_keys.VIDEO}{user}/",

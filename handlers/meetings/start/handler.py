@@ -1,7 +1,7 @@
-"""The function behind the rule for what arrives below `raw/`, fed by a queue.
+"""Lambda function that processes events of new uploads below `raw/` from an SQS queue.
 
-A queue, because an event is then delivered as often as its settings say, without the others of its batch, and what
-still fails is parked where one command sends it back.
+SQS retries each event separately, as often as the queue's settings say. Events that still fail go to the dead-letter
+queue, from which one command redrives them.
 """
 
 import os
@@ -17,16 +17,14 @@ from handlers.meetings.start.upload_events import UploadEvents
 
 @cache
 def _upload_events() -> UploadEvents:
-    """Made once a container."""
     environment = StartEnvironment.read()
-    made = create_gateways(environment)
-    return UploadEvents(made.table, made.starter, bucket=environment.bucket_name, log=made.log)
+    gateways = create_gateways(environment)
+    return UploadEvents(gateways.table, gateways.starter, bucket=environment.bucket_name, log=gateways.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """The entry point of the function."""
     return _upload_events().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _upload_events()  # while the container starts, which is faster and comes before anybody waits
+    _upload_events()  # the initialisation phase is faster, and no event waits for it

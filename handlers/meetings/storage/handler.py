@@ -1,4 +1,6 @@
-"""The function that looks through the bucket once a day: what users have, and what nobody was told of."""
+"""Lambda function that lists the bucket once a day. It measures each user's storage and finds uploads whose event was
+lost.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,29 +21,27 @@ from handlers.meetings.storage.unannounced_recordings import UnannouncedRecordin
 
 
 class StorageScheduleEvent(BaseModel):
-    """What the schedule sends."""
+    """Event from the schedule."""
 
     kind: Literal["storage"]
 
 
 @cache
 def _storage_counter() -> StorageCounter:
-    """Made once a container."""
     environment = StorageEnvironment.read()
-    made = create_gateways(environment)
+    gateways = create_gateways(environment)
     return StorageCounter(
-        made.store,
+        gateways.store,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        UnannouncedRecordings(made.table, made.starter, clock=made.clock, log=made.log),
+        UnannouncedRecordings(gateways.table, gateways.starter, clock=gateways.clock, log=gateways.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=Parallel(len(COUNTED_PREFIXES)),
-        clock=made.clock,
-        log=made.log,
+        clock=gateways.clock,
+        log=gateways.log,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """The entry point of the function."""
     StorageScheduleEvent.model_validate(event)
     return asdict(_storage_counter().run())

@@ -1,4 +1,4 @@
-"""The function that looks after meetings, called by a schedule."""
+"""Lambda function that a schedule invokes to find meetings that make no progress."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,32 +13,30 @@ from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimit
 
 
 class SweepScheduleEvent(BaseModel):
-    """What the schedule sends."""
+    """Event from the schedule."""
 
     kind: Literal["sweep"]
 
 
 @cache
 def _sweep() -> MeetingSweep:
-    """Made once a container."""
     environment = SweepEnvironment.read()
-    made = create_gateways(environment)
+    gateways = create_gateways(environment)
     return MeetingSweep(
-        made.table,
-        made.executions,
-        made.starter,
+        gateways.table,
+        gateways.executions,
+        gateways.starter,
         limits=MeetingTimeLimits(
             processing=timedelta(minutes=environment.processing_minutes),
             incomplete=timedelta(minutes=environment.incomplete_minutes),
             give_up=timedelta(minutes=environment.give_up_minutes),
         ),
         budget=timedelta(seconds=environment.sweep_seconds),
-        clock=made.clock,
-        log=made.log,
+        clock=gateways.clock,
+        log=gateways.log,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """The entry point of the function."""
     SweepScheduleEvent.model_validate(event)
     return _sweep().run()

@@ -1,4 +1,4 @@
-"""The workflow's own steps: `media` when that job has ended, `transcribed`, `finish`, or `fail`."""
+"""Lambda function for the workflow's own steps, which write the progress of a recording to its meeting's record."""
 
 import os
 from collections.abc import Mapping
@@ -16,39 +16,37 @@ from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, R
 
 
 class StepFailed(Exception):
-    """A step could not be made, and may be made again. Says what kind of thing it was; AWS' own words quote keys."""
+    """A step failed and may be retried. The message is only the type of the error, because AWS errors quote keys."""
 
 
 def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes the step that an event asks for; raises ResultMissing, ResultMalformed or StepFailed."""
+    """Run the step that an event names; raise ResultMissing, ResultMalformed or StepFailed."""
     try:
         return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):
         raise
-    except Exception as error:  # noqa: BLE001 - what it says may quote what it was about
-        kind = type(error).__name__
-    raise StepFailed(kind)
+    except Exception as error:  # noqa: BLE001 - the message may quote customer data
+        error_type = type(error).__name__
+    raise StepFailed(error_type)
 
 
 @cache
 def _steps() -> WorkflowSteps:
-    """Made once a container."""
     environment = StepsEnvironment.read()
-    made = create_gateways(environment)
+    gateways = create_gateways(environment)
     return WorkflowSteps(
-        made.table,
-        WorkflowResults(made.store),
-        made.starter,
+        gateways.table,
+        WorkflowResults(gateways.store),
+        gateways.starter,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        clock=made.clock,
-        log=made.log,
+        clock=gateways.clock,
+        log=gateways.log,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """The entry point of the function."""
     return run_step(_steps(), event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _steps()  # while the container starts, which is faster and comes before anybody waits
+    _steps()  # the initialisation phase is faster, and no execution waits for it

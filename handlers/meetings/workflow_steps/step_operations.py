@@ -1,7 +1,7 @@
-"""What the workflow has noted in a meeting's item: what came of its sound and pictures, that it is heard, that it is done.
+"""Steps by which the workflow reports its progress: `media`, `transcribed`, `finish` and `fail`.
 
-Each step may be made twice. The second changes nothing, tells no metric, and is told the same; one of an attempt that
-its meeting is no longer about is told so (`superseded`), and its execution need not go on.
+Every step can be repeated. A repetition changes nothing, sends no metric and returns the same result. A step of an
+outdated attempt returns `superseded`, and its execution can stop.
 """
 
 import re
@@ -33,7 +33,7 @@ from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
 
 UNNAMED_ERROR: Final = "unnamed"
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
-"""An error's, as the workflow knows it."""
+"""Name of an error in the workflow."""
 FailureReason = Literal[
     MeetingReason.MEDIA_FAILED,
     MeetingReason.TRANSCRIPTION_FAILED,
@@ -43,7 +43,7 @@ FailureReason = Literal[
 
 
 class StepEvent(Message):
-    """What the workflow sends: its own input, the step, and what the step needs beside."""
+    """Event from the workflow: the execution's input, the step's name and its parameters."""
 
     step: Literal["media", "transcribed", "finish", "fail"]
     user: User
@@ -51,46 +51,46 @@ class StepEvent(Message):
     content: Content
     attempt: Annotated[int, Field(ge=1)]
     attempts: Annotated[int, Field(ge=1)] = 1
-    """With `media`: how often the job was begun, of which all but the last lost their machine."""
+    """For `media`: how often Batch started the job. All attempts but the last were interrupted."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
-    """With `finish`: what came of the summary, in its own words."""
+    """For `finish`: outcome of the summary function."""
     reason: FailureReason | None = None
-    """With `fail`; without, it is the failure of the stage that the meeting is at."""
+    """For `fail`: why the meeting failed. By default, the failure of the meeting's current stage."""
     error: str = UNNAMED_ERROR
-    """With `fail`: the error's name, for the log."""
+    """For `fail`: the error's name for the log."""
 
     @property
     def execution(self) -> MeetingExecution:
-        """Which one says it."""
+        """The execution that sent the event."""
         return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
 
 
 class StepOutcome(StrEnum):
-    """What a step came to, beside what the media job says."""
+    """Result of a step. The step `media` can also return the media job's outcome."""
 
     GOES_ON = "goes_on"
     READY = "ready"
-    """With `fail` too, where the meeting was done before that was said."""
+    """The step `fail` returns it too, if the meeting was ready before."""
     FAILED = "failed"
     SUPERSEDED = "superseded"
-    """The meeting is about something else by now."""
+    """The meeting has a newer attempt or another content."""
 
 
 class StepResult(Message):
-    """What a step answers."""
+    """Response of a step."""
 
     outcome: StepOutcome | MediaOutcome
 
 
 class StepAudioPart(AudioPart):
-    """A part of the sound, as the workflow has it transcribed."""
+    """A part of the audio, as the workflow transcribes it."""
 
     transcribed: bool
-    """Whether its transcript is there: left by an earlier attempt, or by this one before the step was made again."""
+    """True if its transcript exists, from an earlier attempt or an earlier call of this step."""
 
 
 class MediaStepResult(StepResult):
-    """What the workflow goes on with."""
+    """Response of the step `media`, with which the workflow continues."""
 
     audio: tuple[StepAudioPart, ...] = ()
     language: str = ""
@@ -99,7 +99,7 @@ class MediaStepResult(StepResult):
 
 @dataclass(frozen=True)
 class WorkflowSteps:
-    """Makes steps."""
+    """Runs the steps."""
 
     table: MeetingTable
     results: WorkflowResults
@@ -110,23 +110,28 @@ class WorkflowSteps:
     log: EventLog
 
     def run(self, step: StepEvent) -> StepResult:
-        """Makes one step."""
+        """Run one step."""
         match step.step:
             case "media":
                 return self.record_media_result(step.execution, step.attempts)
             case "transcribed":
                 return self.mark_transcribed(step.execution)
             case "finish":
-                return self.finish(step.execution, said=step.outcome == "summarized")
+                return self.finish(step.execution, has_summary=step.outcome == "summarized")
             case "fail":
                 return self.fail(step.execution, step.reason, step.error)
 
     def record_media_result(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
-        """The media job has ended; raises ResultMissing or ResultMalformed where it does not say with what."""
+        """Record the media job's result, and return the parts of the audio to transcribe.
+
+        Raises ResultMissing or ResultMalformed if the job left no valid result.
+        """
         result = self.results.read_media_result(execution.recording)
-        word = _report_media_result(execution, result)
+        report = _report_media_result(execution, result)
         change = (
-            None if word is None else self._update(execution, lambda record: apply_report(record, word, self.clock()))
+            None
+            if report is None
+            else self._update(execution, lambda record: apply_report(record, report, self.clock()))
         )
         if change is None:
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
@@ -134,87 +139,94 @@ class WorkflowSteps:
             self.log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
-            # A chunk may have come after the job looked and before the item said that it is lacking.
+            # A chunk may have arrived after the job's check and before the record listed it as missing.
             self.starter.process_upload(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
         if not is_current(change.after, execution):
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         language = change.after.language
-        heard_already = self.results.find_part_transcripts(execution.recording, language, result.audio)
+        has_transcripts = self.results.find_part_transcripts(execution.recording, language, result.audio)
         return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
                 StepAudioPart(**one.model_dump(), transcribed=transcribed)
-                for one, transcribed in zip(result.audio, heard_already, strict=True)
+                for one, transcribed in zip(result.audio, has_transcripts, strict=True)
             ),
             language=language,
             duration_ms=result.duration_ms,
         )
 
     def mark_transcribed(self, execution: MeetingExecution) -> StepResult:
-        """Every part of the sound has a transcript; the summary is next."""
-        word = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
-        change = self._update(execution, lambda record: apply_report(record, word, self.clock()))
+        """Record that every part has a transcript. The summary is next."""
+        report = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
+        change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
         return _step_result(change, execution, StepOutcome.GOES_ON)
 
-    def finish(self, execution: MeetingExecution, *, said: bool) -> StepResult:
-        """There is a summary, or nothing was said that could have one."""
+    def finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
+        """Mark the meeting as ready, with a summary or with `NOTHING_SAID`."""
         recording = execution.recording
         result = self.results.read_media_result(recording)
-        made = {"transcript_key": recording.transcript_key, "summary_key": recording.summary_key if said else None}
-        reason = None if said else MeetingReason.NOTHING_SAID
-        word = ExecutionReport(execution, MeetingStatus.READY, reason=reason, fields={**_video_fields(result), **made})
-        change = self._update(execution, lambda record: apply_report(record, word, self.clock()))
+        output_keys = {
+            "transcript_key": recording.transcript_key,
+            "summary_key": recording.summary_key if has_summary else None,
+        }
+        reason = None if has_summary else MeetingReason.NOTHING_SAID
+        report = ExecutionReport(
+            execution, MeetingStatus.READY, reason=reason, fields={**_video_fields(result), **output_keys}
+        )
+        change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
         if change is not None and change.has_changed:
             self._put_metrics(change.after)
         return _step_result(change, execution, StepOutcome.READY)
 
     def fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
-        """Something cannot be done; what was made until then is there."""
+        """Mark the meeting as failed. Output that exists stays available."""
         recording = execution.recording
         transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
 
-        def move(record: MeetingRecord) -> MeetingRecord:
-            why = reason or STAGE_FAILURES[record.stage or Stage.MEDIA]
+        def mark_as_failed(record: MeetingRecord) -> MeetingRecord:
+            failure = reason or STAGE_FAILURES[record.stage or Stage.MEDIA]
             return apply_report(
-                record, ExecutionReport(execution, MeetingStatus.FAILED, reason=why, fields=transcript), self.clock()
+                record,
+                ExecutionReport(execution, MeetingStatus.FAILED, reason=failure, fields=transcript),
+                self.clock(),
             )
 
-        change = self._update(execution, move)
+        change = self._update(execution, mark_as_failed)
         if change is not None and change.has_changed:
             cause = error if _ERROR_NAME.fullmatch(error) else UNNAMED_ERROR
             self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
-        done = change is not None and change.after.status is MeetingStatus.READY
-        return _step_result(change, execution, StepOutcome.READY if done else StepOutcome.FAILED)
+        is_ready = change is not None and change.after.status is MeetingStatus.READY
+        return _step_result(change, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
 
     def _update(
-        self, execution: MeetingExecution, move: Callable[[MeetingRecord], MeetingRecord]
+        self, execution: MeetingExecution, update: Callable[[MeetingRecord], MeetingRecord]
     ) -> MeetingChange | None:
-        change = self.table.update(execution.recording.meeting, move)
+        change = self.table.update(execution.recording.meeting, update)
         if change is not None and change.has_changed:
             self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
         return change
 
     def _put_metrics(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
-        """Tells what there is to tell of a meeting that has just moved. A number that is lost is no reason to fail."""
+        """Send the metrics of a meeting that has just changed. A lost value must not fail the step."""
         self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._processing_duration(record)], self.log)
 
     def _processing_duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
         if record.status is not MeetingStatus.READY or record.whole_at is None:
             return []
-        took = self.clock() - datetime.fromisoformat(record.whole_at)
-        return [MeetingMetric(PROCESSING_DURATION, max(0.0, took.total_seconds()), "Seconds")]
+        duration = self.clock() - datetime.fromisoformat(record.whole_at)
+        return [MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds")]
 
 
 def _report_media_result(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
-    """What the media job says of its meeting; none where that is not what it was about."""
-    facts = _video_fields(result)
+    """Return the report for a media job's result, or None if the job found another recording than its own."""
+    fields = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:
-            return ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=facts)
+            return ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=fields)
         case MediaOutcome.NO_AUDIO:
-            return ExecutionReport(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=facts)
+            return ExecutionReport(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=fields)
         case MediaOutcome.INCOMPLETE:
             return ExecutionReport(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
         case MediaOutcome.UNREADABLE:

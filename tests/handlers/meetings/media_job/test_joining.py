@@ -262,7 +262,7 @@ def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
     result = stage.run()
     assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     found = []
-    for one in result.audio:
+    for audio_part in result.audio:
         samples = sample_videos.samples(stage.body(one.key), stage.folder)
         assert len(samples) == one.duration_ms * 16
         found += [at + one.offset_ms / 1000 for at in sample_videos.beeps(samples)]
