@@ -27,9 +27,9 @@ def test_the_sweep_comes_every_quarter_of_an_hour_and_the_count_once_a_day() -> 
 
 @pytest.mark.parametrize("what", ["sweep", "storage"])
 def test_a_call_that_failed_lands_somewhere(what: str) -> None:
-    one = complete().one("lambda.FunctionEventInvokeConfig", f"meetings-{what}").inputs
-    assert one["qualifier"] == "live"
-    assert one["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
+    config = complete().one("lambda.FunctionEventInvokeConfig", f"meetings-{what}").inputs
+    assert config["qualifier"] == "live"
+    assert config["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
 
 
 @pytest.mark.parametrize(

@@ -160,9 +160,7 @@ def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(stage: Stage, wo
         at = START + timedelta(minutes=number)
         stage.table.update(
             MEETING,
-            lambda record: (
-                postpone(record, at) if word is None and record.due else apply_report(record, word or WORDS[1], at)
-            ),
+            lambda old: postpone(old, at) if word is None and old.due else apply_report(old, word or WORDS[1], at),  # noqa: B023
         )
         record = stage.record()
         waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}

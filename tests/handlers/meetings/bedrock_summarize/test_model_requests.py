@@ -49,7 +49,7 @@ def test_the_prompts_are_in_the_functions_zip() -> None:
 def test_the_fixed_part_is_all_prompts_and_long_enough_to_be_kept() -> None:
     assert len(list(PROMPTS_FOLDER.glob("*.txt"))) == 4
     assert all(prompt.read_text().strip() in read_instructions() for prompt in PROMPTS_FOLDER.glob("*.txt"))
-    assert len(read_instructions()) / 4.5 > 1_024, "a shorter each_question is not kept, and nothing says so"
+    assert len(read_instructions()) / 4.5 > 1_024, "Bedrock silently does not cache a shorter prompt"
     assert all(f'"{task.value}"' in read_instructions() for task in SummaryTask)
 
 
@@ -60,8 +60,8 @@ def test_the_fixed_part_is_the_same_for_each_task_and_meeting() -> None:
         model_requests.combination_question(["A.", "B."], "de-DE", TWICE),
     ]
     assert [question.task for question in asked] == [SummaryTask.SUMMARY, SummaryTask.ACTION_ITEMS, SummaryTask.COMBINE]
-    for each_question in asked:
-        made = each_question.question.request(None)
+    for question in asked:
+        made = question.question.request(None)
         assert made["system"] == [{"text": read_instructions()}, {"cachePoint": {"type": "default"}}]
         assert valid(made)
 

@@ -263,9 +263,9 @@ def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
     assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     found = []
     for audio_part in result.audio:
-        samples = sample_videos.samples(stage.body(one.key), stage.folder)
-        assert len(samples) == one.duration_ms * 16
-        found += [at + one.offset_ms / 1000 for at in sample_videos.beeps(samples)]
+        samples = sample_videos.samples(stage.body(audio_part.key), stage.folder)
+        assert len(samples) == audio_part.duration_ms * 16
+        found += [at + audio_part.offset_ms / 1000 for at in sample_videos.beeps(samples)]
     assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
 
 
