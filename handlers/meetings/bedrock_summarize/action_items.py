@@ -1,7 +1,7 @@
-"""Holds action items to the transcript, and brings those of several parts together. Pure.
+"""Verification of the model's action items against the transcript, and the merge of the items of several parts.
 
-The model decides what is an action item; code decides that somebody said it. A quote that was not said drops its item,
-and what is kept of it is the transcript's own wording with its time.
+The model decides which statements are action items. This code checks that they were said. An item whose quote does not
+occur in the transcript is dropped. The others keep the transcript's own wording and its time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,46 +17,46 @@ from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 @dataclass(frozen=True)
 class LocatedActionItem:
-    """An action item, and which words of the transcript make it one."""
+    """An action item with the position of its quote in the transcript."""
 
     item: ActionItem = field(repr=False)
     first: tuple[int, int]
-    """The number of the piece that its quote begins in, and of the word there."""
+    """Number of the segment in which the quote begins, and of the word in that segment."""
     last: tuple[int, int]
     in_overlap: bool = False
-    """Whether it begins in what follows its part, and so belongs to the next one."""
+    """True if the quote begins in the overlap with the next part, and so belongs to the next part."""
 
     def overlaps(self, other: "LocatedActionItem") -> bool:
-        """Whether both rest on some same words."""
+        """Return True if both quotes share words."""
         return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
 class VerifiedItems:
-    """What is left of an answer."""
+    """The items of one answer that were verified."""
 
     items: tuple[LocatedActionItem, ...]
     dropped: int
-    """Items whose quote was not said."""
+    """Number of items whose quote was not found."""
 
 
 def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegment]) -> VerifiedItems:
-    """What can be kept of a window's items."""
-    spoken = Spoken(window.passages)
-    placed: list[LocatedActionItem] = []
+    """Return the items whose quote occurs in the window."""
+    search = Spoken(window.passages)
+    located: list[LocatedActionItem] = []
     dropped = 0
-    for one in items:
-        found = spoken.find(one.quote, None if one.said is None else one.said - window.first)
+    for model_item in items:
+        found = search.find(model_item.quote, None if model_item.said is None else model_item.said - window.first)
         if found is None:
             dropped += 1
             continue
         item = ActionItem(
-            text=cleaned(one.text),
-            owner=cleaned(one.owner or "") or None,
-            due=cleaned(one.due or "") or None,
+            text=cleaned(model_item.text),
+            owner=cleaned(model_item.owner or "") or None,
+            due=cleaned(model_item.due or "") or None,
             quote=TranscriptQuote(text=found.quote, start_ms=found.start_ms),
         )
-        placed.append(
+        located.append(
             LocatedActionItem(
                 item,
                 first=(window.first + found.first, found.first_word),
@@ -64,42 +64,45 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
                 in_overlap=found.first >= window.core,
             )
         )
-    return VerifiedItems(tuple(placed), dropped)
+    return VerifiedItems(tuple(located), dropped)
 
 
 def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
-    """Each action item once, in the order in which they were said.
+    """Return every action item once, in the order of the transcript.
 
-    What a part found in what follows it gives way to what the next one, which has it whole, made of the same words.
+    An item from the overlap is dropped if the next part, which contains the whole context, has an item with the same
+    words.
     """
     kept: list[LocatedActionItem] = []
     for index, part in enumerate(parts):
-        following = parts[index + 1] if index + 1 < len(parts) else ()
-        for one in sorted(part, key=_position):
-            twice = one.in_overlap and any(_rests_on_same_words(one, other) for other in following)
-            if not twice and not any(_is_same_item(one, other) for other in kept):
-                kept.append(one)
+        next_part = parts[index + 1] if index + 1 < len(parts) else ()
+        for item in sorted(part, key=_position):
+            is_in_next = item.in_overlap and any(_rests_on_same_words(item, other) for other in next_part)
+            if not is_in_next and not any(_is_same_item(item, other) for other in kept):
+                kept.append(item)
     return tuple(sorted(kept, key=_position))
 
 
-def is_same_owner(one: str | None, other: str | None) -> bool:
-    """Whether two names are one person's: a first name fits the whole one."""
-    mine, others = _words(one or ""), _words(other or "")
-    return mine == others or bool(mine and others and (mine <= others or others <= mine))
+def is_same_owner(name: str | None, other_name: str | None) -> bool:
+    """Return True if two names can mean the same person. A first name matches the full name."""
+    name_words, other_words = _words(name or ""), _words(other_name or "")
+    return name_words == other_words or bool(
+        name_words and other_words and (name_words <= other_words or other_words <= name_words)
+    )
 
 
-def _position(one: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]]:
-    return one.first, one.last
+def _position(item: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]]:
+    return item.first, item.last
 
 
-def _rests_on_same_words(one: LocatedActionItem, other: LocatedActionItem) -> bool:
-    nobody = one.item.owner is None or other.item.owner is None
-    return one.overlaps(other) and (nobody or is_same_owner(one.item.owner, other.item.owner))
+def _rests_on_same_words(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+    is_unowned = item.item.owner is None or other.item.owner is None
+    return item.overlaps(other) and (is_unowned or is_same_owner(item.item.owner, other.item.owner))
 
 
-def _is_same_item(one: LocatedActionItem, other: LocatedActionItem) -> bool:
-    """Whether both say the same, word by word, wherever it was agreed."""
-    return _words(one.item.text) == _words(other.item.text) and is_same_owner(one.item.owner, other.item.owner)
+def _is_same_item(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+    """Return True if text and owner are the same, even if the quotes differ."""
+    return _words(item.item.text) == _words(other.item.text) and is_same_owner(item.item.owner, other.item.owner)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The function that summarises a meeting, called by the workflow when its sound is transcribed."""
+"""Lambda function that summarises a meeting. The workflow invokes it after the audio was transcribed."""
 
 import os
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ from handlers.meetings.summary_errors import EventMalformed
 
 
 def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
-    """On clients of this container's."""
-    # boto3 has types for it, but the project does not install them for one call.
+    """Create a summariser with its clients."""
+    # Any: the project does not install the type stubs of this service for one call.
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
     log = EventLog(environment.log_level)
     models = {
         model_id: BedrockModel(bedrock, model_id)
         for model_id in (environment.summary_model_id, environment.action_model_id)
     }
-    read_instructions()  # read while the container starts
+    read_instructions()  # caches the prompts during the initialisation phase
     return Summarizer(
         MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
@@ -45,7 +45,7 @@ def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
 
 
 def summary_settings(environment: SummaryEnvironment) -> SummarySettings:
-    """How a transcript is read."""
+    """Return the settings of the summary."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     guardrail = None if identifier is None or version is None else Guardrail(identifier, version)
     return SummarySettings(
@@ -59,12 +59,10 @@ def summary_settings(environment: SummaryEnvironment) -> SummarySettings:
 
 @cache
 def _summarizer() -> Summarizer:
-    """Made once a container."""
     return create_summarizer(SummaryEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """The entry point of the function."""
     result = _summarizer().summarize(_parse_request(event), context.get_remaining_time_in_millis())
     return result.model_dump(mode="json", by_alias=True)
 
@@ -74,9 +72,9 @@ def _parse_request(event: Mapping[str, Any]) -> SummaryRequest:
         return SummaryRequest.model_validate(event)
     except ValidationError:
         pass
-    # Out here, so that it does not hold what the event says.
+    # Raised outside the except block, so that the exception does not refer to the event's data.
     raise EventMalformed("event_malformed")
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _summarizer()  # while the container starts, which is faster and comes before anybody waits
+    _summarizer()  # the initialisation phase is faster, and no execution waits for it

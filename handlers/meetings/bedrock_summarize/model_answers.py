@@ -1,6 +1,6 @@
-"""Reads what a model answers to each task: the form that was asked for, or what is wrong with it. Pure.
+"""Parsers of the model's answers. They raise BadAnswer with a problem that is sent back to the model.
 
-Whether an action item is true to the transcript is left to `action_items`.
+`action_items.py` checks whether an action item agrees with the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ MAX_ITEMS = 100
 
 
 class SummaryTask(StrEnum):
-    """What a model is to do."""
+    """Task of a model request."""
 
     SUMMARY = "summary"
     ACTION_ITEMS = "actionItems"
@@ -26,7 +26,7 @@ class SummaryTask(StrEnum):
 
 
 class AnswerProblem(StrEnum):
-    """What is wrong with an answer that is JSON, or would be, as the model is told."""
+    """Problem of an answer that is JSON, or was cut off. The model receives the text with the second attempt."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."
@@ -37,14 +37,14 @@ class AnswerProblem(StrEnum):
 
 
 class ModelActionItem(ModelSaid):
-    """An action item, as the model has it."""
+    """An action item as the model wrote it."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     said: Annotated[int | None, Field(ge=0)] = None
-    """Where the quote begins, as the model thinks."""
+    """Number of the segment in which the quote begins, according to the model."""
 
 
 class _Envelope(ModelSaid):
@@ -56,15 +56,15 @@ class _Envelope(ModelSaid):
 
 @dataclass(frozen=True)
 class ModelActionItems:
-    """The action items in an answer."""
+    """The action items of one answer."""
 
     items: tuple[ModelActionItem, ...] = field(repr=False)
     malformed: int = 0
-    """Those that were passed over, because they were none."""
+    """Number of malformed items that were skipped."""
 
 
 def parse_summary(text: str, task: SummaryTask, part: str) -> str:
-    """The summary in an answer, a line a paragraph; raises BadAnswer."""
+    """Return the summary with one line per paragraph; raise BadAnswer."""
     summary = _parse_envelope(text, task, part).summary
     if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
         raise BadAnswer(AnswerProblem.NO_SUMMARY)
@@ -75,14 +75,21 @@ def parse_summary(text: str, task: SummaryTask, part: str) -> str:
 
 
 def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
-    """The action items in an answer; raises BadAnswer. `patient`: single ones that are none are passed over."""
-    given = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
-    if given is None:
+    """Return the action items; raise BadAnswer.
+
+    With `patient`, single malformed items are skipped, if at least one item is valid.
+    """
+    raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
+    if raw_items is None:
         raise BadAnswer(AnswerProblem.NO_OBJECT)
-    if len(given) > MAX_ITEMS:
+    if len(raw_items) > MAX_ITEMS:
         raise BadAnswer(AnswerProblem.TOO_MANY)
-    items = [item for each in given if (item := held_to(ModelActionItem, each)) is not None and cleaned(item.text)]
-    malformed = len(given) - len(items)
+    items = [
+        item
+        for raw_item in raw_items
+        if (item := held_to(ModelActionItem, raw_item)) is not None and cleaned(item.text)
+    ]
+    malformed = len(raw_items) - len(items)
     if malformed and (not patient or not items):
         raise BadAnswer(AnswerProblem.BAD_ITEM)
     return ModelActionItems(tuple(items), malformed)

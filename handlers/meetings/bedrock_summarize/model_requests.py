@@ -1,8 +1,9 @@
-"""What a model is asked about a meeting. Pure but for reading the prompts, which are files.
+"""Requests to the model about a meeting. The prompts are files in `prompts/`.
 
-The fixed part is all prompts, in the order of their names: so it is the same for each task and meeting, is kept once a
-model, and is long enough to be kept. Then come the lines of what was said, then the line that names the task. Where one
-model does both tasks, a second cache point stands between: the transcript is then read at full price once.
+Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
+caches it once per model; it is long enough to be cached. The transcript's lines follow, then the line that names the
+task. If one model does both tasks, a second cache point follows the transcript, so that only the first request pays its
+full price.
 """
 
 import hashlib
@@ -34,21 +35,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TaskQuestion(Generic[T]):
-    """One task."""
+    """A question with its task."""
 
     task: SummaryTask
     question: Question[T]
 
     @property
     def digest(self) -> str:
-        """The same for the same question, whenever it is asked; without what the model is called."""
-        whole = json.dumps(self.question.request(None), sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()
+        """Hash that is the same for the same question. It does not depend on the model's id."""
+        request = json.dumps(self.question.request(None), sort_keys=True)
+        return hashlib.sha256(request.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class PartPosition:
-    """Which part of which meeting."""
+    """Position of a part in its meeting."""
 
     index: int
     count: int
@@ -57,21 +58,21 @@ class PartPosition:
 
 @dataclass(frozen=True)
 class QuestionStyle:
-    """How all questions are asked."""
+    """Settings that all questions of a meeting share."""
 
     manner: Manner
     transcript_cached: bool
-    """Whether a transcript is asked about again by the same model."""
+    """True if the same model is asked about each transcript part twice."""
 
 
 @cache
 def read_instructions() -> str:
-    """The fixed part of every question."""
+    """Return the prompts, with which every request starts."""
     return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
 def summary_question(window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle) -> TaskQuestion[str]:
-    """Asks for the summary of a part."""
+    """Return the question for the summary of a part."""
     material = lines(_transcript_lines(window))
     read = partial(_read_summary, task=SummaryTask.SUMMARY, part=_part_id(material))
     return _question(SummaryTask.SUMMARY, material, place, style, read)
@@ -80,42 +81,44 @@ def summary_question(window: Window[TranscriptSegment], place: PartPosition, sty
 def action_items_question(
     window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle
 ) -> TaskQuestion[ModelActionItems]:
-    """Asks for the action items of a part."""
+    """Return the question for the action items of a part."""
     material = lines(_transcript_lines(window))
     return _question(SummaryTask.ACTION_ITEMS, material, place, style, partial(_read_items, part=_part_id(material)))
 
 
 def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
-    """Asks for one summary of several."""
+    """Return the question for one summary of several summaries."""
     material = lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
-    once = QuestionStyle(style.manner, transcript_cached=False)
-    return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), once, read)
+    uncached = QuestionStyle(style.manner, transcript_cached=False)
+    return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached, read)
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
-    """Texts in groups of so many characters at most, in their order; never one alone but at the end."""
-    found: list[tuple[str, ...]] = []
+    """Group texts in their order, up to a number of characters. A group has at least two texts, except for the last
+    one.
+    """
+    groups: list[tuple[str, ...]] = []
     group: list[str] = []
     for text in texts:
         if len(group) > 1 and sum(map(len, group)) + len(text) > characters:
-            found.append(tuple(group))
+            groups.append(tuple(group))
             group = []
         group.append(text)
-    return (*found, tuple(group)) if group else tuple(found)
+    return (*groups, tuple(group)) if group else tuple(groups)
 
 
 def _question(
     task: SummaryTask, material: Block, place: PartPosition, style: QuestionStyle, read: Callable[[str, bool], T]
 ) -> TaskQuestion[T]:
-    head: Mapping[str, Any] = {
+    task_line: Mapping[str, Any] = {
         "task": task.value,
         "part": _part_id(material),
         "index": place.index,
         "count": place.count,
         "language": place.language,
     }
-    content = [material, *([CACHE_POINT] if style.transcript_cached else []), lines([head])]
+    content = [material, *([CACHE_POINT] if style.transcript_cached else []), lines([task_line])]
 
     def request(problem: StrEnum | None) -> Request:
         return converse.request(
@@ -131,7 +134,7 @@ def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, A
 
 
 def _part_id(material: Block) -> str:
-    """What the answer must name, so that it is no other material's."""
+    """Return the id that the answer must repeat, so that it cannot belong to other material."""
     return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_ID_DIGITS]
 
 

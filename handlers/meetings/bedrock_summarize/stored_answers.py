@@ -1,10 +1,10 @@
-"""Asks the models about one recording: once for each question, whatever breaks off in between.
+"""Questions to the models about one recording, with answers that are stored in S3.
 
-Answers are kept below the recording's `work/`, so that a summary that breaks off goes on where it was, and no question
-is paid for twice. Another prompt, transcript, setting or model is another question.
+Every valid answer is stored below the recording's `work/`. A summary that was interrupted continues there, and no
+question is paid for twice. Another prompt, transcript, setting or model makes another question.
 
-It decides how long a busy model is waited for, and what each fault means to the workflow. Safe to use from several
-threads.
+This module decides how long to wait for a busy model, and which error the workflow receives for each fault. Several
+threads may use one instance.
 """
 
 import hashlib
@@ -28,35 +28,36 @@ from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable
 
 BUSY_MODEL_SECONDS = 60.0
-"""How long a model that is busy is asked again, beside the time that answers take. After that it is the workflow's turn:
-waiting there costs nothing."""
+"""Time for repeating requests to a busy model, in addition to the time for the answers. After that, the workflow waits,
+which costs nothing.
+"""
 MAX_STORED_BYTES = 2 * 1024**2
-"""Of an answer that is kept."""
+"""Maximum size of a stored answer."""
 T = TypeVar("T")
 
 
 class StoredAnswer(Message):
-    """An answer that could be used."""
+    """A valid answer of a model."""
 
     schema_version: Literal[1] = 1
     text: str = Field(repr=False)
     tokens: SummaryTokens
-    """What it cost, with the one before it that could not be used."""
+    """Tokens of this answer and of an invalid answer before it."""
 
 
 @dataclass(frozen=True)
 class ModelAccess:
-    """What asks."""
+    """The models and the settings for asking them."""
 
     models: Mapping[str, Model]
-    """By id."""
+    """Models by id."""
     answer_seconds: float
     log: EventLog
     timing: Timing
 
 
 class StoredAnswers:
-    """The questions about one recording."""
+    """Answers to the questions about one recording."""
 
     def __init__(self, interviewer: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
         self._models = interviewer
@@ -64,48 +65,53 @@ class StoredAnswers:
         self._recording = recording
         self._deadline = deadline
 
-    def answer(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
-        """The answer and what it cost, now or earlier; raises SummaryFailed."""
-        key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{asked.digest}".encode()).hexdigest())
+    def answer(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
+        """Return the stored answer, or ask the model and store its answer; raise SummaryFailed.
+
+        The tokens are those of the request that produced the answer, even if it was sent earlier.
+        """
+        key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{task_question.digest}".encode()).hexdigest())
         data = self._store.read(key, MAX_STORED_BYTES)
         if data is not None:
             try:
-                found = StoredAnswer.model_validate_json(data)
-                return asked.question.read(found.text, True), found.tokens
+                stored = StoredAnswer.model_validate_json(data)
+                return task_question.question.read(stored.text, True), stored.tokens
             except (ValidationError, BadAnswer):
-                pass  # the rules have changed since
-        answer, kept = self._ask_model(model_id, asked)
-        self._store.write(key, kept.model_dump_json(by_alias=True))
-        return answer, kept.tokens
+                pass  # the validation rules have changed since it was stored
+        answer, new_answer = self._ask_model(model_id, task_question)
+        self._store.write(key, new_answer.model_dump_json(by_alias=True))
+        return answer, new_answer.tokens
 
-    def _ask_model(self, model_id: str, asked: TaskQuestion[T]) -> tuple[T, StoredAnswer]:
-        spent: list[Usage] = []
+    def _ask_model(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, StoredAnswer]:
+        usages: list[Usage] = []
 
         def read(text: str, last: bool) -> tuple[T, str]:
-            return asked.question.read(text, last), text
+            return task_question.question.read(text, last), text
 
         def count(usage: Usage) -> None:
-            spent.append(usage)
-            self._log_usage(asked, usage)
+            usages.append(usage)
+            self._log_usage(task_question, usage)
 
-        question = Question(asked.question.request, read, asked.question.cut_off)
-        seconds, now = self._models.answer_seconds, self._models.timing.now()
-        patience = Patience(self._models.timing, min(self._deadline, now + ATTEMPTS * seconds + BUSY_MODEL_SECONDS))
+        question = Question(task_question.question.request, read, task_question.question.cut_off)
+        answer_seconds, now = self._models.answer_seconds, self._models.timing.now()
+        patience = Patience(
+            self._models.timing, min(self._deadline, now + ATTEMPTS * answer_seconds + BUSY_MODEL_SECONDS)
+        )
         try:
-            found = ask(self._models.models[model_id], question, patience, seconds, count)
+            result = ask(self._models.models[model_id], question, patience, answer_seconds, count)
         except ServiceFailed as error:
             fault = error.fault
         else:
-            if isinstance(found, NoAnswer):
-                raise SummaryUnusable(found) if found is NoAnswer.UNUSABLE else ModelRefused(found)
-            answer, text = found
-            return answer, StoredAnswer(text=text, tokens=sum_tokens(spent))
+            if isinstance(result, NoAnswer):
+                raise SummaryUnusable(result) if result is NoAnswer.UNUSABLE else ModelRefused(result)
+            answer, text = result
+            return answer, StoredAnswer(text=text, tokens=sum_tokens(usages))
         raise ModelBusy(fault) if fault in PASSING else ModelRefused(fault)
 
-    def _log_usage(self, asked: TaskQuestion[T], usage: Usage) -> None:
+    def _log_usage(self, task_question: TaskQuestion[T], usage: Usage) -> None:
         self._models.log.info(
             "model_answered",
-            task=asked.task.value,
+            task=task_question.task.value,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
@@ -113,11 +119,11 @@ class StoredAnswers:
         )
 
 
-def sum_tokens(spent: "list[Usage] | list[SummaryTokens]") -> SummaryTokens:
-    """What several answers cost."""
+def sum_tokens(usages: "list[Usage] | list[SummaryTokens]") -> SummaryTokens:
+    """Return the sum of the tokens of several answers."""
     return SummaryTokens(
-        input_tokens=sum(usage.input_tokens for usage in spent),
-        output_tokens=sum(usage.output_tokens for usage in spent),
-        cache_read_tokens=sum(usage.cache_read_tokens for usage in spent),
-        cache_write_tokens=sum(usage.cache_write_tokens for usage in spent),
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cache_read_tokens=sum(usage.cache_read_tokens for usage in usages),
+        cache_write_tokens=sum(usage.cache_write_tokens for usage in usages),
     )

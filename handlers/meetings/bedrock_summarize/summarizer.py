@@ -1,8 +1,8 @@
-"""Makes a meeting's transcript, its summary and its action items.
+"""Creation of a meeting's transcript, summary and action items.
 
-It decides in which order things are done, and that nothing is done twice: a summary that is there is the summary, a
-transcript that is there is the transcript, and an answer that was kept is not asked for again. A long transcript is
-read in parts, each for its summary and then for its action items, several parts at once; the summaries become one.
+Nothing is done twice: an existing summary or transcript is used as it is, and a stored answer is not requested again. A
+long transcript is processed in parts, several of them concurrently. Each part gets a summary and then its action items.
+The summaries are then combined into one.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric
 from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
 
 FINISH_SECONDS = 10.0
-"""Kept for writing what was found."""
+"""Reserved for writing the results."""
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
 MAX_SUMMARY_BYTES = 4 * 1024**2
 M = TypeVar("M", bound=Message)
@@ -44,7 +44,7 @@ M = TypeVar("M", bound=Message)
 
 @dataclass(frozen=True)
 class SummarySettings:
-    """How a transcript is read, and by whom."""
+    """Settings of the summary."""
 
     summary_model: str
     action_model: str
@@ -54,13 +54,13 @@ class SummarySettings:
 
     @property
     def style(self) -> QuestionStyle:
-        """How a part is asked about: one model reads it twice, and two models once each."""
+        """Style of the questions. If one model does both tasks, it caches the transcript between them."""
         return QuestionStyle(self.manner, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)
 class _PartResult:
-    """What came of a part."""
+    """Result of one part."""
 
     summary: str
     verified: VerifiedItems
@@ -79,12 +79,12 @@ class Summarizer:
     parallel: Parallel
     log: EventLog
 
-    def summarize(self, asked: SummaryRequest, remaining_ms: int) -> SummaryResult:
-        """What came of a recording; raises SummaryFailed."""
-        key_hash = hashed(asked.recording.summary_key)
-        begun = self.models.timing.now()
+    def summarize(self, request: SummaryRequest, remaining_ms: int) -> SummaryResult:
+        """Summarise a recording; raise SummaryFailed."""
+        key_hash = hashed(request.recording.summary_key)
+        started_at = self.models.timing.now()
         try:
-            result = self._find_or_summarize(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
+            result = self._find_or_summarize(request, started_at + remaining_ms / 1000 - FINISH_SECONDS)
         except SummaryFailed as failed:
             self.log.warning("summary_failed", key_hash=key_hash, error_type=type(failed).__name__, cause=str(failed))
             raise
@@ -94,55 +94,57 @@ class Summarizer:
             outcome=result.outcome.value,
             action_items=result.action_items,
             dropped=result.dropped,
-            milliseconds=round((self.models.timing.now() - begun) * 1000),
+            milliseconds=round((self.models.timing.now() - started_at) * 1000),
         )
         return result
 
-    def _find_or_summarize(self, asked: SummaryRequest, deadline: float) -> SummaryResult:
-        found = self._read_summary(asked)
-        if found is not None:
-            return _summary_result(asked, found, made=False)
-        transcript = self._read_or_join_transcript(asked)
+    def _find_or_summarize(self, request: SummaryRequest, deadline: float) -> SummaryResult:
+        existing = self._read_summary(request)
+        if existing is not None:
+            return _summary_result(request, existing, made=False)
+        transcript = self._read_or_join_transcript(request)
         if not transcript.said:
-            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript_key)
-        interview = StoredAnswers(self.models, self.store, asked.recording, deadline)
-        summary = self._summarize_transcript(transcript, interview)
-        if not self.store.write_new(asked.recording.summary_key, summary.model_dump_json(by_alias=True)):
-            # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
-            return _summary_result(asked, self._read_summary(asked) or summary, made=False)
+            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=request.recording.transcript_key)
+        answers = StoredAnswers(self.models, self.store, request.recording, deadline)
+        summary = self._summarize_transcript(transcript, answers)
+        if not self.store.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
+            # A concurrent invocation wrote its summary first, and has sent the metrics for it.
+            return _summary_result(request, self._read_summary(request) or summary, made=False)
         self._put_metrics(summary.tokens)
-        return _summary_result(asked, summary, made=True)
+        return _summary_result(request, summary, made=True)
 
-    def _read_summary(self, asked: SummaryRequest) -> Summary | None:
-        data = self.store.read(asked.recording.summary_key, MAX_SUMMARY_BYTES)
+    def _read_summary(self, request: SummaryRequest) -> Summary | None:
+        data = self.store.read(request.recording.summary_key, MAX_SUMMARY_BYTES)
         return None if data is None else _parse_stored(Summary, data)
 
-    def _read_or_join_transcript(self, asked: SummaryRequest) -> Transcript:
-        """What is there, or else what the parts make."""
-        recording = asked.recording
+    def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
+        """Return the stored transcript, or join the transcripts of the parts and store the result."""
+        recording = request.recording
         data = self.store.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
         if data is not None:
             return _parse_stored(Transcript, data)
-        parts = (self._read_part(asked, at) for at in range(len(asked.audio)))
-        transcript = _join_readable(lambda: join_parts(parts, asked.language, asked.duration_ms))
+        parts = (self._read_part(request, at) for at in range(len(request.audio)))
+        transcript = _join_readable(lambda: join_parts(parts, request.language, request.duration_ms))
         self.store.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         return transcript
 
-    def _read_part(self, asked: SummaryRequest, at: int) -> tuple[TranscriptSegment, ...]:
-        output = self.store.read(asked.recording.part_transcript_key(at, asked.language), MAX_OUTPUT_BYTES)
+    def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
+        output = self.store.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
-        part = TranscribedPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
-        return parse_part(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
+        part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
+        return parse_part(part, request.language, number + 1 if len(request.audio) > 1 else None)
 
-    def _summarize_transcript(self, transcript: Transcript, interview: StoredAnswers) -> Summary:
-        reading = self.settings
-        # Only the characters count: what is said in a part may take as long as it likes.
-        sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
-        cut = windows(transcript.said, sizes)
-        place = partial(PartPosition, count=len(cut), language=transcript.language)
-        parts = self.parallel.all(lambda window: self._summarize_part(window, place(window.index), interview), cut)
-        summary, tokens = self._combine_summaries([part.summary for part in parts], transcript.language, interview)
+    def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
+        settings = self.settings
+        # Only characters limit a part, so the duration limit is the whole transcript.
+        sizes = Sizes(settings.part_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
+        transcript_windows = windows(transcript.said, sizes)
+        position = partial(PartPosition, count=len(transcript_windows), language=transcript.language)
+        parts = self.parallel.all(
+            lambda window: self._summarize_part(window, position(window.index), answers), transcript_windows
+        )
+        summary, tokens = self._combine_summaries([part.summary for part in parts], transcript.language, answers)
         items = tuple(item.item for item in merge_items([part.verified.items for part in parts]))
         self.log.info(
             "meeting_read",
@@ -155,56 +157,58 @@ class Summarizer:
             summary=summary,
             action_items=items,
             dropped=sum(part.verified.dropped for part in parts),
-            summary_model=reading.summary_model,
-            action_model=reading.action_model,
+            summary_model=settings.summary_model,
+            action_model=settings.action_model,
             tokens=sum_tokens([*(part.tokens for part in parts), tokens]),
         )
 
     def _summarize_part(
-        self, window: Window[TranscriptSegment], place: PartPosition, interview: StoredAnswers
+        self, window: Window[TranscriptSegment], position: PartPosition, answers: StoredAnswers
     ) -> _PartResult:
-        """The summary first: where one model does both, the transcript is kept when it reads it again."""
-        reading = self.settings
-        summary, read = interview.answer(
-            reading.summary_model, model_requests.summary_question(window, place, reading.style)
+        """Request the summary first. If one model does both tasks, the transcript is in its cache for the second
+        request.
+        """
+        settings = self.settings
+        summary, summary_tokens = answers.answer(
+            settings.summary_model, model_requests.summary_question(window, position, settings.style)
         )
-        asked = model_requests.action_items_question(window, place, reading.style)
-        answer, read_again = interview.answer(reading.action_model, asked)
+        question = model_requests.action_items_question(window, position, settings.style)
+        answer, item_tokens = answers.answer(settings.action_model, question)
         return _PartResult(
-            summary, verify_items(answer.items, window), answer.malformed, sum_tokens([read, read_again])
+            summary, verify_items(answer.items, window), answer.malformed, sum_tokens([summary_tokens, item_tokens])
         )
 
     def _combine_summaries(
-        self, summaries: Sequence[str], language: str, interview: StoredAnswers
+        self, summaries: Sequence[str], language: str, answers: StoredAnswers
     ) -> tuple[str, SummaryTokens]:
-        """One summary of all; of very many, groups become one each until one is left."""
-        reading = self.settings
+        """Return one summary of all. Many summaries are combined in groups, repeatedly, until one is left."""
+        settings = self.settings
         spent: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
-            for group in model_requests.group_texts(summaries, reading.part_characters):
+            for group in model_requests.group_texts(summaries, settings.part_characters):
                 if len(group) == 1:
                     shorter += group
                     continue
-                asked = model_requests.combination_question(group, language, reading.style)
-                text, tokens = interview.answer(reading.summary_model, asked)
+                question = model_requests.combination_question(group, language, settings.style)
+                text, tokens = answers.answer(settings.summary_model, question)
                 shorter.append(text)
                 spent.append(tokens)
             summaries = shorter
         return summaries[0], sum_tokens(spent)
 
     def _put_metrics(self, tokens: SummaryTokens) -> None:
-        """Tells what it cost."""
-        read = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
+        """Send the tokens of the summary as metrics."""
+        input_tokens = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
         measures = [
-            MeetingMetric(INPUT_TOKENS, read, "Count"),
+            MeetingMetric(INPUT_TOKENS, input_tokens, "Count"),
             MeetingMetric(OUTPUT_TOKENS, tokens.output_tokens, "Count"),
         ]
         self.metrics.put_or_log(measures, self.log)
 
 
 def _parse_stored(model: type[M], data: bytes) -> M:
-    """What was kept by this module; anything else in its place is for a person to look at."""
+    """Parse an object that this module has written. An operator has to check anything else in its place."""
     try:
         return model.model_validate_json(data)
     except ValidationError:
@@ -220,11 +224,11 @@ def _join_readable(join: Callable[[], Transcript]) -> Transcript:
     raise TranscriptUnreadable(cause)
 
 
-def _summary_result(asked: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
+def _summary_result(request: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
     return SummaryResult(
         outcome=SummaryOutcome.SUMMARIZED,
-        transcript_key=asked.recording.transcript_key,
-        summary_key=asked.recording.summary_key,
+        transcript_key=request.recording.transcript_key,
+        summary_key=request.recording.summary_key,
         action_items=len(summary.action_items),
         dropped=summary.dropped,
         **summary.tokens.model_dump(),

@@ -1,11 +1,11 @@
-"""One transcript of a meeting, out of what Amazon Transcribe makes of each part of its sound. Pure.
+"""Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
-What one speaker says is one piece until somebody else speaks, there is a pause, or it has become long and a sentence
-ends: so each piece says within seconds when something was said, and none is too long for a model's window. Times are
-moved to where the part begins. Speakers are labelled anew in each part, so labels of several parts name theirs: the
-same voice may have two.
+A segment ends if another speaker begins, after a pause, or at the end of a sentence once it is long. So each segment's
+time is exact within seconds, and no segment is too long for a model request. Times are shifted by the start of the
+part. Amazon Transcribe labels the speakers of each part separately, so labels of several parts include the part's
+number, and one voice may have two labels.
 
-A part's output may be anything: it is parsed, bounded, and refused where its words are later than the part is long.
+Outputs are untrusted: they are parsed, limited in size, and rejected if words end later than the part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,35 +16,37 @@ from handlers.common.text.transcribe_output import ENDS, BadOutput, Mark, Word, 
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
-"""Of a part's output. Four hours of speech have about 12 MB: each word stands there twice, with its times."""
+"""Maximum size of a part's output. Four hours of speech take about 12 MB, because each word occurs twice with its
+times.
+"""
 MAX_CHARACTERS = 3_000_000
-"""Of all that is said: two days of speech."""
+"""Maximum length of the whole transcript: about two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
 PAUSE_MS = 1_500
 SENTENCE_END_CHARACTERS = 300
-"""A piece ends with the sentence that takes it beyond this."""
+"""Once a segment is longer than this, it ends with its sentence."""
 MAX_SEGMENT_CHARACTERS = 1_000
-"""A piece ends here in any case, unless one word is longer."""
+"""Maximum length of a segment, unless a single word is longer."""
 MAX_PUNCTUATED_CHARACTERS = 5_000
-"""A piece is no longer, whatever stands behind its last word."""
+"""Maximum length of a segment with any punctuation that follows its last word."""
 MAX_OVERRUN_MS = 5_000
-"""How much later than its part is long a word may end: encoders pad, and times are rounded."""
+"""Tolerance for words that end after their part, because encoders pad audio and times are rounded."""
 UNKNOWN_SPEAKER = "unknown"
-"""Who speaks where the output does not say it."""
+"""Label for words without a speaker."""
 _UNSPACED = frozenset(["ja", "th", "zh"])
-"""Languages that write no spaces between words."""
+"""Languages that are written without spaces between words."""
 
 
 class BadTranscript(Exception):
-    """Outputs that are not taken. It says nothing of what is in them."""
+    """An output was rejected. The message contains nothing from it."""
 
 
 @dataclass(frozen=True)
 class TranscribedPart:
-    """A part of the sound, and what was heard in it."""
+    """A part of the audio with the output of Amazon Transcribe."""
 
     offset_ms: int
-    """Where it begins in the whole."""
+    """Start of the part within the whole audio."""
     duration_ms: int
     output: bytes = field(repr=False)
 
@@ -69,46 +71,48 @@ class _SegmentBuilder:
             raise BadTranscript("malformed")
 
     def is_continued_by(self, word: Word, speaker: str, text: str) -> bool:
-        """Whether the word belongs to it."""
+        """Return True if the word belongs to this segment."""
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
-        ends = self.words[-1][-1] in ENDS
-        longest = SENTENCE_END_CHARACTERS if ends else MAX_SEGMENT_CHARACTERS
-        return self.characters + len(text) <= longest
+        ends_sentence = self.words[-1][-1] in ENDS
+        max_characters = SENTENCE_END_CHARACTERS if ends_sentence else MAX_SEGMENT_CHARACTERS
+        return self.characters + len(text) <= max_characters
 
 
 def parse_part(part: TranscribedPart, language: str, number: int | None = None) -> tuple[TranscriptSegment, ...]:
-    """What was said in a part, of several its number from 1; raises BadTranscript."""
-    spaced = language.partition("-")[0] not in _UNSPACED
+    """Return the segments of a part; raise BadTranscript. `number` is the part's number from 1, or None if it is the
+    only part.
+    """
+    has_spaces = language.partition("-")[0] not in _UNSPACED
     try:
-        pieces = tuple(_group_words(heard(_decode(part), part.duration_ms + MAX_OVERRUN_MS)))
-    except BadOutput as bad:
-        problem = bad.problem
+        segments = tuple(_group_words(heard(_decode(part), part.duration_ms + MAX_OVERRUN_MS)))
+    except BadOutput as error:
+        problem = error.problem
     else:
         return tuple(
             TranscriptSegment(
                 speaker=piece.speaker if number is None else f"{number}-{piece.speaker}",
                 start_ms=part.offset_ms + min(piece.start_ms, part.duration_ms),
                 end_ms=part.offset_ms + min(piece.end_ms, part.duration_ms),
-                text=" ".join(piece.words) if spaced else _join_unspaced(piece.words),
+                text=" ".join(piece.words) if has_spaces else _join_unspaced(piece.words),
             )
-            for piece in pieces
+            for piece in segments
         )
-    # Out here, so that it does not hold what it was raised from.
+    # Raised outside the except block, so that the exception does not refer to the output.
     raise BadTranscript(problem.value)
 
 
 def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
-    """The transcript of what was said in all parts; raises BadTranscript."""
-    said: list[TranscriptSegment] = []
+    """Return the transcript of all parts; raise BadTranscript."""
+    segments: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
         characters += sum(len(segment.text) for segment in part)
         if characters > MAX_CHARACTERS:
             raise BadTranscript("too_large")
-        said += part
-    said.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
-    return Transcript(language=language, duration_ms=duration_ms, said=tuple(said))
+        segments += part
+    segments.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
+    return Transcript(language=language, duration_ms=duration_ms, said=tuple(segments))
 
 
 def _decode(part: TranscribedPart) -> str:
@@ -122,29 +126,29 @@ def _decode(part: TranscribedPart) -> str:
 
 
 def _group_words(words: Iterable[Word | Mark]) -> Iterator[_SegmentBuilder]:
-    piece: _SegmentBuilder | None = None
-    for one in words:
-        text = cleaned(one.text)
+    segment: _SegmentBuilder | None = None
+    for word in words:
+        text = cleaned(word.text)
         if not text:
             continue
-        if isinstance(one, Mark):
-            if piece is not None:
-                piece.add_punctuation(text)
+        if isinstance(word, Mark):
+            if segment is not None:
+                segment.add_punctuation(text)
             continue
-        speaker = cleaned(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
-        if piece is None or not piece.is_continued_by(one, speaker, text):
-            if piece is not None:
-                yield piece
-            piece = _SegmentBuilder(speaker, one.start_ms, max(one.start_ms, one.end_ms))
-        piece.add_word(text, one.end_ms)
-    if piece is not None:
-        yield piece
+        speaker = cleaned(word.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
+        if segment is None or not segment.is_continued_by(word, speaker, text):
+            if segment is not None:
+                yield segment
+            segment = _SegmentBuilder(speaker, word.start_ms, max(word.start_ms, word.end_ms))
+        segment.add_word(text, word.end_ms)
+    if segment is not None:
+        yield segment
 
 
 def _join_unspaced(words: Sequence[str]) -> str:
-    """Words of a language without spaces; foreign ones among them keep theirs."""
+    """Join the words of a language without spaces. Neighbouring words in Latin letters keep a space between them."""
     text = ""
     for word in words:
-        apart = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()
-        text += f" {word}" if apart else word
+        needs_space = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()
+        text += f" {word}" if needs_space else word
     return text
