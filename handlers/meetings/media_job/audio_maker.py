@@ -1,8 +1,8 @@
-"""Makes the sound: one run of samples from all chunks, each exactly as long as its chunk, and files encoded from it.
+"""Audio output of the media job: parts for the transcription, and the soundtrack of an encoded video.
 
-Each chunk is decoded by itself: what its sound lacks at the beginning, in between or at the end is silence, and what it
-has too much is left out, so that no chunk shifts the next. A chunk without sound is silent. The samples pass through
-this process, which counts them: so parts begin at the very sample that they are said to begin at.
+Every chunk is decoded separately to samples of exactly its duration. Missing audio is filled with silence, and excess
+audio is cut off, so no chunk shifts the next one. A chunk without an audio track is silent. The samples pass through
+this process, which counts them, so that parts begin at exactly the announced sample.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _SECOND: Final = 1_000_000
 
 
 class UndecodableChunks(Exception):
-    """Chunks that seemed to be readable are not."""
+    """ffmpeg cannot decode chunks, although it could probe them."""
 
     def __init__(self, *chunks: int) -> None:
         super().__init__(f"{len(chunks)} chunks")
@@ -35,19 +35,19 @@ class UndecodableChunks(Exception):
 
 @dataclass(frozen=True)
 class SampleFormat:
-    """How samples are."""
+    """Format of uncompressed audio."""
 
     rate: int
     channels: int
 
     @property
     def sample_bytes(self) -> int:
-        """Of one sample of all channels."""
+        """Size of one sample of all channels."""
         return BYTES_PER_SAMPLE * self.channels
 
     @property
     def ffmpeg_options(self) -> tuple[str, ...]:
-        """As ffmpeg is told."""
+        """Options that describe the format to ffmpeg."""
         return "-f", "s16le", "-ar", str(self.rate), "-ac", str(self.channels)
 
 
@@ -55,7 +55,7 @@ SPEECH: Final = SampleFormat(SPEECH_RATE, 1)
 
 
 class AudioMaker:
-    """Makes files of sound beside the chunks, whose names it is told."""
+    """Writes audio files to the folder of the chunks, whose names it receives."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...]) -> None:
         self._ffmpeg = ffmpeg
@@ -63,69 +63,75 @@ class AudioMaker:
         self._names = names
 
     def make_part(self, part: SpeechPart, name: str) -> None:
-        """A part of what is transcribed, as FLAC."""
-        made = ("-c:a", "flac", "-f", "flac")
-        self._encode(name, SPEECH, part.first, part.samples, made)
+        """Write a part for the transcription as FLAC."""
+        codec_options = ("-c:a", "flac", "-f", "flac")
+        self._encode(name, SPEECH, part.first, part.samples, codec_options)
 
     def make_soundtrack(self, name: str) -> None:
-        """What is heard in the video, as AAC."""
-        shape = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
-        bits = str(AUDIO_BITS * shape.channels)
-        made = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bits, "-f", "mp4")
-        self._encode(name, shape, 0, self._plan.chunk_samples(shape.rate)[-1], made)
+        """Write the soundtrack of the video as AAC."""
+        sample_format = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
+        bit_rate = str(AUDIO_BITS * sample_format.channels)
+        codec_options = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bit_rate, "-f", "mp4")
+        self._encode(name, sample_format, 0, self._plan.chunk_samples(sample_format.rate)[-1], codec_options)
 
-    def _encode(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
+    def _encode(
+        self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
+    ) -> None:
         try:
-            self._feed_encoder(name, shape, first, samples, made)
+            self._feed_encoder(name, sample_format, first, samples, codec_options)
         except InputRefused:
-            raise FfmpegFailed("it does not encode sound") from None
+            raise FfmpegFailed("cannot encode audio") from None
 
-    def _feed_encoder(self, name: str, shape: SampleFormat, first: int, samples: int, made: tuple[str, ...]) -> None:
-        reading = ("-protocol_whitelist", "pipe", *shape.ffmpeg_options, "-i", "pipe:0")
-        with self._ffmpeg.start(*reading, *made, *METADATA_FREE_OPTIONS, name, feeds=True) as running:
-            left = samples * shape.sample_bytes
-            for block in self._read_samples(first, shape):
-                running.input.write(block[:left])
-                left -= len(block[:left])
-                if not left:
+    def _feed_encoder(
+        self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
+    ) -> None:
+        input_options = ("-protocol_whitelist", "pipe", *sample_format.ffmpeg_options, "-i", "pipe:0")
+        with self._ffmpeg.start(*input_options, *codec_options, *METADATA_FREE_OPTIONS, name, pipe_input=True) as run:
+            missing_bytes = samples * sample_format.sample_bytes
+            for block in self._read_samples(first, sample_format):
+                run.input.write(block[:missing_bytes])
+                missing_bytes -= len(block[:missing_bytes])
+                if not missing_bytes:
                     break
-            for block in _silence(left):
-                running.input.write(block)
+            for block in _silence(missing_bytes):
+                run.input.write(block)
 
-    def _read_samples(self, first: int, shape: SampleFormat) -> Iterator[bytes]:
-        """Samples of the whole from one of them on."""
-        starts = self._plan.chunk_samples(shape.rate)
+    def _read_samples(self, first: int, sample_format: SampleFormat) -> Iterator[bytes]:
+        """Yield the samples of the whole recording, starting with the sample `first`."""
+        starts = self._plan.chunk_samples(sample_format.rate)
         for number, chunk in enumerate(self._plan.chunks):
             if starts[number + 1] <= first:
                 continue
-            skip = max(0, first - starts[number]) * shape.sample_bytes
-            length = (starts[number + 1] - starts[number]) * shape.sample_bytes
-            for block in self._decode_chunk(number, chunk.sound, shape, length):
+            skip = max(0, first - starts[number]) * sample_format.sample_bytes
+            length = (starts[number + 1] - starts[number]) * sample_format.sample_bytes
+            for block in self._decode_chunk(number, chunk.sound, sample_format, length):
                 if skip < len(block):
                     yield block[skip:]
                 skip = max(0, skip - len(block))
 
-    def _decode_chunk(self, number: int, sound: ChunkAudio | None, shape: SampleFormat, length: int) -> Iterator[bytes]:
-        """A chunk's samples: exactly so many bytes."""
-        if sound is None:
+    def _decode_chunk(
+        self, number: int, audio: ChunkAudio | None, sample_format: SampleFormat, length: int
+    ) -> Iterator[bytes]:
+        """Yield exactly `length` bytes of a chunk's samples."""
+        if audio is None:
             yield from _silence(length)
             return
         arguments = (
-            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{sound.form.stream}"),
-            # What is missing between two moments is filled up, and what is too much taken away; nothing is stretched.
-            *("-af", f"aresample={shape.rate}:async=1:first_pts=0"),
-            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *shape.ffmpeg_options, "pipe:1"),
+            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.form.stream}"),
+            # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
+            *("-af", f"aresample={sample_format.rate}:async=1:first_pts=0"),
+            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *sample_format.ffmpeg_options, "pipe:1"),
         )
-        left = length
+        missing_bytes = length
         try:
-            with self._ffmpeg.start(*arguments, gives=True, seconds=MAX_DECODE_SECONDS) as running:
-                for block in _read_blocks(running.output):
-                    if left:
-                        yield block[:left]
-                        left -= len(block[:left])
+            with self._ffmpeg.start(*arguments, pipe_output=True, seconds=MAX_DECODE_SECONDS) as run:
+                for block in _read_blocks(run.output):
+                    if missing_bytes:
+                        yield block[:missing_bytes]
+                        missing_bytes -= len(block[:missing_bytes])
         except InputRefused:
             raise UndecodableChunks(number) from None
-        yield from _silence(left)
+        yield from _silence(missing_bytes)
 
 
 def _read_blocks(output: IO[bytes]) -> Iterator[bytes]:

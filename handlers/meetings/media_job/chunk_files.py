@@ -1,6 +1,7 @@
-"""A recording's chunks on the job's disk: looked at before any is fetched, and each what its hash says or not there at all.
+"""A recording's chunks in the job's folder. They are checked by a HEAD request first and by their hash after the
+download.
 
-Names on the disk are ours: what a client calls a chunk means nothing to a file system or to ffmpeg.
+The files have names of the job, because a client's name could have a special meaning for the file system or ffmpeg.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from handlers.meetings.s3_keys import MeetingId
 
 
 class JobConcluded(Exception):
-    """There is nothing to be made of the recording: how, and because of which chunks."""
+    """The recording cannot be processed. The exception contains the job's result."""
 
     def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
         super().__init__(outcome)
@@ -24,32 +25,32 @@ class JobConcluded(Exception):
 
 
 class ChunkFolder:
-    """Fetches chunks that are not there yet, several at once."""
+    """Downloads chunks that are not in the folder yet, several concurrently."""
 
     def __init__(
-        self, bucket: JobBucket, meeting: MeetingId, complete: CompleteFile, folder: Path, fetchers: Parallel
+        self, bucket: JobBucket, meeting: MeetingId, complete: CompleteFile, folder: Path, parallel: Parallel
     ) -> None:
         self.names = tuple(f"chunk-{number:04d}" for number in range(len(complete.chunks)))
-        """What the chunks are called in the folder."""
+        """File names of the chunks in the folder."""
         self._bucket = bucket
         self._meeting = meeting
         self._chunks = complete.chunks
         self._folder = folder
-        self._parallel = fetchers
+        self._parallel = parallel
         self._downloaded: set[int] = set()
 
     def check_uploads(self) -> None:
-        """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
+        """Check that every chunk exists and has the announced size; raise JobConcluded with all chunks that do not."""
         _raise_incomplete(self._parallel.all(self._check_upload, range(len(self._chunks))))
 
     def download(self, numbers: Iterable[int] | None = None) -> None:
-        """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
-        wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
-        _raise_incomplete(self._parallel.all(self._download_chunk, wanted))
-        self._downloaded.update(wanted)
+        """Download some or all chunks; raise JobConcluded with all chunks that do not match their hash."""
+        missing = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
+        _raise_incomplete(self._parallel.all(self._download_chunk, missing))
+        self._downloaded.update(missing)
 
     def clear(self) -> None:
-        """Gives the room back."""
+        """Delete the downloaded chunks to free disk space."""
         for number in self._downloaded:
             (self._folder / self.names[number]).unlink()
         self._downloaded.clear()

@@ -1,8 +1,8 @@
-"""Reads a chunk whole, before anything is made of it: what is in it, and that it is what it claims to be.
+"""Probe of a chunk: reads the whole file, and returns its tracks and durations.
 
-ffmpeg copies its packets into a list of them (the `framecrc` format), which is made to be read by programs; and decodes
-the first picture and sound, so that nothing passes for a recording by its head alone. Durations are what the packets
-say: headers may have none, or a wrong one. A file that breaks off says so only in words.
+ffmpeg copies all packets into a list in its `framecrc` format, which programs can parse. It also decodes the first
+frame of video and audio, because a valid header alone does not prove a valid file. Durations are computed from the
+packets, because headers may have wrong ones or none. ffmpeg reports a truncated file only by a message.
 """
 
 import re
@@ -15,30 +15,32 @@ from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, Chun
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
 
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
-"""The first of each; a picture of an album's cover is none."""
+"""Selects the first video track and the first audio track. `V` excludes cover images."""
 MAX_PROBE_SECONDS: Final = 1800
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
-"""As the readers of MP4 and WebM say it. Others (transport streams, Ogg) may end anywhere."""
+"""Messages of the MP4 and WebM demuxers. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
-"""Microseconds of a chunk that is one picture of no length."""
+"""Duration in microseconds of a chunk that consists of one frame without a duration."""
 MONO: Final = ("mono", "1 channels")
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Whole lines: a title that says the same stands behind its name. Chapters by the hundred are said before them and after."""
+"""Matches whole lines, because a title with the same text appears after its name. Hundreds of chapter lines may precede
+or follow.
+"""
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
 _MIN_TIMESTAMP: Final = -(2**62)
-"""Moments before this are none at all."""
+"""ffmpeg writes smaller numbers for packets without a timestamp."""
 _MICROSECOND: Final = 1_000_000
 
 
 @dataclass
 class _TrackPackets:
-    """What is gathered of one."""
+    """Sums over the packets of one track."""
 
     headers: dict[str, str] = field(default_factory=dict)
     time_base: Fraction = Fraction(0)
     first: int | None = None
     last: int = 0
-    """When the last one begins."""
+    """Start of the last packet."""
     last_duration: int = 0
     end: int = 0
     count: int = 0
@@ -47,24 +49,24 @@ class _TrackPackets:
     _second: int = 0
     _in_second: int = 0
 
-    def add_packet(self, decoded: int, moment: int, duration: int, size: int) -> None:
+    def add_packet(self, decode_time: int, display_time: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
-        # They come in the order in which they are decoded, which is as fast as they are seen.
-        second = decoded * self.time_base.numerator // self.time_base.denominator
+        # Packets are in decoding order, whose frame rate equals that of the display order.
+        second = decode_time * self.time_base.numerator // self.time_base.denominator
         self._second, self._in_second = second, self._in_second + 1 if second == self._second else 1
         self.fastest = max(self.fastest, self._in_second)
-        if moment < _MIN_TIMESTAMP:
+        if display_time < _MIN_TIMESTAMP:
             return
-        if self.first is None or moment < self.first:
-            self.first = moment
-        if moment >= self.last:
-            self.last, self.last_duration = moment, duration
-        self.end = max(self.end, moment + duration)
+        if self.first is None or display_time < self.first:
+            self.first = display_time
+        if display_time >= self.last:
+            self.last, self.last_duration = display_time, duration
+        self.end = max(self.end, display_time + duration)
 
     @property
     def end_microseconds(self) -> int:
-        """In microseconds. Where the last one does not say how long it is, it is as long as the others."""
+        """End of the track. If the last packet has no duration, the average of the others is used."""
         end = self.end
         if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
@@ -72,42 +74,43 @@ class _TrackPackets:
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
-    """What a file is; raises Refused where it is no recording, or not a whole one."""
+    """Return the properties of a file; raise InputRefused if it is not a complete media file."""
     arguments = (
         *(*CHUNK_OPTIONS, "-i", name),
         *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
         *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
     )
-    with ffmpeg.start(*arguments, gives=True, seconds=MAX_PROBE_SECONDS, awaited=_MAPPING_LINE) as running:
-        tracks = _read_packets(running.output)
-    told = running.stderr_text()
-    if any(message in told for message in TRUNCATION_MESSAGES):
+    with ffmpeg.start(*arguments, pipe_output=True, seconds=MAX_PROBE_SECONDS, line_pattern=_MAPPING_LINE) as run:
+        tracks = _read_packets(run.output)
+    messages = run.stderr_text()
+    if any(message in messages for message in TRUNCATION_MESSAGES):
         raise InputRefused
-    return _chunk_facts(tracks, *_parse_mappings(running.matched_lines()))
+    return _chunk_facts(tracks, *_parse_mappings(run.matched_lines()))
 
 
 def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
-    """Which stream each track is, and by how many degrees its pictures are to be turned to be seen as they were filmed.
+    """Return which input stream each output track is, and the rotation of the video in degrees.
 
-    That is said of all streams that there are, and once it is said which are read, of those.
+    ffmpeg prints the rotation of all input streams first. After the mapping lines it prints that of the mapped ones,
+    which counts.
     """
     streams: dict[int, int] = {}
-    turned = 0.0
-    for one in lines:
-        if one[3] is None:
-            streams[int(one[2])] = int(one[1])
+    rotation = 0.0
+    for match in lines:
+        if match[3] is None:
+            streams[int(match[2])] = int(match[1])
         elif streams:
-            turned = turned or float(one[3]) or 0.0
-    return streams, turned
+            rotation = rotation or float(match[3]) or 0.0
+    return streams, rotation
 
 
 def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
     tracks: dict[int, _TrackPackets] = {}
     for line in lines:
         if line.startswith(b"#"):
-            if found := _HEADER_LINE.match(line):
-                track = tracks.setdefault(int(found[2]), _TrackPackets())
-                name, value = found[1].decode(), found[3].decode(errors="replace").strip()
+            if match := _HEADER_LINE.match(line):
+                track = tracks.setdefault(int(match[2]), _TrackPackets())
+                name, value = match[1].decode(), match[3].decode(errors="replace").strip()
                 track.headers[name] = value
                 if name == "tb":
                     track.time_base = Fraction(value)
@@ -117,29 +120,30 @@ def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
     return tracks
 
 
-def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turned: float) -> ChunkFacts:
-    pictures: ChunkVideo | None = None
-    sound: ChunkAudio | None = None
+def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rotation: float) -> ChunkFacts:
+    video: ChunkVideo | None = None
+    audio: ChunkAudio | None = None
     for number, track in tracks.items():
         if not track.count:
             continue
-        if number not in streams:  # whether the file is to blame or ffmpeg, the job asks by a file that is good
+        if number not in streams:  # the job probes a valid file next, to tell a bad chunk from a broken ffmpeg
             raise InputRefused
-        said = track.headers
+        headers = track.headers
         parameters = [
-            said.get(header, "") for header in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
+            headers.get(header, "")
+            for header in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
-        seen = said["media_type"] == "video"
+        is_video = headers["media_type"] == "video"
         form = TrackFormat(
             stream=streams[number],
-            codec=said["codec_id"],
-            time_base=said["tb"],
-            parameters=" ".join([*parameters, f"{turned:g}"] if seen else parameters),
+            codec=headers["codec_id"],
+            time_base=headers["tb"],
+            parameters=" ".join([*parameters, f"{rotation:g}"] if is_video else parameters),
         )
-        if seen:
-            sides = [int(side) for side in said["dimensions"].split("x")]
-            width, height = reversed(sides) if abs(abs(turned) - 90) < 1 else sides
-            pictures = ChunkVideo(
+        if is_video:
+            sides = [int(side) for side in headers["dimensions"].split("x")]
+            width, height = reversed(sides) if abs(abs(rotation) - 90) < 1 else sides
+            video = ChunkVideo(
                 form=form,
                 width=width,
                 height=height,
@@ -149,12 +153,12 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], turn
                 bytes=track.bytes,
             )
         else:
-            channels = 1 if said.get("channel_layout_name") in MONO else 2
-            sound = ChunkAudio(form=form, channels=channels, count=track.count, bytes=track.bytes)
-    if pictures is None and sound is None:
+            channels = 1 if headers.get("channel_layout_name") in MONO else 2
+            audio = ChunkAudio(form=form, channels=channels, count=track.count, bytes=track.bytes)
+    if video is None and audio is None:
         raise InputRefused
     return ChunkFacts(
         duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
-        pictures=pictures,
-        sound=sound,
+        video=video,
+        audio=audio,
     )

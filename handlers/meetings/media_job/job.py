@@ -1,9 +1,9 @@
-"""One recording, from its chunks to what the workflow goes on with: what is looked at first, and what came of it.
+"""The media job for one recording: checks the chunks, makes video and audio, and writes the result.
 
-What can be known before something is paid for is asked before: whether it is the recording that was meant, whether all
-chunks are there, whether it fits, whether each is what it says and can be read. A recording that cannot be worked on is
-an outcome, said in `result.json` like any other. What is raised here is a failure, of the meeting too; a job that is
-begun for it again goes on.
+Cheap checks run first: whether `complete.json` still describes this recording, whether all chunks exist, whether they
+fit on the disk, and whether their hashes and formats are valid. A recording that cannot be processed is an outcome in
+`result.json`. An exception fails the job and its meeting. A later job for the same recording continues with the output
+that exists.
 """
 
 import time
@@ -30,25 +30,24 @@ from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""
+"""These outcomes are never computed again. Others may change after a new upload or a changed setting."""
 MAX_NOTE_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of what we keep of up to 5,000 chunks."""
+"""Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
 M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
 class MediaJobSettings:
-    """What there is to work with."""
+    """Limits and resources of the job."""
 
     limits: PlanLimits
     scratch_bytes: int
-    """Bytes on the disk."""
     threads: int
 
 
 class MediaJob:
-    """Works on one recording."""
+    """Processes one recording."""
 
     def __init__(
         self,
@@ -57,20 +56,20 @@ class MediaJob:
         ffmpeg: Ffmpeg,
         settings: MediaJobSettings,
         *,
-        fetchers: Parallel,
+        parallel: Parallel,
         log: EventLog,
     ) -> None:
         self._recording = recording
         self._bucket = bucket
         self._ffmpeg = ffmpeg
         self._settings = settings
-        self._parallel = fetchers
+        self._parallel = parallel
         self._log = log
         self._key_hash = hashed(recording.media_result_key)
 
     def run(self) -> MediaResult:
-        """Makes what is missing, and says what came of it."""
-        begun = time.monotonic()
+        """Make the output that does not exist yet; write and return the result."""
+        started_at = time.monotonic()
         result = self._read_result()
         if result is None:
             try:
@@ -83,12 +82,12 @@ class MediaJob:
             outcome=result.outcome,
             key_hash=self._key_hash,
             failed=len(result.wrong),
-            milliseconds=round((time.monotonic() - begun) * 1000),
+            milliseconds=round((time.monotonic() - started_at) * 1000),
         )
         return result
 
     def _read_result(self) -> MediaResult | None:
-        """What an earlier job has made, if all of it is still there."""
+        """Return the result of an earlier job if it is final and all its output still exists."""
         result = self._read_note(MediaResult, self._recording.media_result_key)
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
@@ -99,24 +98,26 @@ class MediaJob:
         complete = self._read_complete_file()
         if complete.size > self._settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        shelf = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._parallel)
-        facts = self._find_facts(complete, shelf)
+        chunks = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._parallel)
+        facts = self._find_facts(complete, chunks)
         try:
             try:
-                return self._run_steps(complete, shelf, facts)
+                return self._run_steps(complete, chunks, facts)
             except InputRefused:
                 self._log.warning("media_not_copied", key_hash=self._key_hash)
                 return self._run_steps(
-                    complete, shelf, self._write_facts(facts.model_copy(update={"uncopiable": True}))
+                    complete, chunks, self._write_facts(facts.model_copy(update={"uncopiable": True}))
                 )
         except UndecodableChunks as undecodable:
             raise self._conclude_unreadable(complete, undecodable.chunks) from None
 
-    def _run_steps(self, complete: CompleteFile, shelf: ChunkFolder, facts: RecordingFacts) -> MediaResult:
+    def _run_steps(self, complete: CompleteFile, chunk_folder: ChunkFolder, facts: RecordingFacts) -> MediaResult:
         plan = RecordingPlan(facts, self._settings.limits)
         if plan.is_too_long or plan.required_bytes(complete.size) > self._settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        steps = JobSteps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
+        steps = JobSteps(
+            self._recording, self._bucket, self._ffmpeg, plan, chunk_folder, self._settings.threads, self._log
+        )
         audio_ms = sum(steps.make_audio_part(part) for part in plan.parts)
         video_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
@@ -134,12 +135,10 @@ class MediaJob:
         )
 
     def _read_complete_file(self) -> CompleteFile:
-        """What the recording is, if it still is what was asked for."""
+        """Return `complete.json` if it still describes this recording; otherwise raise JobConcluded."""
         problem = ChunkProblem.MISSING
         try:
-            body = self._bucket.read(
-                f"{self._recording.meeting.upload_prefix}{COMPLETE_FILE_NAME}", MAX_COMPLETE_FILE_BYTES
-            )
+            body = self._bucket.read(self._recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
             if body is not None:
                 complete = CompleteFile.model_validate_json(body)
                 if complete.content != self._recording.content:
@@ -151,20 +150,20 @@ class MediaJob:
             problem = ChunkProblem.UNREADABLE
         raise JobConcluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
-    def _find_facts(self, complete: CompleteFile, shelf: ChunkFolder) -> RecordingFacts:
-        """What the chunks are: as it was found out before, or by reading all of them."""
+    def _find_facts(self, complete: CompleteFile, chunks: ChunkFolder) -> RecordingFacts:
+        """Return the stored properties of the chunks, or download and probe all chunks."""
         known = self._read_note(RecordingFacts, self._facts_key)
         if known is not None:
             return known
-        shelf.check_uploads()
-        shelf.download()
-        found = [self._probe(name) for name in shelf.names]
-        bad = tuple(number for number, one in enumerate(found) if one is None)
-        if bad:
-            raise self._conclude_unreadable(complete, bad)
-        self._log.info("media_probed", key_hash=self._key_hash, files=len(found))
-        chunks = tuple(facts for facts in found if facts is not None)
-        return self._write_facts(RecordingFacts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
+        chunks.check_uploads()
+        chunks.download()
+        probes = [self._probe(name) for name in chunks.names]
+        unreadable = tuple(number for number, facts in enumerate(probes) if facts is None)
+        if unreadable:
+            raise self._conclude_unreadable(complete, unreadable)
+        self._log.info("media_probed", key_hash=self._key_hash, files=len(probes))
+        chunk_facts = tuple(facts for facts in probes if facts is not None)
+        return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self._ffmpeg.milliseconds))
 
     def _probe(self, name: str) -> ChunkFacts | None:
         try:
@@ -173,21 +172,23 @@ class MediaJob:
             return None
 
     def _conclude_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
-        """The chunks are at fault, once ffmpeg has shown that it works: a broken one would blame every recording."""
-        name = "working"
+        """Blame the chunks, but only after ffmpeg could probe a valid file. A broken ffmpeg would otherwise reject
+        every recording.
+        """
+        name = "valid-audio"
         with wave.open(str(self._ffmpeg.folder / name), "wb") as file:
             file.setparams((1, 2, 16_000, 0, "NONE", ""))
             file.writeframes(_HALF_A_SECOND)
         if self._probe(name) is None:
-            raise FfmpegFailed("it cannot read what it must")
+            raise FfmpegFailed("cannot read a valid file")
         wrong = (WrongChunk(name=complete.chunks[number].name, problem=ChunkProblem.UNREADABLE) for number in numbers)
         return JobConcluded(MediaOutcome.UNREADABLE, wrong)
 
-    def _read_note(self, kind: type[M], key: str) -> M | None:
-        """A note of ours; none where there is none, or one that another edition of this has left."""
+    def _read_note(self, model: type[M], key: str) -> M | None:
+        """Return one of the job's own files, or None if it does not exist or another version of the code wrote it."""
         body = self._bucket.read(key, MAX_NOTE_BYTES)
         try:
-            return None if body is None else kind.model_validate_json(body)
+            return None if body is None else model.model_validate_json(body)
         except ValidationError:
             return None
 

@@ -1,8 +1,8 @@
-"""The bucket as the job uses it: small objects in memory, and files through boto3's transfer manager.
+"""S3 gateway of the media job: small objects in memory, and files through boto3's transfer manager.
 
-What is finished is an object that says in its metadata what it was made from (`recipe`), and how long ffmpeg took.
-Transfers are cancelled when the job is told to stop. A cancelled upload leaves no parts; if the job is killed, the
-bucket's lifecycle deletes them.
+A finished output is an object whose metadata contain its recipe and the time that ffmpeg took. Transfers are cancelled
+if the job has to end. A cancelled upload leaves no parts behind; if the job is killed, the bucket's lifecycle deletes
+them.
 """
 
 import os
@@ -25,29 +25,32 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 PART_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of one part of a transfer. An upload may have 10,000 parts."""
+"""Size of one part of a transfer. An upload may have 10,000 parts."""
 MAX_REQUESTS: Final = 8
-"""Requests that send or fetch at once."""
+"""Concurrent requests of all transfers."""
 MAX_QUEUED_PIECES: Final = 100
-"""Received pieces of 256 KB that wait for the disk, for each download."""
+"""Received pieces of 256 KB that wait to be written to the disk, per download."""
 NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
 BAD_REQUEST_CODE: Final = "400"
-"""What S3 says to a question that has no answer with words: a key of the client's own, but credentials too."""
+"""S3 answers a HEAD request without an error message. This code can mean an object encrypted with the client's own key,
+but also invalid credentials.
+"""
 RECIPE_METADATA: Final = "recipe"
+"""Metadata key of the recipe: a text that names how the object was made."""
 FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 
 
 class ObjectTooLong(Exception):
-    """An object has more bytes than are read of one."""
+    """An object has more bytes than the reader accepts."""
 
 
 class ObjectGone(Exception):
-    """An object is not there, or was replaced while it was read."""
+    """An object does not exist, or was replaced during the download."""
 
 
 @dataclass(frozen=True)
 class StoredMedia:
-    """An object that was looked at."""
+    """Size and metadata of an object."""
 
     size: int
     recipe: str
@@ -56,7 +59,7 @@ class StoredMedia:
 
 @dataclass(frozen=True)
 class _Transfer:
-    """A transfer that ends when the job does."""
+    """A transfer that is cancelled when the job ends."""
 
     future: TransferFuture
 
@@ -65,12 +68,10 @@ class _Transfer:
 
 
 class JobBucket:
-    """One bucket."""
-
-    def __init__(self, client: "S3Client", name: str, stopping: JobTermination, part: int = PART_BYTES) -> None:
+    def __init__(self, client: "S3Client", name: str, termination: JobTermination, part: int = PART_BYTES) -> None:
         self._client = client
         self._name = name
-        self._termination = stopping
+        self._termination = termination
         config = TransferConfig(
             multipart_threshold=part + 1,
             multipart_chunksize=part,
@@ -80,7 +81,7 @@ class JobBucket:
         self._transfers = TransferManager(client, config)
 
     def read(self, key: str, limit: int) -> bytes | None:
-        """A small object; none where it is not there."""
+        """Return a small object, or None if it does not exist; raise ObjectTooLong."""
         self._termination.raise_if_requested()
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
@@ -94,7 +95,7 @@ class JobBucket:
             return body.read()
 
     def find(self, key: str) -> StoredMedia | None:
-        """What there is of an object, without reading it."""
+        """Return size and metadata of an object, or None if it does not exist."""
         self._termination.raise_if_requested()
         try:
             answer = self._client.head_object(Bucket=self._name, Key=key)
@@ -103,13 +104,15 @@ class JobBucket:
                 return None
             raise self._classify(key, error) from None
         metadata = answer["Metadata"]
-        took = metadata.get(FFMPEG_MS_METADATA, "0")
+        milliseconds = metadata.get(FFMPEG_MS_METADATA, "0")
         return StoredMedia(
-            answer["ContentLength"], metadata.get(RECIPE_METADATA, ""), int(took) if took.isdecimal() else 0
+            answer["ContentLength"],
+            metadata.get(RECIPE_METADATA, ""),
+            int(milliseconds) if milliseconds.isdecimal() else 0,
         )
 
     def download(self, key: str, path: Path) -> None:
-        """An object as a file; raises Gone."""
+        """Download an object to a file; raise ObjectGone."""
         try:
             self._transfer(lambda: self._transfers.download(self._name, key, os.fspath(path)))
         except S3DownloadFailedError:
@@ -118,17 +121,20 @@ class JobBucket:
             raise ObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
-        """A small object: JSON."""
+        """Write a small JSON object."""
         self._termination.raise_if_requested()
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
-    def upload(self, key: str, path: Path, kind: str, recipe: str, ffmpeg_ms: int) -> None:
-        """A file as an object: whole, or not at all."""
-        more = {"ContentType": kind, "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)}}
-        self._transfer(lambda: self._transfers.upload(os.fspath(path), self._name, key, more))
+    def upload(self, key: str, path: Path, content_type: str, recipe: str, ffmpeg_ms: int) -> None:
+        """Upload a file as an object, completely or not at all."""
+        extra_arguments = {
+            "ContentType": content_type,
+            "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)},
+        }
+        self._transfer(lambda: self._transfers.upload(os.fspath(path), self._name, key, extra_arguments))
 
-    def _transfer(self, begin: Callable[[], TransferFuture]) -> None:
-        transfer = self._termination.start(lambda: _Transfer(begin()))
+    def _transfer(self, start: Callable[[], TransferFuture]) -> None:
+        transfer = self._termination.start(lambda: _Transfer(start()))
         try:
             transfer.future.result()
         except CancelledError:
@@ -138,7 +144,9 @@ class JobBucket:
             self._termination.unregister(transfer)
 
     def _classify(self, key: str, error: ClientError) -> Exception:
-        """What an error says; one without words is asked about again, in a way that is answered with a reason."""
+        """Return the exception for an error. If S3 sent no message, repeat the request as a GET, which returns a
+        reason.
+        """
         if _error_code(error) != BAD_REQUEST_CODE:
             return meant(error)
         try:

@@ -1,8 +1,8 @@
-"""The steps that make something of a recording's chunks, each done once: its result is an object that says what it is of.
+"""Steps of the media job that each make one object of video or audio, at most once.
 
-An object that says so in its metadata (`recipe`) is not made again, whoever made it; one of another recipe, from before
-a setting was changed, is replaced. So an interruption costs the step that was going on, and two jobs at once write the
-same.
+An object's metadata contain its recipe. An object with the right recipe is not made again, whichever job made it. An
+object with another recipe, from before a setting changed, is replaced. So an interruption only repeats the current
+step, and two concurrent jobs write the same objects.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,17 @@ from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 
 RECIPE_VERSION: Final = 2
-"""Of how things are made: raised when that changes, so that nothing is put together of old and new."""
+"""Raise it when the way of making outputs changes, so that old and new pieces are not joined."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 RESULT_NAME: Final = "made"
-"""What a step's result is called on the disk."""
+"""File name of a step's result in the job's folder."""
 SOUNDTRACK_NAME: Final = "sound"
 
 
 class JobSteps:
-    """Does what is not done yet. Each step says how many milliseconds ffmpeg took for it, now or then."""
+    """Makes the objects that do not exist yet. Each step returns the milliseconds that ffmpeg took for its object, now
+    or earlier.
+    """
 
     def __init__(
         self,
@@ -35,7 +37,7 @@ class JobSteps:
         bucket: JobBucket,
         ffmpeg: Ffmpeg,
         plan: RecordingPlan,
-        shelf: ChunkFolder,
+        chunk_folder: ChunkFolder,
         threads: int,
         log: EventLog,
     ) -> None:
@@ -43,14 +45,14 @@ class JobSteps:
         self._bucket = bucket
         self._ffmpeg = ffmpeg
         self._plan = plan
-        self._chunk_folder = shelf
+        self._chunk_folder = chunk_folder
         self._log = log
-        self._audio_maker = AudioMaker(ffmpeg, plan, shelf.names)
-        self._video_maker = VideoMaker(ffmpeg, plan, shelf.names, threads)
-        self._chunks_with_sound = tuple(number for number, one in enumerate(plan.chunks) if one.sound is not None)
+        self._audio_maker = AudioMaker(ffmpeg, plan, chunk_folder.names)
+        self._video_maker = VideoMaker(ffmpeg, plan, chunk_folder.names, threads)
+        self._chunks_with_sound = tuple(number for number, chunk in enumerate(plan.chunks) if chunk.sound is not None)
 
     def make_audio_part(self, part: SpeechPart) -> int:
-        """A part of what is transcribed."""
+        """Make a part of the audio for the transcription."""
 
         def make() -> None:
             self._chunk_folder.download(self._chunks_with_sound)
@@ -59,25 +61,27 @@ class JobSteps:
         return self._run_step(self._recording.audio_key(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
 
     def make_video(self) -> int:
-        """The video, with its pieces if it has any. Raises Refused where pictures cannot be copied after all."""
+        """Make the video, with its encoded pieces if there are any. Raises InputRefused if the chunks' videos cannot be
+        copied.
+        """
         key = self._recording.video_key
         if self._plan.copies_video:
             return self._run_step(key, "copied", MP4, self._make_copied_video)
         width, height = self._plan.frame_size
         recipe = f"encoded {width}x{height} {self._plan.frame_rate}"
-        done = self._find_result(key, recipe)
-        if done is not None:
-            return done
-        before = sum(self._make_piece(piece, recipe) for piece in self._plan.pieces)
-        return self._run_step(key, recipe, MP4, self._join_pieces, before)
+        milliseconds = self._find_result(key, recipe)
+        if milliseconds is not None:
+            return milliseconds
+        pieces_milliseconds = sum(self._make_piece(piece, recipe) for piece in self._plan.pieces)
+        return self._run_step(key, recipe, MP4, self._join_pieces, pieces_milliseconds)
 
     def _make_copied_video(self) -> None:
-        sound = self._make_soundtrack()
+        soundtrack = self._make_soundtrack()
         self._chunk_folder.download()
-        self._video_maker.join(RESULT_NAME, sound)
+        self._video_maker.join(RESULT_NAME, soundtrack)
 
     def _join_pieces(self) -> None:
-        sound = self._make_soundtrack()
+        soundtrack = self._make_soundtrack()
         if self._plan.copies_audio:
             self._chunk_folder.download()
         else:
@@ -86,19 +90,19 @@ class JobSteps:
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
         try:
-            self._video_maker.join(RESULT_NAME, sound, names)
+            self._video_maker.join(RESULT_NAME, soundtrack, names)
         except InputRefused:
-            raise FfmpegFailed("it does not put its own pieces together") from None
+            raise FfmpegFailed("cannot join its own pieces") from None
 
     def _make_soundtrack(self) -> str | None:
-        """The video's sound, where it has any that cannot be copied."""
+        """Write the video's soundtrack; return its name, or None if there is none or it can be copied."""
         if not self._plan.has_audio or self._plan.copies_audio:
             return None
         self._chunk_folder.download(self._chunks_with_sound)
         self._audio_maker.make_soundtrack(SOUNDTRACK_NAME)
         return SOUNDTRACK_NAME
 
-    def _make_piece(self, piece: VideoPiece, look: str) -> int:
+    def _make_piece(self, piece: VideoPiece, encoding: str) -> int:
         spans = " ".join(f"{span.chunk}:{span.begin}-{span.end}" for span in piece.spans)
 
         def make() -> None:
@@ -111,29 +115,31 @@ class JobSteps:
                 self._log.warning("media_piece_is_black", key_hash=hashed(self._piece_key(piece)))
                 self._make_black_piece(piece)
 
-        return self._run_step(self._piece_key(piece), f"{look} {hashed(spans)}", MP4, make)
+        return self._run_step(self._piece_key(piece), f"{encoding} {hashed(spans)}", MP4, make)
 
     def _make_black_piece(self, piece: VideoPiece) -> None:
         try:
             self._video_maker.encode_piece(replace(piece, form=None), RESULT_NAME)
         except InputRefused:
-            raise FfmpegFailed("it does not encode pictures") from None
+            raise FfmpegFailed("cannot encode video") from None
 
     def _piece_key(self, piece: VideoPiece) -> str:
         return f"{self._recording.media_work_prefix}pieces/{piece.number:05d}.mp4"
 
-    def _run_step(self, key: str, recipe: str, kind: str, make: Callable[[], None], before: int = 0) -> int:
-        done = self._find_result(key, recipe)
-        if done is not None:
-            return done
-        begun, made = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
+    def _run_step(
+        self, key: str, recipe: str, content_type: str, make: Callable[[], None], extra_milliseconds: int = 0
+    ) -> int:
+        earlier_milliseconds = self._find_result(key, recipe)
+        if earlier_milliseconds is not None:
+            return earlier_milliseconds
+        started_at, path = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
         make()
-        took = self._ffmpeg.milliseconds - begun + before
-        self._bucket.upload(key, made, kind, _versioned(recipe), took)
-        size = made.stat().st_size
-        made.unlink()
-        self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=took)
-        return took
+        milliseconds = self._ffmpeg.milliseconds - started_at + extra_milliseconds
+        self._bucket.upload(key, path, content_type, _versioned(recipe), milliseconds)
+        size = path.stat().st_size
+        path.unlink()
+        self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=milliseconds)
+        return milliseconds
 
     def _find_result(self, key: str, recipe: str) -> int | None:
         found = self._bucket.find(key)

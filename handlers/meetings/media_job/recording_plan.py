@@ -1,12 +1,12 @@
-"""What is made of a recording, decided from what its chunks are: when each begins, what is copied, the parts and pieces. Pure.
+"""Plan for a recording, computed from its chunks: when each begins, what is copied or encoded, and how it is divided.
 
-Chunks are put one behind the other by their measured durations, for sound and pictures alike; so what is heard at a
-moment of the sound is seen at that moment of the video, however many chunks there are.
+Chunks follow each other by their measured durations, for audio and video alike. So both stay synchronous, however many
+chunks there are.
 
-Pictures are copied where all chunks have the same and MP4 has a form for them. Else they are encoded, in pieces that
-are kept one by one. Sound is copied where there is one chunk: every encoder begins with some milliseconds that nobody
-hears and a file says to leave out, and of files put together only the first can say so. Copied, 300 chunks would be 17
-s too long.
+Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
+stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
+padding that players skip, but of joined files only the first can declare it: 300 copied chunks would be 17 seconds too
+long.
 """
 
 from collections.abc import Iterator
@@ -21,30 +21,30 @@ from handlers.meetings.media_job.chunk_facts import RecordingFacts, TrackFormat
 COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
 COPIED_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus"})
 SPEECH_RATE: Final = 16_000
-"""Of the sound that is transcribed; mono."""
+"""Sample rate of the audio for the transcription, which is mono."""
 SOUNDTRACK_RATE: Final = 48_000
-"""Of the sound in a video that could not be copied."""
+"""Sample rate of a soundtrack that cannot be copied."""
 MIN_SAMPLES: Final = SPEECH_RATE // 2
-"""Amazon Transcribe takes nothing shorter than half a second."""
+"""Amazon Transcribe rejects audio shorter than half a second."""
 BYTES_PER_SAMPLE: Final = 2
 MAX_FRAME_RATE: Final = 30
-"""Pictures a second, of what is encoded: meetings are faces and slides."""
+"""Maximum frame rate of encoded video, which shows faces and slides."""
 MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
-"""Of what is encoded, at most."""
+"""Maximum size of encoded video."""
 MAX_VIDEO_BITS: Final = 2_500_000
-"""A second, of what is encoded."""
+"""Maximum bit rate of encoded video."""
 AUDIO_BITS: Final = 64_000
-"""A second and channel."""
+"""Bit rate of encoded audio per channel."""
 _SECOND: Final = 1_000_000
 _HEADER_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of heads and of what is rounded."""
+"""Reserve for file headers and rounding."""
 _INDEX_ENTRY_BYTES: Final = 32
-"""Bytes that a packet takes in an MP4 beside itself."""
+"""Size of a packet's index entry in an MP4 file."""
 
 
 @dataclass(frozen=True)
 class PlanLimits:
-    """What a deployment says of how long things are. Microseconds."""
+    """Maximum durations in microseconds."""
 
     max_part: int
     max_piece: int
@@ -53,27 +53,27 @@ class PlanLimits:
 
 @dataclass(frozen=True)
 class SpeechPart:
-    """A part of the sound that is transcribed."""
+    """A part of the audio for one transcription job."""
 
     number: int
     first: int
-    """Its first sample in the whole."""
+    """Number of its first sample in the whole audio."""
     samples: int
 
     @property
     def offset_ms(self) -> int:
-        """Exact: parts begin at a millisecond."""
+        """Exact, because parts begin at a full millisecond."""
         return self.first * 1000 // SPEECH_RATE
 
     @property
     def duration_ms(self) -> int:
-        """Rounded, where it is the last."""
+        """Exact, except for the last part, which is rounded."""
         return max(1, round(self.samples * 1000 / SPEECH_RATE))
 
 
 @dataclass(frozen=True)
 class ChunkSpan:
-    """A part of a chunk, or all of it: from and to in microseconds of its own."""
+    """A section of a chunk, or all of it. `begin` and `end` are microseconds within the chunk."""
 
     chunk: int
     begin: int
@@ -81,27 +81,25 @@ class ChunkSpan:
 
     @property
     def duration(self) -> int:
-        """How long it is."""
         return self.end - self.begin
 
 
 @dataclass(frozen=True)
 class VideoPiece:
-    """What is encoded at once: whole chunks of the same form, or a span of one."""
+    """A piece of video that is encoded at once: whole chunks of the same format, or a section of one chunk."""
 
     number: int
     spans: tuple[ChunkSpan, ...]
     form: TrackFormat | None
-    """None: there are no pictures, so it is black."""
+    """None for a black piece, because its chunk has no video."""
 
     @property
     def duration(self) -> int:
-        """How long it is."""
         return sum(span.duration for span in self.spans)
 
 
 class RecordingPlan:
-    """What there is to do for a recording."""
+    """How to process a recording."""
 
     def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
@@ -111,44 +109,42 @@ class RecordingPlan:
     @cached_property
     def starts(self) -> tuple[int, ...]:
         """When each chunk begins, and when the last one ends."""
-        found = [0]
-        for one in self.chunks:
-            found.append(found[-1] + one.duration)
-        return tuple(found)
+        starts = [0]
+        for chunk in self.chunks:
+            starts.append(starts[-1] + chunk.duration)
+        return tuple(starts)
 
     @property
     def duration(self) -> int:
-        """How long all of it is."""
         return self.starts[-1]
 
     @property
     def is_too_long(self) -> bool:
-        """Whether it is longer than recordings may be."""
         return self.duration > self._limits.max_recording
 
     @property
     def has_video(self) -> bool:
-        """Whether there will be a video."""
         return any(chunk.pictures is not None for chunk in self.chunks)
 
     @property
     def has_audio(self) -> bool:
-        """Whether anything can be heard in it."""
         return any(chunk.sound is not None for chunk in self.chunks)
 
     @property
     def copies_audio(self) -> bool:
-        """Whether the video gets its sound as it is."""
+        """True if the video's soundtrack is copied."""
         sound = self.chunks[0].sound
         return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_AUDIO_CODECS
 
     @property
     def channels(self) -> int:
-        """Of the sound in a video that could not be copied."""
+        """Number of channels of an encoded soundtrack."""
         return max((chunk.sound.channels for chunk in self.chunks if chunk.sound is not None), default=1)
 
     def chunk_samples(self, rate: int) -> tuple[int, ...]:
-        """The sample at which each chunk begins, and the one behind the last: rounded once, so that nothing adds up."""
+        """Return the first sample of each chunk, and the end of the last one. Each is rounded separately, so rounding
+        errors do not add up.
+        """
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
     @cached_property
@@ -159,62 +155,70 @@ class RecordingPlan:
         samples = max(MIN_SAMPLES, self.chunk_samples(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
         count = ceil(milliseconds * 1000 / self._limits.max_part)
-        each = ceil(milliseconds / count) * SPEECH_RATE // 1000
+        samples_each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
-            SpeechPart(number, first, min(each, samples - first))
-            for number, first in enumerate(range(0, samples, each))
+            SpeechPart(number, first, min(samples_each, samples - first))
+            for number, first in enumerate(range(0, samples, samples_each))
         )
 
     @cached_property
     def pieces(self) -> tuple[VideoPiece, ...]:
-        """What is encoded, in its order."""
-        found: list[VideoPiece] = []
-        for span, form, whole in self._split_chunks():
-            last = found[-1] if found else None
-            joins = (
+        """Pieces of an encoded video, in their order."""
+        pieces: list[VideoPiece] = []
+        for span, form, is_whole in self._split_chunks():
+            last = pieces[-1] if pieces else None
+            is_joined = (
                 last is not None
-                and whole
+                and is_whole
                 and last.form == form
                 and last.spans[0].begin == 0
                 and last.duration + span.duration <= self._limits.max_piece
             )
-            if last is not None and joins:
-                found[-1] = VideoPiece(last.number, (*last.spans, span), form)
+            if last is not None and is_joined:
+                pieces[-1] = VideoPiece(last.number, (*last.spans, span), form)
             else:
-                found.append(VideoPiece(len(found), (span,), form))
-        return tuple(found)
+                pieces.append(VideoPiece(len(pieces), (span,), form))
+        return tuple(pieces)
 
     @cached_property
     def frame_rate(self) -> int:
-        """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
-        seen = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
-        most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
-        return max(1, min(MAX_FRAME_RATE, ceil(most)))
+        """Frame rate of an encoded video: that of the fastest second, or of the fastest chunk if that is shorter than a
+        second.
+        """
+        videos = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
+        max_rate = max(
+            (max(video.fastest, video.count * _SECOND / duration - 0.05) for video, duration in videos), default=1
+        )
+        return max(1, min(MAX_FRAME_RATE, ceil(max_rate)))
 
     @cached_property
     def frame_size(self) -> tuple[int, int]:
-        """Width and height of what is encoded: those of the largest chunk, as far as they are allowed, and even."""
+        """Width and height of an encoded video: those of the largest chunk, reduced to the maximum, and even."""
         sizes = [(chunk.pictures.width, chunk.pictures.height) for chunk in self.chunks if chunk.pictures]
         width, height = max(sizes, key=lambda size: size[0] * size[1])
-        share = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
-        return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
+        scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
+        return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
     def required_bytes(self, uploaded: int) -> int:
-        """The most bytes that making it takes on the disk at once, `uploaded` being those of all chunks."""
+        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks."""
         seconds = self.duration / _SECOND + 1
-        heard = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
+        largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
-            return uploaded + heard
+            return uploaded + largest_part
         index = sum(chunk.pictures.count if chunk.pictures else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
         index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
-        sound = self._soundtrack_bytes(seconds)
+        soundtrack = self._soundtrack_bytes(seconds)
         if self.copies_video:
-            seen = sum(chunk.pictures.bytes for chunk in self.chunks if chunk.pictures)
-            return uploaded + max(heard, sound + seen + index + _HEADER_BYTES)
-        pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
-        one = round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
-        kept = uploaded if self.copies_audio else sound
-        return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _HEADER_BYTES)
+            video_bytes = sum(chunk.pictures.bytes for chunk in self.chunks if chunk.pictures)
+            return uploaded + max(largest_part, soundtrack + video_bytes + index + _HEADER_BYTES)
+        all_pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
+        largest_piece = (
+            round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
+        )
+        kept = uploaded if self.copies_audio else soundtrack
+        return max(
+            uploaded + max(largest_part, soundtrack, largest_piece), kept + 2 * all_pieces + index + _HEADER_BYTES
+        )
 
     def _soundtrack_bytes(self, seconds: float) -> int:
         if self.copies_audio:
@@ -223,13 +227,15 @@ class RecordingPlan:
 
     def _is_copiable(self) -> bool:
         forms = {chunk.pictures.form if chunk.pictures else None for chunk in self.chunks}
-        (form, *others) = forms
-        return form is not None and not others and form.codec in COPIED_VIDEO_CODECS
+        (track_format, *others) = forms
+        return track_format is not None and not others and track_format.codec in COPIED_VIDEO_CODECS
 
     def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
-        """Chunks, and spans of those that are too long for a piece; with their form, and whether they are whole."""
-        for number, one in enumerate(self.chunks):
-            count = ceil(one.duration / self._limits.max_piece)
-            bounds = [one.duration * step // count for step in range(count + 1)]
+        """Yield the chunks, and sections of chunks that are too long for a piece, with their format and whether they
+        are whole.
+        """
+        for number, chunk in enumerate(self.chunks):
+            count = ceil(chunk.duration / self._limits.max_piece)
+            bounds = [chunk.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
-                yield ChunkSpan(number, begin, end), one.pictures.form if one.pictures else None, count == 1
+                yield ChunkSpan(number, begin, end), chunk.pictures.form if chunk.pictures else None, count == 1

@@ -90,7 +90,7 @@ def test_a_token_that_is_not_taken_is_a_401_with_a_code_and_no_more(counter: Cou
         assert answer.refusal == (400, "MALFORMED", [])
     else:
         assert answer.refusal == (401, code, [])
-        assert answer.body["message"] == "The token is not taken."
+        assert answer.body["message"] == "The token is not valid."
     assert counter.sessions == []
 
 

@@ -90,7 +90,7 @@ class Stage:
             JobBucket(self.s3, BUCKET, self.stopping, self.part_bytes),
             Ffmpeg(os.fspath(self.counted), scratch, self.stopping),
             MediaJobSettings(self.limits, self.scratch, threads=1),
-            fetchers=Parallel(1),
+            parallel=Parallel(1),
             log=EventLog("DEBUG"),
         )
 

@@ -57,7 +57,7 @@ def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
 
 
 def test_one_that_stops_reading_says_by_its_end_why(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused), script(tmp_path, "exit 1").start(feeds=True) as running:
+    with pytest.raises(InputRefused), script(tmp_path, "exit 1").start(pipe_input=True) as running:
         running.input.write(bytes(10_000_000))
 
 
@@ -73,7 +73,7 @@ def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
 def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(tmp_path: Path) -> None:
     flood = "yes told 7 in passing | head -c 300000 >&2"
     with script(tmp_path, f"{flood}; printf '\ntold 1\n' >&2; {flood}").start(
-        awaited=re.compile(rb"told (\d)")
+        line_pattern=re.compile(rb"told (\d)")
     ) as running:
         pass
     assert [line[1] for line in running.matched_lines()] == [b"1"]
@@ -81,7 +81,7 @@ def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(
 
 def test_what_is_waited_for_takes_no_memory_however_often_it_is_said(tmp_path: Path) -> None:
     endless = "head -c 3000000 /dev/zero >&2; yes told 1 | head -c 300000 >&2"
-    with script(tmp_path, endless).start(awaited=re.compile(rb"told (\d)")) as running:
+    with script(tmp_path, endless).start(line_pattern=re.compile(rb"told (\d)")) as running:
         pass
     assert 0 < len(running.matched_lines()) < 100
 
