@@ -159,6 +159,6 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rota
         raise InputRefused
     return ChunkFacts(
         duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
-        video=video,
-        audio=audio,
+        pictures=video,
+        sound=audio,
     )
