@@ -66,7 +66,7 @@ def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> N
     told = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
     assert {metric["MetricName"] for metric in told} == {"FfmpegRatio", "ProcessingDuration"}
     assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
-    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "told": 0, "begun": 0}
+    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
 
 
 def test_calls_that_are_none_are_refused(stage: Stage) -> None:

@@ -143,7 +143,7 @@ def test_what_is_due_is_found_by_when_and_whose(stage: Stage) -> None:
 def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(stage: Stage) -> None:
     stage.table.write(None, BEGUN)
     assert stage.open() == [f"{BEGUN.due}#{ANN}#{MEETING.meeting_id}"]
-    with pytest.raises(ValueError, match="user's name"):
+    with pytest.raises(ValueError, match="user and a ULID"):
         MeetingId(DUE_PARTITION, MEETING.meeting_id)
     assert len(DUE_PARTITION) != user_ids.LENGTH
     listed = stage.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]

@@ -50,7 +50,7 @@ def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return process
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ffmpeg, "_begun", counted)
+        patch.setattr(Ffmpeg, "_popen", counted)
         with pytest.raises(JobTerminated):
             stage.run()
     assert runs == run, "nothing was begun afterwards"

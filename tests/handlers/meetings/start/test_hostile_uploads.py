@@ -50,15 +50,18 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
     ("changed", "fields"),
     [
         ({"startedAt": "canary"}, {"startedAt": "String should match pattern"}),
-        ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "a moment that there is, as in 2026-01-31T"}),
+        ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "an existing date and time, such as 2026-01-31T"}),
         ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
         ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "pattern"}),
         ({"chunks": [{**CHUNK, "bytes": 0}]}, {"chunks.0.bytes": "greater than or equal to 1"}),
         (
             {"chunks": [{**CHUNK, "name": "canary"}] * 2},
-            {"": "chunks have names of their own, and none is complete.json"},
+            {"": "each chunk has a different name, and none is complete.json"},
         ),
-        ({"language": "en-UK"}, {"language": "one that Amazon Transcribe has, by its code: en-US, de-DE"}),
+        (
+            {"language": "en-UK"},
+            {"language": "a language code that Amazon Transcribe supports, such as en-US or de-DE"},
+        ),
     ],
 )
 def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(

@@ -111,7 +111,7 @@ def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
             assert stage.arrives("1.webm") == []
         return found
 
-    monkeypatch.setattr(UploadedRecordings, "seen", then_it_comes)
+    monkeypatch.setattr(UploadedRecordings, "find_chunks", then_it_comes)
     assert stage.arrives("complete.json") == []
     assert stage.stands() == ("processing", "media")
 
@@ -144,7 +144,7 @@ def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatc
             stage.whole(b"b")
         return found
 
-    monkeypatch.setattr(UploadedRecordings, "said", then_it_is_replaced)
+    monkeypatch.setattr(UploadedRecordings, "read_complete_file", then_it_is_replaced)
     assert stage.arrives("complete.json") == []
     record = stage.record()
     assert [execution_input["content"] for execution_input in stage.workflows.inputs.values()] == [record.content]
@@ -197,7 +197,7 @@ def test_a_start_that_may_not_have_happened_is_made_again(stage: Stage, fate: st
 def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.meeting_progress.MAX_WRONG", 3)
+    monkeypatch.setattr("handlers.meetings.meeting_progress.MAX_LISTED_CHUNKS", 3)
     chunks = [b"%d" % number for number in range(5)]
     stage.says(*chunks)
     stage.arrives("complete.json")
@@ -209,7 +209,7 @@ def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_fo
 
 
 def test_what_else_lies_there_is_listed_up_to_a_bound(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE", 2)
+    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 2)
     for number in range(9):
         stage.put(MEETING.upload_key(f"junk-{number}"), b"x")
@@ -222,7 +222,7 @@ def test_what_else_lies_there_is_listed_up_to_a_bound(stage: Stage, monkeypatch:
 
 
 def test_chunks_beyond_that_bound_count_as_missing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE", 2)
+    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 1)
     stage.whole(b"a", b"b", b"c")
     assert stage.wrong() == {"2.webm": "missing"}

@@ -271,7 +271,7 @@ def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_on
         for one in parsed.get("Contents", ()):
             one["LastModified"] += timedelta(milliseconds=500)
 
-    monkeypatch.setattr(UploadedRecordings, "said", lambda *_: 1 / 0)
+    monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
     stage.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
     counting.run()
     stage.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")

@@ -211,7 +211,7 @@ def test_one_meetings_trouble_does_not_stop_the_others(
 
     stage.passes(minutes=16)
     with monkeypatch.context() as broken:
-        broken.setattr(RecordingStarter, "look", fails)
+        broken.setattr(RecordingStarter, "process_upload", fails)
         swept = stage.sweeps()
     assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
     assert stage.stands(other) == ("processing", "media")

@@ -350,7 +350,7 @@ def test_what_aws_says_of_a_failure_stays_inside(
     def broken(*_: Any) -> Any:
         raise RuntimeError(f"not authorized for {recording.media_result_key}")
 
-    monkeypatch.setattr(WorkflowResults, "media", broken)
+    monkeypatch.setattr(WorkflowResults, "read_media_result", broken)
     with pytest.raises(StepFailed) as failed:
         stage.does("media", recording)
     assert str(failed.value) == "RuntimeError"
