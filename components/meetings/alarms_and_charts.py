@@ -1,4 +1,4 @@
-"""What rings when meetings fail, wait or take long, beside what every block watches of itself; and what is charted."""
+"""Alarms and dashboard of the meetings backend, in addition to those that every block creates for itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,22 +31,22 @@ RUNBOOK = "meetings-late"
 SPOT_RUNBOOK = "spot-interruptions"
 MODEL_RUNBOOK = "models-refuse"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
-"""What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
+"""Errors of the model that end a summary. The workflow retries `ModelBusy`."""
 MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
+"""Log events of the daily count: a recording whose event was lost, one that could not be started, and an unfinished
+check.
+"""
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
 MAX_QUEUE_SECONDS = 1_800
-"""Of a message that announces an upload."""
+"""Maximum age of a message about an upload."""
 MAX_BUSY_ANSWERS = 20
-"""Summaries that a busy model may put off in five minutes: the workflow asks again."""
+"""Number of times in five minutes that a busy model may fail an invocation. The workflow retries."""
 
 
 @dataclass(frozen=True)
 class MeetingAlarmsArgs:
-    """What is watched."""
-
     scope: Scope
     settings: MeetingsSettings
     table: Table
@@ -58,94 +58,101 @@ class MeetingAlarmsArgs:
 
 
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
-    """Register the meetings' own alarms."""
+    """Create the alarms of the meetings backend."""
     scope, critical = args.scope, Severity.CRITICAL
     steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
-    # Chunks that never come are the user's to send, and nothing is broken.
-    given_up = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
-    for what, function, pattern, says in (
+    # NEVER_COMPLETE is excluded: the client did not upload its chunks, so nothing is broken.
+    given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
+    for what, function, pattern, description in (
         ("meetings-failed", steps, '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
         (
             "media-failed",
             steps,
             '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }',
-            "The job could not put a recording together.",
+            "The media job could not process a recording.",
         ),
-        ("meetings-given-up", sweep, given_up, "Meetings whose executions ended without a word were given up."),
+        (
+            "meetings-given-up",
+            sweep,
+            given_up_pattern,
+            "Meetings failed because their executions ended without a report.",
+        ),
     ):
-        function.alarm_on_lines(what, pattern, says, RUNBOOK, opts, severity=critical)
+        function.alarm_on_lines(what, pattern, description, RUNBOOK, opts, severity=critical)
     period = sweep_after_sweep(SWEEP_MINUTES)
-    for what, value, says in (
-        ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
-        ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
+    for what, value, description in (
+        ("meetings-unattended", "$.failed", "Consecutive sweeps fail to check meetings."),
+        ("sweep-unfinished", "$.unfinished", "Consecutive sweeps do not finish in time."),
     ):
-        swept = sweep.logged(what, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period)
-        alarm(what, scope, swept, 0, says, RUNBOOK, opts)
-    interrupted = steps.logged(
+        failures = sweep.logged(
+            what, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
+        )
+        alarm(what, scope, failures, 0, description, RUNBOOK, opts)
+    interruptions = steps.logged(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
     )
-    for what, metric, threshold, says, runbook in (
+    for what, metric, threshold, description, runbook in (
         (
             "processing-late",
             _meeting_metric(args, PROCESSING_DURATION, "p95"),
             args.settings.processing.alarm_minutes * 60,
-            "Meetings take longer than they should from recording to summary.",
+            "Meetings take too long from the upload to the summary.",
             RUNBOOK,
         ),
         (
             "spot-interruptions",
-            interrupted,
+            interruptions,
             MAX_INTERRUPTIONS_PER_HOUR,
-            "Spare machines are taken back often.",
+            "Spot capacity is interrupted often.",
             SPOT_RUNBOOK,
         ),
         (
             "uploads-waiting",
             Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
             MAX_QUEUE_SECONDS,
-            "News of uploads waits.",
+            "Events of uploads wait in the queue.",
             RUNBOOK,
         ),
     ):
-        alarm(what, scope, metric, threshold, says, runbook, opts)
-    refusals = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
-    missed = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
-    for what, function, pattern, threshold, says, runbook in (
+        alarm(what, scope, metric, threshold, description, runbook, opts)
+    model_error_filter = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
+    missed_recording_filter = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
+    for what, function, pattern, threshold, description, runbook in (
         (
             "model-throttles",
             summarize,
             '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
             MAX_BUSY_ANSWERS,
-            "A model puts summaries off.",
+            "A model is busy, so summaries are delayed.",
             MODEL_RUNBOOK,
         ),
         (
             "model-errors",
             summarize,
-            f'{{ $.message = "summary_failed" && ({refusals}) }}',
+            f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
             0,
-            "A model gives no summary.",
+            "A model refuses to write a summary.",
             MODEL_RUNBOOK,
         ),
         (
             "recordings-unheard",
             args.functions["storage"],
-            f"{{ {missed} }}",
+            f"{{ {missed_recording_filter} }}",
             0,
-            "Whole recordings lay there and nobody was told, or nobody looked.",
+            "Events of complete recordings were lost, or the daily check for them did not finish.",
             RUNBOOK,
         ),
     ):
-        function.alarm_on_lines(what, pattern, says, runbook, opts, threshold=threshold)
+        function.alarm_on_lines(what, pattern, description, runbook, opts, threshold=threshold)
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
-    """The four metrics, what storage, table and traces take, and the functions."""
+    """Return the charts: the four metrics, latencies of storage and table, durations, and the functions."""
     named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": EVERYTHING}
     return [
         [
             Chart(
-                "from recording to summary, in seconds",
+                "from upload to summary, in seconds",
                 [_meeting_metric(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
             ),
             Chart(
@@ -156,18 +163,18 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
         [
             Chart("growth of storage, in bytes", [_meeting_metric(args, STORAGE_GROWTH, "Sum")]),
             Chart(
-                "ffmpeg's seconds for a second of recording",
+                "seconds of ffmpeg per second of recording",
                 [_meeting_metric(args, FFMPEG_RATIO, s) for s in ("p50", "p95")],
             ),
         ],
         [
             Chart(
-                "S3's first byte, in milliseconds",
+                "first byte from S3, in milliseconds",
                 [Metric("AWS/S3", "FirstByteLatency", named, s) for s in ("p50", "p95")],
             ),
             table_chart(args.table),
             Chart(
-                "the table's latency, in milliseconds",
+                "latency of the table, in milliseconds",
                 [
                     Metric(
                         "AWS/DynamoDB",
@@ -179,18 +186,18 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # X-Ray gives CloudWatch the number of a group's traces, and no metric of how long they take. Whoever begins a trace
-        # measures the same time, and of every request instead of the share that is traced.
+        # X-Ray publishes the number of traces to CloudWatch, but not their duration. The service that starts a trace measures
+        # the same duration, and for every request instead of the sampled ones.
         [
             Chart(
-                "what a trace of an execution takes, in milliseconds, as Step Functions measures it",
+                "duration of a traced execution, in milliseconds, measured by Step Functions",
                 [
                     Metric("AWS/States", "ExecutionTime", {"StateMachineArn": args.workflow.arn}, s)
                     for s in ("p50", "p95")
                 ],
             ),
             Chart(
-                "what a trace of an exchange takes, in milliseconds, as API Gateway measures it",
+                "duration of a traced token exchange, in milliseconds, measured by API Gateway",
                 [Metric("AWS/ApiGateway", "Latency", args.api.dimensions, s) for s in ("p50", "p95")],
             ),
         ],

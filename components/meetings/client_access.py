@@ -1,7 +1,7 @@
-"""How clients get to their meetings: an exchange of their token for credentials that are bound to their name.
+"""Clients' access to their meetings: the token exchange and the role whose credentials it returns.
 
-The credentials are of one role for all clients. Each session carries its user's name as a tag, which only the exchange
-may set; policies compare it with the first part of keys, in the bucket and in the table.
+All clients share one role. Each session carries the user as a session tag, which only the token exchange may set. The
+role's policies compare the tag with the beginning of S3 keys and with the table's partition key.
 """
 
 import json
@@ -28,13 +28,13 @@ from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_T
 
 CLIENT = "client"
 CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
-"""Stands for the name of whichever user asks."""
+"""IAM policy variable that contains the user of the calling session."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
 @dataclass(frozen=True)
 class ClientAccessArgs:
-    """What clients get to."""
+    """The resources that clients may access."""
 
     scope: Scope
     settings: MeetingsSettings
@@ -43,7 +43,7 @@ class ClientAccessArgs:
 
 
 class ClientAccess(pulumi.ComponentResource):
-    """The exchange, and the role of clients."""
+    """The token exchange with its API, and the clients' role."""
 
     def __init__(self, name: str, args: ClientAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Access", name, None, opts)
@@ -52,7 +52,7 @@ class ClientAccess(pulumi.ComponentResource):
         scope = args.scope
         role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
         self.function = self._create_exchange(role_arn)
-        # IAM takes no trust policy that names a role which is not there yet.
+        # depends_on: IAM rejects a trust policy whose principal does not exist yet.
         role = Role(
             f"{scope.subsystem}-{CLIENT}",
             RoleArgs(
@@ -83,7 +83,7 @@ class ClientAccess(pulumi.ComponentResource):
                 values={
                     "issuer": str(identity.issuer),
                     "audience": identity.audience,
-                    # The local platform's provider is where its emulator says.
+                    # On the local platform, the emulator sets the URL of its own identity provider.
                     "jwks_url": None if local and identity.jwks_url is None else identity.keys_url,
                     "client_role": role_arn,
                     "bucket_name": args.bucket.name,
@@ -120,11 +120,11 @@ _USER_TAG_CONDITION = {
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
 }
-"""A session has this tag and no other; `ForAllValues` also holds where there is none, hence `Null`."""
+"""The session must have exactly this tag. `ForAllValues` is also true without any tags, so `Null` requires them."""
 
 
 def client_trust_policy(role_arn: str) -> str:
-    """Who takes on the clients' role: the exchange alone, and for somebody."""
+    """Return the trust policy of the clients' role: only the token exchange may assume it, and only for a user."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": role_arn},
@@ -135,7 +135,7 @@ def client_trust_policy(role_arn: str) -> str:
 
 
 def own_object_grants(bucket: Bucket) -> list[Grant]:
-    """Uploads below one's own name, and what became of them."""
+    """Return the grants for the user's own objects: upload recordings, read the results."""
     return [
         bucket.grant("PutObject", prefix=f"{RAW}{CALLER_USER}/*"),
         *(
@@ -147,6 +147,8 @@ def own_object_grants(bucket: Bucket) -> list[Grant]:
 
 
 def own_meeting_grants(table: Table) -> list[Grant]:
-    """One's own items. `ForAllValues` also holds for a request that names no key, hence `Null` beside it."""
-    mine = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
-    return [table.grant("GetItem").when(mine), table.grant("Query", index=INDEX).when(mine)]
+    """Return the grants for the user's own records. `ForAllValues` is also true without any keys, so `Null` requires
+    them.
+    """
+    own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
+    return [table.grant("GetItem").when(own_partition), table.grant("Query", index=INDEX).when(own_partition)]

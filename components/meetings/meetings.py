@@ -1,6 +1,8 @@
-"""The meetings backend: recordings → one workflow for each → video, transcript, summary; read by who recorded them.
+"""Meetings backend: one workflow per recording makes a video, a transcript and a summary, which the user reads
+directly.
 
-Wires the parts: who is granted what, and what each function reads. What a meeting is, is in docs/decisions/0060.
+This module connects the parts: the grants and environment variables of each function. docs/decisions/0060 describes how
+a meeting is identified.
 """
 
 from dataclasses import dataclass
@@ -38,14 +40,12 @@ RULE = "recording-uploaded"
 
 @dataclass(frozen=True)
 class MeetingsArgs:
-    """What the meetings backend needs."""
-
     scope: Scope
     settings: MeetingsSettings
 
 
 class Meetings(pulumi.ComponentResource):
-    """Recordings and what was said in them."""
+    """Bucket, table, workflow and functions of the meetings backend."""
 
     def __init__(self, name: str, args: MeetingsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Meetings", name, None, opts)
@@ -67,7 +67,7 @@ class Meetings(pulumi.ComponentResource):
             ),
             self._child,
         )
-        watched = MeetingAlarmsArgs(
+        alarms_args = MeetingAlarmsArgs(
             scope=args.scope,
             settings=args.settings,
             table=self.table,
@@ -77,8 +77,8 @@ class Meetings(pulumi.ComponentResource):
             api=self.access.api,
             functions=self.functions,
         )
-        create_alarms(watched, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, dashboard_charts(watched)), self._child)
+        create_alarms(alarms_args, self._child)
+        Dashboard("overview", DashboardArgs(args.scope, dashboard_charts(alarms_args)), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.access.api.url,
             "bucket": self.bucket.name,
@@ -92,7 +92,7 @@ class Meetings(pulumi.ComponentResource):
 
     @property
     def functions(self) -> dict[str, Function]:
-        """By what they do."""
+        """The functions by their purpose."""
         return {
             "exchange": self.access.function,
             "start": self.start,
@@ -143,7 +143,7 @@ class Meetings(pulumi.ComponentResource):
         )
 
     def _create_workflow(self) -> None:
-        """The functions behind the workflow's steps, and the workflow."""
+        """Create the workflow and the functions behind its steps."""
         scope, settings = self._scope, self._settings
         self.steps = Function(
             "steps",
@@ -162,7 +162,7 @@ class Meetings(pulumi.ComponentResource):
                 grants=[
                     *self.meeting_update_grants(),
                     self.bucket.grant("GetObject", prefix=f"{WORK}*"),
-                    _metrics(),
+                    _metrics_grant(),
                 ],
             ),
             self._child,
@@ -173,7 +173,7 @@ class Meetings(pulumi.ComponentResource):
             WorkflowArgs(
                 scope=scope,
                 logical_name="MeetingWorkflow",
-                comment="One recording: put it together, transcribe it, summarise it, mark what became of it",
+                comment="Processes one recording: video, transcript, summary, and the status of the meeting",
                 start=recording_workflow.first_state(),
                 states=recording_workflow.workflow_states(
                     self.media, self.steps, self.summarize, self.bucket.name, settings
@@ -190,7 +190,7 @@ class Meetings(pulumi.ComponentResource):
         )
 
     def meeting_update_grants(self) -> list[Grant]:
-        """What whoever moves meetings on may do: change items, look at uploads, begin the work."""
+        """Return the grants of functions that update meetings: change records, read uploads, start executions."""
         return [
             self.table.grant("GetItem", "PutItem", "DeleteItem"),
             self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}"),
@@ -199,7 +199,9 @@ class Meetings(pulumi.ComponentResource):
         ]
 
     def _transcription_grants(self) -> list[Grant]:
-        """Transcribe reads and writes with the rights of who calls it."""
+        """Return the workflow's grants for Amazon Transcribe, which reads and writes with the permissions of its
+        caller.
+        """
         return [
             grant("transcribe", ["StartTranscriptionJob"], "*"),
             grant(
@@ -239,11 +241,11 @@ class Meetings(pulumi.ComponentResource):
                         for prefix in (WORK, TRANSCRIPTS, SUMMARIES)
                     ),
                     self.bucket.grant_list(),
-                    _metrics(),
+                    _metrics_grant(),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # A busy model ends an invocation like any fault does, and the workflow asks again. What fails for good ends
-                # its meeting, which rings by itself.
+                # A busy model fails an invocation like any other error, and the workflow retries it. A final failure ends the
+                # meeting, which has an alarm of its own.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,
@@ -284,9 +286,9 @@ class Meetings(pulumi.ComponentResource):
 
 
 def workflow_arn(scope: Scope) -> str:
-    """The workflow's, before there is one."""
+    """Return the workflow's ARN, which is known before the workflow is created."""
     return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
 
 
-def _metrics() -> Grant:
+def _metrics_grant() -> Grant:
     return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}})

@@ -1,7 +1,7 @@
-"""The workflow of one recording: put it together, transcribe it, summarise it, mark what became of it.
+"""Workflow of one recording: make the video, transcribe, summarise, and update the meeting's status.
 
-Its states as data; who may start it and what it may call is decided in `meetings.py`. What it was started with says
-which recording: every state reads it from there.
+This module defines the states as data; `meetings.py` decides on permissions. The execution's input names the recording,
+and every state reads it from there.
 """
 
 from collections.abc import Mapping
@@ -29,27 +29,27 @@ from handlers.meetings.meeting_record import MeetingReason
 
 STEP_SECONDS = 120
 OTHER_STEPS_SECONDS = 3 * 3600
-"""For the steps around what is waited for, and what is asked again."""
+"""Time for the remaining steps and for retries."""
 FAILED = "Failed"
 STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
 def first_state() -> str:
-    """The first state."""
+    """Return the name of the first state."""
     return FIRST_STATE
 
 
 def timeout_seconds(settings: MeetingsSettings) -> int:
-    """The workflow's own limit: all that it may wait for, one after the other, and the steps around."""
-    job = at_most(settings.processing.spot_seconds) + at_most(settings.processing.on_demand_seconds)
-    rounds = -(-settings.audio_parts // settings.speech.at_once)
-    return job + rounds * at_most(settings.speech.max_minutes * 60) + OTHER_STEPS_SECONDS
+    """Return the workflow's timeout: the sum of all waiting times and the time for the other steps."""
+    job_seconds = at_most(settings.processing.spot_seconds) + at_most(settings.processing.on_demand_seconds)
+    transcription_rounds = -(-settings.audio_parts // settings.speech.at_once)
+    return job_seconds + transcription_rounds * at_most(settings.speech.max_minutes * 60) + OTHER_STEPS_SECONDS
 
 
 def workflow_states(
     media: MediaProcessing, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
-    """All states by name."""
+    """Return all states by name."""
     failed = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(
@@ -105,7 +105,7 @@ def workflow_states(
             failed=failed[MeetingReason.SUMMARY_FAILED],
         ),
         **{failed[reason]: _fail_step(steps, reason) for reason in _FAILURE_REASONS},
-        FAILED: fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
+        FAILED: fail("MeetingFailed", "A recording could not be processed. The meeting's record contains the reason."),
         "Done": SUCCEED,
     }
 
@@ -120,7 +120,7 @@ def _stage_name(reason: MeetingReason) -> str:
 def _step(
     steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """One of the workflow's own steps; it can be made again."""
+    """Return a state that invokes the step function. It can be repeated."""
     return call(
         steps.live_arn,
         {**step, **STEP_INPUT},

@@ -1,4 +1,4 @@
-"""Who looks after meetings: a sweep for those that stay where they are, and a daily look through the bucket."""
+"""Scheduled functions of the meetings backend: the sweep of meetings without progress, and the daily storage count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,42 +22,42 @@ from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.sweep.environment import SweepEnvironment
 
 FINISH_SECONDS = 30
-"""Kept for what is being done when the time ends."""
+"""Reserved to finish the current item when the time ends."""
 MAX_INCOMPLETE_DAYS = 14
-"""Chunks that are lacking are not waited for any longer, however long those that came are kept."""
+"""Missing chunks are not expected after this time, even if uploaded chunks are kept longer."""
 
 
 @dataclass(frozen=True)
 class MeetingSweepsArgs:
-    """What looking after meetings needs."""
-
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
     table: Table
     workflow: Workflow
     update_grants: Sequence[Grant]
-    """What moves meetings on."""
+    """Grants of all functions that update meetings."""
 
 
 class MeetingSweeps(pulumi.ComponentResource):
-    """Two functions, each with its schedule."""
+    """The two functions with their schedules and their dead-letter queue."""
 
     def __init__(self, name: str, args: MeetingSweepsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
         scope = args.scope
-        self._failed = DeadLetterQueue("care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child)
+        self._dead_letter_queue = DeadLetterQueue(
+            "care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child
+        )
         self.sweep = self._create_sweep()
         self.storage = self._create_storage_count()
-        for what, expression, target in (
+        for kind, expression, target in (
             ("sweep", f"rate({SWEEP_MINUTES} minutes)", self.sweep),
             ("storage", "cron(0 2 * * ? *)", self.storage),
         ):
             Schedule(
-                f"{what}-schedule",
-                ScheduleArgs(scope, f"Meeting{what.capitalize()}", expression, target, {"kind": what}),
+                f"{kind}-schedule",
+                ScheduleArgs(scope, f"Meeting{kind.capitalize()}", expression, target, {"kind": kind}),
                 self._child,
             )
         self.register_outputs({})
@@ -80,7 +80,7 @@ class MeetingSweeps(pulumi.ComponentResource):
                     "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[*args.update_grants, args.table.grant("Query"), args.workflow.grant_describe()],
-                asynchronous=Asynchronous(on_failure=self._failed),
+                asynchronous=Asynchronous(on_failure=self._dead_letter_queue),
             ),
             self._child,
         )
@@ -108,7 +108,7 @@ class MeetingSweeps(pulumi.ComponentResource):
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
                     grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
                 ],
-                asynchronous=Asynchronous(on_failure=self._failed),
+                asynchronous=Asynchronous(on_failure=self._dead_letter_queue),
             ),
             self._child,
         )

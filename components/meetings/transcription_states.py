@@ -1,8 +1,10 @@
-"""How the workflow has the sound of a recording transcribed: each part by a job of Amazon Transcribe, some at once.
+"""Workflow states that transcribe the audio of a recording: one job of Amazon Transcribe per part, several
+concurrently.
 
-Nobody is told when a job ends, so it is asked about, and not for ever. A part whose transcript an earlier attempt has
-left is not paid for again. The attempt is in a job's name: Transcribe keeps names for months, those of failed jobs too,
-and would never transcribe a recording again that had failed once.
+Transcribe does not notify the workflow when a job ends, so the workflow polls it, for a limited time. A part whose
+transcript exists from an earlier attempt is not transcribed again. The job's name contains the attempt, because
+Transcribe keeps the names of jobs for months, including failed ones. Without the attempt, a failed recording could
+never be transcribed again.
 """
 
 from collections.abc import Mapping
@@ -21,20 +23,24 @@ RETRYABLE_ERRORS: Final = (
     "Transcribe.SdkClientException",
     "States.Timeout",
 )
-"""What may be asked again whatever became of it: a job is known by its name, and asking does nothing."""
+"""Errors after which a call may be repeated. Jobs are identified by their name, so repeating a call has no further
+effect.
+"""
 UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
-"""What Transcribe's API has no name for: a call that was throttled, and one that is denied."""
+"""Error name for responses that are not in the API model of Transcribe: a throttled call, but also a denied one."""
 PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
-"""Of a part, in the digits that its key has."""
+"""A part's number with the digits that its key has."""
 WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 
 
 def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
-    """Each part of `$media.audio`; `label`: the stack's, with which the jobs' names begin."""
+    """Return a Map state over the parts in `$media.audio`. `label` is the stack's, with which the names of the jobs
+    begin.
+    """
     first_pause = settings.processing.poll_seconds
     name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
-    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
-    inside: Mapping[str, State] = {
+    started_job = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
+    part_states: Mapping[str, State] = {
         "PartThere": choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
         "StartPart": task(
             f"{TRANSCRIBE}:startTranscriptionJob",
@@ -53,9 +59,9 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
                 retry(RETRYABLE_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
                 retry([UNNAMED_ERROR], attempts=6, first_seconds=5),
             ],
-            # It was begun already, by a try whose answer was lost.
-            catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
-            assign=begun,
+            # The job exists already, from an earlier call whose response was lost.
+            catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=started_job)],
+            assign=started_job,
         ),
         "WaitForPart": wait("{% $pause %}", "AskForPart"),
         "AskForPart": task(
@@ -83,5 +89,5 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
         "PartTooLate": fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
     return each(
-        "{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[catch_failure(failed)]
+        "{% $media.audio %}", "PartThere", part_states, settings.speech.at_once, to=to, catches=[catch_failure(failed)]
     )
