@@ -33,8 +33,8 @@ MODEL_RUNBOOK = "models-refuse"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
 """Errors of the model that end a summary. The workflow retries `ModelBusy`."""
 MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""Log events of the daily count: a recording whose event was lost, one that could not be started, and an unfinished
-check.
+"""Log events of the daily count: a recording whose event was lost, a recording that could not be started, and an
+unfinished check.
 """
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR = 3600
@@ -186,8 +186,8 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # X-Ray publishes the number of traces to CloudWatch, but not their duration. The service that starts a trace measures
-        # the same duration, and for every request instead of the sampled ones.
+        # X-Ray publishes the number of traces to CloudWatch, but not their duration. The service that starts a trace
+        # measures the same duration for every request, including those that are not traced.
         [
             Chart(
                 "duration of a traced execution, in milliseconds, measured by Step Functions",

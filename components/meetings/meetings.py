@@ -244,8 +244,8 @@ class Meetings(pulumi.ComponentResource):
                     _metrics_grant(),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # A busy model fails an invocation like any other error, and the workflow retries it. A final failure ends the
-                # meeting, which has an alarm of its own.
+                # A busy model fails an invocation like any other error, and the workflow retries it. A final failure fails
+                # the meeting, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,

@@ -36,7 +36,7 @@ OUTPUT_TOKENS = 750
 """Assumed tokens per question. An hour of speech has about 9,000 words, and each of two questions contains all of them.
 """
 TRANSITIONS = 20
-"""For a recording with one audio part that gets Spot capacity immediately, without status checks."""
+"""State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
 TRANSITIONS_PER_CHECK = 3
 TRANSCRIBE_HOURS = 1 / 6
 """Assumed: Transcribe takes ten minutes per hour."""

@@ -54,7 +54,7 @@ class Chunk(Message):
     name: ChunkName
     """Last part of its S3 key; unique within the recording."""
     bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)]
-    """Its size. One PutObject request can upload at most 5 GiB."""
+    """Size in bytes. One PutObject request can upload at most 5 GiB."""
     sha256: Sha256
     """SHA-256 hash in lower-case hexadecimal digits."""
 
@@ -107,6 +107,6 @@ class WrongChunk(Message):
     name: str
     problem: ChunkProblem
     fields: tuple[WrongField, ...] | None = None
-    """For a malformed `complete.json`: the wrong fields and the rules that they break. An empty field name means the
-    whole file.
+    """Wrong fields of a malformed `complete.json`, and the rules that they break. An empty field name means the whole
+    file.
     """

@@ -19,7 +19,7 @@ class MediaOutcome(StrEnum):
 
     READY = "ready"
     NO_AUDIO = "no_audio"
-    """There is a video, but no audio track."""
+    """The recording has video, but no audio track."""
     INCOMPLETE = "incomplete"
     """Chunks are missing or do not match their hash, or `complete.json` is missing or malformed."""
     UNREADABLE = "unreadable"
@@ -27,8 +27,7 @@ class MediaOutcome(StrEnum):
     TOO_LARGE = "too_large"
     """The recording exceeds the job's disk or the maximum duration."""
     SUPERSEDED = "superseded"
-    """`complete.json` now describes another content. That content has an execution of its own and is the meeting's
-    recording.
+    """`complete.json` now describes another content. That content has its own execution and is the meeting's recording.
     """
 
 

@@ -17,9 +17,7 @@ INDEX = "GSI-1"
 INDEX_SORT = "startedAt"
 """Sort key of the index. Its partition key is the user too."""
 DUE_PARTITION = "#open"
-"""Partition of the items that tell the sweep which meetings are due. No user has this name, so no user's role can read
-it.
-"""
+"""Partition of the items that list the meetings for the sweep. No user has this name, so no user's role can read it."""
 MAX_LISTED_CHUNKS = 1_000
 """Maximum of wrong chunks in an item, which may have 400 KB. `wrongCount` has the true number."""
 
@@ -43,7 +41,7 @@ class Stage(StrEnum):
 
 
 class MeetingReason(StrEnum):
-    """Why a meeting failed, or why a ready meeting has no transcript or summary."""
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
 
     MALFORMED = "MALFORMED"
     """`complete.json` cannot be used."""
@@ -77,7 +75,7 @@ class MeetingRecord(Message):
     stage: Stage | None = None
     reason: MeetingReason | None = None
     since: str
-    """When the meeting reached its current attempt, stage and status."""
+    """Time at which the meeting reached its current attempt, stage and status."""
     wrong: tuple[WrongChunk, ...] = ()
     """Wrong chunks; only the first 1,000 of them."""
     wrong_count: int = 0
@@ -98,9 +96,9 @@ class MeetingRecord(Message):
     the same result.
     """
     whole_at: str | None = None
-    """When the last object of the recording in progress was uploaded."""
+    """Time at which the last object of the recording in progress was uploaded."""
     due: str | None = None
-    """When the sweep checks this meeting next. None if the meeting is finished."""
+    """Time of the sweep's next check. None if the meeting is finished."""
     version: int = 1
     """Number of changes. A writer names the version that it has read."""
 

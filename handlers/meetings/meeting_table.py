@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_WRITE_ATTEMPTS = 8
-"""More than can collide, because only a few functions write to one meeting, a few times in hours."""
+"""A number that collisions cannot reach, because only a few functions write to one meeting, a few times in hours."""
 CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Cancellation reasons of a transaction if another writer was faster."""
 CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})

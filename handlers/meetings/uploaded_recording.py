@@ -46,7 +46,7 @@ class UploadedCompleteFile:
     """The parsed file, or None if it is malformed or cannot be read."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
     cause: str = ""
-    """Why the file could not be used, for the log."""
+    """Reason why the file could not be used, for the log."""
     wrong_fields: tuple[WrongField, ...] | None = None
     """The malformed fields and the rules that they break, for the user. None if the file could not be read."""
 
@@ -60,7 +60,7 @@ class UploadedChunks:
     fingerprint: str
     """Identifies the listed objects. Replacing a chunk changes it."""
     last_uploaded_at: datetime | None
-    """When the newest of the listed chunks was uploaded. None if no chunk was found."""
+    """Upload time of the newest listed chunk. None if no chunk was found."""
 
 
 class UploadedRecordings:

@@ -1,6 +1,7 @@
 """Operations of the meetings REST API.
 
-There is only one. Clients do everything else by calling AWS with the credentials that it returns.
+The token exchange is the only operation. Clients do everything else by calling AWS with the credentials that it
+returns.
 """
 
 from handlers.common.http.rest_operations import Operation

@@ -32,7 +32,5 @@ class AuthEnvironment(HandlerEnvironment):
     @model_validator(mode="after")
     def _check_renewal(self) -> Self:
         if self.renew_before_seconds * 2 > self.credential_seconds:
-            raise ValueError(
-                "renew_before_seconds must be at most half of credential_seconds, so that clients do not renew all the time"
-            )
+            raise ValueError("renew_before_seconds must be at most half of credential_seconds")
         return self

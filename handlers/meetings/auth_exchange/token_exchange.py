@@ -95,7 +95,7 @@ class TokenExchange:
         self._log = log
 
     def exchange(self, call: Call) -> Answered:
-        """Credentials of whom the token is about."""
+        """Verify the token; return credentials for its user."""
         request: ExchangeRequest = call.body
         user = self._verify_user(request.token)
         credentials = self._create_credentials(user, request.session_name)

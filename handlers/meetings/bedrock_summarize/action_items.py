@@ -77,8 +77,8 @@ def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedAc
     for index, part in enumerate(parts):
         next_part = parts[index + 1] if index + 1 < len(parts) else ()
         for item in sorted(part, key=_position):
-            is_in_next = item.in_overlap and any(_rests_on_same_words(item, other) for other in next_part)
-            if not is_in_next and not any(_is_same_item(item, other) for other in kept):
+            is_in_next = item.in_overlap and any(_rests_on_same_words(item, candidate) for candidate in next_part)
+            if not is_in_next and not any(_is_same_item(item, kept_item) for kept_item in kept):
                 kept.append(item)
     return tuple(sorted(kept, key=_position))
 

@@ -181,7 +181,7 @@ class Summarizer:
     def _combine_summaries(
         self, summaries: Sequence[str], language: str, answers: StoredAnswers
     ) -> tuple[str, SummaryTokens]:
-        """Return one summary of all. Many summaries are combined in groups, repeatedly, until one is left."""
+        """Return one summary of all. Many summaries are combined in groups, repeatedly, until a single one is left."""
         settings = self.settings
         spent: list[SummaryTokens] = []
         while len(summaries) > 1:

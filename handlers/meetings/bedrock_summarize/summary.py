@@ -14,12 +14,12 @@ class TranscriptQuote(Message):
 
 
 class ActionItem(Message):
-    """A task that somebody promised or accepted in the meeting."""
+    """A task that a participant promised or accepted in the meeting."""
 
     text: str
     owner: str | None = None
     due: str | None = None
-    """As it was said, for example `by Friday` or a date."""
+    """Due time in the words of the speaker, for example `by Friday` or a date."""
     quote: TranscriptQuote
 
 

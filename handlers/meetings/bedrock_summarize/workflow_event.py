@@ -50,7 +50,7 @@ class SummaryOutcome(StrEnum):
 
     SUMMARIZED = "summarized"
     NOTHING_SAID = "nothing_said"
-    """There is an empty transcript and no summary."""
+    """The transcript is empty, and there is no summary."""
 
 
 class SummaryResult(Message):

@@ -118,7 +118,7 @@ def _failure_reason(error: Exception) -> str:
 
 
 def _print_error(text: str) -> None:
-    print(f"media job: {text}", file=sys.stderr, flush=True)  # noqa: T201 - standard error is the place for a job's failure
+    print(f"media job: {text}", file=sys.stderr, flush=True)  # noqa: T201 - reports the failure to AWS Batch's log
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class ChunkVideo(Message):
     fastest: Count
     """Number of frames in the second with the most frames."""
     end: Microseconds
-    """When the last frame ends."""
+    """End of the last frame."""
     bytes: Count
 
 

@@ -91,8 +91,8 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
 def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
     """Return which input stream each output track is, and the rotation of the video in degrees.
 
-    ffmpeg prints the rotation of all input streams first. After the mapping lines it prints that of the mapped ones,
-    which counts.
+    ffmpeg prints the rotation of all input streams first. Only the rotation that follows the mapping lines belongs to a
+    mapped stream.
     """
     streams: dict[int, int] = {}
     rotation = 0.0

@@ -156,7 +156,7 @@ class Ffmpeg:
         `FfmpegRun.matched_lines`.
         """
         process = self._termination.start(
-            lambda: self._popen(arguments, pipe_input=pipe_input, pipe_output=pipe_output)
+            lambda: self._start_process(arguments, pipe_input=pipe_input, pipe_output=pipe_output)
         )
         self._count_run(1)
         run = FfmpegRun(process, line_pattern)
@@ -186,7 +186,7 @@ class Ffmpeg:
         if process.returncode < 0:
             raise FfmpegFailed("was killed")
 
-    def _popen(self, arguments: Sequence[str], *, pipe_input: bool, pipe_output: bool) -> Process:
+    def _start_process(self, arguments: Sequence[str], *, pipe_input: bool, pipe_output: bool) -> Process:
         command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
         try:
             return subprocess.Popen(  # noqa: S603 - an argument list without a shell; all names are the job's own

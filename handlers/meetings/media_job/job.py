@@ -30,7 +30,7 @@ from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""These outcomes are never computed again. Others may change after a new upload or a changed setting."""
+"""Outcomes that are never computed again. Others may change after a new upload or a changed setting."""
 MAX_NOTE_BYTES: Final = 16 * 1024 * 1024
 """Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)

@@ -135,7 +135,7 @@ class JobSteps:
         started_at, path = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
         make()
         milliseconds = self._ffmpeg.milliseconds - started_at + extra_milliseconds
-        self._bucket.upload(key, path, content_type, _versioned(recipe), milliseconds)
+        self._bucket.upload(key, path, content_type, _add_version(recipe), milliseconds)
         size = path.stat().st_size
         path.unlink()
         self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=milliseconds)
@@ -143,8 +143,8 @@ class JobSteps:
 
     def _find_result(self, key: str, recipe: str) -> int | None:
         found = self._bucket.find(key)
-        return found.ffmpeg_ms if found is not None and found.recipe == _versioned(recipe) else None
+        return found.ffmpeg_ms if found is not None and found.recipe == _add_version(recipe) else None
 
 
-def _versioned(recipe: str) -> str:
+def _add_version(recipe: str) -> str:
     return f"{RECIPE_VERSION} {recipe}"

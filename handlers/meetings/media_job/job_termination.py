@@ -38,8 +38,8 @@ class JobTermination:
         """End everything that runs, and refuse new work from now on."""
         with self._lock:
             self._requested = True
-            for one in tuple(self._running):
-                one.kill()
+            for running in tuple(self._running):
+                running.kill()
 
     @property
     def requested(self) -> bool:

@@ -5,8 +5,8 @@ chunks there are.
 
 Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
 stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
-padding that players skip, but of joined files only the first can declare it: 300 copied chunks would be 17 seconds too
-long.
+padding, which the file declares so that players skip it. Of joined files, only the first can declare its padding. The
+audio of 300 copied chunks would be 17 seconds too long.
 """
 
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ class VideoPiece:
 
 
 class RecordingPlan:
-    """How to process a recording."""
+    """Plan for processing a recording."""
 
     def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
@@ -108,7 +108,7 @@ class RecordingPlan:
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """When each chunk begins, and when the last one ends."""
+        """Start of each chunk, and the end of the last chunk."""
         starts = [0]
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.duration)
@@ -142,7 +142,7 @@ class RecordingPlan:
         return max((chunk.sound.channels for chunk in self.chunks if chunk.sound is not None), default=1)
 
     def chunk_samples(self, rate: int) -> tuple[int, ...]:
-        """Return the first sample of each chunk, and the end of the last one. Each is rounded separately, so rounding
+        """Return the first sample of each chunk, and the end of the last chunk. Each is rounded separately, so rounding
         errors do not add up.
         """
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)

@@ -109,7 +109,7 @@ class VideoMaker:
         return *LIST_OPTIONS, "-i", self._write_list(name, self._names, [chunk.duration for chunk in self._plan.chunks])
 
     def _codec_tag(self) -> tuple[str, ...]:
-        """MP4 has two tags for HEVC. Apple's players only support this one."""
+        """Return the options for the HEVC tag. MP4 has two such tags, and Apple's players only support `hvc1`."""
         pictures = self._plan.chunks[0].pictures
         copied = self._plan.copies_video and pictures is not None and pictures.form.codec == "hevc"
         return ("-tag:v", "hvc1") if copied else ()

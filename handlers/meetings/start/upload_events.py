@@ -1,6 +1,6 @@
 """Events of new uploads: a `complete.json` always updates its meeting, and a chunk only if the meeting waits for it.
 
-Most chunks arrive before their `complete.json` and cost only one read of the table. All objects of a batch existed
+Most chunks arrive before their `complete.json` and cost a single read of the table. All objects of a batch existed
 before the batch was delivered. So each meeting is processed at most once per batch.
 """
 

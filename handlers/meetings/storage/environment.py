@@ -7,7 +7,7 @@ from pydantic import Field
 from handlers.meetings.environment import MeetingsEnvironment
 
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
-"""Each user costs one CloudWatch metric. CloudWatch accepts a thousand values per call."""
+"""Number of CloudWatch metrics for users, each of which costs money. CloudWatch accepts a thousand values per call."""
 CountSeconds = Annotated[int, Field(ge=1, le=870)]
 
 

@@ -8,7 +8,7 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric
 
 OTHERS: Final = "others"
-"""Stands for users without a metric of their own, and for objects of no user. No user has such a name."""
+"""Key for users without their own metric, and for objects of no user. No user has such a name."""
 
 
 class StorageTotals(Message):

@@ -16,7 +16,7 @@ class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
     """Time without progress after which the sweep checks a meeting's execution, and the interval between two checks."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
-    """Time after which missing chunks are no longer expected. The uploaded chunks are deleted by then."""
+    """Time after which missing chunks are no longer expected, because the uploaded chunks are deleted."""
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
     """Age of a recording after which it is not restarted again."""
     sweep_seconds: SweepSeconds = 40

@@ -38,10 +38,10 @@ class MeetingSweepOutcome(StrEnum):
     """Result of checking one meeting."""
 
     WAITING = "waiting"
-    """Its time has not come, or its execution runs."""
+    """The check is too early, or the meeting's execution runs."""
     STARTED = "started"
     ENDED = "ended"
-    """Its execution ended without a report."""
+    """The meeting's execution ended without a report."""
     TIMED_OUT = "timed_out"
     NEVER_COMPLETE = "never_complete"
     NOT_DUE = "not_due"

@@ -51,13 +51,13 @@ class StepEvent(Message):
     content: Content
     attempt: Annotated[int, Field(ge=1)]
     attempts: Annotated[int, Field(ge=1)] = 1
-    """For `media`: how often Batch started the job. All attempts but the last were interrupted."""
+    """Number of times that Batch started the job, for the step `media`. All attempts but the last were interrupted."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
-    """For `finish`: outcome of the summary function."""
+    """Outcome of the summary function, for the step `finish`."""
     reason: FailureReason | None = None
-    """For `fail`: why the meeting failed. By default, the failure of the meeting's current stage."""
+    """Reason for the failure, for the step `fail`. By default, the failure of the meeting's current stage."""
     error: str = UNNAMED_ERROR
-    """For `fail`: the error's name for the log."""
+    """Name of the error for the log, for the step `fail`."""
 
     @property
     def execution(self) -> MeetingExecution:

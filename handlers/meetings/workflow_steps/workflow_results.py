@@ -1,7 +1,6 @@
 """Objects that the workflow's jobs left in the bucket: the media job's result and the parts' transcripts.
 
-The media job belongs to this project, and its result is validated nevertheless: it may only name keys of its own
-recording.
+The media job belongs to this project, but its result is validated too: it may only name keys of the same recording.
 """
 
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ class WorkflowResults:
         """Return for each part whether a transcript of exactly this audio exists.
 
         A transcript that is older than its audio belongs to parts that were cut differently. If the whole transcript
-        exists, no part needs its own, because the summary reads the whole one.
+        exists, no part needs a transcript, because the summary reads the whole transcript.
         """
         if self.has_transcript(recording):
             return [True] * len(audio)

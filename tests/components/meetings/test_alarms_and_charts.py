@@ -83,15 +83,15 @@ def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
         ]
 
 
-def test_the_dashboard_shows_what_traces_take_by_who_measures_it() -> None:
+def test_the_dashboard_shows_the_duration_of_traces() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
-    for about, namespace, metric in (
+    for operation, namespace, metric in (
         ("execution", "AWS/States", "ExecutionTime"),
-        ("exchange", "AWS/ApiGateway", "Latency"),
+        ("token exchange", "AWS/ApiGateway", "Latency"),
     ):
         [found] = [
-            metrics for title, metrics in charts.items() if title.startswith(f"what a trace of an {about} takes")
+            metrics for title, metrics in charts.items() if title.startswith(f"duration of a traced {operation}")
         ]
         assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
 

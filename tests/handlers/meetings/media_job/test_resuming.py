@@ -38,7 +38,7 @@ def uploaded(stage: Stage) -> None:
 
 def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that is told to stop while its nth run of ffmpeg is going on."""
-    begun = Ffmpeg._popen
+    begun = Ffmpeg._start_process
     runs = 0
 
     def counted(self: Ffmpeg, *arguments: Any, **named: Any) -> Process:
@@ -50,7 +50,7 @@ def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return process
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ffmpeg, "_popen", counted)
+        patch.setattr(Ffmpeg, "_start_process", counted)
         with pytest.raises(JobTerminated):
             stage.run()
     assert runs == run, "nothing was begun afterwards"
