@@ -42,30 +42,30 @@ class Recorder:
         return self.meetings.user(self.subject)
 
     @cached_property
-    def opened(self) -> Opened:
+    def credentials(self) -> Opened:
         """AWS' own clients with his credentials."""
         return self.meetings.opened(self.subject)
 
-    def said(self, *chunks: str) -> list[Path]:
+    def record_speech(self, *chunks: str) -> list[Path]:
         """Chunks, each with these words."""
-        names = (self._file() for _ in chunks)
+        names = (self._new_path() for _ in chunks)
         return [recorded(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
 
-    def heard(self, words: str) -> Path:
+    def record_audio(self, words: str) -> Path:
         """A chunk with these words and no pictures: beside others, those must be encoded anew."""
-        return recorded(self._file(), [(VOICE, words)], pictures=False)
+        return recorded(self._new_path(), [(VOICE, words)], pictures=False)
 
-    def silent(self) -> list[Path]:
+    def record_video_only(self) -> list[Path]:
         """A chunk of pictures without sound."""
-        return [self._filmed("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
+        return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
 
-    def wordless(self) -> list[Path]:
+    def record_silence(self) -> list[Path]:
         """A chunk of sound in which nobody speaks."""
-        return [self._filmed("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "2", "-c:a", "aac")]
+        return [self._run_ffmpeg("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "2", "-c:a", "aac")]
 
-    def nonsense(self) -> list[Path]:
+    def write_invalid_chunk(self) -> list[Path]:
         """A chunk that is no media."""
-        path = self._file()
+        path = self._new_path()
         path.write_bytes(b"no media at all" * 100)
         return [path]
 
@@ -73,9 +73,9 @@ class Recorder:
         """Uploads a recording; its meeting's id."""
         return self.client.upload(meeting or new_meeting(), chunks).meeting_id
 
-    def announce(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
+    def upload_partially(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
         """Says that a recording is whole, whatever there is of it."""
-        place = MeetingId(self.opened.user, meeting.meeting_id)
+        place = MeetingId(self.credentials.user, meeting.meeting_id)
         names = [chunk_name(number, path) for number, path in enumerate(chunks)]
         for name, content in zip(names, there, strict=True):
             if content is not None:
@@ -89,45 +89,47 @@ class Recorder:
     def put(self, key: str, content: bytes) -> None:
         """An object, with its checksum."""
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        self.opened.s3.put_object(Bucket=self.opened.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
+        self.credentials.s3.put_object(Bucket=self.credentials.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
 
-    def became(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
+    def wait_for_status(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
         """The meeting as soon as it is one of these: ready or failed, if none is said."""
-        return eventually(lambda: self._found(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS)
+        return eventually(
+            lambda: self._read_with_status(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS
+        )
 
-    def lacks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
+    def wait_for_wrong_chunks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
         """The chunks that a meeting waits for, as soon as it does so with this problem."""
 
         def found() -> list[str]:
-            record = self._found(meeting_id, (MeetingStatus.INCOMPLETE,))
+            record = self._read_with_status(meeting_id, (MeetingStatus.INCOMPLETE,))
             return [] if record is None else [chunk.name for chunk in record.wrong if chunk.problem is problem]
 
         return eventually(lambda: found() or None, f"a chunk that is {problem}", PATIENCE_SECONDS)
 
-    def put_together(self, meeting_id: str) -> MeetingRecord:
+    def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
         """The meeting as soon as its media job has ended."""
 
         def found() -> MeetingRecord | None:
-            one = self._found(meeting_id, tuple(MeetingStatus))
+            one = self._read_with_status(meeting_id, tuple(MeetingStatus))
             waits = one is None or one.status is MeetingStatus.INCOMPLETE or one.stage is Stage.MEDIA
             return None if waits else one
 
         return eventually(found, "the end of the media job", PATIENCE_SECONDS)
 
-    def _found(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
+    def _read_with_status(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
         try:
             record = self.client.get(meeting_id)
         except MeetingUnknown:
             return None
         return record if record.status in statuses else None
 
-    def _filmed(self, *arguments: str) -> Path:
-        path = self._file()
+    def _run_ffmpeg(self, *arguments: str) -> Path:
+        path = self._new_path()
         ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y")
         subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)  # noqa: S603 - ours
         return path
 
-    def _file(self) -> Path:
+    def _new_path(self) -> Path:
         return self.folder / f"{new_meeting().meeting_id}.mp4"
 
 
@@ -137,7 +139,7 @@ def new_meeting(title: str = "A meeting", **more: Any) -> NewMeeting:
 
 
 @dataclass(frozen=True)
-class Worked:
+class JobHistory:
     """How a meeting's media job went."""
 
     queues: tuple[str, ...]
@@ -150,7 +152,7 @@ class Worked:
     """Why each ended."""
 
 
-def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
+def job_history(meetings: Meetings, record: MeetingRecord) -> JobHistory:
     """Asks AWS how."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
     about = {"name": "MEETING_ID", "value": record.meeting_id}
@@ -171,7 +173,7 @@ def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
                 logStreamName=attempt["container"]["logStreamName"],
             )
             lines += [str(json.loads(event["message"]).get("message")) for event in found["events"]]
-    return Worked(
+    return JobHistory(
         queues=tuple(job["jobQueue"].rpartition("/")[2] for job in jobs),
         lines=tuple(lines),
         attempts=tuple(len(job["attempts"]) for job in jobs),

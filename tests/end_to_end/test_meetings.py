@@ -33,7 +33,7 @@ def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorde
 
 
 @pytest.fixture
-def refused(platform: Platform) -> Iterator[None]:
+def allow_refusals(platform: Platform) -> Iterator[None]:
     """What is refused in this test is meant to be."""
     yield
     platform.unexplained_since = platform.mark()
@@ -44,7 +44,7 @@ def exchange(meetings: Meetings, body: object) -> Answer:
     return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
 
 
-def told(answer: Answer) -> dict[str, Any]:
+def error_body(answer: Answer) -> dict[str, Any]:
     """An error in the one form that there is, which pages may read."""
     body: dict[str, Any] = answer.body
     assert set(body) == {"code", "message", "fields", "requestId"}
@@ -53,7 +53,7 @@ def told(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def forged() -> str:
+def forged_token() -> str:
     """A token with all that one needs, signed by somebody else under the provider's key's name."""
     now = datetime.now(UTC)
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + timedelta(hours=1)}
@@ -78,7 +78,7 @@ def test_a_token_becomes_credentials_for_an_hour(meetings: Meetings) -> None:
     ("made", "code"),
     [
         (lambda meetings: meetings.token("ann", seconds=-600), "TOKEN_EXPIRED"),
-        (lambda _: forged(), "TOKEN_REFUSED"),
+        (lambda _: forged_token(), "TOKEN_REFUSED"),
         (lambda meetings: meetings.token("ann")[:-4] + "AAAA", "TOKEN_REFUSED"),
         (lambda meetings: f"{meetings.token('ann').rpartition('.')[0]}.", "TOKEN_REFUSED"),
         (lambda _: "no token", "TOKEN_REFUSED"),
@@ -89,7 +89,7 @@ def test_a_token_that_is_not_good_is_refused_with_a_code_and_no_more(
     meetings: Meetings, made: Callable[[Meetings], str], code: str
 ) -> None:
     answer = exchange(meetings, {"token": made(meetings), "sessionName": "laptop"})
-    body = told(answer)
+    body = error_body(answer)
     assert (answer.status, body["code"], body["fields"]) == (401, code, [])
 
 
@@ -105,14 +105,14 @@ def test_a_token_that_is_not_good_is_refused_with_a_code_and_no_more(
 )
 def test_a_malformed_request_is_told_which_field(meetings: Meetings, body: object, field: str) -> None:
     answer = exchange(meetings, body)
-    assert (answer.status, [wrong_field["field"] for wrong_field in told(answer)["fields"]]) == (400, [field])
+    assert (answer.status, [wrong_field["field"] for wrong_field in error_body(answer)["fields"]]) == (400, [field])
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/exchange", 405), ("POST", "/nothing", 404)])
 def test_what_there_is_not_is_told_in_the_same_form(meetings: Meetings, method: str, path: str, status: int) -> None:
     answer = ask(method, f"{meetings.url}{path}", None if method == "GET" else {})
     assert answer.status == status
-    told(answer)
+    error_body(answer)
 
 
 def test_a_page_asks_before_it_exchanges(meetings: Meetings) -> None:
@@ -169,7 +169,7 @@ def bob(meetings: Meetings) -> Opened:
     return meetings.opened("bob")
 
 
-@pytest.mark.usefixtures("meetings_played", "refused")
+@pytest.mark.usefixtures("meetings_played", "allow_refusals")
 @pytest.mark.parametrize("what", FOREIGN)
 def test_another_users_credentials_do_not(ann: Recorder, bob: Opened, what: str) -> None:
     [record, *_] = ann.client.list_by_date()
@@ -184,8 +184,8 @@ def test_the_exchange_must_be_allowed_to_tag_a_session(platform: Platform, meeti
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
         assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
-        refused = [decision for decision in platform.decisions(mark) if decision.verdict is not Verdict.ALLOW]
-    assert {(decision.role, decision.action) for decision in refused} == {
+        refusals = [decision for decision in platform.decisions(mark) if decision.verdict is not Verdict.ALLOW]
+    assert {(decision.role, decision.action) for decision in refusals} == {
         ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
     }
 
@@ -202,7 +202,7 @@ def test_a_sweep_changes_nothing_of_a_meeting_that_is_ready(meetings: Meetings, 
 def test_what_users_have_more_than_the_day_before_is_told(platform: Platform, meetings: Meetings) -> None:
     s3, today = platform.client("s3"), datetime.now(UTC).date()
     kept = s3.get_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")["Body"].read()
-    assert meetings.call(meetings.storage, "storage") == {"objects": 0, "users": 0, "told": 0, "begun": 0}, (
+    assert meetings.call(meetings.storage, "storage") == {"objects": 0, "users": 0, "metrics": 0, "started": 0}, (
         "it was counted"
     )
     nothing = json.dumps({**json.loads(kept), "day": f"{today - timedelta(days=1)}", "bytesOf": {}})
@@ -218,16 +218,16 @@ def test_nothing_of_a_meeting_is_in_a_log(platform: Platform, meetings: Meetings
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})
     meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
-    [chunk] = ann.said(SAID)
+    [chunk] = ann.record_speech(SAID)
     chunks = [chunk.rename(chunk.with_suffix(f".{CANARY}"))]
-    ann.announce(meeting, chunks, [None])
-    assert ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE).wrong[0].name == f"00000.{CANARY}"
+    ann.upload_partially(meeting, chunks, [None])
+    assert ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE).wrong[0].name == f"00000.{CANARY}"
     ann.client.upload(meeting, chunks)
-    assert ann.became(meeting.meeting_id).status is MeetingStatus.READY
+    assert ann.wait_for_status(meeting.meeting_id).status is MeetingStatus.READY
     groups = logged(platform)
     assert {"/aws/batch/polyphony-local-meetings-media", "/aws/lambda/polyphony-local-meetings-steps"} <= set(groups)
     for lines in groups.values():
-        for secret in (CANARY, SAID, "come back", meeting.meeting_id, ann.opened.user, token.rpartition(".")[2]):
+        for secret in (CANARY, SAID, "come back", meeting.meeting_id, ann.credentials.user, token.rpartition(".")[2]):
             assert not [line for line in lines if secret in line.lower() or secret in line]
 
 

@@ -23,7 +23,7 @@ from local.flows.meetings_client import Meetings
 from local.platform.emulator import KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import Recorder, new_meeting, worked
+from tests.end_to_end.meeting_recorder import Recorder, job_history, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
@@ -38,7 +38,7 @@ def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorde
 
 
 @pytest.fixture
-def no_machines(platform: Platform) -> Iterator[None]:
+def no_capacity(platform: Platform) -> Iterator[None]:
     """Every job waits, until the test says otherwise."""
     tell(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), Fault(no_capacity=True)))
     yield
@@ -46,13 +46,13 @@ def no_machines(platform: Platform) -> Iterator[None]:
 
 
 @pytest.fixture
-def refused(platform: Platform) -> Iterator[None]:
+def allow_refusals(platform: Platform) -> Iterator[None]:
     """What is refused in this test is meant to be."""
     yield
     platform.unexplained_since = platform.mark()
 
 
-def waiting(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
+def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
     """The job of a meeting, as soon as it waits for a machine."""
     batch = meetings.client("batch")
 
@@ -79,7 +79,7 @@ def waits(meetings: Meetings, which: set[str]) -> str | None:
     return None
 
 
-def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
+def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
     """A meeting as if it had come to where it is days ago, and was due."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
     now = datetime.now(UTC)
@@ -93,14 +93,14 @@ def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **c
     return change.after
 
 
-@pytest.mark.usefixtures("no_machines")
+@pytest.mark.usefixtures("no_capacity")
 def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
     platform: Platform, meetings: Meetings, ann: Recorder
 ) -> None:
     meeting = new_meeting()
-    old = ann.client.upload(meeting, ann.said("good day"))
-    waiting(meetings, meeting.meeting_id)
-    new = ann.client.upload(meeting, ann.said("thank you"))
+    old = ann.client.upload(meeting, ann.record_speech("good day"))
+    wait_for_job(meetings, meeting.meeting_id)
+    new = ann.client.upload(meeting, ann.record_speech("thank you"))
     tell(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
     assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
@@ -116,16 +116,16 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
     assert ann.client.get(meeting.meeting_id).content == new.content
 
 
-@pytest.mark.usefixtures("no_machines")
+@pytest.mark.usefixtures("no_capacity")
 def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
     platform: Platform, meetings: Meetings, ann: Recorder
 ) -> None:
-    meeting, chunks = new_meeting(), ann.said("good day")
+    meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
-    job = waiting(meetings, meeting.meeting_id)
+    job = wait_for_job(meetings, meeting.meeting_id)
     [execution] = executions(meetings, meeting.meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    aged(platform, meetings, ann.opened.user, meeting.meeting_id)
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
     meetings.call(meetings.sweep, "sweep")
     failed = ann.client.get(meeting.meeting_id)
     assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
@@ -134,8 +134,8 @@ def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
         lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
     )
     tell(platform.emulator.folder, {})
-    assert ann.became(meeting.meeting_id, READY).attempt == 2
-    went = worked(meetings, failed)
+    assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
+    went = job_history(meetings, failed)
     assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
 
 
@@ -154,7 +154,7 @@ if query != "@":
 """As much of AWS' command line as the page uses; this project has none of its own."""
 
 
-def begun_anew(platform: Platform, folder: Path, since: str) -> None:
+def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:
     """What the page has an operator do, once the trouble that began then is over."""
     page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
     [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
@@ -172,30 +172,30 @@ def begun_anew(platform: Platform, folder: Path, since: str) -> None:
     subprocess.run(command, env=told, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
-@pytest.mark.usefixtures("no_machines")
+@pytest.mark.usefixtures("no_capacity")
 def test_what_failed_meanwhile_is_begun_anew_by_an_operator_who_has_no_files(
     platform: Platform, meetings: Meetings, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
-    meeting_id = ann.upload(ann.said("agree"))
-    waiting(meetings, meeting_id)
+    meeting_id = ann.upload(ann.record_speech("agree"))
+    wait_for_job(meetings, meeting_id)
     [execution] = executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    aged(platform, meetings, ann.opened.user, meeting_id)
+    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
     meetings.call(meetings.sweep, "sweep")
     assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
     tell(platform.emulator.folder, {})
-    begun_anew(platform, tmp_path, since)
-    assert ann.became(meeting_id, READY).attempt == 2
+    restart_failed_meetings(platform, tmp_path, since)
+    assert ann.wait_for_status(meeting_id, READY).attempt == 2
 
 
 def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
     platform: Platform, meetings: Meetings, ann: Recorder
 ) -> None:
     meeting = new_meeting()
-    ann.announce(meeting, ann.said("good day"), [None])
-    ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    aged(platform, meetings, ann.opened.user, meeting.meeting_id)
+    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
+    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
     assert meetings.call(meetings.sweep, "sweep")["never_complete"] == 1
     record = ann.client.get(meeting.meeting_id)
     assert (record.status, record.reason) == (FAILED, MeetingReason.NEVER_COMPLETE)
@@ -203,17 +203,17 @@ def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
 
 def test_a_meeting_that_nothing_comes_of_is_given_up(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting = new_meeting()
-    ann.announce(meeting, ann.said("good day"), [None])
-    ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE)
+    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
+    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
     long_ago = timestamp(datetime.now(UTC) - timedelta(days=20))
     begun = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": long_ago}
-    aged(platform, meetings, ann.opened.user, meeting.meeting_id, **begun)
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **begun)
     assert meetings.call(meetings.sweep, "sweep")["timed_out"] == 1
     record = ann.client.get(meeting.meeting_id)
     assert (record.status, record.reason) == (FAILED, MeetingReason.TIMED_OUT)
 
 
-@pytest.mark.usefixtures("refused")
+@pytest.mark.usefixtures("allow_refusals")
 def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_next_try(
     platform: Platform, meetings: Meetings, ann: Recorder
 ) -> None:
@@ -235,8 +235,8 @@ def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
     try:
-        meeting_id = ann.upload(ann.said("agree"))
+        meeting_id = ann.upload(ann.record_speech("agree"))
         eventually(failed, "a summary that fails", 60)
     finally:
         s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
-    assert ann.became(meeting_id).status is READY
+    assert ann.wait_for_status(meeting_id).status is READY

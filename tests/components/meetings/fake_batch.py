@@ -4,27 +4,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.components.meetings.state_machine_runner import caught, chosen, filled
+from tests.components.meetings.state_machine_runner import evaluate_choice, fill_arguments, find_catch
 
-OVER = ("SUCCEEDED", "FAILED")
-NO_MACHINE = ("SUBMITTED", "PENDING", "RUNNABLE")
-RECLAIMED = {"Container": {"ExitCode": 143}, "StatusReason": "Your Spot Task was interrupted."}
+ENDED_STATUSES = ("SUCCEEDED", "FAILED")
+WAITING_STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE")
+INTERRUPTED = {"Container": {"ExitCode": 143}, "StatusReason": "Your Spot Task was interrupted."}
 Life = Sequence[tuple[float, str, Mapping[str, Any]]]
 """From which second on a job is in which state, and what else is said of it then."""
 
 
-class Refused(Exception):
+class ServiceError(Exception):
     """An error that a service answers with, by its name."""
 
 
 @dataclass
-class Job:
+class FakeJob:
     """A job, from when it was submitted."""
 
     id: str
     queue: str
     name: str
-    began: float
+    submitted_at: float
     life: Life
     ended: str | None = None
     """Why somebody ended it."""
@@ -33,12 +33,12 @@ class Job:
         """What is said of it at a time."""
         if self.ended is not None:
             return {"JobId": self.id, "Status": "FAILED", "StatusReason": self.ended, "Container": {}, "Attempts": []}
-        status, more = next((s, m) for at, s, m in reversed(self.life) if self.began + at <= now)
+        status, more = next((s, m) for at, s, m in reversed(self.life) if self.submitted_at + at <= now)
         return {"JobId": self.id, "JobName": self.name, "Status": status, "Container": {}, "Attempts": [], **more}
 
 
 @dataclass
-class Batch:
+class FakeBatch:
     """All jobs. No two of a name ever live at once."""
 
     lives: Callable[[str], Life]
@@ -48,7 +48,7 @@ class Batch:
     refusing: str | None = None
     """The error that each submission is answered with, and not done."""
     now: float = 0
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[FakeJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     def listjobs(self, given: Mapping[str, Any]) -> Any:
@@ -58,15 +58,15 @@ class Batch:
 
     def submitjob(self, given: Mapping[str, Any]) -> Any:
         if self.refusing is not None:
-            raise Refused(self.refusing)
-        living = [job.id for job in self.jobs if job.detail(self.now)["Status"] not in OVER]
+            raise ServiceError(self.refusing)
+        living = [job.id for job in self.jobs if job.detail(self.now)["Status"] not in ENDED_STATUSES]
         assert not living, f"{living} would be run twice"
         where = given["JobQueue"].rpartition("media-")[2]
-        job = Job(f"job-{len(self.jobs)}", given["JobQueue"], given["JobName"], self.now, self.lives(where))
+        job = FakeJob(f"job-{len(self.jobs)}", given["JobQueue"], given["JobName"], self.now, self.lives(where))
         self.jobs.append(job)
         if self.lost_answers:
             self.lost_answers -= 1
-            raise Refused("Batch.ServerException")
+            raise ServiceError("Batch.ServerException")
         return {"JobId": job.id}
 
     def describejobs(self, given: Mapping[str, Any]) -> Any:
@@ -74,7 +74,7 @@ class Batch:
 
     def canceljob(self, given: Mapping[str, Any]) -> Any:
         job = self._job(given)
-        if job.detail(self.now)["Status"] in NO_MACHINE:
+        if job.detail(self.now)["Status"] in WAITING_STATUSES:
             job.ended = given["Reason"]
         return {}
 
@@ -82,13 +82,13 @@ class Batch:
         self._job(given).ended = given["Reason"]
         return {}
 
-    def _job(self, given: Mapping[str, Any]) -> Job:
+    def _job(self, given: Mapping[str, Any]) -> FakeJob:
         [job] = [job for job in self.jobs if job.id == given["JobId"]]
         return job
 
 
 @dataclass
-class Walked:
+class WalkResult:
     """How a walk through the media's states went."""
 
     to: str
@@ -101,7 +101,7 @@ class Walked:
 EVENTS = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
 
 
-def walk(states: Mapping[str, Any], batch: Batch, ends: Sequence[str]) -> Walked:
+def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]) -> WalkResult:
     """From the first state to one of those that it ends with."""
     at, variables, events = "Media", dict[str, Any](), 0
     while at not in ends:
@@ -110,22 +110,22 @@ def walk(states: Mapping[str, Any], batch: Batch, ends: Sequence[str]) -> Walked
         context: dict[str, Any] = {}
         match state["Type"]:
             case "Choice":
-                at = chosen(state, **variables)
+                at = evaluate_choice(state, **variables)
                 continue
             case "Wait":
-                seconds = filled(state["Seconds"], **variables)
+                seconds = fill_arguments(state["Seconds"], **variables)
                 assert seconds == int(seconds) > 0
                 batch.now += seconds
             case "Task":
                 operation = state["Resource"].rpartition(":")[2].lower()
                 batch.calls.append(operation)
                 try:
-                    context["result"] = getattr(batch, operation)(filled(state["Arguments"], **variables))
-                except Refused as refused:
-                    state = caught(state, str(refused))
+                    context["result"] = getattr(batch, operation)(fill_arguments(state["Arguments"], **variables))
+                except ServiceError as refused:
+                    state = find_catch(state, str(refused))
                     context["errorOutput"] = {"Error": str(refused)}
-        assigned = {name: filled(one, context, **variables) for name, one in state.get("Assign", {}).items()}
+        assigned = {name: fill_arguments(one, context, **variables) for name, one in state.get("Assign", {}).items()}
         assert None not in assigned.values(), f"{at} leaves a variable without a value, which Step Functions refuses"
         variables |= assigned
         at = state["Next"]
-    return Walked(at, variables, events)
+    return WalkResult(at, variables, events)

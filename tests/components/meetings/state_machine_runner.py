@@ -18,7 +18,7 @@ INPUT = {
 }
 
 
-def said(expression: str, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
+def evaluate(expression: str, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
     """What an expression comes to, with the variables that Step Functions has."""
     assert expression.startswith("{% ")
     asked = _parsed(expression.removeprefix("{%").removesuffix("%}"))
@@ -35,18 +35,18 @@ def _parsed(expression: str) -> jsonata.Jsonata:
     return jsonata.Jsonata(expression)
 
 
-def filled(arguments: Any, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
+def fill_arguments(arguments: Any, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
     """Arguments with what their expressions come to."""
     if isinstance(arguments, dict):
-        return {name: filled(one, context, **variables) for name, one in arguments.items()}
+        return {name: fill_arguments(one, context, **variables) for name, one in arguments.items()}
     if isinstance(arguments, list):
-        return [filled(argument, context, **variables) for argument in arguments]
+        return [fill_arguments(argument, context, **variables) for argument in arguments]
     if isinstance(arguments, str) and arguments.startswith("{%"):
-        return said(arguments, context, **variables)
+        return evaluate(arguments, context, **variables)
     return arguments
 
 
-def caught(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
+def find_catch(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
     """Which Catch takes an error."""
     for one in state["Catch"]:
         if {error, "States.ALL"} & set(one["ErrorEquals"]):
@@ -55,9 +55,9 @@ def caught(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
     raise AssertionError(f"nothing catches {error}")
 
 
-def chosen(state: Mapping[str, Any], context: Mapping[str, Any] | None = None, **variables: Any) -> str:
+def evaluate_choice(state: Mapping[str, Any], context: Mapping[str, Any] | None = None, **variables: Any) -> str:
     """Where a Choice leads."""
     for one in state["Choices"]:
-        if said(one["Condition"], context, **variables):
+        if evaluate(one["Condition"], context, **variables):
             return str(one["Next"])
     return str(state["Default"])

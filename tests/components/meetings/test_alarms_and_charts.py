@@ -16,7 +16,7 @@ from local import ROOT
 from local.emulation.step_functions.parameter_names import error_name
 from local.platform.drivers.fit import service_model
 from tests.components.meetings.recorded_deployment import PREFIX, changed, complete
-from tests.handlers.meetings.meeting_setup import Told
+from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
 def test_the_lines_of_the_daily_look_are_those_that_it_writes() -> None:
@@ -67,7 +67,7 @@ def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
         for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
         if name == metrics.STORAGE_GROWTH
     ]
-    told = Told()
+    told = FakeCloudWatch()
     client: Any = told
     metrics.MeetingMetrics(client, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
     assert charted

@@ -11,12 +11,12 @@ from tests.fake_engine import Recorded
 IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
 
 
-def rolled_back() -> Recorded:
+def on_demand_only() -> Recorded:
     """On demand alone, as it is when AWS has made everything."""
     return complete(processing={"engine": "fargate"})
 
 
-def left(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
+def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
     """What ECR's rules leave of images, each by its tags: what one rule selects, none of lower priority expires."""
     policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
     selected: list[set[str]] = []
@@ -47,7 +47,7 @@ def size(recorded: Recorded) -> dict[str, str]:
     return {requirement["type"]: requirement["value"] for requirement in container(recorded)["resourceRequirements"]}
 
 
-def told(recorded: Recorded) -> dict[str, str]:
+def job_variables(recorded: Recorded) -> dict[str, str]:
     return {variable["name"]: variable["value"] for variable in container(recorded)["environment"]}
 
 
@@ -70,9 +70,9 @@ def test_spare_machines_first_and_others_on_demand() -> None:
 
 
 def test_going_back_is_one_setting_one_queue_and_twice_the_machine() -> None:
-    assert capacities(rolled_back()) == {"media-on-demand-": "FARGATE"}
-    assert size(rolled_back()) == {"VCPU": "2", "MEMORY": "4096"}
-    assert len(rolled_back().all("batch.JobQueue")) == 1
+    assert capacities(on_demand_only()) == {"media-on-demand-": "FARGATE"}
+    assert size(on_demand_only()) == {"VCPU": "2", "MEMORY": "4096"}
+    assert len(on_demand_only().all("batch.JobQueue")) == 1
 
 
 def test_a_machine_is_small_and_of_arm() -> None:
@@ -108,7 +108,7 @@ def test_the_image_is_reached_by_a_public_address_and_the_lines_are_kept() -> No
 
 
 def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest() -> None:
-    assert told(complete()) == {
+    assert job_variables(complete()) == {
         "AUDIO_PART_SECONDS": "13800",
         "BUCKET_NAME": BUCKET,
         "ENCODE_THREADS": "2",
@@ -119,15 +119,15 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
         "SCRATCH_MB": "35000",
     }
     about = states(complete())["SubmitMedia"]["Arguments"]["ContainerOverrides"]["Environment"]
-    given = {**told(complete()), **{variable["Name"]: variable["Value"] for variable in about}}
-    assert told(changed()) == {**told(complete()), "MAX_HOURS": "2"}
+    given = {**job_variables(complete()), **{variable["Name"]: variable["Value"] for variable in about}}
+    assert job_variables(changed()) == {**job_variables(complete()), "MAX_HOURS": "2"}
     of_the_image = {"SCRATCH_FOLDER", "FFMPEG"}
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
 
 
 def test_the_disk_holds_what_the_job_may_use_and_the_image() -> None:
     [gigabytes] = container(complete())["ephemeralStorage"].values()
-    assert int(told(complete())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
+    assert int(job_variables(complete())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
 
 
 def test_the_image_that_was_reviewed_is_what_runs() -> None:
@@ -142,12 +142,12 @@ def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
     newest_first = [{f"commit-{number}"} for number in range(30)]
-    assert left(complete(), newest_first) == newest_first[:10]
+    assert remaining_images(complete(), newest_first) == newest_first[:10]
 
 
 def test_an_image_that_a_stack_file_names_outlives_those_that_are_built_after_it() -> None:
     named = {"commit", f"{PINNED}{DIGEST[7:19]}"}
-    assert named in left(changed(), [*({f"commit-{number}"} for number in range(30)), named])
+    assert named in remaining_images(changed(), [*({f"commit-{number}"} for number in range(30)), named])
 
 
 def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:

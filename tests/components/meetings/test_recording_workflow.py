@@ -11,7 +11,7 @@ from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, S
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
-from tests.components.meetings.state_machine_runner import RECORDING, caught, chosen, filled
+from tests.components.meetings.state_machine_runner import RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.subsystem_tests import ACCOUNT
 
 STEPS = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-steps:live"
@@ -41,13 +41,13 @@ def test_all_of_it_is_known_before_anything_exists() -> None:
 
 @pytest.mark.parametrize("outcome", MediaOutcome)
 def test_only_what_has_sound_is_transcribed(outcome: MediaOutcome) -> None:
-    to = chosen(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
+    to = evaluate_choice(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
     assert to == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)
 def test_only_what_is_still_wanted_is_summarised(outcome: StepOutcome) -> None:
-    to = chosen(states(complete())["StillWanted"], step={"outcome": outcome.value})
+    to = evaluate_choice(states(complete())["StillWanted"], step={"outcome": outcome.value})
     assert to == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
 
 
@@ -62,7 +62,7 @@ def test_each_step_is_told_what_it_reads() -> None:
     found = {}
     for name, state in states(complete()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:
-            step = StepEvent.model_validate(filled(state["Arguments"]["Payload"], **variables))
+            step = StepEvent.model_validate(fill_arguments(state["Arguments"]["Payload"], **variables))
             assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
             found[name] = (step.step, step.reason)
     assert found == {
@@ -76,12 +76,12 @@ def test_each_step_is_told_what_it_reads() -> None:
 def test_every_outcome_of_a_summary_is_one_that_the_last_step_takes() -> None:
     payload = states(complete())["Finish"]["Arguments"]["Payload"]
     for outcome in SummaryOutcome:
-        assert StepEvent.model_validate(filled(payload, outcome=outcome.value)).outcome == outcome.value
+        assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
 
 
 def test_whoever_summarises_is_told_what_he_reads() -> None:
     media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
-    payload = filled(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
+    payload = fill_arguments(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
     asked = SummaryRequest.model_validate(payload)
     assert asked.recording == RECORDING
     assert [part.key for part in asked.audio] == [RECORDING.audio_key(0)]
@@ -94,7 +94,7 @@ def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> 
     again = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
     assert not again & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
     for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
-        assert caught(state, error)["Next"] == "GiveSummaryUp"
+        assert find_catch(state, error)["Next"] == "GiveSummaryUp"
     assert state["TimeoutSeconds"] > 900, "the function ends first, and says why"
 
 
@@ -108,7 +108,7 @@ def test_the_failure_of_each_part_of_the_way_has_a_reason_of_its_own() -> None:
         **dict.fromkeys(GIVEN_UP, "Failed"),
     }
     found = states(complete())
-    assert {name: caught(found[name], "Anything")["Next"] for name in to} == to
+    assert {name: find_catch(found[name], "Anything")["Next"] for name in to} == to
     assert {found[name]["Next"] for name in GIVEN_UP} == {"Failed"}
     assert found["Failed"]["Type"] == "Fail", "or the execution would count as done"
 

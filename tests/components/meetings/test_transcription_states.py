@@ -8,7 +8,7 @@ from components.settings.polling import rounds
 from local.emulation.step_functions.parameter_names import error_name, pascal
 from local.platform.drivers.fit import service_model
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
-from tests.components.meetings.state_machine_runner import INPUT, RECORDING, caught, chosen, filled
+from tests.components.meetings.state_machine_runner import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.fake_engine import Recorded
 
 AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
@@ -34,7 +34,7 @@ def attempts(name: str, error: str) -> int:
 def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
     context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO}
     user = RECORDING.meeting.user
-    asked = filled(parts()["StartPart"]["Arguments"], context, media=MEDIA)
+    asked = fill_arguments(parts()["StartPart"]["Arguments"], context, media=MEDIA)
     assert asked == {
         "TranscriptionJobName": f"polyphony-test-{user}-{INPUT['meetingId']}-{RECORDING.content}-2-001",
         "LanguageCode": "en-US",
@@ -45,8 +45,8 @@ def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
         "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
     }
     assert len(asked["TranscriptionJobName"]) <= 200
-    remembered = filled(parts()["StartPart"]["Assign"], context)
-    again = filled(parts()["AskForPart"]["Arguments"], **remembered)
+    remembered = fill_arguments(parts()["StartPart"]["Assign"], context)
+    again = fill_arguments(parts()["AskForPart"]["Arguments"], **remembered)
     assert again == {"TranscriptionJobName": asked["TranscriptionJobName"]}
 
 
@@ -54,7 +54,7 @@ def test_each_attempt_at_a_meeting_has_a_job_of_its_own() -> None:
     names = []
     for attempt in (1, 1, 2):
         context = {"context": {"Execution": {"Input": {**INPUT, "attempt": attempt}}, "Map": {"Item": {"Index": 0}}}}
-        names.append(filled(parts()["StartPart"]["Arguments"]["TranscriptionJobName"], context))
+        names.append(fill_arguments(parts()["StartPart"]["Arguments"]["TranscriptionJobName"], context))
     assert names[0] == names[1] != names[2], "or one that has failed would be found failed for months"
 
 
@@ -62,12 +62,12 @@ def test_each_attempt_at_a_meeting_has_a_job_of_its_own() -> None:
 def test_a_part_that_has_its_transcript_is_not_begun(there: bool, to: str) -> None:
     found = states(complete())["Transcribe"]["ItemProcessor"]
     assert found["StartAt"] == "PartThere"
-    assert chosen(found["States"]["PartThere"], {"input": {**AUDIO, "transcribed": there}}) == to
+    assert evaluate_choice(found["States"]["PartThere"], {"input": {**AUDIO, "transcribed": there}}) == to
 
 
 def test_a_job_whose_beginning_was_not_answered_is_waited_for() -> None:
     start = parts()["StartPart"]
-    conflict = caught(start, "Transcribe.ConflictException")
+    conflict = find_catch(start, "Transcribe.ConflictException")
     assert (
         (conflict["Next"], conflict["Assign"]) == (start["Next"], start["Assign"]) == ("WaitForPart", start["Assign"])
     )
@@ -86,19 +86,19 @@ def test_a_job_whose_beginning_was_not_answered_is_waited_for() -> None:
     ],
 )
 def test_a_part_is_asked_for_until_it_is_done_and_not_for_ever(status: str, spent: int, to: str) -> None:
-    assert chosen(parts()["PartDone"], status=status, spent=spent) == to
+    assert evaluate_choice(parts()["PartDone"], status=status, spent=spent) == to
     assert {parts()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 
 
 @pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (60, 10), (7, 5), (600, 5), (5, 1_440)])
 def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
     found = parts(meetings(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
-    variables = filled(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
+    variables = fill_arguments(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
     pauses, at = [], "WaitForPart"
     while at == "WaitForPart":
-        pauses.append(filled(found["WaitForPart"]["Seconds"], **variables))
-        variables |= filled(found["AskForPart"]["Assign"], JOB, **variables)
-        at = chosen(found["PartDone"], **variables)
+        pauses.append(fill_arguments(found["WaitForPart"]["Seconds"], **variables))
+        variables |= fill_arguments(found["AskForPart"]["Assign"], JOB, **variables)
+        at = evaluate_choice(found["PartDone"], **variables)
     assert at == "PartTooLate"
     assert len(pauses) == rounds(minutes * 60, poll)
     assert pauses == sorted(pauses)

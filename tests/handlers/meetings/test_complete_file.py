@@ -15,21 +15,21 @@ from handlers.meetings.transcribe_languages import LANGUAGES
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
 
 
-def complete(**changed: Any) -> bytes:
+def encoded_file(**changed: Any) -> bytes:
     said = {"schemaVersion": 1, "title": "T", "startedAt": "2026-01-31T10:00:00.000Z", "chunks": [CHUNK]}
     return json.dumps({**said, **changed}).encode()
 
 
 def test_the_same_chunks_in_another_order_are_another_content() -> None:
     chunks = [{**CHUNK, "name": f"{number}", "sha256": f"{number:064x}"} for number in range(3)]
-    there, back = (CompleteFile.model_validate_json(complete(chunks=ordered)) for ordered in (chunks, chunks[::-1]))
+    there, back = (CompleteFile.model_validate_json(encoded_file(chunks=ordered)) for ordered in (chunks, chunks[::-1]))
     assert there.content != back.content
     assert there.size == back.size == 3
 
 
 def test_what_people_call_it_does_not_change_the_content() -> None:
-    named = complete(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
-    assert CompleteFile.model_validate_json(named).content == CompleteFile.model_validate_json(complete()).content
+    named = encoded_file(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
+    assert CompleteFile.model_validate_json(named).content == CompleteFile.model_validate_json(encoded_file()).content
 
 
 def test_the_languages_are_those_that_transcribe_has() -> None:
@@ -45,27 +45,27 @@ def test_the_languages_are_those_that_transcribe_has() -> None:
         b"null",
         b"[" * 100_000,
         b'{"title":' + b"9" * 100_000,
-        complete(schemaVersion=2),
-        complete(title=" "),
-        complete(language="en-UK"),
-        complete(language="en-us"),
-        complete(language=""),
-        complete(title="\ud800"),
-        complete(startedAt="2026-02-30T10:00:00.000Z"),
-        complete(startedAt="2026-01-31T10:00:00Z"),
-        complete(startedAt="\u0662\u0660\u0662\u0666-01-31T10:00:00.000Z"),
-        complete(startedAt="2026-01-31T10:00:00.000Z\n"),
-        complete(chunks=[]),
-        complete(chunks=[CHUNK, CHUNK]),
-        complete(chunks=[{**CHUNK, "name": "complete.json"}]),
-        complete(chunks=[{**CHUNK, "name": "../a"}]),
-        complete(chunks=[{**CHUNK, "name": "a\0"}]),
-        complete(chunks=[{**CHUNK, "name": "a\n"}]),
-        complete(chunks=[{**CHUNK, "name": "a" * 129}]),
-        complete(chunks=[{**CHUNK, "bytes": 0}]),
-        complete(chunks=[{**CHUNK, "bytes": -1}]),
-        complete(chunks=[{**CHUNK, "sha256": "G" * 64}]),
-        complete(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
+        encoded_file(schemaVersion=2),
+        encoded_file(title=" "),
+        encoded_file(language="en-UK"),
+        encoded_file(language="en-us"),
+        encoded_file(language=""),
+        encoded_file(title="\ud800"),
+        encoded_file(startedAt="2026-02-30T10:00:00.000Z"),
+        encoded_file(startedAt="2026-01-31T10:00:00Z"),
+        encoded_file(startedAt="\u0662\u0660\u0662\u0666-01-31T10:00:00.000Z"),
+        encoded_file(startedAt="2026-01-31T10:00:00.000Z\n"),
+        encoded_file(chunks=[]),
+        encoded_file(chunks=[CHUNK, CHUNK]),
+        encoded_file(chunks=[{**CHUNK, "name": "complete.json"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "../a"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a\0"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a\n"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a" * 129}]),
+        encoded_file(chunks=[{**CHUNK, "bytes": 0}]),
+        encoded_file(chunks=[{**CHUNK, "bytes": -1}]),
+        encoded_file(chunks=[{**CHUNK, "sha256": "G" * 64}]),
+        encoded_file(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
     ],
 )
 def test_what_has_not_the_form_is_refused(body: bytes) -> None:

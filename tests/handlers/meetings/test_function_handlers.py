@@ -18,14 +18,21 @@ from handlers.meetings.sweep import handler as sweep_handler
 from handlers.meetings.sweep.environment import SweepEnvironment
 from handlers.meetings.workflow_steps import handler as workflow_steps
 from handlers.meetings.workflow_steps.handler import StepFailed
-from tests.handlers.meetings.meeting_setup import BUCKET, MEETING, TABLE, Stage, created, staged
+from tests.handlers.meetings.meeting_harness import (
+    BUCKET,
+    MEETING,
+    TABLE,
+    MeetingHarness,
+    create_harness,
+    object_created_event,
+)
 
 STACK = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "STACK": "dev"}
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with staged(monkeypatch) as one, mock_aws():
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
+    with create_harness(monkeypatch) as one, mock_aws():
         client = boto3.client("stepfunctions")
         definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Wait", "Seconds": 1, "End": True}}})
         made = client.create_state_machine(
@@ -46,18 +53,18 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             each.cache_clear()
 
 
-def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    message = {"messageId": "m", "body": created(MEETING.upload_key("complete.json"))}
+def test_a_recording_is_started_and_moved_on_and_looked_after(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
-    assert stage.stands() == ("processing", "media")
-    execution = MeetingExecution.for_record(stage.record())
+    assert harness.state() == ("processing", "media")
+    execution = MeetingExecution.for_record(harness.record())
     client = boto3.client("stepfunctions")
     machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     [found] = client.list_executions(stateMachineArn=machine)["executions"]
     assert found["name"] == execution.name
-    stage.makes(execution.recording)
+    harness.write_media_result(execution.recording)
     answer = workflow_steps.handler({**execution.input, "step": "media"}, None)
     assert answer["outcome"] == "ready"
     assert workflow_steps.handler({**execution.input, "step": "transcribed"}, None) == {"outcome": "goes_on"}
@@ -69,7 +76,7 @@ def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> N
     assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
 
 
-def test_calls_that_are_none_are_refused(stage: Stage) -> None:
+def test_calls_that_are_none_are_refused(harness: MeetingHarness) -> None:
     for handler in (sweep_handler.handler, storage_handler.handler):
         with pytest.raises(ValidationError):
             handler({"kind": "other"}, None)

@@ -29,14 +29,14 @@ from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, M
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_decision import apply_upload
 from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
-from tests.handlers.meetings.meeting_setup import ANN, BOB, MEETING, START, said
+from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
 
-FIRST, OTHER = said(b"a", b"b"), said(b"c")
+FIRST, OTHER = complete_file(b"a", b"b"), complete_file(b"c")
 WRONG = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 
 
-def looked(complete: CompleteFile | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
+def look_at_uploads(complete: CompleteFile | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
     """What becomes of a meeting when its bucket is looked at."""
 
     def move(record: MeetingRecord | None) -> MeetingRecord:
@@ -46,7 +46,7 @@ def looked(complete: CompleteFile | None, mark: str = "1", *, wrong: bool = Fals
     return move
 
 
-def told(
+def report(
     status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = FIRST, attempt: int = 1
 ) -> ExecutionReport:
     reason = MeetingReason.MEDIA_FAILED if status is MeetingStatus.FAILED else None
@@ -56,30 +56,30 @@ def told(
     )
 
 
-WORDS = [
-    told(MeetingStatus.INCOMPLETE),
-    told(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION),
-    told(MeetingStatus.PROCESSING, Stage.SUMMARY),
-    told(MeetingStatus.FAILED),
-    told(MeetingStatus.READY),
+REPORTS = [
+    report(MeetingStatus.INCOMPLETE),
+    report(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION),
+    report(MeetingStatus.PROCESSING, Stage.SUMMARY),
+    report(MeetingStatus.FAILED),
+    report(MeetingStatus.READY),
 ]
-BEGUN: MeetingRecord = looked(FIRST)(None)
+STARTED: MeetingRecord = look_at_uploads(FIRST)(None)
 
 
-def after(words: Iterable[ExecutionReport], record: MeetingRecord = BEGUN) -> MeetingRecord:
+def apply_reports(words: Iterable[ExecutionReport], record: MeetingRecord = STARTED) -> MeetingRecord:
     for one in words:
         record = apply_report(record, one, LATER)
     return record
 
 
-WORD = st.builds(
-    lambda where, complete, attempt: told(where[0], where[1], complete, attempt),
+REPORT_CHANGES = st.builds(
+    lambda where, complete, attempt: report(where[0], where[1], complete, attempt),
     st.sampled_from(sorted(PROGRESS_RANKS, key=str)),
     st.sampled_from([FIRST, OTHER]),
     st.integers(1, 4),
 ).map(lambda word: lambda record: record if record is None else apply_report(record, word, LATER))
-LOOK = st.builds(
-    looked,
+UPLOAD_CHANGES = st.builds(
+    look_at_uploads,
     st.sampled_from([FIRST, OTHER, None]),
     st.sampled_from("123"),
     wrong=st.booleans(),
@@ -88,18 +88,18 @@ LOOK = st.builds(
 
 
 def test_the_order_of_what_a_good_execution_says_does_not_matter() -> None:
-    good = [word for word in WORDS if word.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}]
+    good = [word for word in REPORTS if word.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}]
     for order in permutations(good):
-        assert after(order).status is MeetingStatus.READY
+        assert apply_reports(order).status is MeetingStatus.READY
 
 
-@given(st.permutations(WORDS), st.lists(st.sampled_from(WORDS)))
+@given(st.permutations(REPORTS), st.lists(st.sampled_from(REPORTS)))
 def test_a_repeat_changes_nothing(words: list[ExecutionReport], more: list[ExecutionReport]) -> None:
-    once = after(words)
-    assert after(more, once) is once
+    once = apply_reports(words)
+    assert apply_reports(more, once) is once
 
 
-@given(st.lists(WORD | LOOK, max_size=12))
+@given(st.lists(REPORT_CHANGES | UPLOAD_CHANGES, max_size=12))
 def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> None:
     record: MeetingRecord | None = None
     for move in moves:
@@ -118,31 +118,31 @@ def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> No
         record = moved
 
 
-@given(st.lists(WORD, max_size=6), st.sampled_from([2, 3]))
+@given(st.lists(REPORT_CHANGES, max_size=6), st.sampled_from([2, 3]))
 def test_what_is_said_of_another_content_or_attempt_changes_nothing(words: list[Any], attempt: int) -> None:
-    elsewhere = BEGUN.model_copy(update={"content": said(b"z").content, "attempt": attempt})
+    elsewhere = STARTED.model_copy(update={"content": complete_file(b"z").content, "attempt": attempt})
     for move in words:
         assert move(elsewhere) is elsewhere
 
 
 def test_what_comes_too_late_changes_nothing_but_what_is_done_after_all_counts_as_done() -> None:
-    given_up = mark_failed(BEGUN, MeetingReason.TIMED_OUT, LATER)
-    assert apply_report(given_up, WORDS[1], LATER) is given_up
-    done = apply_report(given_up, WORDS[4], LATER)
+    given_up = mark_failed(STARTED, MeetingReason.TIMED_OUT, LATER)
+    assert apply_report(given_up, REPORTS[1], LATER) is given_up
+    done = apply_report(given_up, REPORTS[4], LATER)
     assert (done.status, done.reason) == (MeetingStatus.READY, None)
-    lacking, put_together = after([WORDS[0]]), after([WORDS[1]])
+    lacking, put_together = apply_reports([REPORTS[0]]), apply_reports([REPORTS[1]])
     assert (lacking.status, lacking.attempt) == (MeetingStatus.INCOMPLETE, 2)
-    assert apply_report(lacking, WORDS[3], LATER) is lacking, "it only lacks something"
-    assert apply_report(put_together, WORDS[0], LATER) is put_together, "its chunks were good"
+    assert apply_report(lacking, REPORTS[3], LATER) is lacking, "it only lacks something"
+    assert apply_report(put_together, REPORTS[0], LATER) is put_together, "its chunks were good"
 
 
 def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due() -> None:
-    assert BEGUN.due == "2026-01-31T12:16:00.000Z"
-    far = postpone(BEGUN, START + timedelta(days=1))
-    assert far.version == BEGUN.version + 1
-    assert after([WORDS[1]], far).due == far.due
-    assert restart(far, LATER).due == BEGUN.due
-    assert after([WORDS[4]], far).due is None
+    assert STARTED.due == "2026-01-31T12:16:00.000Z"
+    far = postpone(STARTED, START + timedelta(days=1))
+    assert far.version == STARTED.version + 1
+    assert apply_reports([REPORTS[1]], far).due == far.due
+    assert restart(far, LATER).due == STARTED.due
+    assert apply_reports([REPORTS[4]], far).due is None
 
 
 def test_every_place_that_a_record_can_have_is_known() -> None:
@@ -158,17 +158,19 @@ def test_the_very_same_objects_are_not_tried_again_whatever_the_job_says_of_them
     problem: ChunkProblem, name: str
 ) -> None:
     """Each beginning is a job that is paid for, and nothing would ever end the next ones."""
-    word = replace(told(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
-    lacking = apply_report(BEGUN, word, LATER)
-    assert looked(FIRST)(lacking) == lacking
-    assert looked(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
-    assert looked(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, "whoever says it again wants it tried again"
+    word = replace(report(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
+    lacking = apply_report(STARTED, word, LATER)
+    assert look_at_uploads(FIRST)(lacking) == lacking
+    assert look_at_uploads(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
+    assert look_at_uploads(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, (
+        "whoever says it again wants it tried again"
+    )
 
 
 def test_chunks_that_were_away_meanwhile_are_tried_again() -> None:
-    lacking = apply_report(BEGUN, told(MeetingStatus.INCOMPLETE), LATER)
-    away = looked(FIRST, wrong=True, chunks="y")(lacking)
-    assert looked(FIRST)(away).status is MeetingStatus.PROCESSING
+    lacking = apply_report(STARTED, report(MeetingStatus.INCOMPLETE), LATER)
+    away = look_at_uploads(FIRST, wrong=True, chunks="y")(lacking)
+    assert look_at_uploads(FIRST)(away).status is MeetingStatus.PROCESSING
 
 
 @given(st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([FIRST, OTHER]), st.integers(1, 999))))
@@ -188,7 +190,7 @@ def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
         WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
         for number in range(MAX_CHUNKS)
     )
-    largest = BEGUN.model_copy(
+    largest = STARTED.model_copy(
         update={
             "title": "\U0001d11e" * 200,
             "participants": ("\U0001d11e" * 100,) * 100,
@@ -203,5 +205,5 @@ def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
 
 
 def test_an_item_is_about_one_attempt_at_one_content() -> None:
-    assert is_current(BEGUN, MeetingExecution.for_record(BEGUN))
-    assert not is_current(BEGUN, MeetingExecution(MeetingExecution.for_record(BEGUN).recording, 2))
+    assert is_current(STARTED, MeetingExecution.for_record(STARTED))
+    assert not is_current(STARTED, MeetingExecution(MeetingExecution.for_record(STARTED).recording, 2))

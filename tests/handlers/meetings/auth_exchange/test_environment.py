@@ -17,12 +17,16 @@ NEEDED = {
 }
 
 
-def made(**changes: Any) -> AuthEnvironment:
+def environment(**changes: Any) -> AuthEnvironment:
     return AuthEnvironment.model_validate({**NEEDED, **changes})
 
 
 def test_an_hour_is_given_and_the_last_quarter_of_it_is_for_renewing() -> None:
-    assert (made().credential_seconds, made().renew_before_seconds, made().origin) == (3600, 900, "*")
+    assert (environment().credential_seconds, environment().renew_before_seconds, environment().origin) == (
+        3600,
+        900,
+        "*",
+    )
 
 
 @pytest.mark.parametrize("name", sorted(NEEDED.keys() - {"jwks_url"}))
@@ -44,7 +48,7 @@ def test_an_environment_without_what_is_needed_is_refused(name: str) -> None:
 )
 def test_times_that_aws_or_a_client_could_not_keep_are_refused(changes: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
-        made(**changes)
+        environment(**changes)
 
 
 def test_where_keys_are_may_be_left_to_the_local_platform() -> None:

@@ -25,7 +25,7 @@ ANY_TEXT = st.text(st.characters()) | st.text(st.sampled_from(ALLOWED + " /:+ü\
 
 
 @cache
-def of_sts() -> Any:
+def sts_limits() -> Any:
     """What STS says of a session's name."""
     return botocore.session.get_session().get_service_model("sts").shape_for("roleSessionNameType").metadata
 
@@ -51,7 +51,7 @@ def test_a_name_that_may_be_is_used_as_it_is(name: str) -> None:
 @example("a" * MAX_INPUT_LENGTH)
 @example("a" * (MAX_INPUT_LENGTH + 1))
 def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
-    metadata = of_sts()
+    metadata = sts_limits()
     try:
         used = ADAPTER.validate_python(name)
     except ValidationError as error:

@@ -31,42 +31,42 @@ FIRST, SECOND = windows(SAID, Sizes(40, 60_000, 30))[:2]
 """The first has two pieces and the third as what follows."""
 
 
-def said(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
+def model_item(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
     return ModelActionItem.model_validate(
         {"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": at}
     )
 
 
-def kept(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE) -> list[ActionItem]:
+def verified(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE) -> list[ActionItem]:
     return [item.item for item in verify_items(items, window).items]
 
 
 def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
-    (one,) = kept(said("I WILL book the room", owner="  spk_0\u0007 "))
+    (one,) = verified(model_item("I WILL book the room", owner="  spk_0\u0007 "))
     assert (one.quote.text, one.quote.start_ms) == ("I will book “the room", 2_000)
     assert (one.owner, one.due) == ("spk_0", "by Friday")
-    (blank,) = kept(said("I will book the room", owner=" \u0000"))
+    (blank,) = verified(model_item("I will book the room", owner=" \u0000"))
     assert blank.owner is None
 
 
 @pytest.mark.parametrize("quote", ["I will book a room", "report room", "room", "...", "spk_0 I will book"])
 def test_a_quote_that_was_not_said_drops_its_item(quote: str) -> None:
-    found = verify_items([said(quote), said("I will book the room")], WHOLE)
+    found = verify_items([model_item(quote), model_item("I will book the room")], WHOLE)
     assert (len(found.items), found.dropped) == (1, 1)
 
 
 def test_a_quote_that_was_said_in_another_part_was_not_said_in_this_one() -> None:
-    assert kept(said("I will book the room"), window=Window(0, 0, 2, SAID[:2])) == []
+    assert verified(model_item("I will book the room"), window=Window(0, 0, 2, SAID[:2])) == []
 
 
 @pytest.mark.parametrize(("at", "start_ms"), [(None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)])
 def test_of_two_places_the_one_counts_that_the_model_means(at: int | None, start_ms: int) -> None:
-    assert kept(said("Anna will send the report", at))[0].quote.start_ms == start_ms
+    assert verified(model_item("Anna will send the report", at))[0].quote.start_ms == start_ms
     later = Window(1, 1, 3, SAID[1:])
-    assert kept(said("Anna will send the report", at), window=later)[0].quote.start_ms == start_ms
+    assert verified(model_item("Anna will send the report", at), window=later)[0].quote.start_ms == start_ms
 
 
-def placed(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[LocatedActionItem, ...]:
+def locate(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[LocatedActionItem, ...]:
     return verify_items(items, window).items
 
 
@@ -76,8 +76,8 @@ def texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
 
 def test_what_two_overlapping_parts_found_is_one() -> None:
     assert (FIRST.core, len(FIRST.passages), SECOND.first) == (1, 2, 1)
-    here = placed(FIRST, said("send the report", 1, "Send it", "Anna"))
-    there = placed(SECOND, said("Anna will send the report", 1, "Send the report", "Anna Berg"))
+    here = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
+    there = locate(SECOND, model_item("Anna will send the report", 1, "Send the report", "Anna Berg"))
     assert here[0].in_overlap
     assert not there[0].in_overlap
     assert texts(here, there) == ["Send the report"], "the later part has it whole"
@@ -85,23 +85,29 @@ def test_what_two_overlapping_parts_found_is_one() -> None:
 
 
 def test_two_owners_of_one_sentence_have_an_item_each() -> None:
-    here = placed(FIRST, said("send the report", 1, "Send it", "Anna"))
-    there = placed(SECOND, said("send the report", 1, "Send it too", "Bob"))
+    here = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
+    there = locate(SECOND, model_item("send the report", 1, "Send it too", "Bob"))
     assert texts(here, there) == ["Send it", "Send it too"]
-    both = placed(WHOLE, said("send the report", 1, "Send it"), said("send the report", 1, "Print it"))
+    both = locate(WHOLE, model_item("send the report", 1, "Send it"), model_item("send the report", 1, "Print it"))
     assert texts(both) == ["Send it", "Print it"], "one part may find two in a sentence"
 
 
 def test_what_is_agreed_twice_is_listed_where_it_was_said_first() -> None:
     found = merge_items(
-        [placed(WHOLE, said("send the report", 3, "Send: the report!"), said("send the report", 1, "send the report"))]
+        [
+            locate(
+                WHOLE,
+                model_item("send the report", 3, "Send: the report!"),
+                model_item("send the report", 1, "send the report"),
+            )
+        ]
     )
     assert [located.item.quote.start_ms for located in found] == [1_000]
 
 
 def test_items_are_in_the_order_in_which_they_were_said() -> None:
-    room, report = said("book the room", 2, "Book"), said("send the report", 1, "Send")
-    assert texts(placed(WHOLE, room, report)) == ["Send", "Book"]
+    room, report = model_item("book the room", 2, "Book"), model_item("send the report", 1, "Send")
+    assert texts(locate(WHOLE, room, report)) == ["Send", "Book"]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +139,6 @@ def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
     parts: list[VerifiedItems] = []
     for window in cut:
         numbers = range(window.first, window.first + len(window.passages))
-        items = [said(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
+        items = [model_item(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
         parts.append(verify_items(items, window))
     assert texts(*(part.items for part in parts)) == [f"Do {at}" for at in range(count)]

@@ -11,14 +11,14 @@ from moto import mock_aws
 from handlers.meetings.bedrock_summarize import handler
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.summary_errors import EventMalformed
-from tests.handlers.meetings.bedrock_summarize.summary_setup import (
-    MEETING,
+from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     RECORDING,
     REMAINING_MS,
     REPORT,
-    answering,
-    lines,
-    request,
+    SPOKEN_MEETING,
+    answer_with,
+    prompt_lines,
+    summary_request,
 )
 from tests.handlers.meetings.sample_transcripts import length, output
 
@@ -58,8 +58,8 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 
 def event(**changed: Any) -> dict[str, Any]:
-    audio = [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": length(MEETING)}]
-    return {**request(audio=audio).model_dump(mode="json", by_alias=True), "more": 1, **changed}
+    audio = [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": length(SPOKEN_MEETING)}]
+    return {**summary_request(audio=audio).model_dump(mode="json", by_alias=True), "more": 1, **changed}
 
 
 def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
@@ -69,21 +69,21 @@ def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
     assert handler._summarizer() is summarizer, "made once a container"
     asked: list[dict[str, Any]] = []
 
-    def converse(**request: Any) -> dict[str, Any]:
-        asked.append(request)
+    def converse(**summary_request: Any) -> dict[str, Any]:
+        asked.append(summary_request)
         return {
-            "output": {"message": {"content": [{"text": answering([REPORT])(lines(request))}]}},
+            "output": {"message": {"content": [{"text": answer_with([REPORT])(prompt_lines(summary_request))}]}},
             "usage": {"inputTokens": 7, "outputTokens": 1},
             "stopReason": "end_turn",
         }
 
     monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
-    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript_key(0, "en-US"), Body=output(MEETING))
+    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript_key(0, "en-US"), Body=output(SPOKEN_MEETING))
     result = handler.handler(event(), Context())
     assert (result["outcome"], result["actionItems"], result["inputTokens"]) == ("summarized", 1, 14)
     kept = json.loads(clients["s3"].get_object(Bucket=BUCKET, Key=result["summaryKey"])["Body"].read())
     assert kept["actionItems"][0]["owner"] == "Anna"
-    assert kept["actionItems"][0]["quote"]["startMs"] == MEETING[1].start_ms
+    assert kept["actionItems"][0]["quote"]["startMs"] == SPOKEN_MEETING[1].start_ms
     assert asked[0]["modelId"].startswith("us.anthropic.claude-sonnet-4-5-")
     told = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
     assert {metric["MetricName"] for metric in told} == {"SummaryInputTokens", "SummaryOutputTokens"}

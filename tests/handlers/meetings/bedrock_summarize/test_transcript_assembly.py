@@ -33,7 +33,7 @@ WORDS = st.lists(
 
 
 @st.composite
-def spoken(draw: st.DrawFn) -> tuple[Turn, ...]:
+def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
     """Turns one behind the other; the same speaker may go on, with or without a pause."""
     found: list[Turn] = []
     for _ in range(draw(st.integers(0, 6))):
@@ -55,7 +55,7 @@ def _wrapped(items: object) -> bytes:
     return json.dumps({"results": {"items": items}}).encode()
 
 
-def whole(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
+def join_turns(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
     """The transcript of parts that follow each other, and where each begins."""
     offsets, at, said = [], 0, []
     for number, part in enumerate(parts, 1):
@@ -66,19 +66,19 @@ def whole(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript
     return join_parts(said, language, at), offsets
 
 
-def one(said: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
-    return whole(said, language=language)[0].said
+def single_part(said: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
+    return join_turns(said, language=language)[0].said
 
 
-@given(st.lists(spoken(), min_size=1, max_size=3))
+@given(st.lists(turn_lists(), min_size=1, max_size=3))
 def test_nothing_is_lost_and_nothing_is_added(parts: list[tuple[Turn, ...]]) -> None:
-    transcript, _ = whole(*parts)
+    transcript, _ = join_turns(*parts)
     assert " ".join(said.text for said in transcript.said) == " ".join(turn.text for part in parts for turn in part)
 
 
-@given(st.lists(spoken(), min_size=1, max_size=3))
+@given(st.lists(turn_lists(), min_size=1, max_size=3))
 def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: list[tuple[Turn, ...]]) -> None:
-    transcript, offsets = whole(*parts)
+    transcript, offsets = join_turns(*parts)
     assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
     assert all(said.start_ms <= said.end_ms <= transcript.duration_ms for said in transcript.said)
     starts = {turn.start_ms + offset for part, offset in zip(parts, offsets, strict=True) for turn in part}
@@ -91,9 +91,9 @@ def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: li
             assert all(offset <= said.start_ms <= said.end_ms <= offset + length(part) for said in mine)
 
 
-@given(spoken())
+@given(turn_lists())
 def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) -> None:
-    found = one(said)
+    found = single_part(said)
     assert all(len(piece.text) <= MAX_SEGMENT_CHARACTERS for piece in found)
     by_speaker = [(speaker, " ".join(p.text for p in group)) for speaker, group in groupby(found, lambda p: p.speaker)]
     assert by_speaker == [
@@ -109,7 +109,7 @@ def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) 
 def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is_a_pause() -> None:
     said = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
     later = Turn("spk_1", said[-1].end_ms + PAUSE_MS + 1, "Wait.")
-    assert one((*said, later)) == (
+    assert single_part((*said, later)) == (
         TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=said[1].end_ms, text="Good morning, all. Shall we?"),
         TranscriptSegment(speaker="spk_1", start_ms=said[2].start_ms, end_ms=said[2].end_ms, text="Yes."),
         TranscriptSegment(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
@@ -118,16 +118,16 @@ def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is
 
 def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhere() -> None:
     sentence = "word " * 9 + "end."
-    assert {piece.text[-1] for piece in one(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
-    endless = one(turns(("spk_0", "word " * 1_000)))
+    assert {piece.text[-1] for piece in single_part(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
+    endless = single_part(turns(("spk_0", "word " * 1_000)))
     assert 4 < len(endless) < 7
     assert all(len(piece.text) > SENTENCE_END_CHARACTERS for piece in endless[:-1])
 
 
 def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
     said = turns(("spk_0", "Yes."))
-    assert [piece.speaker for piece in whole(said)[0].said] == ["spk_0"]
-    assert [piece.speaker for piece in whole(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
+    assert [piece.speaker for piece in join_turns(said)[0].said] == ["spk_0"]
+    assert [piece.speaker for piece in join_turns(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
     nobody = json.dumps({"results": {"items": [_item("Hm")]}}).encode()
     assert [piece.speaker for piece in parse_part(TranscribedPart(0, 2_000, nobody), "en-US")] == [UNKNOWN_SPEAKER]
 
@@ -143,7 +143,7 @@ def test_languages_without_spaces_have_none(language: str, text: str) -> None:
 
 
 def test_where_nothing_is_heard_nothing_is_said() -> None:
-    assert one(()) == ()
+    assert single_part(()) == ()
     marks = json.dumps({"results": {"items": [_mark("."), _item("\u0007")]}}).encode()
     assert parse_part(TranscribedPart(0, 2_000, marks), "en-US") == ()
 

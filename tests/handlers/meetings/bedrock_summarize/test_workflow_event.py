@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.meetings.bedrock_summarize.workflow_event import MAX_PARTS
-from tests.handlers.meetings.bedrock_summarize.summary_setup import RECORDING, request
+from tests.handlers.meetings.bedrock_summarize.summary_harness import RECORDING, summary_request
 
 OTHER = "B" * 32
 
@@ -17,8 +17,8 @@ def part(number: int, offset_ms: int | None = None, key: str | None = None) -> d
 
 
 def test_an_event_is_about_one_recording() -> None:
-    assert request().recording == RECORDING
-    assert len(request(audio=[part(0), part(1), part(2)]).audio) == 3
+    assert summary_request().recording == RECORDING
+    assert len(summary_request(audio=[part(0), part(1), part(2)]).audio) == 3
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_an_event_is_about_one_recording() -> None:
 )
 def test_an_event_that_is_not_about_one_recording_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
-        request(**changed)
+        summary_request(**changed)
     assert "input_value" not in str(caught.value)

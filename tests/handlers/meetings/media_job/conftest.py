@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
+from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
 
 @cache
@@ -20,10 +20,10 @@ def _client() -> Any:
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
+def harness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[JobHarness]:
     """A bucket, empty."""
     credentials(monkeypatch)
     with mock_aws():
         s3 = _client()
         s3.create_bucket(Bucket=BUCKET)
-        yield Stage(s3, tmp_path)
+        yield JobHarness(s3, tmp_path)

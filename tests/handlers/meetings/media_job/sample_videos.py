@@ -13,7 +13,7 @@ FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
 RATE = 16_000
 LOUD = 8_000
 """Louder than what an encoder lets be heard before a sudden sound."""
-CARD = "testsrc2=size=64x48:rate=10"
+TEST_CARD = "testsrc2=size=64x48:rate=10"
 BEEP = "aevalsrc='if(lt(mod(t,{every}),0.05),0.8*sin(2*PI*1000*t),0)':s=44100"
 """A beep of 50 ms every so many seconds."""
 HALFWAY = BEEP.format(every=1).replace("mod(t,", "mod(t+0.5,")
@@ -29,7 +29,7 @@ def ffmpeg(*arguments: str) -> bytes:
 
 
 @cache
-def made(suffix: str, *arguments: str) -> bytes:
+def make_file(suffix: str, *arguments: str) -> bytes:
     """A file of whatever ffmpeg is told."""
     with TemporaryDirectory() as folder:
         path = Path(folder, f"made.{suffix}")
@@ -37,32 +37,34 @@ def made(suffix: str, *arguments: str) -> bytes:
         return path.read_bytes()
 
 
-def filmed(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = CARD, every: float = 9) -> bytes:
+def video_with_audio(
+    seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD, every: float = 9
+) -> bytes:
     """Pictures and a beep at the beginning."""
     sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", BEEP.format(every=every))
-    return made(suffix, *sources, *(options or (*H264, *AAC)), "-t", str(seconds))
+    return make_file(suffix, *sources, *(options or (*H264, *AAC)), "-t", str(seconds))
 
 
-def silent(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = CARD) -> bytes:
+def video_only(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD) -> bytes:
     """Pictures alone."""
-    return made(suffix, "-f", "lavfi", "-i", card, *(options or H264), "-t", str(seconds))
+    return make_file(suffix, "-f", "lavfi", "-i", card, *(options or H264), "-t", str(seconds))
 
 
 @cache
-def turned(degrees: int, seconds: float = 1) -> bytes:
+def rotated_video(degrees: int, seconds: float = 1) -> bytes:
     """Pictures whose left half is white, by a phone that is held so."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "held.mp4")
-        path.write_bytes(filmed(seconds, card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
-        return made("mp4", "-display_rotation", str(degrees), "-i", str(path), "-c", "copy")
+        path.write_bytes(video_with_audio(seconds, card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
+        return make_file("mp4", "-display_rotation", str(degrees), "-i", str(path), "-c", "copy")
 
 
-def spoken(seconds: float = 1, *options: str, suffix: str = "m4a", every: float = 9) -> bytes:
+def audio_only(seconds: float = 1, *options: str, suffix: str = "m4a", every: float = 9) -> bytes:
     """A beep alone."""
-    return made(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
+    return make_file(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
 
 
-def slides(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: float = 0) -> bytes:
+def screen_recording(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: float = 0) -> bytes:
     """A shared screen, as a browser records it: a picture only where it turns white or back, in tenths of a second.
 
     It has sound where it says how long it lasts. Else nothing says how long the last picture stands.
@@ -74,20 +76,20 @@ def slides(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: flo
     # What is interleaved, if only with nothing, has no rate that a file could name.
     changing = ("-vf", f"select='{kept}',interleave=1", "-fps_mode", "passthrough")
     told = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(offset))
-    return made("webm", "-f", "lavfi", "-i", card, *sound, *changing, *told)
+    return make_file("webm", "-f", "lavfi", "-i", card, *sound, *changing, *told)
 
 
 @cache
-def filmed_in_chunks(count: int) -> tuple[bytes, ...]:
+def chunked_video(count: int) -> tuple[bytes, ...]:
     """Chunks of a second each, every one a file by itself, as a recorder makes them one after the other."""
     with TemporaryDirectory() as folder:
-        sources = ("-f", "lavfi", "-i", CARD, "-f", "lavfi", "-i", HALFWAY)
+        sources = ("-f", "lavfi", "-i", TEST_CARD, "-f", "lavfi", "-i", HALFWAY)
         cut = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
         ffmpeg(*sources, *H264, *AAC, *cut, f"{folder}/%03d.mp4")
         return tuple(path.read_bytes() for path in sorted(Path(folder).glob("*.mp4")))
 
 
-def samples(file: bytes, folder: Path) -> "array.array[int]":
+def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
     """What is heard in a file, from its beginning."""
     path = folder / "heard"
     path.write_bytes(file)
@@ -95,13 +97,13 @@ def samples(file: bytes, folder: Path) -> "array.array[int]":
     return array.array("h", ffmpeg("-i", str(path), *filled, "-f", "s16le", "pipe:1"))
 
 
-def beeps(heard: "array.array[int]") -> list[float]:
+def beep_times(heard: "array.array[int]") -> list[float]:
     """When beeps begin, in seconds."""
     loud = [place for place, one in enumerate(heard) if not -LOUD < one < LOUD]
     return [place / RATE for before, place in pairwise([-RATE, *loud]) if place - before > RATE // 5 + 1]
 
 
-def flashes(file: bytes, folder: Path) -> list[float]:
+def flash_times(file: bytes, folder: Path) -> list[float]:
     """When pictures turn from black to white or back, in seconds."""
     path = folder / "seen"
     path.write_bytes(file)
@@ -110,7 +112,7 @@ def flashes(file: bytes, folder: Path) -> list[float]:
     return [place / 50 for place in range(1, len(seen)) if seen[place] != seen[place - 1]]
 
 
-def corners(file: bytes, folder: Path, at: float) -> str:
+def white_fields(file: bytes, folder: Path, at: float) -> str:
     """What is white of a picture of nine fields, row by row."""
     path = folder / "cornered"
     path.write_bytes(file)
@@ -119,7 +121,7 @@ def corners(file: bytes, folder: Path, at: float) -> str:
     return " ".join(seen[row : row + 3] for row in (0, 3, 6))
 
 
-def described(file: bytes, folder: Path) -> str:
+def describe_file(file: bytes, folder: Path) -> str:
     """What ffmpeg says of a file, decoded whole."""
     path = folder / "described"
     path.write_bytes(file)

@@ -8,7 +8,7 @@ import pytest
 from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
+from tests.handlers.meetings.media_job.job_harness import SECOND, JobHarness
 
 pytestmark = pytest.mark.media
 
@@ -18,139 +18,155 @@ HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=no
 H264_IN_TS = (*sample_videos.H264, *sample_videos.AAC, "-f", "mpegts")
 WEBM_DURATION = b"\x44\x89\x88"
 """Before the milliseconds that a WebM says it has, as a number of eight bytes."""
-LARGER = sample_videos.CARD.replace("64x48", "100x50")
+LARGER = sample_videos.TEST_CARD.replace("64x48", "100x50")
 
 
-def heard(stage: Stage, key: str) -> list[float]:
-    return sample_videos.beeps(sample_videos.samples(stage.body(key), stage.folder))
+def beep_times(harness: JobHarness, key: str) -> list[float]:
+    return sample_videos.beep_times(sample_videos.decode_samples(harness.read_object(key), harness.folder))
 
 
-def about(stage: Stage, key: str) -> str:
-    return sample_videos.described(stage.body(key), stage.folder)
+def describe(harness: JobHarness, key: str) -> str:
+    return sample_videos.describe_file(harness.read_object(key), harness.folder)
 
 
-def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
-    stage.upload(sample_videos.filmed(3))
-    result = stage.run()
+def test_one_chunk_is_put_into_an_mp4_as_it_is(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_with_audio(3))
+    result = harness.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
-    assert result.video_key == stage.recording.video_key
-    assert [part.key for part in result.audio] == [stage.recording.audio_key(0)]
-    assert not [run for run in stage.runs if "libx264" in run or "aac_coder" in run], "it was encoded"
-    assert heard(stage, stage.recording.video_key) == pytest.approx(
-        heard(stage, stage.recording.audio_key(0)), abs=0.001
+    assert result.video_key == harness.recording.video_key
+    assert [part.key for part in result.audio] == [harness.recording.audio_key(0)]
+    assert not [run for run in harness.ffmpeg_runs if "libx264" in run or "aac_coder" in run], "it was encoded"
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(
+        beep_times(harness, harness.recording.audio_key(0)), abs=0.001
     )
-    assert "Audio: flac, 16000 Hz, mono" in about(stage, stage.recording.audio_key(0)), "as Transcribe hears best"
-    body = stage.body(stage.recording.video_key)
+    assert "Audio: flac, 16000 Hz, mono" in describe(harness, harness.recording.audio_key(0)), (
+        "as Transcribe hears best"
+    )
+    body = harness.read_object(harness.recording.video_key)
     assert body.index(b"moov") < body.index(b"mdat"), "it begins with its index"
 
 
-def test_fifty_chunks_stay_where_they_belong(stage: Stage) -> None:
+def test_fifty_chunks_stay_where_they_belong(harness: JobHarness) -> None:
     """Put together by copying sound as well, the last would be heard more than a second late."""
-    chunks = sample_videos.filmed_in_chunks(50)
+    chunks = sample_videos.chunked_video(50)
     assert len(chunks) == 50
-    stage.upload(*chunks)
-    result = stage.run()
+    harness.upload(*chunks)
+    result = harness.run()
     assert result.copied
-    seen, listened = heard(stage, stage.recording.video_key), heard(stage, stage.recording.audio_key(0))
+    seen, listened = (
+        beep_times(harness, harness.recording.video_key),
+        beep_times(harness, harness.recording.audio_key(0)),
+    )
     assert len(listened) == 50
     assert listened == pytest.approx(seen, abs=0.002)
     assert abs(result.duration_ms - 50_000) < 500, "a chunk's sound ends some milliseconds after its pictures"
     assert listened == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
-    assert "frame=  500" in about(stage, stage.recording.video_key)
+    assert "frame=  500" in describe(harness, harness.recording.video_key)
 
 
-def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
-    stage.upload(
-        sample_videos.filmed(2), sample_videos.filmed(2, *WEBM, suffix="webm", card=LARGER), sample_videos.filmed(1)
+def test_chunks_that_differ_are_encoded(harness: JobHarness) -> None:
+    harness.upload(
+        sample_videos.video_with_audio(2),
+        sample_videos.video_with_audio(2, *WEBM, suffix="webm", card=LARGER),
+        sample_videos.video_with_audio(1),
     )
-    result = stage.run()
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = about(stage, stage.recording.video_key)
+    video = describe(harness, harness.recording.video_key)
     assert "Video: h264" in video
     assert "100x50 [SAR 1:1" in video
     assert "Audio: aac" in video
-    assert heard(stage, stage.recording.video_key) == pytest.approx([0, 2, 4], abs=0.03)
-    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([0, 2, 4], abs=0.03)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx([0, 2, 4], abs=0.03)
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0, 2, 4], abs=0.03)
 
 
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
-def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: str, options: tuple[str, ...]) -> None:
+def test_what_is_seen_at_a_moment_is_heard_at_that_moment(
+    harness: JobHarness, suffix: str, options: tuple[str, ...]
+) -> None:
     """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
     colours = ["black", "white", "black", "white"]
-    stage.upload(
-        *[sample_videos.filmed(1.2, *options, suffix=suffix, card=f"color={colour}:s=64x48:r=25") for colour in colours]
+    harness.upload(
+        *[
+            sample_videos.video_with_audio(1.2, *options, suffix=suffix, card=f"color={colour}:s=64x48:r=25")
+            for colour in colours
+        ]
     )
-    result = stage.run()
+    result = harness.run()
     assert result.copied is (suffix == "mp4")
-    assert len(stage.keys(f"{stage.recording.media_work_prefix}pieces/")) == (0 if result.copied else 1)
-    seen = sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder)
-    listened = heard(stage, stage.recording.audio_key(0))
+    assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == (0 if result.copied else 1)
+    seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
+    listened = beep_times(harness, harness.recording.audio_key(0))
     assert len(listened) == 4
     assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
-    assert heard(stage, stage.recording.video_key) == pytest.approx(listened, abs=0.002)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(listened, abs=0.002)
 
 
-def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(stage: Stage) -> None:
+def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(harness: JobHarness) -> None:
     """Here they say five seconds, and the sound ends after the pictures."""
     chunks = []
     for colour in ("black", "white", "black"):
         card = f"color={colour}:s=64x48:r=25:d=1"
         sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=1.6")
-        chunk = sample_videos.made("webm", *sources, *VP9)
+        chunk = sample_videos.make_file("webm", *sources, *VP9)
         said = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
         chunks.append(chunk[:said] + struct.pack(">d", 5000) + chunk[said + 8 :])
-    stage.upload(*chunks)
-    result = stage.run()
+    harness.upload(*chunks)
+    result = harness.run()
     assert result.copied
-    seen = sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder)
-    listened = heard(stage, stage.recording.audio_key(0))
+    seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
+    listened = beep_times(harness, harness.recording.audio_key(0))
     assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
     assert seen == pytest.approx(listened[1:], abs=0.045)
     assert 4700 < result.duration_ms < 4900
 
 
-def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
-    stage.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
-    stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
-    result = stage.run()
+def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(harness: JobHarness) -> None:
+    harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
+    harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
+    result = harness.run()
     assert not result.copied
-    assert len(stage.keys(f"{stage.recording.media_work_prefix}pieces/")) == 4, "3.02 s are four times less than one"
-    assert len([run for run in stage.runs if "libx264" in run]) == 4
-    video = about(stage, stage.recording.video_key)
+    assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == 4, (
+        "3.02 s are four times less than one"
+    )
+    assert len([run for run in harness.ffmpeg_runs if "libx264" in run]) == 4
+    video = describe(harness, harness.recording.video_key)
     assert "Video: h264" in video
     assert "Audio: opus" in video, "its sound needs no encoding"
     assert abs(result.duration_ms - 3000) < 50
 
 
 @pytest.mark.parametrize("options", [WEBM, VP9])
-def test_a_file_that_does_not_begin_at_nought_begins_there(stage: Stage, options: tuple[str, ...]) -> None:
+def test_a_file_that_does_not_begin_at_nought_begins_there(harness: JobHarness, options: tuple[str, ...]) -> None:
     """A recorder may count from when it was started: copied or encoded, its pictures and its sound move alike."""
     card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
-    chunk = sample_videos.filmed(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
-    stage.upload(chunk)
-    result = stage.run()
+    chunk = sample_videos.video_with_audio(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
+    harness.upload(chunk)
+    result = harness.run()
     assert result.copied is (options is VP9)
     assert abs(result.duration_ms - 1500) < 60
-    assert sample_videos.flashes(stage.body(stage.recording.video_key), stage.folder) == pytest.approx([0.5], abs=0.045)
-    for key in (stage.recording.video_key, stage.recording.audio_key(0)):
-        assert heard(stage, key) == pytest.approx([0, 0.5, 1], abs=0.03)
-
-
-def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
-    """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
-    stage.upload(
-        sample_videos.silent(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
-        sample_videos.silent(0.5, *sample_videos.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
-        sample_videos.spoken(0.5),
-        sample_videos.silent(0.5, "-c:v", "mpeg4", card=LARGER),
+    assert sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder) == pytest.approx(
+        [0.5], abs=0.045
     )
-    stage.run()
-    pieces = stage.keys(f"{stage.recording.media_work_prefix}pieces/")
+    for key in (harness.recording.video_key, harness.recording.audio_key(0)):
+        assert beep_times(harness, key) == pytest.approx([0, 0.5, 1], abs=0.03)
+
+
+def test_pieces_of_all_sorts_are_alike(harness: JobHarness) -> None:
+    """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
+    harness.upload(
+        sample_videos.video_only(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
+        sample_videos.video_only(0.5, *sample_videos.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
+        sample_videos.audio_only(0.5),
+        sample_videos.video_only(0.5, "-c:v", "mpeg4", card=LARGER),
+    )
+    harness.run()
+    pieces = harness.keys(f"{harness.recording.media_work_prefix}pieces/")
     assert len(pieces) == 4
     forms = set()
     for key in pieces:
-        path = stage.folder / "piece"
-        path.write_bytes(stage.body(key))
+        path = harness.folder / "piece"
+        path.write_bytes(harness.read_object(key))
         lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
         forms.add(tuple(line for line in lines if line.startswith(("#extradata", "#tb", "#dimensions"))))
     assert len(forms) == 1, forms
@@ -160,123 +176,132 @@ def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
     ("options", "suffix", "form"),
     [(VP9, "webm", "Video: vp9"), (HEVC, "mov", "Video: hevc (Main) (hvc1"), (H264_IN_TS, "ts", "Video: h264")],
 )
-def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str, ...], suffix: str, form: str) -> None:
-    stage.upload(*[sample_videos.filmed(1, *options, suffix=suffix)] * 3)
-    result = stage.run()
+def test_whatever_mp4_has_a_form_for_is_copied(
+    harness: JobHarness, options: tuple[str, ...], suffix: str, form: str
+) -> None:
+    harness.upload(*[sample_videos.video_with_audio(1, *options, suffix=suffix)] * 3)
+    result = harness.run()
     assert result.copied
-    assert form in about(stage, stage.recording.video_key)
-    assert heard(stage, stage.recording.video_key) == pytest.approx(
-        heard(stage, stage.recording.audio_key(0)), abs=0.002
+    assert form in describe(harness, harness.recording.video_key)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(
+        beep_times(harness, harness.recording.audio_key(0)), abs=0.002
     )
 
 
 @pytest.mark.parametrize("count", [1, 300])
-def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(stage: Stage, count: int) -> None:
+def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(harness: JobHarness, count: int) -> None:
     """Before and after it says which streams it reads, ffmpeg names them all."""
     title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
     chapters = "".join(
         f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={chapter}\nEND={chapter + 1}\n{title}" for chapter in range(count)
     )
-    (stage.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
-    (stage.folder / "plain.mp4").write_bytes(sample_videos.filmed(2))
-    sources = ("-i", str(stage.folder / "plain.mp4"), "-i", str(stage.folder / "chapters"))
-    stage.upload(sample_videos.made("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
-    result = stage.run()
+    (harness.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
+    (harness.folder / "plain.mp4").write_bytes(sample_videos.video_with_audio(2))
+    sources = ("-i", str(harness.folder / "plain.mp4"), "-i", str(harness.folder / "chapters"))
+    harness.upload(sample_videos.make_file("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
+    result = harness.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 2000)
 
 
 @pytest.mark.parametrize("degrees", [90, -90, 180])
-def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(stage: Stage, degrees: int) -> None:
-    stage.upload(
-        sample_videos.turned(degrees),
-        sample_videos.turned(degrees),
-        sample_videos.turned(0),
-        sample_videos.turned(degrees),
+def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(
+    harness: JobHarness, degrees: int
+) -> None:
+    harness.upload(
+        sample_videos.rotated_video(degrees),
+        sample_videos.rotated_video(degrees),
+        sample_videos.rotated_video(0),
+        sample_videos.rotated_video(degrees),
     )
-    result = stage.run()
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = stage.body(stage.recording.video_key)
-    assert "48x64" in about(stage, stage.recording.video_key) or degrees == 180
+    video = harness.read_object(harness.recording.video_key)
+    assert "48x64" in describe(harness, harness.recording.video_key) or degrees == 180
     turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
     level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
-    seen = [sample_videos.corners(video, stage.folder, second + 0.5) for second in range(4)]
+    seen = [sample_videos.white_fields(video, harness.folder, second + 0.5) for second in range(4)]
     assert seen == [turned, turned, level, turned]
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
-def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(stage: Stage, degrees: int) -> None:
-    stage.upload(*[sample_videos.turned(degrees)] * 2)
-    assert stage.run().copied
-    seen = sample_videos.corners(stage.body(stage.recording.video_key), stage.folder, 1.5)
+def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(harness: JobHarness, degrees: int) -> None:
+    harness.upload(*[sample_videos.rotated_video(degrees)] * 2)
+    assert harness.run().copied
+    seen = sample_videos.white_fields(harness.read_object(harness.recording.video_key), harness.folder, 1.5)
     assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
 
 
-def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
-    stage.upload(
-        sample_videos.spoken(2, "-c:a", "libopus", suffix="webm"),
-        sample_videos.spoken(1, "-c:a", "libopus", suffix="webm"),
+def test_a_recording_without_pictures_has_no_video(harness: JobHarness) -> None:
+    harness.upload(
+        sample_videos.audio_only(2, "-c:a", "libopus", suffix="webm"),
+        sample_videos.audio_only(1, "-c:a", "libopus", suffix="webm"),
     )
-    result = stage.run()
+    result = harness.run()
     assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
-    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([0, 2], abs=0.05)
-    assert stage.keys("video/") == []
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0, 2], abs=0.05)
+    assert harness.keys("video/") == []
 
 
 @pytest.mark.parametrize(
     ("suffix", "codec"),
     [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ogg", "libvorbis"), ("flac", "flac"), ("aac", "aac")],
 )
-def test_sound_alone_is_taken_in_every_common_form(stage: Stage, suffix: str, codec: str) -> None:
-    stage.upload(sample_videos.spoken(1, "-c:a", codec, suffix=suffix))
-    assert stage.run().outcome is MediaOutcome.READY
-    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([0], abs=0.06)
+def test_sound_alone_is_taken_in_every_common_form(harness: JobHarness, suffix: str, codec: str) -> None:
+    harness.upload(sample_videos.audio_only(1, "-c:a", codec, suffix=suffix))
+    assert harness.run().outcome is MediaOutcome.READY
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0], abs=0.06)
 
 
-def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> None:
-    stage.upload(sample_videos.silent(1), sample_videos.silent(2))
-    result = stage.run()
+def test_a_recording_without_sound_is_a_case_and_no_failure(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_only(1), sample_videos.video_only(2))
+    result = harness.run()
     assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
     assert result.duration_ms == 3000
-    assert "Audio" not in about(stage, stage.recording.video_key)
+    assert "Audio" not in describe(harness, harness.recording.video_key)
 
 
-def test_chunks_without_sound_are_silent_and_shift_nothing(stage: Stage) -> None:
-    stage.upload(sample_videos.silent(1), sample_videos.filmed(1), sample_videos.silent(2), sample_videos.filmed(1))
-    result = stage.run()
+def test_chunks_without_sound_are_silent_and_shift_nothing(harness: JobHarness) -> None:
+    harness.upload(
+        sample_videos.video_only(1),
+        sample_videos.video_with_audio(1),
+        sample_videos.video_only(2),
+        sample_videos.video_with_audio(1),
+    )
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
-    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([1, 4], abs=0.005)
-    assert heard(stage, stage.recording.video_key) == pytest.approx([1, 4], abs=0.005)
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([1, 4], abs=0.005)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx([1, 4], abs=0.005)
 
 
-def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
-    stage.upload(sample_videos.filmed(1), sample_videos.spoken(1), sample_videos.filmed(1))
-    result = stage.run()
+def test_a_chunk_without_pictures_is_black(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_with_audio(1), sample_videos.audio_only(1), sample_videos.video_with_audio(1))
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    assert heard(stage, stage.recording.video_key) == pytest.approx([0, 1, 2], abs=0.005)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx([0, 1, 2], abs=0.005)
     assert abs(result.duration_ms - 3000) < 50
 
 
-def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
-    stage.limits = PlanLimits(max_part=2 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
-    stage.upload(*[sample_videos.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
-    result = stage.run()
+def test_parts_of_the_sound_begin_where_they_are_said_to(harness: JobHarness) -> None:
+    harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
+    harness.upload(*[sample_videos.audio_only(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
+    result = harness.run()
     assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     found = []
     for audio_part in result.audio:
-        samples = sample_videos.samples(stage.body(audio_part.key), stage.folder)
+        samples = sample_videos.decode_samples(harness.read_object(audio_part.key), harness.folder)
         assert len(samples) == audio_part.duration_ms * 16
-        found += [at + audio_part.offset_ms / 1000 for at in sample_videos.beeps(samples)]
+        found += [at + audio_part.offset_ms / 1000 for at in sample_videos.beep_times(samples)]
     assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
 
 
-def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) -> None:
-    late = sample_videos.made(
+def test_sound_that_begins_late_and_ends_early_stays_in_its_place(harness: JobHarness) -> None:
+    late = sample_videos.make_file(
         *(
             "mkv",
             "-f",
             "lavfi",
             "-i",
-            sample_videos.CARD,
+            sample_videos.TEST_CARD,
             "-itsoffset",
             "1",
             "-f",
@@ -286,37 +311,43 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
         ),
         *("-map", "0", "-map", "1", *sample_videos.H264, "-c:a", "flac", "-t", "3"),
     )
-    stage.upload(late, sample_videos.filmed(1))
-    result = stage.run()
-    assert heard(stage, stage.recording.audio_key(0)) == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
+    harness.upload(late, sample_videos.video_with_audio(1))
+    result = harness.run()
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx(
+        [1, result.duration_ms / 1000 - 1], abs=0.03
+    )
 
 
-def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
+def test_a_video_says_nothing_of_who_made_it(harness: JobHarness) -> None:
     told = ("title=canary", "location=+48.1+11.5/", "artist=canary")
     said = ("-metadata:s", "handler_name=canary", *(argument for each in told for argument in ("-metadata", each)))
-    stage.upload(sample_videos.filmed(1, *sample_videos.H264, *sample_videos.AAC, *said))
-    stage.run()
-    for key in (stage.recording.video_key, stage.recording.audio_key(0)):
-        assert b"canary" not in stage.body(key)
-        assert b"+48.1" not in stage.body(key)
+    harness.upload(sample_videos.video_with_audio(1, *sample_videos.H264, *sample_videos.AAC, *said))
+    harness.run()
+    for key in (harness.recording.video_key, harness.recording.audio_key(0)):
+        assert b"canary" not in harness.read_object(key)
+        assert b"+48.1" not in harness.read_object(key)
 
 
-def test_a_cover_is_no_video(stage: Stage) -> None:
+def test_a_cover_is_no_video(harness: JobHarness) -> None:
     cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
     told = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
-    stage.upload(sample_videos.made("m4a", *cover, *told))
-    assert stage.run().video_key is None
+    harness.upload(sample_videos.make_file("m4a", *cover, *told))
+    assert harness.run().video_key is None
 
 
-def test_two_jobs_write_the_same(stage: Stage) -> None:
-    stage.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
-    stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
+def test_two_jobs_write_the_same(harness: JobHarness) -> None:
+    harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
+    harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
     written = []
     for _ in range(2):
-        stage.run()
-        keys = stage.keys("audio/") + stage.keys("video/") + stage.keys(f"{stage.recording.media_work_prefix}pieces/")
-        written.append({key: hashlib.sha256(stage.body(key)).hexdigest() for key in keys})
-        for key in [*keys, stage.recording.media_result_key]:
-            stage.s3.delete_object(Bucket="recordings", Key=key)
+        harness.run()
+        keys = (
+            harness.keys("audio/")
+            + harness.keys("video/")
+            + harness.keys(f"{harness.recording.media_work_prefix}pieces/")
+        )
+        written.append({key: hashlib.sha256(harness.read_object(key)).hexdigest() for key in keys})
+        for key in [*keys, harness.recording.media_result_key]:
+            harness.s3.delete_object(Bucket="recordings", Key=key)
     assert written[0] == written[1]
     assert len(written[0]) == 6, "sound, four pieces, and the video that they are"

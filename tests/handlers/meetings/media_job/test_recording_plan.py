@@ -51,7 +51,7 @@ plans = st.lists(chunk(), min_size=1, max_size=6).map(
 )
 
 
-def plan_of(*chunks: ChunkFacts) -> RecordingPlan:
+def create_plan(*chunks: ChunkFacts) -> RecordingPlan:
     return RecordingPlan(RecordingFacts(chunks=chunks), LIMITS)
 
 
@@ -118,8 +118,10 @@ def test_the_space_is_never_less_than_what_is_fetched(plan: RecordingPlan, uploa
 
 def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
     one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
-    assert plan_of(one, one).copies_video
-    assert (plan_of(one).copies_audio, plan_of(one, one).copies_audio) == (True, False), "of several, sound is not"
+    assert create_plan(one, one).copies_video
+    assert (create_plan(one).copies_audio, create_plan(one, one).copies_audio) == (True, False), (
+        "of several, sound is not"
+    )
     for other in (
         ChunkFacts(duration=SECOND, sound=SOUND),
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
@@ -128,8 +130,8 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
             pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
-        assert not plan_of(one, other).copies_video
-        assert not plan_of(other, one).copies_video
+        assert not create_plan(one, other).copies_video
+        assert not create_plan(other, one).copies_video
     assert not RecordingPlan(RecordingFacts(chunks=(one,), uncopiable=True), LIMITS).copies_video
 
 
@@ -140,9 +142,9 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
 def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
     slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
     seen = pictures(count=count, fastest=fastest)
-    assert plan_of(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).frame_rate == rate
+    assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).frame_rate == rate
 
 
 def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:
-    parts = plan_of(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
+    parts = create_plan(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
     assert [(part.offset_ms, part.duration_ms) for part in parts] == [(0, 30_050), (30_050, 30_050)]

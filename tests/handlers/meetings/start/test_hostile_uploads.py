@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import parse_upload_key
-from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Stage, created, said
+from tests.handlers.meetings.meeting_harness import (
+    ANN,
+    BOB,
+    CANARY,
+    MEETING,
+    MeetingHarness,
+    complete_file,
+    object_created_event,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,21 +34,21 @@ from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Sta
     ],
 )
 def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come_back(
-    stage: Stage, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
+    harness: MeetingHarness, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.put(MEETING.upload_key("complete.json"), body)
+    harness.put_object(MEETING.upload_key("complete.json"), body)
     for _ in range(2):
-        assert stage.arrives("complete.json") == []
-    assert stage.stands() == ("failed", "MALFORMED")
-    assert stage.wrong() == {"complete.json": problem}
-    record = stage.record()
+        assert harness.deliver_event("complete.json") == []
+    assert harness.state() == ("failed", "MALFORMED")
+    assert harness.wrong_chunks() == {"complete.json": problem}
+    record = harness.record()
     assert (record.content, record.title, record.version) == ("", "", 1)
-    assert stage.open() == []
-    said = capsys.readouterr().out
-    assert "complete_refused" in said
-    assert CANARY not in said
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
+    assert harness.due_sort_keys() == []
+    complete_file = capsys.readouterr().out
+    assert "complete_refused" in complete_file
+    assert CANARY not in complete_file
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
 CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
@@ -65,100 +73,102 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
     ],
 )
 def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(
-    stage: Stage, changed: dict[str, Any], fields: dict[str, str]
+    harness: MeetingHarness, changed: dict[str, Any], fields: dict[str, str]
 ) -> None:
-    body = {**said(b"a").model_dump(mode="json", by_alias=True), **changed}
-    stage.put(MEETING.upload_key("complete.json"), json.dumps(body).encode())
-    stage.arrives("complete.json")
-    [wrong] = stage.record().wrong
+    body = {**complete_file(b"a").model_dump(mode="json", by_alias=True), **changed}
+    harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
+    harness.deliver_event("complete.json")
+    [wrong] = harness.record().wrong
     told = {problem.field: problem.rule for problem in wrong.fields or ()}
     assert all(rule in told.get(field, "") for field, rule in fields.items()), told
     assert CANARY not in str(wrong)
 
 
-SEALED = ["InvalidRequest", "InvalidObjectState"]
+UNREADABLE_CODES = ["InvalidRequest", "InvalidObjectState"]
 """With a key of the client's own, and in an archive."""
 
 
-@pytest.mark.parametrize("code", SEALED)
+@pytest.mark.parametrize("code", UNREADABLE_CODES)
 def test_a_complete_that_its_uploader_has_sealed_fails_its_meeting_and_does_not_come_back(
-    stage: Stage, code: str, capsys: pytest.CaptureFixture[str]
+    harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    with stage.sealed(code):
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads(code):
         for _ in range(2):
-            assert stage.arrives("complete.json") == []
-    assert (stage.stands(), stage.wrong()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
-    assert stage.record().version == 1
-    said = capsys.readouterr().out
-    assert "sealed" in said
-    assert CANARY not in said
-    stage.passes(minutes=1)
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
+            assert harness.deliver_event("complete.json") == []
+    assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
+    assert harness.record().version == 1
+    complete_file = capsys.readouterr().out
+    assert "sealed" in complete_file
+    assert CANARY not in complete_file
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
-@pytest.mark.parametrize("code", SEALED)
-def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(stage: Stage, code: str) -> None:
-    stage.says(b"a")
-    stage.arrives("complete.json")
-    stage.says(b"a", title="again")
-    stage.passes(hours=1)
-    with stage.sealed(code):
-        assert stage.sweeps()["failed"] == 0
-    assert stage.stands() == ("failed", "MALFORMED")
+@pytest.mark.parametrize("code", UNREADABLE_CODES)
+def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(
+    harness: MeetingHarness, code: str
+) -> None:
+    harness.upload_complete_file(b"a")
+    harness.deliver_event("complete.json")
+    harness.upload_complete_file(b"a", title="again")
+    harness.advance(hours=1)
+    with harness.fail_complete_file_reads(code):
+        assert harness.sweep()["failed"] == 0
+    assert harness.state() == ("failed", "MALFORMED")
 
 
-def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_for_it(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    with stage.sealed("InvalidRequest", times=1):
-        assert stage.arrives("complete.json") == []
-    assert stage.stands() == ("processing", "media")
+def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_for_it(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads("InvalidRequest", times=1):
+        assert harness.deliver_event("complete.json") == []
+    assert harness.state() == ("processing", "media")
 
 
-def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
-    stage.put(MEETING.upload_key("complete.json.not"), b"")
-    with stage.sealed("InvalidRequest"):
-        assert stage.arrives("complete.json") == []
-    assert stage.stored() == []
+def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(harness: MeetingHarness) -> None:
+    harness.put_object(MEETING.upload_key("complete.json.not"), b"")
+    with harness.fail_complete_file_reads("InvalidRequest"):
+        assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == []
 
 
-def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(stage: Stage) -> None:
-    stage.says(b"a")
-    with stage.sealed("AccessDenied"):
-        assert stage.arrives("complete.json") == [MEETING.upload_key("complete.json")]
-    assert stage.stored() == []
+def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(harness: MeetingHarness) -> None:
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads("AccessDenied"):
+        assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    assert harness.all_items() == []
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(stage: Stage, *, ready: bool) -> None:
-    recording = stage.whole(b"a")
+def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(harness: MeetingHarness, *, ready: bool) -> None:
+    recording = harness.upload_recording(b"a")
     if ready:
-        stage.makes(recording, MediaOutcome.NO_AUDIO)
-        stage.does("media", recording)
-    before = stage.record()
-    stage.put(MEETING.upload_key("complete.json"), b"nonsense")
-    assert stage.arrives("complete.json") == []
-    assert stage.record() == before
+        harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
+        harness.run_step("media", recording)
+    before = harness.record()
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
+    assert harness.deliver_event("complete.json") == []
+    assert harness.record() == before
 
 
-def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(stage: Stage) -> None:
-    stage.says(b"a")
-    stage.arrives("complete.json")
-    stage.put(MEETING.upload_key("complete.json"), b"nonsense")
-    stage.arrives("complete.json")
-    assert stage.stands() == ("failed", "MALFORMED")
-    assert stage.record().title == f"{CANARY} title"
-    stage.passes(minutes=1)
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
+def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(harness: MeetingHarness) -> None:
+    harness.upload_complete_file(b"a")
+    harness.deliver_event("complete.json")
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
+    harness.deliver_event("complete.json")
+    assert harness.state() == ("failed", "MALFORMED")
+    assert harness.record().title == f"{CANARY} title"
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
-def test_a_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
-    assert stage.arrives("complete.json") == []
-    assert stage.stored() == []
+def test_a_complete_that_is_gone_again_is_nobodys_failure(harness: MeetingHarness) -> None:
+    assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == []
 
 
 @pytest.mark.parametrize(
@@ -183,37 +193,39 @@ def test_a_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
     ],
 )
 def test_a_key_of_any_other_form_is_refused_and_counted(
-    stage: Stage, key: str, capsys: pytest.CaptureFixture[str]
+    harness: MeetingHarness, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert parse_upload_key(key) is None
-    with stage.counted() as calls:
-        assert stage.hears(key) == []
+    with harness.record_calls() as calls:
+        assert harness.deliver_events(key) == []
     assert calls == []
-    said = capsys.readouterr().out
-    assert "recording_key_refused" in said
-    assert '"ignored":1' in said.replace(": ", ":")
-    assert ANN not in said
+    complete_file = capsys.readouterr().out
+    assert "recording_key_refused" in complete_file
+    assert '"ignored":1' in complete_file.replace(": ", ":")
+    assert ANN not in complete_file
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
-def test_whatever_key_comes_nothing_breaks(stage: Stage, key: str) -> None:
+def test_whatever_key_comes_nothing_breaks(harness: MeetingHarness, key: str) -> None:
     assert parse_upload_key(key) is None
-    assert stage.hears(key) == []
+    assert harness.deliver_events(key) == []
 
 
-@pytest.mark.parametrize("body", ["", "[]", created(MEETING.upload_key("complete.json"), bucket="another")])
-def test_what_is_no_event_of_ours_comes_again_until_it_is_parked(stage: Stage, body: str) -> None:
-    assert stage.handles([{"messageId": "m", "body": body}]) == ["m"]
+@pytest.mark.parametrize(
+    "body", ["", "[]", object_created_event(MEETING.upload_key("complete.json"), bucket="another")]
+)
+def test_what_is_no_event_of_ours_comes_again_until_it_is_parked(harness: MeetingHarness, body: str) -> None:
+    assert harness.deliver_messages([{"messageId": "m", "body": body}]) == ["m"]
 
 
-def test_nothing_that_a_client_says_is_in_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    stage.says(b"a", b"b", tags=[CANARY])
-    stage.arrives("complete.json")
-    stage.whole(b"a", b"b")
-    stage.put(MEETING.upload_key("canary.webm"), b"a")
-    stage.hears(MEETING.upload_key("canary.webm"), "canary")
-    said = capsys.readouterr().out
-    assert "meeting_moved" in said
-    for secret in (CANARY, ANN, MEETING.meeting_id, stage.record().content):
-        assert secret not in said
+def test_nothing_that_a_client_says_is_in_a_log(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    harness.upload_complete_file(b"a", b"b", tags=[CANARY])
+    harness.deliver_event("complete.json")
+    harness.upload_recording(b"a", b"b")
+    harness.put_object(MEETING.upload_key("canary.webm"), b"a")
+    harness.deliver_events(MEETING.upload_key("canary.webm"), "canary")
+    complete_file = capsys.readouterr().out
+    assert "meeting_moved" in complete_file
+    for secret in (CANARY, ANN, MEETING.meeting_id, harness.record().content):
+        assert secret not in complete_file

@@ -18,7 +18,7 @@ from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCount
 from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
 from handlers.meetings.uploaded_recording import UploadedRecordings
-from tests.handlers.meetings.meeting_setup import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
 
 STACK = "dev"
 EVE = "E" * 32
@@ -26,43 +26,43 @@ DAY = date(2026, 1, 31)
 
 
 @dataclass
-class Counting:
+class CountHarness:
     """Who counts the stage's bucket."""
 
-    stage: Stage
+    meetings: MeetingHarness
     max_users: int = 20
     budget: timedelta = timedelta(minutes=10)
 
     def run(self) -> StorageCountResult:
-        client: Any = self.stage.told
+        client: Any = self.meetings.cloudwatch
         return StorageCounter(
-            MeetingStore(self.stage.s3, BUCKET),
+            MeetingStore(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
             UnannouncedRecordings(
-                self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log
+                self.meetings.table, self.meetings.starter, clock=lambda: self.meetings.now, log=self.meetings.log
             ),
             max_users=self.max_users,
             budget=self.budget,
             parallel=Parallel(1),
-            clock=lambda: self.stage.now,
-            log=self.stage.log,
+            clock=lambda: self.meetings.now,
+            log=self.meetings.log,
         ).run()
 
-    def told(self) -> dict[str, float]:
+    def growth_by_user(self) -> dict[str, float]:
         """The last numbers, by user, and by stack for all of them together."""
         return {
             metric["Dimensions"][-1]["Value"]: metric["Value"]
-            for metric in self.stage.told.calls[-1]["MetricData"]
+            for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]
             if metric["MetricName"] == STORAGE_GROWTH
         }
 
 
 @pytest.fixture
-def counting(stage: Stage) -> Counting:
-    return Counting(stage)
+def count(harness: MeetingHarness) -> CountHarness:
+    return CountHarness(harness)
 
 
-def has(stage: Stage, user: str, size: int, number: int = 1) -> None:
+def put_objects(harness: MeetingHarness, user: str, size: int, number: int = 1) -> None:
     """A user gets something everywhere."""
     recording = Recording(MeetingId(user, ulid(START, number)), "0" * 32)
     for key in (
@@ -72,122 +72,122 @@ def has(stage: Stage, user: str, size: int, number: int = 1) -> None:
         recording.transcript_key,
         recording.summary_key,
     ):
-        stage.put(key, b"x" * size)
-    stage.put(recording.media_result_key, b"x" * 1000)
+        harness.put_object(key, b"x" * size)
+    harness.put_object(recording.media_result_key, b"x" * 1000)
 
 
-def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 2)
-    has(stage, BOB, 1)
-    assert counting.run() == StorageCountResult(objects=10, users=2, metrics=0)
-    assert stage.told.calls == []
-    stage.passes(days=1)
-    has(stage, ANN, 3, number=2)
-    assert counting.run() == StorageCountResult(objects=15, users=2, metrics=4)
-    assert counting.told() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
+def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 2)
+    put_objects(harness, BOB, 1)
+    assert count.run() == StorageCountResult(objects=10, users=2, metrics=0)
+    assert harness.cloudwatch.calls == []
+    harness.advance(days=1)
+    put_objects(harness, ANN, 3, number=2)
+    assert count.run() == StorageCountResult(objects=15, users=2, metrics=4)
+    assert count.growth_by_user() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
-def test_what_was_deleted_is_less(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 2)
-    counting.run()
-    for one in stage.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
-        stage.s3.delete_object(Bucket=BUCKET, Key=one["Key"])
-    stage.passes(days=1)
-    counting.run()
-    assert counting.told()[ANN] == -2
+def test_what_was_deleted_is_less(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 2)
+    count.run()
+    for one in harness.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
+        harness.s3.delete_object(Bucket=BUCKET, Key=one["Key"])
+    harness.advance(days=1)
+    count.run()
+    assert count.growth_by_user()[ANN] == -2
 
 
-def test_a_day_is_counted_once(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 2)
-    counting.run()
-    stage.passes(days=1)
-    counting.run()
-    stage.passes(hours=1)
-    has(stage, ANN, 9)
-    assert counting.run() == StorageCountResult(0, 0, 0)
-    assert len(stage.told.calls) == 1
+def test_a_day_is_counted_once(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 2)
+    count.run()
+    harness.advance(days=1)
+    count.run()
+    harness.advance(hours=1)
+    put_objects(harness, ANN, 9)
+    assert count.run() == StorageCountResult(0, 0, 0)
+    assert len(harness.cloudwatch.calls) == 1
 
 
-def test_a_day_that_was_left_out_is_shared_out(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 0)
-    counting.run()
-    stage.passes(days=3)
-    has(stage, ANN, 3)
-    counting.run()
-    assert counting.told()[ANN] == 5
+def test_a_day_that_was_left_out_is_shared_out(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 0)
+    count.run()
+    harness.advance(days=3)
+    put_objects(harness, ANN, 3)
+    count.run()
+    assert count.growth_by_user()[ANN] == 5
 
 
-def test_after_a_week_it_begins_anew(counting: Counting) -> None:
-    counting.run()
-    counting.stage.passes(days=8)
-    has(counting.stage, ANN, 3)
-    assert counting.run().metrics == 0
+def test_after_a_week_it_begins_anew(count: CountHarness) -> None:
+    count.run()
+    count.meetings.advance(days=8)
+    put_objects(count.meetings, ANN, 3)
+    assert count.run().metrics == 0
 
 
-def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(counting: Counting) -> None:
-    stage = counting.stage
-    counting.run()
-    stage.passes(days=1)
-    has(stage, ANN, 1)
-    stage.told.failing = RuntimeError(CANARY)
+def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(count: CountHarness) -> None:
+    harness = count.meetings
+    count.run()
+    harness.advance(days=1)
+    put_objects(harness, ANN, 1)
+    harness.cloudwatch.error = RuntimeError(CANARY)
     with pytest.raises(RuntimeError):
-        counting.run()
-    stage.told.failing = None
-    assert counting.run().metrics == 3
-    assert counting.told() == {ANN: 5, OTHERS: 0, STACK: 5}
+        count.run()
+    harness.cloudwatch.error = None
+    assert count.run().metrics == 3
+    assert count.growth_by_user() == {ANN: 5, OTHERS: 0, STACK: 5}
 
 
-def test_those_who_grew_most_have_a_number_each_and_the_rest_one(counting: Counting) -> None:
-    stage = counting.stage
-    counting.max_users = 1
-    counting.run()
-    stage.passes(days=1)
+def test_those_who_grew_most_have_a_number_each_and_the_rest_one(count: CountHarness) -> None:
+    harness = count.meetings
+    count.max_users = 1
+    count.run()
+    harness.advance(days=1)
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):
-        has(stage, user, size)
-    counting.run()
-    assert counting.told() == {BOB: 15, OTHERS: 15, STACK: 30}
+        put_objects(harness, user, size)
+    count.run()
+    assert count.growth_by_user() == {BOB: 15, OTHERS: 15, STACK: 30}
 
 
 @pytest.mark.parametrize("key", ["raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"])
-def test_what_is_nobodys_is_counted_with_the_others(counting: Counting, key: str) -> None:
-    stage = counting.stage
-    counting.run()
-    stage.passes(days=1)
-    stage.put(key, b"12345")
-    counting.run()
-    assert counting.told() == {OTHERS: 5, STACK: 5}
+def test_what_is_nobodys_is_counted_with_the_others(count: CountHarness, key: str) -> None:
+    harness = count.meetings
+    count.run()
+    harness.advance(days=1)
+    harness.put_object(key, b"12345")
+    count.run()
+    assert count.growth_by_user() == {OTHERS: 5, STACK: 5}
 
 
-def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(counting: Counting) -> None:
-    counting.budget = timedelta(seconds=-1)
-    has(counting.stage, ANN, 1)
+def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(count: CountHarness) -> None:
+    count.budget = timedelta(seconds=-1)
+    put_objects(count.meetings, ANN, 1)
     with pytest.raises(CountOutOfTime):
-        counting.run()
-    assert counting.stage.told.calls == []
-    assert "Contents" not in counting.stage.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
+        count.run()
+    assert count.meetings.cloudwatch.calls == []
+    assert "Contents" not in count.meetings.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
 
 
-def test_a_count_of_another_edition_is_no_count(counting: Counting) -> None:
-    stage = counting.stage
-    stage.put("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
-    stage.put(
+def test_a_count_of_another_edition_is_no_count(count: CountHarness) -> None:
+    harness = count.meetings
+    harness.put_object("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
+    harness.put_object(
         "work/storage/2026-01-29.json",
         StorageTotals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
     )
-    has(stage, ANN, 1)
-    counting.run()
-    assert counting.told()[ANN] == 2
+    put_objects(harness, ANN, 1)
+    count.run()
+    assert count.growth_by_user()[ANN] == 2
 
 
-def test_many_objects_are_all_counted(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = counting.stage
+def test_many_objects_are_all_counted(count: CountHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = count.meetings
     for number in range(5):
-        stage.put(MEETING.upload_key(f"{number}"), b"1")
-    listed = stage.s3.get_paginator
+        harness.put_object(MEETING.upload_key(f"{number}"), b"1")
+    listed = harness.s3.get_paginator
 
     def small(name: str) -> Any:
         made = listed(name)
@@ -195,121 +195,121 @@ def test_many_objects_are_all_counted(counting: Counting, monkeypatch: pytest.Mo
         made.paginate = lambda **asked: paginate(**asked, PaginationConfig={"PageSize": 2})
         return made
 
-    monkeypatch.setattr(stage.s3, "get_paginator", small)
-    assert counting.run().objects == 5
+    monkeypatch.setattr(harness.s3, "get_paginator", small)
+    assert count.run().objects == 5
 
 
-def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(counting: Counting) -> None:
-    stage = counting.stage
-    stage.uploads(b"a", b"b")
-    stage.says(b"a", b"b")
-    assert counting.run().started == 0, "its event may still come"
-    stage.passes(days=1)
-    assert counting.run().started == 1
-    assert stage.stands() == ("processing", "media")
-    stage.passes(days=1)
-    assert counting.run().started == 0
-    assert len(stage.workflows.statuses) == 1
+def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(count: CountHarness) -> None:
+    harness = count.meetings
+    harness.upload_chunks(b"a", b"b")
+    harness.upload_complete_file(b"a", b"b")
+    assert count.run().started == 0, "its event may still come"
+    harness.advance(days=1)
+    assert count.run().started == 1
+    assert harness.state() == ("processing", "media")
+    harness.advance(days=1)
+    assert count.run().started == 0
+    assert len(harness.step_functions.statuses) == 1
 
 
-def test_what_was_told_is_left_alone(counting: Counting) -> None:
-    stage = counting.stage
-    recording = stage.whole(b"a")
-    assert stage.does("fail", recording)["outcome"] == "failed"
-    before = stage.stored()
-    stage.passes(days=1)
-    assert counting.run().started == 0
-    assert stage.stored() == before
+def test_what_was_told_is_left_alone(count: CountHarness) -> None:
+    harness = count.meetings
+    recording = harness.upload_recording(b"a")
+    assert harness.run_step("fail", recording)["outcome"] == "failed"
+    before = harness.all_items()
+    harness.advance(days=1)
+    assert count.run().started == 0
+    assert harness.all_items() == before
 
 
-def test_a_recording_that_was_announced_again_in_vain_is_begun(counting: Counting) -> None:
-    stage = counting.stage
-    stage.does("fail", stage.whole(b"a"))
-    stage.passes(hours=1)
-    stage.says(b"a")
-    stage.passes(seconds=NOTIFICATION_GRACE_PERIOD.total_seconds())
-    assert counting.run().started == 1
+def test_a_recording_that_was_announced_again_in_vain_is_begun(count: CountHarness) -> None:
+    harness = count.meetings
+    harness.run_step("fail", harness.upload_recording(b"a"))
+    harness.advance(hours=1)
+    harness.upload_complete_file(b"a")
+    harness.advance(seconds=NOTIFICATION_GRACE_PERIOD.total_seconds())
+    assert count.run().started == 1
 
 
 def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
-    stage.says(b"a")
-    with stage.sealed("InvalidObjectState"):
+    harness = count.meetings
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads("InvalidObjectState"):
         for _ in range(3):
-            stage.passes(days=1)
-            counting.run()
-    assert stage.stands() == ("failed", "MALFORMED")
+            harness.advance(days=1)
+            count.run()
+    assert harness.state() == ("failed", "MALFORMED")
     said = capsys.readouterr().out
     assert (said.count("complete_refused"), said.count("recording_unattended")) == (1, 0)
 
 
-def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before_goes_on(counting: Counting) -> None:
-    stage = counting.stage
-    first = stage.whole(b"a")
-    stage.passes(minutes=1)
-    stage.uploads(b"b")
-    second = stage.says(b"b")
-    stage.passes(minutes=1)
-    stage.makes(first)
-    stage.does("media", first)
-    assert stage.stands() == ("processing", "transcription")
-    stage.passes(days=1)
-    assert counting.run().started == 1
-    assert (stage.record().content, stage.stands()) == (second.content, ("processing", "media"))
+def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before_goes_on(count: CountHarness) -> None:
+    harness = count.meetings
+    first = harness.upload_recording(b"a")
+    harness.advance(minutes=1)
+    harness.upload_chunks(b"b")
+    second = harness.upload_complete_file(b"b")
+    harness.advance(minutes=1)
+    harness.write_media_result(first)
+    harness.run_step("media", first)
+    assert harness.state() == ("processing", "transcription")
+    harness.advance(days=1)
+    assert count.run().started == 1
+    assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
 def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_one(
-    counting: Counting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
-    stage.whole(b"a")
-    stage.passes(days=1)
+    harness = count.meetings
+    harness.upload_recording(b"a")
+    harness.advance(days=1)
 
     def exactly(parsed: dict[str, Any], **_: Any) -> None:
         for one in parsed.get("Contents", ()):
             one["LastModified"] += timedelta(milliseconds=500)
 
     monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
-    stage.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
-    counting.run()
-    stage.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
+    harness.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
+    count.run()
+    harness.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
     assert "recording_unattended" not in capsys.readouterr().out, "it was told of, so it is not looked at"
 
 
 def test_nonsense_beside_what_something_came_of_rings_no_bell(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
-    recording = stage.whole(b"a")
-    stage.makes(recording, MediaOutcome.NO_AUDIO)
-    stage.does("media", recording)
-    stage.passes(minutes=1)
-    stage.put(MEETING.upload_key("complete.json"), b"nonsense")
+    harness = count.meetings
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
+    harness.run_step("media", recording)
+    harness.advance(minutes=1)
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     for _ in range(2):
-        stage.passes(days=1)
-        assert counting.run().started == 0
+        harness.advance(days=1)
+        assert count.run().started == 0
     assert "recording_unheard" not in capsys.readouterr().out
-    assert stage.stands() == ("ready", "NO_AUDIO")
+    assert harness.state() == ("ready", "NO_AUDIO")
 
 
 def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
+    harness = count.meetings
     for number in (1, 2):
         meeting = MeetingId(ANN, ulid(START, number))
-        stage.uploads(b"a", meeting=meeting)
-        stage.says(b"a", meeting=meeting)
-    stage.passes(hours=2)
-    stage.workflows.fates.append("refused")
-    assert counting.run().started == 1
+        harness.upload_chunks(b"a", meeting=meeting)
+        harness.upload_complete_file(b"a", meeting=meeting)
+    harness.advance(hours=2)
+    harness.step_functions.next_starts.append("refused")
+    assert count.run().started == 1
     assert "recording_unattended" in capsys.readouterr().out
-    stage.passes(days=1)
-    stage.sweeps()
-    assert {stage.stands(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
-    assert len(stage.workflows.statuses) == 2
+    harness.advance(days=1)
+    harness.sweep()
+    assert {harness.state(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
+    assert len(harness.step_functions.statuses) == 2
 
 
 USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))

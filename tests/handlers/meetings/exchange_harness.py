@@ -21,7 +21,7 @@ from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsL
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
-STORE = MeetingsLocation("recordings", "meetings", "us-east-1")
+LOCATION = MeetingsLocation("recordings", "meetings", "us-east-1")
 ORIGIN = "https://example.org"
 SECONDS, RENEW_BEFORE = 3600, 900
 
@@ -34,14 +34,14 @@ def _client() -> Any:
 
 
 @dataclass
-class Counter:
+class ExchangeHarness:
     """The exchange, and both that it talks to."""
 
     provider: Provider
     role: ClientRole
     sessions: list[dict[str, Any]]
     """What STS was asked for."""
-    seconds: float = 1_000_000.0
+    clock_seconds: float = 1_000_000.0
     """What the key set's clock says, where a test has it so."""
     keys: KeySet = field(init=False)
 
@@ -53,24 +53,26 @@ class Counter:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         return EventLog("DEBUG")
 
-    def exchanges(self, token: str | None = None, name: object = "laptop") -> "Said":
+    def exchange(self, token: str | None = None, name: object = "laptop") -> "ParsedResponse":
         """What the exchange answers to a token, which is a good one unless given."""
-        return self.sends(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
+        return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
 
-    def sends(self, body: str | None) -> "Said":
+    def send_body(self, body: str | None) -> "ParsedResponse":
         """The same with any text as body."""
         verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
-        exchange = TokenExchange(verifier, self.role.assume, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
-        return Said(Rest(OPERATIONS, operation_functions(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
+        exchange = TokenExchange(verifier, self.role.assume, LOCATION, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        return ParsedResponse(
+            Rest(OPERATIONS, operation_functions(exchange), origin=ORIGIN, log=self.log).handle(api_gateway_event(body))
+        )
 
 
-def asked(body: str | None) -> dict[str, Any]:
+def api_gateway_event(body: str | None) -> dict[str, Any]:
     """A request as API Gateway hands it over."""
     context = {"requestId": "r1"}
     return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
 
 
-class Said:
+class ParsedResponse:
     """An answer, taken apart."""
 
     def __init__(self, response: dict[str, Any]) -> None:
@@ -91,7 +93,7 @@ class Said:
 
 
 @contextmanager
-def opened() -> Iterator[Counter]:
+def create_exchange_harness() -> Iterator[ExchangeHarness]:
     """The counter; the environment has credentials by then."""
     client, sessions = _client(), []
 
@@ -101,6 +103,6 @@ def opened() -> Iterator[Counter]:
     client.meta.events.register("provide-client-params.sts.AssumeRole", note)
     try:
         with mock_aws(), serving(Provider()) as provider:
-            yield Counter(provider, ClientRole(client, ROLE, SECONDS), sessions)
+            yield ExchangeHarness(provider, ClientRole(client, ROLE, SECONDS), sessions)
     finally:
         client.meta.events.unregister("provide-client-params.sts.AssumeRole", note)

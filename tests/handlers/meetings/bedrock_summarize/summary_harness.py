@@ -26,31 +26,33 @@ SONNET, HAIKU = "us.sonnet", "us.haiku"
 REMAINING_MS = 900_000
 ANSWER_SECONDS = 100
 USAGE = Usage(100, 10, 1_000, 1)
-MEETING = turns(
+SPOKEN_MEETING = turns(
     ("spk_0", "Good morning. The canary budget is approved."),
     ("spk_1", "Great. Anna will send the report by Friday."),
     ("spk_0", "And I will book the room."),
 )
 
 Line = dict[str, Any]
-Answering = Callable[[list[Line]], str]
+AnswerFunction = Callable[[list[Line]], str]
 """What is answered to the prompt's lines, of which the last is the task."""
 
 
-def lines(asked: Request) -> list[Line]:
+def prompt_lines(asked: Request) -> list[Line]:
     blocks = [block["text"] for block in asked["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
 
-def item(quote: str, **changed: Any) -> Line:
+def action_item(quote: str, **changed: Any) -> Line:
     return {"text": f"Do as was said: {quote}", "owner": None, "due": None, "quote": quote, **changed}
 
 
-REPORT = item("Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1)
-ROOM = item("I will book the room", text="Book the room", owner="spk_0", said=2)
+REPORT = action_item(
+    "Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1
+)
+ROOM = action_item("I will book the room", text="Book the room", owner="spk_0", said=2)
 
 
-def answering(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> Answering:
+def answer_with(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> AnswerFunction:
     """Whatever the task is, its answer."""
 
     def answer(given: list[Line]) -> str:
@@ -63,12 +65,12 @@ def answering(items: Sequence[object] = (), summary: str = "They met.", **change
 
 
 @dataclass
-class Drawer(MeetingStore):
+class MemoryStore(MeetingStore):
     """The bucket."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
-    broken: str | None = None
+    failing_prefix: str | None = None
     """How the key begins that cannot be written."""
 
     def read(self, key: str, longest: int) -> bytes | None:
@@ -76,7 +78,7 @@ class Drawer(MeetingStore):
         return None if found is None else found[: longest + 1]
 
     def write(self, key: str, data: str) -> None:
-        if self.broken is not None and key.startswith(self.broken):
+        if self.failing_prefix is not None and key.startswith(self.failing_prefix):
             raise StorageFailed(Fault.UNAVAILABLE)
         self.written.append(key)
         self.objects[key] = data.encode()
@@ -88,63 +90,63 @@ class Drawer(MeetingStore):
         return True
 
 
-Scripted = Answering | Fault | tuple[Answering, str]
+Scripted = AnswerFunction | Fault | tuple[AnswerFunction, str]
 
 
 @dataclass
-class Oracle:
+class ScriptedModel:
     """A model: answers, faults, or answers with why they stop, one after the other; the last one stays."""
 
-    script: list[Scripted] = field(default_factory=lambda: [answering([REPORT, ROOM])])
-    asked: list[Request] = field(default_factory=list)
+    script: list[Scripted] = field(default_factory=lambda: [answer_with([REPORT, ROOM])])
+    requests: list[Request] = field(default_factory=list)
 
-    def converse(self, request: Request) -> Reply:
-        self.asked.append(request)
+    def converse(self, summary_request: Request) -> Reply:
+        self.requests.append(summary_request)
         next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(next_one, Fault):
             raise ServiceFailed(next_one)
         answer, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
-        return Reply(answer(lines(request)), USAGE, stop)
+        return Reply(answer(prompt_lines(summary_request)), USAGE, stop)
 
     @property
     def tasks(self) -> list[str]:
-        return [lines(request)[-1]["task"] for request in self.asked]
+        return [prompt_lines(summary_request)[-1]["task"] for summary_request in self.requests]
 
 
 @dataclass
-class Meter(MeetingMetrics):
+class MetricRecorder(MeetingMetrics):
     """CloudWatch."""
 
-    told: list[MeetingMetric] = field(default_factory=list)
+    sent: list[MeetingMetric] = field(default_factory=list)
 
     def put(self, measures: Sequence[MeetingMetric]) -> None:
-        self.told += measures
+        self.sent += measures
 
 
 @dataclass
-class Stage:
+class SummaryHarness:
     """The summary, and all that is around it."""
 
-    drawer: Drawer = field(default_factory=Drawer)
-    sonnet: Oracle = field(default_factory=Oracle)
-    haiku: Oracle = field(default_factory=Oracle)
-    meter: Meter = field(default_factory=Meter)
-    at: float = 1_000.0
+    store: MemoryStore = field(default_factory=MemoryStore)
+    sonnet: ScriptedModel = field(default_factory=ScriptedModel)
+    haiku: ScriptedModel = field(default_factory=ScriptedModel)
+    metrics: MetricRecorder = field(default_factory=MetricRecorder)
+    now: float = 1_000.0
     waits: list[float] = field(default_factory=list)
     at_once: int = 1
 
-    def transcribed(self, *parts: Sequence[Turn]) -> SummaryRequest:
+    def store_part_transcripts(self, *parts: Sequence[Turn]) -> SummaryRequest:
         """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
         audio, at = [], 0
         for number, part in enumerate(parts):
-            self.drawer.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
+            self.store.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
             audio.append({"key": RECORDING.audio_key(number), "offsetMs": at, "durationMs": length(part)})
             at += length(part)
-        return request(audio=audio, durationMs=at)
+        return summary_request(audio=audio, durationMs=at)
 
     def summarize(self, asked: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
         log = EventLog("DEBUG")
-        timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
+        timing = Timing(lambda: self.now, self._wait, lambda: 1.0)
         settings: dict[str, Any] = {
             "summary_model": SONNET,
             "action_model": SONNET,
@@ -156,24 +158,24 @@ class Stage:
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
         interviewer = ModelAccess(models, ANSWER_SECONDS, log, timing)
         made = Summarizer(
-            self.drawer, self.meter, interviewer, SummarySettings(**settings), Parallel(self.at_once), log
+            self.store, self.metrics, interviewer, SummarySettings(**settings), Parallel(self.at_once), log
         )
         return made.summarize(asked, remaining_ms)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.at += seconds
+        self.now += seconds
 
     @property
     def transcript(self) -> Transcript:
-        return Transcript.model_validate_json(self.drawer.objects[RECORDING.transcript_key])
+        return Transcript.model_validate_json(self.store.objects[RECORDING.transcript_key])
 
     @property
     def summary(self) -> Summary:
-        return Summary.model_validate_json(self.drawer.objects[RECORDING.summary_key])
+        return Summary.model_validate_json(self.store.objects[RECORDING.summary_key])
 
 
-def request(**changed: Any) -> SummaryRequest:
+def summary_request(**changed: Any) -> SummaryRequest:
     meeting = RECORDING.meeting
     whole = {
         "user": meeting.user,

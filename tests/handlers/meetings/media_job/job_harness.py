@@ -27,14 +27,14 @@ LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording
 
 
 @dataclass
-class Stage:
+class JobHarness:
     """What tests of the job act on."""
 
     s3: Any
     folder: Path
     limits: PlanLimits = LIMITS
-    scratch: int = 100_000_000
-    stopping: JobTermination = field(default_factory=JobTermination)
+    scratch_bytes: int = 100_000_000
+    termination: JobTermination = field(default_factory=JobTermination)
     part_bytes: int = 5 * 1024 * 1024
     complete: CompleteFile | None = None
 
@@ -44,7 +44,7 @@ class Stage:
         return Recording(MEETING, self.complete.content)
 
     @property
-    def counted(self) -> Path:
+    def counting_ffmpeg(self) -> Path:
         """An ffmpeg that says what it was started with, in a line of a file."""
         path, log = self.folder / "ffmpeg", self.folder / "ffmpeg.log"
         if not path.exists():
@@ -53,7 +53,7 @@ class Stage:
         return path
 
     @property
-    def runs(self) -> list[str]:
+    def ffmpeg_runs(self) -> list[str]:
         """How ffmpeg was started, each time."""
         log = self.folder / "ffmpeg.log"
         return log.read_text().splitlines() if log.exists() else []
@@ -63,44 +63,44 @@ class Stage:
         listed = []
         for number, chunk in enumerate(chunks):
             name = f"canary-{number:03d}.bin"
-            self.put(name, chunk)
+            self.put_upload(name, chunk)
             listed.append(Chunk(name=name, bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest()))
-        return self.says(*listed, *promised)
+        return self.upload_complete_file(*listed, *promised)
 
-    def says(self, *chunks: Chunk) -> Recording:
+    def upload_complete_file(self, *chunks: Chunk) -> Recording:
         """Puts what says that these chunks are the recording."""
         self.complete = CompleteFile(
             schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
         )
-        self.put("complete.json", self.complete.model_dump_json(by_alias=True).encode())
+        self.put_upload("complete.json", self.complete.model_dump_json(by_alias=True).encode())
         return self.recording
 
-    def put(self, name: str, body: bytes) -> None:
+    def put_upload(self, name: str, body: bytes) -> None:
         """An upload of the user's."""
         self.s3.put_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name, Body=body)
 
-    def remove(self, name: str) -> None:
+    def delete_upload(self, name: str) -> None:
         self.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name)
 
-    def job(self) -> MediaJob:
+    def create_job(self) -> MediaJob:
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
         return MediaJob(
             self.recording,
-            JobBucket(self.s3, BUCKET, self.stopping, self.part_bytes),
-            Ffmpeg(os.fspath(self.counted), scratch, self.stopping),
-            MediaJobSettings(self.limits, self.scratch, threads=1),
+            JobBucket(self.s3, BUCKET, self.termination, self.part_bytes),
+            Ffmpeg(os.fspath(self.counting_ffmpeg), scratch, self.termination),
+            MediaJobSettings(self.limits, self.scratch_bytes, threads=1),
             parallel=Parallel(1),
             log=EventLog("DEBUG"),
         )
 
     def run(self) -> MediaResult:
         """A job's result, which is also what it leaves in the bucket."""
-        result = self.job().run()
-        assert MediaResult.model_validate_json(self.body(self.recording.media_result_key)) == result
+        result = self.create_job().run()
+        assert MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)) == result
         return result
 
-    def body(self, key: str) -> bytes:
+    def read_object(self, key: str) -> bytes:
         """An object."""
         found: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return found
@@ -109,16 +109,16 @@ class Stage:
         """What there is below a prefix."""
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
-    def pending(self) -> list[Any]:
+    def multipart_uploads(self) -> list[Any]:
         """Uploads that were begun and neither ended nor given up."""
         return list(self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
 
-    def wrong(self, result: MediaResult) -> dict[str, str]:
+    def wrong_chunks(self, result: MediaResult) -> dict[str, str]:
         """What is wrong with which chunk."""
         return {chunk.name: chunk.problem.value for chunk in result.wrong}
 
 
-def plain(result: MediaResult) -> dict[str, Any]:
+def workflow_input(result: MediaResult) -> dict[str, Any]:
     """As the workflow reads it."""
     found: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
     return found

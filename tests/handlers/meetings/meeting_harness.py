@@ -56,25 +56,25 @@ def _clients() -> dict[str, Any]:
 
 
 @dataclass
-class Workflows:
+class FakeStepFunctions:
     """Step Functions: names are taken for good, and executions end when somebody says so."""
 
     statuses: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fates: deque[str] = field(default_factory=deque)
+    next_starts: deque[str] = field(default_factory=deque)
     """What becomes of the next starts: `refused`, `lost`, `lost after`; then all is well again."""
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
         assert stateMachineArn == STATE_MACHINE
         assert len(name) <= 80
-        fate = self.fates.popleft() if self.fates else ""
+        fate = self.next_starts.popleft() if self.next_starts else ""
         if fate == "refused":
-            raise _refusal("ExecutionLimitExceeded")
+            raise _client_error("ExecutionLimitExceeded")
         if fate == "lost":
             raise ReadTimeoutError(endpoint_url=CANARY)
         asked = json.loads(input)
         if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != asked):
-            raise _refusal("ExecutionAlreadyExists")
+            raise _client_error("ExecutionAlreadyExists")
         self.statuses[name], self.inputs[name] = "RUNNING", asked
         if fate == "lost after":
             raise ReadTimeoutError(endpoint_url=CANARY)
@@ -83,46 +83,46 @@ class Workflows:
     def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:  # noqa: N803
         name = executionArn.removeprefix(STATE_MACHINE.replace(":stateMachine:", ":execution:") + ":")
         if name not in self.statuses:
-            raise _refusal("ExecutionDoesNotExist")
+            raise _client_error("ExecutionDoesNotExist")
         return {"status": self.statuses[name]}
 
-    def ends(self, status: str) -> None:
+    def end_last(self, status: str) -> None:
         """The last execution ends."""
         self.statuses[list(self.statuses)[-1]] = status
 
 
-def _refusal(code: str) -> ClientError:
+def _client_error(code: str) -> ClientError:
     about: Any = {"HTTPStatusCode": 400, "RetryAttempts": 0}
     return ClientError({"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": about}, "Execution")
 
 
 @dataclass
-class Told:
+class FakeCloudWatch:
     """CloudWatch."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
-    failing: Exception | None = None
+    error: Exception | None = None
 
     def put_metric_data(self, **asked: Any) -> Mapping[str, Any]:
-        if self.failing is not None:
-            raise self.failing
+        if self.error is not None:
+            raise self.error
         self.calls.append(asked)
         return {}
 
     @property
-    def numbers(self) -> list[tuple[str, float]]:
+    def values(self) -> list[tuple[str, float]]:
         return [(metric["MetricName"], metric["Value"]) for call in self.calls for metric in call["MetricData"]]
 
 
 @dataclass
-class Stage:
+class MeetingHarness:
     """A meeting's way, and everything on it."""
 
     dynamodb: Any
     s3: Any
     now: datetime = START
-    workflows: Workflows = field(default_factory=Workflows)
-    told: Told = field(default_factory=Told)
+    step_functions: FakeStepFunctions = field(default_factory=FakeStepFunctions)
+    cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
 
     @property
     def table(self) -> MeetingTable:
@@ -130,75 +130,77 @@ class Stage:
 
     @property
     def executions(self) -> Executions:
-        return Executions(self.workflows, STATE_MACHINE)
+        return Executions(self.step_functions, STATE_MACHINE)
 
     @property
-    def starting(self) -> RecordingStarter:
+    def starter(self) -> RecordingStarter:
         uploads = UploadedRecordings(self.s3, BUCKET)
         return RecordingStarter(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
 
     @property
     def steps(self) -> WorkflowSteps:
-        client: Any = self.told
+        client: Any = self.cloudwatch
         metrics = MeetingMetrics(client, "dev")
         results = WorkflowResults(MeetingStore(self.s3, BUCKET))
-        return WorkflowSteps(self.table, results, self.starting, metrics, clock=lambda: self.now, log=self.log)
+        return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property
     def log(self) -> EventLog:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         return EventLog("DEBUG")
 
-    def passes(self, **time: float) -> None:
+    def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def put(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
+    def put_object(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
         """An object comes, and nobody is told."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         [found] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
         found.last_modified = came or self.now
 
-    def uploads(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
+    def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Chunks come, named by their places."""
         for number, one in enumerate(chunks):
-            self.put(meeting.upload_key(f"{number}.webm"), one)
+            self.put_object(meeting.upload_key(f"{number}.webm"), one)
 
-    def says(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
+    def upload_complete_file(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
         """`complete.json` comes."""
-        complete = said(*chunks, **changed)
-        self.put(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
+        complete = complete_file(*chunks, **changed)
+        self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
-    def hears(self, *keys: str) -> list[str]:
+    def deliver_events(self, *keys: str) -> list[str]:
         """One batch of arrivals; the keys whose messages come again."""
-        messages = [{"messageId": key, "body": created(key)} for key in keys]
-        return self.handles(messages)
+        messages = [{"messageId": key, "body": object_created_event(key)} for key in keys]
+        return self.deliver_messages(messages)
 
-    def handles(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        arrivals = UploadEvents(self.table, self.starting, bucket=BUCKET, log=self.log)
+    def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        arrivals = UploadEvents(self.table, self.starter, bucket=BUCKET, log=self.log)
         return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
 
-    def arrives(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
+    def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
         """Somebody is told of an upload."""
-        return self.hears(meeting.upload_key(name))
+        return self.deliver_events(meeting.upload_key(name))
 
-    def whole(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+    def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
         """A whole recording comes, and is told."""
-        self.uploads(*chunks, meeting=meeting)
-        complete = self.says(*chunks, meeting=meeting, **changed)
-        assert self.arrives("complete.json", meeting) == []
+        self.upload_chunks(*chunks, meeting=meeting)
+        complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
+        assert self.deliver_event("complete.json", meeting) == []
         return Recording(meeting, complete.content)
 
-    def makes(self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any) -> None:
+    def write_media_result(
+        self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any
+    ) -> None:
         """The media job's part."""
         body = {"schemaVersion": 1, "outcome": outcome, **result}
         if outcome is MediaOutcome.READY:
             part = {"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000}
             made = {"videoKey": recording.video_key, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
             body = {**body, **made, **result}
-        self.put(recording.media_result_key, json.dumps(body).encode())
+        self.put_object(recording.media_result_key, json.dumps(body).encode())
 
-    def does(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
+    def run_step(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
         """What a step answers."""
         about = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
         return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
@@ -208,19 +210,19 @@ class Stage:
         assert found is not None
         return found
 
-    def stands(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
+    def state(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
         """Status, and stage and reason where there are any."""
         found = self.record(meeting)
         return tuple(str(part) for part in (found.status, found.stage, found.reason) if part is not None)
 
-    def wrong(self, meeting: MeetingId = MEETING) -> dict[str, str]:
+    def wrong_chunks(self, meeting: MeetingId = MEETING) -> dict[str, str]:
         return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}
 
-    def sweeps(self) -> dict[str, int]:
+    def sweep(self) -> dict[str, int]:
         sweep = MeetingSweep(
             self.table,
             self.executions,
-            self.starting,
+            self.starter,
             limits=LIMITS,
             budget=timedelta(minutes=1),
             clock=lambda: self.now,
@@ -228,17 +230,17 @@ class Stage:
         )
         return sweep.run()
 
-    def stored(self) -> list[dict[str, Any]]:
+    def all_items(self) -> list[dict[str, Any]]:
         """Everything in the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
-    def open(self) -> list[str]:
+    def due_sort_keys(self) -> list[str]:
         """Where the sweep looks."""
-        return sorted(item[SORT]["S"] for item in self.stored() if item[PARTITION]["S"] == "#open")
+        return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == "#open")
 
     @contextmanager
-    def sealed(self, code: str, times: int = 1000) -> Iterator[None]:
+    def fail_complete_file_reads(self, code: str, times: int = 1000) -> Iterator[None]:
         """`complete.json` is there and cannot be read, so many times; then another one is."""
         left = iter(range(times))
 
@@ -253,7 +255,7 @@ class Stage:
             self.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="seal")
 
     @contextmanager
-    def counted(self) -> Iterator[list[str]]:
+    def record_calls(self) -> Iterator[list[str]]:
         """The calls that are made meanwhile, by name."""
         calls: list[str] = []
 
@@ -269,7 +271,7 @@ class Stage:
                 one.meta.events.unregister("before-call.*", note)
 
 
-def said(*chunks: bytes, **changed: Any) -> CompleteFile:
+def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
     """What a client says of its recording."""
     listed = tuple(
         Chunk(name=f"{number}.webm", bytes=len(one), sha256=hashlib.sha256(one).hexdigest())
@@ -279,18 +281,18 @@ def said(*chunks: bytes, **changed: Any) -> CompleteFile:
     return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
 
 
-def created(key: str, bucket: str = BUCKET) -> str:
+def object_created_event(key: str, bucket: str = BUCKET) -> str:
     """S3's event of a new object, as a queue has it from the bus."""
     detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1, "etag": "e"}}
     return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
 
 
 @contextmanager
-def staged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
     """The stage, empty."""
     credentials(monkeypatch)
     with mock_aws():
         clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
         create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
-        yield Stage(clients["dynamodb"], clients["s3"])
+        yield MeetingHarness(clients["dynamodb"], clients["s3"])
