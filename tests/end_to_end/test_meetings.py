@@ -60,11 +60,11 @@ def forged_token() -> str:
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": KEY_ID})
 
 
-def test_a_recording_becomes_a_summary_that_its_user_reads(meetings_played: Played[list[str]]) -> None:
+def test_a_recording_becomes_a_summary_for_its_user(meetings_played: Played[list[str]]) -> None:
     assert meetings_played.outcome == []
 
 
-def test_a_token_becomes_credentials_for_an_hour(meetings: Meetings) -> None:
+def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: Meetings) -> None:
     answer = exchange(meetings, {"token": meetings.token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -85,7 +85,7 @@ def test_a_token_becomes_credentials_for_an_hour(meetings: Meetings) -> None:
         (lambda _: "", "TOKEN_REFUSED"),
     ],
 )
-def test_a_token_that_is_not_good_is_refused_with_a_code_and_no_more(
+def test_an_invalid_token_is_refused_with_a_code_and_no_details(
     meetings: Meetings, made: Callable[[Meetings], str], code: str
 ) -> None:
     answer = exchange(meetings, {"token": made(meetings), "sessionName": "laptop"})
@@ -103,19 +103,19 @@ def test_a_token_that_is_not_good_is_refused_with_a_code_and_no_more(
         ({"sessionName": "laptop"}, "token"),
     ],
 )
-def test_a_malformed_request_is_told_which_field(meetings: Meetings, body: object, field: str) -> None:
+def test_a_malformed_request_is_answered_with_the_field(meetings: Meetings, body: object, field: str) -> None:
     answer = exchange(meetings, body)
     assert (answer.status, [wrong_field["field"] for wrong_field in error_body(answer)["fields"]]) == (400, [field])
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/exchange", 405), ("POST", "/nothing", 404)])
-def test_what_there_is_not_is_told_in_the_same_form(meetings: Meetings, method: str, path: str, status: int) -> None:
+def test_unknown_routes_are_answered_in_the_same_form(meetings: Meetings, method: str, path: str, status: int) -> None:
     answer = ask(method, f"{meetings.url}{path}", None if method == "GET" else {})
     assert answer.status == status
     error_body(answer)
 
 
-def test_a_page_asks_before_it_exchanges(meetings: Meetings) -> None:
+def test_a_cors_preflight_request_is_answered(meetings: Meetings) -> None:
     asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
     answer = send("OPTIONS", f"{meetings.url}/exchange", headers=asked)
     assert answer.status == 200
@@ -171,7 +171,7 @@ def bob(meetings: Meetings) -> Opened:
 
 @pytest.mark.usefixtures("meetings_played", "allow_refusals")
 @pytest.mark.parametrize("what", FOREIGN)
-def test_another_users_credentials_do_not(ann: Recorder, bob: Opened, what: str) -> None:
+def test_another_users_credentials_give_no_access(ann: Recorder, bob: Opened, what: str) -> None:
     [record, *_] = ann.client.list_by_date()
     assert record.transcript_key is not None
     with pytest.raises(ClientError) as raised:
@@ -179,7 +179,7 @@ def test_another_users_credentials_do_not(ann: Recorder, bob: Opened, what: str)
     assert raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
-def test_the_exchange_must_be_allowed_to_tag_a_session(platform: Platform, meetings: Meetings) -> None:
+def test_without_permission_to_tag_sessions_there_are_no_credentials(platform: Platform, meetings: Meetings) -> None:
     """Without the tag, a session would be nobody's, so there is none."""
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
@@ -191,7 +191,7 @@ def test_the_exchange_must_be_allowed_to_tag_a_session(platform: Platform, meeti
 
 
 @pytest.mark.usefixtures("meetings_played")
-def test_a_sweep_changes_nothing_of_a_meeting_that_is_ready(meetings: Meetings, ann: Recorder) -> None:
+def test_a_sweep_does_not_change_a_ready_meeting(meetings: Meetings, ann: Recorder) -> None:
     before = list(ann.client.list_by_date())
     swept = meetings.call(meetings.sweep, "sweep")
     assert list(ann.client.list_by_date()) == before
@@ -199,7 +199,7 @@ def test_a_sweep_changes_nothing_of_a_meeting_that_is_ready(meetings: Meetings, 
 
 
 @pytest.mark.usefixtures("meetings_played")
-def test_what_users_have_more_than_the_day_before_is_told(platform: Platform, meetings: Meetings) -> None:
+def test_the_storage_growth_of_users_is_sent_as_a_metric(platform: Platform, meetings: Meetings) -> None:
     s3, today = platform.client("s3"), datetime.now(UTC).date()
     kept = s3.get_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")["Body"].read()
     assert meetings.call(meetings.storage, "storage") == {"objects": 0, "users": 0, "metrics": 0, "started": 0}, (
@@ -213,7 +213,7 @@ def test_what_users_have_more_than_the_day_before_is_told(platform: Platform, me
     assert counted["told"] >= 1
 
 
-def test_nothing_of_a_meeting_is_in_a_log(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_logs_contain_no_meeting_data(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     token = meetings.token("ann")
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})

@@ -94,7 +94,7 @@ def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: 
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
+def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: Meetings, ann: Recorder
 ) -> None:
     meeting = new_meeting()
@@ -117,9 +117,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
-    platform: Platform, meetings: Meetings, ann: Recorder
-) -> None:
+def test_a_job_of_a_stopped_execution_is_taken_over(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
     job = wait_for_job(meetings, meeting.meeting_id)
@@ -173,7 +171,7 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_what_failed_meanwhile_is_begun_anew_by_an_operator_who_has_no_files(
+def test_the_runbooks_command_restarts_failed_meetings(
     platform: Platform, meetings: Meetings, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
@@ -189,9 +187,7 @@ def test_what_failed_meanwhile_is_begun_anew_by_an_operator_who_has_no_files(
     assert ann.wait_for_status(meeting_id, READY).attempt == 2
 
 
-def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
-    platform: Platform, meetings: Meetings, ann: Recorder
-) -> None:
+def test_a_meeting_fails_if_its_chunks_never_arrive(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting = new_meeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
@@ -201,7 +197,7 @@ def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
     assert (record.status, record.reason) == (FAILED, MeetingReason.NEVER_COMPLETE)
 
 
-def test_a_meeting_that_nothing_comes_of_is_given_up(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_a_meeting_whose_executions_never_report_fails(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting = new_meeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
@@ -214,9 +210,7 @@ def test_a_meeting_that_nothing_comes_of_is_given_up(platform: Platform, meeting
 
 
 @pytest.mark.usefixtures("allow_refusals")
-def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_next_try(
-    platform: Platform, meetings: Meetings, ann: Recorder
-) -> None:
+def test_the_workflow_retries_a_summary_that_s3_refused(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     s3, logs = platform.client("s3"), platform.client("logs")
     policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
     closed = {

@@ -66,13 +66,13 @@ def finished_meetings(ann: Recorder) -> dict[str, MeetingRecord]:
         ("repeating", FAILED, MeetingReason.SUMMARY_FAILED),
     ],
 )
-def test_whatever_goes_wrong_a_meeting_ends_and_says_why(
+def test_every_failing_meeting_ends_with_its_reason(
     finished_meetings: dict[str, MeetingRecord], recording: str, status: MeetingStatus, reason: MeetingReason | None
 ) -> None:
     assert (finished_meetings[recording].status, finished_meetings[recording].reason) == (status, reason)
 
 
-def test_a_recording_without_sound_has_a_video_and_no_transcript(
+def test_a_recording_without_audio_has_a_video_and_no_transcript(
     ann: Recorder, finished_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = finished_meetings["no sound"]
@@ -83,7 +83,7 @@ def test_a_recording_without_sound_has_a_video_and_no_transcript(
             made(record.meeting_id)
 
 
-def test_a_recording_in_which_nobody_speaks_has_an_empty_transcript_and_no_summary(
+def test_a_recording_without_speech_has_an_empty_transcript_and_no_summary(
     ann: Recorder, finished_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = finished_meetings["no words"]
@@ -92,27 +92,25 @@ def test_a_recording_in_which_nobody_speaks_has_an_empty_transcript_and_no_summa
         ann.client.summary(record.meeting_id)
 
 
-def test_a_chunk_that_is_no_media_is_named(finished_meetings: dict[str, MeetingRecord]) -> None:
+def test_a_chunk_that_is_no_media_file_is_listed(finished_meetings: dict[str, MeetingRecord]) -> None:
     assert [(chunk.name, chunk.problem) for chunk in finished_meetings["no media"].wrong] == [
         ("00000.mp4", ChunkProblem.UNREADABLE)
     ]
 
 
-def test_services_that_are_busy_for_a_while_are_waited_for(
-    ann: Recorder, finished_meetings: dict[str, MeetingRecord]
-) -> None:
+def test_busy_services_are_retried(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
     summary = ann.client.summary(finished_meetings["throttled"].meeting_id)
     assert summary.summary.endswith("It began with: Throttled again. Send the report.")
 
 
-def test_without_a_summary_what_was_said_is_there(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
+def test_a_failed_summary_leaves_the_transcript(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
     record = finished_meetings["repeating"]
     assert [segment.text for segment in ann.client.transcript(record.meeting_id).said] == ["A repeating report."]
     with pytest.raises(NotMade, match="SUMMARY_FAILED"):
         ann.client.summary(record.meeting_id)
 
 
-def test_a_chunk_is_listed_while_it_is_missing_and_while_its_bytes_are_wrong(ann: Recorder) -> None:
+def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day", "thank you", "agree")
     right = [chunk.read_bytes() for chunk in chunks]
     corrupt = right[1][:-1] + bytes([right[1][-1] ^ 1])
@@ -150,7 +148,7 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
     return {name: ann.wait_for_status(one) for name, one in begun.items()}
 
 
-def test_a_job_whose_machine_is_reclaimed_goes_on_where_it_was(
+def test_an_interrupted_job_continues_where_it_stopped(
     meetings: Meetings, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = interrupted_meetings["reclaimed once"]
@@ -161,7 +159,7 @@ def test_a_job_whose_machine_is_reclaimed_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize(("what", "attempts"), [("reclaimed always", (3, 1)), ("no machine", (0, 1))])
-def test_a_job_that_gets_no_machine_or_keeps_none_is_done_on_demand(
+def test_a_job_without_spot_capacity_runs_on_demand(
     meetings: Meetings, interrupted_meetings: dict[str, MeetingRecord], what: str, attempts: Any
 ) -> None:
     went = job_history(meetings, interrupted_meetings[what])

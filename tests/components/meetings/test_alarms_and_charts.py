@@ -19,12 +19,12 @@ from tests.components.meetings.recorded_deployment import PREFIX, changed, compl
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
-def test_the_lines_of_the_daily_look_are_those_that_it_writes() -> None:
+def test_the_alarm_counts_the_log_events_of_the_daily_check() -> None:
     written = (ROOT / "handlers/meetings/storage/unannounced_recordings.py").read_text(encoding="utf-8")
     assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
 
 
-def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None:
+def test_the_counted_model_errors_exist_in_the_summary_function() -> None:
     for name in ("ModelBusy", "ModelRefused", "SummaryUnusable"):
         assert issubclass(getattr(summary_errors, name), summary_errors.SummaryFailed)
     written = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None
     assert "error_type" in ALLOWED
 
 
-def test_the_page_explains_each_cause_that_a_models_refusal_has() -> None:
+def test_the_runbook_explains_every_cause_of_a_model_error() -> None:
     page = (ROOT / "docs/runbooks/models-refuse.md").read_text(encoding="utf-8")
     unusable = {NoAnswer.UNUSABLE, Fault.CONFLICT}
     causes = (set(Fault) - PASSING | set(NoAnswer)) - unusable
@@ -40,7 +40,7 @@ def test_the_page_explains_each_cause_that_a_models_refusal_has() -> None:
 
 
 @pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
-def test_the_page_names_a_denied_call_as_the_workflow_does(action: str) -> None:
+def test_the_runbook_names_a_denied_call_as_the_workflow_does(action: str) -> None:
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
     operation = service_model("transcribe").operation_model(action)
     for code in ("AccessDeniedException", "BadRequestException"):
@@ -58,7 +58,7 @@ def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_funct
         assert f'"{name}"' in shown, name
 
 
-def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
+def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
     """CloudWatch adds nothing up over a dimension: a chart has what was told with just its dimensions."""
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charted = [
@@ -96,6 +96,6 @@ def test_the_dashboard_shows_the_duration_of_traces() -> None:
         assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
 
 
-def test_the_buckets_latency_is_measured_where_somebody_pays_for_it() -> None:
+def test_request_metrics_of_the_bucket_are_a_setting() -> None:
     assert complete().all("s3.BucketMetric") == []
     assert len(changed().all("s3.BucketMetric")) == 1

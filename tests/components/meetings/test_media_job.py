@@ -60,7 +60,7 @@ def capacities(recorded: Recorded) -> dict[str, str]:
     }
 
 
-def test_spare_machines_first_and_others_on_demand() -> None:
+def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
     assert capacities(complete()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
     names = {queue.inputs["name"] for queue in complete().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
@@ -69,13 +69,13 @@ def test_spare_machines_first_and_others_on_demand() -> None:
     assert [len(order) for order in orders] == [1, 1], "Batch would only use the second once the first is full"
 
 
-def test_going_back_is_one_setting_one_queue_and_twice_the_machine() -> None:
+def test_the_on_demand_engine_has_one_queue_and_twice_the_size() -> None:
     assert capacities(on_demand_only()) == {"media-on-demand-": "FARGATE"}
     assert size(on_demand_only()) == {"VCPU": "2", "MEMORY": "4096"}
     assert len(on_demand_only().all("batch.JobQueue")) == 1
 
 
-def test_a_machine_is_small_and_of_arm() -> None:
+def test_a_job_is_small_and_runs_on_arm() -> None:
     assert size(complete()) == {"VCPU": "1", "MEMORY": "2048"}
     one = container(complete())
     assert one["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
@@ -83,7 +83,7 @@ def test_a_machine_is_small_and_of_arm() -> None:
     assert size(changed()) == {"VCPU": "0.5", "MEMORY": "1024"}
 
 
-def test_a_lost_machine_is_a_reason_to_try_again_and_nothing_else_is() -> None:
+def test_batch_retries_only_after_a_spot_interruption() -> None:
     strategy = job(complete())["retryStrategy"]
     assert strategy["attempts"] == 3
     again, *_, last = strategy["evaluateOnExits"]
@@ -91,14 +91,14 @@ def test_a_lost_machine_is_a_reason_to_try_again_and_nothing_else_is() -> None:
     assert last == {"action": "EXIT", "onReason": "*"}, "what matches nothing is tried again"
 
 
-def test_an_attempt_ends_and_all_machines_together_are_so_many() -> None:
+def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:
     assert job(complete())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
     assert job(changed())["timeout"] == {"attemptDurationSeconds": 490 * 60}
     for one in changed().all("batch.ComputeEnvironment"):
         assert one.inputs["computeResources"]["maxVcpus"] == 7
 
 
-def test_the_image_is_reached_by_a_public_address_and_the_lines_are_kept() -> None:
+def test_jobs_have_a_public_address_and_a_log_group() -> None:
     one = container(complete())
     assert one["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
     options = one["logConfiguration"]["options"]
@@ -107,7 +107,7 @@ def test_the_image_is_reached_by_a_public_address_and_the_lines_are_kept() -> No
     assert group["retentionInDays"] == 90
 
 
-def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest() -> None:
+def test_the_job_definition_sets_the_variables_of_the_deployment() -> None:
     assert job_variables(complete()) == {
         "AUDIO_PART_SECONDS": "13800",
         "BUCKET_NAME": BUCKET,
@@ -125,17 +125,17 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
 
 
-def test_the_disk_holds_what_the_job_may_use_and_the_image() -> None:
+def test_the_disk_holds_the_scratch_space_and_the_image() -> None:
     [gigabytes] = container(complete())["ephemeralStorage"].values()
     assert int(job_variables(complete())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
 
 
-def test_the_image_that_was_reviewed_is_what_runs() -> None:
+def test_the_job_runs_the_image_of_the_digest() -> None:
     assert container(changed())["image"] == f"{IMAGES}@{DIGEST}"
     assert container(complete())["image"] == f"{IMAGES}:latest"
 
 
-def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
+def test_images_are_scanned_immutable_and_expire() -> None:
     one = complete().one("ecr.Repository").inputs
     assert one["imageScanningConfiguration"] == {"scanOnPush": True}
     reviewed = changed().one("ecr.Repository").inputs
@@ -145,18 +145,18 @@ def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
     assert remaining_images(complete(), newest_first) == newest_first[:10]
 
 
-def test_an_image_that_a_stack_file_names_outlives_those_that_are_built_after_it() -> None:
+def test_an_image_in_use_outlives_newer_images() -> None:
     named = {"commit", f"{PINNED}{DIGEST[7:19]}"}
     assert named in remaining_images(changed(), [*({f"commit-{number}"} for number in range(30)), named])
 
 
-def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:
+def test_only_the_tag_latest_is_mutable() -> None:
     one = complete().one("ecr.Repository").inputs
     assert one["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert one["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
 
 
-def test_nothing_is_let_into_the_jobs_network() -> None:
+def test_the_jobs_network_allows_no_inbound_traffic() -> None:
     network = {resource.kind for resource in complete().graph if resource.type.startswith(("aws:vpc/", "aws:ec2/"))}
     assert not network & {"SecurityGroupIngressRule", "SecurityGroupRule", "NatGateway", "Eip"}
     for kind in ("ec2.SecurityGroup", "ec2.DefaultSecurityGroup"):
@@ -166,7 +166,7 @@ def test_nothing_is_let_into_the_jobs_network() -> None:
     assert reached == ["0.0.0.0/0", "tcp", 443, 443]
 
 
-def test_recordings_do_not_pass_the_internet() -> None:
+def test_s3_and_dynamodb_are_reached_through_gateway_endpoints() -> None:
     endpoints = complete().all("ec2.VpcEndpoint")
     assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
     assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
@@ -174,7 +174,7 @@ def test_recordings_do_not_pass_the_internet() -> None:
     assert {tuple(endpoint.inputs["routeTableIds"]) for endpoint in endpoints} == {(routes,)}
 
 
-def test_every_subnet_has_the_way_out_and_jobs_are_in_all_of_them() -> None:
+def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
     subnets = complete().all("ec2.Subnet")
     assert [subnet.inputs["cidrBlock"] for subnet in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
     assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
@@ -191,7 +191,7 @@ def test_zones_and_addresses_are_settings() -> None:
     assert (found["cidrBlock"], found["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 
 
-def test_the_definition_comes_after_its_roles_rights_and_its_log() -> None:
+def test_the_job_definition_depends_on_its_roles_grants_and_log_group() -> None:
     before = {ancestor.name for ancestor in complete().ancestors(complete().one("batch.JobDefinition"))}
     assert {"meetings-media-logs", "meetings-media-role", "meetings-media-start-role"} <= before
     assert {"meetings-media-grants", "meetings-media-start-grants"} <= before

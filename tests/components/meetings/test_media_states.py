@@ -62,7 +62,7 @@ def start_count(walked: WalkResult) -> int:
     return told
 
 
-def test_a_job_that_gets_a_machine_is_left_to_run() -> None:
+def test_a_job_with_spot_capacity_runs_to_its_end() -> None:
     batch = spot_batch(FINISHED_LIFE)
     walked = walk_media_states(batch)
     assert (walked.to, queues(batch), start_count(walked)) == ("ReadMedia", ["spot"], 1)
@@ -70,7 +70,7 @@ def test_a_job_that_gets_a_machine_is_left_to_run() -> None:
     assert 690 <= batch.now <= 690 + 35, "it is asked often enough"
 
 
-def test_without_a_machine_it_is_cancelled_in_time_and_goes_on_on_demand() -> None:
+def test_a_job_without_spot_capacity_is_cancelled_and_runs_on_demand() -> None:
     batch = spot_batch(WAITING_LIFE)
     walked = walk_media_states(batch, capacityMinutes=10)
     assert (walked.to, queues(batch), start_count(walked)) == ("ReadMedia", ["spot", "on-demand"], 1)
@@ -79,13 +79,13 @@ def test_without_a_machine_it_is_cancelled_in_time_and_goes_on_on_demand() -> No
     assert batch.calls.count("canceljob") == 1
 
 
-def test_whatever_spare_machines_took_away_is_done_on_demand() -> None:
+def test_a_job_that_is_interrupted_too_often_runs_on_demand() -> None:
     batch = spot_batch(INTERRUPTED_LIFE)
     walked = walk_media_states(batch)
     assert (walked.to, queues(batch), start_count(walked)) == ("ReadMedia", ["spot", "on-demand"], 4)
 
 
-def test_an_interrupted_job_waits_for_its_next_machine_as_long_as_for_its_first() -> None:
+def test_an_interrupted_job_waits_for_capacity_as_long_as_before() -> None:
     again: Life = [
         (0, "RUNNABLE", {}),
         (500, "RUNNING", {}),
@@ -103,7 +103,7 @@ def test_an_interrupted_job_waits_for_its_next_machine_as_long_as_for_its_first(
     assert 1600 <= batch.jobs[1].submitted_at <= 1750
 
 
-def test_a_job_that_gets_its_machine_while_it_is_cancelled_is_let_run() -> None:
+def test_a_job_that_starts_during_its_cancellation_continues() -> None:
     class Quick(FakeBatch):
         def canceljob(self, given: Any) -> Any:
             self.jobs[0].life = [
@@ -120,7 +120,7 @@ def test_a_job_that_gets_its_machine_while_it_is_cancelled_is_let_run() -> None:
     assert (queues(batch), batch.jobs[0].ended) == (["spot"], None)
 
 
-def test_nothing_is_submitted_until_what_was_cancelled_is_over() -> None:
+def test_the_second_job_is_submitted_after_the_cancelled_one_has_ended() -> None:
     class Slow(FakeBatch):
         def canceljob(self, given: Any) -> Any:
             assert given["JobId"] == self.jobs[0].id
@@ -133,14 +133,14 @@ def test_nothing_is_submitted_until_what_was_cancelled_is_over() -> None:
     assert batch.calls.count("canceljob") == 1
 
 
-def test_a_machine_that_is_slow_to_start_is_not_taken_away() -> None:
+def test_a_job_that_is_starting_is_not_cancelled() -> None:
     batch = spot_batch([(0, "STARTING", {}), (2400, "RUNNING", {}), (2500, "SUCCEEDED", {"Attempts": [{}]})])
     assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
     assert "canceljob" not in batch.calls
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 139])
-def test_what_a_container_ended_with_by_itself_it_would_end_with_anywhere(code: int) -> None:
+def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> None:
     batch = spot_batch(failed_life(Container={"ExitCode": code}, StatusReason="Essential container in task exited"))
     walked = walk_media_states(batch)
     assert (walked.to, queues(batch), walked.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
@@ -156,27 +156,27 @@ def test_what_a_container_ended_with_by_itself_it_would_end_with_anywhere(code: 
         {},
     ],
 )
-def test_what_lost_its_machine_or_never_had_one_goes_on_on_demand(said: dict[str, Any]) -> None:
+def test_a_stopped_container_runs_on_demand(said: dict[str, Any]) -> None:
     batch = spot_batch(failed_life(**said))
     assert walk_media_states(batch).to == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
 
 
-def test_what_took_all_of_its_time_is_a_failure() -> None:
+def test_a_job_timeout_is_a_failure() -> None:
     said = {"Container": {"ExitCode": 137}, "StatusReason": "Job attempt duration exceeded timeout"}
     batch = spot_batch(failed_life(**said))
     assert (walk_media_states(batch).to, queues(batch)) == ("GiveMediaUp", ["spot"])
 
 
 @pytest.mark.parametrize("said", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
-def test_on_demand_there_is_nowhere_else_to_go(said: dict[str, Any]) -> None:
+def test_a_stopped_container_on_demand_is_a_failure(said: dict[str, Any]) -> None:
     for processing in ({}, {"engine": "fargate"}):
         batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**said))
         assert walk_media_states(batch, **processing).to == "GiveMediaUp"
         assert queues(batch)[-1] == "on-demand"
 
 
-def test_on_demand_alone_no_spare_machine_is_asked_for() -> None:
+def test_the_on_demand_engine_has_no_spot_states() -> None:
     found = states(meetings(processing={"engine": "fargate"}))
     assert not {"LeaveSpare", "MediaOnDemand", "MediaOnSpare"} & set(found)
     batch = FakeBatch(lambda _: FINISHED_LIFE)
@@ -184,7 +184,7 @@ def test_on_demand_alone_no_spare_machine_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5), ("fargate", 2 * 24)])
-def test_a_job_that_never_ends_is_ended(engine: str, hours: float) -> None:
+def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) -> None:
     batch = FakeBatch(lambda _: [(0, "STARTING", {})])
     walked = walk_media_states(batch, engine=engine)
     assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
@@ -192,7 +192,7 @@ def test_a_job_that_never_ends_is_ended(engine: str, hours: float) -> None:
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
-def test_a_job_of_this_recording_that_lives_already_is_waited_for() -> None:
+def test_an_active_job_of_the_same_recording_is_waited_for() -> None:
     for queue in ("spot", "on-demand"):
         batch = FakeBatch(lambda _: FINISHED_LIFE)
         walk_media_states(batch, **({"engine": "fargate"} if queue == "on-demand" else {}))
@@ -202,13 +202,13 @@ def test_a_job_of_this_recording_that_lives_already_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_a_submission_whose_answer_is_lost_is_looked_for(lost: int) -> None:
+def test_a_submission_whose_response_was_lost_is_searched(lost: int) -> None:
     batch = spot_batch(FINISHED_LIFE)
     batch.lost_answers = lost
     assert (walk_media_states(batch).to, queues(batch)) == ("ReadMedia", ["spot"])
 
 
-def test_a_queue_that_takes_nothing_is_given_up() -> None:
+def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
     for error, times in (
         ("Batch.SdkClientException", MAX_SUBMISSIONS),
         ("Batch.AWSBatchException", MAX_SUBMISSIONS),
@@ -220,7 +220,7 @@ def test_a_queue_that_takes_nothing_is_given_up() -> None:
         assert batch.calls.count("submitjob") == times
 
 
-def test_a_job_whose_news_nobody_can_get_is_ended() -> None:
+def test_a_job_that_cannot_be_described_is_terminated() -> None:
     for name in ("AskForMedia", "LeaveSpare"):
         state = states(complete())[name]
         assert find_catch(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
@@ -232,7 +232,7 @@ def test_a_job_whose_news_nobody_can_get_is_ended() -> None:
     assert find_catch(states(complete())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
 
 
-def test_a_job_is_told_which_recording_it_is_about_and_known_by_it() -> None:
+def test_a_jobs_name_and_variables_name_its_recording() -> None:
     asked = fill_arguments(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
     environment = {variable["Name"]: variable["Value"] for variable in asked["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
@@ -248,7 +248,7 @@ def test_a_job_is_told_which_recording_it_is_about_and_known_by_it() -> None:
     assert looked["Filters"] == [{"Name": "JOB_NAME", "Values": [asked["JobName"]]}]
 
 
-def test_only_what_was_refused_for_sure_is_submitted_again_at_once() -> None:
+def test_only_rejected_submissions_are_retried_without_a_search() -> None:
     [retry] = states(complete())["SubmitMedia"]["Retry"]
     assert set(retry["ErrorEquals"]) == {"Batch.TooManyRequestsException", "Batch.ThrottlingException"}
 
@@ -272,7 +272,7 @@ def lives(draw: st.DrawFn) -> Life:
 
 @settings(max_examples=20)
 @given(lives(), st.integers(0, 2))
-def test_whatever_becomes_of_a_job_it_ends_in_bounded_steps_and_never_runs_twice_at_once(life: Life, lost: int) -> None:
+def test_any_job_ends_in_a_limited_number_of_steps_without_a_duplicate(life: Life, lost: int) -> None:
     batch = spot_batch(life)
     batch.lost_answers = lost
     walked = walk_media_states(batch)  # the played Batch sees to it that no two live at once

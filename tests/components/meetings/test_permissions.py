@@ -134,7 +134,7 @@ ROLES: dict[str, set[Permission]] = {
 }
 
 
-def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
+def test_every_role_has_exactly_these_permissions() -> None:
     found = {role.removeprefix(f"{PREFIX}-"): permissions(complete(), role) for role in roles(complete())}
     assert found == ROLES
 
@@ -146,7 +146,7 @@ def trust(role: str) -> dict[str, Any]:
     return found
 
 
-def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None:
+def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:
     assert trust("client") == {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{PREFIX}-auth-exchange"},
@@ -156,13 +156,13 @@ def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None
     assert len(user_ids.user_id("https://login.example.com/", "ann")) == user_ids.LENGTH, "what the tag is held to"
 
 
-def test_the_clients_role_is_made_after_the_role_that_it_trusts() -> None:
+def test_the_clients_role_is_created_after_the_role_that_it_trusts() -> None:
     client = complete().one("iam.Role", "meetings-client")
     assert "meetings-auth-exchange-role" in [ancestor.name for ancestor in complete().ancestors(client)]
 
 
 @pytest.mark.parametrize("role", ["media", "media-start"])
-def test_the_jobs_roles_are_for_tasks_of_this_account(role: str) -> None:
+def test_the_jobs_roles_trust_only_tasks_of_this_account(role: str) -> None:
     assert trust(role) == {
         "Effect": "Allow",
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
@@ -174,7 +174,7 @@ def test_the_jobs_roles_are_for_tasks_of_this_account(role: str) -> None:
     }
 
 
-def test_all_of_it_is_known_before_anything_exists() -> None:
+def test_all_policies_are_known_in_a_preview() -> None:
     def documents(recorded: Recorded) -> dict[str, Any]:
         return {policy.name: policy.inputs["policy"] for policy in recorded.all("iam.RolePolicy")}
 
@@ -204,17 +204,17 @@ def asked(recorded: Recorded) -> set[str]:
         ),
     ],
 )
-def test_only_the_models_that_are_named_may_be_asked(models: dict[str, Any], expected: set[str]) -> None:
+def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expected: set[str]) -> None:
     assert asked(meetings(models=models)) == expected
 
 
-def test_on_demand_alone_there_is_one_queue_to_submit_to() -> None:
+def test_the_on_demand_engine_may_submit_to_one_queue() -> None:
     found = permissions(meetings(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
     queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
     assert queues == {f"{BATCH}:job-queue/{PREFIX}-media-on-demand"}
 
 
-def test_with_a_customers_key_whoever_reaches_the_table_may_use_it_through_the_table() -> None:
+def test_roles_with_table_access_may_use_the_customers_key_through_dynamodb() -> None:
     through = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
     found = changed()
     for role in roles(found):

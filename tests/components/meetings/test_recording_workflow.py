@@ -35,23 +35,23 @@ def test_the_definition_passes_the_linter(engine: str) -> None:
     assert found["QueryLanguage"] == "JSONata"
 
 
-def test_all_of_it_is_known_before_anything_exists() -> None:
+def test_all_policies_are_known_in_a_preview() -> None:
     assert workflow(plain()) == workflow(complete())
 
 
 @pytest.mark.parametrize("outcome", MediaOutcome)
-def test_only_what_has_sound_is_transcribed(outcome: MediaOutcome) -> None:
+def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> None:
     to = evaluate_choice(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
     assert to == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)
-def test_only_what_is_still_wanted_is_summarised(outcome: StepOutcome) -> None:
+def test_only_current_recordings_are_summarised(outcome: StepOutcome) -> None:
     to = evaluate_choice(states(complete())["StillWanted"], step={"outcome": outcome.value})
     assert to == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
 
 
-def test_each_step_is_told_what_it_reads() -> None:
+def test_every_step_receives_its_parameters() -> None:
     variables: dict[str, Any] = {
         "before": 2,
         "job": {"attempts": 1},
@@ -73,13 +73,13 @@ def test_each_step_is_told_what_it_reads() -> None:
     }
 
 
-def test_every_outcome_of_a_summary_is_one_that_the_last_step_takes() -> None:
+def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
     payload = states(complete())["Finish"]["Arguments"]["Payload"]
     for outcome in SummaryOutcome:
         assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
 
 
-def test_whoever_summarises_is_told_what_he_reads() -> None:
+def test_the_summary_function_receives_its_parameters() -> None:
     media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
     payload = fill_arguments(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
     asked = SummaryRequest.model_validate(payload)
@@ -87,7 +87,7 @@ def test_whoever_summarises_is_told_what_he_reads() -> None:
     assert [part.key for part in asked.audio] == [RECORDING.audio_key(0)]
 
 
-def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> None:
+def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
     state = states(complete())["Summarize"]
     [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
@@ -98,7 +98,7 @@ def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> 
     assert state["TimeoutSeconds"] > 900, "the function ends first, and says why"
 
 
-def test_the_failure_of_each_part_of_the_way_has_a_reason_of_its_own() -> None:
+def test_every_stage_has_its_own_failure_reason() -> None:
     to = {
         "ReadMedia": "GiveMediaUp",
         "Transcribe": "GiveTranscriptionUp",
@@ -113,7 +113,7 @@ def test_the_failure_of_each_part_of_the_way_has_a_reason_of_its_own() -> None:
     assert found["Failed"]["Type"] == "Fail", "or the execution would count as done"
 
 
-def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
+def test_failures_keep_only_the_name_of_the_error() -> None:
     inside = states(complete())["Transcribe"]["ItemProcessor"]["States"]
     for scope in (states(complete()), inside):
         for state in scope.values():
@@ -132,7 +132,7 @@ def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
         {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
     ],
 )
-def test_the_whole_ends_later_than_all_that_it_waits_for(changes: dict[str, Any]) -> None:
+def test_the_workflow_timeout_exceeds_all_waiting_times(changes: dict[str, Any]) -> None:
     found = meetings(**changes)
     settings = MEETINGS.settings(**changes)
     job = settings.processing

@@ -31,7 +31,7 @@ def attempts(name: str, error: str) -> int:
     return found[0]["MaxAttempts"] if found else 0
 
 
-def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
+def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
     context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO}
     user = RECORDING.meeting.user
     asked = fill_arguments(parts()["StartPart"]["Arguments"], context, media=MEDIA)
@@ -50,7 +50,7 @@ def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
     assert again == {"TranscriptionJobName": asked["TranscriptionJobName"]}
 
 
-def test_each_attempt_at_a_meeting_has_a_job_of_its_own() -> None:
+def test_every_attempt_has_its_own_transcription_job() -> None:
     names = []
     for attempt in (1, 1, 2):
         context = {"context": {"Execution": {"Input": {**INPUT, "attempt": attempt}}, "Map": {"Item": {"Index": 0}}}}
@@ -59,13 +59,13 @@ def test_each_attempt_at_a_meeting_has_a_job_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("there", "to"), [(True, "PartTranscribed"), (False, "StartPart")])
-def test_a_part_that_has_its_transcript_is_not_begun(there: bool, to: str) -> None:
+def test_a_part_with_a_transcript_starts_no_job(there: bool, to: str) -> None:
     found = states(complete())["Transcribe"]["ItemProcessor"]
     assert found["StartAt"] == "PartThere"
     assert evaluate_choice(found["States"]["PartThere"], {"input": {**AUDIO, "transcribed": there}}) == to
 
 
-def test_a_job_whose_beginning_was_not_answered_is_waited_for() -> None:
+def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:
     start = parts()["StartPart"]
     conflict = find_catch(start, "Transcribe.ConflictException")
     assert (
@@ -85,13 +85,13 @@ def test_a_job_whose_beginning_was_not_answered_is_waited_for() -> None:
         ("SOMETHING_NEW", 14_400, "PartTooLate"),
     ],
 )
-def test_a_part_is_asked_for_until_it_is_done_and_not_for_ever(status: str, spent: int, to: str) -> None:
+def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, spent: int, to: str) -> None:
     assert evaluate_choice(parts()["PartDone"], status=status, spent=spent) == to
     assert {parts()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 
 
 @pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (60, 10), (7, 5), (600, 5), (5, 1_440)])
-def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
+def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: int) -> None:
     found = parts(meetings(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
     variables = fill_arguments(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
     pauses, at = [], "WaitForPart"
@@ -106,7 +106,7 @@ def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
     assert sum(pauses[:-1]) < minutes * 60 <= sum(pauses) <= max(1.06 * minutes * 60, minutes * 60 + poll)
 
 
-def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
+def test_parts_are_transcribed_concurrently_with_speaker_labels() -> None:
     found = changed()
     assert states(found)["Transcribe"]["MaxConcurrency"] == 8
     assert states(found)["Transcribe"]["Items"] == "{% $media.audio %}"
@@ -116,19 +116,19 @@ def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "code", ["LimitExceededException", "InternalFailureException", "ThrottlingException", "ServiceUnavailable"]
 )
-def test_a_service_that_has_much_to_do_is_asked_again(name: str, code: str) -> None:
+def test_calls_to_a_busy_service_are_retried(name: str, code: str) -> None:
     operation = pascal(parts()[name]["Resource"].rpartition(":")[2])
     assert attempts(name, error_name(service_model("transcribe").operation_model(operation), code)) >= 5
 
 
 @pytest.mark.parametrize("name", ["StartPart", "AskForPart"])
 @pytest.mark.parametrize("error", ["Transcribe.SdkClientException", "States.Timeout"])
-def test_a_question_that_is_interrupted_is_asked_again(name: str, error: str) -> None:
+def test_interrupted_calls_are_retried(name: str, error: str) -> None:
     """One whose answer was lost is found begun, by its name."""
     assert attempts(name, error) >= 5
 
 
-def test_what_a_part_may_not_be_begun_for_is_known_within_minutes() -> None:
+def test_a_denied_start_fails_within_minutes() -> None:
     """A call that is denied has the name of one that is throttled."""
     [retry] = [
         retrier

@@ -37,7 +37,7 @@ def become(page: Page, name: str) -> None:
     expect(page.locator("#who")).to_have_text(name)
 
 
-def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: Page, tmp_path: Path) -> None:
+def test_the_page_shows_a_meetings_summary_and_action_items(visitor: Visit, page: Page, tmp_path: Path) -> None:
     visitor.tab("Meetings")
     here = panel(page, "Meetings")
     spoke = [[tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said] for said in CHUNKS]
@@ -76,7 +76,7 @@ def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: P
     pictured(visitor, "meetings", meeting)
 
 
-def test_somebody_else_has_meetings_of_his_own(visitor: Visit, page: Page) -> None:
+def test_another_user_sees_only_their_own_meetings(visitor: Visit, page: Page) -> None:
     visitor.tab("Meetings")
     for name in ("nobody-yet", "ann"):
         become(page, name)

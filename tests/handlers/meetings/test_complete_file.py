@@ -20,19 +20,19 @@ def encoded_file(**changed: Any) -> bytes:
     return json.dumps({**said, **changed}).encode()
 
 
-def test_the_same_chunks_in_another_order_are_another_content() -> None:
+def test_the_order_of_chunks_is_part_of_the_content() -> None:
     chunks = [{**CHUNK, "name": f"{number}", "sha256": f"{number:064x}"} for number in range(3)]
     there, back = (CompleteFile.model_validate_json(encoded_file(chunks=ordered)) for ordered in (chunks, chunks[::-1]))
     assert there.content != back.content
     assert there.size == back.size == 3
 
 
-def test_what_people_call_it_does_not_change_the_content() -> None:
+def test_the_description_is_not_part_of_the_content() -> None:
     named = encoded_file(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
     assert CompleteFile.model_validate_json(named).content == CompleteFile.model_validate_json(encoded_file()).content
 
 
-def test_the_languages_are_those_that_transcribe_has() -> None:
+def test_the_languages_are_those_of_amazon_transcribe() -> None:
     codes: Any = botocore.session.get_session().get_service_model("transcribe").shape_for("LanguageCode")
     assert set(codes.enum) == LANGUAGES
 
@@ -68,13 +68,13 @@ def test_the_languages_are_those_that_transcribe_has() -> None:
         encoded_file(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
     ],
 )
-def test_what_has_not_the_form_is_refused(body: bytes) -> None:
+def test_a_malformed_file_is_rejected(body: bytes) -> None:
     with pytest.raises(ValidationError):
         CompleteFile.model_validate_json(body)
 
 
 @pytest.mark.parametrize("one", ["chunks", "participants", "tags"])
-def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
+def test_a_megabyte_of_invalid_entries_causes_few_errors(one: str) -> None:
     inside = b'{"schemaVersion":1,"' + one.encode() + b'":[' + b"{}," * (MAX_COMPLETE_FILE_BYTES // 3 - 20) + b"{}]}"
     with pytest.raises(ValidationError) as refused:
         CompleteFile.model_validate_json(inside)
@@ -85,6 +85,6 @@ def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
     st.binary(max_size=200)
     | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
 )
-def test_whatever_comes_is_refused_in_one_way(body: bytes) -> None:
+def test_any_other_bytes_raise_a_validation_error(body: bytes) -> None:
     with pytest.raises(ValidationError):
         CompleteFile.model_validate_json(body)

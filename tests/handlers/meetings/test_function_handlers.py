@@ -53,7 +53,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
             each.cache_clear()
 
 
-def test_a_recording_is_started_and_moved_on_and_looked_after(harness: MeetingHarness) -> None:
+def test_the_deployed_functions_process_a_recording_together(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
     message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
@@ -76,7 +76,7 @@ def test_a_recording_is_started_and_moved_on_and_looked_after(harness: MeetingHa
     assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
 
 
-def test_calls_that_are_none_are_refused(harness: MeetingHarness) -> None:
+def test_invalid_events_are_rejected(harness: MeetingHarness) -> None:
     for handler in (sweep_handler.handler, storage_handler.handler):
         with pytest.raises(ValidationError):
             handler({"kind": "other"}, None)
@@ -96,7 +96,7 @@ def test_calls_that_are_none_are_refused(harness: MeetingHarness) -> None:
         (StorageEnvironment, {"count_seconds": 871}),
     ],
 )
-def test_a_limit_has_a_range(model: type[HandlerEnvironment], changed: dict[str, int]) -> None:
+def test_limits_outside_their_range_are_rejected(model: type[HandlerEnvironment], changed: dict[str, int]) -> None:
     names = {"table_name": "t", "bucket_name": "b", "state_machine_arn": "a", "stack": "dev"}
     assert model.model_validate(names).variables()
     with pytest.raises(ValidationError):

@@ -87,20 +87,20 @@ UPLOAD_CHANGES = st.builds(
 )
 
 
-def test_the_order_of_what_a_good_execution_says_does_not_matter() -> None:
+def test_the_order_of_successful_reports_does_not_matter() -> None:
     good = [word for word in REPORTS if word.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}]
     for order in permutations(good):
         assert apply_reports(order).status is MeetingStatus.READY
 
 
 @given(st.permutations(REPORTS), st.lists(st.sampled_from(REPORTS)))
-def test_a_repeat_changes_nothing(words: list[ExecutionReport], more: list[ExecutionReport]) -> None:
+def test_repeated_reports_change_nothing(words: list[ExecutionReport], more: list[ExecutionReport]) -> None:
     once = apply_reports(words)
     assert apply_reports(more, once) is once
 
 
 @given(st.lists(REPORT_CHANGES | UPLOAD_CHANGES, max_size=12))
-def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> None:
+def test_the_rank_never_falls_and_every_change_raises_the_version(moves: list[Any]) -> None:
     record: MeetingRecord | None = None
     for move in moves:
         moved: MeetingRecord | None = move(record)
@@ -119,13 +119,13 @@ def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> No
 
 
 @given(st.lists(REPORT_CHANGES, max_size=6), st.sampled_from([2, 3]))
-def test_what_is_said_of_another_content_or_attempt_changes_nothing(words: list[Any], attempt: int) -> None:
+def test_reports_of_another_content_or_attempt_change_nothing(words: list[Any], attempt: int) -> None:
     elsewhere = STARTED.model_copy(update={"content": complete_file(b"z").content, "attempt": attempt})
     for move in words:
         assert move(elsewhere) is elsewhere
 
 
-def test_what_comes_too_late_changes_nothing_but_what_is_done_after_all_counts_as_done() -> None:
+def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
     given_up = mark_failed(STARTED, MeetingReason.TIMED_OUT, LATER)
     assert apply_report(given_up, REPORTS[1], LATER) is given_up
     done = apply_report(given_up, REPORTS[4], LATER)
@@ -136,7 +136,7 @@ def test_what_comes_too_late_changes_nothing_but_what_is_done_after_all_counts_a
     assert apply_report(put_together, REPORTS[0], LATER) is put_together, "its chunks were good"
 
 
-def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due() -> None:
+def test_a_new_attempt_is_due_soon_and_progress_does_not_move_the_due_time() -> None:
     assert STARTED.due == "2026-01-31T12:16:00.000Z"
     far = postpone(STARTED, START + timedelta(days=1))
     assert far.version == STARTED.version + 1
@@ -145,7 +145,7 @@ def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due()
     assert apply_reports([REPORTS[4]], far).due is None
 
 
-def test_every_place_that_a_record_can_have_is_known() -> None:
+def test_every_status_and_stage_has_a_rank() -> None:
     stages = {status: [None] for status in MeetingStatus if status is not MeetingStatus.PROCESSING}
     assert set(PROGRESS_RANKS) == {(stage, None) for stage in stages} | {
         (MeetingStatus.PROCESSING, stage) for stage in Stage
@@ -154,9 +154,7 @@ def test_every_place_that_a_record_can_have_is_known() -> None:
 
 @pytest.mark.parametrize("name", ["0.webm", COMPLETE_FILE_NAME])
 @pytest.mark.parametrize("problem", ChunkProblem)
-def test_the_very_same_objects_are_not_tried_again_whatever_the_job_says_of_them(
-    problem: ChunkProblem, name: str
-) -> None:
+def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(problem: ChunkProblem, name: str) -> None:
     """Each beginning is a job that is paid for, and nothing would ever end the next ones."""
     word = replace(report(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
     lacking = apply_report(STARTED, word, LATER)
@@ -167,14 +165,14 @@ def test_the_very_same_objects_are_not_tried_again_whatever_the_job_says_of_them
     )
 
 
-def test_chunks_that_were_away_meanwhile_are_tried_again() -> None:
+def test_chunks_that_disappeared_and_returned_are_processed_again() -> None:
     lacking = apply_report(STARTED, report(MeetingStatus.INCOMPLETE), LATER)
     away = look_at_uploads(FIRST, wrong=True, chunks="y")(lacking)
     assert look_at_uploads(FIRST)(away).status is MeetingStatus.PROCESSING
 
 
 @given(st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([FIRST, OTHER]), st.integers(1, 999))))
-def test_names_of_executions_are_short_and_tell_users_contents_and_attempts_apart(those: list[Any]) -> None:
+def test_execution_names_are_short_and_unique_by_user_content_and_attempt(those: list[Any]) -> None:
     made = {
         MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
         for user, complete, attempt in those
@@ -185,7 +183,7 @@ def test_names_of_executions_are_short_and_tell_users_contents_and_attempts_apar
     assert len({json.dumps(execution.input) for execution in made}) == len(made)
 
 
-def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
+def test_the_largest_possible_item_fits_into_the_table() -> None:
     wrong = tuple(
         WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
         for number in range(MAX_CHUNKS)
@@ -204,6 +202,6 @@ def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
 
 
-def test_an_item_is_about_one_attempt_at_one_content() -> None:
+def test_a_record_belongs_to_one_attempt_and_content() -> None:
     assert is_current(STARTED, MeetingExecution.for_record(STARTED))
     assert not is_current(STARTED, MeetingExecution(MeetingExecution.for_record(STARTED).recording, 2))

@@ -25,7 +25,7 @@ def record_of(user: str, number: int = 1) -> MeetingRecord:
     return STARTED.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
 
 
-def test_what_is_written_comes_back(harness: MeetingHarness) -> None:
+def test_a_record_is_read_back(harness: MeetingHarness) -> None:
     wrong = (WrongChunk(name="a", problem=ChunkProblem.SIZE),)
     record = STARTED.model_copy(update={"wrong": wrong, "tags": ("a", "\u00e9"), "duration_ms": 5})
     assert harness.table.read(MEETING) is None
@@ -35,7 +35,7 @@ def test_what_is_written_comes_back(harness: MeetingHarness) -> None:
     assert (item["meetingId"], item["startedAt"]) == (MEETING.meeting_id, "2026-01-31T10:00:00.000Z")
 
 
-def test_who_comes_second_does_not_write(harness: MeetingHarness) -> None:
+def test_a_write_based_on_an_old_version_is_refused(harness: MeetingHarness) -> None:
     assert harness.table.write(None, STARTED)
     assert not harness.table.write(None, STARTED.model_copy(update={"title": "mine"}))
     first, second = (apply_report(STARTED, word, LATER) for word in REPORTS[1:3])
@@ -50,13 +50,13 @@ def test_who_comes_second_does_not_write(harness: MeetingHarness) -> None:
     assert (harness.table.read(MEETING), harness.due_sort_keys()) == (done, [])
 
 
-def test_a_write_whose_answer_was_lost_has_succeeded(harness: MeetingHarness) -> None:
+def test_a_repeated_write_succeeds(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED)
     after = apply_report(STARTED, REPORTS[1], LATER)
     assert [harness.table.write(STARTED, after) for _ in range(2)] == [True, True]
 
 
-def test_a_move_is_made_on_top_of_what_another_wrote(harness: MeetingHarness) -> None:
+def test_an_update_is_repeated_on_top_of_a_concurrent_write(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED)
     seen: list[str] = []
 
@@ -72,7 +72,7 @@ def test_a_move_is_made_on_top_of_what_another_wrote(harness: MeetingHarness) ->
     assert (seen, change.after.title, change.after.version) == ([f"{CANARY} title", "theirs"], "theirs", 3)
 
 
-def test_a_move_that_changes_nothing_is_not_written(harness: MeetingHarness) -> None:
+def test_an_update_without_a_change_is_not_written(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED)
     with harness.record_calls() as calls:
         change = harness.table.update(MEETING, lambda record: record)
@@ -82,7 +82,7 @@ def test_a_move_that_changes_nothing_is_not_written(harness: MeetingHarness) -> 
     assert harness.table.update(MeetingId(BOB, MEETING.meeting_id), lambda record: record) is None
 
 
-def test_a_meeting_that_never_holds_still_is_an_error(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_collisions_raise_too_many_writers(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.table.write(None, STARTED)
     monkeypatch.setattr(MeetingTable, "write", lambda *_: False)
     with pytest.raises(TooManyWriters):
@@ -100,7 +100,7 @@ def test_a_meeting_that_never_holds_still_is_an_error(harness: MeetingHarness, m
         ("put_item", ["ProvisionedThroughputExceededException"], False),
     ],
 )
-def test_a_clash_is_another_who_was_quicker_and_anything_else_is_not(
+def test_only_condition_failures_and_conflicts_count_as_concurrent_writes(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch, call: str, codes: list[str], *, beaten: bool
 ) -> None:
     harness.table.write(None, STARTED)
@@ -128,7 +128,7 @@ def _transaction_cancelled(harness: MeetingHarness, codes: list[str]) -> ClientE
     return error
 
 
-def test_what_is_due_is_found_by_when_and_whose(harness: MeetingHarness) -> None:
+def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness) -> None:
     for number, user in enumerate([ANN, BOB, ANN]):
         record = record_of(user, number)
         harness.table.write(None, record)
@@ -140,7 +140,7 @@ def test_what_is_due_is_found_by_when_and_whose(harness: MeetingHarness) -> None
     ]
 
 
-def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(harness: MeetingHarness) -> None:
+def test_due_items_belong_to_no_user_and_are_not_in_the_index(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED)
     assert harness.due_sort_keys() == [f"{STARTED.due}#{ANN}#{MEETING.meeting_id}"]
     with pytest.raises(ValueError, match="user and a ULID"):
@@ -152,7 +152,7 @@ def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(harness: MeetingHarn
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 @given(st.lists(st.sampled_from([*REPORTS, None]), max_size=6))
-def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(harness: MeetingHarness, words: list[Any]) -> None:
+def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness, words: list[Any]) -> None:
     for one in harness.all_items():
         harness.dynamodb.delete_item(TableName=TABLE, Key={name: one[name] for name in ("user", "meetingId")})
     harness.table.write(None, STARTED)

@@ -40,7 +40,7 @@ def epoch(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def test_a_good_token_gets_its_users_credentials_and_where_they_serve(exchange_harness: ExchangeHarness) -> None:
+def test_a_valid_token_returns_the_users_credentials_and_resources(exchange_harness: ExchangeHarness) -> None:
     answer = exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's laptop")
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
@@ -58,7 +58,7 @@ def test_a_good_token_gets_its_users_credentials_and_where_they_serve(exchange_h
     }
 
 
-def test_the_role_is_asked_for_with_the_user_as_tag_and_the_name_as_it_was_sanitised(
+def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name(
     exchange_harness: ExchangeHarness,
 ) -> None:
     exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's läptop / 1")
@@ -72,7 +72,7 @@ def test_the_role_is_asked_for_with_the_user_as_tag_and_the_name_as_it_was_sanit
     ]
 
 
-def test_credentials_are_to_be_renewed_well_before_they_end(exchange_harness: ExchangeHarness) -> None:
+def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness: ExchangeHarness) -> None:
     body = exchange_harness.exchange().body
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
     assert expiration - renew_after == timedelta(seconds=RENEW_BEFORE)
@@ -94,9 +94,7 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED_TOKENS)
-def test_a_token_that_is_not_taken_is_a_401_with_a_code_and_no_more(
-    exchange_harness: ExchangeHarness, case: str
-) -> None:
+def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness, case: str) -> None:
     make, code = REFUSED_TOKENS[case]
     answer = exchange_harness.exchange(make(exchange_harness.provider))
     if case == "a surrogate":  # JSON cannot say it, so there is no token to judge
@@ -107,7 +105,7 @@ def test_a_token_that_is_not_taken_is_a_401_with_a_code_and_no_more(
     assert exchange_harness.sessions == []
 
 
-def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(exchange_harness: ExchangeHarness) -> None:
+def test_a_rotated_key_is_accepted_and_the_old_one_is_refused(exchange_harness: ExchangeHarness) -> None:
     provider = exchange_harness.provider
     old = provider.token()
     assert exchange_harness.exchange(old).status == 200
@@ -117,7 +115,7 @@ def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(exchange_harn
     assert exchange_harness.exchange(old).refusal == (401, "TOKEN_REFUSED", [])
 
 
-def test_a_provider_that_is_away_is_a_503_and_no_judgement(exchange_harness: ExchangeHarness) -> None:
+def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHarness) -> None:
     exchange_harness.provider.status = 500
     answer = exchange_harness.exchange()
     assert answer.refusal == (503, "UNAVAILABLE", [])
@@ -151,7 +149,9 @@ def test_a_malformed_body_is_a_400_with_the_field(
 
 @SHARED
 @given(body=good(ExchangeRequest))
-def test_whatever_the_document_allows_is_answered(exchange_harness: ExchangeHarness, body: dict[str, Any]) -> None:
+def test_every_request_that_the_api_document_allows_is_processed(
+    exchange_harness: ExchangeHarness, body: dict[str, Any]
+) -> None:
     validator(ExchangeRequest).validate(body)
     answer = exchange_harness.send_body(json.dumps(body))
     assert answer.refusal[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
@@ -161,11 +161,11 @@ def test_whatever_the_document_allows_is_answered(exchange_harness: ExchangeHarn
 
 @SHARED
 @given(body=bad(ExchangeRequest))
-def test_whatever_else_is_sent_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
+def test_every_other_request_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
     assert exchange_harness.send_body(json.dumps(body)).status in {400, 401}
 
 
-def test_what_is_answered_is_what_the_document_says(exchange_harness: ExchangeHarness) -> None:
+def test_the_response_matches_the_api_document(exchange_harness: ExchangeHarness) -> None:
     answer = exchange_harness.exchange()
     validator(ExchangeResponse, answered=True).validate(answer.body)
     assert [operation.name for operation in OPERATIONS] == ["exchangeToken"]
@@ -177,7 +177,7 @@ def test_what_is_answered_is_what_the_document_says(exchange_harness: ExchangeHa
 @pytest.mark.parametrize(
     ("anns", "bobs"), [("mac of ann", "mac-of-ann"), ("ann", "ann!"), ("x" * 64, "x" * 70), ("laptop", "laptop")]
 )
-def test_two_users_whose_names_sanitise_alike_are_two_users(
+def test_two_users_with_equal_session_names_stay_separate(
     exchange_harness: ExchangeHarness, anns: str, bobs: str
 ) -> None:
     alike = sanitise_session_name(anns) == sanitise_session_name(bobs)
@@ -194,7 +194,7 @@ def test_two_users_whose_names_sanitise_alike_are_two_users(
     assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
 
 
-def test_a_body_cannot_say_who_asks(exchange_harness: ExchangeHarness) -> None:
+def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> None:
     said = {
         "token": exchange_harness.provider.token(sub="ann"),
         "sessionName": "laptop",
@@ -215,9 +215,7 @@ class UnresponsiveSts:
 
 
 @pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", None])
-def test_an_sts_that_has_too_much_to_do_or_is_silent_is_asked_later(
-    exchange_harness: ExchangeHarness, code: str | None
-) -> None:
+def test_a_throttled_or_unresponsive_sts_is_a_503(exchange_harness: ExchangeHarness, code: str | None) -> None:
     with stubbed("sts") as (client, stubber):
         if code is not None:
             stubber.add_client_error("assume_role", code, CANARY, 400)
@@ -229,7 +227,7 @@ def test_an_sts_that_has_too_much_to_do_or_is_silent_is_asked_later(
 
 
 @pytest.mark.parametrize(("code", "cause"), [("AccessDenied", "refused"), ("RegionDisabledException", "unknown")])
-def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
+def test_a_refusal_by_sts_is_a_500_without_details(
     exchange_harness: ExchangeHarness, code: str, cause: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with stubbed("sts") as (client, stubber):
@@ -244,7 +242,7 @@ def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
     ]
 
 
-def test_credentials_are_in_no_text_that_is_made_of_what_holds_them() -> None:
+def test_credentials_are_not_in_any_representation() -> None:
     expiration = datetime(2026, 1, 1, tzinfo=UTC)
     texts = [
         repr(SessionCredentials(CANARY, CANARY, CANARY, expiration)),
@@ -284,7 +282,7 @@ def call_function(token: str, name: str) -> ParsedResponse:
     return ParsedResponse(handler.handler(api_gateway_event(json.dumps({"token": token, "sessionName": name})), None))
 
 
-def test_the_function_does_what_its_environment_says(configured_function: ExchangeHarness) -> None:
+def test_the_function_uses_its_environment(configured_function: ExchangeHarness) -> None:
     before = datetime.now(UTC)
     answer = call_function(configured_function.provider.token(sub="ann"), "laptop")
     assert answer.headers["Access-Control-Allow-Origin"] == "https://one.example"
@@ -299,7 +297,7 @@ def test_the_function_does_what_its_environment_says(configured_function: Exchan
     assert timedelta(seconds=1790) < expiration - before < timedelta(seconds=1900)
 
 
-def test_nothing_of_token_credentials_or_name_is_in_a_log_at_any_level(
+def test_no_log_level_shows_tokens_credentials_or_session_names(
     configured_function: ExchangeHarness, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -35,13 +35,13 @@ def sts_limits() -> Any:
 @example("ann\n")
 @example("x" * 65)
 @example("\u017ftreet \u212a")  # letters that become ASCII where case is folded
-def test_only_allowed_characters_are_left_in_their_order_and_not_too_many(name: str) -> None:
+def test_forbidden_characters_are_removed_and_long_names_are_cut(name: str) -> None:
     kept = [character for character in name if character in ALLOWED]
     assert sanitise_session_name(name) == "".join(kept)[:MAX_LENGTH]
 
 
 @given(st.text(st.sampled_from(ALLOWED), min_size=MIN_LENGTH, max_size=MAX_LENGTH))
-def test_a_name_that_may_be_is_used_as_it_is(name: str) -> None:
+def test_a_valid_name_is_not_changed(name: str) -> None:
     assert ADAPTER.validate_python(name) == name
 
 
@@ -50,7 +50,7 @@ def test_a_name_that_may_be_is_used_as_it_is(name: str) -> None:
 @example("a")
 @example("a" * MAX_INPUT_LENGTH)
 @example("a" * (MAX_INPUT_LENGTH + 1))
-def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
+def test_every_accepted_name_is_valid_for_sts(name: str) -> None:
     metadata = sts_limits()
     try:
         used = ADAPTER.validate_python(name)
@@ -64,6 +64,6 @@ def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, 5, ["ab"], b"ab\xff"])
-def test_what_is_no_text_is_no_name(name: Any) -> None:
+def test_a_name_must_be_a_string(name: Any) -> None:
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(name)

@@ -41,7 +41,7 @@ def verified(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE)
     return [item.item for item in verify_items(items, window).items]
 
 
-def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
+def test_a_verified_item_has_the_transcripts_words_and_time() -> None:
     (one,) = verified(model_item("I WILL book the room", owner="  spk_0\u0007 "))
     assert (one.quote.text, one.quote.start_ms) == ("I will book “the room", 2_000)
     assert (one.owner, one.due) == ("spk_0", "by Friday")
@@ -50,17 +50,17 @@ def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
 
 
 @pytest.mark.parametrize("quote", ["I will book a room", "report room", "room", "...", "spk_0 I will book"])
-def test_a_quote_that_was_not_said_drops_its_item(quote: str) -> None:
+def test_an_item_is_dropped_if_its_quote_was_not_said(quote: str) -> None:
     found = verify_items([model_item(quote), model_item("I will book the room")], WHOLE)
     assert (len(found.items), found.dropped) == (1, 1)
 
 
-def test_a_quote_that_was_said_in_another_part_was_not_said_in_this_one() -> None:
+def test_a_quote_from_another_part_is_not_found() -> None:
     assert verified(model_item("I will book the room"), window=Window(0, 0, 2, SAID[:2])) == []
 
 
 @pytest.mark.parametrize(("at", "start_ms"), [(None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)])
-def test_of_two_places_the_one_counts_that_the_model_means(at: int | None, start_ms: int) -> None:
+def test_the_models_line_number_selects_one_of_two_occurrences(at: int | None, start_ms: int) -> None:
     assert verified(model_item("Anna will send the report", at))[0].quote.start_ms == start_ms
     later = Window(1, 1, 3, SAID[1:])
     assert verified(model_item("Anna will send the report", at), window=later)[0].quote.start_ms == start_ms
@@ -74,7 +74,7 @@ def texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
     return [item.item.text for item in merge_items(parts)]
 
 
-def test_what_two_overlapping_parts_found_is_one() -> None:
+def test_an_item_that_overlapping_parts_found_is_kept_once() -> None:
     assert (FIRST.core, len(FIRST.passages), SECOND.first) == (1, 2, 1)
     here = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
     there = locate(SECOND, model_item("Anna will send the report", 1, "Send the report", "Anna Berg"))
@@ -84,7 +84,7 @@ def test_what_two_overlapping_parts_found_is_one() -> None:
     assert texts(here, ()) == ["Send it"], "and what it did not find stays"
 
 
-def test_two_owners_of_one_sentence_have_an_item_each() -> None:
+def test_two_owners_of_the_same_sentence_have_separate_items() -> None:
     here = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
     there = locate(SECOND, model_item("send the report", 1, "Send it too", "Bob"))
     assert texts(here, there) == ["Send it", "Send it too"]
@@ -92,7 +92,7 @@ def test_two_owners_of_one_sentence_have_an_item_each() -> None:
     assert texts(both) == ["Send it", "Print it"], "one part may find two in a sentence"
 
 
-def test_what_is_agreed_twice_is_listed_where_it_was_said_first() -> None:
+def test_a_repeated_agreement_is_listed_at_its_first_occurrence() -> None:
     found = merge_items(
         [
             locate(
@@ -105,7 +105,7 @@ def test_what_is_agreed_twice_is_listed_where_it_was_said_first() -> None:
     assert [located.item.quote.start_ms for located in found] == [1_000]
 
 
-def test_items_are_in_the_order_in_which_they_were_said() -> None:
+def test_items_are_in_the_order_of_the_transcript() -> None:
     room, report = model_item("book the room", 2, "Book"), model_item("send the report", 1, "Send")
     assert texts(locate(WHOLE, room, report)) == ["Send", "Book"]
 
@@ -124,12 +124,12 @@ def test_items_are_in_the_order_in_which_they_were_said() -> None:
         (None, "Anna", False),
     ],
 )
-def test_a_first_name_fits_the_whole_one(one: str | None, other: str | None, same: bool) -> None:
+def test_a_first_name_matches_the_full_name(one: str | None, other: str | None, same: bool) -> None:
     assert is_same_owner(one, other) is is_same_owner(other, one) is same
 
 
 @given(st.data())
-def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
+def test_merging_keeps_every_item_once(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
     passages = tuple(
         TranscriptSegment(speaker="spk_0", start_ms=at, end_ms=at, text=f"thing number{at} is mine")

@@ -12,7 +12,7 @@ from handlers.meetings.bedrock_summarize.handler import summary_settings
 NEEDED = {"BUCKET_NAME": "recordings", "STACK": "test"}
 
 
-def test_sonnet_serves_both_tasks_until_haiku_is_named() -> None:
+def test_sonnet_is_the_default_for_both_tasks() -> None:
     plain = SummaryEnvironment.model_validate(NEEDED)
     assert (plain.summary_model_id, plain.action_model_id) == (SONNET, SONNET)
     assert summary_settings(plain).style.transcript_cached
@@ -21,7 +21,7 @@ def test_sonnet_serves_both_tasks_until_haiku_is_named() -> None:
     assert not summary_settings(named).style.transcript_cached
 
 
-def test_how_models_are_asked_is_the_environments() -> None:
+def test_the_environment_sets_the_models_and_limits() -> None:
     guarded = {
         **NEEDED,
         "GUARDRAIL_ID": "g",
@@ -32,7 +32,7 @@ def test_how_models_are_asked_is_the_environments() -> None:
     assert summary_settings(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_the_variables_of_an_environment_can_be_read_back() -> None:
     whole = SummaryEnvironment.model_validate({**NEEDED, "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "DRAFT"})
     assert SummaryEnvironment.model_validate(whole.variables()) == whole
 
@@ -52,6 +52,6 @@ def test_what_is_written_is_read_back() -> None:
         {"BUCKET_NAME": None},
     ],
 )
-def test_settings_that_do_not_hold_together_are_refused(changed: dict[str, Any]) -> None:
+def test_contradictory_settings_are_rejected(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SummaryEnvironment.model_validate({**NEEDED, **changed})

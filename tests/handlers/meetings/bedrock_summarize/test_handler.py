@@ -62,7 +62,7 @@ def event(**changed: Any) -> dict[str, Any]:
     return {**summary_request(audio=audio).model_dump(mode="json", by_alias=True), "more": 1, **changed}
 
 
-def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
+def test_the_function_summarises_a_transcribed_meeting(
     clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summarizer = handler._summarizer()
@@ -91,16 +91,14 @@ def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
     assert len(asked) == 2
 
 
-def test_the_summary_alone_asks_the_model_again(clients: dict[str, Any]) -> None:
+def test_the_sdk_does_not_retry_model_requests(clients: dict[str, Any]) -> None:
     handler._summarizer()
     config = clients["bedrock-runtime"].meta.config
     assert (config.retries["total_max_attempts"], config.read_timeout) == (1, 150)
 
 
 @pytest.mark.parametrize("changed", [{"user": "canary"}, {"audio": [{"key": "canary"}]}, {"content": None}])
-def test_an_event_that_is_none_is_refused_in_words_that_say_nothing_of_it(
-    clients: dict[str, Any], changed: dict[str, Any]
-) -> None:
+def test_an_invalid_event_is_rejected_without_quoting_it(clients: dict[str, Any], changed: dict[str, Any]) -> None:
     with pytest.raises(EventMalformed, match=r"^event_malformed$") as caught:
         handler.handler(event(**changed), Context())
     assert caught.value.__context__ is None

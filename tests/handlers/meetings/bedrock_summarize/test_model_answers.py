@@ -37,7 +37,7 @@ def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, patient:
     return caught.value.problem
 
 
-def test_action_items_are_read() -> None:
+def test_action_items_are_parsed() -> None:
     found = parse_items(f"```json\n{answer()}\n```", PART, patient=False)
     (one,) = found.items
     assert (one.text, one.owner, one.due, one.quote, one.said) == (
@@ -53,7 +53,7 @@ def test_action_items_are_read() -> None:
 
 
 @pytest.mark.parametrize("task", [SummaryTask.SUMMARY, SummaryTask.COMBINE])
-def test_a_summary_is_a_line_a_paragraph_without_what_no_store_takes(task: SummaryTask) -> None:
+def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: SummaryTask) -> None:
     text = "They  met.\r\n\n \u0007It\tended.\ud800\n"
     assert parse_summary(answer(task.value, summary=text), task, PART) == "They met.\nIt ended."
 
@@ -74,13 +74,13 @@ def test_a_summary_is_a_line_a_paragraph_without_what_no_store_takes(task: Summa
         (answer(items=[ITEM] * (MAX_ITEMS + 1)), AnswerProblem.TOO_MANY),
     ],
 )
-def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: StrEnum) -> None:
+def test_an_answer_of_another_form_is_always_refused(text: str, expected: StrEnum) -> None:
     assert problem(text) is expected
     assert problem(text, patient=True) is expected
 
 
 @pytest.mark.parametrize("summary", [None, 7, [CANARY], "", " \n\t", "\u0000", CANARY * MAX_SUMMARY_CHARACTERS])
-def test_what_is_no_summary_is_refused(summary: object) -> None:
+def test_an_invalid_summary_is_refused(summary: object) -> None:
     assert problem(answer("summary", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.NO_SUMMARY
     assert problem(answer("combine", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.OTHER_TASK
 
@@ -106,14 +106,14 @@ BAD_ITEMS: list[object] = [
 
 
 @pytest.mark.parametrize("bad", BAD_ITEMS)
-def test_an_item_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
+def test_a_malformed_item_is_refused_first_and_skipped_in_the_second_answer(bad: object) -> None:
     assert problem(answer(items=[ITEM, bad])) is AnswerProblem.BAD_ITEM
     found = parse_items(answer(items=[bad, ITEM]), PART, patient=True)
     assert (len(found.items), found.malformed) == (1, 1)
     assert problem(answer(items=[bad]), patient=True) is AnswerProblem.BAD_ITEM
 
 
-def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
+def test_representations_do_not_contain_model_output() -> None:
     wrote = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
     found = parse_items(answer(items=[wrote]), PART, patient=False)
     assert CANARY not in repr(found)
@@ -129,7 +129,7 @@ VALUES = st.recursive(
 
 @given(st.text(max_size=60) | st.builds(lambda items, summary: answer(items=items, summary=summary), VALUES, VALUES))
 @example('{"task": "actionItems", "part": "77ab01c2d3e4", "items": [{"text": "\\ud800", "quote": "\\ud800"}]}')
-def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+def test_any_answer_is_parsed_or_refused(text: str) -> None:
     for patient in (False, True):
         try:
             parse_items(text, PART, patient=patient)

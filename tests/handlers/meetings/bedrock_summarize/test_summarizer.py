@@ -75,7 +75,9 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(harness: SummaryH
     assert (harness.summary.summary_model, harness.summary.action_model) == (SONNET, SONNET)
 
 
-def test_a_repeat_finds_the_summary_and_pays_nothing(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_a_repeated_call_returns_the_stored_summary_without_model_requests(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
     first = harness.summarize(asked)
     before = dict(harness.store.objects)
     changes: list[dict[str, Any]] = [{}, {"action_model": HAIKU}]
@@ -85,7 +87,7 @@ def test_a_repeat_finds_the_summary_and_pays_nothing(harness: SummaryHarness, as
     assert not harness.haiku.requests, "another setting makes no other summary of it"
 
 
-def test_where_nothing_is_said_no_model_is_asked(harness: SummaryHarness) -> None:
+def test_an_empty_transcript_causes_no_model_request(harness: SummaryHarness) -> None:
     asked = harness.store_part_transcripts((), ())
     for _ in range(2):
         result = harness.summarize(asked)
@@ -95,7 +97,9 @@ def test_where_nothing_is_said_no_model_is_asked(harness: SummaryHarness) -> Non
     assert not harness.metrics.sent
 
 
-def test_what_it_cost_is_told_once_with_all_that_was_read(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_the_token_metrics_are_sent_once_and_include_cached_tokens(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
     result = harness.summarize(asked)
     assert [(metric.name, metric.value, metric.user) for metric in harness.metrics.sent] == [
         (INPUT_TOKENS, 2 * 1_101, None),
@@ -106,14 +110,14 @@ def test_what_it_cost_is_told_once_with_all_that_was_read(harness: SummaryHarnes
     assert SummaryTokens.model_validate(result.model_dump()) == cost
 
 
-def test_two_models_do_a_task_each(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_two_models_each_do_one_task(harness: SummaryHarness, asked: SummaryRequest) -> None:
     harness.summarize(asked, action_model=HAIKU)
     assert (harness.sonnet.tasks, harness.haiku.tasks) == (["summary"], ["actionItems"])
     assert harness.summary.action_model == HAIKU
 
 
 @pytest.mark.parametrize("wrong", [answer_with([REPORT], part="77ab01c2d3e4"), lambda _: CANARY])
-def test_an_answer_that_is_not_to_the_question_is_asked_for_once_more_and_then_refused(
+def test_an_invalid_answer_is_requested_once_more_and_then_refused(
     harness: SummaryHarness, asked: SummaryRequest, wrong: AnswerFunction
 ) -> None:
     harness.sonnet = ScriptedModel([wrong, answer_with([REPORT])])
@@ -126,7 +130,9 @@ def test_an_answer_that_is_not_to_the_question_is_asked_for_once_more_and_then_r
     assert len(other.sonnet.requests) == 2
 
 
-def test_in_the_end_single_items_that_are_none_are_passed_over(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_single_malformed_items_of_the_second_answer_are_skipped(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
     harness.sonnet = ScriptedModel([answer_with(), answer_with([{"text": 7}, REPORT])])
     harness.store.failing_prefix = "summaries/"
     failure_cause(harness, asked, StorageFailed)
@@ -136,7 +142,7 @@ def test_in_the_end_single_items_that_are_none_are_passed_over(harness: SummaryH
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNAVAILABLE])
-def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
+def test_a_busy_model_is_retried_and_then_left_to_the_workflow(
     harness: SummaryHarness, asked: SummaryRequest, fault: Fault
 ) -> None:
     harness.sonnet = ScriptedModel([fault, fault, answer_with([REPORT])])
@@ -148,7 +154,7 @@ def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
     assert 30 < sum(other.waits) < REMAINING_MS / 1000 / 3, "waiting in the workflow costs nothing"
 
 
-def test_an_answer_that_takes_too_long_is_asked_for_once_more_and_then_left_to_the_workflow(
+def test_a_timed_out_request_is_repeated_once_and_then_left_to_the_workflow(
     harness: SummaryHarness, asked: SummaryRequest
 ) -> None:
     harness.sonnet = ScriptedModel([Fault.TIMED_OUT])
@@ -170,7 +176,7 @@ def test_an_answer_that_takes_too_long_is_asked_for_once_more_and_then_left_to_t
         ((answer_with(), "model_context_window_exceeded"), "too_large"),
     ],
 )
-def test_a_model_that_will_not_answer_is_asked_once(
+def test_a_refusal_by_the_model_is_not_retried(
     harness: SummaryHarness, asked: SummaryRequest, scripted: Scripted, expected: str
 ) -> None:
     harness.sonnet = ScriptedModel([scripted])
@@ -178,14 +184,14 @@ def test_a_model_that_will_not_answer_is_asked_once(
     assert len(harness.sonnet.requests) == 1
 
 
-def test_no_question_begins_that_could_not_be_answered_in_time(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_no_request_is_sent_without_enough_time_for_the_answer(harness: SummaryHarness, asked: SummaryRequest) -> None:
     with pytest.raises(ModelBusy, match="timed_out"):
         harness.summarize(asked, remaining_ms=(ANSWER_SECONDS + 9) * 1_000)
     assert not harness.sonnet.requests
     assert harness.transcript.said, "what was done until then stays"
 
 
-def test_what_was_answered_before_it_broke_off_is_not_asked_for_again(
+def test_answers_from_before_an_interruption_are_not_requested_again(
     harness: SummaryHarness, asked: SummaryRequest
 ) -> None:
     harness.sonnet = ScriptedModel([answer_with(summary="First."), Fault.THROTTLED])
@@ -207,9 +213,7 @@ def test_another_model_or_setting_is_another_question(harness: SummaryHarness, a
     assert harness.sonnet.tasks == ["summary", "actionItems", "summary"], "without a cache point it is asked anew"
 
 
-def test_an_answer_that_was_kept_and_is_none_any_more_is_asked_for_again(
-    harness: SummaryHarness, asked: SummaryRequest
-) -> None:
+def test_a_stored_answer_that_became_invalid_is_requested_again(harness: SummaryHarness, asked: SummaryRequest) -> None:
     harness.store.failing_prefix = "summaries/"
     failure_cause(harness, asked, StorageFailed)
     first, second = (key for key in harness.store.objects if "/answers/" in key)
@@ -220,7 +224,9 @@ def test_an_answer_that_was_kept_and_is_none_any_more_is_asked_for_again(
     assert harness.sonnet.tasks == ["summary", "actionItems"] * 2
 
 
-def test_whoever_is_second_keeps_the_summary_of_the_first(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_the_second_of_two_invocations_returns_the_summary_of_the_first(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
     quicker = SummaryHarness(store=harness.store, sonnet=ScriptedModel([answer_with(summary="Quicker.")]))
 
     def slow(given: list[Line]) -> str:
@@ -234,7 +240,7 @@ def test_whoever_is_second_keeps_the_summary_of_the_first(harness: SummaryHarnes
     assert not harness.metrics.sent
 
 
-def test_a_transcript_that_is_there_is_not_made_again(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_an_existing_transcript_is_not_replaced(harness: SummaryHarness, asked: SummaryRequest) -> None:
     harness.sonnet = ScriptedModel([Fault.REFUSED])
     failure_cause(harness, asked, ModelRefused)
     del harness.store.objects[RECORDING.part_transcript_key(0, "en-US")]
@@ -243,7 +249,7 @@ def test_a_transcript_that_is_there_is_not_made_again(harness: SummaryHarness, a
     assert harness.store.written.count(RECORDING.transcript_key) == 1
 
 
-def test_a_part_without_transcript_is_missing(harness: SummaryHarness) -> None:
+def test_a_missing_part_raises_transcript_missing(harness: SummaryHarness) -> None:
     asked = harness.store_part_transcripts(SPOKEN_MEETING, SPOKEN_MEETING)
     del harness.store.objects[RECORDING.part_transcript_key(1, "en-US")]
     assert failure_cause(harness, asked, TranscriptMissing) == "part_missing"
@@ -251,12 +257,14 @@ def test_a_part_without_transcript_is_missing(harness: SummaryHarness) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", CANARY.encode(), b'{"results": {"items": "canary"}}'])
-def test_a_part_that_is_no_transcript_is_refused(harness: SummaryHarness, asked: SummaryRequest, data: bytes) -> None:
+def test_a_malformed_part_raises_transcript_unreadable(
+    harness: SummaryHarness, asked: SummaryRequest, data: bytes
+) -> None:
     harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = data
     assert failure_cause(harness, asked, TranscriptUnreadable) == "malformed"
 
 
-def test_a_transcript_of_another_recording_is_refused(harness: SummaryHarness, asked: SummaryRequest) -> None:
+def test_a_transcript_longer_than_its_part_is_refused(harness: SummaryHarness, asked: SummaryRequest) -> None:
     other = SummaryHarness()
     other.store_part_transcripts([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
     harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = other.store.objects[
@@ -266,7 +274,7 @@ def test_a_transcript_of_another_recording_is_refused(harness: SummaryHarness, a
 
 
 @pytest.mark.parametrize("key", [RECORDING.summary_key, RECORDING.transcript_key])
-def test_what_stands_where_ours_should_is_not_read_as_ours(
+def test_an_unknown_object_in_place_of_an_output_is_refused(
     harness: SummaryHarness, asked: SummaryRequest, key: str
 ) -> None:
     harness.store.objects[key] = b'{"summary": 7, "said": "canary"}'
@@ -275,7 +283,7 @@ def test_what_stands_where_ours_should_is_not_read_as_ours(
     assert caught.value.__context__ is None
 
 
-def test_several_parts_of_the_sound_make_one_transcript(harness: SummaryHarness) -> None:
+def test_several_audio_parts_make_one_transcript(harness: SummaryHarness) -> None:
     harness.summarize(harness.store_part_transcripts(SPOKEN_MEETING, turns(("spk_0", "Anna will call Bob."))))
     assert [segment.speaker for segment in harness.transcript.said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
 
@@ -297,7 +305,7 @@ def answer_promises(given: list[Line]) -> str:
     return answer_with(items, summary=told)(given)
 
 
-def test_a_long_transcript_is_read_in_parts_that_become_one(harness: SummaryHarness) -> None:
+def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([answer_promises])
     result = harness.summarize(harness.store_part_transcripts(long_meeting()), part_characters=1_000)
     heads = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
@@ -316,7 +324,7 @@ def test_a_long_transcript_is_read_in_parts_that_become_one(harness: SummaryHarn
     assert harness.summary.tokens.output_tokens == 10 * (2 * count + 1)
 
 
-def test_very_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
+def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([lambda given: answer_with(summary=given[-1]["part"] + " word" * 50)(given)])
     harness.summarize(harness.store_part_transcripts(long_meeting(200)), part_characters=1_000)
     combined = [
@@ -329,7 +337,7 @@ def test_very_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None
     assert all(sum(len(line["text"]) for line in given) <= 1_000 for given in combined)
 
 
-def test_a_long_transcript_goes_on_with_the_part_that_it_broke_off_at(harness: SummaryHarness) -> None:
+def test_an_interrupted_summary_continues_with_the_next_part(harness: SummaryHarness) -> None:
     asked = harness.store_part_transcripts(long_meeting())
     harness.sonnet = ScriptedModel([*[answer_promises] * 5, Fault.THROTTLED])
     with pytest.raises(ModelBusy):
@@ -340,7 +348,7 @@ def test_a_long_transcript_goes_on_with_the_part_that_it_broke_off_at(harness: S
     assert (heads[0]["task"], heads[0]["index"]) == ("actionItems", 2)
 
 
-def test_parts_that_are_read_at_once_make_the_same_summary() -> None:
+def test_concurrent_parts_give_the_same_summary() -> None:
     found = []
     for at_once in (1, 4):
         one = SummaryHarness(sonnet=ScriptedModel([answer_promises]), at_once=at_once)
@@ -349,7 +357,7 @@ def test_parts_that_are_read_at_once_make_the_same_summary() -> None:
     assert found[0] == found[1]
 
 
-def test_what_is_said_is_never_in_a_log(capsys: pytest.CaptureFixture[str], harness: SummaryHarness) -> None:
+def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: SummaryHarness) -> None:
     asked = harness.store_part_transcripts(turns(("spk_canary", "The canary sings. Anna will feed the canary.")))
     fed = action_item("Anna will feed the canary", text="Feed the canary", owner="canary", due="canary")
     scripts: list[list[Scripted]] = [

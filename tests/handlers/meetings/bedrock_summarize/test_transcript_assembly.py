@@ -71,13 +71,13 @@ def single_part(said: tuple[Turn, ...], language: str = "en-US") -> tuple[Transc
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))
-def test_nothing_is_lost_and_nothing_is_added(parts: list[tuple[Turn, ...]]) -> None:
+def test_every_word_occurs_exactly_once(parts: list[tuple[Turn, ...]]) -> None:
     transcript, _ = join_turns(*parts)
     assert " ".join(said.text for said in transcript.said) == " ".join(turn.text for part in parts for turn in part)
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))
-def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: list[tuple[Turn, ...]]) -> None:
+def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...]]) -> None:
     transcript, offsets = join_turns(*parts)
     assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
     assert all(said.start_ms <= said.end_ms <= transcript.duration_ms for said in transcript.said)
@@ -92,7 +92,7 @@ def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: li
 
 
 @given(turn_lists())
-def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) -> None:
+def test_a_segment_has_one_speaker_and_a_limited_length(said: tuple[Turn, ...]) -> None:
     found = single_part(said)
     assert all(len(piece.text) <= MAX_SEGMENT_CHARACTERS for piece in found)
     by_speaker = [(speaker, " ".join(p.text for p in group)) for speaker, group in groupby(found, lambda p: p.speaker)]
@@ -106,7 +106,7 @@ def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) 
             )
 
 
-def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is_a_pause() -> None:
+def test_a_segment_ends_at_another_speaker_or_a_pause() -> None:
     said = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
     later = Turn("spk_1", said[-1].end_ms + PAUSE_MS + 1, "Wait.")
     assert single_part((*said, later)) == (
@@ -116,7 +116,7 @@ def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is
     )
 
 
-def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhere() -> None:
+def test_a_long_speech_is_cut_after_a_sentence_if_possible() -> None:
     sentence = "word " * 9 + "end."
     assert {piece.text[-1] for piece in single_part(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
     endless = single_part(turns(("spk_0", "word " * 1_000)))
@@ -124,7 +124,7 @@ def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhe
     assert all(len(piece.text) > SENTENCE_END_CHARACTERS for piece in endless[:-1])
 
 
-def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
+def test_speaker_labels_contain_the_part_if_there_are_several() -> None:
     said = turns(("spk_0", "Yes."))
     assert [piece.speaker for piece in join_turns(said)[0].said] == ["spk_0"]
     assert [piece.speaker for piece in join_turns(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
@@ -135,20 +135,20 @@ def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
 @pytest.mark.parametrize(
     ("language", "text"), [("ja-JP", "今日はAI tools を見る。"), ("th-TH", "今日はAI tools を見る。")]
 )
-def test_languages_without_spaces_have_none(language: str, text: str) -> None:
+def test_words_of_languages_without_spaces_are_joined(language: str, text: str) -> None:
     items = [_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_mark("。")]
     part = TranscribedPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
     assert parse_part(part, language)[0].text == text.replace(" を", "を")
     assert parse_part(part, "en-US")[0].text == "今日 は AI tools を 見る。"
 
 
-def test_where_nothing_is_heard_nothing_is_said() -> None:
+def test_an_empty_output_gives_an_empty_transcript() -> None:
     assert single_part(()) == ()
     marks = json.dumps({"results": {"items": [_mark("."), _item("\u0007")]}}).encode()
     assert parse_part(TranscribedPart(0, 2_000, marks), "en-US") == ()
 
 
-def test_a_word_that_ends_a_little_late_is_of_its_part_and_one_that_is_later_is_of_another() -> None:
+def test_a_word_may_end_only_a_little_after_its_part() -> None:
     late = json.dumps({"results": {"items": [_item("Bye", "1.5", "2.9")]}}).encode()
     (said,) = parse_part(TranscribedPart(60_000, 2_000, late), "en-US")
     assert (said.start_ms, said.end_ms) == (61_500, 62_000)
@@ -175,11 +175,11 @@ def _problem(data: bytes) -> str:
         (json.dumps({"results": {"items": [_item("a"), *[_mark("!" * 999)] * 9]}}).encode(), "malformed"),
     ],
 )
-def test_what_is_no_output_of_this_part_is_refused(data: bytes, expected: str) -> None:
+def test_a_malformed_output_is_refused(data: bytes, expected: str) -> None:
     assert _problem(data) == expected
 
 
-def test_no_more_is_taken_than_people_can_say() -> None:
+def test_outputs_beyond_the_size_limits_are_refused() -> None:
     much = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
     assert join_parts([[much], [much]], "en-US", 1).said
     with pytest.raises(BadTranscript, match="too_large"):
@@ -188,7 +188,7 @@ def test_no_more_is_taken_than_people_can_say() -> None:
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(_wrapped))
 @example(b"[" * 100_000)
-def test_whatever_a_part_has_it_is_a_transcript_or_is_refused(data: bytes) -> None:
+def test_any_output_is_parsed_or_refused(data: bytes) -> None:
     try:
         found = parse_part(TranscribedPart(0, 2_000, data), "en-US")
     except BadTranscript:

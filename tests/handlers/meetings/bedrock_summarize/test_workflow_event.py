@@ -16,7 +16,7 @@ def part(number: int, offset_ms: int | None = None, key: str | None = None) -> d
     return {"key": key or RECORDING.audio_key(number), "offsetMs": offset, "durationMs": 1_000}
 
 
-def test_an_event_is_about_one_recording() -> None:
+def test_an_event_names_one_recording() -> None:
     assert summary_request().recording == RECORDING
     assert len(summary_request(audio=[part(0), part(1), part(2)]).audio) == 3
 
@@ -43,7 +43,7 @@ def test_an_event_is_about_one_recording() -> None:
         {"user": OTHER},
     ],
 )
-def test_an_event_that_is_not_about_one_recording_is_refused(changed: dict[str, Any]) -> None:
+def test_an_event_with_keys_of_another_recording_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         summary_request(**changed)
     assert "input_value" not in str(caught.value)

@@ -14,13 +14,13 @@ def read(**others: str) -> MediaEnvironment:
     return MediaEnvironment.model_validate({**DEPLOYMENT.variables(), **job, **others})
 
 
-def test_a_job_is_about_one_recording_of_one_bucket() -> None:
+def test_a_job_processes_one_recording_of_one_bucket() -> None:
     found = read()
     assert found.bucket_name == DEPLOYMENT.bucket_name
     assert found.recording.video_key == f"video/{USER}/{MEETING}/{CONTENT}.mp4"
 
 
-def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
+def test_the_job_definition_sets_all_variables_but_those_of_the_recording() -> None:
     needed = {name.upper() for name in MediaEnvironment.model_fields} - {"LOG_LEVEL"}
     assert needed == {*DEPLOYMENT.variables(), *RECORDING_VARIABLES} - {"LOG_LEVEL"}
 
@@ -39,7 +39,7 @@ def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
         ("ENCODE_THREADS", "0"),
     ],
 )
-def test_anything_else_is_refused_without_being_repeated(name: str, value: str) -> None:
+def test_invalid_variables_are_rejected_without_quoting_them(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as caught:
         read(**{name: value})
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]

@@ -19,14 +19,14 @@ def fake_ffmpeg(folder: Path, text: str, stopping: JobTermination | None = None,
     return Ffmpeg(os.fspath(path), folder, stopping or JobTermination(), **more)
 
 
-def test_it_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ffmpeg_does_not_receive_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/canary")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     fake_ffmpeg(tmp_path, "/usr/bin/env > seen").run()
     assert "canary" not in (tmp_path / "seen").read_text()
 
 
-def test_what_it_says_no_to_is_not_what_it_died_of(tmp_path: Path) -> None:
+def test_an_error_of_ffmpeg_differs_from_being_killed(tmp_path: Path) -> None:
     with pytest.raises(InputRefused):
         fake_ffmpeg(tmp_path, "exit 69").run()
     with pytest.raises(FfmpegFailed):
@@ -35,18 +35,18 @@ def test_what_it_says_no_to_is_not_what_it_died_of(tmp_path: Path) -> None:
         Ffmpeg("/not/there", tmp_path, JobTermination()).run()
 
 
-def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+def test_a_run_beyond_its_time_limit_is_killed(tmp_path: Path) -> None:
     with pytest.raises(InputRefused), fake_ffmpeg(tmp_path, "exec sleep 60").start(seconds=0.05):
         pass
 
 
-def test_one_that_is_left_is_ended(tmp_path: Path) -> None:
+def test_a_run_is_killed_if_its_block_raises_an_exception(tmp_path: Path) -> None:
     with pytest.raises(KeyError), fake_ffmpeg(tmp_path, "exec sleep 60").start() as running:
         raise KeyError
     assert running.process.returncode == -9
 
 
-def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
+def test_a_termination_request_ends_the_runs(tmp_path: Path) -> None:
     stopping = JobTermination()
     one = fake_ffmpeg(tmp_path, "exec sleep 60", stopping)
     with pytest.raises(JobTerminated), one.start() as running:
@@ -56,12 +56,12 @@ def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
         one.run()
 
 
-def test_one_that_stops_reading_says_by_its_end_why(tmp_path: Path) -> None:
+def test_a_run_that_stops_reading_is_judged_by_its_exit_code(tmp_path: Path) -> None:
     with pytest.raises(InputRefused), fake_ffmpeg(tmp_path, "exit 1").start(pipe_input=True) as running:
         running.input.write(bytes(10_000_000))
 
 
-def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
+def test_the_kept_messages_are_limited_in_size(tmp_path: Path) -> None:
     with fake_ffmpeg(tmp_path, "echo first >&2; head -c 3000000 /dev/zero >&2; echo last >&2").start() as running:
         pass
     told = running.stderr_text()
@@ -70,7 +70,7 @@ def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
     assert told.endswith("last\n")
 
 
-def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(tmp_path: Path) -> None:
+def test_matching_lines_are_kept_among_many_others(tmp_path: Path) -> None:
     flood = "yes told 7 in passing | head -c 300000 >&2"
     with fake_ffmpeg(tmp_path, f"{flood}; printf '\ntold 1\n' >&2; {flood}").start(
         line_pattern=re.compile(rb"told (\d)")
@@ -79,14 +79,14 @@ def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(
     assert [line[1] for line in running.matched_lines()] == [b"1"]
 
 
-def test_what_is_waited_for_takes_no_memory_however_often_it_is_said(tmp_path: Path) -> None:
+def test_the_number_of_matching_lines_is_limited(tmp_path: Path) -> None:
     endless = "head -c 3000000 /dev/zero >&2; yes told 1 | head -c 300000 >&2"
     with fake_ffmpeg(tmp_path, endless).start(line_pattern=re.compile(rb"told (\d)")) as running:
         pass
     assert 0 < len(running.matched_lines()) < 100
 
 
-def test_runs_at_the_same_time_count_once(tmp_path: Path) -> None:
+def test_concurrent_runs_count_once(tmp_path: Path) -> None:
     moments = iter([0.0, 1.0, 3.0, 10.0])
     one = fake_ffmpeg(tmp_path, "", clock=lambda: next(moments))
     with one.start(), one.start():

@@ -32,19 +32,19 @@ def instruction(name: str) -> str:
     return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")][-1]
 
 
-def test_its_base_is_pinned_signals_reach_the_program_and_it_is_nobody_with_rights() -> None:
+def test_the_image_is_pinned_runs_without_a_shell_and_not_as_root() -> None:
     assert re.fullmatch(r"python:3\.13\.\d+-slim-[a-z]+", instruction("FROM"))
     assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", "handlers.meetings.media_job"]
     assert not [line for line in LINES if line.startswith("CMD")]
     assert int(instruction("USER")) >= 1000
 
 
-def test_packages_are_those_of_the_lock() -> None:
+def test_packages_are_installed_from_the_lock_file() -> None:
     assert "--require-hashes --requirement /tmp/media.txt" in TEXT
     assert "--only-binary :all:" in TEXT, "nothing is compiled from sources that nobody has read"
 
 
-def test_nothing_else_of_the_project_goes_in() -> None:
+def test_the_image_contains_no_other_files_of_the_project() -> None:
     allowed = {"requirements/media.txt", "handlers/__init__.py", "handlers/common", "handlers/meetings"}
     assert {source for source, _ in COPIED} == allowed
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
@@ -52,7 +52,7 @@ def test_nothing_else_of_the_project_goes_in() -> None:
     assert {pattern.removeprefix("!") for pattern in ignored if pattern.startswith("!")} == allowed
 
 
-def test_the_local_platform_runs_what_is_in_it() -> None:
+def test_the_local_platform_runs_the_modules_of_the_image() -> None:
     image = IMAGES["meetings-media-images"]
     assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", image.module]
     assert {source for source, _ in COPIED if source.startswith("handlers")} == set(image.packages)
@@ -63,7 +63,7 @@ def test_the_local_platform_runs_what_is_in_it() -> None:
     assert places["FFMPEG"] == "/usr/bin/ffmpeg", "where Debian has it"
 
 
-def test_what_is_copied_and_locked_is_all_that_the_job_imports(tmp_path: Path) -> None:
+def test_the_image_contains_everything_that_the_job_imports(tmp_path: Path) -> None:
     for source, target in COPIED:
         if source.startswith("handlers"):
             place = tmp_path / Path(target).relative_to("/app")

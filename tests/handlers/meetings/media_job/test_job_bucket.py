@@ -32,7 +32,7 @@ def act_before(s3: Any, call: str, act: Any) -> Iterator[None]:
         s3.meta.events.unregister(event, unique_id="act")
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_repeated(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
     harness.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * LEAST_PART))
     broken: list[str] = []
 
@@ -55,7 +55,7 @@ class BrokenBody:
         raise ReadTimeoutError(endpoint_url="https://s3")
 
 
-def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(
+def test_an_object_replaced_during_the_download_raises_object_gone(
     harness: JobHarness, bucket: JobBucket, tmp_path: Path
 ) -> None:
     data = bytes(2 * LEAST_PART)
@@ -74,7 +74,7 @@ def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_small_objects_are_bounded_and_may_be_missing(harness: JobHarness, bucket: JobBucket) -> None:
+def test_small_objects_have_a_size_limit_and_may_be_missing(harness: JobHarness, bucket: JobBucket) -> None:
     assert bucket.read("k", 10) is None
     assert bucket.find("k") is None
     harness.s3.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
@@ -83,7 +83,7 @@ def test_small_objects_are_bounded_and_may_be_missing(harness: JobHarness, bucke
         bucket.read("k", 9)
 
 
-def test_what_may_not_be_read_is_no_missing_object(harness: JobHarness, bucket: JobBucket) -> None:
+def test_an_access_denied_error_does_not_count_as_a_missing_object(harness: JobHarness, bucket: JobBucket) -> None:
     """Without the right to list, S3 answers 403 for what is not there: that must not pass for a chunk that is missing."""
 
     def refuse(**_: Any) -> None:
@@ -94,7 +94,7 @@ def test_what_may_not_be_read_is_no_missing_object(harness: JobHarness, bucket: 
 
 
 @pytest.mark.parametrize("size", [1, LEAST_PART, LEAST_PART + 1, 3 * LEAST_PART])
-def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
+def test_an_uploaded_file_has_its_recipe_in_the_metadata(
     harness: JobHarness, bucket: JobBucket, tmp_path: Path, size: int
 ) -> None:
     path = tmp_path / "file"
@@ -108,7 +108,7 @@ def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
 
 
 @pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload", "a failure"])
-def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
+def test_an_interrupted_upload_leaves_no_parts(
     harness: JobHarness, bucket: JobBucket, tmp_path: Path, call: str
 ) -> None:
     path = tmp_path / "file"

@@ -29,7 +29,7 @@ def describe(harness: JobHarness, key: str) -> str:
     return sample_videos.describe_file(harness.read_object(key), harness.folder)
 
 
-def test_one_chunk_is_put_into_an_mp4_as_it_is(harness: JobHarness) -> None:
+def test_a_single_chunk_is_copied_into_an_mp4(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_with_audio(3))
     result = harness.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
@@ -46,7 +46,7 @@ def test_one_chunk_is_put_into_an_mp4_as_it_is(harness: JobHarness) -> None:
     assert body.index(b"moov") < body.index(b"mdat"), "it begins with its index"
 
 
-def test_fifty_chunks_stay_where_they_belong(harness: JobHarness) -> None:
+def test_fifty_copied_chunks_stay_synchronous(harness: JobHarness) -> None:
     """Put together by copying sound as well, the last would be heard more than a second late."""
     chunks = sample_videos.chunked_video(50)
     assert len(chunks) == 50
@@ -64,7 +64,7 @@ def test_fifty_chunks_stay_where_they_belong(harness: JobHarness) -> None:
     assert "frame=  500" in describe(harness, harness.recording.video_key)
 
 
-def test_chunks_that_differ_are_encoded(harness: JobHarness) -> None:
+def test_chunks_of_different_formats_are_encoded(harness: JobHarness) -> None:
     harness.upload(
         sample_videos.video_with_audio(2),
         sample_videos.video_with_audio(2, *WEBM, suffix="webm", card=LARGER),
@@ -81,9 +81,7 @@ def test_chunks_that_differ_are_encoded(harness: JobHarness) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
-def test_what_is_seen_at_a_moment_is_heard_at_that_moment(
-    harness: JobHarness, suffix: str, options: tuple[str, ...]
-) -> None:
+def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, options: tuple[str, ...]) -> None:
     """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
     colours = ["black", "white", "black", "white"]
     harness.upload(
@@ -102,7 +100,7 @@ def test_what_is_seen_at_a_moment_is_heard_at_that_moment(
     assert beep_times(harness, harness.recording.video_key) == pytest.approx(listened, abs=0.002)
 
 
-def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(harness: JobHarness) -> None:
+def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness: JobHarness) -> None:
     """Here they say five seconds, and the sound ends after the pictures."""
     chunks = []
     for colour in ("black", "white", "black"):
@@ -121,7 +119,7 @@ def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads
     assert 4700 < result.duration_ms < 4900
 
 
-def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(harness: JobHarness) -> None:
+def test_a_codec_that_mp4_does_not_support_is_encoded_in_pieces(harness: JobHarness) -> None:
     harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
     harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
     result = harness.run()
@@ -137,7 +135,7 @@ def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(harness: JobHar
 
 
 @pytest.mark.parametrize("options", [WEBM, VP9])
-def test_a_file_that_does_not_begin_at_nought_begins_there(harness: JobHarness, options: tuple[str, ...]) -> None:
+def test_a_recording_may_start_at_any_timestamp(harness: JobHarness, options: tuple[str, ...]) -> None:
     """A recorder may count from when it was started: copied or encoded, its pictures and its sound move alike."""
     card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
     chunk = sample_videos.video_with_audio(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
@@ -152,7 +150,7 @@ def test_a_file_that_does_not_begin_at_nought_begins_there(harness: JobHarness, 
         assert beep_times(harness, key) == pytest.approx([0, 0.5, 1], abs=0.03)
 
 
-def test_pieces_of_all_sorts_are_alike(harness: JobHarness) -> None:
+def test_all_encoded_pieces_have_the_same_format(harness: JobHarness) -> None:
     """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
     harness.upload(
         sample_videos.video_only(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
@@ -176,7 +174,7 @@ def test_pieces_of_all_sorts_are_alike(harness: JobHarness) -> None:
     ("options", "suffix", "form"),
     [(VP9, "webm", "Video: vp9"), (HEVC, "mov", "Video: hevc (Main) (hvc1"), (H264_IN_TS, "ts", "Video: h264")],
 )
-def test_whatever_mp4_has_a_form_for_is_copied(
+def test_codecs_that_mp4_supports_are_copied(
     harness: JobHarness, options: tuple[str, ...], suffix: str, form: str
 ) -> None:
     harness.upload(*[sample_videos.video_with_audio(1, *options, suffix=suffix)] * 3)
@@ -189,7 +187,7 @@ def test_whatever_mp4_has_a_form_for_is_copied(
 
 
 @pytest.mark.parametrize("count", [1, 300])
-def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(harness: JobHarness, count: int) -> None:
+def test_chapters_and_titles_do_not_disturb_the_probe(harness: JobHarness, count: int) -> None:
     """Before and after it says which streams it reads, ffmpeg names them all."""
     title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
     chapters = "".join(
@@ -204,9 +202,7 @@ def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(harness: J
 
 
 @pytest.mark.parametrize("degrees", [90, -90, 180])
-def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(
-    harness: JobHarness, degrees: int
-) -> None:
+def test_chunks_with_different_rotations_are_all_upright(harness: JobHarness, degrees: int) -> None:
     harness.upload(
         sample_videos.rotated_video(degrees),
         sample_videos.rotated_video(degrees),
@@ -224,14 +220,14 @@ def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
-def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(harness: JobHarness, degrees: int) -> None:
+def test_chunks_with_the_same_rotation_are_copied(harness: JobHarness, degrees: int) -> None:
     harness.upload(*[sample_videos.rotated_video(degrees)] * 2)
     assert harness.run().copied
     seen = sample_videos.white_fields(harness.read_object(harness.recording.video_key), harness.folder, 1.5)
     assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
 
 
-def test_a_recording_without_pictures_has_no_video(harness: JobHarness) -> None:
+def test_a_recording_without_a_video_track_has_no_video(harness: JobHarness) -> None:
     harness.upload(
         sample_videos.audio_only(2, "-c:a", "libopus", suffix="webm"),
         sample_videos.audio_only(1, "-c:a", "libopus", suffix="webm"),
@@ -246,13 +242,13 @@ def test_a_recording_without_pictures_has_no_video(harness: JobHarness) -> None:
     ("suffix", "codec"),
     [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ogg", "libvorbis"), ("flac", "flac"), ("aac", "aac")],
 )
-def test_sound_alone_is_taken_in_every_common_form(harness: JobHarness, suffix: str, codec: str) -> None:
+def test_audio_only_recordings_of_common_formats_are_accepted(harness: JobHarness, suffix: str, codec: str) -> None:
     harness.upload(sample_videos.audio_only(1, "-c:a", codec, suffix=suffix))
     assert harness.run().outcome is MediaOutcome.READY
     assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0], abs=0.06)
 
 
-def test_a_recording_without_sound_is_a_case_and_no_failure(harness: JobHarness) -> None:
+def test_a_recording_without_audio_is_an_outcome_and_no_failure(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_only(1), sample_videos.video_only(2))
     result = harness.run()
     assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
@@ -260,7 +256,7 @@ def test_a_recording_without_sound_is_a_case_and_no_failure(harness: JobHarness)
     assert "Audio" not in describe(harness, harness.recording.video_key)
 
 
-def test_chunks_without_sound_are_silent_and_shift_nothing(harness: JobHarness) -> None:
+def test_chunks_without_audio_are_silent_and_shift_nothing(harness: JobHarness) -> None:
     harness.upload(
         sample_videos.video_only(1),
         sample_videos.video_with_audio(1),
@@ -273,7 +269,7 @@ def test_chunks_without_sound_are_silent_and_shift_nothing(harness: JobHarness) 
     assert beep_times(harness, harness.recording.video_key) == pytest.approx([1, 4], abs=0.005)
 
 
-def test_a_chunk_without_pictures_is_black(harness: JobHarness) -> None:
+def test_a_chunk_without_video_is_black(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_with_audio(1), sample_videos.audio_only(1), sample_videos.video_with_audio(1))
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
@@ -281,7 +277,7 @@ def test_a_chunk_without_pictures_is_black(harness: JobHarness) -> None:
     assert abs(result.duration_ms - 3000) < 50
 
 
-def test_parts_of_the_sound_begin_where_they_are_said_to(harness: JobHarness) -> None:
+def test_audio_parts_begin_at_their_offsets(harness: JobHarness) -> None:
     harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
     harness.upload(*[sample_videos.audio_only(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = harness.run()
@@ -294,7 +290,7 @@ def test_parts_of_the_sound_begin_where_they_are_said_to(harness: JobHarness) ->
     assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
 
 
-def test_sound_that_begins_late_and_ends_early_stays_in_its_place(harness: JobHarness) -> None:
+def test_audio_that_starts_late_and_ends_early_stays_synchronous(harness: JobHarness) -> None:
     late = sample_videos.make_file(
         *(
             "mkv",
@@ -318,7 +314,7 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(harness: JobHa
     )
 
 
-def test_a_video_says_nothing_of_who_made_it(harness: JobHarness) -> None:
+def test_a_video_has_no_metadata_about_its_author(harness: JobHarness) -> None:
     told = ("title=canary", "location=+48.1+11.5/", "artist=canary")
     said = ("-metadata:s", "handler_name=canary", *(argument for each in told for argument in ("-metadata", each)))
     harness.upload(sample_videos.video_with_audio(1, *sample_videos.H264, *sample_videos.AAC, *said))
@@ -328,7 +324,7 @@ def test_a_video_says_nothing_of_who_made_it(harness: JobHarness) -> None:
         assert b"+48.1" not in harness.read_object(key)
 
 
-def test_a_cover_is_no_video(harness: JobHarness) -> None:
+def test_a_cover_image_is_no_video(harness: JobHarness) -> None:
     cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
     told = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
     harness.upload(sample_videos.make_file("m4a", *cover, *told))

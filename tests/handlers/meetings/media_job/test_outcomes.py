@@ -25,7 +25,7 @@ WEBM = sample_videos.video_with_audio(2, "-c:v", "libvpx", "-deadline", "realtim
 SUBTITLE = "1\n00:00:00,000 --> 00:00:01,000\ncanary\n"
 
 
-def test_chunks_that_are_missing_or_too_short_are_all_named_before_any_is_fetched(harness: JobHarness) -> None:
+def test_all_missing_or_short_chunks_are_listed_before_a_download(harness: JobHarness) -> None:
     good = sample_videos.video_with_audio(1)
     harness.upload(good, good, good)
     harness.put_upload("canary-000.bin", good[:-1])
@@ -41,7 +41,7 @@ def test_chunks_that_are_missing_or_too_short_are_all_named_before_any_is_fetche
     )
 
 
-def test_chunks_of_other_bytes_than_promised_are_all_named(harness: JobHarness) -> None:
+def test_all_chunks_with_a_wrong_hash_are_listed(harness: JobHarness) -> None:
     good = sample_videos.video_with_audio(1)
     harness.upload(good, good, good)
     for name in ("canary-000.bin", "canary-002.bin"):
@@ -51,7 +51,7 @@ def test_chunks_of_other_bytes_than_promised_are_all_named(harness: JobHarness) 
     assert harness.wrong_chunks(result) == {"canary-000.bin": "hash", "canary-002.bin": "hash"}
 
 
-def test_a_recording_goes_on_when_its_chunks_arrive(harness: JobHarness) -> None:
+def test_a_job_succeeds_after_the_missing_chunks_arrive(harness: JobHarness) -> None:
     good = sample_videos.video_with_audio(1)
     harness.upload(good)
     harness.delete_upload("canary-000.bin")
@@ -60,7 +60,7 @@ def test_a_recording_goes_on_when_its_chunks_arrive(harness: JobHarness) -> None
     assert harness.run().outcome is MediaOutcome.READY
 
 
-def test_another_content_by_now_is_left_to_its_own_job(harness: JobHarness) -> None:
+def test_a_job_whose_content_was_replaced_is_superseded(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_with_audio(1))
     job = harness.create_job()
     earlier = harness.recording
@@ -80,7 +80,7 @@ def test_another_content_by_now_is_left_to_its_own_job(harness: JobHarness) -> N
         (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
-def test_what_says_that_it_is_whole_may_be_gone_or_nonsense(
+def test_a_missing_or_malformed_complete_file_is_incomplete(
     harness: JobHarness, body: bytes | None, problem: str
 ) -> None:
     harness.upload(sample_videos.video_with_audio(1))
@@ -113,7 +113,7 @@ def test_what_says_that_it_is_whole_may_be_gone_or_nonsense(
         pytest.param(b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n", id="SDP"),
     ],
 )
-def test_a_chunk_that_is_no_recording_is_named(harness: JobHarness, chunk: bytes) -> None:
+def test_a_chunk_that_is_no_media_file_is_listed(harness: JobHarness, chunk: bytes) -> None:
     harness.upload(sample_videos.video_with_audio(1), chunk)
     result = harness.run()
     assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.UNREADABLE, {"canary-001.bin": "unreadable"})
@@ -141,7 +141,7 @@ FORBIDDEN_CHUNKS = [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObj
 
 
 @pytest.mark.parametrize("codes", UNREADABLE_CHUNKS + FORBIDDEN_CHUNKS)
-def test_a_chunk_that_its_uploader_has_sealed_is_named_and_one_that_the_job_may_not_read_is_a_failure(
+def test_an_unreadable_chunk_is_listed_but_missing_permissions_fail_the_job(
     harness: JobHarness, codes: dict[str, str]
 ) -> None:
     harness.upload(sample_videos.video_with_audio(1))
@@ -158,12 +158,12 @@ def test_a_chunk_that_its_uploader_has_sealed_is_named_and_one_that_the_job_may_
             assert harness.keys(harness.recording.media_result_key) == []
 
 
-def test_all_chunks_that_are_no_recordings_are_named(harness: JobHarness) -> None:
+def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> None:
     harness.upload(b"no", sample_videos.video_with_audio(1), b"nor this")
     assert harness.wrong_chunks(harness.run()) == {"canary-000.bin": "unreadable", "canary-002.bin": "unreadable"}
 
 
-def test_sound_that_cannot_be_decoded_after_its_beginning_names_its_chunk(harness: JobHarness) -> None:
+def test_a_chunk_whose_audio_cannot_be_decoded_is_listed(harness: JobHarness) -> None:
     """Seen only when all of it is decoded: its index and its first packets are good."""
     good = sample_videos.audio_only(5, "-c:a", "flac", suffix="mp4", every=0.1)
     begin, end = good.index(b"mdat") + 2000, good.index(b"moov")
@@ -176,7 +176,7 @@ def test_sound_that_cannot_be_decoded_after_its_beginning_names_its_chunk(harnes
 
 @pytest.mark.parametrize("form", ["ffconcat version 1.0\nfile '{0}'\n", "#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n"])
 @pytest.mark.parametrize("where", ["path", "file", "http"])
-def test_a_list_inside_a_chunk_opens_nothing(harness: JobHarness, form: str, where: str, tmp_path: Path) -> None:
+def test_a_playlist_in_a_chunk_opens_no_files(harness: JobHarness, form: str, where: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.mp4"
     secret.write_bytes(sample_videos.video_with_audio(1))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -193,7 +193,7 @@ def test_a_list_inside_a_chunk_opens_nothing(harness: JobHarness, form: str, whe
     assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.UNREADABLE, {"canary-000.bin": "unreadable"})
 
 
-def test_subtitles_inside_a_chunk_are_left_out(harness: JobHarness, tmp_path: Path) -> None:
+def test_subtitles_in_a_chunk_are_dropped(harness: JobHarness, tmp_path: Path) -> None:
     (tmp_path / "s.srt").write_text(SUBTITLE)
     film = ("-f", "lavfi", "-i", sample_videos.TEST_CARD, "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
     harness.upload(
@@ -207,28 +207,28 @@ def test_subtitles_inside_a_chunk_are_left_out(harness: JobHarness, tmp_path: Pa
     assert "Subtitle" not in sample_videos.describe_file(video, tmp_path)
 
 
-def test_a_picture_beyond_all_measure_is_not_decoded(harness: JobHarness) -> None:
+def test_an_oversized_frame_is_not_decoded(harness: JobHarness) -> None:
     harness.upload(
         sample_videos.video_only(0.1, "-c:v", "libx264", "-preset", "ultrafast", card="color=s=5000x4000:r=10")
     )
     assert harness.run().outcome is MediaOutcome.UNREADABLE
 
 
-def test_what_claims_to_be_days_long_is_too_large(harness: JobHarness) -> None:
+def test_a_recording_that_claims_days_is_too_large(harness: JobHarness) -> None:
     long = sample_videos.video_only(1, *sample_videos.H264, "-bsf:v", "setts=ts=TS*100000")
     harness.upload(long)
     result = harness.run()
     assert (result.outcome, harness.keys("video/")) == (MediaOutcome.TOO_LARGE, [])
 
 
-def test_what_is_larger_than_the_disk_is_not_even_fetched(harness: JobHarness) -> None:
+def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness) -> None:
     harness.scratch_bytes = 50_000
     harness.upload_complete_file(Chunk(name="never-there", bytes=50_001, sha256="0" * 64))
     assert harness.run().outcome is MediaOutcome.TOO_LARGE
     assert harness.ffmpeg_runs == []
 
 
-def test_what_would_not_fit_beside_its_chunks_is_not_begun(harness: JobHarness) -> None:
+def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarness) -> None:
     chunk = sample_videos.video_with_audio(2)
     harness.scratch_bytes = len(chunk) + 1000
     harness.upload(chunk)
@@ -239,9 +239,7 @@ def test_what_would_not_fit_beside_its_chunks_is_not_begun(harness: JobHarness) 
 
 
 @pytest.mark.parametrize("program", ["exit 1", f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null'])
-def test_an_ffmpeg_that_does_not_work_or_does_not_say_what_it_read_blames_no_recording(
-    harness: JobHarness, program: str
-) -> None:
+def test_a_broken_ffmpeg_blames_no_recording(harness: JobHarness, program: str) -> None:
     harness.upload(sample_videos.video_with_audio(1))
     harness.counting_ffmpeg.write_text(f"#!/bin/sh\n{program}\n")
     with pytest.raises(FfmpegFailed):
@@ -249,7 +247,7 @@ def test_an_ffmpeg_that_does_not_work_or_does_not_say_what_it_read_blames_no_rec
     assert harness.keys(harness.recording.media_result_key) == []
 
 
-def test_pictures_that_cannot_be_copied_after_all_are_encoded(harness: JobHarness) -> None:
+def test_a_video_that_cannot_be_copied_after_all_is_encoded(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_with_audio(1), sample_videos.video_with_audio(1))
     body = harness.counting_ffmpeg.read_text()
     harness.counting_ffmpeg.write_text(

@@ -95,7 +95,7 @@ def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
     return JobProcess(JobHarness(s3, tmp_path), endpoint)
 
 
-def test_a_recording_is_put_together_and_the_status_is_0(job_process: JobProcess) -> None:
+def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
     job_process.job_harness.upload(*sample_videos.chunked_video(3))
     status, out, err = job_process.run()
     assert (status, err) == (0, "")
@@ -117,13 +117,13 @@ def test_a_recording_is_put_together_and_the_status_is_0(job_process: JobProcess
     assert len(job_process.job_harness.ffmpeg_runs) == runs, "it was done"
 
 
-def test_a_recording_that_cannot_be_worked_on_is_0_as_well(job_process: JobProcess) -> None:
+def test_an_unusable_recording_exits_with_0_too(job_process: JobProcess) -> None:
     job_process.job_harness.upload(b"canary")
     assert job_process.run()[::2] == (0, "")
     assert job_process.result().outcome is MediaOutcome.UNREADABLE
 
 
-def test_a_job_that_a_machine_is_taken_from_ends_at_once_and_goes_on_later(job_process: JobProcess) -> None:
+def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProcess) -> None:
     harness = job_process.job_harness
     harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
     reached = harness.folder / "reached"
@@ -155,7 +155,7 @@ def test_a_job_that_a_machine_is_taken_from_ends_at_once_and_goes_on_later(job_p
     assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
 
 
-def test_an_environment_that_names_no_recording_is_2_and_says_what_is_wrong(job_process: JobProcess) -> None:
+def test_invalid_variables_exit_with_2_and_name_the_problem(job_process: JobProcess) -> None:
     job_process.job_harness.upload(b"x")
     status, out, err = job_process.run(CONTENT="../canary", MEETING_USER="canary" * 6, AUDIO_PART_SECONDS="1")
     assert (status, out) == (2, "")
@@ -174,7 +174,7 @@ def test_an_environment_that_names_no_recording_is_2_and_says_what_is_wrong(job_
         ({"SCRATCH_FOLDER": "/not/there/canary"}, "FileNotFoundError 2"),
     ],
 )
-def test_a_failure_is_1_and_says_why_in_our_own_words(
+def test_a_failure_exits_with_1_and_names_the_reason(
     job_process: JobProcess, others: dict[str, str], reason: str
 ) -> None:
     job_process.job_harness.upload(sample_videos.audio_only(1))
@@ -184,7 +184,7 @@ def test_a_failure_is_1_and_says_why_in_our_own_words(
         assert secret not in out + err
 
 
-def test_an_ffmpeg_that_dies_is_a_failure_which_the_page_explains(job_process: JobProcess) -> None:
+def test_the_runbook_explains_a_killed_ffmpeg(job_process: JobProcess) -> None:
     job_process.job_harness.upload(sample_videos.audio_only(1))
     job_process.job_harness.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
     assert job_process.run()[::2] == (1, "media job: ffmpeg: was killed\n")

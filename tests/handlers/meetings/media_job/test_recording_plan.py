@@ -56,7 +56,7 @@ def create_plan(*chunks: ChunkFacts) -> RecordingPlan:
 
 
 @given(plans)
-def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
+def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
     place = 0
     for number, part in enumerate(plan.parts):
         assert (part.number, part.first) == (number, place)
@@ -69,7 +69,7 @@ def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: Recordin
 
 
 @given(plans)
-def test_pieces_cover_every_chunk_once_and_in_order(plan: RecordingPlan) -> None:
+def test_pieces_contain_every_chunk_once_and_in_order(plan: RecordingPlan) -> None:
     spans = [span for piece in plan.pieces for span in piece.spans]
     places = [(span.chunk, span.begin, span.end) for span in spans]
     expected = []
@@ -82,7 +82,7 @@ def test_pieces_cover_every_chunk_once_and_in_order(plan: RecordingPlan) -> None
 
 
 @given(plans)
-def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: RecordingPlan) -> None:
+def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> None:
     for piece in plan.pieces:
         assert 0 < piece.duration <= LIMITS.max_piece
         for span in piece.spans:
@@ -96,13 +96,13 @@ def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: RecordingPlan) 
 
 
 @given(plans)
-def test_rounding_does_not_add_up(plan: RecordingPlan) -> None:
+def test_rounding_errors_do_not_add_up(plan: RecordingPlan) -> None:
     for start, sample in zip(plan.starts, plan.chunk_samples(SPEECH_RATE), strict=True):
         assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
 
 
 @given(plans)
-def test_what_is_encoded_is_bounded_and_even(plan: RecordingPlan) -> None:
+def test_encoded_frames_have_limited_and_even_sizes(plan: RecordingPlan) -> None:
     assert 1 <= plan.frame_rate <= MAX_FRAME_RATE
     if plan.has_video:
         width, height = plan.frame_size
@@ -112,11 +112,11 @@ def test_what_is_encoded_is_bounded_and_even(plan: RecordingPlan) -> None:
 
 
 @given(plans, st.integers(1, 10**12))
-def test_the_space_is_never_less_than_what_is_fetched(plan: RecordingPlan, uploaded: int) -> None:
+def test_the_required_disk_space_includes_the_downloads(plan: RecordingPlan, uploaded: int) -> None:
     assert plan.required_bytes(uploaded) > uploaded
 
 
-def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
+def test_video_is_copied_only_if_all_formats_are_equal() -> None:
     one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
     assert create_plan(one, one).copies_video
     assert (create_plan(one).copies_audio, create_plan(one, one).copies_audio) == (True, False), (
@@ -139,12 +139,12 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
     ("seconds", "count", "fastest", "rate"),
     [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
 )
-def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
+def test_the_frame_rate_is_that_of_the_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
     slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
     seen = pictures(count=count, fastest=fastest)
     assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).frame_rate == rate
 
 
-def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:
+def test_a_recording_slightly_longer_than_a_part_is_halved() -> None:
     parts = create_plan(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
     assert [(part.offset_ms, part.duration_ms) for part in parts] == [(0, 30_050), (30_050, 30_050)]

@@ -57,7 +57,7 @@ def run_until_terminated(harness: JobHarness, run: int, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("run", [1, 2, 3, 5, 6, 7, 8, 11, 12, 14])
-def test_a_step_that_was_finished_is_not_made_again(
+def test_a_finished_step_is_not_repeated(
     harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch, write_counts: Counter[str]
 ) -> None:
     upload_two_formats(harness)
@@ -85,7 +85,7 @@ def count_missing_output(harness: JobHarness) -> tuple[int, int, bool]:
     )
 
 
-def test_a_job_that_was_done_is_done(harness: JobHarness) -> None:
+def test_a_finished_job_is_not_repeated(harness: JobHarness) -> None:
     upload_two_formats(harness)
     result = harness.run()
     runs = len(harness.ffmpeg_runs)
@@ -95,7 +95,7 @@ def test_a_job_that_was_done_is_done(harness: JobHarness) -> None:
     assert len(harness.ffmpeg_runs) == runs
 
 
-def test_what_was_lost_since_is_made_again(harness: JobHarness) -> None:
+def test_deleted_output_is_made_again(harness: JobHarness) -> None:
     upload_two_formats(harness)
     result = harness.run()
     runs = len(harness.ffmpeg_runs)
@@ -105,7 +105,7 @@ def test_what_was_lost_since_is_made_again(harness: JobHarness) -> None:
     assert not [run for run in harness.ffmpeg_runs[runs:] if "libx264" in run or "framecrc" in run]
 
 
-def test_parts_of_another_length_are_made_anew(harness: JobHarness) -> None:
+def test_parts_are_made_again_after_a_setting_changed(harness: JobHarness) -> None:
     """A setting was changed while a job was interrupted."""
     harness.upload(sample_videos.audio_only(3, "-c:a", "pcm_s16le", suffix="wav"))
     harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=LIMITS.max_recording)
@@ -117,7 +117,7 @@ def test_parts_of_another_length_are_made_anew(harness: JobHarness) -> None:
 
 
 @pytest.mark.parametrize("note", ["result.json", "facts.json"])
-def test_notes_of_another_edition_are_passed_over(harness: JobHarness, note: str) -> None:
+def test_notes_of_another_schema_version_are_ignored(harness: JobHarness, note: str) -> None:
     harness.upload(sample_videos.audio_only(1))
     harness.s3.put_object(
         Bucket=BUCKET, Key=harness.recording.media_work_prefix + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
@@ -125,9 +125,7 @@ def test_notes_of_another_edition_are_passed_over(harness: JobHarness, note: str
     assert harness.run().outcome is MediaOutcome.READY
 
 
-def test_all_that_ffmpeg_took_is_told_though_it_took_two_jobs(
-    harness: JobHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_ffmpeg_time_includes_earlier_jobs(harness: JobHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     upload_two_formats(harness)
     run_until_terminated(harness, 8, monkeypatch)
     harness.termination = JobTermination()

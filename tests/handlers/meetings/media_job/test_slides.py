@@ -29,9 +29,7 @@ def video_seconds(harness: JobHarness) -> float:
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_silent_screen_is_put_together_though_nothing_says_when_it_ends(
-    harness: JobHarness, codec: str, count: int
-) -> None:
+def test_a_screen_recording_without_a_last_duration_is_processed(harness: JobHarness, codec: str, count: int) -> None:
     harness.upload(*[sample_videos.screen_recording(*RARE_FLASHES, codec=codec)] * count)
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.NO_AUDIO, codec == "libvpx-vp9")
@@ -45,7 +43,7 @@ def test_a_silent_screen_is_put_together_though_nothing_says_when_it_ends(
 
 @pytest.mark.parametrize("offset", [0, 7])
 @pytest.mark.parametrize("moments", [(1, 17), (1, 17, 18), (3.3,), (16.7, 27.4)])
-def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
+def test_a_frame_is_shown_until_the_next_one_across_pieces(
     harness: JobHarness, moments: tuple[float, ...], offset: float
 ) -> None:
     """Most of the pieces have no picture of their own."""
@@ -59,7 +57,7 @@ def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mpeg4"), ("mkv", "mpeg4"), ("webm", "libvpx")])
-def test_the_last_picture_stands_while_sound_goes_on(harness: JobHarness, suffix: str, codec: str) -> None:
+def test_the_last_frame_is_shown_while_the_audio_continues(harness: JobHarness, suffix: str, codec: str) -> None:
     harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=5 * SECOND, max_recording=3600 * SECOND)
     card = "color=black:s=64x48:r=10:d=2,drawbox=color=white:t=fill:enable='gte(t,1)'"
     sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=12")
@@ -71,7 +69,7 @@ def test_the_last_picture_stands_while_sound_goes_on(harness: JobHarness, suffix
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("mpeg4", "mp4")])
-def test_a_film_that_is_shown_among_slides_moves(harness: JobHarness, codec: str, suffix: str) -> None:
+def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness, codec: str, suffix: str) -> None:
     """For three seconds of thirty; for the others there is a picture each five seconds."""
     kept = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20:d=30")

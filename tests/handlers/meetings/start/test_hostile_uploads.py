@@ -33,7 +33,7 @@ from tests.handlers.meetings.meeting_harness import (
         (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
-def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come_back(
+def test_a_malformed_complete_file_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness.put_object(MEETING.upload_key("complete.json"), body)
@@ -72,7 +72,7 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
         ),
     ],
 )
-def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(
+def test_a_meeting_lists_its_wrong_fields_without_their_values(
     harness: MeetingHarness, changed: dict[str, Any], fields: dict[str, str]
 ) -> None:
     body = {**complete_file(b"a").model_dump(mode="json", by_alias=True), **changed}
@@ -89,7 +89,7 @@ UNREADABLE_CODES = ["InvalidRequest", "InvalidObjectState"]
 
 
 @pytest.mark.parametrize("code", UNREADABLE_CODES)
-def test_a_complete_that_its_uploader_has_sealed_fails_its_meeting_and_does_not_come_back(
+def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness.upload_chunks(b"a")
@@ -108,7 +108,7 @@ def test_a_complete_that_its_uploader_has_sealed_fails_its_meeting_and_does_not_
 
 
 @pytest.mark.parametrize("code", UNREADABLE_CODES)
-def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(
+def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(
     harness: MeetingHarness, code: str
 ) -> None:
     harness.upload_complete_file(b"a")
@@ -120,7 +120,7 @@ def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(
     assert harness.state() == ("failed", "MALFORMED")
 
 
-def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_for_it(harness: MeetingHarness) -> None:
+def test_a_complete_file_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
     with harness.fail_complete_file_reads("InvalidRequest", times=1):
@@ -128,14 +128,14 @@ def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_
     assert harness.state() == ("processing", "media")
 
 
-def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(harness: MeetingHarness) -> None:
+def test_an_unreadable_complete_file_that_disappears_fails_nothing(harness: MeetingHarness) -> None:
     harness.put_object(MEETING.upload_key("complete.json.not"), b"")
     with harness.fail_complete_file_reads("InvalidRequest"):
         assert harness.deliver_event("complete.json") == []
     assert harness.all_items() == []
 
 
-def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(harness: MeetingHarness) -> None:
+def test_an_access_denied_error_is_retried_and_not_blamed_on_the_client(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a")
     with harness.fail_complete_file_reads("AccessDenied"):
         assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
@@ -143,7 +143,9 @@ def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(harness: MeetingHa
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(harness: MeetingHarness, *, ready: bool) -> None:
+def test_a_malformed_file_does_not_change_a_meeting_in_progress_or_ready(
+    harness: MeetingHarness, *, ready: bool
+) -> None:
     recording = harness.upload_recording(b"a")
     if ready:
         harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
@@ -154,7 +156,7 @@ def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(harness: M
     assert harness.record() == before
 
 
-def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(harness: MeetingHarness) -> None:
+def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a")
     harness.deliver_event("complete.json")
     harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
@@ -166,7 +168,7 @@ def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(
     assert harness.state() == ("processing", "media")
 
 
-def test_a_complete_that_is_gone_again_is_nobodys_failure(harness: MeetingHarness) -> None:
+def test_an_event_for_a_deleted_complete_file_changes_nothing(harness: MeetingHarness) -> None:
     assert harness.deliver_event("complete.json") == []
     assert harness.all_items() == []
 
@@ -192,7 +194,7 @@ def test_a_complete_that_is_gone_again_is_nobodys_failure(harness: MeetingHarnes
         f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
     ],
 )
-def test_a_key_of_any_other_form_is_refused_and_counted(
+def test_an_invalid_key_is_ignored_and_counted(
     harness: MeetingHarness, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert parse_upload_key(key) is None
@@ -207,7 +209,7 @@ def test_a_key_of_any_other_form_is_refused_and_counted(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
-def test_whatever_key_comes_nothing_breaks(harness: MeetingHarness, key: str) -> None:
+def test_any_key_is_handled_without_an_error(harness: MeetingHarness, key: str) -> None:
     assert parse_upload_key(key) is None
     assert harness.deliver_events(key) == []
 
@@ -215,11 +217,11 @@ def test_whatever_key_comes_nothing_breaks(harness: MeetingHarness, key: str) ->
 @pytest.mark.parametrize(
     "body", ["", "[]", object_created_event(MEETING.upload_key("complete.json"), bucket="another")]
 )
-def test_what_is_no_event_of_ours_comes_again_until_it_is_parked(harness: MeetingHarness, body: str) -> None:
+def test_an_unknown_event_is_retried_until_it_reaches_the_dead_letter_queue(harness: MeetingHarness, body: str) -> None:
     assert harness.deliver_messages([{"messageId": "m", "body": body}]) == ["m"]
 
 
-def test_nothing_that_a_client_says_is_in_a_log(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     harness.upload_complete_file(b"a", b"b", tags=[CANARY])
     harness.deliver_event("complete.json")
     harness.upload_recording(b"a", b"b")

@@ -10,7 +10,7 @@ from handlers.meetings.uploaded_recording import UploadedRecordings
 from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness
 
 
-def test_a_whole_recording_is_worked_on(harness: MeetingHarness) -> None:
+def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
     recording = harness.upload_recording(b"a", b"bc", tags=["x"], language="de-DE")
     record = harness.record()
     assert harness.state() == ("processing", "media")
@@ -28,7 +28,7 @@ def test_a_whole_recording_is_worked_on(harness: MeetingHarness) -> None:
     }
 
 
-def test_the_same_event_again_changes_nothing_and_starts_nothing_more(harness: MeetingHarness) -> None:
+def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     before = harness.all_items()
     for status in ("RUNNING", "RUNNING", "SUCCEEDED"):
@@ -38,7 +38,7 @@ def test_the_same_event_again_changes_nothing_and_starts_nothing_more(harness: M
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_chunks_that_are_missing_or_of_another_size_are_all_listed(harness: MeetingHarness) -> None:
+def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"other")
     harness.upload_complete_file(b"a", b"bc", b"d")
     assert harness.deliver_event("complete.json") == []
@@ -48,7 +48,7 @@ def test_chunks_that_are_missing_or_of_another_size_are_all_listed(harness: Meet
     assert not harness.step_functions.statuses
 
 
-def test_it_goes_on_when_the_last_chunk_arrives(harness: MeetingHarness) -> None:
+def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b", b"c")
     harness.deliver_event("complete.json")
@@ -64,7 +64,7 @@ def test_it_goes_on_when_the_last_chunk_arrives(harness: MeetingHarness) -> None
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_chunks_that_come_before_anybody_waits_cost_one_look_a_batch(harness: MeetingHarness) -> None:
+def test_chunks_before_their_complete_file_cost_one_read_per_batch(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"b", b"c")
     with harness.record_calls() as calls:
         assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in range(3))) == []
@@ -73,7 +73,7 @@ def test_chunks_that_come_before_anybody_waits_cost_one_look_a_batch(harness: Me
 
 
 @pytest.mark.parametrize("lacking", [True, False])
-def test_a_chunk_that_nobody_lacks_is_not_looked_for(harness: MeetingHarness, *, lacking: bool) -> None:
+def test_a_chunk_that_no_meeting_waits_for_causes_no_listing(harness: MeetingHarness, *, lacking: bool) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", *([b"b"] if lacking else []))
     harness.deliver_event("complete.json")
@@ -82,7 +82,7 @@ def test_a_chunk_that_nobody_lacks_is_not_looked_for(harness: MeetingHarness, *,
     assert calls == ["GetItem"]
 
 
-def test_one_look_answers_for_all_of_a_meeting_in_a_batch(harness: MeetingHarness) -> None:
+def test_a_meeting_is_processed_once_per_batch(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b", b"c")
     harness.deliver_event("complete.json")
@@ -93,7 +93,7 @@ def test_one_look_answers_for_all_of_a_meeting_in_a_batch(harness: MeetingHarnes
     assert harness.state() == ("processing", "media")
 
 
-def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
+def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is announced before anybody is known to lack it, and never again."""
@@ -116,7 +116,7 @@ def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
     assert harness.state() == ("processing", "media")
 
 
-def test_another_content_replaces_the_first_and_is_worked_on_anew(harness: MeetingHarness) -> None:
+def test_another_content_starts_a_new_attempt(harness: MeetingHarness) -> None:
     first = harness.upload_recording(b"a")
     harness.advance(minutes=1)
     second = harness.upload_recording(b"b", title="Other")
@@ -130,7 +130,7 @@ def test_another_content_replaces_the_first_and_is_worked_on_anew(harness: Meeti
     ]
 
 
-def test_who_reads_the_older_and_writes_later_is_beaten(
+def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.upload_chunks(b"a")
@@ -154,7 +154,7 @@ def test_who_reads_the_older_and_writes_later_is_beaten(
     ]
 
 
-def test_what_was_replaced_and_is_back_is_worked_on_under_a_new_name(harness: MeetingHarness) -> None:
+def test_a_content_that_returns_gets_an_execution_with_a_new_name(harness: MeetingHarness) -> None:
     for chunk in (b"a", b"b", b"a"):
         harness.upload_recording(chunk)
         harness.advance(minutes=1)
@@ -163,7 +163,7 @@ def test_what_was_replaced_and_is_back_is_worked_on_under_a_new_name(harness: Me
     assert first[:-1] == third[:-1]
 
 
-def test_other_words_for_the_same_content_change_the_words_alone(harness: MeetingHarness) -> None:
+def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=1)
     with harness.record_calls() as calls:
@@ -176,7 +176,7 @@ def test_other_words_for_the_same_content_change_the_words_alone(harness: Meetin
     assert "ListObjectsV2" not in calls
 
 
-def test_a_failed_meeting_is_tried_again_when_it_is_said_again_and_not_by_a_repeated_event(
+def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does_not(
     harness: MeetingHarness,
 ) -> None:
     recording = harness.upload_recording(b"a")
@@ -190,7 +190,7 @@ def test_a_failed_meeting_is_tried_again_when_it_is_said_again_and_not_by_a_repe
 
 
 @pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])
-def test_a_start_that_may_not_have_happened_is_made_again(harness: MeetingHarness, fate: str) -> None:
+def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, fate: str) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
     harness.step_functions.next_starts.append(fate)
@@ -200,7 +200,7 @@ def test_a_start_that_may_not_have_happened_is_made_again(harness: MeetingHarnes
     assert harness.state() == ("processing", "media")
 
 
-def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_for(
+def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arrive(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.meetings.meeting_progress.MAX_LISTED_CHUNKS", 3)
@@ -214,7 +214,9 @@ def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_fo
     assert harness.record().wrong_count == 4
 
 
-def test_what_else_lies_there_is_listed_up_to_a_bound(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 2)
     for number in range(9):
@@ -227,14 +229,16 @@ def test_what_else_lies_there_is_listed_up_to_a_bound(harness: MeetingHarness, m
     assert harness.state() == ("processing", "media")
 
 
-def test_chunks_beyond_that_bound_count_as_missing(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_beyond_the_listing_limit_count_as_missing(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_chunks() == {"2.webm": "missing"}
 
 
-def test_one_messages_trouble_is_its_own(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     other = MeetingId(ANN, ulid(START, 2))
     for meeting in (MEETING, other):
         harness.upload_chunks(b"a", meeting=meeting)

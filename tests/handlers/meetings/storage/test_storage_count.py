@@ -76,7 +76,7 @@ def put_objects(harness: MeetingHarness, user: str, size: int, number: int = 1) 
     harness.put_object(recording.media_result_key, b"x" * 1000)
 
 
-def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(count: CountHarness) -> None:
+def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(count: CountHarness) -> None:
     harness = count.meetings
     put_objects(harness, ANN, 2)
     put_objects(harness, BOB, 1)
@@ -88,7 +88,7 @@ def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(count: Coun
     assert count.growth_by_user() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
-def test_what_was_deleted_is_less(count: CountHarness) -> None:
+def test_deleted_objects_give_a_negative_growth(count: CountHarness) -> None:
     harness = count.meetings
     put_objects(harness, ANN, 2)
     count.run()
@@ -111,7 +111,7 @@ def test_a_day_is_counted_once(count: CountHarness) -> None:
     assert len(harness.cloudwatch.calls) == 1
 
 
-def test_a_day_that_was_left_out_is_shared_out(count: CountHarness) -> None:
+def test_growth_is_divided_by_the_number_of_days_since_the_last_count(count: CountHarness) -> None:
     harness = count.meetings
     put_objects(harness, ANN, 0)
     count.run()
@@ -121,14 +121,14 @@ def test_a_day_that_was_left_out_is_shared_out(count: CountHarness) -> None:
     assert count.growth_by_user()[ANN] == 5
 
 
-def test_after_a_week_it_begins_anew(count: CountHarness) -> None:
+def test_a_count_older_than_a_week_is_not_compared(count: CountHarness) -> None:
     count.run()
     count.meetings.advance(days=8)
     put_objects(count.meetings, ANN, 3)
     assert count.run().metrics == 0
 
 
-def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(count: CountHarness) -> None:
+def test_metrics_that_failed_are_sent_by_the_next_attempt(count: CountHarness) -> None:
     harness = count.meetings
     count.run()
     harness.advance(days=1)
@@ -141,7 +141,7 @@ def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(count: Coun
     assert count.growth_by_user() == {ANN: 5, OTHERS: 0, STACK: 5}
 
 
-def test_those_who_grew_most_have_a_number_each_and_the_rest_one(count: CountHarness) -> None:
+def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHarness) -> None:
     harness = count.meetings
     count.max_users = 1
     count.run()
@@ -153,7 +153,7 @@ def test_those_who_grew_most_have_a_number_each_and_the_rest_one(count: CountHar
 
 
 @pytest.mark.parametrize("key", ["raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"])
-def test_what_is_nobodys_is_counted_with_the_others(count: CountHarness, key: str) -> None:
+def test_objects_of_no_user_count_with_the_others(count: CountHarness, key: str) -> None:
     harness = count.meetings
     count.run()
     harness.advance(days=1)
@@ -162,7 +162,7 @@ def test_what_is_nobodys_is_counted_with_the_others(count: CountHarness, key: st
     assert count.growth_by_user() == {OTHERS: 5, STACK: 5}
 
 
-def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(count: CountHarness) -> None:
+def test_a_count_that_runs_out_of_time_sends_and_stores_nothing(count: CountHarness) -> None:
     count.budget = timedelta(seconds=-1)
     put_objects(count.meetings, ANN, 1)
     with pytest.raises(CountOutOfTime):
@@ -171,7 +171,7 @@ def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(count: CountHa
     assert "Contents" not in count.meetings.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
 
 
-def test_a_count_of_another_edition_is_no_count(count: CountHarness) -> None:
+def test_a_count_of_another_schema_version_is_ignored(count: CountHarness) -> None:
     harness = count.meetings
     harness.put_object("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
     harness.put_object(
@@ -183,7 +183,7 @@ def test_a_count_of_another_edition_is_no_count(count: CountHarness) -> None:
     assert count.growth_by_user()[ANN] == 2
 
 
-def test_many_objects_are_all_counted(count: CountHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness = count.meetings
     for number in range(5):
         harness.put_object(MEETING.upload_key(f"{number}"), b"1")
@@ -199,7 +199,7 @@ def test_many_objects_are_all_counted(count: CountHarness, monkeypatch: pytest.M
     assert count.run().objects == 5
 
 
-def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(count: CountHarness) -> None:
+def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHarness) -> None:
     harness = count.meetings
     harness.upload_chunks(b"a", b"b")
     harness.upload_complete_file(b"a", b"b")
@@ -212,7 +212,7 @@ def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(count: 
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_what_was_told_is_left_alone(count: CountHarness) -> None:
+def test_a_recording_whose_event_arrived_is_not_processed_again(count: CountHarness) -> None:
     harness = count.meetings
     recording = harness.upload_recording(b"a")
     assert harness.run_step("fail", recording)["outcome"] == "failed"
@@ -222,7 +222,7 @@ def test_what_was_told_is_left_alone(count: CountHarness) -> None:
     assert harness.all_items() == before
 
 
-def test_a_recording_that_was_announced_again_in_vain_is_begun(count: CountHarness) -> None:
+def test_a_retry_whose_event_was_lost_is_started(count: CountHarness) -> None:
     harness = count.meetings
     harness.run_step("fail", harness.upload_recording(b"a"))
     harness.advance(hours=1)
@@ -231,7 +231,7 @@ def test_a_recording_that_was_announced_again_in_vain_is_begun(count: CountHarne
     assert count.run().started == 1
 
 
-def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
+def test_an_unreadable_file_whose_event_was_lost_is_processed_once(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -245,7 +245,7 @@ def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
     assert (said.count("complete_refused"), said.count("recording_unattended")) == (1, 0)
 
 
-def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before_goes_on(count: CountHarness) -> None:
+def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in_progress(count: CountHarness) -> None:
     harness = count.meetings
     first = harness.upload_recording(b"a")
     harness.advance(minutes=1)
@@ -260,7 +260,7 @@ def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before
     assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
-def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_one(
+def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
     count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -278,7 +278,7 @@ def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_on
     assert "recording_unattended" not in capsys.readouterr().out, "it was told of, so it is not looked at"
 
 
-def test_nonsense_beside_what_something_came_of_rings_no_bell(
+def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -294,7 +294,7 @@ def test_nonsense_beside_what_something_came_of_rings_no_bell(
     assert harness.state() == ("ready", "NO_AUDIO")
 
 
-def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
+def test_a_failed_start_does_not_stop_the_others_and_is_repeated(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -316,7 +316,7 @@ USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0,
 
 
 @given(USERS, USERS, st.integers(0, 4))
-def test_no_byte_is_left_out_and_no_number_is_told_twice(before: Any, now: Any, most: int) -> None:
+def test_the_metrics_of_all_users_add_up_to_the_total(before: Any, now: Any, most: int) -> None:
     grown = daily_growth(
         StorageTotals(day=DAY - timedelta(days=1), bytes_of=before), StorageTotals(day=DAY, bytes_of=now)
     )

@@ -22,7 +22,7 @@ def upload_without_chunk(harness: MeetingHarness, meeting: MeetingId = MEETING) 
     assert harness.state(meeting) == ("incomplete",)
 
 
-def test_what_was_begun_just_now_is_not_even_read(harness: MeetingHarness) -> None:
+def test_a_meeting_that_just_started_is_not_read(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=14)
     with harness.record_calls() as calls:
@@ -30,7 +30,7 @@ def test_what_was_begun_just_now_is_not_even_read(harness: MeetingHarness) -> No
     assert calls == ["Query"]
 
 
-def test_what_runs_is_left_alone_until_it_is_due_again(harness: MeetingHarness) -> None:
+def test_a_running_execution_is_only_checked_when_it_is_due(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=16)
     harness.sweep()
@@ -42,7 +42,7 @@ def test_what_runs_is_left_alone_until_it_is_due_again(harness: MeetingHarness) 
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_what_was_never_started_is_started_by_the_next_sweep_that_can(harness: MeetingHarness) -> None:
+def test_an_execution_that_never_started_is_started(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
     harness.step_functions.next_starts.extend(["lost", "refused"])
@@ -62,7 +62,7 @@ def test_what_was_never_started_is_started_by_the_next_sweep_that_can(harness: M
         ("FAILED", ("media", "transcribed"), "SUMMARY_FAILED"),
     ],
 )
-def test_what_ended_without_a_word_is_marked_as_it_ended(
+def test_an_execution_that_ended_without_a_report_fails_its_meeting(
     harness: MeetingHarness, status: str, steps: tuple[str, ...], reason: str
 ) -> None:
     recording = harness.upload_recording(b"a")
@@ -77,7 +77,7 @@ def test_what_ended_without_a_word_is_marked_as_it_ended(
     assert harness.sweep() == EMPTY_REPORT
 
 
-def test_what_took_too_long_timed_out(harness: MeetingHarness) -> None:
+def test_a_timed_out_execution_fails_its_meeting(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.step_functions.end_last("TIMED_OUT")
     harness.advance(minutes=61)
@@ -85,7 +85,7 @@ def test_what_took_too_long_timed_out(harness: MeetingHarness) -> None:
     assert harness.state() == ("failed", "TIMED_OUT")
 
 
-def test_what_ended_well_and_left_its_meeting_where_it_was_is_begun_anew(harness: MeetingHarness) -> None:
+def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: MeetingHarness) -> None:
     """The job saw another content, which is gone again: nobody has an execution that this is about."""
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
@@ -98,7 +98,7 @@ def test_what_ended_well_and_left_its_meeting_where_it_was_is_begun_anew(harness
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_what_comes_to_nothing_again_and_again_is_given_up(harness: MeetingHarness, *, ended: bool) -> None:
+def test_a_meeting_is_not_restarted_for_ever(harness: MeetingHarness, *, ended: bool) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
     if not ended:
@@ -116,7 +116,9 @@ def test_what_comes_to_nothing_again_and_again_is_given_up(harness: MeetingHarne
     assert len(harness.step_functions.inputs) <= 13
 
 
-def test_what_is_done_while_the_sweep_looks_is_done(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_meeting_that_finishes_during_the_sweep_stays_ready(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
     status = Executions.status
@@ -131,7 +133,7 @@ def test_what_is_done_while_the_sweep_looks_is_done(harness: MeetingHarness, mon
     assert (harness.sweep()["started"], harness.state()) == (0, ("ready",))
 
 
-def test_chunks_are_waited_for_until_what_is_there_is_deleted(harness: MeetingHarness) -> None:
+def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: MeetingHarness) -> None:
     upload_without_chunk(harness)
     harness.advance(days=6, hours=23)
     assert harness.sweep()["never_complete"] == 0
@@ -143,7 +145,7 @@ def test_chunks_are_waited_for_until_what_is_there_is_deleted(harness: MeetingHa
     assert harness.due_sort_keys() == []
 
 
-def test_a_chunk_that_nobody_announced_is_found(harness: MeetingHarness) -> None:
+def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
     upload_without_chunk(harness)
     harness.upload_chunks(b"a")
     harness.advance(minutes=16)
@@ -151,7 +153,7 @@ def test_a_chunk_that_nobody_announced_is_found(harness: MeetingHarness) -> None
     assert harness.state() == ("processing", "media")
 
 
-def test_what_still_lacks_something_is_looked_at_a_few_times_a_day(harness: MeetingHarness) -> None:
+def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarness) -> None:
     upload_without_chunk(harness)
     looks = 0
     for _ in range(4 * 24):
@@ -160,7 +162,7 @@ def test_what_still_lacks_something_is_looked_at_a_few_times_a_day(harness: Meet
     assert 3 <= looks <= 5
 
 
-def test_waiting_goes_on_from_when_it_began_whatever_arrives(harness: MeetingHarness) -> None:
+def test_another_chunk_does_not_extend_the_waiting_time(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a", b"b")
     harness.deliver_event("complete.json")
     harness.advance(days=6)
@@ -170,7 +172,7 @@ def test_waiting_goes_on_from_when_it_began_whatever_arrives(harness: MeetingHar
     assert harness.sweep()["never_complete"] == 1
 
 
-def test_a_meeting_whose_complete_is_gone_too_is_given_up(harness: MeetingHarness) -> None:
+def test_a_meeting_whose_complete_file_was_deleted_fails_in_the_end(harness: MeetingHarness) -> None:
     upload_without_chunk(harness)
     harness.s3.delete_object(Bucket="recordings", Key=MEETING.upload_key("complete.json"))
     harness.advance(days=1)
@@ -180,7 +182,7 @@ def test_a_meeting_whose_complete_is_gone_too_is_given_up(harness: MeetingHarnes
     assert harness.sweep()["never_complete"] == 1
 
 
-def test_what_is_found_by_mistake_is_taken_away(harness: MeetingHarness) -> None:
+def test_a_stale_due_item_is_deleted(harness: MeetingHarness) -> None:
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
     harness.run_step("media", recording)
@@ -195,7 +197,7 @@ def test_what_is_found_by_mistake_is_taken_away(harness: MeetingHarness) -> None
     assert harness.record() == before
 
 
-def test_one_meetings_trouble_does_not_stop_the_others(
+def test_a_failing_meeting_does_not_stop_the_sweep(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = MeetingId(BOB, MEETING.meeting_id)
@@ -222,7 +224,7 @@ def test_one_meetings_trouble_does_not_stop_the_others(
     assert harness.sweep()["started"] == 1
 
 
-def test_what_is_given_up_is_an_error_where_it_is_not_the_users(
+def test_only_failures_that_are_not_the_clients_are_logged_as_errors(
     harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     upload_without_chunk(harness)

@@ -26,7 +26,7 @@ def finish_media_job(harness: MeetingHarness, recording: Recording) -> dict[str,
     return harness.run_step("media", recording)
 
 
-def test_a_recording_that_can_be_heard_goes_on_to_transcription(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_recording_with_audio_continues_with_the_transcription(harness: MeetingHarness, recording: Recording) -> None:
     assert finish_media_job(harness, recording) == {
         "outcome": "ready",
         "audio": [{"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
@@ -37,7 +37,7 @@ def test_a_recording_that_can_be_heard_goes_on_to_transcription(harness: Meeting
     assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)]
 
 
-def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again(
+def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
     harness: MeetingHarness, recording: Recording
 ) -> None:
     parts = [{"key": recording.audio_key(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
@@ -53,7 +53,9 @@ def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again
     assert all(part["transcribed"] for part in harness.run_step("media", recording)["audio"])
 
 
-def test_a_part_that_was_heard_in_another_language_is_heard_anew(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_part_transcribed_in_another_language_is_transcribed_again(
+    harness: MeetingHarness, recording: Recording
+) -> None:
     finish_media_job(harness, recording)
     harness.put_object(recording.audio_key(0), b"sound")
     harness.put_object(recording.part_transcript_key(0, "de-DE"), b"what was said, as German")
@@ -67,7 +69,7 @@ def test_a_part_that_was_heard_in_another_language_is_heard_anew(harness: Meetin
     assert [part["transcribed"] for part in harness.run_step("media", recording, 2)["audio"]] == [True]
 
 
-def test_a_meeting_goes_all_its_way(harness: MeetingHarness, recording: Recording) -> None:
+def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
     finish_media_job(harness, recording)
     assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
     assert harness.state() == ("processing", "summary")
@@ -81,16 +83,14 @@ def test_a_meeting_goes_all_its_way(harness: MeetingHarness, recording: Recordin
     assert harness.due_sort_keys() == []
 
 
-def test_a_meeting_in_which_nothing_was_said_is_ready_without_a_summary(
-    harness: MeetingHarness, recording: Recording
-) -> None:
+def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
     finish_media_job(harness, recording)
     assert harness.run_step("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
     assert harness.state() == ("ready", "NOTHING_SAID")
     assert (harness.record().transcript_key, harness.record().summary_key) == (recording.transcript_key, None)
 
 
-def test_a_meeting_without_sound_is_ready_at_once(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_meeting_without_audio_is_ready_after_the_media_job(harness: MeetingHarness, recording: Recording) -> None:
     facts = {"videoKey": recording.video_key, "durationMs": 60_000, "ffmpegMs": 600}
     harness.write_media_result(recording, MediaOutcome.NO_AUDIO, **facts)
     harness.advance(minutes=1)
@@ -106,7 +106,7 @@ def test_a_meeting_without_sound_is_ready_at_once(harness: MeetingHarness, recor
 @pytest.mark.parametrize(
     ("outcome", "wrong"), [(MediaOutcome.UNREADABLE, {"1.webm": "unreadable"}), (MediaOutcome.TOO_LARGE, {})]
 )
-def test_a_recording_that_cannot_be_worked_on_says_why(
+def test_an_unusable_recording_fails_with_its_reason(
     harness: MeetingHarness, recording: Recording, outcome: MediaOutcome, wrong: dict[str, str]
 ) -> None:
     named = [{"name": name, "problem": problem} for name, problem in wrong.items()]
@@ -118,7 +118,7 @@ def test_a_recording_that_cannot_be_worked_on_says_why(
 
 
 @pytest.mark.parametrize("name", ["1.webm", "complete.json"])
-def test_what_the_job_refuses_again_and_again_is_begun_once(
+def test_a_recording_that_the_job_rejects_is_not_started_again(
     harness: MeetingHarness, recording: Recording, name: str
 ) -> None:
     """An archived chunk has the promised bytes in each list, and none of them can be read."""
@@ -132,9 +132,7 @@ def test_what_the_job_refuses_again_and_again_is_begun_once(
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(
-    harness: MeetingHarness, recording: Recording
-) -> None:
+def test_a_chunk_that_was_uploaded_again_starts_a_new_attempt(harness: MeetingHarness, recording: Recording) -> None:
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
     harness.run_step("media", recording)
     harness.advance(minutes=3)
@@ -144,7 +142,9 @@ def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(
     assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
-def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
+    harness: MeetingHarness, recording: Recording
+) -> None:
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.put_object(MEETING.upload_key("1.webm"), b"c")
     assert harness.deliver_event("1.webm") == []
@@ -155,7 +155,7 @@ def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(harness: Meetin
     assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
-def test_a_start_that_fails_then_is_made_by_the_repeated_step(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, recording: Recording) -> None:
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.put_object(MEETING.upload_key("1.webm"), b"c")
     harness.step_functions.next_starts.append("lost")
@@ -167,14 +167,16 @@ def test_a_start_that_fails_then_is_made_by_the_repeated_step(harness: MeetingHa
     assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
-def test_a_job_that_found_another_recording_marks_nothing(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_superseded_job_changes_nothing(harness: MeetingHarness, recording: Recording) -> None:
     before = harness.record()
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
     assert harness.run_step("media", recording)["outcome"] == "superseded"
     assert harness.record() == before
 
 
-def test_no_step_is_told_twice_and_each_is_answered_the_same(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
+    harness: MeetingHarness, recording: Recording
+) -> None:
     harness.write_media_result(recording)
     steps: tuple[tuple[str, dict[str, Any]], ...] = (("media", {}), ("transcribed", {}), ("finish", {}))
     for step, more in steps:
@@ -185,7 +187,7 @@ def test_no_step_is_told_twice_and_each_is_answered_the_same(harness: MeetingHar
     assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
 
-def test_a_repeat_of_an_early_step_does_not_take_a_meeting_back(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_repeated_earlier_step_does_not_set_a_meeting_back(harness: MeetingHarness, recording: Recording) -> None:
     finish_media_job(harness, recording)
     harness.run_step("finish", recording)
     before = harness.record()
@@ -197,7 +199,7 @@ def test_a_repeat_of_an_early_step_does_not_take_a_meeting_back(harness: Meeting
 
 @pytest.mark.parametrize("step", ["media", "transcribed", "finish", "fail"])
 @pytest.mark.parametrize("replaced", ["by another content", "by another attempt", "never there"])
-def test_a_step_that_its_meeting_is_no_longer_about_changes_nothing_and_is_told_so(
+def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
     harness: MeetingHarness, step: str, replaced: str
 ) -> None:
     recording = Recording(MEETING, "0" * 32)
@@ -217,9 +219,7 @@ def test_a_step_that_its_meeting_is_no_longer_about_changes_nothing_and_is_told_
 
 
 @pytest.mark.parametrize("reason", FAILURES)
-def test_a_failure_is_marked_with_its_reason_and_stays(
-    harness: MeetingHarness, recording: Recording, reason: str
-) -> None:
+def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording: Recording, reason: str) -> None:
     assert harness.run_step("fail", recording, reason=reason, error="Batch.AWSBatchException") == {"outcome": "failed"}
     assert harness.run_step("fail", recording, reason="TIMED_OUT") == {"outcome": "failed"}
     assert harness.state() == ("failed", reason)
@@ -234,7 +234,7 @@ def test_a_failure_is_marked_with_its_reason_and_stays(
         (("media", "transcribed"), "SUMMARY_FAILED"),
     ],
 )
-def test_a_failure_without_a_reason_is_its_stages(
+def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(
     harness: MeetingHarness, recording: Recording, steps: tuple[str, ...], reason: str
 ) -> None:
     harness.write_media_result(recording)
@@ -245,9 +245,7 @@ def test_a_failure_without_a_reason_is_its_stages(
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_meeting_that_failed_keeps_what_was_made_of_it(
-    harness: MeetingHarness, recording: Recording, *, written: bool
-) -> None:
+def test_a_failed_meeting_keeps_its_output(harness: MeetingHarness, recording: Recording, *, written: bool) -> None:
     finish_media_job(harness, recording)
     if written:
         harness.put_object(recording.transcript_key, b"{}")
@@ -258,9 +256,7 @@ def test_a_meeting_that_failed_keeps_what_was_made_of_it(
     assert record.transcript_key == (recording.transcript_key if written else None)
 
 
-def test_what_failed_and_is_done_after_all_is_ready_with_all_that_is_there(
-    harness: MeetingHarness, recording: Recording
-) -> None:
+def test_a_failed_meeting_that_finishes_after_all_is_ready(harness: MeetingHarness, recording: Recording) -> None:
     harness.write_media_result(recording)
     harness.run_step("fail", recording, reason="TIMED_OUT")
     assert harness.run_step("finish", recording) == {"outcome": "ready"}
@@ -268,7 +264,7 @@ def test_what_failed_and_is_done_after_all_is_ready_with_all_that_is_there(
     assert harness.record().video_key == recording.video_key
 
 
-def test_a_job_that_said_nothing_is_a_failure_with_a_name(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, recording: Recording) -> None:
     with pytest.raises(ResultMissing):
         harness.run_step("media", recording)
     assert harness.state() == ("processing", "media")
@@ -288,7 +284,7 @@ def test_a_job_that_said_nothing_is_a_failure_with_a_name(harness: MeetingHarnes
     ],
     ids=lambda changed: str(changed)[:40],
 )
-def test_a_result_that_is_not_the_recordings_own_is_not_believed(
+def test_an_invalid_result_raises_result_malformed(
     harness: MeetingHarness, recording: Recording, changed: dict[str, Any]
 ) -> None:
     harness.write_media_result(recording)
@@ -299,9 +295,7 @@ def test_a_result_that_is_not_the_recordings_own_is_not_believed(
     assert CANARY not in str(refused.value)
 
 
-def test_a_number_that_is_lost_does_not_stop_a_meeting(
-    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_lost_metric_does_not_fail_a_meeting(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     recording = harness.upload_recording(b"a")
     harness.cloudwatch.error = RuntimeError(CANARY)
     assert finish_media_job(harness, recording)["outcome"] == "ready"
@@ -310,7 +304,7 @@ def test_a_number_that_is_lost_does_not_stop_a_meeting(
     assert CANARY not in said
 
 
-def test_how_often_the_job_lost_its_machine_is_told_once(
+def test_the_number_of_interruptions_is_logged_once(
     harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recording = harness.upload_recording(b"a")
@@ -321,7 +315,7 @@ def test_how_often_the_job_lost_its_machine_is_told_once(
     assert [line["interruptions"] for line in lines] == [2]
 
 
-def test_a_clock_that_is_behind_the_buckets_makes_no_negative_time(harness: MeetingHarness) -> None:
+def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> None:
     ahead = harness.now + timedelta(seconds=3)
     harness.put_object(MEETING.upload_key("0.webm"), b"a", came=ahead)
     complete = harness.upload_complete_file(b"a")
@@ -348,7 +342,7 @@ def test_a_clock_that_is_behind_the_buckets_makes_no_negative_time(harness: Meet
         {"step": "finish", "outcome": CANARY},
     ],
 )
-def test_an_event_that_is_no_steps_is_refused_and_not_quoted(
+def test_an_invalid_event_is_rejected_without_quoting_it(
     harness: MeetingHarness, recording: Recording, event: dict[str, Any]
 ) -> None:
     step = event or {"step": None}
@@ -360,7 +354,7 @@ def test_an_event_that_is_no_steps_is_refused_and_not_quoted(
     assert harness.all_items() == before
 
 
-def test_what_aws_says_of_a_failure_stays_inside(
+def test_the_message_of_an_error_is_not_passed_on(
     harness: MeetingHarness, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
@@ -373,7 +367,7 @@ def test_what_aws_says_of_a_failure_stays_inside(
     assert failed.value.__context__ is None
 
 
-def test_nothing_of_a_meeting_is_in_a_log(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     recording = harness.upload_recording(b"a")
     finish_media_job(harness, recording)
     harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
